@@ -1,0 +1,67 @@
+"""The command line: `densesharp COMMAND ...`.
+
+Each command is one module of `densesharp.commands` with `HELP`, `configure(parser)` and
+`run(args) -> int`. Only the module of the command that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from densesharp.errors import Cancelled, DenseSharpError
+
+COMMANDS = {
+    "demo": "the bundled sample, from one click to a measured and classified nodule",
+    "predict": "outline, measure and classify the nodule at a seed in a CT",
+    "doctor": "what is installed, which device works, and why not",
+    "import-keras": "convert weights written by the original Keras code",
+}
+
+
+def command_module(name: str) -> ModuleType:
+    """The module that implements a command."""
+    return importlib.import_module("densesharp.commands." + name.replace("-", "_"))
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, with the arguments of the command that `argv` begins with."""
+    from densesharp import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="densesharp",
+        description="Lung nodules in chest CT: outline, measure, classify. Research use only, "
+        "not for diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=f"densesharp {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = argv[0] if argv else None
+    for name, text in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == asked:
+            command_module(name).configure(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = build_parser(arguments).parse_args(arguments)
+        return int(command_module(args.command).run(args))
+    except DenseSharpError as error:
+        sys.stderr.write(f"densesharp: {error}\n")
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        sys.stderr.write("densesharp: cancelled, nothing more was written.\n")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) left: point stdout elsewhere for the final flush.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,69 @@
+"""Writing results so that nobody ever meets half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from densesharp.errors import OutputError
+
+
+def ensure_folder(folder: str | Path) -> Path:
+    """Make `folder` (with parents) if needed and check that files can be created in it.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"Results cannot be written to '{path}' ({reason}): choose another folder."
+        raise OutputError(message) from error
+    return path
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Give a temporary path with the target's ending; on success it becomes the target.
+
+    The temporary file lies in the target's folder, so that the final rename is atomic. When the
+    block raises, the temporary file is removed and an existing target stays as it was.
+
+    Raises:
+        OutputError: the folder is not writable, or the disk is full.
+    """
+    path = Path(target)
+    suffix = "".join(path.suffixes[-2:])
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        # mkstemp makes the file private; results get the permissions any new file would have.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"'{path}' cannot be written ({reason}): choose another folder or free space."
+        raise OutputError(message) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 with line feeds, atomically."""
+    with atomic_path(target) as path:
+        path.write_bytes(text.encode("utf-8"))

@@ -1,0 +1,174 @@
+"""Affine maths in LPS millimetres: index to world and back, grids, crops.
+
+Conventions used everywhere in the core:
+
+* Arrays are `[k, j, i]` (slice, row, column); index triples are written `(i, j, k)`.
+* World coordinates are LPS millimetres: x to the patient's left, y posterior, z superior (DICOM,
+  ITK). RAS (3D Slicer, NIfTI) differs in the signs of x and y; `ras_to_lps` is the only converter.
+* The centre of voxel (0, 0, 0) lies at the origin; the image reaches half a voxel further.
+* A direction is a 3x3 matrix whose columns are the unit vectors of the i, j and k axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from densesharp.errors import GeometryError
+
+Float = NDArray[np.float64]
+
+ORTHOGONAL_TOLERANCE = 1e-3
+"""Largest departure of direction^T direction from identity; DICOM's own rounding stays below."""
+
+
+def ras_to_lps(points: ArrayLike) -> Float:
+    """Turn RAS points (..., 3) into LPS or the other way: the first two coordinates change sign."""
+    return np.asarray(points, dtype=np.float64) * (-1.0, -1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular grid of voxels in space.
+
+    Attributes:
+        size: number of voxels along (i, j, k).
+        origin: LPS mm of the centre of voxel (0, 0, 0).
+        spacing: mm between voxel centres along (i, j, k), all positive.
+        direction: (3, 3), columns are the unit vectors of the axes.
+
+    Raises:
+        GeometryError: values are missing, not finite, not positive, or the axes not orthogonal.
+    """
+
+    size: tuple[int, int, int]
+    origin: Float
+    spacing: Float
+    direction: Float
+
+    def __post_init__(self) -> None:
+        origin = np.array(self.origin, dtype=np.float64)
+        spacing = np.array(self.spacing, dtype=np.float64)
+        direction = np.array(self.direction, dtype=np.float64)
+        if origin.shape != (3,) or spacing.shape != (3,) or direction.shape != (3, 3):
+            message = "The image has no complete 3D geometry (origin, spacing and direction)."
+            raise GeometryError(message)
+        if not all(np.isfinite(part).all() for part in (origin, spacing, direction)):
+            message = "The image's geometry holds values that are not numbers."
+            raise GeometryError(message)
+        if min(self.size) < 1 or (spacing <= 0).any():
+            message = f"The image's size {self.size} or spacing {tuple(spacing)} is not positive."
+            raise GeometryError(message)
+        if np.abs(direction.T @ direction - np.eye(3)).max() > ORTHOGONAL_TOLERANCE:
+            message = (
+                "The image's axes are not at right angles (gantry tilt or a shear): "
+                "resample it onto a rectangular grid first."
+            )
+            raise GeometryError(message)
+        for name, value in (("origin", origin), ("spacing", spacing), ("direction", direction)):
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1]), int(self.size[2])))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of an array on this grid: (k, j, i)."""
+        return (self.size[2], self.size[1], self.size[0])
+
+    @property
+    def affine(self) -> Float:
+        """(4, 4) matrix from homogeneous (i, j, k) to LPS mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.direction * self.spacing
+        matrix[:3, 3] = self.origin
+        return matrix
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of one voxel in mm3."""
+        return float(np.prod(self.spacing))
+
+    @property
+    def center(self) -> Float:
+        """LPS mm of the middle of the grid."""
+        return self.to_world((np.array(self.size) - 1) / 2)
+
+    def to_world(self, ijk: ArrayLike) -> Float:
+        """LPS mm of continuous indices (..., 3)."""
+        steps: Float = (self.direction * self.spacing).T
+        return np.asarray(np.asarray(ijk, dtype=np.float64) @ steps + self.origin)
+
+    def to_index(self, lps: ArrayLike) -> Float:
+        """Continuous indices (i, j, k) of LPS points (..., 3)."""
+        inverse: Float = np.linalg.inv(self.direction * self.spacing)
+        return np.asarray((np.asarray(lps, dtype=np.float64) - self.origin) @ inverse.T)
+
+    def contains(self, lps: ArrayLike) -> bool:
+        """Whether a point lies inside the image, its voxels' outer faces included."""
+        index = self.to_index(lps)
+        return bool(np.all(index >= -0.5) and np.all(index <= np.array(self.size) - 0.5))
+
+    def crop(self, start: ArrayLike, size: ArrayLike) -> Grid:
+        """The grid of `size` voxels (i, j, k) that starts at index `start`, inside or not."""
+        i, j, k = (int(n) for n in np.asarray(size))
+        return Grid((i, j, k), self.to_world(start), self.spacing, self.direction)
+
+    def same_as(self, other: Grid, tolerance: float = 1e-4) -> bool:
+        """Whether both grids put every voxel at the same place, within `tolerance` voxels."""
+        if self.size != other.size:
+            return False
+        corners = np.array([[0, 0, 0], np.array(self.size) - 1])
+        # Two opposite corners and the axes fix a grid.
+        step = float(self.spacing.min())
+        axes = np.abs(self.direction * self.spacing - other.direction * other.spacing).max()
+        ends = np.abs(self.to_world(corners) - other.to_world(corners)).max()
+        return bool(axes < tolerance * step and ends < tolerance * step * max(self.size))
+
+
+def cube_grid(center: ArrayLike, edge: int, spacing: float = 1.0) -> Grid:
+    """A cube of `edge` voxels along the patient's axes, its middle at `center` (LPS mm).
+
+    With an even edge the middle lies between voxels, so that flips and rotations of the cube map
+    it onto itself.
+    """
+    middle = np.asarray(center, dtype=np.float64)
+    return Grid(
+        (edge, edge, edge),
+        middle - spacing * (edge - 1) / 2,
+        np.full(3, spacing),
+        np.eye(3),
+    )
+
+
+def index_box(
+    grid: Grid, other: Grid, margin: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start and size (i, j, k) of the part of `grid` that covers `other`, clipped to `grid`.
+
+    Args:
+        grid: the large grid.
+        other: a grid somewhere in the same world, in any orientation.
+        margin: voxels added on each side before clipping.
+
+    Returns:
+        start (3,) and size (3,); a size with a zero means that the two do not meet.
+    """
+    last = np.array(other.size) - 0.5
+    corners = np.stack(np.meshgrid(*[(-0.5, end) for end in last], indexing="ij"), -1).reshape(
+        -1, 3
+    )
+    index = grid.to_index(other.to_world(corners))
+    low = np.floor(index.min(axis=0)).astype(np.int64) - margin
+    high = np.ceil(index.max(axis=0)).astype(np.int64) + margin + 1
+    low = np.clip(low, 0, grid.size)
+    high = np.clip(high, 0, grid.size)
+    return low, np.maximum(high - low, 0)
+
+
+def box_slices(start: ArrayLike, size: ArrayLike) -> tuple[slice, slice, slice]:
+    """Slices for an array `[k, j, i]` from a start and size written (i, j, k)."""
+    begin, count = np.asarray(start), np.asarray(size)
+    i, j, k = (slice(int(b), int(b + n)) for b, n in zip(begin, count, strict=True))
+    return k, j, i

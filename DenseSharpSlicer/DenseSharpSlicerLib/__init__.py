@@ -1,0 +1,1 @@
+"""Library of the Slicer modules. `scene` needs MRML and numpy only; the rest needs Slicer."""

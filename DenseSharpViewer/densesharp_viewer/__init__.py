@@ -1,0 +1,1 @@
+"""The browser viewer: 3D Slicer views of a CT in a web page."""

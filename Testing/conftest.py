@@ -1,0 +1,30 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _data_folder(name: str) -> Path:
+    """A folder of the test data beside the project, or a skip that says what is missing."""
+    base = Path(os.environ.get("DENSESHARP_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (base / name).is_dir():
+        pytest.skip(f"no test data at {base / name} (set DENSESHARP_TEST_DATA to its folder)")
+    return base / name
+
+
+@pytest.fixture(scope="session")
+def real_ct_folder() -> Path:
+    """Real chest CT with nodules and masks (not part of the project)."""
+    return _data_folder("ct")
+
+
+@pytest.fixture(scope="session")
+def reader_study_folder() -> Path:
+    """Reader-study data sets with known answers (not part of the project)."""
+    return _data_folder("reader-study")
