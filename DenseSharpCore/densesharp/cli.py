@@ -48,9 +48,20 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def join_negative_values(argv: Sequence[str]) -> list[str]:
+    """Write `--seed -10,20,30` as `--seed=-10,20,30`; argparse takes the first for an option."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] == "--seed" and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] = f"--seed={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
     try:
         args = build_parser(arguments).parse_args(arguments)
         return int(command_module(args.command).run(args))

@@ -102,7 +102,7 @@ class Grid:
 
     def to_index(self, lps: ArrayLike) -> Float:
         """Continuous indices (i, j, k) of LPS points (..., 3)."""
-        inverse: Float = np.linalg.inv(self.direction * self.spacing)
+        inverse = np.asarray(np.linalg.inv(self.direction * self.spacing), dtype=np.float64)
         return np.asarray((np.asarray(lps, dtype=np.float64) - self.origin) @ inverse.T)
 
     def contains(self, lps: ArrayLike) -> bool:

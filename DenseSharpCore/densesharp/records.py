@@ -398,14 +398,15 @@ class NoduleMask:
 class NoduleResult:
     """Everything known about one nodule. Front ends, files and reports show this and no more.
 
-    `prediction` and `mask` are None in a result that was read back from JSON alone, and in one
-    that was refused because no nodule was found.
+    A result that was refused before the model ran (slices too thick) has no class, measurements,
+    mask or prediction; one where no nodule was found has a class of no meaning left out too.
+    `prediction` and `mask` are also None in a result that was read back from JSON alone.
     """
 
     id: str
     seed: Seed
     center_lps: tuple[float, float, float]
-    class_probabilities: Mapping[str, float]
+    class_probabilities: Mapping[str, float] | None
     uncertainty: Uncertainty | None
     stability: Stability | None
     measurements: Measurements | None
@@ -415,24 +416,26 @@ class NoduleResult:
     timings_ms: Mapping[str, float]
     shift_mm: float
     passes: int
-    evidence_inside: float
+    evidence_inside: float | None
     prediction: Prediction | None = None
     mask: NoduleMask | None = None
 
     @property
-    def predicted_class(self) -> str:
-        """The most probable class."""
-        return max(self.class_probabilities, key=self.class_probabilities.__getitem__)
+    def predicted_class(self) -> str | None:
+        """The most probable class, if there is one."""
+        probabilities = self.class_probabilities
+        return max(probabilities, key=probabilities.__getitem__) if probabilities else None
 
     @property
-    def probability_invasive(self) -> float:
+    def probability_invasive(self) -> float | None:
         """Probability of MIA or IAC."""
-        return self.class_probabilities["MIA"] + self.class_probabilities["IAC"]
+        probabilities = self.class_probabilities
+        return probabilities["MIA"] + probabilities["IAC"] if probabilities else None
 
     @property
-    def probability_iac(self) -> float:
+    def probability_iac(self) -> float | None:
         """Probability of IAC."""
-        return self.class_probabilities["IAC"]
+        return self.class_probabilities["IAC"] if self.class_probabilities else None
 
     def to_json(self) -> dict[str, Any]:
         """The `nodules` entry of result.json (see docs/reference/result-json.md)."""
@@ -442,7 +445,9 @@ class NoduleResult:
             "center_ras": _point(ras_to_lps(self.center_lps)),
             "shift_mm": self.shift_mm,
             "passes": self.passes,
-            "class_probabilities": dict(self.class_probabilities),
+            "class_probabilities": dict(self.class_probabilities)
+            if self.class_probabilities
+            else None,
             "predicted_class": self.predicted_class,
             "probability_invasive": self.probability_invasive,
             "probability_iac": self.probability_iac,
@@ -468,7 +473,9 @@ class NoduleResult:
             id=data["id"],
             seed=Seed.from_ras(data["seed_ras"]),
             center_lps=(float(x), float(y), float(z)),
-            class_probabilities=dict(data["class_probabilities"]),
+            class_probabilities=(
+                dict(data["class_probabilities"]) if data["class_probabilities"] else None
+            ),
             uncertainty=uncertainty or None,
             stability=Stability(**data["stability"]) if data["stability"] else None,
             measurements=(

@@ -1,0 +1,144 @@
+"""`densesharp predict`: outline, measure and classify the nodules at seeds in one CT."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from densesharp.errors import SeedError
+from densesharp.geometry import Grid
+from densesharp.records import NoduleResult, Seed
+
+HELP = "outline, measure and classify the nodule at a seed in a CT"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("image", type=Path, help="CT as NRRD, NIfTI, MHA or a DICOM folder")
+    parser.add_argument(
+        "--seed",
+        action="append",
+        required=True,
+        metavar="X,Y,Z",
+        help="a point in the nodule; repeat for more nodules",
+    )
+    parser.add_argument(
+        "--space",
+        choices=("ras", "lps", "ijk"),
+        default="ras",
+        help="what the seed's numbers are: RAS mm as in 3D Slicer (default), LPS mm as in DICOM "
+        "and ITK, or voxel indices",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
+    parser.add_argument("--series", help="UID of the series, where a DICOM folder holds several")
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--solid-threshold",
+        type=float,
+        default=-300.0,
+        metavar="HU",
+        help="density from which a part of the nodule counts as solid (default -300)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write result.json here; - for stdout")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that runs the model takes."""
+    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument(
+        "--tta",
+        type=orientation_count,
+        default=8,
+        metavar="N",
+        help="orientations to average over, 1 to 48 (default 8)",
+    )
+    parser.add_argument("--no-stability", action="store_true", help="do not move the click")
+
+
+def orientation_count(text: str) -> int:
+    """A whole number from 1 to 48."""
+    count = int(text)
+    if not 1 <= count <= 48:
+        message = f"{count} is not between 1 and 48"
+        raise argparse.ArgumentTypeError(message)
+    return count
+
+
+def parse_seed(text: str, space: str, grid: Grid) -> Seed:
+    """A seed from `X,Y,Z` in the named space.
+
+    Raises:
+        SeedError: not three numbers.
+    """
+    try:
+        point = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        point = np.empty(0)
+    if point.shape != (3,):
+        message = f"The seed '{text}' is not three numbers: write X,Y,Z, for example 12.5,-40,88."
+        raise SeedError(message)
+    if space == "ijk":
+        return Seed.from_ijk(point, grid)
+    return Seed.from_ras(point) if space == "ras" else Seed(point)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chain for every seed, then write everything at once."""
+    from densesharp.commands.terminal import progress_bar
+    from densesharp.engine import open_engine
+    from densesharp.export.files import write_results
+    from densesharp.network.model_file import load_model
+    from densesharp.pipeline import Options, analyse, check_seed
+    from densesharp.reading import read_volume
+    from densesharp.resources import model_path
+
+    with progress_bar() as progress:
+        progress(0.0, "Reading the CT")
+        volume = read_volume(args.image, series=args.series)
+        seeds = [parse_seed(text, args.space, volume.grid) for text in args.seed]
+        for seed in seeds:
+            check_seed(volume, seed)
+        progress(0.1, "Loading the model")
+        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        options = Options(args.tta, not args.no_stability, args.solid_threshold)
+        results = [
+            analyse(
+                volume, seed, engine, nodule_id=f"nodule_{number:03d}", options=options,
+                progress=lambda _, text, n=number: progress(  # type: ignore[misc]
+                    0.2 + 0.7 * (n - 1) / len(seeds), f"Nodule {n} of {len(seeds)}: {text}"
+                ),
+            )
+            for number, seed in enumerate(seeds, start=1)
+        ]  # fmt: skip
+        progress(0.9, "Writing the results")
+        document = write_results(results, volume, engine, args.out)
+    report(results, args.out, engine.description, engine.model.card.trained_on)
+    if args.json:
+        write_json(document, args.json)
+    return 0
+
+
+def write_json(document: dict[str, object], target: str) -> None:
+    """Write result.json's content to a file, or to stdout for `-`."""
+    from densesharp.files import write_text
+
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def report(results: list[NoduleResult], out: Path, device: str, trained_on: str) -> None:
+    """Tell the user what was found and where it lies."""
+    from densesharp.export.sentence import report_sentence
+
+    lines = [report_sentence(result) for result in results]
+    lines += [f"Results: {out}", f"Ran on: {device}", f"Model trained on: {trained_on}"]
+    lines.append("Research use only, not for diagnosis.")
+    sys.stderr.write("\n".join(lines) + "\n")

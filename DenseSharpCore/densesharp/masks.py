@@ -1,0 +1,123 @@
+"""Masks: the component at a seed, pasting back onto the CT's own grid, overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import ArrayLike, NDArray
+
+from densesharp.geometry import Grid, box_slices, index_box
+from densesharp.patch import resample
+from densesharp.records import NoduleMask
+
+THRESHOLD = 0.5
+"""Probability from which a voxel belongs to the nodule."""
+
+REACH_MM = 5.0
+"""How far from the seed a nodule may begin and still be the one that was meant."""
+
+
+def component_at(
+    probability: NDArray[np.float32], grid: Grid, point: ArrayLike, reach: float = REACH_MM
+) -> NDArray[np.bool_] | None:
+    """The connected part of the mask at a point, or the nearest one within reach.
+
+    Args:
+        probability: (k, j, i) of nodule.
+        grid: its grid.
+        point: (3,) LPS mm.
+        reach: mm from the point to the nearest voxel of the part.
+
+    Returns:
+        (k, j, i) of the voxels that share faces and lie at `THRESHOLD` or above; None if there are
+        none within reach.
+    """
+    mask = probability >= THRESHOLD
+    if not mask.any():
+        return None
+    labels = sitk.GetArrayFromImage(
+        sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    )
+    ijk = np.argwhere(mask)[:, ::-1]
+    distance = np.linalg.norm(grid.to_world(ijk) - np.asarray(point, dtype=np.float64), axis=1)
+    nearest = int(distance.argmin())
+    # The point may lie anywhere inside the nearest voxel.
+    if distance[nearest] > reach + float(np.linalg.norm(grid.spacing)) / 2:
+        return None
+    i, j, k = ijk[nearest]
+    return np.asarray(labels == labels[k, j, i])
+
+
+def grow(mask: NDArray[np.bool_], voxels: int = 1) -> NDArray[np.bool_]:
+    """The mask with `voxels` more on every side (a box, corners included)."""
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    radius = [voxels] * 3
+    grown = sitk.GetArrayFromImage(sitk.BinaryDilate(image, radius, sitk.sitkBox))
+    return np.asarray(grown.astype(np.bool_))
+
+
+def centroid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
+    """(3,) LPS mm of the middle of a mask."""
+    ijk = np.argwhere(mask)[:, ::-1].mean(axis=0)
+    return grid.to_world(ijk)
+
+
+def paste(probability: NDArray[np.float32], grid: Grid, target: Grid) -> NoduleMask | None:
+    """A probability on the patch's grid as a mask on the CT's own grid.
+
+    The probability is resampled trilinearly, then thresholded: smoother than resampling a mask,
+    and right for any spacing and direction of the CT.
+
+    Returns:
+        The largest connected part in the smallest box that holds it; None when no voxel of the
+        CT reaches the threshold.
+    """
+    start, size = index_box(target, grid, margin=1)
+    if not size.all():
+        return None
+    box = target.crop(start, size)
+    return trim((resample(probability, grid, box, outside=0.0) >= THRESHOLD), start, target)
+
+
+def trim(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask | None:
+    """The largest connected part of a mask, in the smallest box.
+
+    Args:
+        mask: (k, j, i) somewhere in the CT.
+        start: index (i, j, k) of its first voxel in the CT.
+        target: the CT's grid.
+    """
+    if not mask.any():
+        return None
+    components = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    labels = sitk.GetArrayFromImage(sitk.RelabelComponent(components, sortByObjectSize=True))
+    return mask_from_box(labels == 1, start, target)
+
+
+def mask_from_box(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask | None:
+    """All parts of a mask (an edited one, say) in the smallest box; None when it is empty."""
+    if not mask.any():
+        return None
+    found = np.argwhere(mask)
+    low, high = found.min(axis=0), found.max(axis=0) + 1
+    inner = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    i, j, k = (int(n) for n in np.asarray(start) + low[::-1])
+    return NoduleMask(
+        np.ascontiguousarray(inner, dtype=np.uint8),
+        (i, j, k),
+        target.crop((i, j, k), (high - low)[::-1]),
+    )
+
+
+def dice(first: NoduleMask | None, second: NoduleMask | None) -> float:
+    """Dice overlap of two masks on the same CT, 0..1; two empty masks agree fully."""
+    if first is None or second is None:
+        return 1.0 if first is second else 0.0
+    start = np.minimum(first.start, second.start)
+    ends = [np.array(m.start) + m.array.shape[::-1] for m in (first, second)]
+    i, j, k = np.maximum(*ends) - start
+    stack = np.zeros((2, k, j, i), dtype=np.bool_)
+    for plane, mask in zip(stack, (first, second), strict=True):
+        plane[box_slices(np.array(mask.start) - start, mask.array.shape[::-1])] = mask.array
+    both = np.logical_and(*stack).sum()
+    return float(2 * both / stack.sum())

@@ -1,0 +1,159 @@
+"""When an answer can be trusted, when with caution, and when it must be refused: the rules.
+
+Each rule gives a `Notice` with a stable code. The verdict is the worst severity among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.masks import THRESHOLD
+from densesharp.patch import EDGE, WINDOW, inside_mask
+from densesharp.records import (
+    NoduleMask,
+    Notice,
+    Prediction,
+    Stability,
+    Uncertainty,
+    Verdict,
+    Volume,
+)
+
+SMALLEST_MM3 = 10.0
+"""Below this volume the same group's later work refuses (10.1007/978-3-030-32226-7_73)."""
+
+SATURATED_SHARE = 0.05
+OFF_MASK_SHARE = 0.3
+UNCERTAIN_TOP = 0.5
+SPREAD_LIMIT = 0.2
+
+
+def verdict_of(notices: Iterable[Notice]) -> Verdict:
+    """The worst severity: `refused`, else `caution`, else `ok`."""
+    severities = {notice.severity for notice in notices}
+    if "refused" in severities:
+        return "refused"
+    return "caution" if "caution" in severities else "ok"
+
+
+def nothing_found() -> Notice:
+    """The model outlines nothing at the seed."""
+    return Notice(
+        "no_nodule",
+        "The model sees no nodule here: click nearer to its middle, or outline it by hand.",
+        "refused",
+    )
+
+
+def mask_notices(prediction: Prediction, mask: NoduleMask, volume: Volume) -> list[Notice]:
+    """What the mask and the voxels under it give to worry about."""
+    found = [
+        *_size(mask),
+        *_touches_cube(prediction),
+        *_field_of_view(prediction, volume),
+        *_saturation(mask, volume),
+    ]
+    if prediction.evidence_inside < OFF_MASK_SHARE:
+        found.append(
+            Notice(
+                "evidence_off_mask",
+                f"Only {prediction.evidence_inside:.0%} of what decides the class lies in or next "
+                "to the outline: the class may rest on its surroundings.",
+            )
+        )
+    return found
+
+
+def _size(mask: NoduleMask) -> list[Notice]:
+    volume = float(mask.array.sum()) * mask.grid.voxel_volume
+    if volume >= SMALLEST_MM3:
+        return []
+    text = (
+        f"The outline holds only {volume:.0f} mm³; below {SMALLEST_MM3:.0f} mm³ the model's answer "
+        "has no meaning."
+    )
+    return [Notice("mask_too_small", text, "refused")]
+
+
+def _touches_cube(prediction: Prediction) -> list[Notice]:
+    mask = prediction.mask >= THRESHOLD
+    faces = [(mask.take(0, axis).any(), mask.take(-1, axis).any()) for axis in range(3)]
+    if any(low and high for low, high in faces):
+        text = (
+            f"The nodule reaches across the whole {EDGE} mm cube that the model sees: it is larger "
+            "than the model was made for."
+        )
+        return [Notice("larger_than_cube", text, "refused")]
+    if any(low or high for low, high in faces):
+        text = (
+            f"The outline touches the edge of the {EDGE} mm cube that the model sees: check "
+            "whether it is complete."
+        )
+        return [Notice("mask_touches_cube", text)]
+    return []
+
+
+def _field_of_view(prediction: Prediction, volume: Volume) -> list[Notice]:
+    inside = inside_mask(prediction.patch.grid, volume.grid)
+    mask = prediction.mask >= THRESHOLD
+    if mask.any() and (mask & ~inside).any():
+        text = "The nodule reaches the edge of the scan: it is measured only as far as it is shown."
+        return [Notice("field_of_view_cut", text)]
+    if prediction.patch.inside < 0.75:
+        text = (
+            f"Only {prediction.patch.inside:.0%} of the nodule's surroundings lie inside the scan; "
+            "the rest was taken as air."
+        )
+        return [Notice("near_border", text)]
+    return []
+
+
+def values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
+    """(n,) HU of the CT's voxels inside a mask."""
+    i, j, k = mask.start
+    depth, rows, columns = mask.array.shape
+    crop = volume.array[k : k + depth, j : j + rows, i : i + columns]
+    return np.asarray(crop[mask.array.astype(bool)], dtype=np.float64)
+
+
+def _saturation(mask: NoduleMask, volume: Volume) -> list[Notice]:
+    share = float((values_under(mask, volume) >= WINDOW[1]).mean())
+    if share < SATURATED_SHARE:
+        return []
+    text = (
+        f"{share:.0%} of the nodule is denser than {WINDOW[1]:.0f} HU (calcium, metal or "
+        "contrast), which the model cannot tell apart: its class is not reliable here."
+    )
+    return [Notice("saturated", text)]
+
+
+def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Notice]:
+    """What the spread of the class probabilities gives to worry about."""
+    top = float(prediction.class_probabilities.max())
+    found = []
+    if top < UNCERTAIN_TOP:
+        text = f"No class is more probable than the others together (highest {top:.0%})."
+        found.append(Notice("class_uncertain", text))
+    spread = uncertainty.sd_class[prediction.predicted_class]
+    if spread > SPREAD_LIMIT:
+        text = (
+            f"The model's members and orientations disagree on the class (SD {spread:.0%} on "
+            f"{prediction.predicted_class})."
+        )
+        found.append(Notice("class_spread", text))
+    return found
+
+
+def stability_notices(stability: Stability) -> list[Notice]:
+    """What moving the click gives to worry about."""
+    if stability.light != "red":
+        return []
+    text = (
+        f"The answer changes when the click moves by {stability.offset_mm:.0f} mm "
+        f"({stability.same_class:.0%} keep the class, overlap down to {stability.dice_min:.2f}): "
+        "check the outline before using it."
+    )
+    return [Notice("unstable_click", text)]
