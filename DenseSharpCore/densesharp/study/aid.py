@@ -1,0 +1,128 @@
+"""What aided readings show: the model's result of a case, frozen with the design.
+
+Results are made once, by `densesharp predict` or `densesharp cohort`, before the first read. So
+every reader sees the same result, and the log can say exactly which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from densesharp.errors import StudyError
+from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.records import CLASS_NAMES
+from densesharp.study.design import AidSource, Case, canonical_json
+from densesharp.study.folder import AID, Study
+
+
+@dataclass(frozen=True)
+class Aid:
+    """The model's result of one case.
+
+    Attributes:
+        case: case id.
+        model: the model's name.
+        model_sha256: hash of the model file.
+        probabilities: class -> probability 0..1, adding up to 1.
+        mask_sha256: hash of the outline, "" when there is none.
+        mask: NRRD bytes of the outline on the case's grid, None when there is none.
+    """
+
+    case: str
+    model: str
+    model_sha256: str
+    probabilities: Mapping[str, float]
+    mask_sha256: str = ""
+    mask: bytes | None = None
+
+    @property
+    def p_invasive(self) -> float:
+        """Probability of MIA or IAC, 0..1."""
+        return self.probabilities["MIA"] + self.probabilities["IAC"]
+
+    @property
+    def p_iac(self) -> float:
+        """Probability of IAC, 0..1."""
+        return self.probabilities["IAC"]
+
+    @property
+    def nodule_class(self) -> str:
+        """The most probable class."""
+        return max(CLASS_NAMES, key=lambda name: self.probabilities[name])
+
+    def shown(self) -> dict[str, Any]:
+        """What the log keeps of showing this: model, outline and probabilities, no pixels."""
+        return {
+            "model": self.model,
+            "model_sha256": self.model_sha256,
+            "mask_sha256": self.mask_sha256,
+            "probabilities": dict(self.probabilities),
+        }
+
+
+def write_aids(folder: Path, aids: list[Aid]) -> AidSource | None:
+    """Write aid files into a study's folder and give what the design keeps of them.
+
+    Raises:
+        StudyError: the results come from different models.
+        OutputError: the folder cannot be written to.
+    """
+    if not aids:
+        return None
+    models = {(aid.model, aid.model_sha256) for aid in aids}
+    if len(models) > 1:
+        names = ", ".join(sorted(name for name, _ in models))
+        message = f"The results come from different models ({names}): run one model on all cases."
+        raise StudyError(message)
+    target = ensure_folder(folder / AID)
+    files = {}
+    for aid in aids:
+        text = canonical_json({"case": aid.case, **aid.shown()})
+        write_text(target / f"{aid.case}.json", text)
+        if aid.mask is not None:
+            with atomic_path(target / f"{aid.case}.nrrd") as path:
+                path.write_bytes(aid.mask)
+        files[aid.case] = hashlib.sha256(text.encode()).hexdigest()
+    return AidSource(aids[0].model, aids[0].model_sha256, files)
+
+
+def load_aid(study: Study, case: Case) -> Aid:
+    """The model's result of a case, checked against the design.
+
+    Only `session.Reading` calls this while a study is read, after the design allows it.
+
+    Raises:
+        StudyError: the file is missing or was changed.
+    """
+    source = study.design.aid
+    if source is None:
+        message = "This study shows no model."
+        raise StudyError(message)
+    path = study.folder / AID / f"{case.id}.json"
+    text = _read(path).decode("utf-8", "replace")
+    if hashlib.sha256(text.encode()).hexdigest() != source.files[case.id]:
+        raise StudyError(_CHANGED)
+    data = json.loads(text)
+    mask = _read(path.with_suffix(".nrrd")) if data["mask_sha256"] else None
+    if mask is not None and hashlib.sha256(mask).hexdigest() != data["mask_sha256"]:
+        raise StudyError(_CHANGED)
+    return Aid(**data, mask=mask)
+
+
+_CHANGED = (
+    "The model's result for this case was changed after the study was frozen: restore the study "
+    "folder's 'aid' from a copy."
+)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = "The model's result for this case is missing: restore the folder 'aid'."
+        raise StudyError(message) from error

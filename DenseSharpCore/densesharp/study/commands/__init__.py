@@ -1,0 +1,1 @@
+"""The sub-commands of `densesharp study`, one module each."""

@@ -1,0 +1,175 @@
+"""Where a study's events live: SQLite in a file, or PostgreSQL for several sites, by one code.
+
+Events are only ever added; triggers in the database refuse to change or remove them. An answer, its
+mask and the removal of its draft are one transaction, on the disk when `append` returns. Each
+reader's chain has one place per number, so of two windows that write at the same moment one is
+refused and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from densesharp.errors import StudyError
+from densesharp.study.design import canonical_json
+from densesharp.study.events import Event
+from densesharp.study.masks import Mask
+from densesharp.study.store_schema import (
+    DRAFTS,
+    EVENTS,
+    MASKS,
+    META,
+    check_description,
+    make_engine,
+    plain_errors,
+    prepare,
+)
+
+
+class ChainMovedOn(StudyError):  # noqa: N818 - a StudyError by what users see
+    """Another window has written to this reader's chain meanwhile."""
+
+
+class Store:
+    """An open store.
+
+    Raises (all methods):
+        StudyError: the database cannot be reached, is full, locked, read-only or damaged.
+    """
+
+    def __init__(self, engine: sa.Engine, label: str) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(write=True)
+        self._label = label
+
+    @property
+    def label(self) -> str:
+        """The store's address without password, for messages."""
+        return self._label
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def meta(self) -> dict[str, str]:
+        """What the store says about itself: schema, study, design_sha256, store."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(META.c.key, META.c.value))
+            return {row.key: row.value for row in rows}
+
+    def readers(self) -> list[str]:
+        """Readers with at least one event."""
+        with self._reading() as connection:
+            query = sa.select(EVENTS.c.reader).distinct().order_by(EVENTS.c.reader)
+            return list(connection.execute(query).scalars())
+
+    def events(self, reader: str, after: int = -1) -> list[Event]:
+        """A reader's events with a number above `after`, in order."""
+        query = (
+            sa.select(EVENTS)
+            .where(EVENTS.c.reader == reader, EVENTS.c.number > after)
+            .order_by(EVENTS.c.number)
+        )
+        with self._reading() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+    def append(self, event: Event, mask: Mask | None = None) -> None:
+        """Add an event, its mask if any; an answer's draft goes with it. All or nothing.
+
+        Raises:
+            ChainMovedOn: the event's place in the chain is taken.
+        """
+        self.add([event], [mask] if mask else [])
+
+    def add(self, events: list[Event], masks: list[Mask]) -> None:
+        """Add events and masks in one transaction.
+
+        Raises:
+            ChainMovedOn: an event's place in its chain is taken.
+        """
+        try:
+            with self._writing() as connection:
+                for mask in masks:
+                    self._add_mask(connection, mask)
+                for event in events:
+                    row = {**vars(event), "body": canonical_json(event.body)}
+                    connection.execute(sa.insert(EVENTS).values(row))
+                    if event.kind == "answer":
+                        connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.reader == event.reader))
+        except IntegrityError as error:
+            message = (
+                f"Reader {events[0].reader}'s reading went on in another window: close this one "
+                "and continue there. Nothing was saved from here."
+            )
+            raise ChainMovedOn(message) from error
+
+    def mask(self, sha256: str) -> bytes | None:
+        """The NRRD bytes of a mask."""
+        query = sa.select(MASKS.c.nrrd).where(MASKS.c.sha256 == sha256)
+        with self._reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def save_draft(self, reader: str, body: dict[str, Any]) -> None:
+        """Keep the unsubmitted form of a reader's current case, replacing the one before."""
+        with self._writing() as connection:
+            connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.reader == reader))
+            connection.execute(sa.insert(DRAFTS).values(reader=reader, body=canonical_json(body)))
+
+    def draft(self, reader: str) -> dict[str, Any] | None:
+        """The reader's unsubmitted form."""
+        query = sa.select(DRAFTS.c.body).where(DRAFTS.c.reader == reader)
+        with self._reading() as connection:
+            text = connection.execute(query).scalar_one_or_none()
+        return None if text is None else json.loads(text)
+
+    def _add_mask(self, connection: sa.Connection, mask: Mask) -> None:
+        query = sa.select(MASKS.c.sha256).where(MASKS.c.sha256 == mask.sha256)
+        if connection.execute(query).first() is None:
+            connection.execute(sa.insert(MASKS).values(sha256=mask.sha256, nrrd=mask.nrrd))
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with plain_errors(self._label), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with plain_errors(self._label), self._writer.begin() as connection:
+            yield connection
+
+
+def open_store(address: str | Path, study: str, design_sha256: str, create: bool = True) -> Store:
+    """Open a study's store, making its tables the first time.
+
+    Args:
+        address: path of an SQLite file, or a `postgresql://user@host/database` address.
+        study: the study's name.
+        design_sha256: hash of its design; a store belongs to exactly one design.
+        create: whether an absent store is made.
+
+    Raises:
+        StudyError: the store cannot be opened, has another schema, or is another study's.
+    """
+    engine, label = make_engine(address, create)
+    store = Store(engine, label)
+    try:
+        if create:
+            with plain_errors(label):
+                prepare(engine, study, design_sha256)
+        check_description(store.meta(), label, study, design_sha256)
+    except StudyError:
+        store.close()
+        raise
+    return store
+
+
+def _event(row: Any) -> Event:
+    body = json.loads(row.body)
+    return Event(row.reader, row.number, row.time, row.kind, body, row.previous, row.hash)

@@ -1,0 +1,42 @@
+"""Fixtures of the tests about conducting a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from densesharp.study.folder import Study
+from densesharp.study.session import Reading
+from densesharp.study.store import Store, open_store
+from study_simulation import TurnableClock
+
+
+@pytest.fixture
+def a_turnable_clock() -> TurnableClock:
+    return TurnableClock()
+
+
+@pytest.fixture
+def store_of(tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    """Opens a study's store, closed again after the test."""
+    stores = []
+
+    def opened(study: Study, address: str | Path | None = None) -> Store:
+        address = address or study.default_store
+        stores.append(open_store(address, study.design.study, study.design.sha256))
+        return stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def reading_of(store_of: Callable[..., Store], a_turnable_clock: TurnableClock):
+    """Starts a reader on a study with the turnable clock."""
+
+    def reading(study: Study, reader: str = "S1", store: Store | None = None) -> Reading:
+        return Reading(study, store or store_of(study), reader, a_turnable_clock)
+
+    return reading

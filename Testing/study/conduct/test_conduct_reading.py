@@ -1,0 +1,299 @@
+"""The rules of reading: order, sessions, washout, the model's moment, locking, drafts."""
+
+from __future__ import annotations
+
+import pytest
+from densesharp.errors import StudyError
+from densesharp.study.form import Answer
+from densesharp.study.store import ChainMovedOn
+from densesharp.study.verify import verify
+from study_simulation import ball_mask, make_study, plain_answer, read_session
+
+GOOD = Answer("MIA", 70, 20, 4)
+
+
+def test_cases_come_one_at_a_time_in_the_schedule_s_order(tmp_path, reading_of):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study)
+    reading.start_session(1)
+    seen = []
+    while reading.sessions()[0].status == "running":
+        opened = reading.open_case()
+        assert reading.open_case().item == opened.item
+        seen.append(opened.item)
+        assert reading.submit(GOOD) is None
+    assert tuple(seen) == study.by_reader["S1"]
+    assert [info.status for info in reading.sessions()] == ["finished"]
+    with pytest.raises(StudyError, match="No session is running"):
+        reading.open_case()
+
+
+def test_a_stranger_is_refused_by_name(tmp_path, reading_of):
+    with pytest.raises(StudyError, match="'S9' is no reader of the study 'example'"):
+        reading_of(make_study(tmp_path), "S9")
+
+
+def test_sessions_wait_for_each_other_and_for_the_washout(tmp_path, reading_of, a_turnable_clock):
+    reading = reading_of(make_study(tmp_path))
+    with pytest.raises(StudyError, match="session 1 comes first"):
+        reading.start_session(2)
+    read_session(reading, 1)
+    a_turnable_clock.pass_time(days=27.9)
+    assert reading.sessions()[1].status == "waiting"
+    with pytest.raises(StudyError, match=r"may start on 2026-02-02 08:00 UTC, 28 days after"):
+        reading.start_session(2)
+    a_turnable_clock.pass_time(days=0.2)
+    assert reading.sessions()[1].status == "ready"
+    reading.start_session(2)
+    with pytest.raises(StudyError, match="started already"):
+        reading.start_session(2)
+
+
+def test_an_early_start_needs_a_reason_which_is_kept(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path)
+    reading = reading_of(study)
+    read_session(reading, 1)
+    with pytest.raises(StudyError, match="needs a reason"):
+        reading.start_session(2, override="   ")
+    reading.start_session(2, override="Reader leaves the hospital next week.")
+    found = verify(study, reading.store)
+    assert found.clean
+    assert "Reader leaves the hospital next week." in found.notices[0]
+
+
+def test_a_needless_reason_is_not_kept(tmp_path, reading_of):
+    reading = reading_of(make_study(tmp_path))
+    reading.start_session(1, override="I am early")
+    assert reading.store.events("S1")[1].body["override"] == ""
+
+
+def test_a_clock_set_back_is_named_and_does_not_touch_durations(
+    tmp_path, reading_of, a_turnable_clock
+):
+    study = make_study(tmp_path)
+    reading = reading_of(study)
+    reading.start_session(1)
+    opened = reading.open_case()
+    a_turnable_clock.pass_time(seconds=30)
+    a_turnable_clock.wall = a_turnable_clock.wall.replace(year=2020)
+    reading.submit(plain_answer(opened))
+    answer = reading.store.events("S1")[-1]
+    assert answer.body["time"]["wall_s"] == answer.body["time"]["active_s"] == 30
+    read_session(reading, 1)
+    a_turnable_clock.wall = a_turnable_clock.wall.replace(year=2019)
+    with pytest.raises(StudyError, match=r"clock shows 2019-01-05 .* earlier than the last answer"):
+        reading.start_session(2)
+    found = verify(study, reading.store)
+    assert found.clean
+    assert any("clock went back" in notice for notice in found.notices)
+
+
+def test_in_sequential_reading_the_model_comes_only_after_the_locked_answer(tmp_path, reading_of):
+    study = make_study(tmp_path, "sequential")
+    reading = reading_of(study)
+    reading.start_session(1)
+    first = reading.open_case()
+    assert first.aid is None
+    assert first.step.condition == "unaided"
+    assert "aid" not in [event.kind for event in reading.store.events("S1")]
+    second = reading.submit(GOOD)
+    assert second.item == first.item
+    assert second.step.condition == "aided"
+    assert second.answer == GOOD
+    assert second.aid.nodule_class == "IAC"
+    shown = reading.store.events("S1")[-1]
+    assert (shown.kind, shown.body["model_sha256"]) == ("aid", "ab" * 32)
+    assert shown.body["probabilities"] == {"AAH-AIS": 0.2, "MIA": 0.3, "IAC": 0.5}
+    assert reading.submit(Answer("IAC", 70, 60, 4)) is None
+    answers = [e.body for e in reading.store.events("S1") if e.kind == "answer"]
+    assert [answer["changed"] for answer in answers] == [None, True]
+
+
+def test_an_aided_reading_logs_the_model_before_showing_it(tmp_path, reading_of):
+    study = make_study(tmp_path)
+    reading = reading_of(study)
+    reading.start_session(1)
+    while (opened := reading.open_case()).item.condition != "aided":
+        assert opened.aid is None
+        reading.submit(plain_answer(opened))
+    assert opened.aid is not None
+    assert reading.store.events("S1")[-1].kind == "aid"
+    assert (opened.number, opened.of) == (0, 1)
+
+
+def test_an_aided_reading_can_ask_for_a_first_answer_without_the_model(tmp_path, reading_of):
+    study = make_study(tmp_path, reveal="after_first_answer")
+    reading = reading_of(study)
+    reading.start_session(1)
+    while (opened := reading.open_case()).item.condition != "aided":
+        reading.submit(plain_answer(opened))
+    assert opened.aid is None
+    assert not opened.step.final
+    second = reading.submit(plain_answer(opened))
+    assert second.aid is not None
+    assert second.step.final
+
+
+def test_a_changed_model_result_is_not_shown(tmp_path, reading_of):
+    study = make_study(tmp_path, "sequential")
+    for path in (tmp_path / "aid").glob("*.json"):
+        path.write_text(path.read_text().replace("0.5", "0.6"))
+    reading = reading_of(study)
+    reading.start_session(1)
+    reading.open_case()
+    with pytest.raises(StudyError, match="changed after the study was frozen"):
+        reading.submit(GOOD)
+    assert reading.open is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer(None, 50, 20, 3), "Choose a class"),
+        (Answer("benign", 50, 20, 3), "AAH-AIS, MIA, IAC"),
+        (Answer("MIA", None, 20, 3), "Rate how probable invasive is"),
+        (Answer("MIA", 50, 101, 3), "number from 0 to 100"),
+        (Answer("MIA", 50, float("nan"), 3), "number from 0 to 100"),
+        (Answer("MIA", 50, 50.5, 3), "cannot be above the probability of invasive"),
+        (Answer("MIA", 50, 20, 6), "whole number from 1 to 5"),
+        (Answer("MIA", 50, 20, True), "whole number from 1 to 5"),
+        (Answer("MIA", 50, 20, None), "how confident"),
+        (Answer("MIA", 50, 20, 3, "x" * 2001), "at most 2000"),
+    ],
+)
+def test_an_incomplete_or_impossible_form_is_not_taken(tmp_path, reading_of, answer, sentence):
+    reading = reading_of(make_study(tmp_path, "unaided"))
+    reading.start_session(1)
+    reading.open_case()
+    events = reading.store.events("S1")
+    with pytest.raises(StudyError, match=sentence):
+        reading.submit(answer)
+    assert reading.store.events("S1") == events
+    assert reading.submit(GOOD) is None
+
+
+def test_the_outline_follows_the_design_s_rule(tmp_path, reading_of):
+    required = reading_of(make_study(tmp_path / "a", "unaided", mask="required"))
+    required.start_session(1)
+    required.open_case()
+    with pytest.raises(StudyError, match="Outline the nodule"):
+        required.submit(GOOD)
+    required.submit(GOOD, ball_mask())
+    none = reading_of(make_study(tmp_path / "b", "unaided", mask="none"))
+    none.start_session(1)
+    none.open_case()
+    with pytest.raises(StudyError, match="asks for no outline"):
+        none.submit(GOOD, ball_mask())
+
+
+def test_the_reader_s_outline_is_there_again_for_the_second_answer(tmp_path, reading_of):
+    reading = reading_of(make_study(tmp_path, "sequential"))
+    reading.start_session(1)
+    reading.open_case()
+    mask = ball_mask()
+    assert reading.submit(GOOD, mask).mask == mask.nrrd
+
+
+def test_submitting_locks(tmp_path, reading_of):
+    reading = reading_of(make_study(tmp_path, "unaided"))
+    reading.start_session(1)
+    item = reading.open_case().item
+    reading.submit(GOOD)
+    with pytest.raises(StudyError, match="No case is open"):
+        reading.submit(GOOD)
+    with pytest.raises(StudyError, match="final in this study"):
+        reading.reopen(item.item)
+    assert reading.open_case().item != item
+
+
+def test_where_the_design_allows_it_an_answer_of_the_running_session_is_corrected(
+    tmp_path, reading_of
+):
+    study = make_study(tmp_path, "sequential", going_back=True)
+    reading = reading_of(study)
+    reading.start_session(1)
+    item = reading.open_case().item
+    reading.submit(GOOD)
+    with pytest.raises(StudyError, match="Only a submitted answer"):
+        reading.reopen(item.item)
+    reading.submit(GOOD)
+    again = reading.reopen(item.item)
+    assert (again.number, again.correcting) == (1, True), "the answer before the model stays"
+    reading.leave()
+    assert reading.open_case().item == item, "a correction is finished before reading goes on"
+    assert reading.submit(Answer("IAC", 90, 80, 5)) is None
+    assert reading.open_case().item != item
+    assert verify(study, reading.store).clean
+
+
+def test_a_draft_brings_form_and_time_back_after_a_crash(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study)
+    reading.start_session(1)
+    opened = reading.open_case()
+    a_turnable_clock.pass_time(seconds=20)
+    reading.save_draft(Answer("MIA", 60))
+    after_crash = reading_of(study)
+    again = after_crash.open_case()
+    assert again.item == opened.item
+    assert again.answer == Answer("MIA", 60)
+    a_turnable_clock.pass_time(seconds=5)
+    after_crash.submit(GOOD)
+    body = after_crash.store.events("S1")[-1].body
+    assert (body["time"]["wall_s"], body["visits"]) == (25, 2)
+    assert after_crash.open_case().answer == Answer(), "a draft belongs to one case only"
+
+
+def test_of_two_windows_of_one_reader_one_is_refused(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path, "unaided")
+    first = reading_of(study)
+    first.start_session(1)
+    first.open_case()
+    second = reading_of(study, store=store_of(study))
+    second.open_case()
+    second.submit(GOOD)
+    with pytest.raises(ChainMovedOn, match="went on in another window"):
+        first.submit(GOOD)
+    answers = [event for event in first.store.events("S1") if event.kind == "answer"]
+    assert len(answers) == 1
+    assert first.open_case().item == study.by_reader["S1"][1]
+    assert verify(study, first.store).clean
+
+
+def test_two_readers_share_a_store(tmp_path, reading_of):
+    study = make_study(tmp_path, "unaided")
+    one, other = reading_of(study, "S1"), reading_of(study, "J2")
+    for reading in (one, other):
+        reading.start_session(1)
+    for _ in range(8):
+        for reading in (one, other):
+            reading.submit(plain_answer(reading.open_case()))
+    found = verify(study, one.store)
+    assert found.clean
+    assert found.answers == 16
+
+
+def test_practice_comes_first_and_repeats_last_in_a_session_of_their_own(tmp_path, reading_of):
+    study = make_study(tmp_path, practice=2, repeats=3)
+    items = study.by_reader["S1"]
+    assert [item.role for item in items[:2]] == ["practice"] * 2
+    assert {item.condition for item in items[:2]} == {"unaided", "aided"}
+    repeats = [item for item in items if item.role == "repeat"]
+    assert {(item.session, item.condition) for item in repeats} == {(3, "unaided")}
+
+
+def test_an_image_that_was_exchanged_is_refused(tmp_path, reading_of):
+    from dataclasses import replace
+
+    from densesharp.study.folder import freeze
+
+    study = make_study(tmp_path / "old", "unaided", count=2)
+    cases = tuple(replace(case, image_sha256="00" * 32) for case in study.design.cases)
+    design = replace(study.design, cases=cases, schedule_sha256="")
+    frozen = freeze(tmp_path / "new", design)
+    for case in cases:
+        (tmp_path / "new" / case.image).write_bytes(b"other")
+    reading = reading_of(frozen)
+    reading.start_session(1)
+    with pytest.raises(StudyError, match="not the one that the study was designed with"):
+        reading.open_case()
