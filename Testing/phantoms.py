@@ -7,7 +7,10 @@ import itertools
 import numpy as np
 import SimpleITK as sitk
 
+from densesharp.engine.interface import EngineOutput
 from densesharp.geometry import Grid
+from densesharp.network.model_file import ModelCard, ModelFile
+from densesharp.patch import to_network_units
 from densesharp.records import Volume
 
 
@@ -46,3 +49,33 @@ def smooth_ball(grid: Grid, center, radius, inside=0.0, outside=-850.0, edge=1.0
     distance = np.linalg.norm(world_points(grid) - np.asarray(center, float), axis=-1)
     share = np.clip((radius - distance) / edge + 0.5, 0, 1)
     return Volume(np.round(outside + (inside - outside) * share).astype(np.int16), grid)
+
+
+class ThresholdEngine:
+    """An engine whose answer is known: the mask is where the patch is denser than a threshold.
+
+    The class follows the share of dense voxels, so that it changes with size. It stands for the
+    model wherever a test is about geometry, not about what a network learnt.
+    """
+
+    description = "threshold at a known density, for tests"
+    fallback = None
+    batch = 4
+
+    def __init__(self, threshold_hu: float = -400.0, softness_hu: float = 60.0) -> None:
+        card = ModelCard(name="threshold", trained_on="nothing: a threshold", temperature=1.0)
+        self.model = ModelFile(card, ({},), sha256="0" * 64)
+        self._units = float(to_network_units(threshold_hu))
+        self._softness = softness_hu * 255 / 1424 / 128
+        self.patches = 0
+
+    def run(self, patches: np.ndarray) -> EngineOutput:
+        self.patches += len(patches)
+        mask = 1 / (1 + np.exp(-(patches - self._units) / self._softness))
+        cells = mask.reshape(-1, 8, 4, 8, 4, 8, 4).mean(axis=(2, 4, 6))
+        activation = np.stack([1 - 4 * cells, cells, 20 * cells - 0.5], axis=1)
+        return EngineOutput(
+            activation.mean(axis=(2, 3, 4))[:, np.newaxis].astype(np.float32),
+            mask[:, np.newaxis].astype(np.float32),
+            activation[:, np.newaxis].astype(np.float32),
+        )

@@ -90,14 +90,14 @@ def orient(array: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     order, flips = orientation
     lead = array.ndim - 3
     turned = np.transpose(array, [*range(lead), *(lead + axis for axis in order)])
-    return np.ascontiguousarray(np.flip(turned, [lead + axis for axis in flips]))
+    return np.ascontiguousarray(np.flip(turned, tuple(lead + axis for axis in flips)))
 
 
 def orient_back(array: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     """Undo `orient`."""
     order, flips = orientation
     lead = array.ndim - 3
-    flipped = np.flip(array, [lead + axis for axis in flips])
+    flipped = np.flip(array, tuple(lead + axis for axis in flips))
     inverse = np.argsort(order)
     return np.transpose(flipped, [*range(lead), *(lead + int(axis) for axis in inverse)])
 
@@ -166,7 +166,8 @@ def _anchor(located: Located) -> NDArray[np.float64]:
 def _volumes(masks: NDArray[np.float32], near: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Voxels of each member's and orientation's own mask in the neighbourhood of the nodule."""
     around = grow(near, 3) if near.any() else near
-    return ((masks >= THRESHOLD) & around).sum(axis=(1, 2, 3)).astype(np.float64)
+    counts = ((masks >= THRESHOLD) & around).sum(axis=(1, 2, 3))
+    return np.asarray(counts, dtype=np.float64)
 
 
 def evidence_map(
