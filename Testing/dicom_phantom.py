@@ -1,0 +1,99 @@
+"""DICOM CT series made with pydicom alone, for tests: any grid, any fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from densesharp.geometry import Grid
+
+STUDY, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "frame"))
+
+
+def phantom(size: tuple[int, int, int] = (24, 20, 12), nodule_hu: int = 40) -> np.ndarray:
+    """(k, j, i) int16: lung with a nodule off centre, each voxel a little its own."""
+    shape = size[::-1]
+    k, j, i = np.indices(shape)
+    array = np.full(shape, -850, np.int16)
+    array[:, :2] = 30
+    array[:, :, :3] = 60
+    middle = np.array(shape) * (0.4, 0.5, 0.6)
+    ball = sum((axis - m) ** 2 for axis, m in zip((k, j, i), middle, strict=True)) < 9
+    array[ball] = nodule_hu
+    return (array + (7 * k + 3 * j + i) % 11).astype(np.int16)
+
+
+def axial(size: tuple[int, int, int] = (24, 20, 12), thickness: float = 1.25) -> Grid:
+    return Grid(size, (-90.5, -120.25, 30.0), (0.7, 0.8, thickness), np.eye(3))
+
+
+def write_series(
+    folder: Path,
+    array: np.ndarray,
+    grid: Grid,
+    *,
+    number: int = 3,
+    name: Callable[[int], str] = "IM{:04d}.dcm".format,
+    edit: Callable[[Dataset, int], Dataset | None] | None = None,
+) -> list[Path]:
+    """Write one slice per file; `edit` may change a slice's header, or drop it with None."""
+    folder.mkdir(parents=True, exist_ok=True)
+    series = generate_uid(entropy_srcs=["series", str(number)])
+    paths = []
+    for index, pixels in enumerate(array):
+        dataset = _slice(pixels, grid, index, series, number)
+        dataset = edit(dataset, index) if edit else dataset
+        if dataset is None:
+            continue
+        path = folder / name(index)
+        dataset.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def _slice(pixels: np.ndarray, grid: Grid, index: int, series: str, number: int) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = CTImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[series, str(index)])
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = STUDY, series
+    dataset.FrameOfReferenceUID = FRAME
+    dataset.PositionReferenceIndicator = ""
+    dataset.Modality = "CT"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.PatientName, dataset.PatientID = "Secret^Patient", "ID-4711"
+    dataset.PatientBirthDate, dataset.PatientSex = "19500102", "F"
+    dataset.StudyDate, dataset.StudyTime = "20200304", "101112"
+    dataset.SeriesDate, dataset.SeriesTime = "20200304", "101213"
+    dataset.AccessionNumber, dataset.StudyID = "ACC-99", "S1"
+    dataset.ReferringPhysicianName = "Referrer^Secret"
+    dataset.Manufacturer, dataset.SeriesDescription = "Phantom", "Lung thin"
+    dataset.SeriesNumber, dataset.InstanceNumber, dataset.AcquisitionNumber = number, index + 1, 1
+    dataset.KVP = "120"
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelSpacing = [float(grid.spacing[1]), float(grid.spacing[0])]
+    dataset.SliceThickness = float(grid.spacing[2])
+    cosines = np.concatenate([grid.direction[:, 0], grid.direction[:, 1]])
+    dataset.ImageOrientationPatient = [round(float(value), 9) for value in cosines]
+    position = grid.to_world((0, 0, index))
+    dataset.ImagePositionPatient = [round(float(value), 6) for value in position]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+    dataset.PixelRepresentation = 0
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = 1, -1024, "HU"
+    stored = (pixels.astype(np.int32) + 1024).astype(np.uint16)
+    dataset.PixelData = stored.astype("<u2").tobytes()
+    return dataset
+
+
+def read_slice(path: Path) -> Dataset:
+    return pydicom.dcmread(path)
