@@ -67,8 +67,8 @@ def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
                 f"'{url.get_backend_name()}'."
             )
             raise StudyError(message)
-        url = url.set(drivername="postgresql+psycopg")
-        return sa.create_engine(url, pool_pre_ping=True), url.render_as_string(hide_password=True)
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return engine, url.render_as_string(hide_password=True)
     path = Path(text)
     if not create and not path.exists():
         message = f"There is no study store at '{path}': nobody has read yet, or the path is wrong."
@@ -192,7 +192,7 @@ def _explanation(reason: str) -> str:
          "The study store cannot be opened: check its path and that its folder can be written to."),
         (("not a database", "malformed", "no such table"),
          "The study store is damaged or is no study store: restore it from a copy."),
-        (("connection", "could not translate", "server", "authentication"),
+        (("connection", "resolve host", "server", "authentication"),
          "The database server cannot be reached or refuses this user, nothing was saved: check "
          "the network and the address, then try again."),
     )  # fmt: skip

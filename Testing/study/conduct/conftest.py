@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from study_simulation import TurnableClock
+
 from densesharp.study.folder import Study
 from densesharp.study.session import Reading
 from densesharp.study.store import Store, open_store
-from study_simulation import TurnableClock
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from study_simulation import ball_mask, make_study, plain_answer, read_session
+
 from densesharp.errors import StudyError
 from densesharp.study.form import Answer
 from densesharp.study.store import ChainMovedOn
 from densesharp.study.verify import verify
-from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 GOOD = Answer("MIA", 70, 20, 4)
 

@@ -1,0 +1,198 @@
+"""Export and merge: what leaves the store is complete, hashed and free of truth."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from study_simulation import CT_GRID, ball, ball_mask, make_study, plain_answer, read_session
+
+from densesharp.errors import OutputError, StudyError
+from densesharp.study.design import design_from_json
+from densesharp.study.export import ANSWER_COLUMNS, export
+from densesharp.study.form import Answer
+from densesharp.study.masks import case_box, decode
+from densesharp.study.merge import merge
+from densesharp.study.schedule import schedule_from_csv
+from densesharp.study.verify import verify
+
+
+def table(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def an_export(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path / "study", "sequential", count=4, practice=1, going_back=True)
+    reading = reading_of(study)
+    reading.start_session(1)
+    a_turnable_clock.pass_time(seconds=10)
+    opened = reading.open_case()
+    a_turnable_clock.pass_time(seconds=12)
+    opened.timer.touch()
+    reading.submit(Answer("MIA", 70, 20, 4, 'a "comment",\nof two lines'), ball_mask())
+    reading.submit(Answer("IAC", 80, 60, 4), ball_mask(5))
+    reading.reopen(opened.item.item)
+    reading.submit(Answer("IAC", 90, 60, 4))
+    for _ in range(2):
+        while reading.submit(plain_answer(reading.open or reading.open_case())):
+            pass
+    return study, reading.store, export(study, reading.store, tmp_path / "out")
+
+
+def test_answers_hold_one_row_per_valid_answer(an_export):
+    _, store, folder = an_export
+    rows = table(folder / "answers.csv")
+    assert tuple(rows[0]) == ANSWER_COLUMNS
+    assert len(rows) == 6
+    first, second = rows[:2]
+    assert (first["reader"], first["group"], first["role"]) == ("S1", "senior", "practice")
+    assert (first["condition"], first["final"], first["aid_shown"]) == ("unaided", "1", "0")
+    assert (first["class"], first["p_invasive"], first["p_iac"]) == ("MIA", "70", "20")
+    assert first["comment"] == 'a "comment",\nof two lines'
+    assert (first["wall_s"], first["active_s"], first["aid_p_invasive"]) == ("12.0", "12.0", "")
+    assert (second["condition"], second["step"], second["revision"]) == ("aided", "2", "1")
+    assert (second["class"], second["p_invasive"], second["changed"]) == ("IAC", "90", "1")
+    assert float(second["aid_p_invasive"]) == 80.0
+    assert second["mask"] == "", "the corrected answer was given without an outline"
+    hashes = {event.hash for event in store.events("S1")}
+    assert {row["event_sha256"] for row in rows} <= hashes
+
+
+def test_design_and_schedule_are_the_frozen_ones(an_export):
+    study, _, folder = an_export
+    assert design_from_json((folder / "design.json").read_text()) == study.design
+    assert schedule_from_csv((folder / "schedule.csv").read_text()) == study.schedule
+
+
+def test_an_exported_outline_lies_where_it_was_drawn(an_export):
+    _, _, folder = an_export
+    row = table(folder / "answers.csv")[0]
+    array, grid = decode((folder / row["mask"]).read_bytes())
+    start, size = case_box(CT_GRID, CT_GRID.center)
+    assert grid.same_as(CT_GRID.crop(start, size))
+    inside = np.argwhere(array)[:, ::-1]
+    whole = np.argwhere(ball())[:, ::-1]
+    assert len(inside) == len(whole)
+    np.testing.assert_allclose(grid.to_world(inside), CT_GRID.to_world(whole), atol=1e-6)
+
+
+def test_foreign_tools_can_check_the_hashes(an_export):
+    _, _, folder = an_export
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    listed = {line.split("  ")[1] for line in lines}
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert listed == files - {"SHA256SUMS"}
+    for line in lines:
+        digest, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+
+
+def test_the_model_s_results_are_exported_once_per_case(an_export):
+    study, _, folder = an_export
+    rows = table(folder / "model.csv")
+    assert [row["case"] for row in rows] == [case.id for case in study.design.cases]
+    assert {row["p_iac"] for row in rows} == {"50.0"}
+    assert all((folder / row["mask"]).exists() for row in rows)
+
+
+def test_the_record_in_the_export_is_the_whole_chain(an_export):
+    _, store, folder = an_export
+    lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [line["hash"] for line in lines] == [event.hash for event in store.events("S1")]
+
+
+def test_nothing_in_an_export_tells_the_truth(an_export):
+    _, _, folder = an_export
+    assert not [path for path in folder.rglob("*") if "truth" in path.name]
+
+
+def test_an_export_never_overwrites(an_export):
+    study, store, folder = an_export
+    with pytest.raises(OutputError, match="not empty"):
+        export(study, store, folder)
+
+
+def test_a_store_that_is_not_whole_is_not_exported(tmp_path, reading_of):
+    from test_conduct_store import change_behind_the_store_s_back
+
+    study = make_study(tmp_path, "unaided", count=2)
+    reading = reading_of(study)
+    read_session(reading, 1)
+    change_behind_the_store_s_back(
+        study.default_store, "UPDATE study_events SET time = '2020-01-01T00:00:00+00:00'"
+    )
+    with pytest.raises(StudyError, match="not whole and was not exported"):
+        export(study, reading.store, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# Merging
+
+
+@pytest.fixture
+def two_workstations(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path, "unaided", count=3)
+    stores = [store_of(study, tmp_path / f"{name}.sqlite") for name in ("one", "other")]
+    for reader, store in zip(("S1", "J1"), stores, strict=True):
+        reading = reading_of(study, reader, store)
+        reading.start_session(1)
+        for _ in range(3):
+            reading.submit(plain_answer(reading.open_case()), ball_mask())
+    return study, stores
+
+
+def test_workstations_are_merged_and_merging_again_adds_nothing(two_workstations, store_of):
+    study, stores = two_workstations
+    target = store_of(study)
+    assert merge(study, target, stores) == sum(len(s.events(s.readers()[0])) for s in stores)
+    assert merge(study, target, stores) == 0
+    found = verify(study, target)
+    assert found.clean
+    assert found.answers == 6
+
+
+def test_a_record_that_went_on_is_carried_forward(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path, "unaided", count=3)
+    store = store_of(study, tmp_path / "one.sqlite")
+    reading = reading_of(study, "S1", store)
+    reading.start_session(1)
+    reading.submit(plain_answer(reading.open_case()))
+    target = store_of(study)
+    merge(study, target, [store])
+    read_session(reading, 1)
+    assert merge(study, target, [store]) == 4
+    assert target.events("S1") == store.events("S1")
+
+
+def test_one_reader_at_two_places_is_a_contradiction(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path, "unaided", count=3)
+    stores = [store_of(study, tmp_path / f"{name}.sqlite") for name in ("one", "other")]
+    for store in stores:
+        read_session(reading_of(study, "S1", store), 1)
+    target = store_of(study)
+    with pytest.raises(StudyError, match="read at two places at once"):
+        merge(study, target, stores)
+    assert target.readers() == []
+
+
+def test_a_store_that_was_tampered_with_is_not_merged(two_workstations, store_of):
+    from test_conduct_store import change_behind_the_store_s_back
+
+    study, stores = two_workstations
+    change_behind_the_store_s_back(
+        stores[1].label, "UPDATE study_events SET body = replace(body, 'IAC', 'MIA')",
+        "UPDATE study_events SET previous = ''",
+    )  # fmt: skip
+    target = store_of(study)
+    with pytest.raises(StudyError, match=r"other\.sqlite' is not whole"):
+        merge(study, target, stores)
+    assert target.readers() == []
