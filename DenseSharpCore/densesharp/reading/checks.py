@@ -102,8 +102,7 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
     with np.errstate(over="ignore", invalid="ignore"):
         finite = array.dtype.kind != "f" or bool(np.isfinite(array.sum(dtype=np.float64)))
     if not finite:
-        message = f"'{name}' holds voxels without a value (NaN or infinite): export the CT again."
-        raise ImageError(message)
+        raise without_value(name)
     low, high = float(array.min()), float(array.max())
     if low < HU_RANGE[0] or high > HU_RANGE[1]:
         message = f"The values of '{name}' ({low:.4g} to {high:.4g}) are not Hounsfield units."
@@ -131,6 +130,13 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
         )
         notices = (Notice("no_air", message, "caution"),)
     return _compact(array), notices
+
+
+def without_value(name: str) -> ImageError:
+    """The error for NaN and infinity."""
+    return ImageError(
+        f"'{name}' holds voxels without a value (NaN or infinite): export the CT again."
+    )
 
 
 def _compact(array: NDArray[Any]) -> NDArray[Any]:

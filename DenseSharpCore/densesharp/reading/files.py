@@ -15,7 +15,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -24,7 +24,13 @@ from numpy.typing import NDArray
 from densesharp.errors import ImageError
 from densesharp.geometry import Grid
 from densesharp.progress import Progress, silent
-from densesharp.reading.checks import check_hu, check_memory, check_spacing, thickness_notices
+from densesharp.reading.checks import (
+    check_hu,
+    check_memory,
+    check_spacing,
+    thickness_notices,
+    without_value,
+)
 from densesharp.reading.headers import Header, read_meta_image, read_nifti, read_nrrd
 from densesharp.records import Notice, Volume
 
@@ -111,49 +117,62 @@ def _check_magic(path: Path, magic: tuple[bytes, ...]) -> None:
 def _check_complete(header: Header, name: str) -> None:
     """Compare what the header declares with what the file holds, before anything is allocated."""
     needed = header.voxel_data_bytes
-    stored = header.data_file.stat().st_size - (header.data_offset or 0)
+    stored = header.data_file.stat().st_size
+    if header.compression != "gzip-file":
+        stored -= header.data_offset or 0
     shrink = 1 if header.compression == "none" else _BEST_COMPRESSION
     if needed > stored * shrink:
         raise _incomplete(name)
     check_memory(needed, name)
-    if header.compression != "none" and _inflated(header) < needed:
+    if header.compression == "none" and header.nifti_float is None:
+        return
+    count = 0
+    try:
+        for chunk in _voxel_chunks(header):
+            count += len(chunk)
+            _check_finite(chunk, header.nifti_float, name)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _incomplete(name) from error
+    if count < needed:
         raise _incomplete(name)
 
 
-def _inflated(header: Header) -> int:
-    """Bytes of voxels that a compressed file really gives; its checksums are followed.
-
-    A damaged stream counts as 0.
-    """
+def _voxel_chunks(header: Header) -> Iterator[bytes]:
+    """The voxels' bytes, uncompressed and with checksums followed, piece by piece."""
     offset = header.data_offset or 0
-    count = 0
-    try:
-        with header.data_file.open("rb") as stream:
-            if header.compression != "gzip-file":
-                stream.seek(offset)
-            chunks = _zlib_chunks(stream) if header.compression == "zlib" else _gzip_chunks(stream)
-            for size in chunks:
-                count += size
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return 0
-    return count - offset if header.compression == "gzip-file" else count
+    with contextlib.ExitStack() as opened:
+        stream: Any = opened.enter_context(header.data_file.open("rb"))
+        if header.compression == "gzip-file":
+            stream = opened.enter_context(gzip.GzipFile(fileobj=stream))
+        stream.seek(offset)
+        if header.compression == "zlib":
+            yield from _inflate(stream)
+            return
+        if header.compression == "gzip":
+            stream = opened.enter_context(gzip.GzipFile(fileobj=stream))
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
-def _gzip_chunks(stream: Any) -> Iterator[int]:
-    with gzip.GzipFile(fileobj=stream) as inflated:
-        while chunk := inflated.read(_CHUNK):
-            yield len(chunk)
-
-
-def _zlib_chunks(stream: Any) -> Iterator[int]:
+def _inflate(stream: IO[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj()
     pending = b""
     while not inflate.eof:
         pending = pending or stream.read(_CHUNK)
         if not pending:
             raise EOFError
-        yield len(inflate.decompress(pending, _CHUNK))
+        yield inflate.decompress(pending, _CHUNK)
         pending = inflate.unconsumed_tail
+
+
+def _check_finite(chunk: bytes, sample: str | None, name: str) -> None:
+    """Find NaN in NIfTI files, which the library below SimpleITK would turn into 0 in silence."""
+    if sample is None:
+        return
+    width = np.dtype(sample).itemsize
+    values = np.frombuffer(chunk, sample, len(chunk) // width)
+    if not np.isfinite(values).all():
+        raise without_value(name)
 
 
 def _incomplete(name: str) -> ImageError:

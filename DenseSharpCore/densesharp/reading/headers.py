@@ -48,6 +48,7 @@ class Header:
         data_offset: where they begin in it; None where they are its end (MetaImage).
         compression: how they are stored; `gzip-file` is a whole file compressed (.nii.gz).
         oriented: whether the header says how the image lies in the patient.
+        nifti_float: numpy type of the voxels of a NIfTI file that holds floats.
     """
 
     size: tuple[int, int, int]
@@ -56,6 +57,7 @@ class Header:
     data_offset: int | None
     compression: Literal["none", "gzip", "zlib", "gzip-file"]
     oriented: bool
+    nifti_float: str | None = None
 
     @property
     def voxel_data_bytes(self) -> int:
@@ -140,6 +142,7 @@ def read_nifti(path: Path) -> Header:
         int(offset),
         "gzip-file" if compressed else "none",
         qform > 0 or sform > 0,
+        {16: order + "f4", 64: order + "f8"}.get(sample),
     )
 
 

@@ -1,0 +1,121 @@
+"""Whatever bytes a file holds: a valid volume or one sentence; no crash, no hang, no flood."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from densesharp.errors import DenseSharpError
+from densesharp.reading import read_volume
+from dicom_phantom import axial, phantom, write_series
+
+SIZE = (6, 5, 4)
+ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha")
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["set", "set", "set", "cut", "insert", "remove", "digit"]),
+        st.floats(0, 1, exclude_max=True),
+        st.binary(min_size=1, max_size=6),
+    ),
+    min_size=1,
+    max_size=6,
+)
+calm = settings(
+    max_examples=150,
+    deadline=5000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+def mutate(raw: bytes, plan: list[tuple[str, float, bytes]], first: int | None = None) -> bytes:
+    """Change, cut, insert or remove bytes; `first` limits the places to the header."""
+    data = bytearray(raw)
+    for what, where, value in plan:
+        at = int(where * min(len(data), first or len(data)))
+        if what == "set":
+            data[at : at + len(value)] = value
+        elif what == "cut":
+            del data[at:]
+        elif what == "insert":
+            data[at:at] = value
+        elif what == "remove":
+            del data[at : at + len(value)]
+        else:
+            digits = [n for n, byte in enumerate(data[: first or None]) if chr(byte).isdigit()]
+            if digits:
+                data[digits[int(where * len(digits))]] = ord("0") + value[0] % 10
+    return bytes(data)
+
+
+@lru_cache
+def good(ending: str) -> bytes:
+    image = sitk.GetImageFromArray(phantom(SIZE))
+    image.SetSpacing((0.7, 0.8, 1.25))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("ct" + ending)
+        sitk.WriteImage(image, path, useCompression=ending == ".nii.gz")
+        return path.read_bytes()
+
+
+def read_or_refuse(path: Path) -> None:
+    try:
+        volume = read_volume(path)
+    except DenseSharpError:
+        return
+    assert volume.array.shape == volume.grid.shape
+    assert np.isfinite(volume.array).all()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("first", [400, None], ids=["header", "anywhere"])
+def test_changed_files_are_read_or_refused(tmp_path, ending, first):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    @calm
+    @given(changes)
+    def check(plan):
+        path = tmp_path / ("ct" + ending)
+        path.write_bytes(mutate(good(ending), plan, first))
+        read_or_refuse(path)
+
+    check()
+    # ru_maxrss counts kB: no header made anything allocate more than 300 MB.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 300_000
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, ".mhd", ".dcm", ""])
+def test_random_bytes_are_refused(tmp_path, ending):
+    @calm
+    @given(st.binary(max_size=600), st.sampled_from(["", "magic"]))
+    def check(raw, start):
+        path = tmp_path / ("ct" + ending)
+        begin = {".dcm": b"\0" * 128 + b"DICM", "": b"\0" * 128 + b"DICM", ".mhd": b"NDims = 3\n"}
+        magic = begin.get(ending) or good(ending)[:10]
+        path.write_bytes((magic if start else b"") + raw)
+        read_or_refuse(path)
+
+    check()
+
+
+@pytest.mark.parametrize("first", [1600, None], ids=["header", "anywhere"])
+def test_changed_dicom_slices_are_read_or_refused(tmp_path, first):
+    paths = write_series(tmp_path, phantom(SIZE), axial(SIZE))
+    kept = [path.read_bytes() for path in paths]
+
+    @calm
+    @given(changes, st.integers(0, len(paths) - 1))
+    def check(plan, index):
+        paths[index].write_bytes(mutate(kept[index], plan, first))
+        read_or_refuse(tmp_path)
+        paths[index].write_bytes(kept[index])
+
+    check()
