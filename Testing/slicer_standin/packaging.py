@@ -1,0 +1,50 @@
+"""`slicer.packaging` of Slicer 5.12: the three calls that the panel makes.
+
+Checking is real; installing is not done here (tests replace `pip_install` by what they need).
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+
+def load_requirements(path: str | Path) -> list[Requirement]:
+    """The requirements of a file, without comments and options."""
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line and line[0] not in "#-"]
+
+
+def pip_check(requirements: Any) -> bool:
+    """Whether every requirement that applies here is installed in a fitting version."""
+    wanted = requirements if isinstance(requirements, list) else [requirements]
+    return all(_satisfied(Requirement(str(requirement))) for requirement in wanted)
+
+
+def pip_install(
+    requirements: str | list[str],
+    constraints: str | Path | None = None,
+    no_deps_requirements: str | list[str] | None = None,
+    skip_packages: list[str] | None = None,
+    blocking: bool = True,
+    show_progress: bool = True,
+    requester: str | None = None,
+    parent: Any = None,
+    logCallback: Any = None,
+    completedCallback: Any = None,
+) -> None:
+    """Refuse: the environment of the tests is not to be changed."""
+    message = f"the stand-in does not install {requirements}"
+    raise RuntimeError(message)
+
+
+def _satisfied(requirement: Requirement) -> bool:
+    if requirement.marker is not None and not requirement.marker.evaluate():
+        return True
+    try:
+        return metadata.version(requirement.name) in requirement.specifier
+    except metadata.PackageNotFoundError:
+        return False
