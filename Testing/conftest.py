@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: what is tested is correctness, never time.
+settings.register_profile("densesharp", deadline=None)
+settings.load_profile("densesharp")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,0 +1,91 @@
+"""The command line: help, exit status, seeds as people type them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from densesharp import __version__
+from densesharp.cli import COMMANDS, join_negative_values, main
+from densesharp.commands.predict import parse_seed
+from densesharp.errors import DenseSharpError, SeedError
+from densesharp.geometry import Grid
+
+
+def test_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+    assert "not for diagnosis" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert name in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"densesharp {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["predict"]])
+def test_a_wrong_command_line_exits_with_2(arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_a_users_error_is_one_sentence_and_status_2(tmp_path, capsys):
+    code = main(["predict", str(tmp_path / "none.nrrd"), "--seed", "1,2,3", "--out", str(tmp_path)])
+    assert code == 2
+    text = capsys.readouterr().err
+    assert text.startswith("densesharp: ")
+    assert "none.nrrd" in text
+    assert "Traceback" not in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_that_begins_with_a_minus_is_understood():
+    given = ["predict", "a", "--seed", "-1,2,-3", "--seed", "4,5,6", "--seed", "--out"]
+    assert join_negative_values(given) == [
+        "predict", "a", "--seed=-1,2,-3", "--seed", "4,5,6", "--seed", "--out",
+    ]  # fmt: skip
+
+
+def test_a_seed_is_read_in_the_named_space():
+    grid = Grid((10, 10, 10), np.array([1.0, 2, 3]), np.full(3, 2.0), np.eye(3))
+    np.testing.assert_array_equal(parse_seed("1,2,3", "ras", grid).lps, [-1, -2, 3])
+    np.testing.assert_array_equal(parse_seed("1, 2, 3", "lps", grid).lps, [1, 2, 3])
+    np.testing.assert_array_equal(parse_seed("1,2,3", "ijk", grid).lps, [3, 6, 9])
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "1,2,3,4", "a,b,c", "1;2;3", "nan,1,2", "inf,0,0"])
+def test_a_seed_that_is_no_point_is_refused(text):
+    grid = Grid((10, 10, 10), np.zeros(3), np.ones(3), np.eye(3))
+    with pytest.raises(SeedError, match="numbers"):
+        parse_seed(text, "ras", grid)
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m densesharp --help | head -c 1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+
+
+def test_all_errors_of_ours_share_one_base():
+    from densesharp import errors
+
+    classes = [
+        c for c in vars(errors).values() if isinstance(c, type) and c.__module__ == errors.__name__
+    ]
+    ours = [c for c in classes if c is not errors.Cancelled]
+    assert len(ours) > 5
+    assert all(issubclass(c, DenseSharpError) for c in ours)
