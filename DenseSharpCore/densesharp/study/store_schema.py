@@ -58,7 +58,7 @@ def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
     if "://" in text:
         try:
             url = sa.make_url(text)
-        except sa.exc.ArgumentError as error:
+        except (sa.exc.ArgumentError, ValueError) as error:
             message = f"'{text.split('@')[-1]}' is no address of a database."
             raise StudyError(message) from error
         if url.get_backend_name() != "postgresql":
