@@ -1,0 +1,184 @@
+"""The same study code on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import postgresql_server
+import psycopg
+import pytest
+from automatic_reader import fork_server, kill_many
+from study_simulation import ball_mask, make_study, plain_answer, read_session
+
+from densesharp.errors import StudyError
+from densesharp.study.export import export
+from densesharp.study.folder import open_study
+from densesharp.study.form import Answer
+from densesharp.study.merge import merge
+from densesharp.study.session import Reading
+from densesharp.study.store import ChainMovedOn, open_store
+from densesharp.study.verify import verify
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def a_server() -> Iterator[str]:
+    reason = postgresql_server.why_not()
+    if reason:
+        pytest.skip(reason)
+    with postgresql_server.running_server() as address:
+        yield address
+
+
+@pytest.fixture
+def an_empty_database(a_server: str) -> str:
+    name = f"study{next(NUMBERS)}"
+    with psycopg.connect(a_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return a_server.rsplit("/", 1)[0] + "/" + name
+
+
+def test_a_study_is_read_verified_and_exported(
+    tmp_path, an_empty_database, store_of, reading_of, a_turnable_clock
+):
+    study = make_study(tmp_path / "study", practice=1, repeats=2)
+    store = store_of(study, an_empty_database)
+    for reader in ("S1", "J2"):
+        reading = reading_of(study, reader, store)
+        for number in (1, 2, 3):
+            read_session(reading, number)
+            a_turnable_clock.pass_time(days=28)
+    found = verify(study, store)
+    assert found.clean
+    assert found.answers == 2 * (1 + 16 + 2)
+    folder = export(study, store, tmp_path / "out")
+    assert len((folder / "answers.csv").read_text().splitlines()) == 1 + found.answers
+
+
+def test_outlines_drafts_and_exotic_text_survive(an_empty_database, tmp_path, store_of, reading_of):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study, "S1", store_of(study, an_empty_database))
+    reading.start_session(1)
+    reading.open_case()
+    reading.save_draft(Answer("MIA", comment="naïve 肺 ' ; --"))
+    assert reading_of(study, "S1", reading.store).open_case().answer.comment == "naïve 肺 ' ; --"
+    mask = ball_mask()
+    reading.leave()
+    reading.open_case()
+    reading.submit(Answer("MIA", 1.5, 0.1, 2, "肺"), mask)
+    assert reading.store.mask(mask.sha256) == mask.nrrd
+    assert reading.store.draft("S1") is None
+    assert verify(study, reading.store).clean
+
+
+def test_the_database_itself_refuses_to_change_a_record(an_empty_database, tmp_path, store_of):
+    study = make_study(tmp_path, "unaided")
+    store_of(study, an_empty_database)
+    for statement in ("UPDATE study_events SET time = ''", "TRUNCATE study_masks"):
+        with (
+            psycopg.connect(an_empty_database) as connection,
+            pytest.raises(psycopg.errors.RaiseException, match="only ever adds"),
+        ):
+            connection.execute(statement)
+
+
+def test_of_two_windows_of_one_reader_one_is_refused(
+    an_empty_database, tmp_path, store_of, reading_of
+):
+    study = make_study(tmp_path, "unaided")
+    first = reading_of(study, "S1", store_of(study, an_empty_database))
+    first.start_session(1)
+    first.open_case()
+    second = reading_of(study, "S1", store_of(study, an_empty_database))
+    second.submit(plain_answer(second.open_case()))
+    with pytest.raises(ChainMovedOn, match="another window"):
+        first.submit(Answer("MIA", 1, 1, 1))
+    assert verify(study, first.store).answers == 1
+
+
+def read_from_a_site(folder, address, reader, report):
+    study = open_study(folder)
+    store = open_store(address, study.design.study, study.design.sha256)
+    read_session(Reading(study, store, reader), 1)
+    report.send("done")
+
+
+def test_four_sites_open_and_read_the_empty_database_at_once(tmp_path, an_empty_database, store_of):
+    study = make_study(tmp_path, "unaided", count=10)
+    sites = []
+    for reader in ("S1", "S2", "J1", "J2"):
+        ours, theirs = fork_server().Pipe(duplex=False)
+        args = (tmp_path, an_empty_database, reader, theirs)
+        sites.append((fork_server().Process(target=read_from_a_site, args=args), ours))
+    for process, _ in sites:
+        process.start()
+    for process, ours in sites:
+        assert ours.poll(60)
+        assert ours.recv() == "done"
+        process.join()
+    found = verify(study, store_of(study, an_empty_database))
+    assert found.clean
+    assert found.answers == 40
+
+
+def test_a_reader_killed_at_random_moments_loses_nothing(tmp_path, an_empty_database):
+    counts = kill_many(10, tmp_path, seed=3, address=an_empty_database)
+    assert counts["kills"] == 10
+    assert counts["answers"] > 0
+
+
+def test_workstation_files_are_merged_into_the_server(
+    tmp_path, an_empty_database, store_of, reading_of
+):
+    study = make_study(tmp_path, "unaided", count=3)
+    file = store_of(study)
+    read_session(reading_of(study, "S1", file), 1)
+    server = store_of(study, an_empty_database)
+    read_session(reading_of(study, "J1", server), 1)
+    merge(study, server, [file])
+    assert server.events("S1") == file.events("S1")
+    assert verify(study, server).answers == 6
+
+
+def test_a_store_of_another_schema_or_study_is_refused(tmp_path, an_empty_database, store_of):
+    study = make_study(tmp_path / "one")
+    store_of(study, an_empty_database).close()
+    with pytest.raises(StudyError, match="another design"):
+        store_of(make_study(tmp_path / "other", seed=9), an_empty_database)
+    with psycopg.connect(an_empty_database) as connection:
+        connection.execute("UPDATE study_meta SET value = '2' WHERE key = 'schema'")
+    with pytest.raises(StudyError, match="format 2, newer than format 1") as caught:
+        store_of(study, an_empty_database)
+    assert postgresql_server.PASSWORD not in str(caught.value)
+
+
+def test_a_wrong_password_and_a_missing_database_are_said(an_empty_database, tmp_path, store_of):
+    study = make_study(tmp_path)
+    wrong = an_empty_database.replace(postgresql_server.PASSWORD, "guess")
+    for address in (wrong, an_empty_database + "x"):
+        with pytest.raises(StudyError, match="cannot be reached or refuses"):
+            store_of(study, address)
+
+
+def test_when_the_server_goes_away_the_answer_can_be_given_again(
+    tmp_path, an_empty_database, a_server, store_of, reading_of
+):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study, "S1", store_of(study, an_empty_database))
+    reading.start_session(1)
+    given = plain_answer(reading.open_case())
+    name = an_empty_database.rsplit("/", 1)[1]
+    with psycopg.connect(a_server, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+        )
+        with pytest.raises(StudyError, match="cannot be reached or refuses"):
+            reading.submit(given)
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert reading.submit(given) is None
+    found = verify(study, reading.store)
+    assert found.clean
+    assert found.answers == 1
