@@ -1,0 +1,119 @@
+"""What the scene knows about one nodule beside its result, to and from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.records import NoduleMask, NoduleResult
+
+from .segments import digest
+
+Decision = Literal["open", "accepted", "rejected"]
+DECISIONS: tuple[Decision, ...] = ("open", "accepted", "rejected")
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a reader decided about one version of a nodule.
+
+    Attributes:
+        decision: open, accepted or rejected.
+        reader: who decided.
+        time: when, ISO 8601 with time zone.
+    """
+
+    decision: Decision = "open"
+    reader: str = ""
+    time: str = ""
+
+    @classmethod
+    def now(cls, decision: Decision, reader: str) -> Review:
+        """A decision taken at this moment."""
+        if decision == "open":
+            return cls()
+        stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return cls(decision, reader, stamp)
+
+
+@dataclass(frozen=True, eq=False)
+class Nodule:
+    """One nodule of one CT.
+
+    Attributes:
+        result: the model's answer; its mask is the segment's at the time of the answer.
+        name: shown to the reader, free to change.
+        number: 1, 2, ... in the order of the clicks; never used twice in a scan.
+        segment_id: of its segment; empty while there is no mask.
+        seed_id: of its point.
+        review: accepted or rejected, by whom.
+        world: (4, 4) IJK to world RAS of the CT when the result was computed.
+        edited: the mask was corrected by hand.
+        mask_digest: fingerprint of the mask the result belongs to.
+    """
+
+    result: NoduleResult
+    name: str
+    number: int
+    segment_id: str
+    seed_id: str
+    world: NDArray[np.float64]
+    review: Review = field(default_factory=Review)
+    edited: bool = False
+    mask_digest: str = ""
+
+    @property
+    def id(self) -> str:
+        """The result's id, such as `nodule_001`."""
+        return self.result.id
+
+    def with_result(self, result: NoduleResult, world: NDArray[np.float64]) -> Nodule:
+        """The same nodule with another answer; a decision does not outlive its answer."""
+        return replace(
+            self, result=result, world=world, review=Review(), mask_digest=digest(result.mask)
+        )
+
+    def with_mask(self, mask: NoduleMask | None) -> Nodule:
+        """The same nodule with the mask that was read back from its segment."""
+        return replace(self, result=replace(self.result, mask=mask))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the scene's text node."""
+        mask = self.result.mask
+        return {
+            "name": self.name,
+            "number": self.number,
+            "segment": self.segment_id,
+            "seed": self.seed_id,
+            "decision": self.review.decision,
+            "decided_by": self.review.reader,
+            "decided_at": self.review.time,
+            "edited": self.edited,
+            "mask": {
+                "start": list(mask.start) if mask else [],
+                "voxels": int(mask.array.sum()) if mask else 0,
+                "digest": self.mask_digest,
+            },
+            "ijk_to_ras": self.world.tolist(),
+            "result": self.result.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Nodule:
+        """The record that `to_json` wrote, without mask."""
+        return cls(
+            result=NoduleResult.from_json(data["result"]),
+            name=data["name"],
+            number=data["number"],
+            segment_id=data["segment"],
+            seed_id=data["seed"],
+            world=np.array(data["ijk_to_ras"], dtype=np.float64),
+            review=Review(data["decision"], data["decided_by"], data["decided_at"]),
+            edited=data["edited"],
+            mask_digest=data["mask"]["digest"],
+        )

@@ -1,0 +1,404 @@
+"""The nodules of one CT in the scene: the only writer of their nodes.
+
+A front end asks for seeds, sends work to the worker and stores what comes back:
+
+    scan = ScanNodules(volume_node)
+    nodule_id = scan.claim(seed_id)             # a click in a view made a point
+    ...                                         # the worker runs on scan.volume()
+    scan.store(result)                          # outline, surface, table, text
+    scan.refine(result)                         # the same answer, now with its spread
+
+Everything is on the main thread. A scan whose CT has left the scene refuses to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import slicer
+
+from densesharp.records import NoduleMask, NoduleResult, Notice, Seed, Volume
+
+from . import evidence, record, seeds, segments, table, views
+from .errors import SceneError
+from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_from_node
+from .nodule import Decision, Nodule, Review
+
+MOVED_MM = 0.01
+"""A seed or CT that lies further than this from where it was has been moved."""
+
+HISTORY = 100
+"""Steps that can be undone."""
+
+
+class ScanNodules:
+    """Nodules of one CT: results, segments, seeds, table and text, kept in step.
+
+    Args:
+        volume_node: the CT. Results that its scene holds already are read back.
+
+    Raises:
+        SceneError: the node is no CT, or its stored results are damaged.
+    """
+
+    def __init__(self, volume_node: Any) -> None:
+        check_volume(volume_node)
+        self.volume_node = volume_node
+        self.scene = volume_node.GetScene()
+        self._nodules: dict[str, Nodule] = {}
+        self._claimed: dict[str, str] = {}
+        self._last_number = 0
+        self._history: list[tuple[str, Nodule | None]] = []
+        self._notices: tuple[int, tuple[Notice, ...]] | None = None
+        stored = record.find_record(volume_node)
+        if stored is not None:
+            self._read(stored)
+
+    # What there is
+
+    @property
+    def alive(self) -> bool:
+        """Whether the CT is still in the scene."""
+        return bool(self.scene.IsNodePresent(self.volume_node))
+
+    @property
+    def nodules(self) -> tuple[Nodule, ...]:
+        """All nodules in the order of their numbers."""
+        return tuple(sorted(self._nodules.values(), key=lambda nodule: nodule.number))
+
+    def nodule(self, nodule_id: str) -> Nodule:
+        """One nodule.
+
+        Raises:
+            SceneError: there is none of this id.
+        """
+        try:
+            return self._nodules[nodule_id]
+        except KeyError:
+            message = f"There is no nodule '{nodule_id}' in this scan any more."
+            raise SceneError(message) from None
+
+    def volume(self) -> Volume:
+        """The CT for the core; shares memory with the node."""
+        self._check_alive()
+        check_volume(self.volume_node)
+        image = self.volume_node.GetImageData()
+        version = image.GetMTime() if image else 0
+        if self._notices is None or self._notices[0] != version:
+            self._notices = (version, notices_of(self.volume_node))
+        return volume_from_node(self.volume_node, self._notices[1])
+
+    @property
+    def seeds_node(self) -> Any:
+        """The list of points a reader places into; made on first use."""
+        return record.referenced(self._record(), "seeds", self._create_seeds)
+
+    @property
+    def segmentation_node(self) -> Any:
+        """The segmentation; made on first use, with all known masks."""
+        return record.referenced(self._record(), "segmentation", self._create_segmentation)
+
+    @property
+    def table_node(self) -> Any:
+        """The table of nodules; made on first use."""
+        return record.referenced(
+            self._record(),
+            "table",
+            lambda: self.scene.AddNewNodeByClass(
+                "vtkMRMLTableNode", f"{self.volume_node.GetName()} nodules table"
+            ),
+        )
+
+    @property
+    def record_node(self) -> Any:
+        """The text node with all results."""
+        return self._record()
+
+    # Seeds
+
+    def new_seeds(self) -> list[str]:
+        """Points a reader placed that belong to no nodule yet."""
+        known = {nodule.seed_id for nodule in self._nodules.values()} | set(self._claimed.values())
+        return [seed_id for seed_id in seeds.placed_seeds(self.seeds_node) if seed_id not in known]
+
+    def moved_seeds(self) -> list[str]:
+        """Ids of nodules whose point was dragged away from where its result was computed."""
+        return [
+            nodule.id
+            for nodule in self.nodules
+            if (position := seeds.seed_position(self.seeds_node, nodule.seed_id)) is not None
+            and np.linalg.norm(position - nodule.result.seed.ras) > MOVED_MM
+        ]
+
+    def place(self, ras: Sequence[float]) -> str:
+        """Put a point at world RAS mm as a click would; returns its id."""
+        return seeds.add_seed(self.seeds_node, ras, "")
+
+    def claim(self, seed_id: str) -> str:
+        """Give a placed point the id of a new nodule; returns it."""
+        self._check_alive()
+        self._last_number += 1
+        nodule_id = f"nodule_{self._last_number:03d}"
+        self._claimed[nodule_id] = seed_id
+        seeds.label_seed(self.seeds_node, seed_id, f"Nodule {self._last_number}")
+        return nodule_id
+
+    def drop(self, nodule_id: str) -> None:
+        """Forget a claimed point and remove it: its analysis failed or was cancelled."""
+        seed_id = self._claimed.pop(nodule_id, None)
+        if seed_id is not None and self.alive:
+            seeds.remove_seed(self.seeds_node, seed_id)
+
+    def seed_of(self, nodule_id: str) -> Seed:
+        """Where the point of a nodule (claimed or stored) lies now."""
+        seed_id = self._claimed.get(nodule_id) or self.nodule(nodule_id).seed_id
+        position = seeds.seed_position(self.seeds_node, seed_id)
+        if position is not None:
+            return Seed.from_ras(position)
+        return self.nodule(nodule_id).result.seed
+
+    # Results
+
+    def store(self, result: NoduleResult, *, edited: bool = False) -> Nodule:
+        """Write a new answer: outline, surface, seed, table and text. One step of undo.
+
+        Args:
+            result: for a claimed seed or for a nodule that exists.
+            edited: its mask was corrected by hand.
+
+        Raises:
+            SceneError: the CT or the nodule has left the scene; nothing is written.
+        """
+        self._check_alive()
+        former = self._nodules.get(result.id)
+        self._remember(result.id, former)
+        fresh = former or self._new_nodule(result)
+        world = ijk_to_world(self.volume_node)
+        return self._write(replace(fresh.with_result(result, world), edited=edited))
+
+    def refine(self, result: NoduleResult) -> Nodule:
+        """Replace an answer by a better founded one of the same run; no step of undo.
+
+        Raises:
+            SceneError: the CT or the nodule has left the scene; nothing is written.
+        """
+        self._check_alive()
+        former = self.nodule(result.id)
+        better = former.with_result(result, former.world)
+        if better.mask_digest == former.mask_digest or self.is_edited(result.id):
+            # The outline on screen is this one, or a reader corrects it already: leave it alone.
+            return self._keep(replace(better, review=former.review, edited=former.edited))
+        return self._write(replace(better, edited=former.edited))
+
+    def mask_of(self, nodule_id: str) -> NoduleMask | None:
+        """The mask as it is in the scene now, corrections included."""
+        nodule = self.nodule(nodule_id)
+        if not nodule.segment_id:
+            return None
+        mask = segments.read_mask(
+            self.segmentation_node, nodule.segment_id, grid_of(self.volume_node)
+        )
+        return segments.trim_mask(mask, grid_of(self.volume_node)) if mask else None
+
+    def is_edited(self, nodule_id: str) -> bool:
+        """Whether the mask in the scene differs from the one the result belongs to."""
+        return segments.digest(self.mask_of(nodule_id)) != self.nodule(nodule_id).mask_digest
+
+    def outdated(self, nodule_id: str) -> str | None:
+        """Why the result does not fit the scene any more, as a sentence; None when it does."""
+        nodule = self.nodule(nodule_id)
+        now = ijk_to_world(self.volume_node)
+        corners = np.array([[0, 0, 0, 1], [*self.volume_node.GetImageData().GetDimensions(), 1]]).T
+        if np.abs((now - nodule.world) @ corners).max() > MOVED_MM:
+            return "The CT was moved after this result: run it again."
+        if self.is_edited(nodule_id):
+            return "The outline was changed after this result: class and measurements are old."
+        return None
+
+    # What a reader does
+
+    def rename(self, nodule_id: str, name: str) -> None:
+        """Give a nodule another name; empty names are ignored."""
+        name = " ".join(name.split())
+        nodule = self.nodule(nodule_id)
+        if not name or name == nodule.name:
+            return
+        self._remember(nodule_id, nodule)
+        self._keep(replace(nodule, name=name))
+
+    def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
+        """Accept or reject a nodule, or open it again; who and when are kept."""
+        nodule = self.nodule(nodule_id)
+        self._remember(nodule_id, nodule)
+        self._keep(replace(nodule, review=Review.now(decision, reader)))
+
+    def delete(self, nodule_id: str) -> None:
+        """Remove a nodule with its segment and point; can be undone."""
+        nodule = self.nodule(nodule_id)
+        self._remember(nodule_id, nodule.with_mask(self.mask_of(nodule_id)))
+        self._remove(nodule)
+        self._write_lists()
+
+    def can_undo(self, nodule_id: str) -> bool:
+        """Whether a nodule has a former state."""
+        return any(entry == nodule_id for entry, _ in self._history) or (
+            nodule_id in self._nodules and self.is_edited(nodule_id)
+        )
+
+    def undo(self, nodule_id: str) -> bool:
+        """Bring a nodule back to its state before the last step; False when there is none."""
+        if nodule_id in self._nodules and self.is_edited(nodule_id):
+            self._write(self._nodules[nodule_id])
+            return True
+        for index in reversed(range(len(self._history))):
+            if self._history[index][0] == nodule_id:
+                self._restore(*self._history.pop(index))
+                return True
+        return False
+
+    def undo_last(self) -> str | None:
+        """Undo the last step of any nodule (a deletion too); returns its id."""
+        if not self._history:
+            return None
+        nodule_id = self._history[-1][0]
+        self.undo(nodule_id)
+        return nodule_id
+
+    def jump(self, nodule_id: str) -> None:
+        """Bring the slice views to the middle of a nodule."""
+        center = self.nodule(nodule_id).to_json()["result"]["center_ras"]
+        views.jump_to(self.scene, center)
+
+    # Further nodes on request
+
+    def show_evidence(self, nodule_id: str | None) -> bool:
+        """Show the evidence map of a nodule over the CT, or none; False when it has none."""
+        if nodule_id is None:
+            views.show_overlay(self.scene, None)
+            return True
+        prediction = self.nodule(nodule_id).result.prediction
+        if prediction is None:
+            return False
+        node = record.referenced(self._record(), "evidence", self._create_evidence)
+        evidence.write_evidence(node, prediction)
+        views.show_overlay(self.scene, node)
+        return True
+
+    def labelmap(self) -> Any:
+        """A label map volume of the CT's size with all nodules (their numbers are the labels)."""
+        numbered = {n.number: n.segment_id for n in self.nodules if n.segment_id}
+        ids = [numbered.get(number, "") for number in range(1, self._last_number + 1)]
+        name = f"{self.volume_node.GetName()} nodules label map"
+        return segments.labelmap_volume(self.segmentation_node, self.volume_node, ids, name)
+
+    def prepare_to_save(self) -> None:
+        """Make the segmentation quick to save; call before the scene is written."""
+        if self.alive and self._nodules:
+            segments.share_labelmaps(self.segmentation_node, self.volume_node)
+
+    # Inside
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            message = "The CT has left the scene: nothing was written."
+            raise SceneError(message)
+
+    def _record(self) -> Any:
+        self._check_alive()
+        return record.find_record(self.volume_node) or record.create_record(self.volume_node)
+
+    def _read(self, stored: Any) -> None:
+        nodules, self._last_number = record.read_record(stored)
+        self._nodules = {nodule.id: nodule for nodule in nodules}
+        for nodule in nodules:
+            self._nodules[nodule.id] = nodule.with_mask(self.mask_of(nodule.id))
+
+    def _create_seeds(self) -> Any:
+        node = seeds.create_seeds(self.scene, self.volume_node)
+        for nodule in self.nodules:
+            seed_id = seeds.add_seed(node, nodule.result.seed.ras, nodule.name)
+            self._nodules[nodule.id] = replace(nodule, seed_id=seed_id)
+        return node
+
+    def _create_segmentation(self) -> Any:
+        node = segments.create_segmentation(self.scene, self.volume_node)
+        for nodule in self.nodules:
+            self._nodules[nodule.id] = self._write_segment(node, replace(nodule, segment_id=""))
+        return node
+
+    def _create_evidence(self) -> Any:
+        return evidence.create_evidence(self.scene, self.volume_node)
+
+    def _new_nodule(self, result: NoduleResult) -> Nodule:
+        if result.id not in self._claimed:
+            message = f"The nodule '{result.id}' was removed while it was analysed."
+            raise SceneError(message)
+        number = int(result.id.rsplit("_", 1)[1])
+        seed_id = self._claimed.pop(result.id)
+        return Nodule(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+
+    def _remember(self, nodule_id: str, state: Nodule | None) -> None:
+        self._history.append((nodule_id, state))
+        del self._history[:-HISTORY]
+
+    def _restore(self, nodule_id: str, state: Nodule | None) -> None:
+        if state is None:
+            self._remove(self.nodule(nodule_id))
+            self._write_lists()
+            return
+        seeds.move_seed(self.seeds_node, state.seed_id, state.result.seed.ras)
+        self._write(state)
+
+    def _write(self, nodule: Nodule) -> Nodule:
+        """Bring segment, seed, table and text in step with a nodule's new state."""
+        if seeds.seed_position(self.seeds_node, nodule.seed_id) is None:
+            seed_id = seeds.add_seed(self.seeds_node, nodule.result.seed.ras, nodule.name)
+            nodule = replace(nodule, seed_id=seed_id)
+        return self._keep(self._write_segment(self.segmentation_node, nodule))
+
+    def _write_segment(self, node: Any, nodule: Nodule) -> Nodule:
+        mask = nodule.result.mask
+        exists = node.GetSegmentation().GetSegment(nodule.segment_id) is not None
+        if mask is None:
+            if exists:
+                node.GetSegmentation().RemoveSegment(nodule.segment_id)
+            return replace(nodule, segment_id="")
+        if not exists:
+            segment_id = segments.add_segment(node, nodule.name, nodule.number)
+            nodule = replace(nodule, segment_id=segment_id)
+        segments.write_mask(node, nodule.segment_id, self.volume_node, mask)
+        return nodule
+
+    def _keep(self, nodule: Nodule) -> Nodule:
+        """Take over a state whose segment and seed are in place."""
+        self._nodules[nodule.id] = nodule
+        seeds.label_seed(self.seeds_node, nodule.seed_id, nodule.name)
+        self._mark_segment(nodule)
+        self._write_lists()
+        return nodule
+
+    def _mark_segment(self, nodule: Nodule) -> None:
+        segment = self.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id)
+        if segment is None:
+            return
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        status = {"open": logic.InProgress, "accepted": logic.Completed, "rejected": logic.Flagged}
+        segment.SetName(nodule.name)
+        logic.SetSegmentStatus(segment, status[nodule.review.decision])
+        display = self.segmentation_node.GetDisplayNode()
+        rejected = nodule.review.decision == "rejected"
+        display.SetSegmentOpacity(nodule.segment_id, 0.4 if rejected else 1.0)
+        display.SetSegmentVisibility3D(nodule.segment_id, not rejected)
+
+    def _remove(self, nodule: Nodule) -> None:
+        del self._nodules[nodule.id]
+        seeds.remove_seed(self.seeds_node, nodule.seed_id)
+        if self.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id):
+            self.segmentation_node.GetSegmentation().RemoveSegment(nodule.segment_id)
+
+    def _write_lists(self) -> None:
+        table.write_table(self.table_node, self.nodules)
+        record.write_record(self._record(), self.nodules, self._last_number)

@@ -1,0 +1,190 @@
+"""One long-lived thread for everything that computes; the same for desktop Slicer and the viewer.
+
+Plain data goes in, plain data comes out: no node, no widget and no scene is ever touched here. The
+main thread asks `poll()` for events, from a QTimer in desktop Slicer or when `wake` is called in
+the viewer, and writes results to the scene itself.
+
+One thread and not a pool: engines keep per-thread plans, so a new thread would pay for them again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from densesharp.errors import Cancelled, DenseSharpError
+
+Kind = Literal["progress", "partial", "done", "failed", "cancelled"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job.
+
+    Attributes:
+        job: its number, as `submit` returned it.
+        key: what the job was about, as given to `submit`.
+        kind: `progress`, `partial` (a first value), or one of the ends: `done`, `failed`,
+            `cancelled`.
+        value: of `partial` and `done`.
+        fraction: of `progress`, 0..1.
+        text: what is done now, or why it failed, as a sentence for the reader.
+        expected: a failure that the reader can mend, no fault of ours.
+    """
+
+    job: int
+    key: str
+    kind: Kind
+    value: Any = None
+    fraction: float = 0.0
+    text: str = ""
+    expected: bool = True
+
+
+class Task:
+    """What a job's function gets: a way to report, which also stops a cancelled job."""
+
+    def __init__(self, worker: Worker, job: int, key: str) -> None:
+        self._worker, self._job, self._key = worker, job, key
+        self.stop = threading.Event()
+
+    def progress(self, fraction: float, text: str) -> None:
+        """Report progress.
+
+        Raises:
+            Cancelled: the job was cancelled.
+        """
+        self._check()
+        self.report("progress", fraction=fraction, text=text)
+
+    def partial(self, value: Any) -> None:
+        """Hand out a first value while the work goes on.
+
+        Raises:
+            Cancelled: the job was cancelled.
+        """
+        self._check()
+        self.report("partial", value)
+
+    def report(self, kind: Kind, value: Any = None, **more: Any) -> None:
+        """Put an event into the worker's queue."""
+        self._worker.put(Event(self._job, self._key, kind, value, **more))
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled
+
+
+class Worker:
+    """Runs jobs one after the other on its own thread.
+
+    Args:
+        wake: called (on the worker's thread) after each event; the viewer passes a call into its
+            event loop, desktop Slicer polls with a timer and passes none.
+    """
+
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        self._wake = wake
+        self._jobs: queue.Queue[tuple[Task, Callable[[Task], Any]] | None] = queue.Queue()
+        self._events: queue.Queue[Event] = queue.Queue()
+        self._open: dict[int, tuple[str, Task]] = {}
+        self._lock = threading.Lock()
+        self._last = 0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job waits or runs."""
+        with self._lock:
+            return bool(self._open)
+
+    def submit(self, function: Callable[[Task], Any], key: str = "") -> int:
+        """Queue `function(task)`; earlier jobs of the same key are cancelled.
+
+        Args:
+            function: gets a `Task`; its value arrives in the event `done`.
+            key: what it is about, such as a nodule's id; empty cancels nothing.
+
+        Returns:
+            The job's number.
+        """
+        if key:
+            self.cancel(key)
+        with self._lock:
+            self._last += 1
+            job = self._last
+            task = Task(self, job, key)
+            self._open[job] = (key, task)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._loop, name="DenseSharp worker", daemon=True
+                )
+                self._thread.start()
+        self._jobs.put((task, function))
+        return job
+
+    def cancel(self, key: str) -> None:
+        """Ask all jobs of a key to stop; each ends with the event `cancelled`."""
+        with self._lock:
+            for job_key, task in self._open.values():
+                if job_key == key:
+                    task.stop.set()
+
+    def cancel_all(self) -> None:
+        """Ask every job to stop."""
+        with self._lock:
+            for _, task in self._open.values():
+                task.stop.set()
+
+    def poll(self) -> list[Event]:
+        """All events since the last call, oldest first; never waits."""
+        events = []
+        while True:
+            try:
+                events.append(self._events.get_nowait())
+            except queue.Empty:
+                return events
+
+    def put(self, event: Event) -> None:
+        """Queue an event for the main thread."""
+        self._events.put(event)
+        if self._wake is not None:
+            self._wake()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Cancel everything and end the thread; waits up to `timeout` seconds."""
+        self.cancel_all()
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join(timeout)
+            self._thread = None
+
+    def _loop(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            task, function = entry
+            self._run(task, function)
+
+    def _run(self, task: Task, function: Callable[[Task], Any]) -> None:
+        end: dict[str, Any]
+        try:
+            if task.stop.is_set():
+                raise Cancelled
+            value = function(task)
+            end = {"kind": "done", "value": value}
+        except Cancelled:
+            end = {"kind": "cancelled"}
+        except DenseSharpError as error:
+            end = {"kind": "failed", "text": str(error)}
+        except Exception as error:  # a fault of ours must reach the reader, not end the thread
+            log.exception("A job failed")
+            text = f"Something went wrong inside DenseSharp ({type(error).__name__})."
+            end = {"kind": "failed", "text": text, "expected": False}
+        with self._lock:
+            self._open = {job: held for job, held in self._open.items() if held[1] is not task}
+        task.report(**end)

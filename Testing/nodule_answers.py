@@ -1,0 +1,150 @@
+"""Stands in for the model where a test is about the scene or a front end: quick and predictable.
+
+The answer is a ball of voxels around the seed with measurements computed here, in the plainest
+way; its class depends on its volume only, so that a changed mask changes the class as well.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from densesharp.errors import SeedError
+from densesharp.geometry import cube_grid
+from densesharp.records import (
+    Measurements,
+    NoduleMask,
+    NoduleResult,
+    Notice,
+    Patch,
+    Prediction,
+    Seed,
+    Segment,
+    SolidPart,
+    Stability,
+    Uncertainty,
+    Volume,
+)
+
+RADIUS_MM = 5.0
+
+
+def ball_mask(volume: Volume, center_lps, radius_mm: float = RADIUS_MM) -> NoduleMask:
+    """All voxels whose centre lies within the radius, in the smallest box inside the CT."""
+    grid = volume.grid
+    reach = np.ceil(radius_mm / grid.spacing).astype(int) + 1
+    middle = np.round(grid.to_index(center_lps)).astype(int)
+    low = np.maximum(middle - reach, 0)
+    high = np.minimum(middle + reach + 1, grid.size)
+    k, j, i = np.meshgrid(*(np.arange(low[a], high[a]) for a in (2, 1, 0)), indexing="ij")
+    world = grid.to_world(np.stack([i, j, k], axis=-1))
+    inside = np.linalg.norm(world - np.asarray(center_lps), axis=-1) <= radius_mm
+    index = np.argwhere(inside)
+    first, last = index.min(axis=0), index.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    start = low + first[::-1]
+    array = inside[box].astype(np.uint8)
+    i0, j0, k0 = (int(n) for n in start)
+    return NoduleMask(array, (i0, j0, k0), grid.crop(start, array.shape[::-1]))
+
+
+def measure_plainly(volume: Volume, mask: NoduleMask) -> Measurements:
+    """Volume by counting; diameters of the ball of the same volume."""
+    cubic = float(mask.array.sum()) * volume.grid.voxel_volume
+    diameter = float((6 * cubic / np.pi) ** (1 / 3))
+    k, j, i = (slice(s, s + n) for s, n in zip(mask.start[::-1], mask.array.shape, strict=True))
+    values = volume.array[k, j, i][mask.array > 0].astype(float)
+    middle = mask.grid.center
+    axis = Segment(tuple(middle - (diameter / 2, 0, 0)), tuple(middle + (diameter / 2, 0, 0)))
+    solid = SolidPart(-300.0, cubic / 4, diameter / 2, 0.5)
+    return Measurements(
+        volume_mm3=cubic, long_axis_mm=diameter, short_axis_mm=diameter,
+        mean_diameter_mm=diameter, plane="axial", long_axis=axis, short_axis=axis,
+        max_3d_diameter_mm=diameter, max_3d_diameter=axis, mean_hu=float(values.mean()),
+        sd_hu=float(values.std()), min_hu=float(values.min()), max_hu=float(values.max()),
+        mass_mg=cubic * (float(values.mean()) + 1000) / 1000, solid=solid, solid_curve=(solid,),
+        nodule_type="part-solid",
+    )  # fmt: skip
+
+
+def answer(
+    volume: Volume, seed: Seed, nodule_id: str = "nodule_001", radius_mm: float = RADIUS_MM
+) -> NoduleResult:
+    """A whole result for a ball around the seed, without uncertainty and stability."""
+    return _result(volume, seed, nodule_id, ball_mask(volume, seed.lps, radius_mm))
+
+
+def _result(volume: Volume, seed: Seed, nodule_id: str, mask: NoduleMask) -> NoduleResult:
+    measurements = measure_plainly(volume, mask)
+    share = min(measurements.volume_mm3 / 2000, 0.9)
+    classes = {"AAH-AIS": 0.95 - share, "MIA": 0.05, "IAC": share}
+    center = tuple(float(x) for x in mask.grid.center)
+    return NoduleResult(
+        id=nodule_id, seed=seed, center_lps=center, class_probabilities=classes,
+        uncertainty=None, stability=None, measurements=measurements,
+        guidelines={}, verdict="caution",
+        notices=(Notice("slice_thickness", "Slices are thick: small nodules are uncertain."),),
+        timings_ms={"total": 1.0}, shift_mm=0.5, passes=1, evidence_inside=0.8,
+        prediction=_prediction(center, classes), mask=mask,
+    )  # fmt: skip
+
+
+def _prediction(center, classes) -> Prediction:
+    grid = cube_grid(center, 32)
+    k, j, i = np.indices(grid.shape)
+    bump = np.exp(-((k - 15.5) ** 2 + (j - 15.5) ** 2 + (i - 15.5) ** 2) / 40).astype(np.float32)
+    patch = Patch(np.zeros(grid.shape, np.float32), grid, 1.0)
+    probabilities = np.array(list(classes.values()))
+    return Prediction(
+        probabilities, probabilities[None], bump, np.array([1.0]), bump / bump.max(), 0.8,
+        patch, 0.5, 1,
+    )  # fmt: skip
+
+
+class AnsweringBackend:
+    """Does what the worker's backend does, with the answers above.
+
+    Attributes:
+        delay_s: how long an analysis takes, in steps that can be cancelled.
+    """
+
+    device = "test double"
+    model = "ball of 5 mm"
+    fallback = ""
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self.delay_s = delay_s
+        self.opened = 0
+
+    def open(self, progress) -> None:
+        self.opened += 1
+
+    def analyse(self, volume, seed, nodule_id, progress, on_first) -> NoduleResult:
+        if not volume.grid.contains(seed.lps):
+            raise SeedError("The seed lies outside the CT: click inside the lung.")
+        steps = max(int(self.delay_s / 0.02), 1)
+        for step in range(steps):
+            progress(step / steps, "Looking at the nodule")
+            time.sleep(self.delay_s / steps)
+        first = answer(volume, seed, nodule_id)
+        on_first(first)
+        progress(0.9, "Checking click stability")
+        return replace(first, uncertainty=_spread(first), stability=_stable())
+
+    def update_mask(self, volume, result, mask, progress) -> NoduleResult:
+        progress(0.5, "Measuring")
+        return _result(volume, result.seed, result.id, mask)
+
+
+def _spread(result: NoduleResult) -> Uncertainty:
+    volume = result.measurements.volume_mm3
+    sd = dict.fromkeys(result.class_probabilities, 0.04)
+    return Uncertainty(8, sd, 0.05, 0.03, 0.5, 20.0, (volume - 30, volume + 30))
+
+
+def _stable() -> Stability:
+    return Stability(
+        2.0, 6, 6, 1.0, {"AAH-AIS": 0.02, "MIA": 0.01, "IAC": 0.02}, 0.03, 0.9, "green"
+    )

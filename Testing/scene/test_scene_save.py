@@ -1,0 +1,128 @@
+"""Saving a scene and opening it again: everything a reader did is back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodule_answers import answer
+
+
+@pytest.fixture
+def saved_and_opened(ct_with_a_nodule, tmp_path):
+    """Two nodules, one accepted and renamed, one corrected; (scan before, scan after)."""
+    from DenseSharpSlicerLib.scene import ScanNodules
+
+    scan, first = ct_with_a_nodule
+    ras = scan.volume().grid.center * (-1, -1, 1) + (0, 0, 10)
+    second = scan.claim(scan.place(ras))
+    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    scan.store(answer(scan.volume(), scan.seed_of(second), second, 4.0), edited=True)
+    scan.rename(first, "Left upper lobe")
+    scan.decide(first, "accepted", "Dr A")
+    scan.prepare_to_save()
+    opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
+    volume = opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+    yield scan, ScanNodules(volume)
+    opened.Clear(True)
+
+
+def _save(scene, path):
+    assert scene.WriteToMRB(str(path), None)
+    return path
+
+
+def _open(path, into=None):
+    """Open a bundle by unpacking it, as the viewer does."""
+    import zipfile
+
+    import slicer
+
+    folder = path.with_suffix(".unpacked")
+    zipfile.ZipFile(path).extractall(folder)
+    scene = into or slicer.vtkMRMLScene()
+    logic = slicer.vtkSlicerSegmentationsModuleLogic()
+    logic.SetMRMLScene(scene)
+    scene.SetURL(str(next(folder.rglob("*.mrml"))))
+    assert scene.Import(None)
+    return scene
+
+
+def test_results_names_and_decisions_are_back(saved_and_opened):
+    """What to_json says before is what it says after."""
+    before, after = saved_and_opened
+    assert [n.to_json() for n in after.nodules] == [n.to_json() for n in before.nodules]
+    first, second = after.nodules
+    assert (first.name, first.review.decision, first.review.reader) == (
+        "Left upper lobe", "accepted", "Dr A",
+    )  # fmt: skip
+    assert second.edited
+
+
+def test_masks_are_the_same_voxels(saved_and_opened):
+    """And nothing counts as edited or outdated after opening."""
+    before, after = saved_and_opened
+    for nodule in before.nodules:
+        mask = after.mask_of(nodule.id)
+        assert mask.start == nodule.result.mask.start
+        np.testing.assert_array_equal(mask.array, nodule.result.mask.array)
+        assert after.outdated(nodule.id) is None
+
+
+def test_seeds_stay_tied_to_their_nodules(saved_and_opened):
+    """Point ids survive; no point counts as new or moved."""
+    _, after = saved_and_opened
+    assert after.new_seeds() == []
+    assert after.moved_seeds() == []
+
+
+def test_surfaces_and_table_are_back(saved_and_opened):
+    """The surface is computed again on opening, the table is read from its file."""
+    from DenseSharpSlicerLib.scene import segments
+
+    _, after = saved_and_opened
+    segments.show_surface(after.segmentation_node)
+    segment = after.segmentation_node.GetSegmentation().GetSegment(after.nodules[0].segment_id)
+    assert segment.GetRepresentation("Closed surface").GetNumberOfPoints() > 100
+    assert after.table_node.GetCellText(0, 0) == "Left upper lobe"
+
+
+def test_work_goes_on_after_opening(saved_and_opened):
+    """A third nodule gets the next number; the opened ones can be answered again."""
+    _, after = saved_and_opened
+    third = after.claim(after.place(after.volume().grid.center * (-1, -1, 1)))
+    assert third == "nodule_003"
+    after.store(answer(after.volume(), after.seed_of("nodule_001"), "nodule_001", 3.0))
+    other = after.nodule("nodule_002").result.mask
+    np.testing.assert_array_equal(after.mask_of("nodule_002").array, other.array)
+
+
+def test_opening_beside_another_scene_keeps_references(ct_with_a_nodule, tmp_path):
+    """Ids change when they clash; references follow, and the two CTs stay apart."""
+    from DenseSharpSlicerLib.scene import ScanNodules
+
+    scan, nodule_id = ct_with_a_nodule
+    path = _save(scan.scene, tmp_path / "case.mrb")
+    _open(path, into=scan.scene)
+    volumes = [
+        node
+        for n in range(scan.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+        if (node := scan.scene.GetNthNodeByClass(n, "vtkMRMLScalarVolumeNode"))
+    ]
+    scans = [ScanNodules(volume) for volume in volumes]
+    assert [len(each.nodules) for each in scans] == [1, 1]
+    assert scans[0].segmentation_node != scans[1].segmentation_node
+    scans[1].delete(nodule_id)
+    assert ScanNodules(volumes[0]).mask_of(nodule_id) is not None
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 1}', '{"schema": 99, "nodules": []}', "[]"])
+def test_a_damaged_record_says_what_to_do(ct_with_a_nodule, text):
+    """One sentence, and the nodes stay as they are."""
+    from DenseSharpSlicerLib.scene import ScanNodules, SceneError
+
+    scan, _ = ct_with_a_nodule
+    scan.record_node.SetText(text)
+    with pytest.raises(SceneError, match=r"cannot be read|newer DenseSharp"):
+        ScanNodules(scan.volume_node)
+    assert scan.record_node.GetText() == text

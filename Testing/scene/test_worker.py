@@ -1,0 +1,122 @@
+"""The worker: order, progress, cancelling, failures, one thread for all jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from densesharp.errors import SeedError
+from DenseSharpSlicerLib.worker import Worker
+
+
+@pytest.fixture
+def worker():
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def events_until_idle(worker, seconds=5.0):
+    """Everything that happened until no job is open."""
+    events, deadline = [], time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        busy = worker.busy
+        events += worker.poll()
+        if not busy:
+            return events + worker.poll()
+        time.sleep(0.005)
+    raise AssertionError(f"still busy, so far: {events}")
+
+
+def kinds(events):
+    return [(event.key, event.kind) for event in events]
+
+
+def test_values_and_progress_come_back_in_order(worker):
+    def job(task):
+        task.progress(0.5, "half")
+        task.partial("first")
+        return "whole"
+
+    number = worker.submit(job, "a")
+    events = events_until_idle(worker)
+    assert kinds(events) == [("a", "progress"), ("a", "partial"), ("a", "done")]
+    assert [event.value for event in events] == [None, "first", "whole"]
+    assert (events[0].fraction, events[0].text) == (0.5, "half")
+    assert {event.job for event in events} == {number}
+
+
+def test_all_jobs_run_on_one_thread_that_is_not_ours(worker):
+    for _ in range(3):
+        worker.submit(lambda _: threading.get_ident())
+    threads = {event.value for event in events_until_idle(worker)}
+    assert len(threads) == 1
+    assert threads != {threading.get_ident()}
+
+
+def test_a_running_job_stops_at_its_next_report(worker):
+    started = threading.Event()
+
+    def endless(task):
+        while True:
+            started.set()
+            task.progress(0.1, "working")
+            time.sleep(0.001)
+
+    worker.submit(endless, "a")
+    assert started.wait(5)
+    worker.cancel("a")
+    assert kinds(events_until_idle(worker))[-1] == ("a", "cancelled")
+
+
+def test_a_new_job_of_the_same_key_replaces_the_old_one(worker):
+    """Dragging a seed on: the answer for the first place is of no use any more."""
+    gate = threading.Event()
+    worker.submit(lambda _: gate.wait(5), "other")
+    worker.submit(lambda _: "old", "a")
+    worker.submit(lambda _: "new", "a")
+    gate.set()
+    events = events_until_idle(worker)
+    assert [(e.key, e.kind, e.value) for e in events if e.key == "a"] == [
+        ("a", "cancelled", None),
+        ("a", "done", "new"),
+    ]
+    assert ("other", "done") in kinds(events)
+
+
+def test_a_mendable_failure_carries_its_sentence(worker):
+    def job(task):
+        raise SeedError("Click on the nodule.")
+
+    worker.submit(job, "a")
+    (event,) = events_until_idle(worker)
+    assert (event.kind, event.text, event.expected) == ("failed", "Click on the nodule.", True)
+
+
+def test_a_fault_of_ours_is_told_and_the_worker_lives_on(worker, caplog):
+    worker.submit(lambda _: 1 / 0, "a")
+    worker.submit(lambda _: "fine", "b")
+    failed, done = events_until_idle(worker)
+    assert (failed.kind, failed.expected) == ("failed", False)
+    assert "ZeroDivisionError" in failed.text
+    assert done.value == "fine"
+    assert "A job failed" in caplog.text
+
+
+def test_every_event_wakes_the_main_thread():
+    wakes = []
+    worker = Worker(wake=lambda: wakes.append(1))
+    worker.submit(lambda task: task.partial(1))
+    assert len(events_until_idle(worker)) == len(wakes) == 2
+    worker.close()
+
+
+def test_closing_ends_the_thread_and_cancels_what_waits():
+    worker = Worker()
+    worker.submit(lambda _: time.sleep(0.05), "a")
+    worker.submit(lambda _: "never", "b")
+    worker.close()
+    assert ("b", "cancelled") in kinds(worker.poll())
+    assert not any(t.name == "DenseSharp worker" for t in threading.enumerate())
