@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look at every part and report; 0 also with problems, which are an answer."""
     findings = []
-    for check in (machine, packages, model, engines, graphics):
+    for check in (machine, packages, model, devices, speed, graphics):
         findings += guarded(check)
     if args.json:
         from densesharp.commands.predict import write_json
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 def guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """The findings of one check; a fault in it becomes a finding too."""
-    found = []
+    found: list[Finding] = []
     try:
         found += check()
     except DenseSharpError as error:
@@ -110,32 +110,28 @@ def model() -> Iterator[Finding]:
     yield Finding("model", "ok", text)
 
 
-def engines() -> Iterator[Finding]:
-    """Which devices really run the model, and how fast."""
+def devices() -> Iterator[Finding]:
+    """Which devices really run a 3D convolution, and why the others do not."""
+    from densesharp.engine import report_devices
+
+    for report in report_devices():
+        missing: Literal["note", "problem"] = "problem" if report.device == "cpu" else "note"
+        yield Finding(f"device {report.device}", "ok" if report.works else missing, report.detail)
+
+
+def speed() -> Iterator[Finding]:
+    """Run the bundled model as a click would."""
     from densesharp.engine import open_engine
     from densesharp.network.model_file import load_model
     from densesharp.resources import model_path
 
-    bundled = load_model(model_path())
-    devices = ["cpu"]
-    if util.find_spec("torch") is None:
-        text = "torch is not installed: no GPU can be used (the CPU engine does not need it)"
-        yield Finding("GPU", "note", text)
-    else:
-        devices = ["cuda", "mps", "cpu"]
-    for device in devices:
-        try:
-            engine = open_engine(bundled, device=device)
-            patch = np.zeros((1, 32, 32, 32), dtype=np.float32)
-            engine.run(patch)
-            start = time.perf_counter()
-            engine.run(patch)
-            took = (time.perf_counter() - start) * 1e3
-            text = f"{engine.description}; one pass takes {took:.0f} ms"
-            yield Finding(f"device {device}", "ok", text)
-        except DenseSharpError as error:
-            state: Literal["note", "problem"] = "problem" if device == "cpu" else "note"
-            yield Finding(f"device {device}", state, str(error))
+    engine = open_engine(load_model(model_path()))
+    patch = np.zeros((1, 32, 32, 32), dtype=np.float32)
+    engine.run(patch)
+    start = time.perf_counter()
+    engine.run(patch)
+    took = (time.perf_counter() - start) * 1e3
+    yield Finding("engine", "ok", f"{engine.description}; one pass takes {took:.0f} ms")
 
 
 def graphics() -> Iterator[Finding]:
