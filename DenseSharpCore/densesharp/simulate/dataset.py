@@ -1,0 +1,144 @@
+"""A simulated data set on disk, in the format of the original code.
+
+    DATASET/info.csv            name, diagnosis, subset, and here also patient
+    DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, axes superior, posterior, left
+    DATASET/truth.csv           what each nodule was made from and its exact measurements
+
+`voxel` holds grey values of the window -1024..400 HU, as the paper preprocesses CT. Every nodule
+is its own patient. Nodule n of a data set depends on the seed and n only, so a data set can be
+made in several runs and grown later.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.files import atomic_path, ensure_folder
+from densesharp.progress import Progress, silent
+from densesharp.simulate.case import EDGE, Case, simulate
+from densesharp.simulate.latents import DIAGNOSES, UNLABELLED, posterior
+
+WINDOW_HU = (-1024.0, 400.0)
+SUBSETS = 5
+
+BALANCED = ("AIS", "MIA", "IAC", "AIS", "MIA", "IAC", "AAH", "MIA", "IAC")
+"""Diagnoses in turn so that the three classes come equally often."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to put into a data set.
+
+    Attributes:
+        seed: seed of the whole data set.
+        diagnoses: diagnoses in turn; None stands for one drawn with the paper's shares.
+        edge: voxels of 1 mm along each side of a cube.
+        outline_mm: how far outside the true outline the mask is drawn; 0 is exact. Readers of
+            LIDC-IDRI drew along the first pixel outside, about 0.5 mm.
+    """
+
+    seed: int
+    diagnoses: Sequence[str | None] = (None,)
+    edge: int = EDGE
+    outline_mm: float = 0.0
+
+
+def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Window -1024..400 HU to 0..255, rounded, as the original code does."""
+    low, high = WINDOW_HU
+    scaled: NDArray[np.uint8] = np.round(np.clip((hu - low) / (high - low), 0, 1) * 255).astype(
+        np.uint8
+    )
+    return scaled
+
+
+def make_case(recipe: Recipe, number: int) -> Case:
+    """Simulate nodule `number` of a data set."""
+    diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
+    return simulate([recipe.seed, number], diagnosis, recipe.edge)
+
+
+def write_dataset(
+    folder: str | Path,
+    count: int,
+    recipe: Recipe,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> None:
+    """Write a data set of `count` nodules; nodules already there are kept.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    root = ensure_folder(folder)
+    nodules = ensure_folder(root / "nodule")
+    rows: dict[int, dict[str, Any]] = {}
+    with ProcessPoolExecutor(workers) as pool:
+        task = partial(_write_case, nodules, recipe)
+        futures = {pool.submit(task, number): number for number in range(count)}
+        for future in as_completed(futures):
+            rows[futures[future]] = future.result()
+            progress(len(rows) / count, f"{len(rows)} of {count} nodules")
+    ordered = [rows[number] for number in sorted(rows)]
+    _write_table(root / "truth.csv", ordered)
+    keys = ("name", "diagnosis", "subset", "patient")
+    _write_table(root / "info.csv", [{key: row[key] for key in keys} for row in ordered])
+
+
+def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
+    case = make_case(recipe, number)
+    name = f"sim{recipe.seed}-{number:05d}"
+    seg = case.distance > -recipe.outline_mm if recipe.outline_mm else case.mask
+    with atomic_path(folder / f"{name}.npz") as path, path.open("wb") as file:
+        np.savez_compressed(file, voxel=grey(case.hu), seg=seg.astype(np.uint8))
+    return {
+        "name": name,
+        "diagnosis": case.latents.diagnosis,
+        "subset": number // len(recipe.diagnoses) % SUBSETS,
+        "patient": name,
+        **{key: value for key, value in asdict(case.latents).items() if key != "diagnosis"},
+        **{f"scanner_{key}": value for key, value in asdict(case.scanner).items()},
+        **_measured(case),
+    }
+
+
+def _measured(case: Case) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "volume_mm3": case.volume_mm3,
+        "solid_volume_mm3": float(case.solid.sum()),
+        "mean_hu": case.mean_hu,
+    }
+    if case.latents.diagnosis != UNLABELLED:
+        ideal = posterior(case.latents)
+        values |= {f"ideal_{n}": p for n, p in zip(("AAH-AIS", "MIA", "IAC"), ideal, strict=True)}
+    return values
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def check_diagnoses(names: Sequence[str]) -> tuple[str, ...]:
+    """Diagnoses from the command line.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    unknown = [name for name in names if name not in DIAGNOSES]
+    if unknown:
+        message = f"Unknown diagnosis {unknown[0]!r}: use {', '.join(DIAGNOSES)}."
+        raise ValueError(message)
+    return tuple(names)

@@ -1,0 +1,115 @@
+"""From a stored cube to the patch the network sees, moved, zoomed, turned and mirrored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+PATCH_EDGE = 32
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How patches are varied in training.
+
+    Attributes:
+        shift_mm: the middle moves by up to this along each axis.
+        zoom: smallest and largest magnification.
+        grey: standard deviation of a random offset of all grey values, and of voxel noise.
+        edge: voxels along each side of a training patch. The network is fully convolutional, so
+            that the first part of a training may use smaller patches, in a fraction of the time.
+    """
+
+    shift_mm: float
+    zoom: tuple[float, float]
+    grey: float = 0.0
+    edge: int = PATCH_EDGE
+
+
+LIKE_PAPER = Augmentation(shift_mm=3, zoom=(0.8, 1.15))
+"""Rotations, flips, axis reordering, ±3 mm, zoom 0.8-1.15 (paper, supplementary methods)."""
+
+ORIENTATIONS = tuple(
+    (order, flips) for order in permutations(range(3)) for flips in product((1, -1), repeat=3)
+)
+"""The 48 ways to lay a cube on itself: an order of the axes, and a direction for each."""
+
+IN_PLANE = tuple((order, flips) for order, flips in ORIENTATIONS if order[0] == 0)
+
+
+def network_units(grey: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Grey values 0..255 to the network's input: grey / 128 - 1 (paper)."""
+    return np.asarray(grey, dtype=np.float32) / np.float32(128) - np.float32(1)
+
+
+def middle_patch(
+    voxel: NDArray[np.uint8], seg: NDArray[np.bool_], shift: tuple[int, int, int] = (0, 0, 0)
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The patch in the middle of a cube, or moved by whole voxels (k, j, i), without augmentation.
+
+    Returns:
+        (32, 32, 32) in network units, and the mask.
+    """
+    box = tuple(
+        slice(n // 2 - PATCH_EDGE // 2 + s, n // 2 + PATCH_EDGE // 2 + s)
+        for n, s in zip(voxel.shape, shift, strict=True)
+    )
+    return network_units(voxel[box]), seg[box]
+
+
+def augmented_patch(
+    rng: np.random.Generator,
+    voxel: NDArray[np.uint8],
+    seg: NDArray[np.bool_],
+    how: Augmentation,
+    keep_slice_axis: bool = False,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Make a random patch (32, 32, 32) in network units, and its mask.
+
+    Args:
+        rng: what decides.
+        voxel: (k, j, i) uint8 grey values at 1 mm.
+        seg: (k, j, i) bool.
+        how: the ranges.
+        keep_slice_axis: use only the 16 orientations that keep the first axis, not all 48.
+    """
+    scale = 1 / rng.uniform(*how.zoom)
+    middle = np.array(voxel.shape) // 2 - 0.5 + rng.uniform(-how.shift_mm, how.shift_mm, 3)
+    first = middle - scale * (how.edge - 1) / 2
+    grey = _sampled(voxel, first, scale, how.edge)
+    mask = _sampled(seg, first, scale, how.edge) > 0.5
+    if how.grey:
+        grey += np.float32(rng.normal(0, how.grey))
+        noise = abs(rng.normal(0, how.grey))
+        grey += np.float32(noise) * rng.standard_normal(grey.shape, dtype=np.float32)
+        grey = np.clip(grey, 0, 255)
+    choices = IN_PLANE if keep_slice_axis else ORIENTATIONS
+    order, flips = choices[int(rng.integers(len(choices)))]
+    turned = network_units(turn(grey, order, flips))
+    return turned, turn(mask, order, flips)
+
+
+def turn(array: NDArray, order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray:  # type: ignore[type-arg]
+    """Reorder the axes of a cube, then mirror those whose flip is -1."""
+    return np.ascontiguousarray(
+        array.transpose(order)[tuple(slice(None, None, f) for f in flips)]
+    )
+
+
+def _sampled(
+    array: NDArray[np.generic], first: NDArray[np.float64], scale: float, edge: int
+) -> NDArray[np.float32]:
+    return np.asarray(
+        ndimage.affine_transform(
+            array.astype(np.float32),
+            np.full(3, scale),
+            first,
+            (edge,) * 3,
+            order=1,
+            mode="nearest",
+        )
+    )

@@ -1,0 +1,211 @@
+"""Data sets in the original code's format, checked before anything is trained.
+
+    DATASET/info.csv            columns name, diagnosis, subset; also patient, where nodules share one
+    DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, nodule in the middle
+
+`diagnosis` is AAH, AIS, MIA, IAC, or one of the class names AAH-AIS, MIA, IAC. Empty means that
+the class is not known: the nodule then teaches outlining only. `keep_slice_axis` (optional, 1 or empty) marks
+masks drawn slice by slice on thick slices, whose slice axis augmentation leaves alone. Cubes are 80 mm in the original;
+any edge that holds a 32 mm patch with some room is accepted.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.errors import TableError
+from densesharp.records import CLASS_NAMES
+
+UNKNOWN = -1
+"""Class index of a nodule whose class is not known."""
+
+CLASS_INDEX: Mapping[str, int] = {
+    "AAH": 0, "AIS": 0, "AAH-AIS": 0, "MIA": 1, "IAC": 2, "": UNKNOWN,
+}  # fmt: skip
+
+SMALLEST_EDGE = 40
+"""A 32 mm patch moved by 3 mm either way, and a voxel to spare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One nodule.
+
+    Attributes:
+        name: its file name without ending.
+        label: class index, or `UNKNOWN`.
+        subset: number of the fold it is tested in.
+        patient: nodules of one patient never stand on both sides of a split.
+        voxel: (k, j, i) uint8 grey values of the window -1024..400 HU at 1 mm.
+        seg: (k, j, i) bool mask.
+        keep_slice_axis: whether augmentation leaves the first axis where it is.
+    """
+
+    name: str
+    label: int
+    subset: int
+    patient: str
+    voxel: NDArray[np.uint8]
+    seg: NDArray[np.bool_]
+    keep_slice_axis: bool = False
+
+    @property
+    def class_name(self) -> str:
+        """Class name, `unknown` where it is not known."""
+        return "unknown" if self.label == UNKNOWN else CLASS_NAMES[self.label]
+
+
+def read_dataset(folder: str | Path) -> list[Sample]:
+    """Read and check a whole data set.
+
+    Raises:
+        TableError: with all faults of the data set in one list.
+    """
+    root = Path(folder)
+    faults: list[str] = []
+    rows = _read_table(root / "info.csv")
+    faults += _table_faults(rows)
+    samples = []
+    for row in rows:
+        try:
+            samples.append(_read_sample(root, row))
+        except ValueError as error:
+            faults.append(f"{row.get('name') or 'a row without name'}: {error}")
+    if faults:
+        raise TableError(_list_of(root, faults))
+    return samples
+
+
+def split(samples: Iterable[Sample], fold: int | None) -> tuple[list[Sample], list[Sample]]:
+    """Samples to train on and samples of subset `fold` to test on (None: train on all)."""
+    everything = list(samples)
+    train = [sample for sample in everything if sample.subset != fold]
+    return train, [sample for sample in everything if sample.subset == fold]
+
+
+def assign_subsets(
+    patients: Sequence[str], strata: Sequence[str], count: int, seed: int
+) -> list[int]:
+    """Deal nodules into `count` subsets of like composition, all nodules of a patient into one.
+
+    Args:
+        patients: of each nodule.
+        strata: of each nodule, what shall be spread evenly (class, size, texture).
+        count: number of subsets.
+        seed: of the shuffling.
+    """
+    rng = np.random.default_rng(seed)
+    first = {patient: stratum for patient, stratum in reversed(list(zip(patients, strata, strict=True)))}
+    order = [sorted(first)[n] for n in rng.permutation(len(first))]
+    order.sort(key=lambda patient: first[patient])  # stable: random within a stratum
+    subset = {patient: n % count for n, patient in enumerate(order)}
+    return [subset[patient] for patient in patients]
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            columns = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"'{path}' cannot be read ({error}): a data set needs an info.csv."
+        raise TableError(message) from error
+    missing = [name for name in ("name", "diagnosis", "subset") if name not in columns]
+    if missing:
+        message = f"'{path}' has no column {', '.join(missing)}."
+        raise TableError(message)
+    if not rows:
+        message = f"'{path}' lists no nodules."
+        raise TableError(message)
+    return rows
+
+
+def _table_faults(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    faults = []
+    names = [row["name"] for row in rows]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.append(f"{name}: the name stands {names.count(name)} times in info.csv")
+    subsets: dict[str, set[str]] = {}
+    for row in rows:
+        if row.get("patient"):
+            subsets.setdefault(row["patient"], set()).add(row["subset"])
+    for patient in sorted(p for p, found in subsets.items() if len(found) > 1):
+        listed = ", ".join(sorted(subsets[patient]))
+        faults.append(f"patient {patient}: nodules in several subsets ({listed})")
+    return faults
+
+
+def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
+    """Read one row's nodule.
+
+    Raises:
+        ValueError: says what is wrong with it.
+    """
+    diagnosis = (row["diagnosis"] or "").strip()
+    if diagnosis not in CLASS_INDEX:
+        known = ", ".join(name for name in CLASS_INDEX if name)
+        message = f"diagnosis '{diagnosis}' is none of {known}"
+        raise ValueError(message)
+    try:
+        subset = int(row["subset"])
+    except (TypeError, ValueError):
+        message = f"subset '{row['subset']}' is no whole number"
+        raise ValueError(message) from None
+    path = root / "nodule" / f"{row['name']}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        message = f"'{path.name}' cannot be read ({error})"
+        raise ValueError(message) from error
+    _check_arrays(voxel, seg)
+    return Sample(
+        name=row["name"],
+        label=CLASS_INDEX[diagnosis],
+        subset=subset,
+        patient=row.get("patient") or row["name"],
+        voxel=voxel.astype(np.uint8),
+        seg=seg > 0,
+        keep_slice_axis=row.get("keep_slice_axis") == "1",
+    )
+
+
+def _array(arrays: Mapping[str, NDArray[np.generic]], key: str) -> NDArray[np.float64]:
+    if key not in arrays:
+        message = f"the file has no array '{key}'"
+        raise ValueError(message)
+    array = arrays[key]
+    if array.dtype.kind not in "biuf":
+        message = f"'{key}' has type {array.dtype}, not numbers"
+        raise ValueError(message)
+    numbers: NDArray[np.float64] = array  # type: ignore[assignment]
+    return numbers
+
+
+def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
+    problem = None
+    if voxel.ndim != 3 or len(set(voxel.shape)) != 1 or voxel.shape[0] < SMALLEST_EDGE:
+        problem = f"voxel has shape {voxel.shape}, not a cube of at least {SMALLEST_EDGE} mm"
+    elif seg.shape != voxel.shape:
+        problem = f"voxel {voxel.shape} and seg {seg.shape} differ in shape"
+    elif not np.isfinite(voxel).all() or not np.isfinite(seg).all():
+        problem = "it holds values that are not numbers (NaN)"
+    elif voxel.min() < 0 or voxel.max() > 255:
+        problem = "voxel is not in grey values 0..255 (window -1024..400 HU)"
+    elif not (seg > 0).any():
+        problem = "the mask is empty"
+    if problem:
+        raise ValueError(problem)
+
+
+def _list_of(root: Path, faults: Sequence[str]) -> str:
+    lines = "\n".join(f"  - {fault}" for fault in faults)
+    return f"The data set '{root}' has {len(faults)} fault(s); nothing was trained:\n{lines}"

@@ -1,0 +1,225 @@
+"""One training run: presets, Lightning's trainer, checkpoints, logs, the model file.
+
+A run lives in one folder:
+
+    RUN/run.json                  settings and data, so that the run can be repeated
+    RUN/last.ckpt                 newest checkpoint; a started run goes on from it
+    RUN/metrics.csv, RUN/events   logs, for a spreadsheet and for TensorBoard
+    RUN/model.safetensors         the result
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch.utils.data import DataLoader
+
+from densesharp.errors import ModelError, TableError
+from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.network.densesharp import DenseSharp, export_weights, import_weights
+from densesharp.network.model_file import ModelCard, load_model, save_model
+from densesharp.train.augment import LIKE_PAPER, Augmentation
+from densesharp.train.batches import Batches, Source, make_batch
+from densesharp.train.dataset import Sample
+from densesharp.train.losses import Objective
+from densesharp.train.machine import keep_freed_memory
+from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
+
+REFRESH_BATCHES = 16
+"""Batches that the running statistics of the result are averaged over."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run but the data.
+
+    Attributes:
+        per_batch: nodules of each data set in a batch.
+        augmentation: how patches are varied.
+        objective: what is minimised.
+        optimisation: how.
+        precision: Lightning's name of the number format; `bf16-mixed` halves the time of a step.
+        seed: of everything random.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    per_batch: tuple[int, ...]
+    augmentation: Augmentation
+    objective: Objective
+    optimisation: Optimisation
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    seed: int = 0
+    checkpoint_every: int = 50
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return asdict(self)
+
+
+def like_paper(nodules: int) -> Settings:
+    """The paper's training: 60 epochs of batches of 24, Adam at 1e-4, cross-entropy + 0.2 Dice.
+
+    Args:
+        nodules: how many are trained on; an epoch shows each about once.
+    """
+    steps = 60 * -(-nodules // 24)
+    return Settings((24,), LIKE_PAPER, Objective(), Optimisation(steps, 1e-4, "fixed"))
+
+
+def best(steps: int = 1200) -> Settings:
+    """What works best in few steps on a CPU; see the ablation table in the documentation."""
+    return Settings(
+        per_batch=(12,),
+        augmentation=Augmentation(shift_mm=6, zoom=(0.8, 1.15), grey=3.0),
+        objective=Objective(mask_weight=1.0, cross_entropy=1.0),
+        optimisation=Optimisation(steps, 3e-3, "cosine", averaging=0.99),
+        precision="bf16-mixed",
+    )
+
+
+def fit(
+    datasets: Sequence[Sequence[Sample]],
+    settings: Settings,
+    run: str | Path,
+    card: ModelCard,
+    start: str | Path | None = None,
+    devices: int = 1,
+) -> Path:
+    """Train one network, or go on with a run that was stopped.
+
+    Args:
+        datasets: what to train on; batches hold `settings.per_batch` nodules of each.
+        settings: how to train.
+        run: folder of the run.
+        card: what the model file shall say.
+        start: a model file to go on from (its first member), instead of random weights.
+        devices: GPUs (or processes) to train on in parallel.
+
+    Returns:
+        The model file.
+
+    Raises:
+        TableError: data sets and settings do not fit, or the run was started with other ones.
+        ModelError: `start` is of another architecture.
+    """
+    if len(datasets) != len(settings.per_batch) or not all(datasets):
+        message = "Each data set needs nodules to train on and a share of the batch."
+        raise TableError(message)
+    folder = ensure_folder(run)
+    _remember(folder, settings, datasets)
+    keep_freed_memory()
+    torch.manual_seed(settings.seed)
+    sources = [
+        Source(samples, count, settings.augmentation)
+        for samples, count in zip(datasets, settings.per_batch, strict=True)
+    ]
+    module = TrainingModule(settings.objective, settings.optimisation, _network(start))
+    checkpoint = folder / "last.ckpt"
+    first = _steps_done(checkpoint)
+    batches = Batches(sources, settings.seed, first, settings.optimisation.steps)
+    trainer = _trainer(folder, settings, devices)
+    with warnings.catch_warnings():
+        # Batches are made in a few milliseconds; worker processes would only take cores away.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+        if first < settings.optimisation.steps:
+            trainer.fit(
+                module,
+                DataLoader(batches, batch_size=None),
+                ckpt_path=checkpoint if first else None,
+                weights_only=False,
+            )
+        else:
+            module.load_state_dict(torch.load(checkpoint, weights_only=False)["state_dict"])
+    result = folder / "model.safetensors"
+    if trainer.is_global_zero:
+        network = module.averaged if settings.optimisation.averaging else module.network
+        patches = [
+            make_batch(sources, settings.seed, settings.optimisation.steps + n).patches
+            for n in range(REFRESH_BATCHES)
+        ]
+        refresh_batch_norm(network.cpu(), patches)
+        save_model(result, [export_weights(network)], replace(card, members=1))
+    return result
+
+
+def _network(start: str | Path | None) -> DenseSharp:
+    network = DenseSharp()
+    if start is not None:
+        model = load_model(start)
+        if model.card.architecture != ModelCard("", "").architecture:
+            message = f"'{start}' is of another architecture and cannot be trained on."
+            raise ModelError(message)
+        import_weights(network, model.members[0])
+    return network
+
+
+def _remember(folder: Path, settings: Settings, datasets: Sequence[Sequence[Sample]]) -> None:
+    """Write run.json, or check that a run that goes on has the settings it began with."""
+    path = folder / "run.json"
+    data = [sorted(sample.name for sample in samples) for samples in datasets]
+    text = json.dumps({"settings": settings.to_json(), "nodules": data}, indent=1)
+    if not path.exists():
+        write_text(path, text + "\n")
+    elif path.read_text(encoding="utf-8") != text + "\n":
+        message = (
+            f"'{folder}' holds a run with other settings or data: choose another folder, "
+            "or repeat the command that started it."
+        )
+        raise TableError(message)
+
+
+def _steps_done(checkpoint: Path) -> int:
+    if not checkpoint.exists():
+        return 0
+    return int(torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"])
+
+
+class _AtomicCheckpoints(TorchCheckpointIO):
+    """A kill or a full disk while a checkpoint is written leaves the previous one as it was."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        with atomic_path(path) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
+
+
+def _trainer(folder: Path, settings: Settings, devices: int) -> pl.Trainer:
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            folder,
+            filename="last",
+            every_n_train_steps=settings.checkpoint_every,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+        TQDMProgressBar(refresh_rate=1),
+    ]
+    loggers: list[Logger] = [
+        CSVLogger(folder.parent, folder.name, version="", flush_logs_every_n_steps=10),
+        TensorBoardLogger(folder, "events", version=""),
+    ]
+    return pl.Trainer(
+        max_steps=settings.optimisation.steps,
+        max_epochs=-1,
+        accelerator="auto",
+        devices=devices,
+        precision=settings.precision,
+        callbacks=callbacks,
+        logger=loggers,
+        log_every_n_steps=10,
+        plugins=[_AtomicCheckpoints()],
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )

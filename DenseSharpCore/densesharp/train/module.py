@@ -1,0 +1,117 @@
+"""The Lightning module: one network, its loss, its optimiser, its averaged weights."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from densesharp.network.densesharp import DenseSharp, DenseSharpOutput
+from densesharp.train.batches import Batch
+from densesharp.train.losses import Objective
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the weights are moved.
+
+    Attributes:
+        steps: how many steps in all.
+        learning_rate: the largest one.
+        schedule: `fixed` as in the paper, or `cosine`: rises for a tenth of the steps, then falls.
+        averaging: decay of the running average of the weights that is kept as the result;
+            0 keeps the last weights, as the paper does.
+    """
+
+    steps: int
+    learning_rate: float
+    schedule: Literal["fixed", "cosine"]
+    averaging: float = 0.0
+
+
+class TrainingModule(pl.LightningModule):
+    """Trains a `DenseSharp`.
+
+    Args:
+        objective: the loss.
+        optimisation: how it is minimised.
+        network: the network to go on from; by default a new one.
+    """
+
+    def __init__(
+        self, objective: Objective, optimisation: Optimisation, network: DenseSharp | None = None
+    ) -> None:
+        super().__init__()
+        self.objective, self.optimisation = objective, optimisation
+        network = network or DenseSharp()
+        self.network = network.to(memory_format=torch.channels_last_3d)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+
+    def forward(self, patches: Tensor) -> DenseSharpOutput:
+        """Run the network on patches (N, 1, 32, 32, 32)."""
+        output: DenseSharpOutput = self.network(
+            patches.contiguous(memory_format=torch.channels_last_3d)
+        )
+        return output
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
+        """Loss of one batch."""
+        output = self(batch.patches)
+        losses = self.objective(output.logits, output.mask_logits, batch.labels, batch.masks)
+        self.log("loss", losses.total, prog_bar=True)
+        self.log("loss_class", losses.classes, prog_bar=True)
+        self.log("loss_mask", losses.mask, prog_bar=True)
+        return losses.total
+
+    def configure_optimizers(self) -> Any:
+        """Adam as Keras has it (epsilon 1e-7), with the schedule."""
+        how = self.optimisation
+        # Small networks need few, large updates: foreach updates all tensors in one call.
+        optimizer = torch.optim.Adam(
+            self.network.parameters(), how.learning_rate, eps=1e-7, foreach=True
+        )
+        if how.schedule == "fixed":
+            return optimizer
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, how.learning_rate, total_steps=how.steps, pct_start=0.1
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Move the averaged weights towards the current ones."""
+        # Early on the average must follow fast, or it would remember the random start.
+        step = self.global_step
+        decay = min(self.optimisation.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, value in zip(
+                self.averaged.parameters(), self.network.parameters(), strict=True
+            ):
+                mean.lerp_(value, 1 - decay)
+
+
+def refresh_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
+    """Set the running statistics to their plain average over some batches.
+
+    Needed because averaged weights were never run on data, and because the moving average with
+    momentum 0.01 lags behind in short runs.
+
+    Args:
+        network: changed in place; left in evaluation mode.
+        batches: patches (N, 1, 32, 32, 32) each.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm3d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # PyTorch's sign for a plain average
+    network.train()
+    with torch.no_grad():
+        for patches in batches:
+            network(patches.contiguous(memory_format=torch.channels_last_3d))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()
