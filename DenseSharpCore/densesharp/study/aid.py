@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,11 @@ class Aid:
         }
 
 
-def write_aids(folder: Path, aids: list[Aid]) -> AidSource | None:
-    """Write aid files into a study's folder and give what the design keeps of them.
+def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
+    """What the design keeps of the model's results; None when there are none.
 
     Raises:
         StudyError: the results come from different models.
-        OutputError: the folder cannot be written to.
     """
     if not aids:
         return None
@@ -79,16 +78,26 @@ def write_aids(folder: Path, aids: list[Aid]) -> AidSource | None:
         names = ", ".join(sorted(name for name, _ in models))
         message = f"The results come from different models ({names}): run one model on all cases."
         raise StudyError(message)
+    files = {aid.case: hashlib.sha256(_file_text(aid).encode()).hexdigest() for aid in aids}
+    return AidSource(aids[0].model, aids[0].model_sha256, files)
+
+
+def write_aids(folder: Path, aids: Sequence[Aid]) -> None:
+    """Write the model's results into a study's folder.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
     target = ensure_folder(folder / AID)
-    files = {}
     for aid in aids:
-        text = canonical_json({"case": aid.case, **aid.shown()})
-        write_text(target / f"{aid.case}.json", text)
+        write_text(target / f"{aid.case}.json", _file_text(aid))
         if aid.mask is not None:
             with atomic_path(target / f"{aid.case}.nrrd") as path:
                 path.write_bytes(aid.mask)
-        files[aid.case] = hashlib.sha256(text.encode()).hexdigest()
-    return AidSource(aids[0].model, aids[0].model_sha256, files)
+
+
+def _file_text(aid: Aid) -> str:
+    return canonical_json({"case": aid.case, **aid.shown()})
 
 
 def load_aid(study: Study, case: Case) -> Aid:

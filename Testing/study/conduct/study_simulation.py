@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from densesharp.geometry import Grid
-from densesharp.study.aid import Aid, write_aids
+from densesharp.study.aid import Aid, describe_aids, write_aids
 from densesharp.study.design import Case, Design, Reader
 from densesharp.study.folder import Study, freeze
 from densesharp.study.form import Answer
@@ -82,9 +82,9 @@ def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes:
         aids = [aid_for(case.id, (0.2, 0.3, 0.5)) for case in cases]
     folder.mkdir(parents=True, exist_ok=True)
     parts = {"study": "example", "title": "An example", "seed": 7, "readers": READERS, **changes}
-    design = Design(
-        kind=kind, cases=tuple(cases), aid=write_aids(folder, aids or []), **parts  # type: ignore[arg-type]
-    )  # fmt: skip
+    aids = aids or []
+    write_aids(folder, aids)
+    design = Design(kind=kind, cases=tuple(cases), aid=describe_aids(aids), **parts)  # type: ignore[arg-type]
     return freeze(folder, design, truth)
 
 

@@ -1,0 +1,38 @@
+"""`densesharp study export`: answers, masks and the record as plain files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from densesharp.study.commands.read import add_store_argument
+
+HELP = "write answers, masks and the record as plain files with hashes"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    add_store_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the folder and say how to go on."""
+    from densesharp.study.export import export
+    from densesharp.study.folder import open_study
+    from densesharp.study.store import open_store
+
+    study = open_study(args.study)
+    address = args.store or study.default_store
+    store = open_store(address, study.design.study, study.design.sha256, create=False)
+    try:
+        folder = export(study, store, args.out)
+    finally:
+        store.close()
+    sys.stdout.write(
+        f"Exported to {folder}. Analyse with:\n"
+        f"  densesharp study analyze {folder} --truth TRUTH.csv --out RESULTS\n"
+    )
+    return 0

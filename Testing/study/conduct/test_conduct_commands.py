@@ -1,0 +1,219 @@
+"""From tables and images to a frozen study, and the commands around it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from study_simulation import CT_GRID, SEED, ball, ball_mask, plain_answer, read_session
+
+from densesharp.errors import DenseSharpError, StudyError, TableError
+from densesharp.patch import to_sitk
+from densesharp.study.aid import load_aid
+from densesharp.study.commands import export, merge, new, verify
+from densesharp.study.folder import open_study
+from densesharp.study.session import Reading
+from densesharp.study.store import open_store
+
+MODEL = {"name": "example model", "sha256": "cd" * 32}
+
+
+def a_ct() -> np.ndarray:
+    noise = np.random.default_rng(0).normal(-850, 30, CT_GRID.shape)
+    return np.where(ball(), 20, noise).astype(np.int16)
+
+
+def write_image(path, array):
+    sitk.WriteImage(to_sitk(array, CT_GRID), str(path))
+
+
+def write_rows(path, *rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Six cases with images, results, truth and readers."""
+    rows = [("case", "image", "x", "y", "z", "space", "practice", "size")]
+    truth = [("case", "class")]
+    x, y, z = SEED
+    seeds = {"ras": (-x, -y, z), "lps": (x, y, z), "ijk": tuple(CT_GRID.to_index(SEED))}
+    for n, space in enumerate(("ras", "lps", "ijk", "", "ras", "ras")):
+        name = f"case{n}"
+        write_image(tmp_path / f"{name}.nrrd", a_ct() + n)
+        practice = "yes" if n == 5 else "no"
+        rows.append((name, f"{name}.nrrd", *seeds[space or "ras"], space, practice, "ab"[n % 2]))
+        truth.append((name, ("AAH-AIS", "MIA", "IAC")[n % 3]))
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        chances = {"AAH-AIS": 0.1, "MIA": 0.2 + n / 100, "IAC": 0.7 - n / 100}
+        nodule = {"id": "nodule_001", "class_probabilities": chances}
+        (folder / "result.json").write_text(json.dumps({"model": MODEL, "nodules": [nodule]}))
+        write_image(folder / "nodule_001_mask.nrrd", ball().astype(np.uint8))
+    write_rows(tmp_path / "cases.csv", *rows)
+    write_rows(tmp_path / "truth.csv", *truth)
+    write_rows(tmp_path / "readers.csv", ("reader", "group"), ("S1", "senior"), ("J1", "junior"))
+    return tmp_path
+
+
+def command(module, *arguments) -> int:
+    parser = argparse.ArgumentParser()
+    module.configure(parser)
+    return module.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def make(tables, *more) -> int:
+    return command(
+        new, tables / "study", "--cases", tables / "cases.csv", "--readers", tables / "readers.csv",
+        "--seed", 3, *more,
+    )  # fmt: skip
+
+
+def with_aid(tables):
+    return ("--results", tables / "results", "--truth", tables / "truth.csv")
+
+
+def test_a_study_is_made_from_tables(tables, capsys):
+    assert make(tables, *with_aid(tables), "--margin", "0.05", "--repeats", "2") == 0
+    said = capsys.readouterr().out
+    study = open_study(tables / "study")
+    assert study.design.sha256 in said
+    assert "2 readers, 5 cases, 1 for practice, 3 session(s) each, seed 3" in said
+    for case in study.design.cases:
+        assert case.seed_lps == pytest.approx(SEED, abs=1e-9)
+        assert study.image(case).resolve() == tables / f"{case.id}.nrrd"
+        assert case.strata == {"size": "ab"[int(case.id[-1]) % 2]}
+    aid = load_aid(study, study.design.cases[2])
+    assert (aid.model, aid.model_sha256) == tuple(MODEL.values())
+    assert aid.probabilities == pytest.approx({"AAH-AIS": 0.1, "MIA": 0.22, "IAC": 0.68})
+    assert aid.mask == ball_mask().nrrd
+
+
+def test_the_truth_stays_out_of_the_study_folder(tables):
+    make(tables, *with_aid(tables))
+    for path in (tables / "study").rglob("*"):
+        assert "truth" not in path.name
+        if path.suffix == ".csv":
+            assert b"MIA" not in path.read_bytes()
+
+
+def test_reading_verifying_exporting_and_merging_by_command(tables, capsys):
+    make(tables, *with_aid(tables))
+    study = open_study(tables / "study")
+    for reader, address in (("S1", study.default_store), ("J1", tables / "elsewhere.sqlite")):
+        store = open_store(address, study.design.study, study.design.sha256)
+        read_session(Reading(study, store, reader), 1)
+        store.close()
+    folder, heads = study.folder, tables / "heads.json"
+    assert command(merge, folder, tables / "elsewhere.sqlite") == 0
+    assert command(verify, folder, "--write-heads", heads) == 0
+    assert "The record is whole: 12 answers of 2 readers." in capsys.readouterr().out
+    assert command(verify, folder, "--heads", heads) == 0
+    assert command(export, folder, "--out", tables / "export") == 0
+    assert len((tables / "export" / "answers.csv").read_text().splitlines()) == 13
+    heads.write_text(json.dumps({"S1": "00" * 32}))
+    capsys.readouterr()
+    assert command(verify, folder, "--heads", heads) == 2
+    assert "The record is NOT whole" in capsys.readouterr().out
+
+
+def test_looking_before_anybody_read_is_said(tables):
+    make(tables, "--kind", "unaided")
+    with pytest.raises(StudyError, match="nobody has read yet"):
+        command(verify, tables / "study")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new_text", "sentence"),
+    [
+        ("cases.csv", "case2.nrrd", "none.nrrd", r"line 4, column 'image'"),
+        ("cases.csv", "ijk", "abc", r"line 4, column 'space': 'abc' is not ras, lps or ijk"),
+        ("cases.csv", "yes", "maybe", r"line 7, column 'practice'"),
+        ("cases.csv", "size", "class", r"truth belongs into a table of its own"),
+        ("cases.csv", "case1,", "case0,", r"'case0' is named twice"),
+        ("readers.csv", "group", "rank", r"column 'group' is missing"),
+        ("truth.csv", "case4", "caseX", r"lacks the case 'case4'"),
+        ("truth.csv", "case1", "case0", r"'case0' is listed twice"),
+        ("truth.csv", "IAC", "cancer", r"'cancer' is not one of AAH-AIS, MIA, IAC"),
+        ("results/case1/result.json", "cdcd", "abcd", r"different models"),
+        ("results/case1/result.json", "{", "", r"no result of the model for case 'case1'"),
+        ("results/case1/result.json", "nodule_001", "nodule_002", None),
+    ],
+)
+def test_wrong_sources_are_named_and_nothing_is_made(tables, file, old, new_text, sentence):
+    path = tables / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new_text, 1))
+    if sentence is None:
+        # A result without an outline is a result.
+        assert make(tables, *with_aid(tables)) == 0
+        return
+    with pytest.raises(DenseSharpError, match=sentence):
+        make(tables, *with_aid(tables))
+    assert not (tables / "study").exists()
+
+
+def test_a_point_outside_its_image_is_named(tables):
+    image = sitk.ReadImage(str(tables / "case3.nrrd"))
+    image.SetOrigin((500, 0, 0))
+    sitk.WriteImage(image, str(tables / "case3.nrrd"))
+    with pytest.raises(TableError, match=r"line 5, column 'x': the point lies outside the image"):
+        make(tables, *with_aid(tables))
+
+
+def test_a_refused_result_cannot_be_shown(tables):
+    path = tables / "results" / "case0" / "result.json"
+    path.write_text(json.dumps({"model": MODEL, "nodules": [{"class_probabilities": None}]}))
+    with pytest.raises(StudyError, match="refused case 'case0'"):
+        make(tables, *with_aid(tables))
+
+
+def test_of_several_nodules_the_list_must_name_one(tables):
+    path = tables / "results" / "case0" / "result.json"
+    document = json.loads(path.read_text())
+    document["nodules"] = [{**document["nodules"][0], "id": f"nodule_00{n}"} for n in (1, 2)]
+    path.write_text(json.dumps(document))
+    with pytest.raises(StudyError, match="has 2 results for case 'case0'"):
+        make(tables, *with_aid(tables))
+    rows = list(csv.reader((tables / "cases.csv").read_text().splitlines()))
+    rows = [[*row, "nodule" if n == 0 else "nodule_001"] for n, row in enumerate(rows)]
+    write_rows(tables / "cases.csv", *rows)
+    assert make(tables, *with_aid(tables)) == 0
+    assert "nodule" not in open_study(tables / "study").design.cases[0].strata
+
+
+def test_an_outline_of_another_image_is_refused(tables):
+    array = sitk.ReadImage(str(tables / "results/case0/nodule_001_mask.nrrd"))
+    array.SetOrigin((0, 0, 0))
+    sitk.WriteImage(array, str(tables / "results/case0/nodule_001_mask.nrrd"))
+    with pytest.raises(StudyError, match="does not lie on the image of case 'case0'"):
+        make(tables, *with_aid(tables))
+
+
+def test_a_second_design_in_the_same_folder_is_refused(tables):
+    make(tables, "--kind", "unaided")
+    with pytest.raises(StudyError, match="holds a study already"):
+        make(tables, "--kind", "unaided")
+
+
+def test_an_unknown_table_is_refused(tables):
+    (tables / "cases.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TableError):
+        make(tables, "--kind", "unaided")
+
+
+def test_study_and_images_can_move_together(tables, tmp_path):
+    make(tables, "--kind", "unaided")
+    moved = tmp_path.parent / f"{tmp_path.name}-moved"
+    tables.rename(moved)
+    study = open_study(moved / "study")
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    reading = Reading(study, store, "S1")
+    reading.start_session(1)
+    reading.submit(plain_answer(reading.open_case()))
+    store.close()
