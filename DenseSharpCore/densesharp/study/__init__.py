@@ -1,0 +1,1 @@
+"""Reader studies: design, conduct, statistics, figures and report."""

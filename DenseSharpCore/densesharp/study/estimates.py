@@ -1,0 +1,145 @@
+"""Numbers that may be missing: every result says its value or why there is none.
+
+A statistic that the data do not determine (one class only, no variation, a negative variance) is
+an `Estimate` whose `value` is None and whose `reason` is a sentence. Nothing here is ever NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import stats
+
+Interval: TypeAlias = tuple[float, float]
+"""Lower and upper confidence limit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A statistic with its uncertainty and test; absent parts are None.
+
+    Attributes:
+        value: The estimate, or None when it is not estimable.
+        se: Its standard error.
+        ci: The confidence interval, 95 % unless `method` says otherwise.
+        statistic: The test statistic (z, t, F or chi-square, as `method` says).
+        df: Degrees of freedom; for F these are the denominator's.
+        p: Two-sided p-value unless `method` says otherwise.
+        method: How it was obtained, in a few words.
+        reason: Why a part is missing; None when nothing is missing that could be there.
+    """
+
+    value: float | None
+    se: float | None = None
+    ci: Interval | None = None
+    statistic: float | None = None
+    df: float | None = None
+    p: float | None = None
+    method: str | None = None
+    reason: str | None = None
+
+    @property
+    def estimable(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+
+def not_estimable(reason: str, method: str | None = None) -> Estimate:
+    """An estimate without value, with the sentence that says why."""
+    return Estimate(None, method=method, reason=reason)
+
+
+def normal_estimate(
+    value: float,
+    variance: float,
+    *,
+    confidence: float = 0.95,
+    null: float | None = 0.0,
+    method: str | None = None,
+) -> Estimate:
+    """A value with variance, its Wald interval and z test against `null` (None: no test).
+
+    A variance of zero or below gives the value alone, with the reason.
+    """
+    if not variance > 0:
+        return Estimate(value, method=method, reason=_NO_VARIANCE)
+    return _interval_and_test(value, variance, stats.norm, None, confidence, null, method)
+
+
+def t_estimate(
+    value: float,
+    variance: float,
+    df: float,
+    *,
+    confidence: float = 0.95,
+    null: float | None = 0.0,
+    method: str | None = None,
+) -> Estimate:
+    """A value with variance and degrees of freedom: t interval, t test against `null` or none."""
+    if not variance > 0 or not df > 0:
+        return Estimate(value, method=method, reason=_NO_VARIANCE)
+    return _interval_and_test(value, variance, stats.t(df), df, confidence, null, method)
+
+
+_NO_VARIANCE = "The variance estimate is not positive, so there is no interval and no test."
+
+
+def _interval_and_test(
+    value: float,
+    variance: float,
+    law: Any,
+    df: float | None,
+    confidence: float,
+    null: float | None,
+    method: str | None,
+) -> Estimate:
+    se = math.sqrt(variance)
+    half = float(law.ppf(0.5 + confidence / 2)) * se
+    ci = (value - half, value + half)
+    if null is None:
+        return Estimate(value, se, ci, df=df, method=method)
+    statistic = (value - null) / se
+    return Estimate(value, se, ci, statistic, df, float(2 * law.sf(abs(statistic))), method)
+
+
+def holm(p_values: list[float | None]) -> list[float | None]:
+    """Holm's step-down adjusted p-values (Holm 1979); missing ones stay missing.
+
+    The adjusted value of the i-th smallest of m is max over j <= i of (m - j + 1) p_(j), at most 1.
+    """
+    order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, (p, index) in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p))
+        adjusted[index] = running
+    return adjusted
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON data of results: dataclasses, mappings, sequences, numpy values, paths.
+
+    Attributes of an `Estimate` that are None are left out, except `value` itself. A number that
+    JSON cannot hold (infinity) becomes null.
+    """
+    if isinstance(value, Estimate):
+        parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {k: to_json(v) for k, v in parts.items() if v is not None or k == "value"}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return to_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_json(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,65 @@
+"""Fixtures of the statistics tests: data sets whose answers other programs gave."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from densesharp.study.tables import Readings, read_readings
+
+
+@pytest.fixture(scope="session")
+def expected(reader_study_folder: Path) -> Callable[[str], Any]:
+    """The expected values of a data set, by file name without `_expected.json`."""
+
+    def load(name: str) -> Any:
+        return json.loads((reader_study_folder / f"{name}.json").read_text())
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def van_dyke(reader_study_folder: Path) -> Readings:
+    """Van Dyke 1993: 5 readers, 2 treatments, 45 diseased and 69 other cases."""
+    return read_readings(reader_study_folder / "vandyke.csv")
+
+
+@pytest.fixture(scope="session")
+def rows_of(reader_study_folder: Path) -> Callable[[str], list[dict[str, str]]]:
+    """The rows of a CSV of the data folder."""
+
+    def load(name: str) -> list[dict[str, str]]:
+        with (reader_study_folder / f"{name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    return load
+
+
+@pytest.fixture
+def random_study() -> Callable[..., Readings]:
+    """A study with normal ratings: diseased cases higher, readers and cases correlated."""
+
+    def make(
+        seed: int = 0, readers: int = 4, cases: int = 40, treatments: int = 2, levels: int = 0
+    ) -> Readings:
+        rng = np.random.default_rng(seed)
+        truth = np.arange(cases) % 2 == 0
+        ratings = truth + rng.normal(size=(treatments, readers, cases))
+        ratings += 0.7 * rng.normal(size=cases) + 0.2 * rng.normal(size=(1, readers, 1))
+        if levels:
+            ratings = np.round(ratings * levels / 4)
+        return Readings(
+            tuple(f"t{i}" for i in range(treatments)),
+            tuple(f"r{j}" for j in range(readers)),
+            tuple(f"c{k:05d}" for k in range(cases)),
+            truth,
+            ratings,
+        )
+
+    return make

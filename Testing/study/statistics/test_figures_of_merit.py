@@ -1,0 +1,63 @@
+"""Leave-one-out values of figures of merit against leaving one case out."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from densesharp.study.figures_of_merit import AUC, MEAN_SCORE, VUS, accuracy, quadratic_kappa
+
+FIGURES = [AUC, MEAN_SCORE, VUS, accuracy(), quadratic_kappa(3)]
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=9, max_size=16), st.integers(0, 1000))
+def test_leave_one_out_equals_leaving_one_out(figure, ratings, seed):
+    rated = np.array(ratings, dtype=float)
+    truth = np.arange(len(ratings)) % 3
+    np.random.default_rng(seed).shuffle(truth)
+    found = figure.compute(rated, truth)
+    if found is None:
+        return
+    for k in range(len(ratings)):
+        keep = np.arange(len(ratings)) != k
+        rest = figure.compute(rated[keep], truth[keep])
+        if rest is not None:
+            assert found[1][k] == pytest.approx(rest[0], abs=1e-10)
+
+
+def brute_force_volume(ratings, truth):
+    def order(a, b, c):
+        if a < b < c:
+            return 1.0
+        if a == b == c:
+            return 1 / 6
+        return 0.5 if a <= b <= c else 0.0
+
+    groups = [ratings[truth == c] for c in range(3)]
+    return float(np.mean([order(*triple) for triple in product(*groups)]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=6, max_size=14))
+def test_volume_under_the_surface_equals_counting_triples(ratings):
+    rated = np.array(ratings, dtype=float)
+    truth = np.arange(len(ratings)) % 3
+    assert VUS.compute(rated, truth)[0] == pytest.approx(brute_force_volume(rated, truth))
+
+
+def test_volume_of_equal_and_of_perfect_ratings():
+    truth = np.repeat([0, 1, 2], 4)
+    assert VUS.compute(np.ones(12), truth)[0] == pytest.approx(1 / 6)
+    assert VUS.compute(truth * 1.0, truth)[0] == 1
+
+
+def test_too_few_cases_give_no_value():
+    assert AUC.compute(np.arange(3.0), np.array([1, 0, 0])) is None
+    assert VUS.compute(np.arange(5.0), np.array([0, 0, 1, 1, 2])) is None
+    assert quadratic_kappa(3).compute(np.zeros(4), np.zeros(4, int)) is None
