@@ -7,12 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from densesharp.errors import ModelError, OutputError
-from densesharp.network.architecture import Architecture
-from densesharp.network.model_file import ModelCard, load_model, save_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+
+from densesharp.errors import ModelError, OutputError
+from densesharp.network.architecture import Architecture
+from densesharp.network.model_file import ModelCard, load_model, save_model
 
 SMALL = Architecture(growth=2, bottleneck=2, blocks=(1, 1), stem=4)
 
