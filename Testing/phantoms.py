@@ -54,8 +54,8 @@ def smooth_ball(grid: Grid, center, radius, inside=0.0, outside=-850.0, edge=1.0
 class ThresholdEngine:
     """An engine whose answer is known: the mask is where the patch is denser than a threshold.
 
-    The class follows the share of dense voxels, so that it changes with size. It stands for the
-    model wherever a test is about geometry, not about what a network learnt.
+    The class follows the volume (below 300 mm3, below 1000 mm3, above) and its evidence lies where
+    the mask is. It stands for the model wherever a test is about geometry, not about learning.
     """
 
     description = "threshold at a known density, for tests"
@@ -73,7 +73,9 @@ class ThresholdEngine:
         self.patches += len(patches)
         mask = 1 / (1 + np.exp(-(patches - self._units) / self._softness))
         cells = mask.reshape(-1, 8, 4, 8, 4, 8, 4).mean(axis=(2, 4, 6))
-        activation = np.stack([1 - 4 * cells, cells, 20 * cells - 0.5], axis=1)
+        classes = np.digitize((mask >= 0.5).sum(axis=(1, 2, 3)), [300, 1000])
+        mean = np.maximum(cells.mean(axis=(1, 2, 3), keepdims=True), 1e-9)
+        activation = 3 * (cells / mean)[:, np.newaxis] * np.eye(3)[classes][:, :, None, None, None]
         return EngineOutput(
             activation.mean(axis=(2, 3, 4))[:, np.newaxis].astype(np.float32),
             mask[:, np.newaxis].astype(np.float32),

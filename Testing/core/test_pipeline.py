@@ -59,28 +59,25 @@ def test_the_same_anatomy_in_48_axis_orders_gives_the_same_answer():
         assert ratio == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    ("spacing", "direction"),
-    [((0.7, 0.7, 1.0), rotation(0.3, 0.1, -0.4)), ((0.5, 0.6, 1.5), rotation(0, 0.35, 0)),
-     ((0.9, 0.9, 0.9), rotation(1.2, -0.6, 2.0))],
-)  # fmt: skip
-def test_an_oblique_grid_gives_the_same_answer(spacing, direction):
-    size = tuple(int(70 / s) for s in spacing)
-    straight = ball_on((100, 100, 100), (0.7, 0.7, 0.7), np.eye(3))
+@pytest.mark.parametrize("direction", [rotation(0.3, 0.1, -0.4), rotation(1.2, -0.6, 2.0)])
+def test_an_oblique_grid_gives_the_same_answer(direction):
+    """Voxels small beside the ball, so that their steps do not hide a shift of the mask."""
+    size, spacing = (120, 120, 120), (0.3, 0.3, 0.3)
+    straight = ball_on(size, spacing, np.eye(3), radius=10)
     reference = analyse(straight, Seed(CENTER), ThresholdEngine(), options=QUICK)
-    result = analyse(ball_on(size, spacing, direction), Seed(CENTER + [1, 2, 1]),
-                     ThresholdEngine(), options=QUICK)  # fmt: skip
-    assert world_dice(result.mask, reference.mask) >= 0.95
+    oblique = ball_on(size, spacing, direction, radius=10)
+    result = analyse(oblique, Seed(CENTER + [1, 2, 1]), ThresholdEngine(), options=QUICK)
+    assert world_dice(result.mask, reference.mask) >= 0.98
     ratio = result.measurements.volume_mm3 / reference.measurements.volume_mm3
     assert ratio == pytest.approx(1, abs=0.02)
-    np.testing.assert_allclose(result.center_lps, CENTER, atol=0.3)
+    np.testing.assert_allclose(result.center_lps, CENTER, atol=0.2)
 
 
 @pytest.mark.parametrize("radius", [3.0, 5.0, 8.0, 10.0])
 def test_the_volume_is_the_balls(radius):
     volume = ball_on((100, 100, 70), (0.7, 0.7, 1.0), np.eye(3), radius=radius)
     result = analyse(volume, Seed(CENTER), ThresholdEngine(threshold_hu=-425), options=QUICK)
-    assert result.measurements.volume_mm3 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.03)
+    assert result.measurements.volume_mm3 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.04)
 
 
 def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
@@ -144,7 +141,6 @@ def test_an_image_that_must_be_refused_never_meets_the_model(a_ball_in_lung):
     [
         ({"radius": 1.2}, "mask_too_small", "refused"),
         ({"radius": 17.5}, "larger_than_cube", "refused"),
-        ({"inside": 900.0}, "saturated", "caution"),
     ],
 )
 def test_what_the_mask_gives_to_worry_about_is_said(change, code, verdict):
@@ -152,6 +148,16 @@ def test_what_the_mask_gives_to_worry_about_is_said(change, code, verdict):
     result = analyse(volume, Seed(CENTER + [0, 0, 0.2]), ThresholdEngine(), options=QUICK)
     assert code in [notice.code for notice in result.notices]
     assert result.verdict == verdict
+
+
+def test_calcium_that_saturates_the_window_is_said(a_ball_in_lung):
+    points = world_points(a_ball_in_lung.grid) - CENTER
+    array = a_ball_in_lung.array.copy()
+    array[(np.linalg.norm(points, axis=-1) < 6) & (points[..., 0] > 3)] = 900
+    volume = Volume(array, a_ball_in_lung.grid)
+    result = analyse(volume, Seed(CENTER - [2, 0, 0]), ThresholdEngine(), options=QUICK)
+    assert [notice.code for notice in result.notices] == ["saturated"]
+    assert result.verdict == "caution"
 
 
 def test_a_nodule_at_the_edge_of_the_scan_is_measured_as_far_as_shown():

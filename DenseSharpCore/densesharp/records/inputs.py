@@ -43,7 +43,7 @@ class Volume:
         ImageError: not three-dimensional, not numeric, or it does not fit the grid.
     """
 
-    array: NDArray[Any]
+    array: NDArray[Any] = field(repr=False)
     grid: Grid
     notices: tuple[Notice, ...] = ()
     series: Mapping[str, Any] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class Patch:
         inside: share of the cube that lies inside the CT, 0..1; the rest is padded with air.
     """
 
-    array: NDArray[np.float32]
+    array: NDArray[np.float32] = field(repr=False)
     grid: Grid
     inside: float
 

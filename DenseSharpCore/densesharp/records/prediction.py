@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -37,10 +37,10 @@ class Prediction:
     """
 
     class_probabilities: NDArray[np.float64]
-    samples: NDArray[np.float64]
-    mask: NDArray[np.float32]
-    volume_samples_mm3: NDArray[np.float64]
-    evidence: NDArray[np.float32]
+    samples: NDArray[np.float64] = field(repr=False)
+    mask: NDArray[np.float32] = field(repr=False)
+    volume_samples_mm3: NDArray[np.float64] = field(repr=False)
+    evidence: NDArray[np.float32] = field(repr=False)
     evidence_inside: float
     patch: Patch
     shift_mm: float
@@ -129,7 +129,7 @@ class NoduleMask:
         grid: the grid of the box itself (same spacing and direction as the CT's).
     """
 
-    array: NDArray[np.uint8]
+    array: NDArray[np.uint8] = field(repr=False)
     start: tuple[int, int, int]
     grid: Grid
 
