@@ -77,9 +77,9 @@ def check_same(slices: Sequence[Slice]) -> None:
     """
     first = slices[0]
     plain = (
-        int(first.get("SamplesPerPixel") or 1) == 1
+        first.get("SamplesPerPixel") in (None, 1)
         and first.get("PhotometricInterpretation") == "MONOCHROME2"
-        and int(first.get("NumberOfFrames") or 1) == 1
+        and first.get("NumberOfFrames") in (None, 1)
     )
     if not plain:
         message = "The images are in colour or inverted: they are no CT slices in Hounsfield units."
@@ -143,7 +143,7 @@ def stack_slices(slices: Sequence[Slice]) -> Stack:
             "rectangular grid first."
         )
         raise GeometryError(message)
-    rows, columns = (int(slices[0].get(name) or 0) for name in ("Rows", "Columns"))
+    rows, columns = _matrix(slices[0])
     spacing = _pixel_spacing(slices)
     grid = Grid(
         (columns, rows, count),
@@ -188,6 +188,15 @@ def _positions(slices: Sequence[Slice]) -> Float:
         message = "A slice does not say where it lies (Image Position): export the series again."
         raise GeometryError(message)
     return np.array(values, dtype=np.float64)
+
+
+def _matrix(entry: Slice) -> tuple[int, int]:
+    """Rows and columns of a slice."""
+    rows, columns = entry.numbers("Rows", 1), entry.numbers("Columns", 1)
+    if rows is None or columns is None or min(*rows, *columns) < 2:
+        message = "The slices do not say how many rows and columns they have: export them again."
+        raise GeometryError(message)
+    return int(rows[0]), int(columns[0])
 
 
 def _pixel_spacing(slices: Sequence[Slice]) -> tuple[float, ...]:

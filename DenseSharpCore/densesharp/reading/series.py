@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import struct
 import warnings
@@ -54,6 +56,20 @@ class Slice:
             return None
         good = len(values) == count and all(abs(v) < 1e9 for v in values)
         return values if good else None
+
+
+@contextlib.contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning and logging: odd values get a sentence of ours, without names."""
+    logger = logging.getLogger("pydicom")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
 
 
 def find_slices(source: Path, series: str | None) -> list[Slice]:
@@ -109,9 +125,7 @@ def _read_header(path: Path) -> Slice | None:
             return None
         stream.seek(0)
         try:
-            with warnings.catch_warnings():
-                # Odd values are judged below, each with its own sentence.
-                warnings.simplefilter("ignore")
+            with quiet_pydicom():
                 header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS))
                 values = {name: header.get(name) for name in _TAGS}
             syntax = header.file_meta.TransferSyntaxUID

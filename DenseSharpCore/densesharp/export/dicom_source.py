@@ -1,0 +1,201 @@
+"""What a DICOM object takes over from the CT series it refers to: headers, places, side, identity.
+
+By default the patient is pseudonymised: name, id, birth date, sex, dates, accession number and
+referring physician do not get into the written objects. Instance and series UIDs stay, because
+without them an object refers to nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from densesharp.errors import GeometryError, ImageError
+from densesharp.geometry import Grid
+from densesharp.masks import mask_from_box
+from densesharp.reading.series import quiet_pydicom
+from densesharp.records import NoduleMask, Volume
+
+_EMPTIED = (
+    "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
+    "ReferringPhysicianName",
+)  # fmt: skip
+_NEEDED = ("PatientName", "PatientID", *_EMPTIED)
+_REMOVED = (
+    "PatientAge", "PatientSize", "PatientWeight", "OtherPatientIDs", "OtherPatientIDsSequence",
+    "PatientAddress", "PatientComments", "EthnicGroup", "InstitutionName", "InstitutionAddress",
+    "PerformingPhysicianName", "OperatorsName", "PhysiciansOfRecord", "StudyDescription",
+    "RequestAttributesSequence", "ReferencedPatientSequence", "IssuerOfPatientID",
+)  # fmt: skip
+_BODY_HU = -300
+_BEYOND_BODY_MM = 5.0
+_BODY_WIDTH_MM = (200.0, 600.0)
+_NEAR_MIDLINE_MM = 25.0
+
+
+@contextlib.contextmanager
+def building() -> Iterator[None]:
+    """Make an object from a source's headers: no warning that names the patient, one sentence.
+
+    Raises:
+        ImageError: the headers hold values that DICOM does not allow.
+    """
+    try:
+        with quiet_pydicom():
+            yield
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        message = (
+            "The headers of this CT series break the DICOM standard, so that no object can refer "
+            "to it: export the series again."
+        )
+        raise ImageError(message) from error
+
+
+@dataclass(frozen=True)
+class Source:
+    """The CT images that written objects refer to.
+
+    Attributes:
+        images: headers without pixels, in the order of k, `first` onwards.
+        first: k of the first one.
+        pseudonymised: whether the patient's identity was taken out of them.
+    """
+
+    images: tuple[Dataset, ...]
+    first: int
+    pseudonymised: bool
+
+
+def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool) -> Source:
+    """The headers of the slices that masks lie in.
+
+    Args:
+        volume: read from a DICOM series.
+        masks: on its grid.
+        keep_identity: write the patient's own name and id, for a clinical archive.
+
+    Raises:
+        ImageError: the volume is from no DICOM series, or the files have gone.
+    """
+    paths = volume.series.get("paths")
+    if not paths:
+        message = "DICOM objects refer to a DICOM series: give the CT as a DICOM folder."
+        raise ImageError(message)
+    ranges = [(mask.start[2], mask.start[2] + mask.array.shape[0]) for mask in masks]
+    first, last = min(begin for begin, _ in ranges), max(end for _, end in ranges)
+    try:
+        with quiet_pydicom():
+            images = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths[first:last]]
+    except OSError as error:
+        message = "The files of the DICOM series can no longer be read: load the CT again."
+        raise ImageError(message) from error
+    for image in images:
+        if not keep_identity:
+            pseudonymise(image)
+        for name in _NEEDED:
+            if name not in image:
+                setattr(image, name, None)
+        if image.PatientSex not in ("M", "F", "O"):
+            image.PatientSex = None
+    return Source(tuple(images), first, not keep_identity)
+
+
+def pseudonymise(image: Dataset) -> None:
+    """Take the patient out of a header, in place.
+
+    The pseudonym comes from the Study Instance UID, which the object carries anyway; so all objects
+    of one study get the same one, and it tells nothing more. A source that says of itself that it
+    is de-identified (Patient Identity Removed) keeps its name and id, so that archives file the
+    object beside it.
+    """
+    if image.get("PatientIdentityRemoved") == "YES":
+        return
+    digest = hashlib.sha256(str(image.StudyInstanceUID).encode()).hexdigest()
+    image.PatientID = f"DS-{digest[:12].upper()}"
+    image.PatientName = f"{image.PatientID}^"  # the caret says: one component is meant
+    for name in _EMPTIED:
+        setattr(image, name, None)
+    for name in _REMOVED:
+        if name in image:
+            delattr(image, name)
+
+
+def mark_pseudonymised(written: Dataset) -> None:
+    """Say in a written object that its patient was pseudonymised."""
+    written.PatientIdentityRemoved = "YES"
+    written.DeidentificationMethod = "DenseSharp: patient and study details removed, UIDs kept"
+
+
+def mask_on_series(array: NDArray[Any], grid: Grid, series: Grid) -> NoduleMask:
+    """A mask of another orientation of the same voxels as a mask on the series' own grid.
+
+    A CT converted to NRRD or NIfTI may have its axes flipped or in another order; the voxels are
+    the same ones.
+
+    Args:
+        array: (k, j, i), non-zero inside the nodule.
+        grid: its grid.
+        series: the grid of the DICOM series.
+
+    Raises:
+        GeometryError: its voxels are not those of the series.
+        ImageError: it is empty.
+    """
+    ijk = np.argwhere(array)[:, ::-1]
+    if not len(ijk):
+        message = "The outline is empty: there is nothing to write."
+        raise ImageError(message)
+    index = series.to_index(grid.to_world(ijk))
+    nearest = np.rint(index).astype(np.int64)
+    same_size = np.isclose(grid.voxel_volume, series.voxel_volume, rtol=1e-3)
+    inside = (nearest >= 0).all() and (nearest < series.size).all()
+    if not (same_size and inside and np.abs(index - nearest).max() < 0.05):
+        message = (
+            "The result does not lie on the voxels of this DICOM series: give the series that it "
+            "was computed from."
+        )
+        raise GeometryError(message)
+    low, high = nearest.min(axis=0), nearest.max(axis=0) + 1
+    box = np.zeros((high - low)[::-1], dtype=np.bool_)
+    box[tuple((nearest - low).T[::-1])] = True
+    mask = mask_from_box(box, low, series)
+    if mask is None:  # cannot be: the box holds what argwhere found
+        raise ImageError("The outline is empty: there is nothing to write.")
+    return mask
+
+
+def lung_side(volume: Volume, point: NDArray[np.float64]) -> Literal["left", "right"] | None:
+    """Which lung a point lies in, judged by the body's middle; None where that is not sure.
+
+    The body's outline is looked for on the line through the point along the patient's x axis. Both
+    flanks must be in the image with air beyond, or a reconstruction of one lung would be halved.
+
+    Args:
+        volume: the CT.
+        point: (3,) LPS mm.
+    """
+    step = float(volume.grid.spacing.min())
+    reach = np.arange(-400.0, 400.0, step)
+    line = point + np.outer(reach, (1.0, 0.0, 0.0))
+    index = np.rint(volume.grid.to_index(line)).astype(np.int64)
+    inside = ((index >= 0) & (index < volume.grid.size)).all(axis=1)
+    x, index = line[inside, 0], index[inside]
+    if not len(x):
+        return None
+    body = x[volume.array[index[:, 2], index[:, 1], index[:, 0]] > _BODY_HU]
+    if not len(body) or min(body[0] - x[0], x[-1] - body[-1]) < _BEYOND_BODY_MM:
+        return None
+    if not _BODY_WIDTH_MM[0] <= body[-1] - body[0] <= _BODY_WIDTH_MM[1]:
+        return None
+    offset = point[0] - (body[0] + body[-1]) / 2
+    if abs(offset) < _NEAR_MIDLINE_MM:
+        return None
+    return "left" if offset > 0 else "right"
