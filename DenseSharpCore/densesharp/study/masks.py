@@ -38,6 +38,11 @@ class Mask:
     sha256: str
     edits: int = 0
 
+    @classmethod
+    def of(cls, nrrd: bytes, edits: int = 0) -> Mask:
+        """A mask from its bytes."""
+        return cls(nrrd, hashlib.sha256(nrrd).hexdigest(), edits)
+
 
 def case_box(image: Grid, seed_lps: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Start and size (i, j, k) in the CT of the cube that a case's masks lie in.
@@ -78,7 +83,7 @@ def make_mask(array: NDArray[Any], image: Grid, seed_lps: ArrayLike, edits: int 
         )
         raise StudyError(message)
     nrrd = encode(inside.astype(np.uint8), image.crop(start, size))
-    return Mask(nrrd, hashlib.sha256(nrrd).hexdigest(), edits)
+    return Mask.of(nrrd, edits)
 
 
 def encode(array: NDArray[np.uint8], grid: Grid) -> bytes:

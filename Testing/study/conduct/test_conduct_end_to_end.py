@@ -1,0 +1,125 @@
+"""Four simulated readers of known skill, 60 cases, crossover: the analysis finds what is built in.
+
+Ratings follow the equal-variance binormal model: latent x = d'·(diseased) + case and reader parts
+of total variance 1, so the true AUC is Phi(d' / sqrt 2) whatever the split. Everything goes through
+the real presenter, form, store and export; only the clock and the readers' eyes are simulated.
+"""
+
+from __future__ import annotations
+
+import csv
+from statistics import mean
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from study_simulation import READERS, aid_for, make_study
+
+from densesharp.study.export import export
+from densesharp.study.formats import load_readings
+from densesharp.study.mrmc import analyse
+from densesharp.study.presenter import Presenter
+from densesharp.study.verify import verify
+
+CASES = 60
+TRUTH = {f"C{n:03d}": ("AAH-AIS", "AAH-AIS", "MIA", "IAC")[n % 4] for n in range(CASES)}
+UNAIDED = {"S1": 1.3, "S2": 1.1, "J1": 0.8, "J2": 0.6}
+CASE_SHARE = 0.5
+
+
+class SimulatedReader:
+    """Sees each case with the programmed skill and fills in the form."""
+
+    def __init__(self, reader: str, gain: float, seed: int) -> None:
+        self.skill = {"unaided": UNAIDED[reader], "aided": UNAIDED[reader] + gain}
+        own = np.random.default_rng([seed, *reader.encode()])
+        shared = np.random.default_rng(seed)
+        self.looks = {
+            (case, condition): CASE_SHARE**0.5 * case_part + (1 - CASE_SHARE) ** 0.5 * own_part
+            for (case, case_part) in zip(TRUTH, shared.normal(size=CASES), strict=True)
+            for condition, own_part in zip(("unaided", "aided"), own.normal(size=2), strict=True)
+        }
+
+    def rate(self, case: str, condition: str) -> float:
+        skill = self.skill[condition]
+        diseased = TRUTH[case] != "AAH-AIS"
+        return 100 * norm.cdf(skill * diseased - skill / 2 + self.looks[case, condition])
+
+    def answer(self, presenter: Presenter) -> None:
+        opened = presenter._reading.open
+        invasive = self.rate(opened.item.case, opened.step.condition)
+        presenter.set_class("IAC" if invasive > 75 else "MIA" if invasive > 50 else "AAH-AIS")
+        presenter.set_rating("p_invasive", invasive)
+        presenter.set_rating("p_iac", invasive / 2)
+        presenter.set_confidence(1 + round(abs(invasive - 50) / 12.5))
+        presenter.submit()
+        presenter.submit()
+
+
+def true_difference(gain: float) -> float:
+    """Mean over readers of AUC aided minus unaided."""
+
+    def auc(skill):
+        return norm.cdf(skill / 2**0.5)
+
+    return mean(auc(skill + gain) - auc(skill) for skill in UNAIDED.values())
+
+
+def conduct(folder, gain, reading_of, clock):
+    """The whole study, from design to export."""
+    aids = [aid_for(case, (0.2, 0.3, 0.5), mask=False) for case in TRUTH]
+    study = make_study(folder / "study", truth=TRUTH, aids=aids, seed=11)
+    for reader in READERS:
+        reading = reading_of(study, reader.id)
+        presenter, simulated = Presenter(reading), SimulatedReader(reader.id, gain, seed=5)
+        for session in (1, 2):
+            presenter.start_session(session)
+            while presenter.screen.page == "next":
+                presenter.next_case()
+                clock.pass_time(seconds=40)
+                simulated.answer(presenter)
+            clock.pass_time(days=28)
+    assert verify(study, reading.store).clean
+    return export(study, reading.store, folder / "export")
+
+
+def readings_of(folder, path):
+    """answers.csv and the truth as the long table that statistics programs take."""
+    with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
+        answers = [
+            row for row in csv.DictReader(file) if row["role"] == "main" and row["final"] == "1"
+        ]
+    assert len(answers) == 2 * CASES * len(READERS)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("reader", "treatment", "case", "truth", "rating"))
+        for row in answers:
+            diseased = int(TRUTH[row["case"]] != "AAH-AIS")
+            writer.writerow(
+                (row["reader"], row["condition"], row["case"], diseased, row["p_invasive"])
+            )
+    return load_readings(path)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.9])
+def test_the_programmed_difference_is_recovered_within_its_interval(
+    tmp_path, gain, reading_of, a_turnable_clock
+):
+    folder = conduct(tmp_path, gain, reading_of, a_turnable_clock)
+    result = analyse(readings_of(folder, tmp_path / "readings.csv"))
+    found = result.rrrc.differences["aided", "unaided"]
+    low, high = found.ci
+    assert low <= true_difference(gain) <= high
+    # The interval must be of use, not only wide enough to hold everything.
+    assert high - low < 0.3
+    assert (low > 0) is (gain > 0), "the built-in gain is found, and none where there is none"
+    for condition, extra in (("unaided", 0.0), ("aided", gain)):
+        for reader, skill in UNAIDED.items():
+            programmed = norm.cdf((skill + extra) / 2**0.5)
+            assert result.values[condition][reader].value == pytest.approx(programmed, abs=0.2)
+
+
+def test_the_programmed_difference_is_the_one_of_normal_tables():
+    # Phi at 0.919, 0.778, 0.566, 0.424 and at 1.556, 1.414, 1.202, 1.061.
+    unaided, aided = (0.821, 0.782, 0.714, 0.664), (0.940, 0.921, 0.885, 0.856)
+    assert true_difference(0.9) == pytest.approx(mean(aided) - mean(unaided), abs=0.001)

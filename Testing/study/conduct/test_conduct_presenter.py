@@ -1,0 +1,296 @@
+"""What front ends show: the whole path by keyboard, messages, and that nothing leaks."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from study_simulation import ball_mask, make_study, plain_answer, read_session
+
+from densesharp.errors import StudyError
+from densesharp.study.presenter import KEYS, Presenter
+from densesharp.study.verify import verify
+
+
+@pytest.fixture
+def presenter_of(reading_of):
+    def presenter(study, reader="S1"):
+        return Presenter(reading_of(study, reader))
+
+    return presenter
+
+
+def fill(presenter, keys="2fffjj8"):
+    """MIA, P invasive 60, P IAC 45, confidence 4."""
+    for name in keys:
+        assert presenter.key(name)
+
+
+def submit(presenter):
+    fill(presenter)
+    presenter.key("Enter")
+    presenter.key("Enter")
+
+
+def test_a_session_is_read_with_the_keyboard_alone(tmp_path, presenter_of):
+    study = make_study(tmp_path, "unaided", count=3)
+    presenter = presenter_of(study)
+    line = presenter.screen.sessions[0]
+    assert (line.text, line.startable) == ("Session 1: 3 cases, ready to start", True)
+    presenter.start_session(1)
+    for n in range(1, 4):
+        assert presenter.screen.page == "next"
+        assert presenter.key("Enter")
+        screen = presenter.screen
+        assert (screen.page, screen.heading) == ("case", f"Case {n} of 3, session 1")
+        assert screen.problems
+        fill(presenter)
+        screen = presenter.screen
+        assert not screen.problems
+        answer = screen.answer
+        assert (answer.nodule_class, answer.p_invasive, answer.p_iac) == ("MIA", 60, 45)
+        assert answer.confidence == 4
+        presenter.key("Enter")
+        assert presenter.screen.confirming
+        assert "cannot be changed" in presenter.screen.message
+        presenter.key("Enter")
+    assert presenter.screen.page == "finished"
+    assert not presenter.key("Enter")
+    assert len(KEYS) == 8
+
+
+def test_an_incomplete_form_is_explained_and_not_sent(tmp_path, presenter_of):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    presenter.key("1")
+    presenter.submit()
+    presenter.submit()
+    screen = presenter.screen
+    assert "Rate how probable invasive is." in screen.message
+    assert not screen.can_submit
+    assert (screen.page, screen.heading) == ("case", "Case 1 of 8, session 1")
+
+
+def test_iac_above_invasive_is_explained(tmp_path, presenter_of):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    fill(presenter, "2fj5")
+    presenter.set_rating("p_iac", 55)
+    assert presenter.screen.problems == (
+        "The probability of IAC cannot be above the probability of invasive, because IAC is "
+        "invasive.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [(120, 100), (-3, 0), (float("nan"), None), (7.5, 7.5)]
+)
+def test_ratings_stay_in_their_range(tmp_path, presenter_of, given, taken):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    presenter.set_rating("p_invasive", given)
+    assert presenter.screen.answer.p_invasive == taken
+
+
+def test_changing_the_form_takes_the_question_back(tmp_path, presenter_of):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    fill(presenter)
+    presenter.key("Enter")
+    presenter.key("1")
+    assert not presenter.screen.confirming
+    presenter.key("Enter")
+    presenter.key("Escape")
+    assert (presenter.screen.confirming, presenter.screen.message) == (False, "")
+
+
+def test_a_pause_hides_the_case_and_ignores_the_form(tmp_path, presenter_of):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    assert presenter.scene is not None
+    presenter.key("p")
+    assert (presenter.screen.page, presenter.scene) == ("paused", None)
+    presenter.set_class("IAC")
+    presenter.key("Enter")
+    assert presenter.key("p")
+    assert presenter.screen.answer.nodule_class is None
+    assert presenter.scene is not None
+
+
+def test_an_early_session_asks_for_its_reason(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path, count=4)
+    reading = reading_of(study)
+    read_session(reading, 1)
+    presenter = Presenter(reading)
+    line = presenter.screen.sessions[1]
+    assert (line.text, line.needs_reason) == (
+        "Session 2: 4 cases, from 2026-02-02 08:00 UTC", True)  # fmt: skip
+    presenter.start_session(2)
+    assert "may start on 2026-02-02 08:00 UTC" in presenter.screen.message
+    presenter.start_session(2, "Holiday")
+    assert presenter.screen.page == "next"
+
+
+def test_a_correction_is_offered_only_where_allowed(tmp_path, presenter_of):
+    for allowed in (False, True):
+        study = make_study(tmp_path / str(allowed), "unaided", going_back=allowed)
+        presenter = presenter_of(study)
+        presenter.start_session(1)
+        presenter.next_case()
+        submit(presenter)
+        assert presenter.screen.can_go_back is allowed
+        presenter.key("Backspace")
+        assert (presenter.screen.page == "case") is allowed
+    assert presenter.screen.heading == "Correcting a submitted answer"
+    assert presenter.screen.answer.p_invasive == 60
+
+
+def test_a_full_disk_keeps_the_form_on_the_screen(tmp_path, reading_of, monkeypatch):
+    reading = reading_of(make_study(tmp_path, "unaided"))
+    presenter = Presenter(reading)
+    presenter.start_session(1)
+    presenter.next_case()
+    fill(presenter)
+    answer = presenter.screen.answer
+    append = reading.store.append
+
+    def full(event, mask=None):
+        raise StudyError("The disk is full.")
+
+    monkeypatch.setattr(reading.store, "append", full)
+    presenter.key("Enter")
+    presenter.key("Enter")
+    assert presenter.screen.message == "The disk is full."
+    assert (presenter.screen.page, presenter.screen.answer) == ("case", answer)
+    monkeypatch.setattr(reading.store, "append", append)
+    presenter.key("Enter")
+    presenter.key("Enter")
+    assert presenter.screen.page == "next"
+
+
+def test_the_draft_is_saved_while_the_form_is_filled_in(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path, "unaided")
+    presenter = Presenter(reading_of(study))
+    presenter.start_session(1)
+    presenter.next_case()
+    presenter.set_comment("spiculated")
+    a_turnable_clock.pass_time(seconds=3)
+    presenter.tick()
+    again = Presenter(reading_of(study))
+    again.next_case()
+    assert again.screen.answer.comment == "spiculated"
+
+
+# Blinding
+
+
+@contextmanager
+def files_opened():
+    """Every file that Python code opens inside the block."""
+    names: list[str] = []
+    listening = True
+
+    def listen(event, args):
+        if listening and event == "open":
+            names.append(str(args[0]))
+
+    sys.addaudithook(listen)
+    yield names
+    listening = False
+
+
+def everything_shown(presenter):
+    return repr(asdict(presenter.screen)) + repr(presenter.screen)
+
+
+@pytest.mark.parametrize("kind", ["crossover", "sequential"])
+def test_before_the_design_allows_it_nothing_of_the_model_is_reachable(tmp_path, reading_of, kind):
+    study = make_study(tmp_path, kind, count=4)
+    presenter = Presenter(reading_of(study))
+    shown = 0
+    with files_opened() as opened:
+        presenter.start_session(1)
+        while presenter.screen.page != "sessions" and presenter.screen.page != "finished":
+            presenter.next_case()
+            while presenter.screen.page == "case":
+                reading_step = presenter._reading.open.step
+                assert (presenter.screen.aid is not None) is reading_step.aid
+                assert (presenter.scene.aid_mask is not None) is reading_step.aid
+                read_aid = [name for name in opened if "/aid/" in name]
+                assert bool(read_aid) is reading_step.aid, "the model's file stays closed"
+                if not reading_step.aid:
+                    text = everything_shown(presenter)
+                    assert "example" not in text.replace("An example", "")
+                    assert "30.0" not in text, "the model's percentages"
+                shown += reading_step.aid
+                opened.clear()
+                submit(presenter)
+    assert shown == {"crossover": 2, "sequential": 4}[kind]
+
+
+def test_no_identifier_path_date_or_other_reader_is_shown(tmp_path, reading_of):
+    study = make_study(tmp_path / "secret-folder", count=4, practice=1)
+    other = reading_of(study, "J1")
+    read_session(other, 1)
+    presenter = Presenter(reading_of(study))
+    presenter.start_session(1)
+    while presenter.screen.page != "sessions":
+        presenter.next_case()
+        text = everything_shown(presenter)
+        opened = presenter._reading.open
+        for secret in (opened.case.id, opened.case.image, "secret-folder", "J1", "2026", "/"):
+            assert f"'{secret}'" not in text
+            assert secret not in text or secret in ("P0",)
+        submit(presenter)
+
+
+def test_the_truth_is_never_opened_by_reading(tmp_path, reading_of):
+    truth = tmp_path / "study" / "truth.csv"
+    study = make_study(tmp_path / "study", "sequential", count=3)
+    truth.write_text("case,class\n")
+    with files_opened() as opened:
+        presenter = Presenter(reading_of(study))
+        presenter.start_session(1)
+        while presenter.screen.page == "next":
+            presenter.next_case()
+            submit(presenter)
+            submit(presenter)
+    assert presenter.screen.page == "finished"
+    assert truth.name not in {Path(name).name for name in opened}
+    assert [name for name in opened if "/aid/" in name], "the hook does see files"
+
+
+def test_the_reader_s_outline_is_kept_for_the_second_answer(tmp_path, presenter_of):
+    presenter = presenter_of(make_study(tmp_path, "sequential"))
+    presenter.start_session(1)
+    presenter.next_case()
+    mask = ball_mask()
+    presenter.set_mask(mask)
+    assert presenter.scene.own_mask == mask.nrrd
+    submit(presenter)
+    assert presenter.screen.has_mask
+    assert presenter.scene.own_mask == mask.nrrd
+    assert presenter.scene.aid_mask is not None
+    presenter.set_mask(None)
+    assert not presenter.screen.has_mask
+
+
+def test_two_windows_end_with_a_sentence(tmp_path, reading_of, store_of):
+    study = make_study(tmp_path, "unaided")
+    first = Presenter(reading_of(study))
+    first.start_session(1)
+    first.next_case()
+    second = reading_of(study)
+    second.submit(plain_answer(second.open_case()))
+    submit(first)
+    assert "went on in another window" in first.screen.message
+    assert first.screen.page == "next"
+    assert verify(study, second.store).clean
