@@ -22,6 +22,7 @@ import numpy as np
 
 from densesharp.errors import ImageError, StudyError
 from densesharp.geometry import Grid
+from densesharp.masks import mask_from_box
 from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
 from densesharp.records import CLASS_NAMES, Seed
@@ -205,7 +206,10 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
     if not grid.same_as(entry.grid):
         message = f"The outline '{mask_file}' does not lie on the image of case '{entry.case.id}'."
         raise StudyError(message)
-    mask = make_mask(array, entry.grid, entry.case.seed_lps)
+    outline = mask_from_box(array > 0, (0, 0, 0), grid)
+    if outline is None:
+        return aid
+    mask = make_mask(outline, grid, entry.case.seed_lps)
     return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
 
 

@@ -10,15 +10,16 @@ import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
 from densesharp.errors import StudyError
-from densesharp.geometry import Grid, box_slices, cube_grid, index_box
+from densesharp.geometry import Grid, cube_grid, index_box
+from densesharp.masks import mask_from_box
 from densesharp.patch import to_sitk
+from densesharp.records import NoduleMask
 
 CASE_EDGE_MM = 80
 """Edge of the cube around the seed: a 30 mm nodule with 25 mm to spare on each side."""
@@ -56,34 +57,40 @@ def case_box(image: Grid, seed_lps: ArrayLike) -> tuple[NDArray[np.int64], NDArr
     return index_box(image, cube_grid(seed_lps, CASE_EDGE_MM))
 
 
-def make_mask(array: NDArray[Any], image: Grid, seed_lps: ArrayLike, edits: int = 0) -> Mask:
-    """Store a mask given on the whole CT.
+def make_mask(mask: NoduleMask, image: Grid, seed_lps: ArrayLike, edits: int = 0) -> Mask:
+    """Store a mask.
 
     Args:
-        array: (k, j, i) of the CT, non-zero inside the nodule.
+        mask: on a box of the CT's own grid.
         image: the CT's grid.
         seed_lps: LPS mm of the case's seed.
         edits: number of strokes or clicks.
 
     Raises:
-        StudyError: the mask has another shape than the CT, is empty, or leaves the case's cube.
+        StudyError: the mask is empty, or leaves the case's cube.
     """
-    if array.shape != image.shape:
-        message = f"The outline's size {array.shape} is not the image's size {image.shape}."
-        raise StudyError(message)
-    start, size = case_box(image, seed_lps)
-    inside = array[box_slices(start, size)] != 0
-    if not inside.any() and not array.any():
+    if not mask.array.any():
         message = "The outline is empty: draw it, or remove it."
         raise StudyError(message)
-    if np.count_nonzero(inside) != np.count_nonzero(array):
+    start, size = case_box(image, seed_lps)
+    array = np.zeros(size[::-1], dtype=np.uint8)
+    index = np.argwhere(mask.array)[:, ::-1] + mask.start - start
+    if (index < 0).any() or (index >= size).any():
         message = (
             f"The outline reaches further than {CASE_EDGE_MM // 2} mm from the marked nodule: "
             "erase what does not belong to the nodule."
         )
         raise StudyError(message)
-    nrrd = encode(inside.astype(np.uint8), image.crop(start, size))
-    return Mask.of(nrrd, edits)
+    i, j, k = index.T
+    array[k, j, i] = 1
+    return Mask.of(encode(array, image.crop(start, size)), edits)
+
+
+def nodule_mask(nrrd: bytes, image: Grid) -> NoduleMask | None:
+    """A stored mask as a box of the CT's grid; None when it is empty."""
+    array, grid = decode(nrrd)
+    start = np.rint(image.to_index(grid.origin)).astype(np.int64)
+    return mask_from_box(array > 0, start, image)
 
 
 def encode(array: NDArray[np.uint8], grid: Grid) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from densesharp.geometry import Grid
+from densesharp.masks import mask_from_box
 from densesharp.study.aid import Aid, describe_aids, write_aids
 from densesharp.study.design import Case, Design, Reader
 from densesharp.study.folder import Study, freeze
@@ -54,7 +55,7 @@ def ball(radius_mm: float = 4.0) -> np.ndarray:
 
 
 def ball_mask(radius_mm: float = 4.0, edits: int = 1) -> Mask:
-    return make_mask(ball(radius_mm).astype(np.uint8), CT_GRID, SEED, edits)
+    return make_mask(mask_from_box(ball(radius_mm), (0, 0, 0), CT_GRID), CT_GRID, SEED, edits)
 
 
 def truth_of(count: int) -> dict[str, str]:
