@@ -1,16 +1,13 @@
 """What a reading front end shows and which controls work: plain state, no user interface.
 
-The browser page and the Slicer panel draw a `Screen` and call the presenter's methods; they decide
-nothing themselves. A `Screen` is everything a reader may see. It holds no case id, file name, path,
-date of the images, answer of another reader, or class from pathology, and nothing of the model
-unless the design shows it now.
+The browser page and the Slicer panel draw its `Screen`, load its `Scene` and call its methods; they
+decide nothing themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Literal
 
 from densesharp.errors import DenseSharpError
@@ -19,9 +16,9 @@ from densesharp.study import form
 from densesharp.study.aid import Aid
 from densesharp.study.form import CONFIDENCE_LEVELS, Answer
 from densesharp.study.masks import Mask
+from densesharp.study.screen import AidView, Page, Scene, Screen, SessionLine
 from densesharp.study.session import OpenCase, Reading, SessionInfo
 
-Page = Literal["sessions", "next", "case", "paused", "finished"]
 Rating = Literal["p_invasive", "p_iac"]
 
 NUDGE = 5
@@ -31,82 +28,6 @@ FIRST_NUDGE = 50
 """Where a rating begins when it is first moved by a key."""
 
 DRAFT_EVERY_S = 2.0
-
-KEYS = (
-    ("1 2 3", "class " + ", ".join(CLASS_NAMES)),
-    ("D F", "probability of invasive down, up"),
-    ("J K", "probability of IAC down, up"),
-    ("5 6 7 8 9", "confidence, from guess to certain"),
-    ("Enter", "submit, confirm, next case"),
-    ("Escape", "not yet"),
-    ("P", "pause, go on"),
-    ("Backspace", "correct the answer before, where the study allows it"),
-)
-
-
-@dataclass(frozen=True)
-class AidView:
-    """The model's result as it is shown: class and percentages."""
-
-    model: str
-    nodule_class: str
-    percentages: tuple[tuple[str, float], ...]
-    p_invasive: float
-    p_iac: float
-
-
-@dataclass(frozen=True)
-class SessionLine:
-    """One line of the work list; `startable` says whether its button works."""
-
-    number: int
-    text: str
-    progress: float
-    startable: bool
-    needs_reason: bool
-
-
-@dataclass(frozen=True)
-class Screen:
-    """Everything a reader may see."""
-
-    page: Page
-    title: str
-    reader: str
-    message: str = ""
-    sessions: tuple[SessionLine, ...] = ()
-    heading: str = ""
-    instruction: str = ""
-    progress: float = 0.0
-    answer: Answer = field(default_factory=Answer)
-    problems: tuple[str, ...] = ()
-    confirming: bool = False
-    mask_rule: str = "none"
-    has_mask: bool = False
-    aid: AidView | None = None
-    can_go_back: bool = False
-
-    @property
-    def can_submit(self) -> bool:
-        """Whether the form is complete."""
-        return self.page == "case" and not self.problems
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the views load, never text for the screen.
-
-    Attributes:
-        image: path of the CT.
-        seed_lps: where to jump to, LPS mm.
-        own_mask: NRRD bytes of the reader's outline so far.
-        aid_mask: NRRD bytes of the model's outline, None unless it is shown now.
-    """
-
-    image: Path
-    seed_lps: tuple[float, float, float]
-    own_mask: bytes | None
-    aid_mask: bytes | None
 
 
 class Presenter:
@@ -123,6 +44,7 @@ class Presenter:
         self._confirming = False
         self._draft_saved = 0.0
         self._dirty = False
+        self._visit = 0
 
     # What is shown
 
@@ -134,7 +56,7 @@ class Presenter:
             return None
         aid_mask = opened.aid.mask if opened.aid else None
         own = self._mask.nrrd if self._mask else opened.mask
-        return Scene(opened.image, opened.case.seed_lps, own, aid_mask)
+        return Scene(self._visit, opened.image, opened.case.seed_lps, own, aid_mask)
 
     @property
     def screen(self) -> Screen:
@@ -213,7 +135,7 @@ class Presenter:
 
     def next_case(self) -> None:
         """Open the case that is due."""
-        self._try(lambda: self._begin(self._reading.open_case()))
+        self._try(lambda: self._enter(self._reading.open_case()))
 
     def set_class(self, name: str) -> None:
         """Choose the class."""
@@ -282,7 +204,16 @@ class Presenter:
         if self._reading.open is None:
             done = self._reading.submitted()
             if done:
-                self._try(lambda: self._begin(self._reading.reopen(done[-1].item)))
+                self._try(lambda: self._enter(self._reading.reopen(done[-1].item)))
+
+    def image_shown(self) -> None:
+        """The case's image is on the screen: its time starts now."""
+        if self._reading.open:
+            self._reading.open.timer.restart()
+
+    def say(self, text: str) -> None:
+        """Show a sentence, such as an image that cannot be read or an outline that is too large."""
+        self._message = text
 
     def touch(self) -> None:
         """The mouse moved or a key was pressed anywhere in the window."""
@@ -342,6 +273,10 @@ class Presenter:
     def _open_case(self) -> OpenCase | None:
         opened = self._reading.open
         return None if opened is None or opened.timer.paused else opened
+
+    def _enter(self, opened: OpenCase) -> None:
+        self._visit += 1
+        self._begin(opened)
 
     def _begin(self, opened: OpenCase | None) -> None:
         self._confirming, self._dirty = False, False

@@ -62,6 +62,10 @@ class CaseTimer:
     def __post_init__(self) -> None:
         self._counted_to = self._last_input = self.clock.monotonic()
 
+    def restart(self) -> None:
+        """Count from now: the image was still being read, nobody could look at it."""
+        self._counted_to = self._last_input = self.clock.monotonic()
+
     def touch(self) -> None:
         """The reader moved the mouse, scrolled or pressed a key."""
         self.count()

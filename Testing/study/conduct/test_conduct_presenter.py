@@ -11,7 +11,8 @@ import pytest
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.presenter import KEYS, Presenter
+from densesharp.study.presenter import Presenter
+from densesharp.study.screen import KEYS
 from densesharp.study.verify import verify
 
 

@@ -1,0 +1,94 @@
+"""Everything a reader may see, as plain values.
+
+A `Screen` holds no case id, file name, path, date of the images, answer of another reader, or class
+from pathology, and nothing of the model unless the design shows it now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from densesharp.records import CLASS_NAMES
+from densesharp.study.form import Answer
+
+Page = Literal["sessions", "next", "case", "paused", "finished"]
+
+KEYS = (
+    ("1 2 3", "class " + ", ".join(CLASS_NAMES)),
+    ("D F", "probability of invasive down, up"),
+    ("J K", "probability of IAC down, up"),
+    ("5 6 7 8 9", "confidence, from guess to certain"),
+    ("Enter", "submit, confirm, next case"),
+    ("Escape", "not yet"),
+    ("P", "pause, go on"),
+    ("Backspace", "correct the answer before, where the study allows it"),
+)
+
+
+@dataclass(frozen=True)
+class AidView:
+    """The model's result as it is shown: class and percentages."""
+
+    model: str
+    nodule_class: str
+    percentages: tuple[tuple[str, float], ...]
+    p_invasive: float
+    p_iac: float
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """One line of the work list; `startable` says whether its button works."""
+
+    number: int
+    text: str
+    progress: float
+    startable: bool
+    needs_reason: bool
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Everything a reader may see."""
+
+    page: Page
+    title: str
+    reader: str
+    message: str = ""
+    sessions: tuple[SessionLine, ...] = ()
+    heading: str = ""
+    instruction: str = ""
+    progress: float = 0.0
+    answer: Answer = field(default_factory=Answer)
+    problems: tuple[str, ...] = ()
+    confirming: bool = False
+    mask_rule: str = "none"
+    has_mask: bool = False
+    aid: AidView | None = None
+    can_go_back: bool = False
+
+    @property
+    def can_submit(self) -> bool:
+        """Whether the form is complete."""
+        return self.page == "case" and not self.problems
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the views load, never text for the screen.
+
+    Attributes:
+        visit: changes with every case that is opened, so that views know when to load.
+        image: path of the CT.
+        seed_lps: where to jump to, LPS mm.
+        own_mask: NRRD bytes of the reader's outline so far.
+        aid_mask: NRRD bytes of the model's outline, None unless it is shown now.
+    """
+
+    visit: int
+    image: Path
+    seed_lps: tuple[float, float, float]
+    own_mask: bytes | None
+    aid_mask: bytes | None
