@@ -4,6 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from plain_port import plainly  # noqa: E402
+
 from densesharp.network.densenet import DenseNet  # noqa: E402
 from densesharp.network.densesharp import (  # noqa: E402
     DenseSharp,
@@ -32,29 +34,6 @@ def with_random_statistics(network: torch.nn.Module, seed: int = 0) -> torch.nn.
             elif ".norm" in name and name.endswith("weight"):
                 tensor.uniform_(0.5, 1.5, generator=generator)
     return network.eval()
-
-
-def plainly(network: DenseSharp, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The original's graph, layer by layer, with the network's own parameters."""
-    trunk, features = network.densenet, []
-    x = trunk.stem(x)
-    for number, block in enumerate(trunk.blocks):
-        if number:
-            transition = trunk.transitions[number - 1]
-            x = torch.nn.functional.avg_pool3d(transition.conv(transition.norm(x).relu()), 2)
-        for conv_block in block:
-            new = conv_block.conv2(
-                conv_block.norm2(conv_block.conv1(conv_block.norm1(x).relu())).relu()
-            )
-            x = torch.cat([new, x], dim=1)
-        features.append(x)
-    pooled = trunk.norm(x).relu().mean((2, 3, 4))
-    logits = torch.nn.functional.linear(
-        pooled, trunk.classifier.weight.flatten(1), trunk.classifier.bias
-    )
-    for up, skip in zip(reversed(network.decoder.ups), reversed(features[:-1]), strict=True):
-        x = skip + up(x)
-    return logits, network.decoder.mask(x)
 
 
 @pytest.mark.parametrize(
