@@ -1,0 +1,313 @@
+# ruff: noqa: ARG002 - VTK hands caller and event to every observer
+"""DenseSharp: outline, measure and classify a lung nodule from one click."""
+
+from pathlib import Path
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
+
+POLL_MS = 40
+"""How often the panel looks for answers while there is something to wait for."""
+
+
+class DenseSharpSlicer(ScriptedLoadableModule):
+    """Description of the module for Slicer."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("DenseSharp")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = ["Markups", "Segmentations", "SubjectHierarchy", "Volumes"]
+        self.parent.contributors = ["DenseSharp contributors"]
+        self.parent.helpText = _("""
+Click a lung nodule in a chest CT: DenseSharp outlines and measures it and estimates whether it is
+pre-invasive (AAH-AIS), minimally invasive (MIA) or invasive (IAC). Correct, accept, save.
+Research use, not for diagnosis.
+""")
+        self.parent.acknowledgementText = _("""
+After W. Zhao, J. Yang et al., 3D deep learning from CT scans predicts tumor invasiveness of
+subcentimeter pulmonary adenocarcinomas, Cancer Research 78 (2018) 6881-6889.
+""")
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offer the bundled CT in the Sample Data module."""
+    from DenseSharpSlicerLib import sample
+
+    sample.register()
+
+
+class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: builds its sections and keeps them in step with the scene."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.session = None
+        self.sections = []
+        self.shortcuts = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+        self._timer = None
+
+    def setup(self):
+        """Called once, when the module is opened for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/DenseSharpSlicer.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = DenseSharpSlicerLogic()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_MS)
+        self._timer.connect("timeout()", self.onTimer)
+        self._makeSections(uiWidget)
+        self._observeScene()
+        self.initializeParameterNode()
+
+    def _makeSections(self, uiWidget):
+        from DenseSharpSlicerLib import packages
+        from DenseSharpSlicerLib.advanced_section import AdvancedSection
+        from DenseSharpSlicerLib.inputs_section import InputsSection
+        from DenseSharpSlicerLib.nodules_section import NodulesSection
+        from DenseSharpSlicerLib.result_section import ResultSection
+        from DenseSharpSlicerLib.review_section import ReviewSection
+        from DenseSharpSlicerLib.session import Session
+        from DenseSharpSlicerLib.shortcuts import Shortcuts
+
+        self.session = Session(self.logic.backend(), self._timer.start)
+        self.session.on_change = self.refresh
+        wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
+        self.inputs = InputsSection(self.ui, self.session)
+        self.nodules = NodulesSection(self.ui, self.session)
+        self.result = ResultSection(self.ui, self.session)
+        self.review = ReviewSection(self.ui, self.session)
+        self.advanced = AdvancedSection(self.ui, self.session, wanted, self.onBackend)
+        self.sections = [self.inputs, self.nodules, self.result, self.review, self.advanced]
+        actions = {
+            "mark": self.ui.placeButton.toggle,
+            "accept": self.review.onAccept,
+            "reject": self.review.onReject,
+            "evidence": self.ui.evidenceCheckBox.toggle,
+            "undo": self.nodules.onUndo,
+            "previous": self.nodules.onPrevious,
+            "next": self.nodules.onNext,
+        }
+        self.shortcuts = Shortcuts(actions, uiWidget)
+
+    def _observeScene(self):
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.StartSaveEvent, self.onSceneStartSave)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+
+    # Life cycle
+
+    def cleanup(self):
+        """Called when the module is reloaded or Slicer ends."""
+        self._timer.stop()
+        self.shortcuts.disable()
+        self.setParameterNode(None)
+        self.removeObservers()
+        self.session.close()
+
+    def enter(self):
+        """Called each time the module is opened."""
+        self.initializeParameterNode()
+        self.shortcuts.enable()
+        if self.advanced.ready():
+            self.session.analyst.warm_up()
+            self._timer.start()
+        self.refresh()
+
+    def exit(self):
+        """Called each time another module is opened. Corrected outlines are still followed."""
+        from DenseSharpSlicerLib import placing
+
+        placing.stop()
+        self.shortcuts.disable()
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event):
+        """The scene is about to be closed."""
+        self.session.forget()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        """The scene is empty again."""
+        self.session.say("")
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+        self.refresh()
+
+    def onSceneEndImport(self, caller, event):
+        """A scene was opened: its nodules are read back."""
+        self.session.forget()
+        self.session.say("")
+        if self.parent.isEntered:
+            self.setParameterNode(None)
+            self.initializeParameterNode()
+        self.refresh()
+
+    def onSceneStartSave(self, caller, event):
+        """Make segmentations quick to save."""
+        self.session.prepare_to_save()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller, event, node):
+        """A CT was deleted while it is shown."""
+        if self.session.scan is not None and node is self.session.scan.volume_node:
+            self.session.analyst.cancel()
+            self._timer.start()
+            self.session.choose(None)
+            self.refresh()
+
+    # Parameters
+
+    def initializeParameterNode(self):
+        """Make sure that there are parameters and that they have a CT if the views show one."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if not self._parameterNode.inputVolume:
+            self._parameterNode.inputVolume = self.logic.shownVolume()
+
+    def setParameterNode(self, inputParameterNode):
+        """Show other parameters, or none."""
+        modified = vtk.vtkCommand.ModifiedEvent
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, modified, self.onParameters)
+        self._parameterNode = inputParameterNode
+        if self._parameterNode:
+            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode, modified, self.onParameters)
+            self.onParameters()
+
+    def onParameters(self, caller=None, event=None):
+        """A parameter was changed, by the panel or by a scene that was opened."""
+        parameters = self._parameterNode
+        volume = parameters.inputVolume
+        self.session.auto_update = parameters.autoUpdate
+        self.session.analyst.backend.options = self.logic.options(parameters)
+        shown = self.session.scan.volume_node if self.session.scan is not None else None
+        if volume is not shown:
+            self.session.choose(volume)
+            self.refresh()
+
+    def onBackend(self):
+        """Another device or model: load it now."""
+        self.session.analyst.use(self.logic.backend())
+        if self._parameterNode:
+            self.session.analyst.backend.options = self.logic.options(self._parameterNode)
+        if self.advanced.ready():
+            self.session.analyst.warm_up()
+            self._timer.start()
+        self.refresh()
+
+    # Drawing
+
+    def onTimer(self):
+        """Look for answers; stop looking when there is nothing left to wait for."""
+        changed = self.session.tick()
+        if self.session.idle:
+            self._timer.stop()
+            changed = True
+        if changed:
+            self.refresh()
+        else:
+            self.inputs.showProgress()
+
+    def refresh(self):
+        """Draw every section anew."""
+        for section in self.sections:
+            section.refresh()
+
+
+class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
+    """What other modules and scripts may use without the panel."""
+
+    def getParameterNode(self):
+        """The parameters of this scene, with their types."""
+        return DenseSharpSlicerParameterNode(super().getParameterNode())
+
+    def backend(self):
+        """The model on the device that the user chose."""
+        from DenseSharpSlicerLib import preferences
+        from DenseSharpSlicerLib.backend import LocalBackend
+
+        model = preferences.read("Model")
+        return LocalBackend(Path(model) if model else None, preferences.device())
+
+    def options(self, parameters):
+        """The parameters as the pipeline takes them."""
+        from densesharp.pipeline import Options
+
+        return Options(
+            augmentations=parameters.augmentations,
+            stability=parameters.stability,
+            solid_threshold_hu=parameters.solidThreshold,
+        )
+
+    def shownVolume(self):
+        """The CT in the slice views, else the only one in the scene, else none."""
+        from DenseSharpSlicerLib.scene.views import background_volume
+
+        shown = background_volume(slicer.mrmlScene)
+        if shown is not None and shown.GetClassName() == "vtkMRMLScalarVolumeNode":
+            return shown
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        return volumes[0] if len(volumes) == 1 else None
+
+    def process(self, volumeNode, ras, progress=None):
+        """Analyse the nodule at a world point and write it to the scene; waits for the answer.
+
+        :param volumeNode: the CT.
+        :param ras: world point in mm.
+        :param progress: called with the done fraction and a text.
+        :return: the new nodule (see DenseSharpSlicerLib.scene.nodule.Nodule).
+        """
+        from densesharp.progress import silent
+        from DenseSharpSlicerLib.scene.scan import ScanNodules
+
+        scan = ScanNodules(volumeNode)
+        noduleId = scan.claim(scan.place(ras))
+        try:
+            result = self.backend().analyse(
+                scan.volume(), scan.seed_of(noduleId), noduleId, progress or silent, None
+            )
+        except Exception:
+            scan.drop(noduleId)
+            raise
+        return scan.store(result)
+
+
+class DenseSharpSlicerTest(ScriptedLoadableModuleTest):
+    """Self tests for Slicer: no torch, no GPU, no network."""
+
+    def setUp(self):
+        """Start with an empty scene."""
+        slicer.mrmlScene.Clear(0)
+
+    def test_everything(self):
+        """Run every check of DenseSharpSlicerLib.selftest, each in an empty scene."""
+        from DenseSharpSlicerLib import selftest
+
+        for check in selftest.CHECKS:
+            slicer.mrmlScene.Clear(0)
+            self.delayDisplay(check.__doc__.splitlines()[0])
+            check()

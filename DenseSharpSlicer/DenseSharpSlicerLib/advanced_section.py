@@ -1,0 +1,183 @@
+"""The section Advanced: device, model, options, installation, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import packages, preferences
+from .scene.errors import SceneError
+from .session import Session
+
+
+class AdvancedSection:
+    """What most readers never touch; also the installation of what is missing.
+
+    Args:
+        ui: the panel's widgets.
+        session: its state.
+        requirements: lines of Resources/requirements.txt.
+        on_backend: called when another device or model was chosen.
+    """
+
+    def __init__(
+        self,
+        ui: Any,
+        session: Session,
+        requirements: list[str],
+        on_backend: Callable[[], None],
+    ) -> None:
+        self.ui = ui
+        self.session = session
+        self._requirements = requirements
+        self._on_backend = on_backend
+        self._installer = packages.Installer(self.onLog, self.onInstalled)
+        self._fillPreferences()
+        self.ui.deviceCombo.connect("currentIndexChanged(int)", self.onDevice)
+        self.ui.modelEdit.connect("currentPathChanged(QString)", self.onModel)
+        self.ui.labelMapButton.connect("clicked()", self.onLabelMap)
+        self.ui.exportButton.connect("clicked()", self.onExport)
+        self.ui.installButton.connect("clicked()", self.onInstall)
+        self.ui.wheelsButton.connect("clicked()", self.onInstallFromFolder)
+        self.ui.doctorButton.connect("clicked()", self.onDoctor)
+
+    def _fillPreferences(self) -> None:
+        words = {
+            "auto": _("Automatic"),
+            "cpu": _("Processor (CPU)"),
+            "cuda": _("NVIDIA GPU (CUDA)"),
+            "mps": _("Apple GPU (MPS)"),
+        }
+        for device in preferences.DEVICES:
+            self.ui.deviceCombo.addItem(words[device])
+        self.ui.deviceCombo.currentIndex = preferences.DEVICES.index(preferences.device())
+        self.ui.modelEdit.nameFilters = ["*.safetensors"]
+        self.ui.modelEdit.currentPath = preferences.read("Model")
+
+    def refresh(self) -> None:
+        """Show the device line and what is missing."""
+        some = bool(self.session.nodules)
+        self.ui.labelMapButton.enabled = some
+        self.ui.exportButton.enabled = some
+        absent = packages.missing(self._requirements)
+        self.ui.installLabel.visible = bool(absent)
+        self.ui.installButton.visible = bool(absent)
+        self.ui.installButton.enabled = not self._installer.running
+        if absent:
+            names = ", ".join(packages.name_of(requirement) for requirement in absent)
+            self.ui.installLabel.text = _("To be installed: {names}.").format(names=names)
+        self.ui.doctorText.visible = bool(self.ui.doctorText.toPlainText())
+        self.showDevice()
+
+    def showDevice(self) -> None:
+        """The standing line with device, model and the warning."""
+        backend = self.session.analyst.backend
+        warning = _("Research use, not for diagnosis.")
+        if not backend.device:
+            self.ui.deviceLabel.text = warning
+            return
+        parts = [f"{backend.device}, {backend.model}.", backend.fallback, warning]
+        self.ui.deviceLabel.text = " ".join(part for part in parts if part)
+
+    def ready(self) -> bool:
+        """Whether everything needed is installed."""
+        return not packages.missing(self._requirements)
+
+    # Preferences
+
+    def onDevice(self, index: int) -> None:
+        """Another device was chosen."""
+        preferences.write("Device", preferences.DEVICES[index])
+        self._on_backend()
+
+    def onModel(self, path: str) -> None:
+        """Another model file was chosen."""
+        if not path or Path(path).is_file():
+            preferences.write("Model", path)
+            self._on_backend()
+
+    # Installation
+
+    def onInstall(self) -> None:
+        """Ask, then install what is missing from the internet."""
+        absent = packages.missing(self._requirements)
+        if absent and slicer.util.confirmOkCancelDisplay(packages.question(absent)):
+            self._install(absent, None)
+
+    def onInstallFromFolder(self) -> None:
+        """Install from a folder of wheels, without the internet."""
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder with packages (.whl)"))
+        if folder:
+            self._install(self._requirements, Path(folder))
+
+    def _install(self, wanted: list[str], wheels: Path | None) -> None:
+        self.ui.doctorText.setPlainText("")
+        self.session.say(_("Installing. This can take some minutes."))
+        try:
+            self._installer.start(wanted, wheels)
+        except (OSError, RuntimeError) as error:
+            self.onLog(str(error))
+        self.session.changed()
+
+    def onLog(self, line: str) -> None:
+        """A line of pip's output."""
+        self.ui.doctorText.appendPlainText(line)
+
+    def onInstalled(self, well: bool) -> None:
+        """pip has ended."""
+        if well:
+            self.session.say(_("Installed. Mark a nodule."))
+            self._on_backend()
+        else:
+            self.session.say(
+                _("The installation failed; its last lines stand under Advanced."), failed=True
+            )
+            self.ui.doctorText.setPlainText(self._installer.last_lines)
+            self.ui.advancedSection.collapsed = False
+        self.session.changed()
+
+    def onDoctor(self) -> None:
+        """List versions and devices."""
+        from densesharp.commands import doctor
+
+        with slicer.util.WaitCursor():
+            checks = (doctor.machine, doctor.packages, doctor.model, doctor.devices)
+            findings = [finding for check in checks for finding in doctor.guarded(check)]
+        lines = [f"{finding.state}  {finding.part}: {finding.text}" for finding in findings]
+        self.ui.doctorText.setPlainText("\n".join(lines))
+        self.refresh()
+
+    # Files
+
+    def onLabelMap(self) -> None:
+        """Make a label map volume of all nodules."""
+        scan = self.session.scan
+        if scan is not None and self.session.run(scan.labelmap):
+            self.session.say(_("The label map is in the scene."))
+        self.session.changed()
+
+    def onExport(self) -> None:
+        """Write everything about this CT's nodules into a folder."""
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for the files"))
+        scan = self.session.scan
+        if not folder or scan is None:
+            return
+        if self.session.run(lambda: self._export(Path(folder))):
+            self.session.say(_("Written to {folder}.").format(folder=folder))
+        self.session.changed()
+
+    def _export(self, folder: Path) -> None:
+        from densesharp.export.files import write_results
+
+        scan, engine = self.session.scan, self.session.analyst.backend.engine
+        if scan is None or engine is None:
+            message = _("The model is not loaded yet: wait a moment and try again.")
+            raise SceneError(message)
+        with slicer.util.WaitCursor():
+            results = [nodule.result for nodule in scan.nodules]
+            write_results(results, scan.volume(), engine, folder)

@@ -1,0 +1,217 @@
+"""Sends clicks and corrected outlines to the worker and writes its answers to the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from slicer.i18n import tr as _
+
+from densesharp.errors import DenseSharpError
+
+from .backend import LocalBackend
+from .scene.scan import ScanNodules
+from .scene.seeds import move_seed
+from .scene.segments import digest
+from .worker import Event, Task, Worker
+
+
+@dataclass
+class Job:
+    """One request to the worker.
+
+    Attributes:
+        scan: where the answer goes; None for loading the model.
+        nodule_id: which nodule; empty for loading the model.
+        kind: what was asked.
+        mask_digest: of `outline`: the corrected outline that was sent.
+        shown: of `seed`: the first answer is in the scene already.
+    """
+
+    scan: ScanNodules | None
+    nodule_id: str
+    kind: Literal["model", "seed", "outline"]
+    mask_digest: str = ""
+    shown: bool = False
+
+
+@dataclass
+class Status:
+    """What the standing line of the panel says.
+
+    Attributes:
+        text: a sentence.
+        fraction: progress of the running job, 0..1.
+        failed: the text says why something could not be done.
+    """
+
+    text: str = ""
+    fraction: float = 0.0
+    failed: bool = False
+
+
+@dataclass
+class Outcome:
+    """What one round of `Analyst.poll` changed.
+
+    Attributes:
+        changed: results were written.
+        stored: (scan, nodule id) of nodules that are new or were answered anew.
+    """
+
+    changed: bool = False
+    stored: list[tuple[ScanNodules, str]] = field(default_factory=list)
+
+
+class Analyst:
+    """Owns the worker; every method is for the main thread.
+
+    Args:
+        backend: the model.
+    """
+
+    def __init__(self, backend: LocalBackend) -> None:
+        self.backend = backend
+        self.status = Status()
+        self._worker = Worker()
+        self._jobs: dict[int, Job] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._jobs)
+
+    @property
+    def analysing(self) -> bool:
+        """Whether a nodule is being analysed (loading the model alone does not count)."""
+        return any(job.kind != "model" for job in self._jobs.values())
+
+    def is_running(self, scan: ScanNodules, nodule_id: str) -> bool:
+        """Whether this nodule waits for an answer."""
+        return any(job.scan is scan and job.nodule_id == nodule_id for job in self._jobs.values())
+
+    # Requests
+
+    def use(self, backend: LocalBackend) -> None:
+        """Answer with another model or device from now on."""
+        self.backend = backend
+
+    def warm_up(self) -> None:
+        """Load the model now, so that the first click need not wait for it."""
+        backend = self.backend
+        self._submit(Job(None, "", "model"), lambda task: backend.open(task.progress), "model")
+
+    def analyse_seed(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Analyse the nodule at its point (claimed or stored)."""
+        backend, volume, seed = self.backend, scan.volume(), scan.seed_of(nodule_id)
+
+        def work(task: Task) -> Any:
+            return backend.analyse(volume, seed, nodule_id, task.progress, task.partial)
+
+        self._submit(Job(scan, nodule_id, "seed"), work, _key(scan, nodule_id))
+
+    def analyse_outline(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Measure and classify the outline as it is in the scene now."""
+        backend, volume = self.backend, scan.volume()
+        mask, result = scan.mask_of(nodule_id), scan.nodule(nodule_id).result
+        if mask is None:
+            self.status = Status(_("The outline is empty: paint it or delete the nodule."), 0, True)
+            return
+
+        def work(task: Task) -> Any:
+            return backend.update_mask(volume, result, mask, task.progress)
+
+        self._submit(Job(scan, nodule_id, "outline", digest(mask)), work, _key(scan, nodule_id))
+
+    def cancel(self) -> None:
+        """Stop everything; what is shown already stays."""
+        self._worker.cancel_all()
+
+    def cancel_nodule(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Stop what runs for one nodule."""
+        self._worker.cancel(_key(scan, nodule_id))
+
+    def close(self) -> None:
+        """Stop the worker for good."""
+        self._jobs.clear()
+        self._worker.close()
+
+    def _submit(self, job: Job, work: Callable[[Task], Any], key: str) -> None:
+        self._jobs[self._worker.submit(work, key)] = job
+
+    # Answers
+
+    def poll(self) -> Outcome:
+        """Write everything that has come to the scene; never waits."""
+        outcome = Outcome()
+        for event in self._worker.poll():
+            job = self._jobs.get(event.job)
+            if job is None:
+                continue
+            if event.kind not in ("progress", "partial"):
+                del self._jobs[event.job]
+            try:
+                self._handle(job, event, outcome)
+            except DenseSharpError as error:
+                self.status = Status(str(error), 0.0, True)
+                outcome.changed = True
+        return outcome
+
+    def _handle(self, job: Job, event: Event, outcome: Outcome) -> None:
+        if event.kind == "progress":
+            self.status = Status(event.text, event.fraction)
+        elif event.kind in ("partial", "done") and job.scan is not None:
+            self._write(job, job.scan, event, outcome)
+        elif event.kind == "done":
+            self.status = Status(_("Ready."))
+            outcome.changed = True
+        else:
+            self._give_up(job, event)
+            outcome.changed = True
+
+    def _write(self, job: Job, scan: ScanNodules, event: Event, outcome: Outcome) -> None:
+        if job.kind == "outline":
+            if digest(scan.mask_of(job.nodule_id)) != job.mask_digest:
+                return  # corrected further in the meantime: the next answer will fit
+            scan.store(event.value, edited=True)
+        elif job.shown:
+            scan.refine(event.value)
+        else:
+            scan.store(event.value)
+        if event.kind == "done":
+            self.status = Status(self._done_text())
+        outcome.changed = True
+        if not job.shown:
+            outcome.stored.append((scan, job.nodule_id))
+        job.shown = True
+
+    def _done_text(self) -> str:
+        if self.backend.fallback:
+            return _("Done. {reason}").format(reason=self.backend.fallback)
+        return _("Done.")
+
+    def _give_up(self, job: Job, event: Event) -> None:
+        """Failed or cancelled: leave the scene as it was before the request."""
+        cancelled = event.kind == "cancelled"
+        if job.scan is not None and self.is_running(job.scan, job.nodule_id):
+            return  # a newer request for the same nodule took over
+        self.status = Status(_("Cancelled.") if cancelled else event.text, 0.0, not cancelled)
+        if job.scan is None or job.shown or not job.scan.alive:
+            return
+        if job.kind == "seed":
+            _take_back(job.scan, job.nodule_id)
+
+
+def _take_back(scan: ScanNodules, nodule_id: str) -> None:
+    """Remove the point of a new nodule; put that of a known one back to where its result is."""
+    known = {nodule.id: nodule for nodule in scan.nodules}
+    if nodule_id in known:
+        nodule = known[nodule_id]
+        move_seed(scan.seeds_node, nodule.seed_id, nodule.result.seed.ras)
+    else:
+        scan.drop(nodule_id)
+
+
+def _key(scan: ScanNodules, nodule_id: str) -> str:
+    return f"{scan.volume_node.GetID()}/{nodule_id}"

@@ -1,0 +1,92 @@
+"""The section Inputs: which CT, marking, what goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from . import placing, sample
+from .scene.views import WINDOWS, background_volume, set_window, show_background
+from .session import Session
+
+
+class InputsSection:
+    """Chooses the CT, starts marking and shows progress."""
+
+    def __init__(self, ui: Any, session: Session) -> None:
+        self.ui = ui
+        self.session = session
+        self.ui.placeButton.connect("toggled(bool)", self.onPlace)
+        self.ui.sampleButton.connect("clicked()", self.onSample)
+        self.ui.lungWindowButton.connect("clicked()", self.onLungWindow)
+        self.ui.cancelButton.connect("clicked()", self.onCancel)
+
+    def refresh(self) -> None:
+        """Show what can be done and what goes on."""
+        usable = self.session.scan is not None and self.session.scan.alive
+        self.ui.placeButton.enabled = usable
+        self.ui.lungWindowButton.enabled = usable
+        self.showProgress()
+        self.showPlacing()
+
+    def showProgress(self) -> None:
+        """The standing line, and the bar while something runs."""
+        status, running = self.session.status, self.session.analyst.busy
+        self.ui.statusLabel.text = status.text or self._hint()
+        self.ui.progressBar.visible = running
+        self.ui.cancelButton.visible = running
+        self.ui.progressBar.value = round(100 * status.fraction)
+
+    def _hint(self) -> str:
+        if self.session.scan is None:
+            return _("Load a chest CT, or press Sample CT.")
+        if not self.session.nodules:
+            return _("Press Mark a nodule, then click it in a slice view.")
+        return ""
+
+    def showPlacing(self) -> None:
+        """The button is down while the views are in place mode."""
+        wasBlocked = self.ui.placeButton.blockSignals(True)
+        self.ui.placeButton.checked = placing.is_placing()
+        self.ui.placeButton.blockSignals(wasBlocked)
+
+    def onPlace(self, checked: bool) -> None:
+        """Start or end marking."""
+        if checked:
+            self.session.run(self._startPlacing)
+        else:
+            placing.stop()
+        self.refresh()
+
+    def _startPlacing(self) -> None:
+        """The views show the CT that is marked, and no other."""
+        seeds = self.session.seeds_node()
+        volume = self.ui.inputSelector.currentNode()
+        if background_volume(slicer.mrmlScene) is not volume:
+            show_background(slicer.mrmlScene, volume)
+        placing.start(seeds)
+
+    def onSample(self) -> None:
+        """Load the CT that comes with the package."""
+        if self.session.run(self._loadSample):
+            self.onLungWindow()
+
+    def _loadSample(self) -> None:
+        with slicer.util.WaitCursor():
+            node = sample.load()
+        self.ui.inputSelector.setCurrentNode(node)
+
+    def onLungWindow(self) -> None:
+        """Show the CT, with a lung window."""
+        if self.session.scan is not None:
+            volume = self.session.scan.volume_node
+            if volume.GetDisplayNode() is None:
+                volume.CreateDefaultDisplayNodes()
+            show_background(slicer.mrmlScene, volume)
+            set_window(volume, *WINDOWS["lung"])
+
+    def onCancel(self) -> None:
+        """Stop the analysis that runs."""
+        self.session.analyst.cancel()

@@ -1,0 +1,113 @@
+"""The section Nodules: the table of one CT's nodules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from . import card
+from .scene.nodule import Nodule
+from .session import Session
+
+
+class NodulesSection:
+    """Shows all nodules; selecting one jumps to it, its name can be edited in place."""
+
+    def __init__(self, ui: Any, session: Session) -> None:
+        self.ui = ui
+        self.session = session
+        self._filling = False
+        table = self.ui.nodulesTable
+        table.setColumnCount(len(card.headers()))
+        table.setHorizontalHeaderLabels(card.headers())
+        table.verticalHeader().setVisible(False)
+        table.horizontalHeader().setStretchLastSection(True)
+        self.ui.nodulesTable.connect("itemSelectionChanged()", self.onSelected)
+        self.ui.nodulesTable.connect("itemChanged(QTableWidgetItem*)", self.onRenamed)
+        self.ui.previousButton.connect("clicked()", self.onPrevious)
+        self.ui.nextButton.connect("clicked()", self.onNext)
+        self.ui.undoButton.connect("clicked()", self.onUndo)
+        self.ui.deleteButton.connect("clicked()", self.onDelete)
+
+    def refresh(self) -> None:
+        """Fill the table anew and select the chosen nodule in it."""
+        nodules = self.session.nodules
+        self._filling = True
+        self.ui.nodulesTable.setRowCount(len(nodules))
+        for row, nodule in enumerate(nodules):
+            for column, text in enumerate(card.row(nodule, self._state(nodule))):
+                self.ui.nodulesTable.setItem(row, column, _item(text, editable=column == 0))
+        self.ui.nodulesTable.resizeColumnsToContents()
+        ids = [nodule.id for nodule in nodules]
+        if self.session.nodule_id in ids:
+            self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))
+        else:
+            self.ui.nodulesTable.clearSelection()
+        self._filling = False
+        several = len(nodules) > 1
+        self.ui.previousButton.enabled = several
+        self.ui.nextButton.enabled = several
+        self.ui.deleteButton.enabled = self.session.nodule is not None
+        self.ui.undoButton.enabled = self.session.can_undo()
+
+    def _state(self, nodule: Nodule) -> str:
+        scan = self.session.scan
+        if scan is not None and self.session.analyst.is_running(scan, nodule.id):
+            return _("running")
+        if scan is not None and scan.outdated(nodule.id):
+            return _("outdated")
+        words = {"accepted": _("accepted"), "rejected": _("rejected")}
+        verdicts = {"ok": _("ok"), "caution": _("caution"), "refused": _("refused")}
+        return words.get(nodule.review.decision, verdicts[nodule.result.verdict])
+
+    def onSelected(self) -> None:
+        """A row was selected: show that nodule."""
+        row = self.ui.nodulesTable.currentRow()
+        if not self._filling and 0 <= row < len(self.session.nodules):
+            nodule_id = self.session.nodules[row].id
+            if nodule_id != self.session.nodule_id:
+                self.session.select(nodule_id)
+                self.session.changed()
+
+    def onRenamed(self, item: Any) -> None:
+        """The name in the first column was edited."""
+        scan = self.session.scan
+        if self._filling or scan is None or item.column() != 0:
+            return
+        nodule_id = self.session.nodules[item.row()].id
+        self.session.run(lambda: scan.rename(nodule_id, item.text()))
+        self.session.changed()
+
+    def onPrevious(self) -> None:
+        """The nodule above, from the first to the last."""
+        self._step(-1)
+
+    def onNext(self) -> None:
+        """The nodule below, from the last to the first."""
+        self._step(1)
+
+    def _step(self, step: int) -> None:
+        ids = [nodule.id for nodule in self.session.nodules]
+        if ids:
+            here = ids.index(self.session.nodule_id) if self.session.nodule_id in ids else -step
+            self.session.select(ids[(here + step) % len(ids)])
+            self.session.changed()
+
+    def onUndo(self) -> None:
+        """Take back the last step."""
+        self.session.run(self.session.undo)
+        self.session.changed()
+
+    def onDelete(self) -> None:
+        """Remove the selected nodule."""
+        self.session.run(self.session.delete)
+        self.session.changed()
+
+
+def _item(text: str, editable: bool) -> Any:
+    item = qt.QTableWidgetItem(text)
+    if not editable:
+        item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
+    return item

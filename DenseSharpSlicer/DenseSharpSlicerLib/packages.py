@@ -1,0 +1,220 @@
+"""What has to be installed before a click can be answered, and the way to install it.
+
+A computer without a GPU needs OpenVINO and never torch. torch comes through the PyTorch extension
+only. numpy, SimpleITK, vtk and pydicom are Slicer's own: pip is told to keep their versions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+KEPT = ("numpy", "SimpleITK", "vtk", "pydicom", "scipy", "torch")
+"""Never replaced by an installation of ours."""
+
+DOWNLOAD_MB = {"openvino": 60, "safetensors": 1}
+"""What pip downloads, for the question before an installation; rounded up."""
+
+DISK_MB = {"openvino": 190, "safetensors": 2}
+
+LOG_LINES = 15
+"""How much of pip's output is shown when it fails."""
+
+
+def requirements(path: Path) -> list[str]:
+    """Lines of a requirements file without comments."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith(("#", "-"))]
+
+
+def missing(wanted: list[str]) -> list[str]:
+    """The requirements that are not met; torch on a GPU makes OpenVINO needless."""
+    check = _checker()
+    absent = [requirement for requirement in wanted if not check(requirement)]
+    if torch_installed():
+        absent = [requirement for requirement in absent if name_of(requirement) != "openvino"]
+    return absent
+
+
+def name_of(requirement: str) -> str:
+    """The package's name in a requirement such as `openvino>=2026.0; marker`."""
+    for index, sign in enumerate(requirement):
+        if not (sign.isalnum() or sign in "-_."):
+            return requirement[:index]
+    return requirement
+
+
+def torch_installed() -> bool:
+    """Whether torch is there (looked up, not imported)."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def question(absent: list[str]) -> str:
+    """What will be installed and how big it is."""
+    names = [name_of(requirement) for requirement in absent]
+    return _(
+        "DenseSharp needs {names}.\n\nAbout {download} MB are downloaded from the Python Package "
+        "Index and {disk} MB are kept in Slicer's Python. numpy, SimpleITK and vtk stay as they "
+        "are. Install now?"
+    ).format(
+        names=", ".join(names),
+        download=sum(DOWNLOAD_MB.get(name, 1) for name in names),
+        disk=sum(DISK_MB.get(name, 2) for name in names),
+    )
+
+
+class Installer:
+    """Runs pip beside the application and tells what it says.
+
+    Args:
+        log: given each line of pip's output.
+        done: given True when everything was installed.
+    """
+
+    def __init__(self, log: Callable[[str], None], done: Callable[[bool], None]) -> None:
+        self._log = log
+        self._done = done
+        self._lines: list[str] = []
+        self._constraints: Path | None = None
+        self._process: object = None
+        self.running = False
+
+    @property
+    def last_lines(self) -> str:
+        """The end of pip's output."""
+        return "\n".join(self._lines[-LOG_LINES:])
+
+    def start(self, wanted: list[str], wheels: Path | None = None) -> None:
+        """Install, from the internet or from a folder of wheels only.
+
+        Raises:
+            RuntimeError: Slicer's pip cannot be started.
+        """
+        self._lines = []
+        self._constraints = _write_constraints()
+        arguments = ["--only-binary", ":all:", *wanted]
+        if wheels is not None:
+            arguments = ["--no-index", "--find-links", str(wheels), *arguments]
+        self.running = True
+        try:
+            self._process = _pip_install(arguments, self._constraints, self._on_line, self._on_end)
+        except Exception:
+            self._on_end(1)
+            raise
+
+    def _on_line(self, line: str) -> None:
+        self._lines.append(line.rstrip())
+        self._log(line.rstrip())
+
+    def _on_end(self, code: int) -> None:
+        self.running = False
+        if self._constraints is not None:
+            self._constraints.unlink(missing_ok=True)
+        importlib.invalidate_caches()
+        self._done(code == 0)
+
+
+def _checker() -> Callable[[str], bool]:
+    """Slicer 5.12's check; for 5.10 the same question to the package metadata."""
+    packaging = _slicer_packaging()
+    return packaging.pip_check if packaging is not None else _is_met
+
+
+def _slicer_packaging() -> Any:
+    if importlib.util.find_spec("slicer.packaging") is None:
+        return None
+    return importlib.import_module("slicer.packaging")
+
+
+def _is_met(requirement: str) -> bool:
+    from packaging.requirements import Requirement
+
+    wanted = Requirement(requirement)
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return True
+    try:
+        return metadata.version(wanted.name) in wanted.specifier
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _write_constraints() -> Path:
+    """A constraints file with the versions that must stay; pip fails rather than change them."""
+    handle, name = tempfile.mkstemp(suffix=".txt", dir=slicer.app.temporaryPath)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        for package in KEPT:
+            try:
+                stream.write(f"{package}=={metadata.version(package)}\n")
+            except metadata.PackageNotFoundError:  # Slicer 5.10 builds some without metadata
+                continue
+    return Path(name)
+
+
+def _pip_install(
+    arguments: list[str],
+    constraints: Path,
+    log: Callable[[str], None],
+    done: Callable[[int], None],
+) -> object:
+    """Start pip; what is returned must be kept until it has ended."""
+    packaging = _slicer_packaging()
+    if packaging is None:
+        return _PipProcess([*arguments, "-c", str(constraints)], log, done)
+    return packaging.pip_install(
+        arguments,
+        constraints=constraints,
+        blocking=False,
+        show_progress=False,
+        requester="DenseSharp",
+        logCallback=log,
+        completedCallback=done,
+    )
+
+
+class _PipProcess:
+    """pip as a process of its own, for Slicer 5.10, which can only wait for it."""
+
+    def __init__(
+        self, arguments: list[str], log: Callable[[str], None], done: Callable[[int], None]
+    ) -> None:
+        python = shutil.which("PythonSlicer")
+        if python is None:
+            message = "PythonSlicer, Slicer's own Python, was not found."
+            raise RuntimeError(message)
+        self._log, self._done = log, done
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._process = slicer.util.launchConsoleProcess(
+            [python, "-m", "pip", "install", *arguments], useStartupEnvironment=False
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(100)
+        self._timer.connect("timeout()", self._poll)
+        self._timer.start()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _poll(self) -> None:
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                self._timer.stop()
+                self._done(self._process.wait())
+                return
+            self._log(line)

@@ -1,0 +1,115 @@
+"""The section Result: the card of the selected nodule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import qt
+import slicer
+
+from densesharp.records import CLASS_NAMES, Measurements, NoduleResult
+
+from . import card
+from .scene.nodule import Nodule
+from .session import Session
+
+
+class ResultSection:
+    """Classes, calls, verdict, measurements, guideline hints and the report sentence."""
+
+    def __init__(self, ui: Any, session: Session) -> None:
+        self.ui = ui
+        self.session = session
+        self.threshold = 0.5
+        self._bars = (self.ui.classBar0, self.ui.classBar1, self.ui.classBar2)
+        table = self.ui.measurementsTable
+        table.setColumnCount(2)
+        table.horizontalHeader().setVisible(False)
+        table.horizontalHeader().setStretchLastSection(True)
+        table.verticalHeader().setVisible(False)
+        self.ui.evidenceCheckBox.connect("toggled(bool)", self.onEvidence)
+        self.ui.copyButton.connect("clicked()", self.onCopy)
+        self.ui.thresholdSlider.connect("valueChanged(double)", self.onThreshold)
+
+    def refresh(self) -> None:
+        """Show the selected nodule."""
+        nodule, scan = self.session.nodule, self.session.scan
+        self.ui.resultCard.visible = nodule is not None
+        if nodule is None or scan is None:
+            self.ui.resultTitle.text = card.nothing_selected()
+            self.ui.outdatedLabel.visible = False
+            return
+        reason = scan.outdated(nodule.id)
+        self.ui.resultTitle.text = card.title(nodule)
+        self.ui.outdatedLabel.visible = reason is not None
+        self.ui.outdatedLabel.text = reason or ""
+        self._showClasses(nodule.result)
+        self._showQuality(nodule)
+        self._showMeasurements(nodule.result.measurements)
+        self._showText(self.ui.guidelineLabel, card.guidelines(nodule.result.guidelines))
+        self.ui.reportEdit.setPlainText(card.sentence(nodule.result))
+        self._showEvidence(nodule)
+
+    def _showClasses(self, result: NoduleResult) -> None:
+        probabilities: Mapping[str, float] | None = result.class_probabilities
+        self.ui.classFrame.visible = probabilities is not None
+        if probabilities is None:
+            return
+        for bar, name in zip(self._bars, CLASS_NAMES, strict=True):
+            bar.value = round(100 * probabilities[name])
+        self.ui.invasiveBar.value = round(100 * (result.probability_invasive or 0.0))
+        self.ui.iacBar.value = round(100 * (result.probability_iac or 0.0))
+        self.ui.invasiveCall.text = card.call(result.probability_invasive or 0.0, self.threshold)
+        self.ui.iacCall.text = card.call(result.probability_iac or 0.0, self.threshold)
+
+    def _showQuality(self, nodule: Nodule) -> None:
+        scan, result = self.session.scan, nodule.result
+        running = scan is not None and self.session.analyst.is_running(scan, nodule.id)
+        self.ui.verdictLabel.text = card.verdict(result)
+        self._showText(self.ui.uncertaintyLabel, card.uncertainty(result.uncertainty))
+        self._showText(self.ui.stabilityLabel, card.stability(result.stability, running))
+
+    def _showMeasurements(self, measured: Measurements | None) -> None:
+        rows = card.measurement_rows(measured) if measured else []
+        self.ui.measurementsTable.visible = bool(rows)
+        self.ui.measurementsTable.setRowCount(len(rows))
+        for row, (name, value) in enumerate(rows):
+            self.ui.measurementsTable.setItem(row, 0, qt.QTableWidgetItem(name))
+            self.ui.measurementsTable.setItem(row, 1, qt.QTableWidgetItem(value))
+        self.ui.measurementsTable.resizeColumnToContents(0)
+        self.ui.measurementsTable.resizeRowsToContents()
+        heights = sum(self.ui.measurementsTable.rowHeight(row) for row in range(len(rows)))
+        self.ui.measurementsTable.setFixedHeight(heights + 4)
+
+    def _showText(self, label: Any, text: str) -> None:
+        label.visible = bool(text)
+        label.text = text
+
+    def _showEvidence(self, nodule: Nodule) -> None:
+        """The overlay follows the selection; results read from a saved scene have none."""
+        scan = self.session.scan
+        self.ui.evidenceCheckBox.enabled = nodule.result.prediction is not None
+        if scan is not None and self.ui.evidenceCheckBox.checked:
+            shown = self.session.run(lambda: scan.show_evidence(nodule.id))
+            if not shown or nodule.result.prediction is None:
+                scan.show_evidence(None)
+
+    def onEvidence(self, checked: bool) -> None:
+        """Show or hide where the model saw its class."""
+        scan = self.session.scan
+        if scan is not None and not checked:
+            scan.show_evidence(None)
+        self.refresh()
+
+    def onThreshold(self, value: float) -> None:
+        """Read the two calls at another threshold."""
+        self.threshold = value
+        if self.session.nodule is not None:
+            self._showClasses(self.session.nodule.result)
+
+    def onCopy(self) -> None:
+        """Put the report sentence on the clipboard."""
+        slicer.app.clipboard().setText(self.ui.reportEdit.toPlainText())
+        self.session.say(card.copied())
+        self.session.changed()

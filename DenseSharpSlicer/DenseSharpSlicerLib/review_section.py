@@ -1,0 +1,103 @@
+"""The section Review: decisions, corrections, comparison with an earlier CT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from . import card, followup, preferences
+from .scene.nodule import Decision
+from .session import Session
+
+
+class ReviewSection:
+    """Accept or reject, correct the outline, compare."""
+
+    def __init__(self, ui: Any, session: Session) -> None:
+        self.ui = ui
+        self.session = session
+        self.ui.readerEdit.text = preferences.read("Reader")
+        self.ui.readerEdit.connect("editingFinished()", self.onReader)
+        self.ui.acceptButton.connect("clicked()", self.onAccept)
+        self.ui.rejectButton.connect("clicked()", self.onReject)
+        self.ui.reopenButton.connect("clicked()", self.onReopen)
+        self.ui.editButton.connect("clicked()", self.onEdit)
+        self.ui.updateButton.connect("clicked()", self.onUpdate)
+        self.ui.autoUpdateCheckBox.connect("toggled(bool)", self.onAutoUpdate)
+        self.ui.priorSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onPrior)
+
+    def refresh(self) -> None:
+        """Show the decision and the change of the selected nodule."""
+        nodule, scan = self.session.nodule, self.session.scan
+        for button in (self.ui.acceptButton, self.ui.rejectButton):
+            button.enabled = nodule is not None
+        self.ui.reopenButton.enabled = nodule is not None and nodule.review.decision != "open"
+        self.ui.editButton.enabled = nodule is not None and bool(nodule.segment_id)
+        self.ui.updateButton.enabled = (
+            nodule is not None and scan is not None and scan.is_edited(nodule.id)
+        )
+        self.ui.decisionLabel.text = card.decision(nodule) if nodule is not None else ""
+        self.ui.decisionLabel.visible = nodule is not None
+        self._showChange()
+
+    def _showChange(self) -> None:
+        text = followup.describe(self.session, self.ui.priorSelector.currentNode())
+        self.ui.changeLabel.visible = bool(text)
+        self.ui.changeLabel.text = text
+
+    def onReader(self) -> None:
+        """Remember who reads."""
+        preferences.write("Reader", self.ui.readerEdit.text.strip())
+
+    def onAccept(self) -> None:
+        """Accept the selected nodule."""
+        self._decide("accepted")
+
+    def onReject(self) -> None:
+        """Reject the selected nodule."""
+        self._decide("rejected")
+
+    def onReopen(self) -> None:
+        """Take the decision back."""
+        self._decide("open")
+
+    def _decide(self, decision: Decision) -> None:
+        scan, nodule = self.session.scan, self.session.nodule
+        if scan is None or nodule is None:
+            return
+        reader = self.ui.readerEdit.text.strip()
+        self.session.run(lambda: scan.decide(nodule.id, decision, reader))
+        self.session.changed()
+
+    def onEdit(self) -> None:
+        """Open the selected nodule in Segment Editor."""
+        scan, nodule = self.session.scan, self.session.nodule
+        if scan is None or nodule is None:
+            return
+        try:
+            slicer.util.selectModule("SegmentEditor")
+            editor = slicer.util.getModuleWidget("SegmentEditor").editor
+        except RuntimeError:
+            self.session.say(_("Segment Editor needs Slicer's main window."), failed=True)
+            self.session.changed()
+            return
+        editor.setSegmentationNode(scan.segmentation_node)
+        editor.setSourceVolumeNode(scan.volume_node)
+        editor.setCurrentSegmentID(nodule.segment_id)
+
+    def onUpdate(self) -> None:
+        """Analyse the corrected outline."""
+        scan, nodule = self.session.scan, self.session.nodule
+        if scan is not None and nodule is not None:
+            self.session.run(lambda: self.session.analyst.analyse_outline(scan, nodule.id))
+            self.session.changed()
+
+    def onAutoUpdate(self, checked: bool) -> None:
+        """Whether corrected outlines are analysed at once."""
+        self.session.auto_update = checked
+
+    def onPrior(self) -> None:
+        """Another earlier CT was chosen."""
+        self._showChange()

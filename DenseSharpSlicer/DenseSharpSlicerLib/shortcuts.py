@@ -1,0 +1,53 @@
+"""Keys of the panel; they work only while the module is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+
+KEYS = {
+    "mark": "Ctrl+Shift+N",
+    "accept": "Ctrl+Shift+A",
+    "reject": "Ctrl+Shift+R",
+    "evidence": "Ctrl+Shift+E",
+    "undo": "Ctrl+Shift+Z",
+    "previous": "Ctrl+Shift+Up",
+    "next": "Ctrl+Shift+Down",
+}
+"""Action -> key. None of them is used by Slicer 5.12 or by Segment Editor."""
+
+
+class Shortcuts:
+    """Made when the module is entered, gone when it is left.
+
+    Args:
+        actions: what each key of `KEYS` does.
+        owner: gets the keys when there is no main window.
+    """
+
+    def __init__(self, actions: dict[str, Callable[[], None]], owner: Any) -> None:
+        self._actions = actions
+        self._owner = owner
+        self._keys: list[Any] = []
+
+    def enable(self) -> None:
+        """Listen to the keys; a second call changes nothing."""
+        if self._keys:
+            return
+        parent = slicer.util.mainWindow() or self._owner
+        for name, action in self._actions.items():
+            key = qt.QShortcut(parent)
+            key.setKey(qt.QKeySequence(KEYS[name]))
+            key.connect("activated()", action)
+            self._keys.append(key)
+
+    def disable(self) -> None:
+        """Listen no longer."""
+        for key in self._keys:
+            key.setEnabled(False)
+            key.setParent(None)
+            key.deleteLater()
+        self._keys = []
