@@ -116,6 +116,10 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(scene, scene.StartSaveEvent, self.onSceneStartSave)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        if interaction is not None:
+            changed = interaction.InteractionModeChangedEvent
+            self.addObserver(interaction, changed, self.onInteractionMode)
 
     # Life cycle
 
@@ -177,6 +181,10 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._timer.start()
             self.session.choose(None)
             self.refresh()
+
+    def onInteractionMode(self, caller, event):
+        """The views entered or left place mode."""
+        self.inputs.showPlacing()
 
     # Parameters
 
@@ -288,7 +296,11 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
         noduleId = scan.claim(scan.place(ras))
         try:
             result = self.backend().analyse(
-                scan.volume(), scan.seed_of(noduleId), noduleId, progress or silent, None
+                scan.volume(),
+                scan.seed_of(noduleId),
+                noduleId,
+                progress or silent,
+                lambda _first: None,
             )
         except Exception:
             scan.drop(noduleId)

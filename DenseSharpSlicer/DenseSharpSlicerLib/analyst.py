@@ -164,7 +164,7 @@ class Analyst:
         elif event.kind in ("partial", "done") and job.scan is not None:
             self._write(job, job.scan, event, outcome)
         elif event.kind == "done":
-            self.status = Status(_("Ready."))
+            self.status = Status()
             outcome.changed = True
         else:
             self._give_up(job, event)

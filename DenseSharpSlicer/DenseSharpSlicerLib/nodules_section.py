@@ -11,6 +11,9 @@ from . import card
 from .scene.nodule import Nodule
 from .session import Session
 
+MOST_ROWS = 8
+"""The table grows to this many rows, then it scrolls."""
+
 
 class NodulesSection:
     """Shows all nodules; selecting one jumps to it, its name can be edited in place."""
@@ -40,6 +43,9 @@ class NodulesSection:
             for column, text in enumerate(card.row(nodule, self._state(nodule))):
                 self.ui.nodulesTable.setItem(row, column, _item(text, editable=column == 0))
         self.ui.nodulesTable.resizeColumnsToContents()
+        rowHeight = self.ui.nodulesTable.verticalHeader().defaultSectionSize
+        shown = min(max(len(nodules), 2), MOST_ROWS)
+        self.ui.nodulesTable.setFixedHeight(rowHeight * (shown + 1) + 4)
         ids = [nodule.id for nodule in nodules]
         if self.session.nodule_id in ids:
             self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))

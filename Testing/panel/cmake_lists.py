@@ -1,7 +1,7 @@
 """The file lists of the two CMakeLists.txt that Slicer's build copies from, and their folders.
 
-    python Testing/panel/cmake_lists.py            says what is missing or gone
-    python Testing/panel/cmake_lists.py --write    brings the lists in step with the folders
+python Testing/panel/cmake_lists.py            says what is missing or gone
+python Testing/panel/cmake_lists.py --write    brings the lists in step with the folders
 """
 
 from __future__ import annotations

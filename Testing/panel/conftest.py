@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from panel_driver import ROOT, Panel, ThresholdBackend, add_ct
 
 import slicer_standin
 
@@ -33,3 +34,32 @@ def slicer(running_slicer: Any) -> Iterator[Any]:
     sys.excepthook = plain
     if failures:
         raise failures[0]
+
+
+@pytest.fixture
+def module(slicer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, loaded from its file as Slicer does, with the threshold engine."""
+    from slicer_standin.application import load_module
+
+    module = load_module(ROOT / "DenseSharpSlicer" / "DenseSharpSlicer.py")
+    logic = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic
+    monkeypatch.setattr(logic, "backend", lambda _self: ThresholdBackend())
+    return module
+
+
+@pytest.fixture
+def panel(slicer: Any, module: Any) -> Iterator[Panel]:
+    """The panel, opened, in an empty scene."""
+    panel = Panel(slicer, module)
+    panel.host.enter()
+    panel.wait()
+    yield panel
+    panel.host.exit()
+    panel.widget.cleanup()
+    panel.host.deleteLater()
+
+
+@pytest.fixture
+def ct(slicer: Any) -> Any:
+    """A CT with two balls of 5 and 7 mm radius, as a volume node."""
+    return add_ct(slicer, "CT")

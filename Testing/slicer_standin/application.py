@@ -106,10 +106,20 @@ def start(slicer: ModuleType) -> None:
     slicer.app.setApplicationName("Slicer")
     qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
     folder = slicer.app.temporaryPath
+    _set_cache(slicer, scene, folder)
     qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, folder)
     slicer.app.setOrganizationName("stand-in")
     os.environ.setdefault("XDG_RUNTIME_DIR", folder)
     slicer.qSlicerScriptedLoadableModuleWidget = ModuleWidget
+
+
+def _set_cache(slicer: ModuleType, scene: Any, folder: str) -> None:
+    """Scene bundles (.mrb) are unpacked into the cache folder."""
+    cache, manager = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+    cache.SetRemoteCacheDirectory(folder)
+    manager.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(manager)
 
 
 _LOGICS = {

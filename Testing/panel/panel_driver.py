@@ -1,0 +1,76 @@
+"""Drives the panel as a reader does: widgets, views, and waiting for answers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import vtk
+
+from DenseSharpSlicerLib.backend import LocalBackend
+from phantoms import ThresholdEngine, grid_around, smooth_ball
+
+ROOT = Path(__file__).resolve().parents[2]
+
+BALLS = ((-60.0, 20.0, 40.0), (-30.0, -10.0, 55.0))
+"""Middles of the two nodules of the phantom CT, RAS mm."""
+
+
+class ThresholdBackend(LocalBackend):
+    """The whole pipeline with an engine whose answers are known."""
+
+    def open(self, progress: Any) -> Any:
+        progress(0.0, "Loading the model")
+        self._engine = ThresholdEngine()
+        return self._engine
+
+
+class Panel:
+    """The module's panel as a reader uses it: widgets, views, and waiting for answers."""
+
+    def __init__(self, slicer: Any, module: Any) -> None:
+        self.slicer = slicer
+        self.module = module
+        self.host = module.widgetRepresentation()
+        self.widget = self.host.self()
+        self.ui = self.widget.ui
+        self.session = self.widget.session
+
+    @property
+    def scan(self) -> Any:
+        return self.session.scan
+
+    def wait(self, seconds: float = 60.0) -> None:
+        """Let Qt run until the panel has nothing left to wait for."""
+        end = time.monotonic() + seconds
+        while not self.session.idle or self.widget._timer.isActive():
+            assert time.monotonic() < end, self.session.status
+            self.slicer.app.processEvents()
+            time.sleep(0.005)
+
+    def click_in_view(self, ras: Any) -> None:
+        """What place mode does with a mouse click: a point that is defined."""
+        seeds = self.session.seeds_node()
+        seeds.AddControlPointWorld(vtk.vtkVector3d(*(float(value) for value in ras)))
+
+    def cells(self, row: int) -> list[str]:
+        """The texts of one row of the table of nodules."""
+        table = self.ui.nodulesTable
+        return [table.item(row, column).text() for column in range(table.columnCount)]
+
+
+def add_ct(slicer: Any, name: str, radii: tuple[float, float] = (5.0, 7.0)) -> Any:
+    """A phantom CT in the scene, 1 mm voxels, in RAS."""
+    grid = grid_around((45.0, -5.0, 47.0), (80, 80, 60), (1.0, 1.0, 1.0), np.eye(3))
+    first, second = (
+        smooth_ball(grid, (-ball[0], -ball[1], ball[2]), radius)
+        for ball, radius in zip(BALLS, radii, strict=True)
+    )
+    node = slicer.util.addVolumeFromArray(np.maximum(first.array, second.array), name=name)
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy((np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine).ravel().tolist())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    return node

@@ -1,0 +1,256 @@
+"""The radiologist's path through the panel: open, mark, see, correct, accept, save, reopen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from panel_driver import BALLS, Panel, add_ct
+
+pytestmark = pytest.mark.panel
+
+
+@pytest.fixture
+def marked(panel: Panel, ct: Any) -> Panel:
+    """A panel in which the first nodule was marked and answered."""
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    return panel
+
+
+def test_the_volume_in_the_views_is_taken_when_the_module_opens(
+    slicer: Any, module: Any, ct: Any
+) -> None:
+    other = add_ct(slicer, "Other")
+    composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(other.GetID())
+    panel = Panel(slicer, module)
+    panel.host.enter()
+    assert panel.ui.inputSelector.currentNode() is other
+    panel.wait()
+    panel.widget.cleanup()
+
+
+def test_without_a_ct_nothing_can_be_marked_and_the_panel_says_what_to_do(panel: Panel) -> None:
+    assert not panel.ui.placeButton.enabled
+    assert "Sample CT" in panel.ui.statusLabel.text
+    assert panel.ui.resultCard.isHidden()
+
+
+def test_the_place_button_puts_the_views_into_place_mode_and_back(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    selection = panel.slicer.app.applicationLogic().GetSelectionNode()
+    interaction = panel.slicer.app.applicationLogic().GetInteractionNode()
+    panel.ui.placeButton.click()
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    assert selection.GetActivePlaceNodeID() == panel.scan.seeds_node.GetID()
+    panel.ui.placeButton.click()
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+    assert not panel.ui.placeButton.checked
+
+
+def test_leaving_place_mode_in_the_views_releases_the_button(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.placeButton.click()
+    panel.slicer.app.applicationLogic().GetInteractionNode().SwitchToViewTransformMode()
+    assert not panel.ui.placeButton.checked
+
+
+def test_a_click_gives_outline_surface_class_and_measurements(marked: Panel, ct: Any) -> None:
+    nodule = marked.session.nodule
+    measured = nodule.result.measurements
+    assert measured.volume_mm3 == pytest.approx(4 / 3 * np.pi * 5**3, rel=0.15)
+    assert np.allclose(nodule.result.center_lps, [60, -20, 40], atol=0.5)
+    segmentation = marked.scan.segmentation_node.GetSegmentation()
+    assert segmentation.GetNumberOfSegments() == 1
+    assert segmentation.ContainsRepresentation("Closed surface")
+    assert marked.ui.statusLabel.text == "Done."
+    row = marked.cells(0)
+    assert row[0] == "Nodule 1"
+    assert row[1] == nodule.result.predicted_class
+    assert row[4] == f"{measured.volume_mm3:.0f}"
+    assert marked.ui.nodulesTable.currentRow() == 0
+
+
+def test_the_card_shows_what_the_result_says(marked: Panel) -> None:
+    result, ui = marked.session.nodule.result, marked.ui
+    bars = [ui.classBar0.value, ui.classBar1.value, ui.classBar2.value]
+    assert bars == [round(100 * p) for p in result.class_probabilities.values()]
+    assert result.predicted_class in ui.resultTitle.text
+    assert ui.invasiveBar.value == round(100 * result.probability_invasive)
+    shown = {
+        ui.measurementsTable.item(row, 0).text(): ui.measurementsTable.item(row, 1).text()
+        for row in range(ui.measurementsTable.rowCount)
+    }
+    assert shown["Volume"] == f"{result.measurements.volume_mm3:.0f} mm³"
+    assert shown["Mean diameter, Fleischner"] == f"{result.measurements.fleischner_mean_mm} mm"
+    assert "Fleischner 2017" in ui.guidelineLabel.text
+    assert "moved by" in ui.stabilityLabel.text
+    assert "runs" in ui.uncertaintyLabel.text
+    assert ui.reportEdit.toPlainText()
+
+
+def test_the_threshold_changes_the_calls_and_no_probability(marked: Panel) -> None:
+    probability = marked.session.nodule.result.probability_invasive
+    marked.ui.thresholdSlider.value = max(probability - 0.05, 0.0)
+    assert marked.ui.invasiveCall.text == "yes"
+    marked.ui.thresholdSlider.value = min(probability + 0.05, 1.0)
+    assert marked.ui.invasiveCall.text == "no"
+    assert marked.widget._parameterNode.decisionThreshold == pytest.approx(
+        min(probability + 0.05, 1.0)
+    )
+    assert marked.session.nodule.result.probability_invasive == probability
+
+
+def test_a_second_click_adds_a_nodule_and_selection_jumps_to_it(marked: Panel) -> None:
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    assert marked.ui.nodulesTable.rowCount == 2
+    assert marked.session.nodule.name == "Nodule 2"
+    marked.ui.previousButton.click()
+    assert marked.session.nodule.name == "Nodule 1"
+    red = marked.slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    assert red.GetSliceOffset() == pytest.approx(BALLS[0][2], abs=1)
+    marked.ui.nodulesTable.selectRow(1)
+    assert marked.session.nodule.name == "Nodule 2"
+    marked.ui.nextButton.click()
+    assert marked.session.nodule.name == "Nodule 1"
+
+
+def test_the_name_is_edited_in_the_table(marked: Panel) -> None:
+    marked.ui.nodulesTable.item(0, 0).setText("Left upper lobe")
+    assert marked.session.nodule.name == "Left upper lobe"
+    segment_id = marked.session.nodule.segment_id
+    segmentation = marked.scan.segmentation_node.GetSegmentation()
+    assert segmentation.GetSegment(segment_id).GetName() == "Left upper lobe"
+
+
+def test_delete_and_undo(marked: Panel) -> None:
+    marked.ui.deleteButton.click()
+    assert marked.ui.nodulesTable.rowCount == 0
+    assert marked.ui.resultCard.isHidden()
+    marked.ui.undoButton.click()
+    assert marked.ui.nodulesTable.rowCount == 1
+    assert marked.session.nodule.name == "Nodule 1"
+
+
+def test_dragging_the_point_analyses_again(marked: Panel) -> None:
+    seeds = marked.scan.seeds_node
+    seeds.SetNthControlPointPositionWorld(0, *BALLS[1])
+    seeds.InvokeEvent(seeds.PointEndInteractionEvent)
+    marked.wait()
+    assert marked.ui.nodulesTable.rowCount == 1
+    assert np.allclose(marked.session.nodule.result.center_lps, [30, 10, 55], atol=0.5)
+
+
+def test_a_click_beside_the_lung_is_refused_with_a_sentence_and_leaves_nothing(
+    panel: Panel, ct: Any
+) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view((500.0, 0.0, 0.0))
+    panel.wait()
+    assert "outside the image" in panel.ui.statusLabel.text
+    assert panel.ui.nodulesTable.rowCount == 0
+    assert panel.scan.seeds_node.GetNumberOfControlPoints() == 0
+
+
+def correct(panel: Panel, shift: int = 2) -> None:
+    """Paint in Segment Editor's manner: change the segment's voxels in place."""
+    segmentation = panel.scan.segmentation_node.GetSegmentation()
+    segment = segmentation.GetSegment(panel.session.nodule.segment_id)
+    image = segment.GetRepresentation("Binary labelmap")
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars())
+    shape = image.GetDimensions()[::-1]
+    voxels.reshape(shape)[: shape[0] // 2] = 0
+    image.Modified()
+    segment.Modified()
+    segmentation.InvokeEvent(panel.slicer.vtkSegmentation.SourceRepresentationModified)
+
+
+def test_a_corrected_outline_is_measured_and_classified_again(marked: Panel) -> None:
+    before = marked.session.nodule.result.measurements.volume_mm3
+    correct(marked)
+    marked.wait()
+    nodule = marked.session.nodule
+    assert nodule.edited
+    assert nodule.result.measurements.volume_mm3 < 0.7 * before
+    assert marked.ui.outdatedLabel.isHidden()
+    assert marked.cells(0)[4] == f"{nodule.result.measurements.volume_mm3:.0f}"
+
+
+def test_without_automatic_update_the_result_is_marked_outdated_until_asked_for(
+    marked: Panel,
+) -> None:
+    marked.ui.autoUpdateCheckBox.checked = False
+    before = marked.session.nodule.result.measurements.volume_mm3
+    correct(marked)
+    marked.wait()
+    assert "changed" in marked.ui.outdatedLabel.text
+    assert marked.cells(0)[-1] == "outdated"
+    assert marked.session.nodule.result.measurements.volume_mm3 == before
+    marked.ui.updateButton.click()
+    marked.wait()
+    assert marked.session.nodule.result.measurements.volume_mm3 < 0.7 * before
+    assert marked.ui.outdatedLabel.isHidden()
+
+
+def test_decisions_are_kept_with_the_reader(marked: Panel) -> None:
+    marked.ui.readerEdit.text = "AB"
+    marked.ui.acceptButton.click()
+    assert marked.cells(0)[-1] == "accepted"
+    assert marked.session.nodule.review.reader == "AB"
+    assert "Accepted by AB" in marked.ui.decisionLabel.text
+    marked.ui.rejectButton.click()
+    assert marked.cells(0)[-1] == "rejected"
+    marked.ui.reopenButton.click()
+    assert marked.session.nodule.review.decision == "open"
+
+
+def test_the_evidence_map_is_shown_over_the_ct_and_taken_away(marked: Panel) -> None:
+    composite = marked.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    marked.ui.evidenceCheckBox.click()
+    assert composite.GetForegroundVolumeID() is not None
+    marked.ui.evidenceCheckBox.click()
+    assert composite.GetForegroundVolumeID() is None
+
+
+def test_an_earlier_ct_shows_the_change(slicer: Any, marked: Panel) -> None:
+    earlier = add_ct(slicer, "Earlier", radii=(4.0, 7.0))
+    marked.ui.priorSelector.setCurrentNode(earlier)
+    assert "No nodule is marked" in marked.ui.changeLabel.text
+    now = marked.ui.inputSelector.currentNode()
+    marked.ui.inputSelector.setCurrentNode(earlier)
+    marked.click_in_view(BALLS[0])
+    marked.wait()
+    marked.ui.inputSelector.setCurrentNode(now)
+    assert marked.scan.volume_node is now
+    assert "Matched with Nodule 1" in marked.ui.changeLabel.text
+    percent = int(marked.ui.changeLabel.text.partition("(")[2].partition(" %")[0])
+    old, new = (
+        marked.session.scan_of(node).nodules[0].result.measurements.volume_mm3
+        for node in (earlier, now)
+    )
+    assert percent == round(100 * (new - old) / old)
+    assert percent > 50  # from 4 to 5 mm radius
+
+
+def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_path: Any) -> None:
+    marked.ui.readerEdit.text = "CD"
+    marked.ui.acceptButton.click()
+    row, title = marked.cells(0), marked.ui.resultTitle.text
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.mrmlScene.WriteToMRB(path)
+    slicer.mrmlScene.Clear(0)
+    marked.wait()
+    assert marked.ui.nodulesTable.rowCount == 0
+    slicer.mrmlScene.SetURL(path)
+    assert slicer.mrmlScene.ReadFromMRB(path)
+    marked.wait()
+    assert marked.cells(0) == row
+    assert marked.ui.resultTitle.text == title
+    assert marked.session.nodule.review.reader == "CD"
+    assert marked.scan.outdated("nodule_001") is None
