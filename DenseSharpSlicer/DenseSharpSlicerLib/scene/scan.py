@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import slicer
 
+from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, NoduleResult, Notice, Seed, Volume
 
 from . import evidence, record, seeds, segments, table, views
@@ -267,10 +268,10 @@ class ScanNodules:
         self.undo(nodule_id)
         return nodule_id
 
-    def jump(self, nodule_id: str) -> None:
-        """Bring the slice views to the middle of a nodule."""
-        center = self.nodule(nodule_id).to_json()["result"]["center_ras"]
-        views.jump_to(self.scene, center)
+    def jump(self, nodule_id: str, centered: bool = True) -> None:
+        """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
+        center = ras_to_lps(self.nodule(nodule_id).result.center_lps)
+        views.jump_to(self.scene, center, centered)
 
     # Further nodes on request
 

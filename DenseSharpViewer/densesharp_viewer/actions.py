@@ -1,0 +1,125 @@
+"""The one door from the page to the session: named actions with checked arguments.
+
+Whatever arrives here comes from a client and is checked by type and range before anything happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from DenseSharpSlicerLib.scene import DECISIONS
+
+from densesharp.errors import DenseSharpError
+
+if TYPE_CHECKING:
+    from .viewer import Viewer
+
+log = logging.getLogger(__name__)
+
+TRIGGER = "act"
+
+TOOLS = ("seed", "move", "paint", "erase")
+WINDOW_NAMES = ("lung", "mediastinum", "bone")
+LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed")
+SLICE_NAMES = ("axial", "coronal", "sagittal")
+
+_NODULE = re.compile(r"nodule_\d{3,6}")
+
+Check = Callable[[Any], bool]
+
+
+def _is_nodule(value: Any) -> bool:
+    return isinstance(value, str) and bool(_NODULE.fullmatch(value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 120 and value.isprintable()
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _one_of(*values: str) -> Check:
+    return lambda value: isinstance(value, str) and value in values
+
+
+def _number(low: float, high: float) -> Check:
+    return (
+        lambda value: isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )
+
+
+class Actions:
+    """Runs named actions on a viewer.
+
+    Args:
+        viewer: whose methods are called.
+        say: shows a sentence to the reader.
+    """
+
+    def __init__(self, viewer: Viewer, say: Callable[[str], None]) -> None:
+        session = viewer.session
+        self._say = say
+        self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
+            "select": (lambda n: session.select(n, jump=True), (_is_nodule,)),
+            "step": (session.step, (_one_of_numbers(-1, 1),)),
+            "rename": (session.rename, (_is_nodule, _is_text)),
+            "decide": (
+                lambda n, decision: session.decide(n, decision, viewer.reader),
+                (_is_nodule, _one_of(*DECISIONS)),
+            ),
+            "delete": (session.delete, (_is_nodule,)),
+            "undo": (session.undo, ()),
+            "undo_nodule": (session.undo, (_is_nodule,)),
+            "again": (session.analyse, (_is_nodule,)),
+            "cancel": (session.cancel, ()),
+            "save": (session.save, ()),
+            "evidence": (session.show_evidence, (_is_bool,)),
+            "reader": (viewer.set_reader, (_is_text,)),
+            "tool": (viewer.set_tool, (_one_of(*TOOLS),)),
+            "brush": (viewer.set_brush, (_number(0.5, 20),)),
+            "brush_3d": (viewer.set_brush_3d, (_is_bool,)),
+            "window": (viewer.set_window, (_one_of(*WINDOW_NAMES),)),
+            "layout": (viewer.set_layout, (_one_of(*LAYOUT_NAMES),)),
+            "outlines": (viewer.show_outlines, (_is_bool,)),
+            "crosshair": (viewer.show_crosshair, (_is_bool,)),
+            "fit": (viewer.fit, ()),
+            "seed_here": (viewer.seed_at_mouse, ()),
+            "scroll": (viewer.scroll, (_one_of_numbers(-1, 1),)),
+            "slice": (viewer.set_slice, (_one_of(*SLICE_NAMES), _number(0, 1))),
+            "forget": (viewer.forget_message, ()),
+        }
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all actions."""
+        return frozenset(self._table)
+
+    def run(self, name: Any = None, *args: Any) -> None:
+        """Run one action; wrong names and arguments are refused, failures become a sentence."""
+        entry = self._table.get(name) if isinstance(name, str) else None
+        if entry is None:
+            log.warning("Refused an unknown action")
+            return
+        function, checks = entry
+        if len(args) != len(checks) or not all(
+            check(arg) for check, arg in zip(checks, args, strict=True)
+        ):
+            log.warning("Refused arguments of the action %s", name)
+            return
+        try:
+            function(*args)
+        except DenseSharpError as error:
+            self._say(str(error))
+
+
+def _one_of_numbers(*values: int) -> Check:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value in values

@@ -1,0 +1,143 @@
+"""Starts the viewer: one server, one page, one reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from densesharp.errors import DeviceError, ImageError
+from densesharp.records import Seed
+
+from .graphics import prepare_graphics
+
+LOCAL = "127.0.0.1"
+
+DEMO_HINT = (
+    "A simulated CT with the result of a first click. Click on another nodule: bright spots in the "
+    "lung; or drag the white seed. Press ? for all keys."
+)
+
+
+def show(
+    path: Path | None = None,
+    *,
+    port: int = 0,
+    open_browser: bool = True,
+    seed: Seed | None = None,
+    results: Path | None = None,
+    backend: Any = None,
+    host: str = LOCAL,
+) -> int:
+    """Open the viewer and serve it until it is closed.
+
+    Args:
+        path: image, DICOM folder or saved scene to open; None opens an empty viewer.
+        port: to listen on; 0 takes a free one.
+        open_browser: whether to open the page.
+        seed: a first click, answered as soon as the CT is open (the demo).
+        results: folder for saved files; `densesharp-view` in the working folder by default.
+        backend: what computes; the bundled model by default.
+        host: address to listen on; anything but this computer needs a proxy with a log-in.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        DeviceError: nothing can draw, or the port is taken.
+        ImageError: the file does not exist.
+    """
+    prepare_graphics()
+    if path is not None and not path.exists():
+        message = f"'{path}' does not exist: check the path."
+        raise ImageError(message)
+    app = ViewerApp(
+        results=results or Path("densesharp-view"),
+        backend=backend,
+        host=host,
+        port=port or _free_port(host),
+    )
+    if seed is not None:
+        app.viewer.seed_when_open(seed, DEMO_HINT)
+    app.run(path, open_browser)
+    return 0
+
+
+class ViewerApp:
+    """The server with its page, guard and uploads around one `Viewer`."""
+
+    def __init__(self, results: Path, backend: Any, host: str, port: int) -> None:
+        from DenseSharpSlicerLib.backend import LocalBackend
+        from trame.app import get_server
+
+        from .actions import TRIGGER, Actions
+        from .page import build_page, decorate_view
+        from .security import Guard, new_token
+        from .uploads import Uploads
+        from .viewer import Viewer
+
+        self.token = new_token()
+        self._host, self._port = host, port
+        self._server = get_server("densesharp", client_type="vue3")
+        self.viewer = Viewer(self._server, backend or LocalBackend(), results, decorate_view)
+        self.session = self.viewer.session
+        actions = Actions(self.viewer, self.viewer.say)
+        self._server.controller.trigger(TRIGGER)(actions.run)
+        self.guard = Guard(self.token, (host, "localhost"), frozenset([TRIGGER]))
+        self.guard.open_on(port)
+        self.uploads = Uploads(self.session.open_file)
+        build_page(self._server, self.viewer.layout_manager)
+        self._server.controller.on_server_bind.add(self.guard.install)
+        self._server.controller.on_server_bind.add(self.uploads.install)
+
+    @property
+    def url(self) -> str:
+        """The page's address with its token."""
+        return f"http://{self._host}:{self._port}/?secret={self.token}"
+
+    def run(self, path: Path | None, open_browser: bool) -> None:
+        """Serve until the process is interrupted."""
+        self._server.controller.on_server_ready.add(lambda **_: self._ready(path, open_browser))
+        # trame reads the command line of the process, which is ours and not meant for it.
+        os.environ["TRAME_ARGS"] = ""
+        os.environ["WSLINK_READY_MSG"] = ""
+        self._server.cli.set_defaults(authKey=self.token, nowscompress=True)
+        try:
+            self._server.start(
+                port=self._port,
+                host=self._host,
+                open_browser=False,
+                show_connection_info=False,
+                disable_logging=True,
+                timeout=0,
+            )
+        finally:
+            self.session.close()
+            self.uploads.remove()
+
+    def _ready(self, path: Path | None, open_browser: bool) -> None:
+        self.viewer.attach(asyncio.get_running_loop())
+        sys.stderr.write(f"DenseSharp viewer: {self.url}\n")
+        sys.stderr.write(f"Results are saved in {self.session.results.resolve()}\n")
+        if path is not None:
+            self.session.open_file(path)
+        self.session.start()
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(self.url)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            message = f"The viewer cannot listen on '{host}': choose another address."
+            raise DeviceError(message) from error
+        return int(probe.getsockname()[1])
+
+

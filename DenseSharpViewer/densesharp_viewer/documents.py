@@ -1,0 +1,98 @@
+"""Opening and saving: CT files through the core's careful readers, scenes as `.mrb` bundles."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from densesharp.errors import ImageError, OutputError
+from densesharp.files import atomic_path
+from densesharp.records import Volume
+from DenseSharpSlicerLib.scene import ScanNodules
+from DenseSharpSlicerLib.scene.geometry import add_volume_node
+from DenseSharpSlicerLib.scene.record import records
+
+SCENE_SUFFIX = ".mrb"
+SCENE_LIMIT = 8 * 2**30
+"""Bytes that an opened scene may unpack to."""
+
+KEPT_SINGLETONS = ("vtkMRMLSliceNode", "vtkMRMLViewNode")
+
+
+def is_scene(path: Path) -> bool:
+    """Whether a path names a saved scene rather than an image."""
+    return path.suffix.lower() == SCENE_SUFFIX
+
+
+def show_volume(slicer_app: Any, volume: Volume) -> ScanNodules:
+    """Close what is open and put a CT into the scene; named `CT`, as files may name a patient."""
+    close(slicer_app)
+    return ScanNodules(add_volume_node(slicer_app.scene, volume, "CT"))
+
+
+def open_scene(slicer_app: Any, path: Path) -> ScanNodules:
+    """Close what is open and open a scene that this viewer or 3D Slicer saved.
+
+    Raises:
+        ImageError: the file is damaged, or holds no CT with DenseSharp results.
+    """
+    close(slicer_app)
+    with tempfile.TemporaryDirectory() as folder:
+        scene_file = _unpack(path, Path(folder))
+        slicer_app.scene.SetURL(str(scene_file))
+        slicer_app.scene.SetRootDirectory(str(scene_file.parent))
+        if not slicer_app.scene.Import(None):
+            message = f"'{path.name}' cannot be opened: the scene in it is damaged."
+            raise ImageError(message)
+    stored = records(slicer_app.scene)
+    volume_node = stored[0].GetNodeReference("volume") if stored else None
+    if volume_node is None:
+        volume_node = slicer_app.scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+    if volume_node is None:
+        message = f"'{path.name}' holds no CT."
+        raise ImageError(message)
+    return ScanNodules(volume_node)
+
+
+def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
+    """Write the whole scene as one file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    scan.prepare_to_save()
+    with atomic_path(path) as temporary:
+        if not slicer_app.scene.WriteToMRB(str(temporary), None):
+            message = f"The scene '{path.name}' cannot be written: free space or choose a folder."
+            raise OutputError(message)
+
+
+def close(slicer_app: Any) -> None:
+    """Empty the scene; views stay."""
+    slicer_app.scene.Clear(False)
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack a bundle and return its scene file; nothing may leave the folder."""
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            members = bundle.infolist()
+            if sum(member.file_size for member in members) > SCENE_LIMIT:
+                message = f"'{path.name}' is too large to open."
+                raise ImageError(message)
+            for member in members:
+                name = PurePosixPath(member.filename.replace("\\", "/"))
+                if name.is_absolute() or ".." in name.parts:
+                    message = f"'{path.name}' holds paths outside itself and is not opened."
+                    raise ImageError(message)
+            bundle.extractall(folder)
+    except (zipfile.BadZipFile, OSError) as error:
+        message = f"'{path.name}' is no scene bundle, or it is damaged."
+        raise ImageError(message) from error
+    scene_file = next(folder.rglob("*.mrml"), None)
+    if scene_file is None:
+        message = f"'{path.name}' holds no scene."
+        raise ImageError(message)
+    return scene_file

@@ -1,0 +1,146 @@
+"""What the mouse does in a slice view beyond Slicer's own: click for a seed, paint and erase."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import vtk
+from numpy.typing import NDArray
+
+CLICK_PIXELS = 4
+"""A press and release closer than this is a click, anything else a drag."""
+
+_FIRST = 20.0
+"""Priority of our observers: before Slicer's own, so that a brush stroke stays ours."""
+
+
+class MouseTarget(Protocol):
+    """Who is told; points are world RAS mm."""
+
+    @property
+    def tool(self) -> str:
+        """`seed`, `move`, `paint` or `erase`."""
+
+    @property
+    def brush_radius_mm(self) -> float:
+        """Radius of the brush."""
+
+    def clicked(self, ras: NDArray[np.float64]) -> None:
+        """A click in a slice view while the tool is `seed`."""
+
+    def stroke(
+        self, start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64]
+    ) -> None:
+        """A piece of a brush stroke."""
+
+    def stroke_ended(self) -> None:
+        """The button was released."""
+
+    def seed_released(self) -> None:
+        """A drag ended; a seed may have moved."""
+
+
+class SliceMouse:
+    """Watches one slice view's mouse.
+
+    Args:
+        view: a slice view of `densesharp_viewer.views`.
+        target: who is told.
+    """
+
+    def __init__(self, view: Any, target: MouseTarget) -> None:
+        self._view, self._target = view, target
+        self._pressed: tuple[int, int] | None = None
+        self._last: NDArray[np.float64] | None = None
+        self._ring = _Ring(view)
+        interactor = view.interactor()
+        self._tags = {
+            event: interactor.AddObserver(event, handler, _FIRST)
+            for event, handler in (
+                ("LeftButtonPressEvent", self._press),
+                ("MouseMoveEvent", self._move),
+                ("LeftButtonReleaseEvent", self._release),
+                ("LeaveEvent", self._leave),
+            )
+        }
+
+    def ras_at(self, x: int, y: int) -> NDArray[np.float64]:
+        """World RAS mm of a pixel (from the lower left corner of the view)."""
+        matrix = self._view.get_view_node().GetXYToRAS()
+        return np.array(matrix.MultiplyPoint((x, y, 0.0, 1.0))[:3])
+
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector across the view's plane, RAS."""
+        matrix = self._view.get_view_node().GetSliceToRAS()
+        return np.array([matrix.GetElement(row, 2) for row in range(3)])
+
+    @property
+    def _painting(self) -> bool:
+        return self._target.tool in ("paint", "erase")
+
+    def _press(self, interactor: Any, event: str) -> None:
+        self._pressed = interactor.GetEventPosition()
+        if self._painting and not interactor.GetShiftKey():
+            self._last = self.ras_at(*self._pressed)
+            self._target.stroke(self._last, self._last, self.normal())
+            self._stop(interactor, event)
+
+    def _move(self, interactor: Any, event: str) -> None:
+        position = interactor.GetEventPosition()
+        self._ring.show(position, self._target.brush_radius_mm if self._painting else 0.0)
+        if self._last is not None:
+            here = self.ras_at(*position)
+            self._target.stroke(self._last, here, self.normal())
+            self._last = here
+            self._stop(interactor, event)
+
+    def _release(self, interactor: Any, event: str) -> None:
+        pressed, self._pressed = self._pressed, None
+        if self._last is not None:
+            self._last = None
+            self._target.stroke_ended()
+            self._stop(interactor, event)
+        elif pressed is not None:
+            x, y = interactor.GetEventPosition()
+            moved = max(abs(x - pressed[0]), abs(y - pressed[1]))
+            if moved >= CLICK_PIXELS:
+                self._target.seed_released()
+            elif self._target.tool == "seed" and not interactor.GetShiftKey():
+                self._target.clicked(self.ras_at(x, y))
+
+    def _leave(self, _interactor: Any, _event: str) -> None:
+        self._ring.show((0, 0), 0.0)
+
+    def _stop(self, interactor: Any, event: str) -> None:
+        """Keep Slicer's own observers from using the same event."""
+        interactor.GetCommand(self._tags[event]).AbortFlagOn()
+
+
+class _Ring:
+    """The brush's outline at the mouse."""
+
+    def __init__(self, view: Any) -> None:
+        self._view = view
+        self._source = vtk.vtkRegularPolygonSource()
+        self._source.SetNumberOfSides(48)
+        self._source.GeneratePolygonOff()
+        mapper = vtk.vtkPolyDataMapper2D()
+        mapper.SetInputConnection(self._source.GetOutputPort())
+        self._actor = vtk.vtkActor2D()
+        self._actor.SetMapper(mapper)
+        self._actor.GetProperty().SetColor(1.0, 1.0, 1.0)
+        self._actor.VisibilityOff()
+        view.renderer().AddActor2D(self._actor)
+
+    def show(self, position: tuple[int, int], radius_mm: float) -> None:
+        """Draw at a pixel; nothing for radius zero."""
+        if radius_mm <= 0 and not self._actor.GetVisibility():
+            return
+        node = self._view.get_view_node()
+        self._actor.SetVisibility(radius_mm > 0)
+        if radius_mm > 0:
+            pixels = radius_mm * node.GetDimensions()[0] / node.GetFieldOfView()[0]
+            self._source.SetRadius(pixels)
+            self._source.SetCenter(float(position[0]), float(position[1]), 0.0)
+        self._view.schedule_render()

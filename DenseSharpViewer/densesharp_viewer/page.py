@@ -1,0 +1,127 @@
+"""The web page: bar above, views, panel at the right, standing line below.
+
+Buttons call the one trigger of `actions`; nothing typed or clicked is ever taken over as state.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import html, vuetify3 as v
+from trame_slicer import module as trame_slicer_module
+
+from .page_card import build_card
+from .page_list import build_list
+from .page_tools import build_help, build_tools, do
+from .views import COLORS, SLICE_VIEWS
+from .wording import RESEARCH_ONLY
+
+ASSETS = Path(__file__).with_name("assets")
+
+MODULE = {
+    "serve": {"densesharp_assets": str(ASSETS)},
+    "scripts": ["densesharp_assets/page.js"],
+    "styles": ["densesharp_assets/page.css"],
+}
+
+_TITLES = {"axial": "Axial", "coronal": "Coronal", "sagittal": "Sagittal", "threed": "3D"}
+
+
+def build_page(server: Any, layout_manager: Any) -> None:
+    """Make the page of a viewer."""
+    server.enable_module(trame_slicer_module)
+    server.enable_module(MODULE)
+    server.state.trame__title = "DenseSharp"
+    with VAppLayout(server) as layout:
+        layout.root.theme = "dark"
+        with html.Div(classes="ds-page"):
+            with html.Header(classes="ds-bar"):
+                html.Div("DenseSharp", classes="ds-brand")
+                build_tools()
+            with html.Div(classes="ds-middle"):
+                with html.Main(classes="ds-views"):
+                    layout_manager.initialize_layout_grid(layout)
+                    _build_welcome()
+                    _build_hint()
+                with html.Aside(classes="ds-panel"):
+                    build_list()
+                    build_card()
+            _build_foot()
+        _build_message()
+        build_help()
+
+
+def decorate_view(_server: Any, view_id: str, _view: Any) -> None:
+    """Small texts over a view: name, side letters, slice and slider."""
+    tags = {tag: name for name, tag in SLICE_VIEWS.items()}
+    name = tags.get(view_id, "threed")
+    with html.Div(classes="ds-over"):
+        with html.Button(
+            classes="ds-view-name",
+            style=f"border-color: {COLORS[name]}",
+            click=do("layout", f"'{name}'"),
+            title="Show this view alone, or all four again",
+        ):
+            html.Span(_TITLES[name])
+        if name == "threed":
+            return
+        for side in ("left", "right", "top", "bottom"):
+            html.Span(
+                f"{{{{ slices.{name}?.{side} }}}}", classes=f"ds-side ds-{side}"
+            )
+        html.Span(
+            f"{{{{ slices.{name}?.text }}}} · {{{{ slices.{name}?.number }}}}", classes="ds-where"
+        )
+        html.Input(
+            type="range",
+            min="0",
+            max="1",
+            step="0.0005",
+            classes="ds-slider",
+            style=f"accent-color: {COLORS[name]}",
+            value=(f"slices.{name}?.fraction ?? 0.5",),
+            input=do("slice", f"'{name}'", "Number($event.target.value)"),
+            aria_label=f"{_TITLES[name]} slice",
+        )
+
+
+def _build_welcome() -> None:
+    with html.Div(v_if="!opened && !busy", classes="ds-welcome"):
+        html.H2("Open a chest CT")
+        html.P(
+            "Choose one NRRD, NIfTI or MHA file, or all files of a DICOM series. They stay on "
+            "this computer."
+        )
+        with html.Button(classes="ds-button ds-strong", click="utils.densesharp.choose()"):
+            v.VIcon("mdi-folder-open-outline", size="small")
+            html.Span("Open …")
+
+
+def _build_hint() -> None:
+    with html.Div(v_if="hint", classes="ds-hint"):
+        v.VIcon("mdi-cursor-default-click-outline", size="small")
+        html.Span("{{ hint }}")
+
+
+def _build_message() -> None:
+    with html.Div(
+        v_if="message", classes=("`ds-message ds-${message.kind}`",), role="status"
+    ):
+        html.Span("{{ message.text }}")
+        with html.Button(classes="ds-icon", click=do("forget"), title="Close"):
+            v.VIcon("mdi-close", size="small")
+
+
+def _build_foot() -> None:
+    with html.Footer(classes="ds-foot"):
+        html.Span(RESEARCH_ONLY, classes="ds-research")
+        html.Span("{{ model ? 'Model: ' + model : 'Loading the model …' }}", title=("model",))
+        html.Span("{{ device }}", title=("device",))
+        html.Span("{{ opened }}", classes="ds-grow")
+        with html.Div(v_if="busy", classes="ds-progress"):
+            html.Span("{{ progress_text }}")
+            html.Progress(max="100", value=("progress",))
+            html.Button("Cancel", classes="ds-button", click=do("cancel"), title="Esc")
+        html.Span("Pictures are compressed; measurements come from the voxels.", classes="ds-dim")

@@ -1,0 +1,119 @@
+"""The card of the selected nodule."""
+
+from __future__ import annotations
+
+from trame.widgets import html, vuetify3 as v
+
+from .page_tools import do
+
+
+def build_card() -> None:
+    """Verdict, classes, certainty, measurements, hints, sentence and decision."""
+    with html.Section(v_if="card", classes="ds-card"):
+        _build_title()
+        _build_verdict()
+        _build_bars()
+        _build_certainty()
+        _build_lines("Measurements", "card.sizes")
+        _build_lines("Guideline hints and baselines", "card.baselines")
+        _build_sentence()
+    with html.Section(v_if="!card && opened", classes="ds-card ds-dim"):
+        html.P("The result of a click appears here.")
+
+
+def _build_title() -> None:
+    with html.Div(classes="ds-title"):
+        html.Input(
+            type="text", maxlength="60", value=("card.name",), classes="ds-rename",
+            change=do("rename", "card.id", "$event.target.value"), aria_label="Name of the nodule",
+        )  # fmt: skip
+        for decision, icon, title in (
+            ("accepted", "mdi-check-bold", "Accept (A)"),
+            ("rejected", "mdi-close-thick", "Reject (R)"),
+        ):
+            with html.Button(
+                classes=(
+                    f"'ds-button ds-{decision}' + (card.decision === '{decision}' ? ' ds-on' : '')",
+                ),
+                click=do("decide", "card.id", f"'{decision}'"),
+                title=title,
+            ):
+                v.VIcon(icon, size="small")
+        with html.Button(
+            classes="ds-button", click=do("undo_nodule", "card.id"), title="Undo for this nodule"
+        ):
+            v.VIcon("mdi-undo", size="small")
+        with html.Button(
+            classes="ds-button", click=do("again", "card.id"), title="Compute again from the seed"
+        ):
+            v.VIcon("mdi-refresh", size="small")
+    html.Div("{{ card.decided }}", classes="ds-dim")
+
+
+def _build_verdict() -> None:
+    with html.Div(v_if="card.outdated", classes="ds-outdated"):
+        v.VIcon("mdi-history", size="small")
+        html.Span("{{ card.outdated }}")
+    with html.Div(classes=("`ds-verdict ds-${card.verdict.kind}`",)):
+        v.VIcon("{{ card.verdict.icon }}", size="small")
+        html.B("{{ card.verdict.title }}")
+    with html.Ul(v_if="card.reasons.length", classes="ds-reasons"):
+        html.Li(
+            "{{ reason.text }}",
+            v_for="reason in card.reasons",
+            key="reason.text",
+            classes=("'ds-' + reason.severity",),
+        )
+
+
+def _build_bars() -> None:
+    with html.Div(v_if="card.classes.length", classes="ds-bars"):
+        _build_bar("card.classes", "(bar.most ? 'ds-most' : '')")
+        html.Hr()
+        _build_bar("card.binaries", "''")
+
+
+def _build_bar(bars: str, extra: str) -> None:
+    with html.Div(
+        v_for=f"bar in {bars}",
+        key="bar.title",
+        classes=(f"'ds-bar-line ' + {extra}",),
+        title=("bar.long || bar.title",),
+    ):
+        html.Span("{{ bar.title }}", classes="ds-bar-title")
+        with html.Span(classes="ds-bar-track"):
+            html.Span(classes="ds-bar-fill", style=("{width: bar.percent + '%'}",))
+        html.Span("{{ bar.text }}", classes="ds-bar-text")
+        html.Span("{{ bar.spread }}", classes="ds-bar-spread")
+
+
+def _build_certainty() -> None:
+    with html.Div(classes="ds-certainty"):
+        with html.P():
+            html.Span(classes=("`ds-light ds-${card.stability.light}`",))
+            html.Span("{{ card.stability.text }}")
+        html.P("{{ card.certainty }}", classes="ds-dim")
+
+
+def _build_lines(title: str, lines: str) -> None:
+    with html.Div(v_if=f"{lines}.length"):
+        html.H3(title)
+        with (
+            html.Dl(classes="ds-lines"),
+            html.Template(v_for=f"line in {lines}", key="line.title"),
+        ):
+            html.Dt("{{ line.title }}", title=("line.source || line.title",))
+            html.Dd("{{ line.value }}")
+
+
+def _build_sentence() -> None:
+    with html.Div(v_if="card.sentence"):
+        with html.H3("For the report "), html.Button(
+            classes="ds-button",
+            click="utils.densesharp.copy(card.sentence)",
+            title="Copy the sentence",
+        ):
+            v.VIcon("mdi-content-copy", size="x-small")
+            html.Span("Copy")
+        html.P("{{ card.sentence }}", classes="ds-sentence")
+    html.P("Computed in {{ card.time }}.", classes="ds-dim")

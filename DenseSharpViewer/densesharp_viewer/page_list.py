@@ -1,0 +1,61 @@
+"""The list of nodules of the open CT."""
+
+from __future__ import annotations
+
+from trame.widgets import html, vuetify3 as v
+
+from .page_tools import do
+
+COLUMNS = ("", "Nodule", "Class", "Inv.", "mm", "mm³", "CTR", "", "")
+
+
+def build_list() -> None:
+    """A line for each nodule; click jumps there."""
+    with html.Section(classes="ds-list"):
+        with html.Table():
+            with html.Thead(), html.Tr():
+                for title in COLUMNS:
+                    html.Th(title)
+            with html.Tbody(), html.Tr(
+                v_for="nodule in nodules",
+                key="nodule.id",
+                classes=(
+                    "(nodule.id === selected ? 'ds-selected ' : '') + 'ds-' + nodule.decision",
+                ),
+                click=do("select", "nodule.id"),
+            ):
+                with html.Td():
+                    html.Span(classes="ds-dot", style=("{background: nodule.color}",))
+                html.Td("{{ nodule.name }}", classes="ds-name")
+                html.Td("{{ nodule.cls }}")
+                html.Td("{{ nodule.invasive }}")
+                html.Td("{{ nodule.diameter }}")
+                html.Td("{{ nodule.volume }}")
+                html.Td("{{ nodule.ctr }}")
+                with html.Td():
+                    _state_icons()
+                with html.Td(), html.Button(
+                    classes="ds-icon",
+                    click_stop=do("delete", "nodule.id"),
+                    title="Delete (Delete)",
+                ):
+                    v.VIcon("mdi-trash-can-outline", size="x-small")
+        html.P(
+            "No nodule yet: click one in a slice view.",
+            v_if="opened && !nodules.length",
+            classes="ds-dim",
+        )
+        html.P("{{ notice }}", v_for="notice in notices", key="notice", classes="ds-notice")
+
+
+def _state_icons() -> None:
+    icons = (
+        ("nodule.state === 'busy'", "mdi-progress-clock", "is computed"),
+        ("nodule.state === 'outdated'", "mdi-history", "outdated"),
+        ("nodule.decision === 'accepted'", "mdi-check-bold", "accepted"),
+        ("nodule.decision === 'rejected'", "mdi-close-thick", "rejected"),
+        ("nodule.verdict === 'refused'", "mdi-cancel", "no answer"),
+        ("nodule.verdict === 'caution'", "mdi-alert-outline", "read with caution"),
+    )
+    for condition, icon, title in icons:
+        v.VIcon(icon, v_if=condition, size="x-small", title=title)

@@ -1,0 +1,107 @@
+"""The bar of tools and the list of keys."""
+
+from __future__ import annotations
+
+from trame.widgets import html, vuetify3 as v
+
+from .actions import TRIGGER
+from .wording import KEYS
+
+TOOLS = (
+    ("seed", "mdi-target", "Seed: click a nodule (N)"),
+    ("move", "mdi-cursor-move", "Move: clicks place nothing (V)"),
+    ("paint", "mdi-brush", "Paint on the selected nodule (P)"),
+    ("erase", "mdi-eraser", "Erase from the selected nodule (E)"),
+)
+
+WINDOWS = (("lung", "Lung"), ("mediastinum", "Mediast."), ("bone", "Bone"))
+
+LAYOUTS = (
+    ("four", "mdi-view-grid-outline", "Four views"),
+    ("large", "mdi-view-split-vertical", "Large axial view beside the others"),
+)
+
+SWITCHES = (
+    ("outlines", "mdi-vector-polygon", "Outlines and seeds (O)"),
+    ("evidence", "mdi-fire", "Evidence map of the selected nodule (H)"),
+    ("crosshair", "mdi-crosshairs", "Crosshair; hold Shift to move it (X)"),
+)
+
+
+def do(name: str, *arguments: str) -> str:
+    """The page's expression that runs an action; arguments are expressions of the page."""
+    return f"trigger('{TRIGGER}', ['{name}'{''.join(', ' + each for each in arguments)}])"
+
+
+def build_tools() -> None:
+    """Buttons above the views."""
+    _button("mdi-folder-open-outline", "Open …", "utils.densesharp.choose()", "Open a CT")
+    _button("mdi-content-save-outline", "Save", do("save"), "Save results and scene (Ctrl + S)")
+    _gap()
+    for name, icon, title in TOOLS:
+        _switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")
+    with html.Label(v_if="tool === 'paint' || tool === 'erase'", classes="ds-brush"):
+        html.Span("{{ brush_mm }} mm")
+        html.Input(
+            type="range", min="1", max="20", step="0.5", value=("brush_mm",),
+            input=do("brush", "Number($event.target.value)"), aria_label="Brush diameter",
+        )  # fmt: skip
+        html.Input(
+            type="checkbox", checked=("brush_3d",), change=do("brush_3d", "$event.target.checked")
+        )
+        html.Span("3D")
+    _gap()
+    for name, title in WINDOWS:
+        html.Button(
+            title,
+            classes=(f"'ds-button' + (window === '{name}' ? ' ds-on' : '')",),
+            click=do("window", f"'{name}'"),
+            title=f"{name.capitalize()} window",
+        )
+    _gap()
+    for name, icon, title in LAYOUTS:
+        _switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
+    for name, icon, title in SWITCHES:
+        _switch(icon, title, do(name, f"!{name}"), name)
+    _button("mdi-fit-to-screen-outline", "", do("fit"), "Fit the views (F)")
+    _button("mdi-undo", "", do("undo"), "Undo the last step (Ctrl + Z)")
+    html.Div(classes="ds-grow")
+    with html.Label(classes="ds-reader"):
+        html.Span("Reader")
+        html.Input(
+            type="text", maxlength="60", value=("reader",), placeholder="name or initials",
+            change=do("reader", "$event.target.value"),
+        )  # fmt: skip
+    _button("mdi-help-circle-outline", "", "utils.densesharp.help()", "Keys and mouse (?)")
+
+
+def build_help() -> None:
+    """The list of keys, shown on `?`."""
+    with html.Dialog(classes="ds-help", id="ds-help"):
+        html.H2("Keys and mouse")
+        with html.Div(classes="ds-keys"):
+            for keys, meaning in KEYS:
+                html.Kbd(keys)
+                html.Span(meaning)
+        html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.help()")
+
+
+def _button(icon: str, text: str, click: str, title: str) -> None:
+    with html.Button(classes="ds-button", click=click, title=title):
+        v.VIcon(icon, size="small")
+        if text:
+            html.Span(text)
+
+
+def _switch(icon: str, title: str, click: str, on: str) -> None:
+    with html.Button(
+        classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
+        click=click,
+        title=title,
+        aria_pressed=(f"({on}) ? 'true' : 'false'",),
+    ):
+        v.VIcon(icon, size="small")
+
+
+def _gap() -> None:
+    html.Span(classes="ds-gap")

@@ -1,0 +1,106 @@
+"""Takes image files from the page: streamed to disk, counted, under names of our own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+
+LIMIT = 4 * 2**30
+"""Bytes of one upload; a thin-slice chest CT has about 0.5 GB."""
+
+FILE_LIMIT = 5000
+"""Files of one upload; a DICOM series has one for each slice."""
+
+IMAGE_ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha")
+"""Endings that the reader needs to see; everything else is taken for a DICOM file. Scenes and
+headers that point to other files are not among them."""
+
+REFUSED = (".mrb", ".mrml", ".nhdr", ".mhd", ".zip", ".html", ".py")
+
+_CHUNK = 1 << 20
+
+
+class Uploads:
+    """The route `/upload`; each upload gets a folder of its own and is opened when complete.
+
+    Args:
+        opened: called on the event loop with the path to open.
+        limit: bytes that one upload may have.
+    """
+
+    def __init__(self, opened: Callable[[Path], None], limit: int = LIMIT) -> None:
+        self._opened, self._limit = opened, limit
+        self._base = Path(tempfile.mkdtemp(prefix="densesharp-"))
+        self._count = 0
+
+    def install(self, web_server: object) -> None:
+        """Add the route; called by trame before the server listens."""
+        web_server.app.router.add_post("/upload", self._receive)  # type: ignore[attr-defined]
+
+    def remove(self) -> None:
+        """Delete everything that was uploaded."""
+        shutil.rmtree(self._base, ignore_errors=True)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        if not request.content_type.startswith("multipart/"):
+            return web.Response(status=415, text="Choose image files to upload.")
+        self._count += 1
+        folder = self._base / f"upload_{self._count:03d}"
+        folder.mkdir()
+        try:
+            files = await self._store_all(request, folder)
+        except _RefusedError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return web.Response(status=413, text=str(error))
+        if not files:
+            return web.Response(status=400, text="No file arrived.")
+        self._opened(files[0] if len(files) == 1 and _ending(files[0].name) else folder)
+        return web.Response(text="ok")
+
+    async def _store_all(self, request: web.Request, folder: Path) -> list[Path]:
+        files: list[Path] = []
+        left = self._limit
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise _RefusedError("Nested uploads are refused.")
+            if len(files) >= FILE_LIMIT:
+                raise _RefusedError(f"More than {FILE_LIMIT} files: choose one series.")
+            target = folder / f"{len(files) + 1:05d}{_kept_ending(part.filename or '')}"
+            left -= await _store(part, target, left)
+            files.append(target)
+        return files
+
+
+class _RefusedError(Exception):
+    """The upload breaks a limit; the text goes to the reader."""
+
+
+async def _store(part: BodyPartReader, target: Path, left: int) -> int:
+    size = 0
+    with target.open("wb") as file:
+        while chunk := await part.read_chunk(_CHUNK):
+            size += len(chunk)
+            if size > left:
+                raise _RefusedError("The files are too large: start 'densesharp view' on them.")
+            file.write(chunk)
+    return size
+
+
+def _kept_ending(name: str) -> str:
+    """Our ending for a client's file name; nothing else of that name is used."""
+    lower = name.lower()
+    if lower.endswith(REFUSED):
+        raise _RefusedError(
+            "Only CT images can be uploaded (NRRD, NIfTI, MHA, DICOM); start 'densesharp view' "
+            "on a saved scene."
+        )
+    return _ending(lower) or ".dcm"
+
+
+def _ending(name: str) -> str:
+    return next((ending for ending in IMAGE_ENDINGS[::-1] if name.endswith(ending)), "")

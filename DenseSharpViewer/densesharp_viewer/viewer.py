@@ -1,0 +1,271 @@
+"""Slicer's views and one session in one object: everything of the viewer but the web page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from DenseSharpSlicerLib.scene import Nodule, ScanNodules
+from DenseSharpSlicerLib.scene import views as scene_views
+from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
+from trame_slicer.core import LayoutManager, SlicerApp
+
+from densesharp.records import Seed
+
+from . import views
+from .mouse import SliceMouse
+from .readouts import SliceReadouts
+from .session import Session
+
+log = logging.getLogger(__name__)
+
+FIRST_STATE: dict[str, Any] = {
+    "opened": "", "notices": [], "nodules": [], "selected": "", "card": None,
+    "busy": True, "progress": 0, "progress_text": "Starting", "message": None,
+    "device": "", "model": "", "tool": "seed", "brush_mm": 3.0, "brush_3d": False,
+    "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
+    "reader": "", "hint": "", "slices": {},
+}  # fmt: skip
+"""What the page shows before anything happens."""
+
+
+ROOM_MM = 4.0
+"""Shown around a nodule in the 3D view."""
+
+
+class Viewer:
+    """Views, tools and the session of one reader.
+
+    Args:
+        server: a trame server that is not started yet.
+        backend: what computes.
+        results: folder for saved files.
+        decorate: adds page elements over each view.
+    """
+
+    def __init__(
+        self,
+        server: Any,
+        backend: Any,
+        results: Path,
+        decorate: Callable[[Any, str, Any], None] | None = None,
+    ) -> None:
+        self._server, self._state = server, server.state
+        self._state.update(FIRST_STATE)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.reader = ""
+        self.slicer_app = SlicerApp()
+        self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
+        self.session.on_opened = self._opened
+        self.session.on_looked_at = self._look_at
+        views.register_views(self.slicer_app, server, decorate)
+        self.layout_manager = LayoutManager(
+            self.slicer_app.scene, self.slicer_app.view_manager, server
+        )
+        self.layout_manager.register_layout_dict(views.layouts())
+        self.layout_manager.set_layout("four")
+        self.slice_views = {
+            name: self.slicer_app.view_manager.get_view(tag)
+            for name, tag in views.SLICE_VIEWS.items()
+        }
+        self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
+        self._readouts = SliceReadouts(self.slice_views, self.publish, self._later)
+
+    # The event loop
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use this loop for everything that comes later; call when the server is ready."""
+        self._loop = loop
+        self._wake()
+
+    def publish(self, values: dict[str, Any]) -> None:
+        """Show changed values on the page."""
+        with self._state:
+            self._state.update(values)
+
+    def say(self, text: str, kind: str = "caution") -> None:
+        """Show a sentence to the reader."""
+        self.publish({"message": {"text": text, "kind": kind}})
+
+    def _wake(self) -> None:
+        """Called on the worker's thread: take its events over on the loop."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._safely, self.session.poll)
+
+    def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
+        if self._loop is not None:
+            self._loop.call_later(seconds, self._safely, function)
+
+    def _safely(self, function: Callable[[], None]) -> None:
+        """Run something of ours; a fault reaches the reader instead of vanishing in a callback."""
+        try:
+            function()
+        except Exception as error:
+            log.exception("Something went wrong in the viewer")
+            self.say(f"Something went wrong inside DenseSharp ({type(error).__name__}).", "error")
+
+    # What the mouse asks for
+
+    @property
+    def tool(self) -> str:
+        """The chosen tool."""
+        return self.session.tool
+
+    @property
+    def brush_radius_mm(self) -> float:
+        """Radius of the brush."""
+        return self.session.brush_radius_mm
+
+    def clicked(self, ras: np.ndarray) -> None:
+        """A click with the tool Seed."""
+        self._later(lambda: self.session.click(ras))
+
+    def stroke(self, start: np.ndarray, end: np.ndarray, normal: np.ndarray) -> None:
+        """A piece of a brush stroke."""
+        self._safely(lambda: self.session.stroke(start, end, normal))
+
+    def stroke_ended(self) -> None:
+        """The brush was lifted."""
+        self._later(self.session.stroke_ended)
+
+    def seed_released(self) -> None:
+        """A drag ended; Slicer's own handling of it comes first."""
+        self._later(self.session.check_seeds)
+
+    # What the page asks for
+
+    def set_reader(self, name: str) -> None:
+        """Who accepts and rejects."""
+        self.reader = " ".join(name.split())
+        self.publish({"reader": self.reader})
+
+    def set_tool(self, tool: str) -> None:
+        """Seed, move, paint or erase."""
+        self.session.tool = tool
+        self.publish({"tool": tool})
+
+    def set_brush(self, diameter_mm: float) -> None:
+        """Diameter of the brush."""
+        self.session.brush_radius_mm = diameter_mm / 2
+        self.publish({"brush_mm": diameter_mm})
+
+    def set_brush_3d(self, ball: bool) -> None:
+        """Paint a ball instead of the plane painted on."""
+        self.session.brush_3d = ball
+        self.publish({"brush_3d": ball})
+
+    def set_window(self, name: str) -> None:
+        """A window preset."""
+        if self.session.scan is not None:
+            scene_views.set_window(self.session.scan.volume_node, *scene_views.WINDOWS[name])
+        self.publish({"window": name})
+
+    def set_layout(self, name: str) -> None:
+        """A layout; the same single view twice goes back to four."""
+        again = name == self.layout_manager.layout_id and name != "four"
+        chosen = "four" if again else name
+        self.layout_manager.set_layout(chosen)
+        self.publish({"layout": chosen})
+
+    def show_outlines(self, shown: bool) -> None:
+        """Outlines, surfaces and seeds on or off."""
+        scan = self.session.scan
+        if scan is not None:
+            scan.segmentation_node.GetDisplayNode().SetVisibility(shown)
+            scan.seeds_node.GetDisplayNode().SetVisibility(shown)
+        self.publish({"outlines": shown})
+
+    def show_crosshair(self, shown: bool) -> None:
+        """Crosshair on or off."""
+        node = self._crosshair()
+        mode = vtkMRMLCrosshairNode.ShowBasic if shown else vtkMRMLCrosshairNode.NoCrosshair
+        node.SetCrosshairMode(mode)
+        node.SetCrosshairBehavior(vtkMRMLCrosshairNode.OffsetJumpSlice)
+        self.publish({"crosshair": shown})
+
+    def seed_at_mouse(self) -> None:
+        """A seed where the mouse is, whatever the tool."""
+        position = [0.0, 0.0, 0.0]
+        if self._crosshair().GetCursorPositionRAS(position):
+            self.session.click(np.array(position))
+        else:
+            self.say("Move the mouse over a slice view first.", "info")
+
+    def scroll(self, steps: int) -> None:
+        """Move the slice view under the mouse by whole slices; the axial one when none is."""
+        name = self._readouts.hovered or "axial"
+        view = self.slice_views[name]
+        low, high = view.get_slice_range()
+        target = view.get_slice_value() + steps * view.get_slice_step()
+        view.set_slice_value(min(max(target, low), high))
+
+    def set_slice(self, name: str, fraction: float) -> None:
+        """Move a slice view to a fraction of its range."""
+        view = self.slice_views[name]
+        low, high = view.get_slice_range()
+        step = view.get_slice_step()
+        view.set_slice_value(low + round(fraction * (high - low) / step) * step)
+
+    def fit(self) -> None:
+        """Fit all views to what they show."""
+        for view in self.slice_views.values():
+            view.reset_view()
+        for view in self.slicer_app.view_manager.get_threed_views():
+            view.reset_view()
+
+    def forget_message(self) -> None:
+        """The reader has read the message."""
+        self.publish({"message": None})
+
+    def seed_when_open(self, seed: Seed, hint: str) -> None:
+        """Analyse a first seed as soon as the CT is open, and tell the reader what to do next."""
+        opened = self.session.on_opened
+
+        def first(scan: ScanNodules) -> None:
+            self.session.on_opened = opened
+            opened(scan)
+            scene_views.jump_to(scan.scene, seed.ras)
+            self._zoom(100.0)
+            self.session.click(seed.ras)
+            self.publish({"hint": hint})
+
+        self.session.on_opened = first
+
+    # Inside
+
+    def _opened(self, scan: ScanNodules) -> None:
+        """Show a CT that was just put into the scene."""
+        scene_views.show_background(scan.scene, scan.volume_node)
+        scene_views.set_window(scan.volume_node, *scene_views.WINDOWS["lung"])
+        for view in self.slice_views.values():
+            view.reset_view()
+        interaction = scan.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+        interaction.SetCurrentInteractionMode(vtkMRMLInteractionNode.AdjustWindowLevel)
+        self.show_crosshair(bool(self._state.crosshair))
+        self.publish({"window": "lung", "outlines": True, "hint": ""})
+        self._readouts.refresh()
+
+    def _zoom(self, width_mm: float) -> None:
+        """Show a field of this width in every slice view."""
+        for view in self.slice_views.values():
+            node = view.get_view_node()
+            wide, high, deep = node.GetFieldOfView()
+            node.SetFieldOfView(width_mm, width_mm * high / wide, deep)
+
+    def _look_at(self, nodule: Nodule) -> None:
+        """Turn the 3D views to a nodule, with some room around it."""
+        mask = nodule.result.mask
+        if mask is None:
+            return
+        corners = mask.grid.to_world([[0, 0, 0], np.array(mask.grid.size) - 1]) * (-1, -1, 1)
+        low, high = corners.min(axis=0) - ROOM_MM, corners.max(axis=0) + ROOM_MM
+        for view in self.slicer_app.view_manager.get_threed_views():
+            view.renderer().ResetCamera(np.stack([low, high], axis=1).ravel().tolist())
+            view.schedule_render()
+
+    def _crosshair(self) -> Any:
+        return self.slicer_app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")

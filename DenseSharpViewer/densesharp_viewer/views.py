@@ -1,0 +1,113 @@
+"""Slicer's slice and 3D views, made lean enough for drawing on a processor.
+
+Two things slow the views of trame-slicer on software OpenGL: eight samples a pixel, and displayable
+managers that redraw every slice view when one moves. Both are left out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slicer import (
+    vtkMRMLModelSliceDisplayableManager,
+    vtkMRMLVolumeGlyphSliceDisplayableManager,
+    vtkMRMLVolumeRenderingDisplayableManager,
+)
+from trame_slicer.core import SlicerApp
+from trame_slicer.rca_view.rca_view_factory import RemoteViewFactory
+from trame_slicer.views import (
+    Layout,
+    LayoutDirection,
+    SliceView,
+    ThreeDView,
+    ViewLayoutDefinition,
+    ViewType,
+)
+
+LEFT_OUT = {
+    vtkMRMLModelSliceDisplayableManager,
+    vtkMRMLVolumeGlyphSliceDisplayableManager,
+    vtkMRMLVolumeRenderingDisplayableManager,
+}
+
+MOVING_QUALITY, STILL_QUALITY = 75, 97
+"""JPEG quality while a view moves and once it rests."""
+
+SLICE_VIEWS = {"axial": "Red", "coronal": "Green", "sagittal": "Yellow"}
+"""Slicer's names of the slice views."""
+
+COLORS = {"axial": "#F34A33", "coronal": "#6DAD4A", "sagittal": "#EFD64D", "threed": "#8FA7C9"}
+
+_DEFINITIONS = {
+    "axial": ViewLayoutDefinition.axial_view(),
+    "coronal": ViewLayoutDefinition.coronal_view(),
+    "sagittal": ViewLayoutDefinition.sagittal_view(),
+    "threed": ViewLayoutDefinition.threed_view(background_color="#10141a"),
+}
+
+
+class LeanSliceView(SliceView):
+    """A slice view without multi-sampling and without managers that nothing here uses."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.render_window().SetMultiSamples(0)
+
+    def _initialize_displayable_manager_group(
+        self, factory_type: Any, app_logic: Any, manager_types: list[Any]
+    ) -> None:
+        super()._initialize_displayable_manager_group(
+            factory_type, app_logic, [kind for kind in manager_types if kind not in LEFT_OUT]
+        )
+
+
+class LeanThreeDView(ThreeDView):
+    """A 3D view without multi-sampling and without volume rendering."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.render_window().SetMultiSamples(0)
+
+    def _initialize_displayable_manager_group(
+        self, factory_type: Any, app_logic: Any, manager_types: list[Any]
+    ) -> None:
+        super()._initialize_displayable_manager_group(
+            factory_type, app_logic, [kind for kind in manager_types if kind not in LEFT_OUT]
+        )
+
+
+def register_views(
+    slicer_app: SlicerApp, server: Any, decorate: Callable[[Any, str, Any], None] | None = None
+) -> None:
+    """Tell the view manager to make lean views; `decorate` adds page elements over each view."""
+    for constructor, kind in (
+        (LeanSliceView, ViewType.SLICE_VIEW),
+        (LeanThreeDView, ViewType.THREE_D_VIEW),
+    ):
+        slicer_app.view_manager.register_factory(
+            RemoteViewFactory(
+                server,
+                constructor,
+                kind,
+                populate_view_ui_f=decorate,
+                target_fps=30,
+                interactive_quality=MOVING_QUALITY,
+            )
+        )
+
+
+def layouts() -> dict[str, Layout]:
+    """The layouts a reader can choose: four-up, one view, or one large view beside three."""
+    axial, coronal, sagittal, threed = (_DEFINITIONS[name] for name in COLORS)
+    row, column = LayoutDirection.Horizontal, LayoutDirection.Vertical
+    return {
+        "four": Layout(row, [Layout(column, [axial, coronal]), Layout(column, [threed, sagittal])]),
+        "axial": Layout(column, [axial]),
+        "coronal": Layout(column, [coronal]),
+        "sagittal": Layout(column, [sagittal]),
+        "threed": Layout(column, [threed]),
+        "large": Layout(
+            row, [axial, Layout(column, [coronal, sagittal, threed])], flex_sizes=["2.2", "1"]
+        ),
+    }
