@@ -139,9 +139,7 @@ def add_tube(
         return
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     axes = np.ogrid[box]
-    offsets = [
-        ((a - s) * w).astype(np.float32) for a, s, w in zip(axes, start, step, strict=True)
-    ]
+    offsets = [((a - s) * w).astype(np.float32) for a, s, w in zip(axes, start, step, strict=True)]
     along = ((end - start) * step).astype(np.float32)
     dot = sum(o * a for o, a in zip(offsets, along, strict=True))
     t = np.clip(dot / max(float(along @ along), 1e-6), 0, 1)

@@ -44,7 +44,9 @@ def sphere_points(count: int = 2000) -> Field:
     n = np.arange(count) + 0.5
     polar, turn = np.arccos(1 - 2 * n / count), np.pi * (1 + 5**0.5) * n
     sine = np.sin(polar)
-    return np.stack([np.cos(polar), sine * np.cos(turn), sine * np.sin(turn)], -1).astype(np.float32)
+    return np.stack([np.cos(polar), sine * np.cos(turn), sine * np.sin(turn)], -1).astype(
+        np.float32
+    )
 
 
 class Outline:

@@ -56,9 +56,7 @@ def make_tissue(
     """
     positions = coordinates(edge) - np.asarray(center, dtype=np.float32)
     shape = positions.shape[:3]
-    outline = Outline(
-        rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents)
-    )
+    outline = Outline(rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents))
     distance = outline.distance(positions)
     roughness = 0.05 * latents.diameter_mm * rng.uniform(0.3, 1.0 + latents.lobulation)
     distance += np.float32(roughness) * smooth_noise(rng, shape, 1 + latents.diameter_mm / 12)

@@ -1,4 +1,4 @@
 """Training DenseSharp: data set, augmentation, loss, metrics, Lightning module, evaluation.
 
-    dataset -> augment -> batches -> module (loss, metrics) -> fit -> model file -> evaluate
+dataset -> augment -> batches -> module (loss, metrics) -> fit -> model file -> evaluate
 """

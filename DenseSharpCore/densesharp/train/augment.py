@@ -95,9 +95,7 @@ def augmented_patch(
 
 def turn(array: NDArray, order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray:  # type: ignore[type-arg]
     """Reorder the axes of a cube, then mirror those whose flip is -1."""
-    return np.ascontiguousarray(
-        array.transpose(order)[tuple(slice(None, None, f) for f in flips)]
-    )
+    return np.ascontiguousarray(array.transpose(order)[tuple(slice(None, None, f) for f in flips)])
 
 
 def _sampled(

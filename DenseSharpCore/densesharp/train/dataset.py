@@ -102,7 +102,9 @@ def assign_subsets(
         seed: of the shuffling.
     """
     rng = np.random.default_rng(seed)
-    first = {patient: stratum for patient, stratum in reversed(list(zip(patients, strata, strict=True)))}
+    first = {
+        patient: stratum for patient, stratum in reversed(list(zip(patients, strata, strict=True)))
+    }
     order = [sorted(first)[n] for n in rng.permutation(len(first))]
     order.sort(key=lambda patient: first[patient])  # stable: random within a stratum
     subset = {patient: n % count for n, patient in enumerate(order)}

@@ -61,9 +61,7 @@ def class_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
-    return functional.cross_entropy(
-        logits[known].float(), labels[known], label_smoothing=smoothing
-    )
+    return functional.cross_entropy(logits[known].float(), labels[known], label_smoothing=smoothing)
 
 
 def dice_loss(predicted: Tensor, truth: Tensor, beta: float = 1.0, smooth: float = 1.0) -> Tensor:
