@@ -35,9 +35,7 @@ def component_at(
     mask = probability >= THRESHOLD
     if not mask.any():
         return None
-    labels = sitk.GetArrayFromImage(
-        sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
-    )
+    labels = label(mask)
     ijk = np.argwhere(mask)[:, ::-1]
     distance = np.linalg.norm(grid.to_world(ijk) - np.asarray(point, dtype=np.float64), axis=1)
     nearest = int(distance.argmin())
@@ -48,12 +46,25 @@ def component_at(
     return np.asarray(labels == labels[k, j, i])
 
 
+def label(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """(k, j, i) 0 outside, n inside the n-th part whose voxels share faces."""
+    connect = sitk.ConnectedComponentImageFilter()
+    # Starting threads takes longer than labelling a box this small.
+    connect.SetNumberOfThreads(1)
+    image = connect.Execute(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    labels: NDArray[np.uint32] = sitk.GetArrayFromImage(image)
+    return labels
+
+
 def grow(mask: NDArray[np.bool_], voxels: int = 1) -> NDArray[np.bool_]:
     """The mask with `voxels` more on every side (a box, corners included)."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    radius = [voxels] * 3
-    grown = sitk.GetArrayFromImage(sitk.BinaryDilate(image, radius, sitk.sitkBox))
-    return np.asarray(grown.astype(np.bool_))
+    grown = mask
+    for axis in range(3):
+        # A box is the same as growing along each axis in turn, which numpy does in microseconds.
+        padded = np.pad(grown, [(voxels, voxels) if n == axis else (0, 0) for n in range(3)])
+        shifted = np.lib.stride_tricks.sliding_window_view(padded, 2 * voxels + 1, axis=axis)
+        grown = np.asarray(shifted.any(axis=-1))
+    return grown
 
 
 def centroid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
@@ -89,9 +100,9 @@ def trim(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask 
     """
     if not mask.any():
         return None
-    components = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
-    labels = sitk.GetArrayFromImage(sitk.RelabelComponent(components, sortByObjectSize=True))
-    return mask_from_box(labels == 1, start, target)
+    labels = label(mask)
+    sizes = np.bincount(labels.ravel())
+    return mask_from_box(labels == 1 + int(sizes[1:].argmax()), start, target)
 
 
 def mask_from_box(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask | None:

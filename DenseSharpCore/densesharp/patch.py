@@ -53,6 +53,8 @@ def resample(
         (k, j, i) float32 on `target`.
     """
     reference = sitk.ResampleImageFilter()
+    # Starting threads takes longer than resampling a box this small.
+    reference.SetNumberOfThreads(1)
     reference.SetSize(list(target.size))
     reference.SetOutputOrigin(target.origin.tolist())
     reference.SetOutputSpacing(target.spacing.tolist())

@@ -9,7 +9,7 @@ refines it with the spread over orientations and the stability of the click.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from densesharp.predict import Located, locate, predict, run_at
 from densesharp.progress import Progress, silent
 from densesharp.records import (
     CLASS_NAMES,
+    Measurements,
     NoduleMask,
     NoduleResult,
     Notice,
@@ -54,6 +55,12 @@ BONE_HU = 300.0
 """Above this mean there is bone, calcium or metal; soft tissue nodules stay below 150."""
 
 SEED_RADIUS_MM = 2.5
+
+SPREAD = (
+    "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "max_3d_diameter_mm",
+    "mean_hu", "mass_mg", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
+)  # fmt: skip
+"""Measurements whose spread over members and orientations is told."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def analyse(
     progress(0.0, "Looking for the nodule")
     located = locate(volume, seed.lps, engine)
     clock.lap("locate")
-    first = predict(located, engine)
+    first, _ = predict(located, engine)
     mask = None if located.component is None else paste(first.mask, first.patch.grid, volume.grid)
     if mask is None:
         return _without_model(nodule_id, seed, (*volume.notices, nothing_found()), clock)
@@ -149,6 +156,8 @@ def analyse(
     result = _assemble(nodule_id, seed, volume, first, mask, engine, options, clock, None)
     if on_first is not None:
         on_first(result)
+    if options.augmentations == 1 and not options.stability:
+        return result
     return _refine(result, volume, located, engine, options, progress, clock)
 
 
@@ -163,11 +172,16 @@ def _refine(
 ) -> NoduleResult:
     """Add the spread over orientations and the stability of the click to a first result."""
     prediction, mask, stability = result.prediction, result.mask, None
+    samples: list[Measurements] = []
     if options.augmentations > 1:
         steps = _part(progress, 0.1, 0.5)
-        prediction = predict(located, engine, options.augmentations, steps)
+        prediction, masks = predict(located, engine, options.augmentations, steps)
         mask = paste(prediction.mask, prediction.patch.grid, volume.grid) or mask
         clock.lap("augment")
+        own = (paste(each, located.patch.grid, volume.grid) for each in masks)
+        threshold = options.solid_threshold_hu
+        samples = [measure(volume, each, threshold) for each in own if each is not None]
+        clock.lap("spread")
     if options.stability:
         steps = _part(progress, 0.5, 1.0)
         stability = click_stability(volume, result.seed, located, engine, steps)
@@ -176,7 +190,16 @@ def _refine(
         return result
     progress(1.0, "Done")
     return _assemble(
-        result.id, result.seed, volume, prediction, mask, engine, options, clock, stability
+        result.id,
+        result.seed,
+        volume,
+        prediction,
+        mask,
+        engine,
+        options,
+        clock,
+        stability,
+        samples=samples,
     )
 
 
@@ -202,7 +225,7 @@ def update_mask(
         raise SeedError(message)
     middle = _middle(trimmed)
     patch, output, component = run_at(volume, middle, middle, engine)
-    prediction = predict(Located(patch, output, component, passes=1, shift_mm=0.0), engine)
+    prediction, _ = predict(Located(patch, output, component, passes=1, shift_mm=0.0), engine)
     clock.lap("classify")
     edited = Notice("edited_by_hand", "The outline was corrected by hand.", "info")
     return _assemble(
@@ -221,11 +244,12 @@ def _assemble(
     clock: _Clock,
     stability: Stability | None,
     extra: tuple[Notice, ...] = (),
+    samples: Sequence[Measurements] = (),
 ) -> NoduleResult:
     """Measure a mask and put everything known into one record."""
     measurements = measure(volume, mask, options.solid_threshold_hu)
     clock.lap("measure")
-    uncertainty = spread_of(prediction)
+    uncertainty = spread_of(prediction, samples)
     notices = (
         *volume.notices,
         *extra,
@@ -278,8 +302,13 @@ def _without_model(
     )
 
 
-def spread_of(prediction: Prediction) -> Uncertainty:
-    """Standard deviations over members and orientations (see `Uncertainty`)."""
+def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncertainty:
+    """Standard deviations over members and orientations (see `Uncertainty`).
+
+    Args:
+        prediction: holds the class probabilities and volumes of each run.
+        measured: measurements on each run's own mask; none before the refined result.
+    """
     samples = prediction.samples
     probabilities = np.clip(prediction.class_probabilities, 1e-12, 1)
     volumes = prediction.volume_samples_mm3
@@ -291,6 +320,11 @@ def spread_of(prediction: Prediction) -> Uncertainty:
         entropy=float(-(probabilities * np.log(probabilities)).sum() / np.log(len(CLASS_NAMES))),
         volume_sd_mm3=float(volumes.std()),
         volume_range_mm3=(float(volumes.min()), float(volumes.max())),
+        sd_measurements={
+            name: float(np.std([each.to_json()[name] for each in measured])) for name in SPREAD
+        }
+        if measured
+        else {},
     )
 
 

@@ -111,7 +111,7 @@ def class_probabilities(logits: NDArray[np.floating], temperature: float) -> NDA
 
 def predict(
     located: Located, engine: Engine, augmentations: int = 1, progress: Progress = silent
-) -> Prediction:
+) -> tuple[Prediction, NDArray[np.float32]]:
     """Average the model over its members and over orientations of the patch.
 
     Args:
@@ -119,6 +119,10 @@ def predict(
         engine: a loaded model.
         augmentations: number of orientations, 1..48; 1 is the patch as it is, 8 all flips.
         progress: told after each orientation.
+
+    Returns:
+        The prediction, and each run's own mask probability (orientations * members, 32, 32, 32),
+        zero away from the nodule.
     """
     chosen = orientations()[:augmentations]
     outputs = [located.output]
@@ -138,17 +142,20 @@ def predict(
     near = np.zeros(mean_mask.shape, dtype=np.bool_) if component is None else grow(component)
     probabilities = samples.mean(axis=0)
     evidence = evidence_map(activation, int(probabilities.argmax()), mean_mask.shape)
-    return Prediction(
+    around = grow(near, 3) if near.any() else near
+    masks = np.where(around, masks, np.float32(0))
+    prediction = Prediction(
         class_probabilities=probabilities / probabilities.sum(),
         samples=samples,
         mask=np.where(near, mean_mask, np.float32(0)),
-        volume_samples_mm3=_volumes(masks, near) * located.patch.grid.voxel_volume,
+        volume_samples_mm3=_volumes(masks) * located.patch.grid.voxel_volume,
         evidence=evidence,
         evidence_inside=share_of_evidence(evidence, near),
         patch=located.patch,
         shift_mm=located.shift_mm,
         passes=located.passes,
     )
+    return prediction, masks
 
 
 def _turned_back(arrays: NDArray[Any], chosen: list[Orientation]) -> NDArray[Any]:
@@ -163,11 +170,9 @@ def _anchor(located: Located) -> NDArray[np.float64]:
     return centroid(located.component, located.patch.grid)
 
 
-def _volumes(masks: NDArray[np.float32], near: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Voxels of each member's and orientation's own mask in the neighbourhood of the nodule."""
-    around = grow(near, 3) if near.any() else near
-    counts = ((masks >= THRESHOLD) & around).sum(axis=(1, 2, 3))
-    return np.asarray(counts, dtype=np.float64)
+def _volumes(masks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n,) voxels of each mask."""
+    return np.asarray((masks >= THRESHOLD).sum(axis=(1, 2, 3)), dtype=np.float64)
 
 
 def evidence_map(

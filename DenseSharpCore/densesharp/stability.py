@@ -70,7 +70,7 @@ def click_stability(
 
 def mask_of(located: Located, engine: Engine, volume: Volume) -> NoduleMask | None:
     """The mask of a located nodule on the CT's own grid, without augmentation."""
-    prediction = predict(located, engine)
+    prediction, _ = predict(located, engine)
     return paste(prediction.mask, located.patch.grid, volume.grid)
 
 

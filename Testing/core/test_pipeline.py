@@ -8,7 +8,8 @@ import pytest
 from densesharp.errors import Cancelled, SeedError
 from densesharp.geometry import Grid
 from densesharp.masks import dice
-from densesharp.pipeline import Options, analyse, update_mask, values_around
+from densesharp.patch import to_network_units
+from densesharp.pipeline import SPREAD, Options, analyse, update_mask, values_around
 from densesharp.records import NoduleMask, Notice, Seed, Volume
 from phantoms import (
     ThresholdEngine,
@@ -91,6 +92,10 @@ def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
     assert first.uncertainty.samples == 1
     assert final.stability.light == "green"
     assert final.uncertainty.samples == 8
+    # This engine has no preferred direction: every run measures the same.
+    assert set(final.uncertainty.sd_measurements) == set(SPREAD)
+    assert max(final.uncertainty.sd_measurements.values()) < 1e-6
+    assert first.uncertainty.sd_measurements == {}
     assert final.verdict == first.verdict == "ok"
     assert dice(first.mask, final.mask) > 0.99
 
@@ -232,3 +237,23 @@ def test_a_device_that_had_to_be_replaced_is_said(a_ball_in_lung):
     result = analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
     assert ("device_fallback", "info") in [(n.code, n.severity) for n in result.notices]
     assert result.verdict == "ok"
+
+
+class TwoMinds(ThresholdEngine):
+    """Sees less in every patch after the first."""
+
+    def run(self, patches):
+        self._units = float(to_network_units(-400.0 if self.patches == 0 else -200.0))
+        return super().run(patches)
+
+
+def test_the_spread_is_that_of_each_runs_own_measurements(a_ball_in_lung):
+    both = analyse(a_ball_in_lung, Seed(CENTER), TwoMinds(), options=Options(2, stability=False))
+    each = [
+        analyse(a_ball_in_lung, Seed(CENTER), ThresholdEngine(hu), options=QUICK).measurements
+        for hu in (-400.0, -200.0)
+    ]
+    for name, found in both.uncertainty.sd_measurements.items():
+        first, second = (measured.to_json()[name] for measured in each)
+        assert found == pytest.approx(abs(first - second) / 2, abs=1e-6), name
+    assert both.uncertainty.sd_measurements["volume_mm3"] > 10

@@ -56,8 +56,9 @@ def test_the_first_eight_orientations_are_the_flips():
 def test_averaging_orientations_changes_nothing_for_an_engine_without_preference(a_ball_in_lung):
     engine = ThresholdEngine()
     located = locate(a_ball_in_lung, CENTER + [2, 1, 0], engine)
-    once = predict(located, engine)
-    many = predict(located, engine, augmentations=48)
+    once, _ = predict(located, engine)
+    many, masks = predict(located, engine, augmentations=48)
+    assert masks.shape == (48, 32, 32, 32)
     np.testing.assert_allclose(many.mask, once.mask, atol=1e-6)
     np.testing.assert_allclose(many.class_probabilities, once.class_probabilities, atol=1e-5)
     np.testing.assert_allclose(many.evidence, once.evidence, atol=1e-4)
@@ -69,7 +70,7 @@ def test_averaging_orientations_changes_nothing_for_an_engine_without_preference
 
 def test_the_predicted_volume_is_the_balls(a_ball_in_lung):
     engine = ThresholdEngine(threshold_hu=-425)
-    prediction = predict(locate(a_ball_in_lung, CENTER, engine), engine, augmentations=2)
+    prediction, _ = predict(locate(a_ball_in_lung, CENTER, engine), engine, augmentations=2)
     expected = 4 / 3 * np.pi * 6**3
     assert prediction.volume_samples_mm3 == pytest.approx([expected] * 2, rel=0.03)
     assert (prediction.mask >= 0.5).sum() == pytest.approx(expected, rel=0.03)

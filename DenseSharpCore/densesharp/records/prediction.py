@@ -83,6 +83,8 @@ class Uncertainty:
         entropy: of the mean class probabilities, 0 (certain) .. 1 (all classes equal).
         volume_sd_mm3: SD of the volume.
         volume_range_mm3: smallest and largest volume.
+        sd_measurements: SD of each measurement over the runs' own masks, by its name in JSON;
+            empty before the refined result.
     """
 
     samples: int
@@ -92,6 +94,7 @@ class Uncertainty:
     entropy: float
     volume_sd_mm3: float
     volume_range_mm3: tuple[float, float]
+    sd_measurements: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
