@@ -32,14 +32,26 @@ def nodule_surface(result: NoduleResult) -> vtkPolyData | None:
 
     Outlines that came from the model are drawn from its probability, all others from the mask.
     """
+    field = outline_field(result)
+    if field is None:
+        return None
+    values, grid = field
+    if values.dtype == np.uint8:
+        return mask_surface(values.astype(np.bool_), grid)
+    return level_surface(values, grid)
+
+
+def outline_field(result: NoduleResult) -> tuple[NDArray[np.generic], Grid] | None:
+    """The field whose level `THRESHOLD` is the nodule's outline, and its grid.
+
+    It is the model's probability (float32), which is smooth, or else the mask (uint8).
+    """
+    if result.mask is None or not result.mask.array.any():
+        return None
     edited = any(notice.code == "edited_by_hand" for notice in result.notices)
-    if result.prediction is not None and not edited:
-        mask = result.prediction.mask
-        if (mask >= THRESHOLD).any():
-            return level_surface(mask, result.prediction.patch.grid)
-    if result.mask is not None and result.mask.array.any():
-        return mask_surface(result.mask.array > 0, result.mask.grid)
-    return None
+    if result.prediction is None or edited or result.prediction.mask.max() < THRESHOLD:
+        return result.mask.array, result.mask.grid
+    return result.prediction.mask, result.prediction.patch.grid
 
 
 def level_surface(values: NDArray[np.generic], grid: Grid, level: float = THRESHOLD) -> vtkPolyData:
@@ -98,6 +110,17 @@ def surface_triangles(surface: vtkPolyData) -> NDArray[np.float64]:
     points = vtk_to_numpy(surface.GetPoints().GetData())
     corners = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
     return np.asarray(points[corners], dtype=np.float64)
+
+
+def surface_normals(surface: vtkPolyData) -> NDArray[np.float64]:
+    """(n, 3) outward unit vector of every triangle, the mean of those at its corners."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    normals = vtk_to_numpy(surface.GetPointData().GetNormals())
+    corners = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    mean = normals[corners].mean(axis=1)
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    return np.asarray(mean / np.maximum(length, 1e-12), dtype=np.float64)
 
 
 def write_surface(surface: vtkPolyData, target: str | Path) -> None:

@@ -1,0 +1,1 @@
+"""Results as files: pictures, tables, reports, DICOM."""
