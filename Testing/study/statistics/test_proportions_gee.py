@@ -1,0 +1,142 @@
+"""Paired and clustered proportions, GEE, against R and statsmodels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import statsmodels.stats.contingency_tables as tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from densesharp.study.gee import gee_logistic
+from densesharp.study.proportions import (
+    clopper_pearson,
+    durkalski,
+    marginal_homogeneity,
+    mcnemar,
+    paired_difference,
+    wilson,
+)
+
+FULL = {"rel": 1e-6, "abs": 1e-12}
+
+
+def test_approval_ratings(expected):
+    wanted = expected("mcnemar_expected")
+    plain, corrected = mcnemar(150, 86), mcnemar(150, 86, correction=True)
+    assert (plain.statistic, plain.p) == pytest.approx((wanted["chi2"], wanted["p"]), **FULL)
+    assert corrected.statistic == pytest.approx(wanted["chi2_cc"], **FULL)
+    assert corrected.p == pytest.approx(wanted["p_cc"], **FULL)
+    assert mcnemar(150, 86, exact=True).p == pytest.approx(wanted["exact_p"], **FULL)
+
+
+def test_few_discordant_cases_are_tested_exactly():
+    assert mcnemar(12, 3).method == "McNemar, exact"
+    assert mcnemar(12, 3).p == pytest.approx(tables.mcnemar([[0, 12], [3, 0]]).pvalue)
+    assert mcnemar(0, 0).p is None
+    assert mcnemar(0, 0).reason
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_intervals_of_one_proportion(successes, n):
+    successes = min(successes, n)
+    low, high = wilson(successes, n).ci
+    assert (low, high) == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-9)
+    assert low <= successes / n <= high
+    exact = clopper_pearson(successes, n).ci
+    assert exact == pytest.approx(proportion_confint(successes, n, method="beta"), abs=1e-9)
+    assert wilson(0, 0).value is None
+    assert clopper_pearson(0, 0).value is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        # Newcombe 1998, Table III, method 10, as printed.
+        ((36, 14, 0, 0), 0.1528, 0.4228),
+        ((36, 12, 2, 0), 0.0569, 0.3404),
+        ((1, 1, 7, 91), -0.1230, 0.0016),
+        ((0, 10, 0, 0), None, None),
+    ],
+)
+def test_difference_of_paired_proportions(cells, low, high):
+    found = paired_difference(*cells)
+    a, b, c, d = cells
+    assert found.value == pytest.approx((b - c) / sum(cells))
+    assert found.ci[0] <= found.value <= found.ci[1]
+    assert found.ci[0] >= -1
+    assert found.ci[1] <= 1
+    swapped = paired_difference(a, c, b, d)
+    assert swapped.ci == pytest.approx((-found.ci[1], -found.ci[0]))
+
+
+def test_durkalski_with_one_reader_is_mcnemar():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 200)) < 0.5
+    b, c = first & ~second, second & ~first
+    found = durkalski(b.astype(float), c.astype(float), np.ones(200))
+    assert found.statistic == pytest.approx(mcnemar(b.sum(), c.sum(), exact=False).statistic)
+
+
+def test_durkalski_by_hand():
+    # Three cases of 2, 2, 1 readers: d = 1/2, 2/2, -1/1.
+    found = durkalski(np.array([1.0, 2, 0]), np.array([0.0, 0, 1]), np.array([2.0, 2, 1]))
+    assert found.statistic == pytest.approx(0.5**2 / 2.25)
+    nothing = durkalski(np.zeros(3), np.zeros(3), np.ones(3))
+    assert nothing.p is None
+    assert nothing.reason
+
+
+def test_marginal_homogeneity_is_that_of_statsmodels():
+    counts = np.array([[20.0, 10, 5], [3, 30, 15], [0, 5, 40]])
+    found = marginal_homogeneity(counts)
+    square = tables.SquareTable(counts, shift_zeros=False)
+    for name, method in (("Stuart-Maxwell", "stuart_maxwell"), ("Bhapkar", "bhapkar")):
+        reference = square.homogeneity(method)
+        assert found[name].statistic == pytest.approx(reference.statistic)
+        assert found[name].p == pytest.approx(reference.pvalue)
+
+
+def test_unused_classes_do_not_break_marginal_homogeneity():
+    counts = np.array([[20.0, 10, 0], [3, 30, 0], [0, 0, 0]])
+    found = marginal_homogeneity(counts)["Stuart-Maxwell"]
+    assert found.statistic == pytest.approx(49 / 13)
+    assert marginal_homogeneity(np.diag([3.0, 0, 0]))["Bhapkar"].value is None
+    assert marginal_homogeneity(np.diag([3.0, 4, 5]))["Stuart-Maxwell"].reason
+
+
+@pytest.mark.parametrize(("name", "truth"), [("sensitivity", 1), ("specificity", 0)])
+def test_gee_is_that_of_geepack(van_dyke, expected, name, truth):
+    wanted = expected("vandyke_binary_expected")["gee_geepack"][name]
+    chosen = van_dyke.truth == bool(truth)
+    positive = van_dyke.ratings[:, :, chosen] >= 3
+    correct = positive if truth else ~positive
+    treatment = np.broadcast_to(np.arange(2.0)[:, None, None], correct.shape)
+    cases = np.broadcast_to(np.arange(chosen.sum()), correct.shape)
+    found = gee_logistic(correct.ravel(), {"tx": treatment.ravel()}, cases.ravel())
+    for row, term in zip(wanted, ("intercept", "tx"), strict=True):
+        assert found[term].value == pytest.approx(row["Estimate"], **FULL)
+        assert found[term].se == pytest.approx(row["Std.err"], **FULL)
+        assert found[term].statistic ** 2 == pytest.approx(row["Wald"], **FULL)
+
+
+def test_gee_with_few_cases_is_corrected_and_separation_is_told():
+    rng = np.random.default_rng(2)
+    cases = np.repeat(np.arange(20), 4)
+    correct = rng.random(80) < 0.6
+    condition = np.tile([0.0, 0, 1, 1], 20)
+    assert "Mancl" in gee_logistic(correct, {"c": condition}, cases)["c"].method
+    assert gee_logistic(np.ones(80, bool), {"c": condition}, cases)["c"].value is None
+    assert gee_logistic(correct, {"c": condition, "d": condition}, cases)["d"].value is None
+    separated = gee_logistic(condition == 1, {"c": condition}, cases)["c"]
+    assert separated.value is None
+    assert "always" in separated.reason
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=9, max_size=9))
+def test_any_table_has_an_answer_or_a_reason(values):
+    found = marginal_homogeneity(np.array(values, dtype=float).reshape(3, 3))
+    for one in found.values():
+        assert one.reason or (one.p is not None and 0 <= one.p <= 1)
