@@ -1,0 +1,202 @@
+"""A DenseSharp server: one model, several readers. LitServe does queues, workers and batching."""
+# No `from __future__ import annotations` here: LitServe and FastAPI read these annotations at run
+# time, and LitServe looks for the argument called `request`.
+
+import hmac
+import signal
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import litserve
+import numpy as np
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from litserve.loops.simple_loops import BatchedLoop
+from numpy.typing import NDArray
+from pydantic import BaseModel, field_validator
+
+from densesharp import __version__
+from densesharp.engine import available_cores, open_engine
+from densesharp.engine.interface import EngineOutput
+from densesharp.errors import DeviceError
+from densesharp.network.model_file import load_model
+from densesharp.serve import protocol
+from densesharp.serve.guard import Guard, Metrics
+
+KEY_VARIABLE = "DENSESHARP_SERVER_KEY"
+LOOPBACK = "127.0.0.1"
+"""The only address that may be used without a key."""
+
+_BATCHED_REQUESTS = 8
+_POLL_S = 0.004
+_QUEUE_S = 12.0
+"""A request that waited longer gets status 504; the client sends it again."""
+
+
+class PatchRequest(BaseModel):
+    """The body of a request; see `densesharp.serve.protocol`."""
+
+    patches: str
+
+    @field_validator("patches")
+    @classmethod
+    def whole_patches(cls, text: str) -> str:
+        """Refuse wrong patches before they reach a worker."""
+        protocol.decode_patches(text)
+        return text
+
+
+class Batch(NamedTuple):
+    """Patches of several requests, and how many each request has."""
+
+    patches: NDArray[np.float32]
+    sizes: list[int]
+
+
+class WaitingLoop(BatchedLoop):  # type: ignore[misc]
+    """Runs together what has queued up; LitServe's own loop never sleeps while nothing comes."""
+
+    def get_batch_requests(self, lit_api: Any, request_queue: Any, transport: Any) -> Any:
+        """Wait for a request, then take all that are there."""
+        while request_queue.empty():
+            time.sleep(_POLL_S)
+        return super().get_batch_requests(lit_api, request_queue, transport)
+
+
+class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
+    """Patches in, the model's raw output out.
+
+    Args:
+        model: model file.
+        sha256: its hash; requests for another model are refused.
+        key: API key, or None where only this computer can ask.
+        threads: processor threads of each worker.
+    """
+
+    def __init__(self, model: Path, sha256: str, key: str | None, threads: int) -> None:
+        super().__init__(
+            max_batch_size=_BATCHED_REQUESTS, api_path=protocol.RUN_PATH, loop=WaitingLoop()
+        )
+        self._path, self._sha256, self._key, self._threads = model, sha256, key, threads
+
+    async def authorize(self, request: Request) -> None:
+        """Check key, protocol version and model of every request."""
+        given = request.headers.get(protocol.KEY_HEADER, "")
+        if self._key is not None and not hmac.compare_digest(given.encode(), self._key.encode()):
+            raise HTTPException(401, "An API key is needed.")
+        if request.url.path != protocol.RUN_PATH:
+            return
+        schema = request.headers.get(protocol.SCHEMA_HEADER)
+        if schema != str(protocol.SCHEMA):
+            detail = f"This server speaks protocol version {protocol.SCHEMA}, not {schema}."
+            raise HTTPException(400, detail)
+        if request.headers.get(protocol.MODEL_HEADER) != self._sha256:
+            raise HTTPException(409, f"this server runs model {self._sha256[:12]}")
+
+    def setup(self, device: str) -> None:
+        """Load the model once per worker."""
+        name = device.removesuffix(":0") if device.startswith("mps") else device
+        self._engine = open_engine(load_model(self._path), name, threads=self._threads)
+
+    def decode_request(self, request: PatchRequest) -> NDArray[np.float32]:
+        """Patches of one request."""
+        return protocol.decode_patches(request.patches)
+
+    def batch(self, inputs: list[NDArray[np.float32]]) -> Batch:
+        """Put the requests that wait into one."""
+        return Batch(np.concatenate(inputs), [len(patches) for patches in inputs])
+
+    def predict(self, batch: Batch) -> list[EngineOutput]:
+        """Run them, and give each request its own part."""
+        output = self._engine.run(batch.patches)
+        ends = np.cumsum(batch.sizes)[:-1]
+        parts = zip(*(np.split(array, ends) for array in output), strict=True)
+        return [EngineOutput(*part) for part in parts]
+
+    def unbatch(self, output: list[EngineOutput]) -> list[EngineOutput]:
+        """Keep the parts as they are."""
+        return output
+
+    def encode_response(self, output: EngineOutput) -> Response:
+        """Answer as raw float32."""
+        shapes, body = protocol.encode_output(output)
+        headers = {protocol.SHAPE_HEADER: shapes}
+        return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def build_server(
+    model: Path, device: str, workers: int, key: str | None, rate: float
+) -> litserve.LitServer:
+    """A server that is ready to run.
+
+    Args:
+        model: model file.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: processes per device.
+        key: API key, or None.
+        rate: requests per second that one client may send.
+
+    Raises:
+        ModelError: the model file cannot be used.
+    """
+    loaded = load_model(model)
+    threads = max(1, available_cores() // workers)
+    api = PatchAPI(model, loaded.sha256, key, threads)
+    metrics = Metrics()
+    server = litserve.LitServer(
+        api,
+        accelerator=device,
+        workers_per_device=workers,
+        timeout=_QUEUE_S,
+        healthcheck_path=protocol.HEALTH_PATH,
+        info_path=protocol.INFO_PATH,
+        model_metadata={
+            "schema": protocol.SCHEMA,
+            "software": __version__,
+            "card": loaded.card.to_json(),
+            "sha256": loaded.sha256,
+        },
+        middlewares=[(Guard, {"metrics": metrics, "rate": rate})],
+        disable_openapi_url=True,
+        restart_workers=True,
+    )
+    server.model_metadata["engine"] = ", ".join(str(name) for name in server.devices)
+
+    async def show_metrics(request: Request) -> PlainTextResponse:
+        await api.authorize(request)
+        return PlainTextResponse(metrics.text())
+
+    async def refuse_body(_: Request, error: RequestValidationError) -> JSONResponse:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        return JSONResponse({"detail": f"The request cannot be read: {reason}."}, 400)
+
+    server.app.add_api_route(protocol.METRICS_PATH, show_metrics, methods=["GET"])
+    server.app.add_exception_handler(RequestValidationError, refuse_body)
+    return server
+
+
+def serve(
+    model: Path, host: str, port: int, device: str, workers: int, key: str | None, rate: float
+) -> None:
+    """Run a server until it is stopped with Ctrl-C or SIGTERM.
+
+    Raises:
+        DeviceError: other computers could ask without a key, or the port is taken.
+        ModelError: the model file cannot be used.
+    """
+    if host != LOOPBACK and not key:
+        message = (
+            f"A server that other computers can reach needs an API key: put a long secret into "
+            f"the environment variable {KEY_VARIABLE}."
+        )
+        raise DeviceError(message)
+    server = build_server(model, device, workers, key, rate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.run(host, port, num_api_servers=1, log_level="warning", generate_client_file=False)
+    except SystemExit as error:
+        # uvicorn ends the program itself when it cannot have the port.
+        message = f"Port {port} cannot be used (is a server running there?): choose another --port."
+        raise DeviceError(message) from error
