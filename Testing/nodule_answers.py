@@ -6,6 +6,7 @@ way; its class depends on its volume only, so that a changed mask changes the cl
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from densesharp.errors import SeedError
 from densesharp.geometry import cube_grid
+from densesharp.guidelines import guideline_hints
 from densesharp.records import (
     Measurements,
     NoduleMask,
@@ -84,7 +86,7 @@ def _result(volume: Volume, seed: Seed, nodule_id: str, mask: NoduleMask) -> Nod
     return NoduleResult(
         id=nodule_id, seed=seed, center_lps=center, class_probabilities=classes,
         uncertainty=None, stability=None, measurements=measurements,
-        guidelines={}, verdict="caution",
+        guidelines=guideline_hints(measurements), verdict="caution",
         notices=(Notice("slice_thickness", "Slices are thick: small nodules are uncertain."),),
         timings_ms={"total": 1.0}, shift_mm=0.5, passes=1, evidence_inside=0.8,
         prediction=_prediction(center, classes), mask=mask,
@@ -136,6 +138,12 @@ class AnsweringBackend:
     def update_mask(self, volume, result, mask, progress) -> NoduleResult:
         progress(0.5, "Measuring")
         return _result(volume, result.seed, result.id, mask)
+
+    def write(self, results, volume, folder, progress) -> int:
+        folder.mkdir(parents=True, exist_ok=True)
+        data = {"nodules": [result.to_json() for result in results]}
+        (folder / "result.json").write_text(json.dumps(data))
+        return 1
 
 
 def _spread(result: NoduleResult) -> Uncertainty:

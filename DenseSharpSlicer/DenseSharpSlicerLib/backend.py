@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,3 +102,18 @@ class LocalBackend:
         engine = self.open(progress)
         progress(0.5, "Measuring the corrected outline")
         return update_mask(volume, result, mask, engine, self.options)
+
+    def write(
+        self, results: Sequence[NoduleResult], volume: Volume, folder: Path, progress: Progress
+    ) -> int:
+        """Write masks, meshes, pictures, tables and the report; returns how many files lie there.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        from densesharp.export.files import write_results
+
+        engine = self.open(progress)
+        progress(0.5, "Writing the results")
+        write_results(list(results), volume, engine, folder)
+        return sum(1 for entry in folder.iterdir() if entry.is_file())

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from DenseSharpSlicerLib.scene import DECISIONS
-
 from densesharp.errors import DenseSharpError
+from DenseSharpSlicerLib.scene import DECISIONS
 
 if TYPE_CHECKING:
     from .viewer import Viewer
@@ -49,8 +48,8 @@ def _one_of(*values: str) -> Check:
 
 
 def _number(low: float, high: float) -> Check:
-    return (
-        lambda value: isinstance(value, (int, float))
+    return lambda value: (
+        isinstance(value, (int, float))
         and not isinstance(value, bool)
         and math.isfinite(value)
         and low <= value <= high

@@ -70,8 +70,9 @@ class ViewerApp:
     """The server with its page, guard and uploads around one `Viewer`."""
 
     def __init__(self, results: Path, backend: Any, host: str, port: int) -> None:
-        from DenseSharpSlicerLib.backend import LocalBackend
         from trame.app import get_server
+
+        from DenseSharpSlicerLib.backend import LocalBackend
 
         from .actions import TRIGGER, Actions
         from .page import build_page, decorate_view
@@ -139,5 +140,3 @@ def _free_port(host: str) -> int:
             message = f"The viewer cannot listen on '{host}': choose another address."
             raise DeviceError(message) from error
         return int(probe.getsockname()[1])
-
-

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from densesharp.export.sentence import report_sentence
 from densesharp.records import Measurements, NoduleResult
 from DenseSharpSlicerLib.scene import Nodule
 
@@ -12,13 +14,15 @@ from .wording import CLASS_TITLES, LIGHTS, VERDICTS
 
 def row_of(nodule: Nodule, color: str, state: str) -> dict[str, Any]:
     """One line of the list of nodules; `state` is empty, `busy` or `outdated`."""
-    result, measured = nodule.result, nodule.result.measurements
+    result = nodule.result
+    refused = result.verdict == "refused"
+    measured = None if refused else result.measurements
     return {
         "id": nodule.id,
         "name": nodule.name,
         "color": color,
-        "cls": result.predicted_class or "–",
-        "invasive": _percent(result.probability_invasive),
+        "cls": (None if refused else result.predicted_class) or "–",
+        "invasive": _percent(None if refused else result.probability_invasive),
         "diameter": f"{measured.mean_diameter_mm:.1f}" if measured else "–",
         "volume": f"{measured.volume_mm3:.0f}" if measured else "–",
         "ctr": f"{measured.solid.ctr:.2f}" if measured else "–",
@@ -28,9 +32,13 @@ def row_of(nodule: Nodule, color: str, state: str) -> dict[str, Any]:
     }
 
 
-def card_of(nodule: Nodule, outdated: str | None, sentence: str) -> dict[str, Any]:
-    """Everything the card shows of the selected nodule."""
+def card_of(nodule: Nodule, outdated: str | None) -> dict[str, Any]:
+    """Everything the card shows of the selected nodule.
+
+    A refused answer shows its reasons only: its size and class must not reach a report.
+    """
     result = nodule.result
+    refused = result.verdict == "refused"
     return {
         "id": nodule.id,
         "name": nodule.name,
@@ -40,13 +48,13 @@ def card_of(nodule: Nodule, outdated: str | None, sentence: str) -> dict[str, An
         "reasons": [
             {"text": notice.message, "severity": notice.severity} for notice in result.notices
         ],
-        "classes": _class_bars(result),
-        "binaries": _binary_bars(result),
-        "certainty": _certainty(result),
+        "classes": [] if refused else _class_bars(result),
+        "binaries": [] if refused else _binary_bars(result),
+        "certainty": "" if refused else _certainty(result),
         "stability": _stability(result),
-        "sizes": _sizes(result.measurements) if result.measurements else [],
-        "baselines": baselines(result.guidelines),
-        "sentence": sentence,
+        "sizes": _sizes(result.measurements) if result.measurements and not refused else [],
+        "hints": [] if refused else hints_of(result.guidelines),
+        "sentence": report_sentence(result),
         "decision": nodule.review.decision,
         "decided": _decided(nodule),
         "has_evidence": result.prediction is not None,
@@ -55,21 +63,26 @@ def card_of(nodule: Nodule, outdated: str | None, sentence: str) -> dict[str, An
     }
 
 
-def baselines(guidelines: Any, limit: int = 12) -> list[dict[str, str]]:
-    """Guideline hints as lines of title, value and source."""
-    lines = []
-    for name, hint in guidelines.items():
-        values = hint if isinstance(hint, dict) else {"value": hint}
-        value = values.get("text") or values.get("hint") or values.get("value")
-        reason = values.get("reason", "")
-        lines.append(
-            {
-                "title": str(values.get("name") or name).replace("_", " "),
-                "value": str(value) if value is not None else f"not estimable: {reason}",
-                "source": str(values.get("source", "")),
-            }
-        )
-    return lines[:limit]
+def hints_of(guidelines: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Guideline hints (`densesharp.guidelines`) as blocks of title, answer and small print."""
+    return [
+        {
+            "title": hint["title"],
+            "answer": _hint_answer(hint),
+            "basis": hint["basis"],
+            "small": " ".join([*hint["limits"], f"Source: {hint['source']}."]),
+        }
+        for hint in guidelines.values()
+    ]
+
+
+def _hint_answer(hint: Mapping[str, Any]) -> str:
+    if hint["answer"] is not None:
+        return str(hint["answer"])
+    if hint["applies"] is False:
+        return "Does not apply to this nodule."
+    missing = ", ".join(name.replace("_", " ") for name in hint["missing"])
+    return f"Not estimable without: {missing}." if missing else "Not estimable."
 
 
 def _class_bars(result: NoduleResult) -> list[dict[str, Any]]:
@@ -94,8 +107,8 @@ def _binary_bars(result: NoduleResult) -> list[dict[str, Any]]:
         return []
     spread = result.uncertainty
     pairs = (
-        ("Invasive (MIA or IAC)", result.probability_invasive, spread and spread.sd_invasive),
-        ("Invasive adenocarcinoma (IAC)", result.probability_iac, spread and spread.sd_iac),
+        ("MIA or IAC", result.probability_invasive, spread and spread.sd_invasive),
+        ("IAC alone", result.probability_iac, spread and spread.sd_iac),
     )
     return [
         {
@@ -122,7 +135,7 @@ def _certainty(result: NoduleResult) -> str:
 def _stability(result: NoduleResult) -> dict[str, str]:
     stability = result.stability
     if stability is None:
-        return {"light": "", "text": "Click stability is not known yet."}
+        return {"light": "", "text": "Click stability: not estimated."}
     return {
         "light": stability.light,
         "text": f"{LIGHTS[stability.light]} {stability.found} of {stability.seeds} moved clicks "

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trame.ui.vuetify3 import VAppLayout
-from trame.widgets import html, vuetify3 as v
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
 from .page_card import build_card
@@ -44,8 +45,8 @@ def build_page(server: Any, layout_manager: Any) -> None:
                 with html.Main(classes="ds-views"):
                     layout_manager.initialize_layout_grid(layout)
                     _build_welcome()
-                    _build_hint()
                 with html.Aside(classes="ds-panel"):
+                    _build_hint()
                     build_list()
                     build_card()
             _build_foot()
@@ -68,9 +69,7 @@ def decorate_view(_server: Any, view_id: str, _view: Any) -> None:
         if name == "threed":
             return
         for side in ("left", "right", "top", "bottom"):
-            html.Span(
-                f"{{{{ slices.{name}?.{side} }}}}", classes=f"ds-side ds-{side}"
-            )
+            html.Span(f"{{{{ slices.{name}?.{side} }}}}", classes=f"ds-side ds-{side}")
         html.Span(
             f"{{{{ slices.{name}?.text }}}} · {{{{ slices.{name}?.number }}}}", classes="ds-where"
         )
@@ -106,9 +105,7 @@ def _build_hint() -> None:
 
 
 def _build_message() -> None:
-    with html.Div(
-        v_if="message", classes=("`ds-message ds-${message.kind}`",), role="status"
-    ):
+    with html.Div(v_if="message.text", classes=("`ds-message ds-${message.kind}`",), role="status"):
         html.Span("{{ message.text }}")
         with html.Button(classes="ds-icon", click=do("forget"), title="Close"):
             v.VIcon("mdi-close", size="small")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trame.widgets import html, vuetify3 as v
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
 
 from .page_tools import do
 
@@ -14,8 +15,8 @@ def build_card() -> None:
         _build_verdict()
         _build_bars()
         _build_certainty()
-        _build_lines("Measurements", "card.sizes")
-        _build_lines("Guideline hints and baselines", "card.baselines")
+        _build_sizes()
+        _build_hints()
         _build_sentence()
     with html.Section(v_if="!card && opened", classes="ds-card ds-dim"):
         html.P("The result of a click appears here.")
@@ -90,28 +91,43 @@ def _build_bar(bars: str, extra: str) -> None:
 def _build_certainty() -> None:
     with html.Div(classes="ds-certainty"):
         with html.P():
-            html.Span(classes=("`ds-light ds-${card.stability.light}`",))
+            html.Span(
+                v_if="card.stability.light", classes=("`ds-light ds-${card.stability.light}`",)
+            )
             html.Span("{{ card.stability.text }}")
         html.P("{{ card.certainty }}", classes="ds-dim")
 
 
-def _build_lines(title: str, lines: str) -> None:
-    with html.Div(v_if=f"{lines}.length"):
-        html.H3(title)
+def _build_sizes() -> None:
+    with html.Div(v_if="card.sizes.length"):
+        html.H3("Measurements")
         with (
             html.Dl(classes="ds-lines"),
-            html.Template(v_for=f"line in {lines}", key="line.title"),
+            html.Template(v_for="line in card.sizes", key="line.title"),
         ):
-            html.Dt("{{ line.title }}", title=("line.source || line.title",))
+            html.Dt("{{ line.title }}")
             html.Dd("{{ line.value }}")
 
 
+def _build_hints() -> None:
+    with html.Div(v_if="card.hints.length"):
+        html.H3("Guideline hints and baselines")
+        with html.Details(v_for="hint in card.hints", key="hint.title", classes="ds-hints"):
+            with html.Summary():
+                html.B("{{ hint.title }}")
+                html.Span("{{ hint.answer }}")
+            html.P("For a {{ hint.basis }}. {{ hint.small }}", classes="ds-dim")
+
+
 def _build_sentence() -> None:
-    with html.Div(v_if="card.sentence"):
-        with html.H3("For the report "), html.Button(
-            classes="ds-button",
-            click="utils.densesharp.copy(card.sentence)",
-            title="Copy the sentence",
+    with html.Div():
+        with (
+            html.H3("For the report "),
+            html.Button(
+                classes="ds-button",
+                click="utils.densesharp.copy(card.sentence)",
+                title="Copy the sentence",
+            ),
         ):
             v.VIcon("mdi-content-copy", size="x-small")
             html.Span("Copy")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trame.widgets import html, vuetify3 as v
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
 
 from .page_tools import do
 
@@ -16,13 +17,16 @@ def build_list() -> None:
             with html.Thead(), html.Tr():
                 for title in COLUMNS:
                     html.Th(title)
-            with html.Tbody(), html.Tr(
-                v_for="nodule in nodules",
-                key="nodule.id",
-                classes=(
-                    "(nodule.id === selected ? 'ds-selected ' : '') + 'ds-' + nodule.decision",
+            with (
+                html.Tbody(),
+                html.Tr(
+                    v_for="nodule in nodules",
+                    key="nodule.id",
+                    classes=(
+                        "(nodule.id === selected ? 'ds-selected ' : '') + 'ds-' + nodule.decision",
+                    ),
+                    click=do("select", "nodule.id"),
                 ),
-                click=do("select", "nodule.id"),
             ):
                 with html.Td():
                     html.Span(classes="ds-dot", style=("{background: nodule.color}",))
@@ -34,10 +38,13 @@ def build_list() -> None:
                 html.Td("{{ nodule.ctr }}")
                 with html.Td():
                     _state_icons()
-                with html.Td(), html.Button(
-                    classes="ds-icon",
-                    click_stop=do("delete", "nodule.id"),
-                    title="Delete (Delete)",
+                with (
+                    html.Td(),
+                    html.Button(
+                        classes="ds-icon",
+                        click_stop=do("delete", "nodule.id"),
+                        title="Delete (Delete)",
+                    ),
                 ):
                     v.VIcon("mdi-trash-can-outline", size="x-small")
         html.P(

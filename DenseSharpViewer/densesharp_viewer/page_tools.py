@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trame.widgets import html, vuetify3 as v
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
 
 from .actions import TRIGGER
 from .wording import KEYS

@@ -196,9 +196,7 @@ class Guard:
         return name in self._triggers and isinstance(args, list) and not kwargs
 
 
-LIFE_CYCLE = frozenset(
-    ["client_connected", "client_mounted", "client_unmounted", "client_exited"]
-)
+LIFE_CYCLE = frozenset(["client_connected", "client_mounted", "client_unmounted", "client_exited"])
 
 NO_TOKEN = (
     "DenseSharp is running, but this address lacks its token. "
@@ -229,7 +227,7 @@ def _checked(name: str, function: Any, allowed: Callable[..., bool]) -> Any:
     async def call(target: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             if not allowed(*args, **kwargs):
-                log.warning("Refused a call of %s%.200r", name, args)
+                log.info("Refused a call of %s", name)
                 return None
             value = function(target, *args, **kwargs)
             return await value if inspect.isawaitable(value) else value
@@ -240,7 +238,7 @@ def _checked(name: str, function: Any, allowed: Callable[..., bool]) -> Any:
     return call
 
 
-def _size_allowed(area: object, origin: object, size: object) -> bool:
+def _size_allowed(area: object, _origin: object, size: object) -> bool:
     if not isinstance(area, str) or not isinstance(size, dict):
         return False
     edges = [size.get("w", 1), size.get("h", 1)]
@@ -252,7 +250,7 @@ def _size_allowed(area: object, origin: object, size: object) -> bool:
     )
 
 
-def _event_allowed(area: object, origin: object, event: object) -> bool:
+def _event_allowed(area: object, _origin: object, event: object) -> bool:
     if not isinstance(area, str) or not isinstance(event, dict):
         return False
     numbers = [value for value in event.values() if not isinstance(value, (str, dict, list))]

@@ -22,6 +22,8 @@ from DenseSharpSlicerLib.worker import Event, Task, Worker
 from . import brush, documents
 from .card import card_of, row_of
 
+NO_MESSAGE = {"text": "", "kind": "info"}
+
 Publish = Callable[[dict[str, Any]], None]
 
 
@@ -133,8 +135,9 @@ class Session:
         self.refresh()
 
     def cancel(self) -> None:
-        """Stop everything that is computed."""
-        self._worker.cancel_all()
+        """Stop everything that is computed; loading the model goes on."""
+        for key in self._busy_with - {""}:
+            self._worker.cancel(key)
 
     def poll(self) -> None:
         """Take over what the worker has done."""
@@ -268,7 +271,7 @@ class Session:
         if self.selected is not None:
             nodule = scan.nodule(self.selected)
             outdated = None if nodule.id in self._busy_with else scan.outdated(nodule.id)
-            card = card_of(nodule, outdated, self.backend.sentence(nodule.result))
+            card = card_of(nodule, outdated)
         self._publish({"nodules": rows, "card": card, "selected": self.selected or ""})
 
     # Inside
@@ -312,13 +315,13 @@ class Session:
 
     def _show(self, make: Callable[[], ScanNodules]) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
-        self._worker.cancel_all()
+        self.cancel()
         self.scan, self.selected, self.evidence = None, None, False
         try:
             scan = make()
             grid = scan.volume().grid
         except DenseSharpError as error:
-            self._publish({"opened": ""})
+            self._publish({"opened": "", "busy": False})
             self._say(str(error), "error")
             self.refresh()
             return

@@ -16,7 +16,7 @@ from densesharp.errors import StudyError
 from densesharp.geometry import Grid, ras_to_lps
 from densesharp.records import NoduleMask, Volume
 from densesharp.study.masks import Mask, make_mask, nodule_mask
-from DenseSharpSlicerLib.scene import segments
+from DenseSharpSlicerLib.scene import seeds, segments
 from DenseSharpSlicerLib.scene import views as scene_views
 from DenseSharpSlicerLib.scene.geometry import add_volume_node
 
@@ -49,7 +49,7 @@ class StudyScene:
         self._app, self._views = slicer_app, slice_views
         self._drawn, self._refused = drawn, refused
         self.tool, self.brush_radius_mm = "look", 3.0
-        self.brush_3d = False
+        self.brush_3d, self.marked = False, True
         self.clear()
 
     # Showing
@@ -59,6 +59,7 @@ class StudyScene:
         self._app.scene.Clear(False)
         self._volume_node: Any = None
         self._segmentation: Any = None
+        self._mark: Any = None
         self._grid: Grid | None = None
         self._seed_lps = (0.0, 0.0, 0.0)
         self._own_id = self._model_id = ""
@@ -76,33 +77,36 @@ class StudyScene:
         self._volume_node = add_volume_node(self._app.scene, volume, "Case")
         self._volume_node.RemoveAttribute("DICOM.instanceUIDs")
         self._segmentation = segments.create_segmentation(self._app.scene, self._volume_node)
+        self._mark = seeds.create_seeds(self._app.scene, self._volume_node)
+        seeds.add_seed(self._mark, ras_to_lps(seed_lps), "")
+        self._mark.SetLocked(True)
+        self.show_mark(True)
         scene_views.show_background(self._app.scene, self._volume_node)
         self.set_window("lung")
         for view in self._views.values():
             view.reset_view()
         self.return_to_nodule()
 
-    def show_outlines(self, own: bytes | None, model: bytes | None) -> None:
+    def show_outlines(self, own: bytes | None, model: bytes | None) -> bool:
         """Show stored outlines; None takes an outline out of the scene.
 
         Args:
             own: NRRD bytes of the reader's outline.
             model: NRRD bytes of the model's outline.
+
+        Returns:
+            Whether an outline came that was not there before.
         """
         if self._grid is None:
-            return
+            return False
+        before = bool(self._own_id), bool(self._model_id)
         if own != self._stored:
             self._stored, self._undo, self._edits = own, [], 0
             self._mask = nodule_mask(own, self._grid) if own else None
             self._write_own()
-        if model and not self._model_id:
-            self._model_id = segments.add_segment(self._segmentation, "Model", MODEL)
-            mask = nodule_mask(model, self._grid)
-            if mask is not None:
-                segments.write_mask(self._segmentation, self._model_id, self._volume_node, mask)
-        elif not model and self._model_id:
-            self._segmentation.GetSegmentation().RemoveSegment(self._model_id)
-            self._model_id = ""
+        self._write_model(model)
+        after = bool(self._own_id), bool(self._model_id)
+        return any(now and not then for now, then in zip(after, before, strict=True))
 
     def hide(self, hidden: bool) -> None:
         """Hide the case during a pause without forgetting it."""
@@ -110,6 +114,13 @@ class StudyScene:
             shown = None if hidden else self._volume_node
             scene_views.show_background(self._app.scene, shown)
             self._segmentation.GetDisplayNode().SetVisibility(not hidden)
+            self._mark.GetDisplayNode().SetVisibility(self.marked and not hidden)
+
+    def show_mark(self, shown: bool) -> None:
+        """The point that marks the nodule, on or off."""
+        self.marked = shown
+        if self._mark is not None:
+            self._mark.GetDisplayNode().SetVisibility(shown)
 
     def return_to_nodule(self) -> None:
         """Bring all slice views back to the marked nodule."""
@@ -190,6 +201,17 @@ class StudyScene:
                 return
         self._stored = mask.nrrd if mask else None
         self._drawn(mask)
+
+    def _write_model(self, model: bytes | None) -> None:
+        if self._grid is None or bool(model) == bool(self._model_id):
+            return
+        mask = nodule_mask(model, self._grid) if model else None
+        if mask is None:
+            self._segmentation.GetSegmentation().RemoveSegment(self._model_id)
+            self._model_id = ""
+        else:
+            self._model_id = segments.add_segment(self._segmentation, "Model", MODEL)
+            segments.write_mask(self._segmentation, self._model_id, self._volume_node, mask)
 
     def _write_own(self) -> None:
         if self._mask is None or not self._mask.array.any():

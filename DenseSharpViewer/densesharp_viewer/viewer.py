@@ -9,29 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from DenseSharpSlicerLib.scene import Nodule, ScanNodules
-from DenseSharpSlicerLib.scene import views as scene_views
 from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
 from densesharp.records import Seed
+from DenseSharpSlicerLib.scene import Nodule, ScanNodules
+from DenseSharpSlicerLib.scene import views as scene_views
 
 from . import views
 from .mouse import SliceMouse
 from .readouts import SliceReadouts
-from .session import Session
+from .session import NO_MESSAGE, Session
 
 log = logging.getLogger(__name__)
 
 FIRST_STATE: dict[str, Any] = {
     "opened": "", "notices": [], "nodules": [], "selected": "", "card": None,
-    "busy": True, "progress": 0, "progress_text": "Starting", "message": None,
+    "busy": True, "progress": 0, "progress_text": "Starting", "message": NO_MESSAGE,
     "device": "", "model": "", "tool": "seed", "brush_mm": 3.0, "brush_3d": False,
     "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
     "reader": "", "hint": "", "slices": {},
 }  # fmt: skip
 """What the page shows before anything happens."""
 
+
+INFO_S = 6.0
+"""How long a message that only informs stays."""
 
 ROOM_MM = 4.0
 """Shown around a nodule in the 3D view."""
@@ -66,7 +69,8 @@ class Viewer:
         self.layout_manager = LayoutManager(
             self.slicer_app.scene, self.slicer_app.view_manager, server
         )
-        self.layout_manager.register_layout_dict(views.layouts())
+        with views.quiet_vtk():
+            self.layout_manager.register_layout_dict(views.layouts())
         self.layout_manager.set_layout("four")
         self.slice_views = {
             name: self.slicer_app.view_manager.get_view(tag)
@@ -86,6 +90,9 @@ class Viewer:
         """Show changed values on the page."""
         with self._state:
             self._state.update(values)
+        message = values.get("message")
+        if message and message["text"] and message["kind"] == "info":
+            self._later(lambda: self._forget(message), INFO_S)
 
     def say(self, text: str, kind: str = "caution") -> None:
         """Show a sentence to the reader."""
@@ -219,7 +226,11 @@ class Viewer:
 
     def forget_message(self) -> None:
         """The reader has read the message."""
-        self.publish({"message": None})
+        self.publish({"message": NO_MESSAGE})
+
+    def _forget(self, message: dict[str, str]) -> None:
+        if self._state.message == message:
+            self.forget_message()
 
     def seed_when_open(self, seed: Seed, hint: str) -> None:
         """Analyse a first seed as soon as the CT is open, and tell the reader what to do next."""

@@ -6,7 +6,8 @@ managers that redraw every slice view when one moves. Both are left out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from slicer import (
@@ -24,6 +25,7 @@ from trame_slicer.views import (
     ViewLayoutDefinition,
     ViewType,
 )
+from vtkmodules.vtkCommonCore import vtkObject
 
 LEFT_OUT = {
     vtkMRMLModelSliceDisplayableManager,
@@ -75,6 +77,17 @@ class LeanThreeDView(ThreeDView):
         super()._initialize_displayable_manager_group(
             factory_type, app_logic, [kind for kind in manager_types if kind not in LEFT_OUT]
         )
+
+
+@contextmanager
+def quiet_vtk() -> Iterator[None]:
+    """Keep VTK from writing a warning about resize events for each new view."""
+    was_shown = vtkObject.GetGlobalWarningDisplay()
+    vtkObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        vtkObject.SetGlobalWarningDisplay(was_shown)
 
 
 def register_views(

@@ -11,8 +11,11 @@ import numpy as np
 import vtk
 from numpy.typing import ArrayLike, NDArray
 
-SIZE_MM = 1.5
+SIZE_MM = 2.0
 """Diameter of the shown point: small, or it covers a nodule of 6 mm."""
+
+COLOR = (0.1, 0.9, 1.0)
+"""Stands out on dark lung, on a bright nodule and beside the outlines."""
 
 
 def create_seeds(scene: Any, volume_node: Any) -> Any:
@@ -24,9 +27,10 @@ def create_seeds(scene: Any, volume_node: Any) -> Any:
     display.SetUseGlyphScale(False)
     display.SetGlyphSize(SIZE_MM)
     display.SetPointLabelsVisibility(False)
+    display.SetVisibility3D(False)
     display.SetPropertiesLabelVisibility(False)
     for set_color in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
-        set_color(1.0, 1.0, 1.0)
+        set_color(*COLOR)
     return node
 
 

@@ -1,0 +1,73 @@
+// Keys, activity and focus for the page of a reader study. Everything else is done by the server.
+(function () {
+  "use strict";
+
+  const act = (...call) => window.trame?.trigger("act", call);
+  const state = (name) => window.trame?.state?.get(name);
+  const VIEW = {
+    l: ["window", "lung"], m: ["window", "mediastinum"], b: ["window", "bone"],
+    n: ["nodule"], o: ["tool", "paint"], e: ["tool", "erase"], v: ["tool", "look"],
+    arrowup: ["scroll", 1], arrowdown: ["scroll", -1],
+  };
+  const TOUCH_EVERY_MS = 5000;
+  let touched = 0;
+
+  function onKey(event) {
+    touch();
+    const typing = event.target.closest?.(
+      "input[type=text], input[type=number], textarea, dialog[open]");
+    if (typing || event.altKey || event.metaKey) return;
+    const key = event.key.toLowerCase();
+    if (event.ctrlKey) {
+      if (key !== "z") return;
+      act("undo");
+    } else if (event.key === "?") {
+      help();
+    } else if (key === "tab" || (key === " " && event.target.closest?.("button"))) {
+      return;
+    } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
+      return;
+    } else if (key === "x") {
+      act("mark", !state("mark"));
+    } else if (VIEW[key] && state("screen")?.page === "case") {
+      act(...VIEW[key]);
+    } else {
+      act("key", event.key.slice(0, 20));
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // The server counts a minute without input as time away; telling it now and then is enough.
+  function touch() {
+    const now = Date.now();
+    if (now - touched < TOUCH_EVERY_MS) return;
+    touched = now;
+    act("touch");
+  }
+
+  function help() {
+    const dialog = document.getElementById("ds-help");
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  const reason = (number) => document.getElementById("reason-" + number)?.value ?? "";
+
+  window.addEventListener("keydown", onKey, true);
+  for (const kind of ["mousemove", "wheel", "mousedown"]) {
+    window.addEventListener(kind, touch, { capture: true, passive: true });
+  }
+  window.addEventListener("focus", () => act("focus", true));
+  window.addEventListener("blur", () => act("focus", false));
+  // The views use the right and middle buttons themselves.
+  window.addEventListener("contextmenu", (event) => {
+    if (event.target.closest?.(".ds-views")) event.preventDefault();
+  });
+
+  const wait = setInterval(() => {
+    if (!window.trame?.utils) return;
+    clearInterval(wait);
+    window.trame.utils.densesharp_study = { help, reason };
+  }, 20);
+})();

@@ -1,0 +1,106 @@
+"""The one door from the study page to the reading: named actions with checked arguments.
+
+Whatever arrives here comes from a client and is checked by type and range before anything happens.
+There is no action that opens a file, names a case, or asks for the model's result.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+from densesharp.records import CLASS_NAMES
+from densesharp.study.form import CONFIDENCE_LEVELS, LONGEST_COMMENT
+
+from .actions import LAYOUT_NAMES, SLICE_NAMES, WINDOW_NAMES
+from .study_viewer import FIRST_LAYOUT, StudyViewer
+
+log = logging.getLogger(__name__)
+
+STUDY_TOOLS = ("look", "paint", "erase")
+
+Check = Callable[[Any], bool]
+
+
+def one_of(*values: object) -> Check:
+    """Exactly one of some texts or whole numbers; True is not 1."""
+    return lambda value: (
+        not isinstance(value, bool)
+        and any(type(value) is type(each) and value == each for each in values)
+    )
+
+
+def number(low: float, high: float) -> Check:
+    """A finite number in a range."""
+    return lambda value: (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )
+
+
+def text(longest: int) -> Check:
+    """A text up to a length."""
+    return lambda value: isinstance(value, str) and len(value) <= longest
+
+
+def switch(value: Any) -> bool:
+    """True or False."""
+    return isinstance(value, bool)
+
+
+class StudyActions:
+    """Runs named actions of the study page."""
+
+    def __init__(self, viewer: StudyViewer) -> None:
+        presenter, scene = viewer.presenter, viewer.scene
+        self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
+            "start": (presenter.start_session, (number(1, 99), text(500))),
+            "next": (presenter.next_case, ()),
+            "class": (presenter.set_class, (one_of(*CLASS_NAMES),)),
+            "rating": (presenter.set_rating, (one_of("p_invasive", "p_iac"), number(0, 100))),
+            "confidence": (presenter.set_confidence, (one_of(*CONFIDENCE_LEVELS),)),
+            "comment": (presenter.set_comment, (text(LONGEST_COMMENT),)),
+            "submit": (presenter.submit, ()),
+            "cancel": (presenter.cancel, ()),
+            "pause": (presenter.pause, ()),
+            "resume": (presenter.resume, ()),
+            "correct": (presenter.correct_last, ()),
+            "key": (presenter.key, (text(20),)),
+            "touch": (presenter.touch, ()),
+            "focus": (presenter.set_focus, (switch,)),
+            "tool": (viewer.set_tool, (one_of(*STUDY_TOOLS),)),
+            "brush": (viewer.set_brush, (number(0.5, 20),)),
+            "brush_3d": (viewer.set_brush_3d, (switch,)),
+            "undo": (scene.undo, ()),
+            "remove_outline": (scene.remove_outline, ()),
+            "mark": (viewer.show_mark, (switch,)),
+            "nodule": (scene.return_to_nodule, ()),
+            "window": (viewer.set_window, (one_of(*WINDOW_NAMES),)),
+            "layout": (viewer.set_layout, (one_of(FIRST_LAYOUT, *LAYOUT_NAMES),)),
+            "scroll": (viewer.scroll, (one_of(-1, 1),)),
+            "slice": (viewer.set_slice, (one_of(*SLICE_NAMES), number(0, 1))),
+        }
+        self._after = viewer.refresh
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all actions."""
+        return frozenset(self._table)
+
+    def run(self, name: Any = None, *args: Any) -> None:
+        """Run one action; wrong names and arguments are refused."""
+        function, checks = (
+            self._table.get(name, (None, ())) if isinstance(name, str) else (None, ())
+        )
+        if function is None or len(args) != len(checks):
+            log.warning("Refused an unknown action")
+            return
+        if not all(check(arg) for check, arg in zip(checks, args, strict=True)):
+            log.warning("Refused arguments of the action %s", name)
+            return
+        function(*args)
+        self._after()

@@ -1,0 +1,303 @@
+"""The page of study mode: views at the left, work list or answer form at the right.
+
+Everything drawn comes from `screen`, which the presenter makes and which holds only what a reader
+may see now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+from trame_slicer import module as trame_slicer_module
+
+from densesharp.records import CLASS_NAMES
+from densesharp.study.form import CONFIDENCE_LEVELS, LONGEST_COMMENT
+from densesharp.study.screen import KEYS
+
+from .page import ASSETS
+from .page_tools import WINDOWS, do
+from .study_viewer import FIRST_LAYOUT
+from .wording import CLASS_TITLES, RESEARCH_ONLY
+
+MODULE = {
+    "serve": {"densesharp_assets": str(ASSETS)},
+    "scripts": ["densesharp_assets/study.js"],
+    "styles": ["densesharp_assets/page.css", "densesharp_assets/study.css"],
+}
+
+VIEW_KEYS = (
+    ("Wheel, ↑ ↓", "scroll through the slices"),
+    ("Ctrl + wheel, right drag", "zoom"),
+    ("Middle drag, left drag", "pan, window and level"),
+    ("L  M  B", "lung, mediastinum or bone window"),
+    ("N", "back to the marked nodule"),
+    ("X", "the nodule's mark on or off"),
+    ("O  E  V", "outline with the brush, erase, look only"),
+    ("Ctrl + Z", "undo the last stroke"),
+    ("?", "this list"),
+)
+
+LAYOUTS = (
+    (FIRST_LAYOUT, "mdi-view-split-vertical", "Three planes"),
+    ("four", "mdi-view-grid-outline", "Three planes and 3D"),
+)
+
+TOOLS = (
+    ("look", "mdi-cursor-default-outline", "Look (V)"),
+    ("paint", "mdi-brush", "Outline the nodule with the brush (O)"),
+    ("erase", "mdi-eraser", "Erase (E)"),
+)
+
+
+def build_study_page(server: Any, layout_manager: Any) -> None:
+    """Make the page."""
+    server.enable_module(trame_slicer_module)
+    server.enable_module(MODULE)
+    server.state.trame__title = "Reader study"
+    with VAppLayout(server) as layout:
+        layout.root.theme = "dark"
+        with html.Div(classes="ds-page"):
+            with html.Header(classes="ds-bar"):
+                html.Div("{{ screen.title }}", classes="ds-brand")
+                html.Span("{{ screen.heading }}", v_if="screen.heading")
+                html.Progress(max="1", value=("screen.progress",), v_if="screen.heading")
+                html.Div(classes="ds-grow")
+                _build_view_tools()
+            with html.Div(classes="ds-middle"):
+                with html.Main(classes="ds-views"):
+                    layout_manager.initialize_layout_grid(layout)
+                    _build_cover()
+                with html.Aside(classes="ds-panel ds-study"):
+                    _build_sessions()
+                    _build_between()
+                    _build_case()
+            _build_foot()
+        _build_help()
+
+
+def _build_view_tools() -> None:
+    with html.Div(v_if="screen.page === 'case'", classes="ds-study-tools"):
+        for name, title in WINDOWS:
+            _switch(title, do("window", f"'{name}'"), f"window === '{name}'")
+        html.Span(classes="ds-gap")
+        for name, icon, title in LAYOUTS:
+            _icon_switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
+        _icon_switch("mdi-circle-small", "Mark of the nodule (X)", do("mark", "!mark"), "mark")
+        _icon_switch("mdi-target", "Back to the marked nodule (N)", do("nodule"), "false")
+        html.Span(classes="ds-gap")
+    _icon_switch("mdi-help-circle-outline", "Keys (?)", "utils.densesharp_study.help()", "false")
+
+
+def _build_cover() -> None:
+    """Hides the views whenever no case is read."""
+    with html.Div(v_if="screen.page !== 'case' || loading", classes="ds-welcome"):
+        html.H2("Reading the image …", v_if="loading")
+        html.H2("Paused", v_if="screen.page === 'paused' && !loading")
+
+
+def _build_sessions() -> None:
+    with html.Section(v_if="screen.page === 'sessions' || screen.page === 'finished'"):
+        html.H2("Thank you: everything is read.", v_if="screen.page === 'finished'")
+        html.H2("Your sessions", v_else=True)
+        html.P("Reader {{ screen.reader }}", classes="ds-dim")
+        with html.Div(v_for="line in screen.sessions", key="line.number", classes="ds-session"):
+            html.P("{{ line.text }}")
+            html.Progress(max="1", value=("line.progress",))
+            with html.Div(v_if="line.startable"):
+                html.Input(
+                    v_if="line.needs_reason", type="text", maxlength="500",
+                    id=("'reason-' + line.number",), placeholder="Reason for starting early",
+                )  # fmt: skip
+                html.Button(
+                    "Start session {{ line.number }}",
+                    classes="ds-button ds-strong",
+                    click=do("start", "line.number", "utils.densesharp_study.reason(line.number)"),
+                )
+        _build_message()
+
+
+def _build_between() -> None:
+    with html.Section(v_if="screen.page === 'next' || screen.page === 'paused'"):
+        html.H2("{{ screen.heading }}")
+        _build_message()
+        with html.Div(v_if="screen.page === 'next'", classes="ds-study-buttons"):
+            html.Button("Next case (Enter)", classes="ds-button ds-strong", click=do("next"))
+            html.Button(
+                "Correct the answer before",
+                v_if="screen.can_go_back",
+                classes="ds-button",
+                click=do("correct"),
+            )
+        html.P("You can stop here: reading goes on at this place.", v_if="screen.page === 'next'")
+        html.Button(
+            "Go on (P)",
+            v_if="screen.page === 'paused'",
+            classes="ds-button ds-strong",
+            click=do("resume"),
+        )
+
+
+def _build_case() -> None:
+    with html.Section(v_if="screen.page === 'case'"):
+        html.P("{{ screen.instruction }}", classes="ds-study-instruction")
+        _build_aid()
+        _build_class()
+        _build_rating("p_invasive", "How probable is invasive (MIA or IAC)?", "D  F")
+        _build_rating("p_iac", "How probable is IAC?", "J  K")
+        _build_confidence()
+        _build_outline()
+        html.H3("Comment (optional)")
+        html.Textarea(
+            value=("screen.answer.comment",), maxlength=str(LONGEST_COMMENT), rows="2",
+            change=do("comment", "$event.target.value"), aria_label="Comment",
+        )  # fmt: skip
+        _build_submit()
+
+
+def _build_aid() -> None:
+    with html.Div(v_if="screen.aid", classes="ds-study-aid"):
+        html.H3("The model: {{ screen.aid.nodule_class }}")
+        with html.Div(
+            v_for="share in screen.aid.percentages",
+            key="share[0]",
+            classes=("'ds-bar-line' + (share[0] === screen.aid.nodule_class ? ' ds-most' : '')",),
+        ):
+            html.Span("{{ share[0] }}", classes="ds-bar-title")
+            with html.Span(classes="ds-bar-track"):
+                html.Span(classes="ds-bar-fill", style=("{width: share[1] + '%'}",))
+            html.Span("{{ share[1].toFixed(0) }} %", classes="ds-bar-text")
+        html.P(
+            "Invasive {{ screen.aid.p_invasive.toFixed(0) }} %, "
+            "IAC {{ screen.aid.p_iac.toFixed(0) }} %",
+            classes="ds-dim",
+        )
+
+
+def _build_class() -> None:
+    html.H3("Class")
+    with html.Div(classes="ds-study-choice", role="radiogroup", aria_label="Class"):
+        for key, name in enumerate(CLASS_NAMES, start=1):
+            chosen = f"screen.answer.nodule_class === '{name}'"
+            _choice(name, str(key), do("class", f"'{name}'"), chosen, CLASS_TITLES[name])
+
+
+def _build_rating(name: str, question: str, keys: str) -> None:
+    html.H3(question)
+    with html.Div(
+        classes=(f"'ds-study-rating' + (screen.answer.{name} === null ? ' ds-unset' : '')",)
+    ):
+        html.Input(
+            type="range", min="0", max="100", step="1",
+            value=(f"screen.answer.{name} ?? 50",),
+            input=do("rating", f"'{name}'", "Number($event.target.value)"),
+            aria_label=question, title=f"Keys {keys}",
+        )  # fmt: skip
+        html.Input(
+            type="number", min="0", max="100", step="1",
+            value=(f"screen.answer.{name}",), placeholder="–",
+            change=do("rating", f"'{name}'", "Number($event.target.value)"),
+            aria_label=f"{question} in percent",
+        )  # fmt: skip
+        html.Span("%")
+
+
+def _build_confidence() -> None:
+    html.H3("How confident are you?")
+    with html.Div(classes="ds-study-choice ds-five", role="radiogroup", aria_label="Confidence"):
+        for level, name in CONFIDENCE_LEVELS.items():
+            chosen = f"screen.answer.confidence === {level}"
+            action = do("confidence", str(level))
+            _choice(name, str(level + 4), action, chosen, f"Confidence {level} of 5")
+
+
+def _build_outline() -> None:
+    with html.Div(v_if="screen.mask_rule !== 'none'"):
+        html.H3("Your outline ({{ screen.mask_rule }})")
+        with html.Div(classes="ds-study-outline"):
+            for name, icon, title in TOOLS:
+                _icon_switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")
+            html.Input(
+                type="range", min="1", max="20", step="0.5", value=("brush_mm",),
+                input=do("brush", "Number($event.target.value)"), aria_label="Brush diameter",
+            )  # fmt: skip
+            html.Span("{{ brush_mm }} mm")
+            with html.Label():
+                html.Input(
+                    type="checkbox",
+                    checked=("brush_3d",),
+                    change=do("brush_3d", "$event.target.checked"),
+                )
+                html.Span("3D")
+            _icon_switch("mdi-undo", "Undo the last stroke (Ctrl + Z)", do("undo"), "false")
+            _icon_switch(
+                "mdi-trash-can-outline", "Remove the outline", do("remove_outline"), "false"
+            )
+        html.P("{{ screen.has_mask ? 'Outlined.' : 'Not outlined yet.' }}", classes="ds-dim")
+
+
+def _build_submit() -> None:
+    with html.Ul(classes="ds-reasons"):
+        html.Li("{{ problem }}", v_for="problem in screen.problems", key="problem")
+    _build_message()
+    with html.Div(classes="ds-study-buttons"):
+        html.Button(
+            "{{ screen.confirming ? 'Yes, submit (Enter)' : 'Submit (Enter)' }}",
+            classes="ds-button ds-strong",
+            disabled=("screen.problems.length > 0",),
+            click=do("submit"),
+        )
+        html.Button(
+            "Not yet (Esc)", v_if="screen.confirming", classes="ds-button", click=do("cancel")
+        )
+        html.Button("Pause (P)", v_else=True, classes="ds-button", click=do("pause"))
+
+
+def _build_message() -> None:
+    html.P("{{ screen.message }}", v_if="screen.message", classes="ds-study-message", role="status")
+
+
+def _build_foot() -> None:
+    with html.Footer(classes="ds-foot"):
+        html.Span(RESEARCH_ONLY, classes="ds-research")
+        html.Span("Reader {{ screen.reader }}")
+        html.Span("Answers are saved when you submit.", classes="ds-grow ds-dim")
+        html.Span("Pictures are compressed.", classes="ds-dim")
+
+
+def _build_help() -> None:
+    with html.Dialog(classes="ds-help", id="ds-help"):
+        html.H2("Keys and mouse")
+        with html.Div(classes="ds-keys"):
+            for keys, meaning in (*KEYS, *VIEW_KEYS):
+                html.Kbd(keys)
+                html.Span(meaning)
+        html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp_study.help()")
+
+
+def _choice(name: str, key: str, click: str, on: str, title: str) -> None:
+    with html.Button(
+        classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
+        click=click,
+        title=f"{title} (key {key})",
+        role="radio",
+        aria_checked=(f"({on}) ? 'true' : 'false'",),
+    ):
+        html.Span(name)
+        html.Kbd(key)
+
+
+def _switch(text: str, click: str, on: str) -> None:
+    html.Button(text, classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",), click=click)
+
+
+def _icon_switch(icon: str, title: str, click: str, on: str) -> None:
+    with html.Button(
+        classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
+        click=click,
+        title=title,
+        aria_label=title,
+    ):
+        v.VIcon(icon, size="small")
