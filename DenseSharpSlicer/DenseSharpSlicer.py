@@ -1,6 +1,7 @@
 # ruff: noqa: ARG002 - VTK hands caller and event to every observer
 """DenseSharp: outline, measure and classify a lung nodule from one click."""
 
+import sys
 from pathlib import Path
 
 import qt
@@ -131,6 +132,12 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         self.session.close()
 
+    def onReload(self):
+        """The developer's Reload button: take the library anew too, not only this file."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "DenseSharpSlicerLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
     def enter(self):
         """Called each time the module is opened."""
         self.initializeParameterNode()
@@ -173,12 +180,10 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Make segmentations quick to save."""
         self.session.prepare_to_save()
 
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def onNodeRemoved(self, caller, event, node):
-        """A CT was deleted while it is shown."""
-        if self.session.scan is not None and node is self.session.scan.volume_node:
-            self.session.analyst.cancel()
-            self._timer.start()
+    def onNodeRemoved(self, caller, event):
+        """A node left the scene; it may be a CT that is analysed or shown."""
+        self.session.analyst.cancel_dead()
+        if self.session.scan is not None and not self.session.scan.alive:
             self.session.choose(None)
             self.refresh()
 

@@ -35,6 +35,11 @@ class Job:
     mask_digest: str = ""
     shown: bool = False
 
+    @property
+    def key(self) -> str:
+        """One request at a time for each nodule; the scan itself, as ids of nodes can change."""
+        return f"{id(self.scan)}/{self.nodule_id}" if self.scan is not None else "model"
+
 
 @dataclass
 class Status:
@@ -100,7 +105,7 @@ class Analyst:
     def warm_up(self) -> None:
         """Load the model now, so that the first click need not wait for it."""
         backend = self.backend
-        self._submit(Job(None, "", "model"), lambda task: backend.open(task.progress), "model")
+        self._submit(Job(None, "", "model"), lambda task: backend.open(task.progress))
 
     def analyse_seed(self, scan: ScanNodules, nodule_id: str) -> None:
         """Analyse the nodule at its point (claimed or stored)."""
@@ -109,7 +114,7 @@ class Analyst:
         def work(task: Task) -> Any:
             return backend.analyse(volume, seed, nodule_id, task.progress, task.partial)
 
-        self._submit(Job(scan, nodule_id, "seed"), work, _key(scan, nodule_id))
+        self._submit(Job(scan, nodule_id, "seed"), work)
 
     def analyse_outline(self, scan: ScanNodules, nodule_id: str) -> None:
         """Measure and classify the outline as it is in the scene now."""
@@ -122,7 +127,7 @@ class Analyst:
         def work(task: Task) -> Any:
             return backend.update_mask(volume, result, mask, task.progress)
 
-        self._submit(Job(scan, nodule_id, "outline", digest(mask)), work, _key(scan, nodule_id))
+        self._submit(Job(scan, nodule_id, "outline", digest(mask)), work)
 
     def cancel(self) -> None:
         """Stop everything; what is shown already stays."""
@@ -130,15 +135,21 @@ class Analyst:
 
     def cancel_nodule(self, scan: ScanNodules, nodule_id: str) -> None:
         """Stop what runs for one nodule."""
-        self._worker.cancel(_key(scan, nodule_id))
+        self._worker.cancel(Job(scan, nodule_id, "seed").key)
+
+    def cancel_dead(self) -> None:
+        """Stop what runs for a CT that has left the scene."""
+        for job in self._jobs.values():
+            if job.scan is not None and not job.scan.alive:
+                self._worker.cancel(job.key)
 
     def close(self) -> None:
         """Stop the worker for good."""
         self._jobs.clear()
         self._worker.close()
 
-    def _submit(self, job: Job, work: Callable[[Task], Any], key: str) -> None:
-        self._jobs[self._worker.submit(work, key)] = job
+    def _submit(self, job: Job, work: Callable[[Task], Any]) -> None:
+        self._jobs[self._worker.submit(work, job.key)] = job
 
     # Answers
 
@@ -211,7 +222,3 @@ def _take_back(scan: ScanNodules, nodule_id: str) -> None:
         move_seed(scan.seeds_node, nodule.seed_id, nodule.result.seed.ras)
     else:
         scan.drop(nodule_id)
-
-
-def _key(scan: ScanNodules, nodule_id: str) -> str:
-    return f"{scan.volume_node.GetID()}/{nodule_id}"

@@ -18,6 +18,7 @@ import vtk
 from PySide6.QtCore import Signal
 
 from slicer_standin import qt
+from slicer_standin.mrml_widgets import qMRMLWidget
 
 
 class ModuleManager(qt.QObject):
@@ -110,7 +111,7 @@ def start(slicer: ModuleType) -> None:
     qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, folder)
     slicer.app.setOrganizationName("stand-in")
     os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-    slicer.qSlicerScriptedLoadableModuleWidget = ModuleWidget
+    slicer.qSlicerScriptedLoadableModuleWidget = qSlicerScriptedLoadableModuleWidget
 
 
 def _set_cache(slicer: ModuleType, scene: Any, folder: str) -> None:
@@ -206,40 +207,39 @@ class ScriptedModule:
         import slicer
 
         if self._widget is None:
-            self._widget = ModuleWidget(self)
+            self._widget = qSlicerScriptedLoadableModuleWidget(self)
             self._widget.setMRMLScene(slicer.mrmlScene)
             self._widget.reload()
         return self._widget
 
 
-def ModuleWidget(module: ScriptedModule) -> Any:
-    """qSlicerScriptedLoadableModuleWidget: hosts the Python widget and calls its life cycle."""
-    import slicer
+class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
+    """Hosts a module's Python widget and calls its life cycle."""
 
-    class qSlicerScriptedLoadableModuleWidget(slicer.qMRMLWidget):
-        def __init__(self) -> None:
-            super().__init__()
-            self.setLayout(qt.QVBoxLayout())
-            self.isEntered = False
+    def __init__(self, module: ScriptedModule) -> None:
+        super().__init__()
+        self.setLayout(qt.QVBoxLayout())
+        self.isEntered = False
+        self._module = module
 
-        def reload(self) -> None:
-            cls = getattr(sys.modules[module.name], f"{module.name}Widget")
-            self._python = cls(self)
-            setattr(slicer.modules, f"{module.name}Widget", self._python)
-            self._python.setup()
+    def reload(self) -> None:
+        import slicer
 
-        def self(self) -> Any:
-            return self._python
+        name = f"{self._module.name}Widget"
+        self._python = getattr(sys.modules[self._module.name], name)(self)
+        setattr(slicer.modules, name, self._python)
+        self._python.setup()
 
-        def enter(self) -> None:
-            self.isEntered = True
-            self._python.enter()
+    def self(self) -> Any:
+        return self._python
 
-        def exit(self) -> None:
-            self.isEntered = False
-            self._python.exit()
+    def enter(self) -> None:
+        self.isEntered = True
+        self._python.enter()
 
-    return qSlicerScriptedLoadableModuleWidget()
+    def exit(self) -> None:
+        self.isEntered = False
+        self._python.exit()
 
 
 def load_module(path: Path) -> ScriptedModule:

@@ -1,0 +1,368 @@
+# ruff: noqa: TID251 - runs Slicer's Qt layers
+"""What can go wrong or be asked for beside the straight path."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
+
+pytestmark = pytest.mark.panel
+
+
+class WaitingBackend(ThresholdBackend):
+    """Answers only when it is let go, so that a test can act while an analysis runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.started = threading.Event()
+
+    def analyse(self, volume: Any, seed: Any, nodule_id: str, progress: Any, on_first: Any) -> Any:
+        self.started.set()
+        while not self.go.wait(0.01):
+            progress(0.3, "Looking for the nodule")
+        return super().analyse(volume, seed, nodule_id, progress, on_first)
+
+
+@pytest.fixture
+def running(panel: Panel, ct: Any) -> Any:
+    """A panel that analyses a nodule and will not be done before `go` is set."""
+    backend = WaitingBackend()
+    panel.session.analyst.use(backend)
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    while not backend.started.is_set():
+        panel.slicer.app.processEvents()
+    while panel.session.status.text != "Looking for the nodule":
+        panel.slicer.app.processEvents()
+    yield panel
+    backend.go.set()
+
+
+def test_progress_is_shown_and_cancel_leaves_nothing(running: Panel) -> None:
+    running.widget.onTimer()
+    assert not running.ui.progressBar.isHidden()
+    assert running.ui.progressBar.value == 30
+    assert running.ui.statusLabel.text == "Looking for the nodule"
+    running.ui.cancelButton.click()
+    running.wait()
+    assert running.ui.statusLabel.text == "Cancelled."
+    assert running.ui.nodulesTable.rowCount == 0
+    assert running.scan.seeds_node.GetNumberOfControlPoints() == 0
+    assert running.ui.progressBar.isHidden()
+
+
+def test_closing_the_scene_while_running_leaves_no_trace(slicer: Any, running: Panel) -> None:
+    slicer.mrmlScene.Clear(0)
+    running.wait()
+    assert running.scan is None
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
+
+
+def test_deleting_the_ct_while_running_is_survived(slicer: Any, running: Panel, ct: Any) -> None:
+    slicer.mrmlScene.RemoveNode(ct)
+    running.wait()
+    assert running.scan is None
+    assert running.ui.nodulesTable.rowCount == 0
+    assert not running.ui.placeButton.enabled
+
+
+def test_deleting_another_ct_changes_nothing(slicer: Any, panel: Panel, ct: Any) -> None:
+    other = add_ct(slicer, "Other")
+    panel.ui.inputSelector.setCurrentNode(ct)
+    slicer.mrmlScene.RemoveNode(other)
+    assert panel.scan.volume_node is ct
+
+
+def test_a_drag_during_the_analysis_replaces_it(running: Panel) -> None:
+    seeds = running.scan.seeds_node
+    running.session.analyst.backend.go.set()
+    running.wait()
+    seeds.SetNthControlPointPositionWorld(0, *BALLS[1])
+    seeds.InvokeEvent(seeds.PointEndInteractionEvent)
+    seeds.InvokeEvent(seeds.PointEndInteractionEvent)
+    running.wait()
+    assert running.ui.nodulesTable.rowCount == 1
+    assert running.ui.statusLabel.text == "Done."
+
+
+def test_a_drag_to_nowhere_puts_the_point_back(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    seeds = panel.scan.seeds_node
+    seeds.SetNthControlPointPositionWorld(0, 900, 0, 0)
+    seeds.InvokeEvent(seeds.PointEndInteractionEvent)
+    panel.wait()
+    assert "outside the image" in panel.ui.statusLabel.text
+    point = [0.0, 0.0, 0.0]
+    seeds.GetNthControlPointPositionWorld(0, point)
+    assert point == pytest.approx(BALLS[0])
+
+
+def test_an_outline_that_was_erased_is_said_to_be_empty(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    segmentation = panel.scan.segmentation_node.GetSegmentation()
+    image = segmentation.GetNthSegment(0).GetRepresentation("Binary labelmap")
+    image.GetPointData().GetScalars().Fill(0)
+    image.Modified()
+    segmentation.InvokeEvent(panel.slicer.vtkSegmentation.SourceRepresentationModified)
+    panel.wait()
+    assert "empty" in panel.ui.statusLabel.text
+    panel.ui.undoButton.click()
+    assert not panel.scan.is_edited("nodule_001")
+
+
+def test_a_fault_of_ours_reaches_the_reader_and_the_next_click_works(
+    panel: Panel, ct: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Faulty(ThresholdBackend):
+        def analyse(self, *details: Any) -> Any:
+            raise ZeroDivisionError
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.session.analyst.use(Faulty())
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert "ZeroDivisionError" in panel.ui.statusLabel.text
+    panel.session.analyst.use(ThresholdBackend())
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert panel.ui.nodulesTable.rowCount == 1
+
+
+def test_a_volume_under_a_bending_transform_is_refused_with_advice(
+    slicer: Any, panel: Panel, ct: Any
+) -> None:
+    import vtk
+
+    bend = vtk.vtkThinPlateSplineTransform()
+    points, moved = vtk.vtkPoints(), vtk.vtkPoints()
+    for at in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (50, 50, 50)):
+        points.InsertNextPoint(at)
+        moved.InsertNextPoint([value + (5 if sum(at) > 100 else 0) for value in at])
+    bend.SetSourceLandmarks(points)
+    bend.SetTargetLandmarks(moved)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetAndObserveTransformToParent(bend)
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.placeButton.click()
+    assert "harden" in panel.ui.statusLabel.text
+    assert not panel.ui.placeButton.checked
+
+
+def test_marking_shows_the_ct_that_is_marked(slicer: Any, panel: Panel, ct: Any) -> None:
+    other = add_ct(slicer, "Other")
+    composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(other.GetID())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.placeButton.click()
+    assert composite.GetBackgroundVolumeID() == ct.GetID()
+
+
+def test_lung_window(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.lungWindowButton.click()
+    display = ct.GetDisplayNode()
+    assert (display.GetWindow(), display.GetLevel()) == (1500, -600)
+
+
+def test_label_map_holds_the_nodules(slicer: Any, panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.labelMapButton.click()
+    labelmap = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLabelMapVolumeNode")
+    array = slicer.util.arrayFromVolume(labelmap)
+    volume = panel.session.nodule.result.measurements.volume_mm3
+    assert (array == 1).sum() == pytest.approx(volume, rel=0.01)
+    assert "label map" in panel.ui.statusLabel.text
+
+
+def test_the_report_sentence_goes_to_the_clipboard(slicer: Any, panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.copyButton.click()
+    assert slicer.app.clipboard().text() == panel.ui.reportEdit.toPlainText()
+    assert "clipboard" in panel.ui.statusLabel.text
+
+
+def test_a_result_read_from_a_scene_has_no_evidence_map(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.evidenceCheckBox.click()
+    panel.widget.onSceneEndImport(None, None)
+    composite = panel.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    assert not panel.ui.evidenceCheckBox.enabled
+    assert composite.GetForegroundVolumeID() is None
+
+
+def test_prior_ct_messages(slicer: Any, panel: Panel, ct: Any) -> None:
+    far = add_ct(slicer, "Far")
+    panel.ui.inputSelector.setCurrentNode(far)
+    panel.click_in_view(BALLS[1])
+    panel.wait()
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.priorSelector.setCurrentNode(ct)
+    assert "not the same" in panel.ui.changeLabel.text
+    panel.ui.priorSelector.setCurrentNode(far)
+    assert "No nodule of the earlier CT lies within" in panel.ui.changeLabel.text
+
+
+def test_correct_outline_without_main_window_says_why(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.editButton.click()
+    assert "main window" in panel.ui.statusLabel.text
+
+
+def test_correct_outline_opens_the_segment_in_segment_editor(
+    slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Editor:
+        def setSegmentationNode(self, node: Any) -> None:
+            self.segmentation = node
+
+        def setSourceVolumeNode(self, node: Any) -> None:
+            self.volume = node
+
+        def setCurrentSegmentID(self, segment_id: str) -> None:
+            self.segment_id = segment_id
+
+    class Module:
+        editor = Editor()
+
+    monkeypatch.setattr(slicer.util, "selectModule", lambda _name: None)
+    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda _name: Module)
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.editButton.click()
+    assert Module.editor.segmentation is panel.scan.segmentation_node
+    assert Module.editor.volume is ct
+    assert Module.editor.segment_id == panel.session.nodule.segment_id
+
+
+def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
+    import qt
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    keys = panel.widget.shortcuts._keys
+    assert len(keys) == 7
+    accept = next(key for key in keys if key.key == qt.QKeySequence("Ctrl+Shift+A"))
+    accept.activated.emit()
+    assert panel.session.nodule.review.decision == "accepted"
+    panel.host.exit()
+    panel.slicer.app.processEvents()
+    assert panel.widget.shortcuts._keys == []
+    panel.host.enter()
+    assert len(panel.widget.shortcuts._keys) == 7
+
+
+def test_reload_ten_times_leaves_one_set_of_observers_and_keys(
+    slicer: Any, module: Any, ct: Any
+) -> None:
+    panel = Panel(slicer, module)
+    panel.host.enter()
+    before = None
+    for _ in range(10):
+        panel.host.exit()
+        panel.widget.onReload()
+        panel = Panel(slicer, module)
+        panel.host.enter()
+        panel.wait()
+        count = len(panel.widget.Observations)
+        assert before in (None, count)
+        before = count
+    panel.session.analyst.use(ThresholdBackend())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert panel.ui.nodulesTable.rowCount == 1
+    panel.host.exit()
+    panel.widget.cleanup()
+
+
+def test_parameters_reach_the_pipeline(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.augmentationsSpinBox.value = 1
+    panel.ui.stabilityCheckBox.checked = False
+    panel.ui.solidThresholdSlider.value = -500
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    result = panel.session.nodule.result
+    assert result.uncertainty.samples == 1
+    assert result.stability is None
+    assert result.measurements.solid.threshold_hu == -500
+    assert "single run" in panel.ui.uncertaintyLabel.text
+
+
+def test_the_device_line_names_device_and_model(panel: Panel) -> None:
+    backend = panel.session.analyst.backend
+    assert backend.device in panel.ui.deviceLabel.text
+    assert "Research use, not for diagnosis." in panel.ui.deviceLabel.text
+
+
+def test_device_and_model_are_preferences_of_the_user(panel: Panel, tmp_path: Path) -> None:
+    from DenseSharpSlicerLib import preferences
+
+    panel.ui.deviceCombo.currentIndex = 1
+    assert preferences.device() == "cpu"
+    model = tmp_path / "other.safetensors"
+    model.write_bytes(b"")
+    panel.ui.modelEdit.currentPath = str(model)
+    assert preferences.read("Model") == str(model)
+    panel.ui.modelEdit.currentPath = ""
+    panel.ui.deviceCombo.currentIndex = 0
+    preferences.write("Device", "nonsense")
+    assert preferences.device() == "auto"
+    panel.wait()
+
+
+def test_the_logic_opens_what_the_user_chose(slicer: Any, tmp_path: Path) -> None:
+    from DenseSharpSlicerLib import preferences
+    from slicer_standin.application import load_module
+
+    load_module(ROOT / "DenseSharpSlicer" / "DenseSharpSlicer.py")
+    preferences.write("Model", str(tmp_path / "model.safetensors"))
+    backend = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic().backend()
+    preferences.write("Model", "")
+    assert backend._model_file == tmp_path / "model.safetensors"
+
+
+def test_the_logic_works_without_a_panel(slicer: Any, module: Any, ct: Any) -> None:
+    logic = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic()
+    assert logic.shownVolume() is ct
+    nodule = logic.process(ct, BALLS[0])
+    assert nodule.result.measurements.volume_mm3 > 400
+    with pytest.raises(Exception, match="outside the image"):
+        logic.process(ct, (900, 0, 0))
+
+
+def test_the_doctor_lists_what_is_installed(panel: Panel) -> None:
+    panel.ui.doctorButton.click()
+    assert "numpy" in panel.ui.doctorText.toPlainText()
+
+
+def test_self_tests_of_the_module_pass(slicer: Any, module: Any) -> None:
+    module.widgetRepresentation()
+    test = sys.modules["DenseSharpSlicer"].DenseSharpSlicerTest()
+    test.setUp()
+    test.test_everything()
+    Panel(slicer, module).widget.cleanup()
