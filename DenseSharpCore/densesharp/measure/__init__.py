@@ -50,7 +50,7 @@ def measure(
     axes = in_plane_axes(outlines, mask.grid)
     largest = max_3d_diameter(outlines, mask.grid)
     meter = SolidMeter(values, inside, mask.grid, axes.plane, axes.long.length)
-    solid = meter.above(solid_threshold_hu)
+    solid, *curve = meter.above([solid_threshold_hu, *CURVE_HU])
     hu = values[inside]
     return Measurements(
         volume_mm3=float(inside.sum() * mask.grid.voxel_volume),
@@ -68,7 +68,7 @@ def measure(
         max_hu=float(hu.max()),
         mass_mg=mass_mg(hu, mask.grid.voxel_volume),
         solid=solid,
-        solid_curve=meter.curve(),
+        solid_curve=tuple(curve),
         nodule_type=nodule_type(meter, solid),
     )
 

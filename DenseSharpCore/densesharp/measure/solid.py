@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -48,53 +49,60 @@ class SolidMeter:
     plane: Plane
     long_axis_mm: float
 
-    def above(self, threshold: float) -> SolidPart:
-        """Volume, largest diameter in the plane of the long axis, and CTR above a threshold.
+    def above(self, thresholds: Sequence[float]) -> list[SolidPart]:
+        """Volume, largest diameter in the plane of the long axis, and CTR above each threshold.
 
         The solid part is made of the islands (voxels that share a face, an edge or a corner) that
         hold at least `SPECK_MM3` and reach into the core: an island in the rim alone is a vessel,
         a fissure or the chest wall at the outline. The diameter is that of the largest island, not
         from one island to another.
         """
+        masks = np.stack([self.inside & (self.values > threshold) for threshold in thresholds])
         normal = planes_of(self.grid)[self.plane]
-        islands = self._islands(self.inside & (self.values > threshold))
-        volume = float(sum(island.sum() for island in islands) * self.grid.voxel_volume)
-        diameters = [caliper(island, self.plane, normal, self.grid) for island in islands]
-        largest = min(max(diameters, default=0.0), self.long_axis_mm)
-        return SolidPart(threshold, volume, largest, largest / self.long_axis_mm)
-
-    def curve(self) -> tuple[SolidPart, ...]:
-        """The solid part at each of `CURVE_HU`."""
-        parts: list[SolidPart] = []
-        counts = [int((self.inside & (self.values > hu)).sum()) for hu in CURVE_HU]
-        for index, threshold in enumerate(CURVE_HU):
-            # A higher threshold keeps a subset: the same number of voxels is the same solid part.
-            if index and counts[index] == counts[index - 1]:
-                parts.append(replace(parts[-1], threshold_hu=threshold))
-            else:
-                parts.append(self.above(threshold))
-        return tuple(parts)
+        found: dict[int, tuple[float, float]] = {0: (0.0, 0.0)}
+        parts = []
+        for threshold, mask, labels in zip(thresholds, masks, _labelled(masks), strict=True):
+            # Every mask is a subset of those at lower thresholds: equal counts are equal masks.
+            count = int(mask.sum())
+            if count not in found:
+                islands = self._islands(labels)
+                sizes = [caliper(island, self.plane, normal, self.grid) for island in islands]
+                volume = sum(int(island.sum()) for island in islands) * self.grid.voxel_volume
+                found[count] = volume, min(max(sizes, default=0.0), self.long_axis_mm)
+            volume, diameter = found[count]
+            parts.append(SolidPart(threshold, volume, diameter, diameter / self.long_axis_mm))
+        return parts
 
     @cached_property
     def core(self) -> NDArray[np.bool_]:
-        """(k, j, i) the voxels `RIM_MM` or more inside the outline, or else the innermost ones."""
-        depth = _depth(self.inside, self.grid)
-        # Distances run between voxel centres; the outline lies half a voxel nearer.
-        limit = RIM_MM + float(self.grid.spacing.min()) / 2
-        return np.asarray(depth >= min(limit, float(depth.max())))
+        """(k, j, i) the voxels `RIM_MM` or more inside the outline.
 
-    def _islands(self, mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-        """The parts of a mask that make up a solid part, each in a box of its own."""
-        if mask.sum() * self.grid.voxel_volume < SPECK_MM3 or not (mask & self.core).any():
-            return []
-        connect = sitk.ConnectedComponentImageFilter()
-        connect.FullyConnectedOn()
-        connect.SetNumberOfThreads(1)  # starting threads takes longer than a box this small
-        image = connect.Execute(sitk.GetImageFromArray(mask.astype(np.uint8)))
-        labels = sitk.GetArrayViewFromImage(image)
+        Of a nodule too small for that: its inner voxels, or all where none has only neighbours.
+        """
+        finest = float(self.grid.spacing.min())
+        # The outline lies half a voxel beyond the outermost voxel centres.
+        for distance in (RIM_MM + finest / 2, 1.01 * finest):
+            core = _eroded(self.inside, self.grid, distance)
+            if core.any():
+                return core
+        return self.inside
+
+    def _islands(self, labels: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
+        """The parts that make up a solid part, each in a box of its own."""
         sizes = np.bincount(labels.ravel()) * self.grid.voxel_volume
         reaching = np.unique(labels[self.core])
         return [_cropped(labels == n) for n in reaching if n and sizes[n] >= SPECK_MM3]
+
+
+def _labelled(masks: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Number the connected parts of each mask (n, k, j, i); parts of two masks never share one."""
+    apart = np.pad(masks, [(0, 0), (0, 1), (0, 0), (0, 0)])  # an empty slice below each mask
+    connect = sitk.ConnectedComponentImageFilter()
+    connect.FullyConnectedOn()
+    connect.SetNumberOfThreads(1)  # starting threads takes longer than boxes this small
+    pile = sitk.GetImageFromArray(apart.reshape(-1, *apart.shape[2:]).astype(np.uint8))
+    labels = sitk.GetArrayFromImage(connect.Execute(pile)).reshape(apart.shape)
+    return np.asarray(labels[:, :-1], dtype=np.uint32)
 
 
 def _cropped(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -119,10 +127,13 @@ def nodule_type(meter: SolidMeter, solid: SolidPart) -> NoduleType:
     return "solid" if share >= MOSTLY else "part-solid"
 
 
-def _depth(inside: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
-    """(k, j, i) mm from each voxel of the mask to the nearest voxel centre outside; 0 outside."""
-    image = sitk.GetImageFromArray(np.pad(inside, 1).astype(np.uint8))
-    image.SetSpacing([float(step) for step in grid.spacing])
-    distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False,
-                                            useImageSpacing=True)  # fmt: skip
-    return np.asarray(sitk.GetArrayFromImage(distance)[1:-1, 1:-1, 1:-1] * inside, dtype=np.float64)
+def _eroded(mask: NDArray[np.bool_], grid: Grid, distance: float) -> NDArray[np.bool_]:
+    """(k, j, i) the voxels of a mask with no voxel centre outside it nearer than a distance."""
+    reach = (distance / grid.spacing[::-1]).astype(int)
+    padded = np.pad(mask, [(n, n) for n in reach])
+    kept = mask.copy()
+    for offset in np.ndindex(*(2 * reach + 1)):
+        if np.linalg.norm((offset - reach) * grid.spacing[::-1]) < distance:
+            begin = np.array(offset)
+            kept &= padded[tuple(map(slice, begin, begin + mask.shape))]
+    return np.asarray(kept)
