@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import json
 import os
 import struct
 import sys
@@ -16,7 +15,7 @@ import SimpleITK as sitk
 
 from densesharp.errors import DenseSharpError, GeometryError, ImageError
 from densesharp.geometry import Grid
-from densesharp.reading import image_info, read_volume
+from densesharp.reading import read_volume
 from densesharp.records import Volume
 from dicom_phantom import phantom
 
@@ -311,16 +310,6 @@ def test_threads_may_read_at_once_and_stderr_survives(tmp_path, capfd):
     sys.stderr.write("still here")
     os.write(2, b" and here")
     assert capfd.readouterr().err == "still here and here"
-
-
-def test_image_info_is_plain_json_without_identity(tmp_path):
-    info = image_info(read_volume(save(tmp_path, ".nrrd", image(direction=np.diag([-1, -1, 1])))))
-    assert json.loads(json.dumps(info)) == {
-        "size": [24, 20, 12],
-        "spacing": [0.7, 0.8, 1.25],
-        "origin_ras": [90.5, 120.25, 30.0],
-        "direction_ras": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-    }
 
 
 def test_real_ct_reads_as_simpleitk_gives_it(real_ct_folder):

@@ -7,10 +7,8 @@ one sentence; one that can be used with care carries notices (`Volume.notices`).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from densesharp.errors import ImageError
-from densesharp.geometry import ras_to_lps
 from densesharp.progress import Progress, silent
 from densesharp.reading.checks import thickness_notices
 from densesharp.reading.choice import SeriesChoice, SeriesChoiceError
@@ -20,7 +18,6 @@ from densesharp.records import Volume
 __all__ = [
     "SeriesChoice",
     "SeriesChoiceError",
-    "image_info",
     "read_volume",
     "thickness_notices",
 ]
@@ -60,16 +57,3 @@ def read_volume(path: str | Path, series: str | None = None, progress: Progress 
     from densesharp.reading.dicom import read_series
 
     return read_series(source, series, progress)
-
-
-def image_info(volume: Volume) -> dict[str, Any]:
-    """The `image` entry of result.json: geometry in RAS mm, and nothing that tells who it is."""
-    grid = volume.grid
-    return {
-        "size": list(grid.size),
-        "spacing": grid.spacing.tolist(),
-        # Adding 0 turns -0.0 into 0.0.
-        "origin_ras": (ras_to_lps(grid.origin) + 0.0).tolist(),
-        # Rows of the matrix whose columns are the unit vectors of i, j, k.
-        "direction_ras": (ras_to_lps(grid.direction.T).T + 0.0).tolist(),
-    }

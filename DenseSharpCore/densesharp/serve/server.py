@@ -30,7 +30,7 @@ LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
 
 _BATCHED_REQUESTS = 8
-_POLL_S = 0.004
+_POLL_S = 0.008
 _QUEUE_S = 12.0
 """A request that waited longer gets status 504; the client sends it again."""
 

@@ -1,0 +1,143 @@
+"""`densesharp dicom`: results as DICOM SEG and SR, and a run repeated from an SR."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from densesharp.errors import ImageError, OutputError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+HELP = "write results as DICOM SEG and structured report, or repeat a run from a report"
+SEG_NAME, SR_NAME = "densesharp_seg.dcm", "densesharp_sr.dcm"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+    for name, text in (
+        ("seg", "write the outlines as a DICOM Segmentation"),
+        ("sr", "write outlines and measurements as a Segmentation and a structured report"),
+    ):
+        sub = tasks.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.add_argument("results", type=Path, help="folder that 'densesharp predict' wrote")
+        _add_series(sub)
+        sub.add_argument(
+            "--keep-identity",
+            action="store_true",
+            help="write the patient's own name and id, for a clinical archive; without it the "
+            "patient is pseudonymised",
+        )
+        if name == "sr":
+            sub.add_argument("--observer", metavar="NAME", help="reader, such as Doe^Jane")
+    text = "repeat the run that a structured report describes and compare every number"
+    sub = tasks.add_parser("rerun", help=text, description=text[0].upper() + text[1:] + ".")
+    sub.add_argument("report", type=Path, help="structured report that DenseSharp wrote")
+    _add_series(sub)
+    sub.add_argument("--model", type=Path, help="model file; default: the bundled one")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+
+
+def _add_series(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dicom", type=Path, required=True, metavar="DIR", help="folder of the CT series"
+    )
+    parser.add_argument("--series", metavar="KEY", help="which series, where there are several")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the objects, or repeat a run."""
+    return _rerun(args) if args.task == "rerun" else _write(args)
+
+
+def _write(args: argparse.Namespace) -> int:
+    from densesharp.commands.terminal import progress_bar
+    from densesharp.export.dicom_rerun import load_results
+    from densesharp.export.dicom_seg import segmentation
+    from densesharp.export.dicom_sr import measurement_report
+    from densesharp.files import ensure_folder
+    from densesharp.reading import read_volume
+
+    with progress_bar() as progress:
+        volume = read_volume(args.dicom, args.series, progress)
+    results, made_by = load_results(args.results, volume)
+    if args.task == "seg":
+        seg, _, _ = segmentation(results, volume, made_by, keep_identity=args.keep_identity)
+        objects = {SEG_NAME: seg}
+    else:
+        seg, report = measurement_report(
+            results, volume, made_by, observer=args.observer, keep_identity=args.keep_identity
+        )
+        objects = {SEG_NAME: seg, SR_NAME: report}
+    folder = ensure_folder(args.out)
+    for name, dataset in objects.items():
+        _save(dataset, folder / name)
+    left_out = [result.id for result in results if result.mask is None]
+    if left_out:
+        sys.stderr.write(f"Without an outline, so left out: {', '.join(left_out)}\n")
+    kept = "with the patient's identity" if args.keep_identity else "pseudonymised"
+    sys.stderr.write(f"Written to {folder} ({kept}): {', '.join(objects)}\n")
+    return 0
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    from densesharp.files import atomic_path
+
+    with atomic_path(path) as temporary:
+        dataset.save_as(temporary, enforce_file_format=True)
+
+
+def _rerun(args: argparse.Namespace) -> int:
+    from densesharp.commands.terminal import progress_bar
+    from densesharp.engine import open_engine
+    from densesharp.export.dicom_rerun import differences, run_again
+    from densesharp.export.dicom_run import read_report
+    from densesharp.export.files import write_results
+    from densesharp.network.model_file import load_model
+    from densesharp.reading import read_volume
+    from densesharp.resources import model_path
+
+    nodules = read_report(_load(args.report))
+    with progress_bar() as progress:
+        volume = read_volume(args.dicom, args.series, progress)
+        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        results = []
+        for done, nodule in enumerate(nodules):
+            progress(done / len(nodules), f"Nodule {done + 1} of {len(nodules)}")
+            results.append(run_again(nodule, volume, engine))
+    found = [
+        f"{nodule.id}: {entry}"
+        for nodule, result in zip(nodules, results, strict=True)
+        for entry in differences(nodule, result)
+    ]
+    if found:
+        message = (
+            f"The new run differs from the report in {len(found)} numbers (another machine, "
+            f"engine or version: report {nodules[0].run.software}, {nodules[0].run.engine}). "
+            f"First: {found[0]}."
+        )
+        raise OutputError(message)
+    write_results(results, volume, engine, args.out)
+    count = sum(len(nodule.numbers) for nodule in nodules)
+    sys.stderr.write(f"All {count} numbers are the same to the last bit. Results: {args.out}\n")
+    return 0
+
+
+def _load(path: Path) -> Dataset:
+    """A DICOM file.
+
+    Raises:
+        ImageError: it is none.
+    """
+    import pydicom
+
+    try:
+        return pydicom.dcmread(path)
+    except (OSError, pydicom.errors.InvalidDicomError) as error:
+        message = f"'{path}' is no DICOM file that can be read: give the structured report."
+        raise ImageError(message) from error

@@ -1,0 +1,113 @@
+"""From result folders to DICOM objects, and from a structured report back to a new run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from densesharp.errors import ImageError, ModelError
+from densesharp.export.dicom_run import ReportedNodule, Run
+from densesharp.export.dicom_source import mask_on_series
+from densesharp.export.dicom_sr import numbers_of
+from densesharp.export.files import RESULT
+from densesharp.geometry import Grid
+from densesharp.pipeline import Options, analyse
+from densesharp.records import NoduleMask, NoduleResult, Seed, Volume
+
+if TYPE_CHECKING:
+    from densesharp.engine import Engine
+
+
+def load_results(folder: Path, volume: Volume) -> tuple[list[NoduleResult], Run]:
+    """The nodules of a result folder with their masks on a DICOM series' grid, and what made them.
+
+    Raises:
+        ImageError: the folder holds no results, or they are damaged.
+        GeometryError: they were computed from another series.
+    """
+    try:
+        document = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        results = [
+            replace(NoduleResult.from_json(entry), mask=_mask(folder, entry, volume.grid))
+            for entry in document["nodules"]
+        ]
+        return results, _run_of(document, results)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        message = (
+            f"'{folder}' holds no complete DenseSharp results: give the folder that "
+            "'densesharp predict' wrote."
+        )
+        raise ImageError(message) from error
+
+
+def _mask(folder: Path, entry: Mapping[str, Any], grid: Grid) -> NoduleMask | None:
+    name = entry["files"].get("mask")
+    if name is None:
+        return None
+    image = sitk.ReadImage(str(folder / Path(name).name))
+    direction = np.reshape(image.GetDirection(), (3, 3))
+    own = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
+    return mask_on_series(sitk.GetArrayFromImage(image), own, grid)
+
+
+def _run_of(document: Mapping[str, Any], results: list[NoduleResult]) -> Run:
+    """What made the results, as result.json tells it."""
+    members = int(document["model"]["members"])
+    spread = [r.uncertainty.samples for r in results if r.uncertainty is not None]
+    threshold = [r.measurements.solid.threshold_hu for r in results if r.measurements is not None]
+    return Run(
+        software=document["software"]["version"],
+        model_name=document["model"]["name"],
+        model_sha256=document["model"]["sha256"],
+        engine=document["software"]["engine"],
+        augmentations=max(1, spread[0] // members) if spread else 1,
+        stability=any(r.stability is not None for r in results),
+        solid_threshold_hu=threshold[0] if threshold else Options().solid_threshold_hu,
+    )
+
+
+def run_again(nodule: ReportedNodule, volume: Volume, engine: Engine) -> NoduleResult:
+    """Analyse a reported nodule once more with the same seed and settings.
+
+    Raises:
+        ImageError: the volume is another series than the report's.
+        ModelError: the engine runs another model.
+        SeedError: the seed lies outside the image.
+    """
+    if volume.series.get("series_uid") != nodule.series_uid:
+        message = "The report belongs to another CT series: give the one it was made from."
+        raise ImageError(message)
+    if engine.model.sha256 != nodule.run.model_sha256:
+        message = (
+            f"The report was made with the model '{nodule.run.model_name}' "
+            f"({nodule.run.model_sha256[:12]}), not with '{engine.model.card.name}' "
+            f"({engine.model.sha256[:12]}): give that model file."
+        )
+        raise ModelError(message)
+    run = nodule.run
+    options = Options(run.augmentations, run.stability, run.solid_threshold_hu)
+    seed = Seed(np.array(nodule.seed_lps))
+    return analyse(volume, seed, engine, nodule_id=nodule.id, options=options)
+
+
+def differences(nodule: ReportedNodule, result: NoduleResult) -> list[str]:
+    """Where a new run differs from a report, in the last bit even; empty when it does not.
+
+    Each entry names a number and gives the reported and the new value.
+    """
+    new = {
+        (name.value, name.scheme_designator, kind.value if kind else ""): (name.meaning, value)
+        for name, value, _, kind, _ in numbers_of(result)
+    }
+    found = []
+    for key, reported in nodule.numbers.items():
+        meaning, value = new.get(key, (key[0], None))
+        if value != reported:
+            found.append(f"{meaning}: {reported!r} in the report, {value!r} now")
+    return found
