@@ -133,7 +133,7 @@ def simulated_times(seed=0, readers=5, cases=60, effect=-0.2):
 
 
 def test_reading_time_is_the_model_of_statsmodels():
-    seconds, aided, reader, case = simulated_times(cases=25)
+    seconds, aided, reader, case = simulated_times(3, readers=6, cases=25)
     found = reading_time(seconds, aided, reader, case)
     levels = {"r": reader, "c": case, "ra": 2 * reader + aided}
     frame = pd.DataFrame({"y": np.log(seconds), "a": aided * 1.0} | levels)
@@ -142,12 +142,12 @@ def test_reading_time_is_the_model_of_statsmodels():
         groups=np.ones(len(seconds)),
         vc_formula={"r": "0 + C(r)", "c": "0 + C(c)", "ra": "0 + C(ra)"},
         data=frame,
-    ).fit(reml=True, method=["powell", "lbfgs"])
+    ).fit(reml=True)
     assert found.effects["aided"].value == pytest.approx(model.params["a"], rel=1e-3)
-    assert found.effects["aided"].se == pytest.approx(model.bse["a"], rel=2e-2)
+    assert found.effects["aided"].se == pytest.approx(model.bse["a"], rel=1e-3)
     names = ("case", "reader", "reader_x_aided")
     for name, value in zip(names, model.vcomp, strict=True):
-        assert found.variances[name] == pytest.approx(value, rel=0.05, abs=2e-3)
+        assert found.variances[name] == pytest.approx(value, rel=2e-3)
 
 
 def test_time_ratio_holds_the_truth_and_knows_its_few_readers():
