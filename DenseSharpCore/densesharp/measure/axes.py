@@ -55,7 +55,7 @@ def in_plane_axes(families: list[Outlines], grid: Grid) -> Axes:
     same slice, in the plane that shows the nodule largest.
     """
     widths = [_widths(family, grid) for family in families]
-    limit = max(float(width.max()) for _, width in widths) - 0.5 * float(grid.spacing.min())
+    limit = max(float(width.max()) for _, width in widths) - 0.5 * float(grid.spacing.max())
     best: tuple[float, float] | None = None
     chosen, chosen_slice = families[0], 0
     for family, (numbers, width) in zip(families, widths, strict=True):

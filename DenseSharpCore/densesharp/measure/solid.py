@@ -27,7 +27,7 @@ SPECK_MM3 = 4.2
 RIM_MM = 1.0
 """Width of the rim where voxels hold nodule and lung (partial volume)."""
 
-MOSTLY = 0.8
+MOSTLY = 2 / 3
 """Share of the core above the threshold from which a nodule is called solid."""
 
 
