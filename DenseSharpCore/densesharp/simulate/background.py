@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from densesharp.simulate.fields import Field, coordinates, smooth_noise, soft_step, unit_vectors
 
@@ -21,19 +20,17 @@ class Background:
         hu: (k, j, i) HU.
         lung: (k, j, i) mm to the pleura, positive inside the lung.
         parenchyma_hu: density of the air-filled parenchyma.
-        hilum: (3,) direction (k, j, i) from the cube's middle that vessels come from.
     """
 
     hu: Field
     lung: Field
     parenchyma_hu: float
-    hilum: Field
 
 
 def simulated_lung(
     rng: np.random.Generator,
     edge: int,
-    pleura_mm: float | None = None,
+    pleura_mm: float,
     nodule_vessels: int = 0,
     nodule_center: ArrayLike = (0, 0, 0),
 ) -> Background:
@@ -42,15 +39,13 @@ def simulated_lung(
     Args:
         rng: source of everything random.
         edge: voxels along each side.
-        pleura_mm: distance from the cube's middle to the pleura; None draws one, near or far.
+        pleura_mm: distance from the cube's middle to the pleura.
         nodule_vessels: vessels that end in the nodule.
         nodule_center: (k, j, i) mm from the cube's middle.
     """
     positions = coordinates(edge)
-    outward = unit_vectors(rng, 1)[0] * np.float32([0.45, 1, 1])
+    outward = unit_vectors(rng, 1)[0] * np.array([0.45, 1, 1], np.float32)
     outward /= np.linalg.norm(outward)
-    if pleura_mm is None:
-        pleura_mm = float(rng.uniform(8, 60))
     lung, inner = _lung_and_wall(rng, positions, outward, pleura_mm)
     parenchyma = float(rng.normal(-865, 32))
     air = _parenchyma(rng, positions, parenchyma)
@@ -60,7 +55,7 @@ def simulated_lung(
     if rng.random() < 0.25:
         _fissure(rng, air, positions)
     hu = inner + soft_step(lung, 1.0) * (air - inner)
-    return Background(hu.astype(np.float32), lung, parenchyma, -outward)
+    return Background(hu.astype(np.float32), lung, parenchyma)
 
 
 def draw_vessels(rng: np.random.Generator, hu: Field, hilum: Field, count: int) -> None:
@@ -84,7 +79,7 @@ def _branch(
     heading = heading / np.linalg.norm(heading)
     airway = radius > 0.8 and rng.random() < 0.35
     beside = np.cross(heading, rng.standard_normal(3))
-    beside *= 1.8 * radius / max(np.linalg.norm(beside), 1e-6)
+    beside *= 1.8 * radius / max(float(np.linalg.norm(beside)), 1e-6)
     for _ in range(int(rng.integers(3, 6))):
         heading = heading + rng.normal(0, 0.16, 3)
         heading /= np.linalg.norm(heading)
@@ -188,7 +183,7 @@ def _chest_wall(rng: np.random.Generator, positions: Field, depth: Field) -> Fie
     )
     inside = soft_step(rib, 1.0)
     wall += inside * (bone - wall)
-    return wall
+    return np.asarray(wall)
 
 
 def _parenchyma(rng: np.random.Generator, positions: Field, level: float) -> Field:
@@ -202,7 +197,7 @@ def _parenchyma(rng: np.random.Generator, positions: Field, level: float) -> Fie
     if rng.random() < 0.15:  # hazy density that is no nodule
         haze = soft_step(smooth_noise(rng, shape, rng.uniform(6, 9)) - 0.7, 2.0)
         hu += haze * np.float32(rng.uniform(40, 160))
-    return hu.astype(np.float32)
+    return np.asarray(hu, dtype=np.float32)
 
 
 def _fissure(rng: np.random.Generator, hu: Field, positions: Field) -> None:
@@ -210,35 +205,3 @@ def _fissure(rng: np.random.Generator, hu: Field, positions: Field) -> None:
     curve = 1.5 * smooth_noise(rng, hu.shape, 9.0)
     distance = positions @ normal + np.float32(rng.uniform(-25, 25)) + curve
     hu += np.float32(rng.uniform(80, 250)) * soft_step(0.5 - np.abs(distance), 1.0)
-
-
-def real_lung(
-    ct: NDArray[np.int16], occupied: NDArray[np.bool_], rng: np.random.Generator, edge: int
-) -> Background | None:
-    """Cut the lung out of a real CT at 1 mm, away from what is marked.
-
-    Args:
-        ct: (k, j, i) HU at 1 mm, each side at least `edge`.
-        occupied: (k, j, i) True where a real nodule is; it stays outside the cube's inner half.
-        rng: chooses the place.
-        edge: voxels along each side.
-
-    Returns:
-        None where no place in the lung is free.
-    """
-    half = edge // 2
-    air = ndimage.uniform_filter((ct < -600).astype(np.float32), 9) > 0.75
-    blocked = ndimage.distance_transform_edt(~occupied) < half / 2 + 4
-    free = air & ~blocked
-    inner = np.zeros_like(free)
-    inner[tuple(slice(half, n - half + 1) for n in ct.shape)] = True
-    places = np.argwhere(free & inner)
-    if not len(places):
-        return None
-    place = places[int(rng.integers(len(places)))]
-    box = tuple(slice(p - half, p - half + edge) for p in place)
-    cube = ct[box].astype(np.float32)
-    tissue = ndimage.binary_opening(cube > -400, iterations=3)
-    lung = ndimage.distance_transform_edt(~tissue) - ndimage.distance_transform_edt(tissue)
-    parenchyma = float(np.median(cube[cube < -600]))
-    return Background(cube, lung.astype(np.float32), parenchyma, unit_vectors(rng, 1)[0])

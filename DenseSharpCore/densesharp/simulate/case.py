@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def finish(
     return Case(scan(truth, scanner, rng), mask, solid, distance, latents, scanner, mean_hu)
 
 
-def _shifted(array: NDArray, shift: list[int]) -> NDArray:  # type: ignore[type-arg]
+def _shifted(array: NDArray[Any], shift: list[int]) -> NDArray[Any]:
     """Move an array by whole voxels; the edge is repeated."""
     index = [np.clip(np.arange(n) - s, 0, n - 1) for n, s in zip(array.shape, shift, strict=True)]
     return array[np.ix_(*index)]

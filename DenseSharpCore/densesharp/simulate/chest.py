@@ -231,7 +231,7 @@ def _spine(hu: Field, x: Field, y: Field, z: Field) -> None:
 def _parenchyma(rng: np.random.Generator, y: Field, shape: tuple[int, int, int]) -> Field:
     hu = np.float32(PARENCHYMA_HU) + np.float32(0.35) * y + np.zeros(shape, np.float32)
     hu += 10 * _broad_noise(rng, shape, 5.0) + 12 * smooth_noise(rng, shape, 1.2)
-    return hu
+    return np.asarray(hu)
 
 
 def _grow_tree(rng: np.random.Generator, hu: Field, lung: Field, grid: Grid, hilum: Point) -> None:

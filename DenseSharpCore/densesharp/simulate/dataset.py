@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.files import atomic_path, ensure_folder
+from densesharp.patch import WINDOW
 from densesharp.progress import Progress, silent
 from densesharp.simulate.case import EDGE, Case, simulate
-from densesharp.simulate.latents import DIAGNOSES, UNLABELLED, posterior
+from densesharp.simulate.latents import UNLABELLED, posterior
 
-WINDOW_HU = (-1024.0, 400.0)
 SUBSETS = 5
 
 BALANCED = ("AIS", "MIA", "IAC", "AIS", "MIA", "IAC", "AAH", "MIA", "IAC")
@@ -54,7 +54,7 @@ class Recipe:
 
 def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Window -1024..400 HU to 0..255, rounded, as the original code does."""
-    low, high = WINDOW_HU
+    low, high = WINDOW
     scaled: NDArray[np.uint8] = np.round(np.clip((hu - low) / (high - low), 0, 1) * 255).astype(
         np.uint8
     )
@@ -129,16 +129,3 @@ def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-
-
-def check_diagnoses(names: Sequence[str]) -> tuple[str, ...]:
-    """Diagnoses from the command line.
-
-    Raises:
-        ValueError: one is unknown.
-    """
-    unknown = [name for name in names if name not in DIAGNOSES]
-    if unknown:
-        message = f"Unknown diagnosis {unknown[0]!r}: use {', '.join(DIAGNOSES)}."
-        raise ValueError(message)
-    return tuple(names)

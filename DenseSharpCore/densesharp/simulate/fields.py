@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
+"""Numbers (k, j, i) or (k, j, i, 3); float32 as a rule, to be fast."""
 
 
 def coordinates(edge: int) -> Field:
@@ -24,7 +27,7 @@ def smooth_noise(
     noise = ndimage.gaussian_filter(noise, scale, truncate=2.5, mode="wrap")
     noise -= noise.mean()
     noise /= max(float(noise.std()), 1e-6)
-    return noise
+    return np.asarray(noise)
 
 
 def soft_step(distance: Field, width: float) -> Field:
@@ -36,7 +39,8 @@ def soft_step(distance: Field, width: float) -> Field:
 def unit_vectors(rng: np.random.Generator, count: int) -> Field:
     """`count` directions (count, 3), uniform on the sphere."""
     vectors = rng.standard_normal((count, 3)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Field = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def sphere_points(count: int = 2000) -> Field:
@@ -86,7 +90,7 @@ class Outline:
         cosines = directions @ self._directions.T
         bumps = np.exp((cosines - 1) * self._sharpness.astype(np.float32))
         profile: Field = 1 + bumps @ self._heights.astype(np.float32)
-        return np.maximum(profile, np.float32(0.3))
+        return np.asarray(np.maximum(profile, np.float32(0.3)))
 
     def distance(self, positions: ArrayLike) -> Field:
         """Distance to the surface in mm, positive inside, of positions (..., 3) from the centre.

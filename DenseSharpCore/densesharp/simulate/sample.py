@@ -24,7 +24,7 @@ SEED = 20181215
 SIZE, SPACING = (312, 226, 196), (1.0, 1.0, 1.25)
 NOISE_HU = 10.0
 STEP_HU = 16
-"""HU are rounded to this, so that the file stays small; the error, below 5 HU, is half the noise."""
+"""HU are rounded to this so that the file stays small; the error, 5 HU, is half the noise."""
 
 NOTE = "Simulated chest phantom with simulated nodules: no patient, classes are the generator's."
 
@@ -141,7 +141,7 @@ def _resampled(tissue: Tissue, cube: Grid, grid: Grid) -> Tissue:
     where = cube.to_index(grid.to_world(np.stack([i, j, k], -1)))[..., ::-1]
     where = np.moveaxis(where, -1, 0)
 
-    def at(field: Field) -> Field:
+    def at(field: NDArray[Any]) -> Field:
         return np.asarray(
             ndimage.map_coordinates(field.astype(np.float32), where, order=1, mode="nearest")
         )
@@ -155,7 +155,7 @@ def _scanned(rng: np.random.Generator, hu: Field) -> NDArray[np.int16]:
     # Air around the body is left clean: its noise would make half of the file.
     image += np.float32(NOISE_HU) * noise * (image > -985)
     image = np.clip(np.round(image / STEP_HU) * STEP_HU, -1024, 1500)
-    return image.astype(np.int16)
+    return np.asarray(image, dtype=np.int16)
 
 
 def _write_image(path: Path, array: NDArray[Any], grid: Grid) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ IN_PLANE = tuple((order, flips) for order, flips in ORIENTATIONS if order[0] == 
 
 def network_units(grey: NDArray[np.generic]) -> NDArray[np.float32]:
     """Grey values 0..255 to the network's input: grey / 128 - 1 (paper)."""
-    return np.asarray(grey, dtype=np.float32) / np.float32(128) - np.float32(1)
+    units: NDArray[np.float32] = np.asarray(grey, dtype=np.float32) / 128 - 1
+    return units
 
 
 def middle_patch(
@@ -93,7 +95,7 @@ def augmented_patch(
     return turned, turn(mask, order, flips)
 
 
-def turn(array: NDArray, order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray:  # type: ignore[type-arg]
+def turn(array: NDArray[Any], order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray[Any]:
     """Reorder the axes of a cube, then mirror those whose flip is -1."""
     return np.ascontiguousarray(array.transpose(order)[tuple(slice(None, None, f) for f in flips)])
 

@@ -1,12 +1,16 @@
 """Data sets in the original code's format, checked before anything is trained.
 
-    DATASET/info.csv            columns name, diagnosis, subset; also patient, where nodules share one
+    DATASET/info.csv            columns name, diagnosis, subset
     DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, nodule in the middle
 
 `diagnosis` is AAH, AIS, MIA, IAC, or one of the class names AAH-AIS, MIA, IAC. Empty means that
-the class is not known: the nodule then teaches outlining only. `keep_slice_axis` (optional, 1 or empty) marks
-masks drawn slice by slice on thick slices, whose slice axis augmentation leaves alone. Cubes are 80 mm in the original;
-any edge that holds a 32 mm patch with some room is accepted.
+the class is not known: the nodule then teaches outlining only. Cubes are 80 mm in the original;
+any edge that holds a 32 mm patch with some room is accepted. Further columns may say more:
+
+    patient                     nodules of one patient must be in one subset
+    keep_slice_axis             1: the mask was drawn slice by slice on thick slices, so that
+                                augmentation leaves the slice axis alone
+    texture                     a reader's rating, 1-5, that `evaluate` groups by
 """
 
 from __future__ import annotations
@@ -46,6 +50,7 @@ class Sample:
         voxel: (k, j, i) uint8 grey values of the window -1024..400 HU at 1 mm.
         seg: (k, j, i) bool mask.
         keep_slice_axis: whether augmentation leaves the first axis where it is.
+        texture: a reader's rating, 1 ground-glass to 5 solid (LIDC-IDRI); None where not rated.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Sample:
     voxel: NDArray[np.uint8]
     seg: NDArray[np.bool_]
     keep_slice_axis: bool = False
+    texture: int | None = None
 
     @property
     def class_name(self) -> str:
@@ -102,9 +108,7 @@ def assign_subsets(
         seed: of the shuffling.
     """
     rng = np.random.default_rng(seed)
-    first = {
-        patient: stratum for patient, stratum in reversed(list(zip(patients, strata, strict=True)))
-    }
+    first = dict(reversed(list(zip(patients, strata, strict=True))))
     order = [sorted(first)[n] for n in rng.permutation(len(first))]
     order.sort(key=lambda patient: first[patient])  # stable: random within a stratum
     subset = {patient: n % count for n, patient in enumerate(order)}
@@ -177,6 +181,7 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         voxel=voxel.astype(np.uint8),
         seg=seg > 0,
         keep_slice_axis=row.get("keep_slice_axis") == "1",
+        texture=int(row["texture"]) if row.get("texture") else None,
     )
 
 

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 
 from densesharp.errors import ModelError, TableError
 from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.network.architecture import Architecture
 from densesharp.network.densesharp import DenseSharp, export_weights, import_weights
 from densesharp.network.model_file import ModelCard, load_model, save_model
 from densesharp.train.augment import LIKE_PAPER, Augmentation
@@ -80,7 +81,7 @@ def best(steps: int = 1200) -> Settings:
     """What works best in few steps on a CPU; see the ablation table in the documentation."""
     return Settings(
         per_batch=(12,),
-        augmentation=Augmentation(shift_mm=6, zoom=(0.8, 1.15), grey=3.0),
+        augmentation=Augmentation(shift_mm=5, zoom=(0.85, 1.15), grey=3.0),
         objective=Objective(mask_weight=1.0, cross_entropy=1.0),
         optimisation=Optimisation(steps, 3e-3, "cosine", averaging=0.99),
         precision="bf16-mixed",
@@ -157,7 +158,7 @@ def _network(start: str | Path | None) -> DenseSharp:
     network = DenseSharp()
     if start is not None:
         model = load_model(start)
-        if model.card.architecture != ModelCard("", "").architecture:
+        if model.card.architecture != Architecture():
             message = f"'{start}' is of another architecture and cannot be trained on."
             raise ModelError(message)
         import_weights(network, model.members[0])

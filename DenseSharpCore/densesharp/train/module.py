@@ -47,8 +47,8 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.objective, self.optimisation = objective, optimisation
-        network = network or DenseSharp()
-        self.network = network.to(memory_format=torch.channels_last_3d)
+        self.network = network or DenseSharp()
+        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
 
     def forward(self, patches: Tensor) -> DenseSharpOutput:

@@ -1,0 +1,97 @@
+"""From several trained networks to one calibrated model file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from densesharp.engine import open_engine
+from densesharp.errors import ModelError, TableError
+from densesharp.network.model_file import ModelCard, ModelFile, Weights, load_model, save_model
+from densesharp.predict import class_probabilities
+from densesharp.train.augment import middle_patch
+from densesharp.train.dataset import UNKNOWN, Sample
+
+PAPER_SHARES = (205 / 651, 316 / 651, 130 / 651)
+"""Shares of AAH-AIS, MIA and IAC in the paper's cohort of resected nodules."""
+
+CLASSIFIER_BIAS = "densenet.classifier.bias"
+
+
+def combine(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    card: ModelCard,
+    calibration: Sequence[Sample],
+    shares: Sequence[float] = PAPER_SHARES,
+) -> ModelCard:
+    """Put the first members of several model files into one ensemble and calibrate it.
+
+    Training shows every class equally often; the classifier's bias is moved by log(share x
+    classes), so that probabilities stand for a population with these shares (Bayes' rule). Then
+    one temperature is fitted (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        paths: model files, each with the network of one run.
+        out: the model file to write.
+        card: what it shall say; members and temperature are filled in.
+        calibration: nodules with known class, drawn with these shares, that no run was trained on.
+        shares: share of each class where the model will be used.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        ModelError: a model file cannot be used.
+        TableError: no nodule of the calibration set has a known class.
+    """
+    members = [_with_shares(load_model(path).members[0], shares) for path in paths]
+    card = replace(card, members=len(members), temperature=1.0)
+    labelled = [sample for sample in calibration if sample.label != UNKNOWN]
+    if not labelled:
+        message = "The calibration set has no nodule with a known class."
+        raise TableError(message)
+    logits = ensemble_logits(ModelFile(card, tuple(members), ""), labelled)
+    labels = np.array([sample.label for sample in labelled])
+    card = replace(card, temperature=round(fit_temperature(logits, labels), 4))
+    save_model(out, members, card)
+    return card
+
+
+def _with_shares(weights: Weights, shares: Sequence[float]) -> Weights:
+    if CLASSIFIER_BIAS not in weights or len(shares) != len(weights[CLASSIFIER_BIAS]):
+        message = "The shares do not fit the network's classes."
+        raise ModelError(message)
+    shift = np.log(np.asarray(shares) * len(shares)).astype(np.float32)
+    return {**weights, CLASSIFIER_BIAS: weights[CLASSIFIER_BIAS] + shift}
+
+
+def ensemble_logits(model: ModelFile, samples: Sequence[Sample]) -> NDArray[np.float32]:
+    """Logits (N, members, classes) of the patches in the samples' middles."""
+    engine = open_engine(model)
+    outputs = [
+        engine.run(middle_patch(sample.voxel, sample.seg)[0][None]).logits for sample in samples
+    ]
+    return np.concatenate(outputs)
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The temperature that makes the mean probability over members most likely.
+
+    Args:
+        logits: (N, members, classes)
+        labels: (N,)
+    """
+
+    def loss(log_temperature: float) -> float:
+        mean = class_probabilities(logits, float(np.exp(log_temperature))).mean(axis=1)
+        chosen = mean[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+    found = optimize.minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded")
+    return float(np.exp(found.x))

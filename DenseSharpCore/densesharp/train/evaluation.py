@@ -1,0 +1,178 @@
+"""Running a model on a data set as a user would, and keeping what it said about each nodule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.engine import Engine, open_engine
+from densesharp.errors import ModelError
+from densesharp.geometry import Grid, cube_grid
+from densesharp.masks import THRESHOLD, component_at
+from densesharp.network.model_file import ModelFile
+from densesharp.patch import EDGE, WINDOW, resample
+from densesharp.predict import locate, predict
+from densesharp.progress import Progress, silent
+from densesharp.records import Volume
+from densesharp.study.segmentation import compare, dice
+from densesharp.train.dataset import Sample
+
+SHIFT_MM = 5.0
+SHIFTS = tuple(
+    tuple(SHIFT_MM * sign * (axis == n) for n in range(3)) for axis in range(3) for sign in (1, -1)
+)
+"""Displacements of the seed, LPS mm: 5 mm along each axis, either way."""
+
+SOLID_HU = -300.0
+SMALLEST_MM3 = 10.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the model said about one nodule.
+
+    Attributes:
+        name: of the sample.
+        label: true class, -1 where not known.
+        subset: of the sample.
+        patient: of the sample.
+        texture: reader's rating, 1-5, or None.
+        diameter_mm: of the ball with the true mask's volume.
+        mean_hu: inside the true mask.
+        fits: whether the true mask fits into the patch.
+        probabilities: of the classes.
+        dice: with the true mask, seed in its middle; 0 where nothing was found.
+        hd95_mm: 95 % Hausdorff distance, None where nothing was found.
+        volume_ratio: predicted over true volume.
+        shifted_dice: Dice for each displaced seed, in the order of `SHIFTS`; may be empty.
+        solid_share: share of the predicted mask above -300 HU, None where nothing was found.
+        refused: whether nothing, or less than 10 mm3, was found.
+    """
+
+    name: str
+    label: int
+    subset: int
+    patient: str
+    texture: int | None
+    diameter_mm: float
+    mean_hu: float
+    fits: bool
+    probabilities: tuple[float, ...]
+    dice: float
+    hd95_mm: float | None
+    volume_ratio: float
+    shifted_dice: tuple[float, ...]
+    solid_share: float | None
+    refused: bool
+
+    @property
+    def predicted(self) -> int:
+        """Index of the most probable class."""
+        return int(np.argmax(self.probabilities))
+
+
+def evaluate(
+    samples: Sequence[Sample],
+    model: ModelFile,
+    by_fold: bool = False,
+    shifts: bool = True,
+    augmentations: int = 1,
+    progress: Progress = silent,
+) -> list[Outcome]:
+    """Run a model on every nodule, through the same steps as `densesharp predict`.
+
+    Args:
+        samples: the nodules.
+        model: the model file.
+        by_fold: nodules of subset k are run by member k alone, which must have been trained
+            without them (cross-validation).
+        shifts: also run displaced seeds.
+        augmentations: orientations that are averaged (see `densesharp.predict.predict`).
+        progress: told after every nodule.
+
+    Raises:
+        ModelError: `by_fold`, and there is a subset without a member.
+    """
+    outcomes = []
+    for engine, group in _engines(samples, model, by_fold):
+        for sample in group:
+            outcomes.append(_run(sample, engine, shifts, augmentations))
+            progress(len(outcomes) / len(samples), f"{len(outcomes)} of {len(samples)} nodules")
+    return outcomes
+
+
+def _engines(
+    samples: Sequence[Sample], model: ModelFile, by_fold: bool
+) -> Iterator[tuple[Engine, Iterable[Sample]]]:
+    if not by_fold:
+        yield open_engine(model), samples
+        return
+    subsets = sorted({sample.subset for sample in samples})
+    if subsets[0] < 0 or subsets[-1] >= len(model.members):
+        message = (
+            f"The model has {len(model.members)} members, but the data set has subset "
+            f"{subsets[-1]}: one member per fold is needed."
+        )
+        raise ModelError(message)
+    for subset in subsets:
+        card = replace(model.card, members=1)
+        single = ModelFile(card, (model.members[subset],), model.sha256)
+        yield open_engine(single), [sample for sample in samples if sample.subset == subset]
+
+
+def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Outcome:
+    volume = as_volume(sample)
+    inside = volume.array[sample.seg]
+    mask, probabilities = _outlined(volume, (0.0, 0.0, 0.0), engine, augmentations)
+    found = mask is not None and mask.sum() >= SMALLEST_MM3
+    mask = mask if mask is not None else np.zeros_like(sample.seg)
+    shifted = [_outlined(volume, s, engine, 1)[0] for s in SHIFTS] if shifts else []
+    measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
+    extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
+    return Outcome(
+        name=sample.name,
+        label=sample.label,
+        subset=sample.subset,
+        patient=sample.patient,
+        texture=sample.texture,
+        diameter_mm=float((6 * sample.seg.sum() / np.pi) ** (1 / 3)),
+        mean_hu=float(inside.mean()),
+        fits=bool(extent.max() <= EDGE),
+        probabilities=tuple(float(p) for p in probabilities),
+        dice=dice(mask, sample.seg),
+        hd95_mm=measures["hd95_mm"].value if mask.any() else None,
+        volume_ratio=float(mask.sum() / sample.seg.sum()),
+        shifted_dice=tuple(0.0 if m is None else dice(m, sample.seg) for m in shifted),
+        solid_share=float((volume.array[mask] >= SOLID_HU).mean()) if mask.any() else None,
+        refused=not found,
+    )
+
+
+def as_volume(sample: Sample) -> Volume:
+    """A sample's cube as a CT whose middle is the origin."""
+    low, high = WINDOW
+    hu = sample.voxel.astype(np.float32) * ((high - low) / 255) + low
+    return Volume(hu, _grid(sample.voxel.shape[0]))
+
+
+def _grid(edge: int) -> Grid:
+    # An even cube's nodule sits beside its middle voxel's corner: index n // 2 is the middle.
+    return cube_grid(np.zeros(3), edge)
+
+
+def _outlined(
+    volume: Volume, seed: Sequence[float], engine: Engine, augmentations: int
+) -> tuple[NDArray[np.bool_] | None, NDArray[np.float64]]:
+    """Mask on the cube's own grid (None where nothing was found), and class probabilities."""
+    located = locate(volume, np.array(seed), engine)
+    prediction, _ = predict(located, engine, augmentations)
+    grid = located.patch.grid
+    component = component_at(prediction.mask, grid, grid.center)
+    if component is None:
+        return None, prediction.class_probabilities
+    probability = np.where(component, prediction.mask, 0).astype(np.float32)
+    on_cube = resample(probability, grid, volume.grid, 0.0)
+    return np.asarray(on_cube >= THRESHOLD), prediction.class_probabilities
