@@ -19,8 +19,20 @@ from densesharp.errors import Cancelled, DenseSharpError
 COMMANDS = {
     "demo": "the bundled sample, from one click to a measured and classified nodule",
     "predict": "outline, measure and classify the nodule at a seed in a CT",
-    "doctor": "what is installed, which device works, and why not",
+    "cohort": "run a whole list of CTs, restartable and in parallel",
+    "view": "look at a CT in the browser: click, see, correct, accept",
+    "train": "train a model on your own nodules (data set of the original code, or simulated)",
+    "evaluate": "measure a model on a data set: masks, classes, calibration, robustness to the click",
+    "simulate": "make simulated nodules with known class and mask, or the sample chest CT",
+    "dataset": "cut nodules out of CTs with masks, into a data set for training",
+    "combine": "combine trained networks into one calibrated ensemble",
     "import-keras": "convert weights written by the original Keras code",
+    "study": "plan, read and analyse a reader study",
+    "mrmc": "compare readers under treatments: AUC with random readers and cases",
+    "agree": "agreement of readers on classes: kappa, alpha, ICC",
+    "dicom": "write results as DICOM SEG and structured report, or repeat a run from a report",
+    "serve": "share one model and one GPU with several readers over the network",
+    "doctor": "what is installed, which device works, and why not",
 }
 
 

@@ -76,6 +76,9 @@ def run_at(
     return patch, output, component_at(output.mask.mean(axis=(0, 1)), patch.grid, anchor)
 
 
+EVIDENCE_REACH = 2
+"""Voxels (mm) around the mask that still count as the nodule's: half a cell of the evidence map."""
+
 Orientation = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -209,6 +212,10 @@ def _stretch(array: NDArray[np.floating], axis: int, edge: int) -> NDArray[np.fl
 
 
 def share_of_evidence(evidence: NDArray[np.float32], near: NDArray[np.bool_]) -> float:
-    """Share of the evidence inside a mask (grown by half a cell of the map, 2 mm), 0..1."""
+    """Share of the evidence inside a mask (grown by half a cell of the map), 0..1."""
     total = float(evidence.sum())
-    return float(evidence[grow(near, 2)].sum()) / total if total > 0 and near.any() else 0.0
+    return (
+        float(evidence[grow(near, EVIDENCE_REACH)].sum()) / total
+        if total > 0 and near.any()
+        else 0.0
+    )

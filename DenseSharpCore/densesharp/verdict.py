@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from densesharp.masks import THRESHOLD
+from densesharp.masks import THRESHOLD, grow
 from densesharp.patch import EDGE, WINDOW, inside_mask
+from densesharp.predict import EVIDENCE_REACH
 from densesharp.records import (
     NoduleMask,
     Notice,
@@ -26,7 +27,6 @@ SMALLEST_MM3 = 10.0
 """Below this volume the same group's later work refuses (10.1007/978-3-030-32226-7_73)."""
 
 SATURATED_SHARE = 0.05
-OFF_MASK_SHARE = 0.3
 UNCERTAIN_TOP = 0.5
 SPREAD_LIMIT = 0.2
 
@@ -50,21 +50,29 @@ def nothing_found() -> Notice:
 
 def mask_notices(prediction: Prediction, mask: NoduleMask, volume: Volume) -> list[Notice]:
     """What the mask and the voxels under it give to worry about."""
-    found = [
+    return [
         *_size(mask),
         *_touches_cube(prediction),
         *_field_of_view(prediction, volume),
         *_saturation(mask, volume),
+        *_evidence(prediction),
     ]
-    if prediction.evidence_inside < OFF_MASK_SHARE:
-        found.append(
-            Notice(
-                "evidence_off_mask",
-                f"Only {prediction.evidence_inside:.0%} of what decides the class lies in or next "
-                "to the outline: the class may rest on its surroundings.",
-            )
-        )
-    return found
+
+
+def _evidence(prediction: Prediction) -> list[Notice]:
+    """Evidence for the class must be denser at the nodule than in the patch as a whole.
+
+    A fixed share would not do: the region around a small nodule is a small part of the patch, and
+    what speaks for a pre-invasive class is largely what is absent around it.
+    """
+    region = float(grow(prediction.mask > 0, EVIDENCE_REACH).mean())
+    if prediction.evidence_inside >= region:
+        return []
+    text = (
+        f"Only {prediction.evidence_inside:.0%} of what decides the class lies at the nodule, less "
+        "than its share of the picture: the class may rest on the surroundings."
+    )
+    return [Notice("evidence_off_mask", text)]
 
 
 def _size(mask: NoduleMask) -> list[Notice]:

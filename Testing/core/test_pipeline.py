@@ -165,6 +165,23 @@ def test_calcium_that_saturates_the_window_is_said(a_ball_in_lung):
     assert result.verdict == "caution"
 
 
+class LooksElsewhere(ThresholdEngine):
+    """Finds its reasons in one corner of the patch, away from the nodule."""
+
+    def run(self, patches):
+        output = super().run(patches)
+        activation = np.zeros_like(output.activation)
+        activation[:, :, 1, 0, 0, 0] = 9.0
+        return output._replace(activation=activation, logits=activation.mean(axis=(3, 4, 5)))
+
+
+def test_evidence_away_from_the_nodule_is_said(a_ball_in_lung):
+    result = analyse(a_ball_in_lung, Seed(CENTER), LooksElsewhere(), options=QUICK)
+    assert "evidence_off_mask" in [notice.code for notice in result.notices]
+    assert result.evidence_inside == 0
+    assert result.verdict == "caution"
+
+
 def test_a_nodule_at_the_edge_of_the_scan_is_measured_as_far_as_shown():
     grid = Grid((60, 60, 60), CENTER - [0, 30, 30], np.ones(3), np.eye(3))
     volume = smooth_ball(grid, CENTER, 7.0)
