@@ -22,7 +22,9 @@ COMMANDS = {
     "cohort": "run a whole list of CTs, restartable and in parallel",
     "view": "look at a CT in the browser: click, see, correct, accept",
     "train": "train a model on your own nodules (data set of the original code, or simulated)",
-    "evaluate": "measure a model on a data set: masks, classes, calibration, robustness to the click",
+    "evaluate": (
+        "measure a model on a data set: masks, classes, calibration, robustness to the click"
+    ),
     "simulate": "make simulated nodules with known class and mask, or the sample chest CT",
     "dataset": "cut nodules out of CTs with masks, into a data set for training",
     "combine": "combine trained networks into one calibrated ensemble",
