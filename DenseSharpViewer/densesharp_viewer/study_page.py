@@ -19,6 +19,7 @@ from densesharp.study.screen import KEYS
 
 from .page import ASSETS
 from .page_tools import WINDOWS, do
+from .study_scene import MODEL, OWN, outline_color
 from .study_viewer import FIRST_LAYOUT
 from .wording import CLASS_TITLES, RESEARCH_ONLY
 
@@ -159,7 +160,9 @@ def _build_case() -> None:
 
 def _build_aid() -> None:
     with html.Div(v_if="screen.aid", classes="ds-study-aid"):
-        html.H3("The model: {{ screen.aid.nodule_class }}")
+        with html.H3():
+            html.Span(classes="ds-dot", style=f"background: {outline_color(MODEL)}")
+            html.Span(" The model: {{ screen.aid.nodule_class }}")
         with html.Div(
             v_for="share in screen.aid.percentages",
             key="share[0]",
@@ -215,7 +218,9 @@ def _build_confidence() -> None:
 
 def _build_outline() -> None:
     with html.Div(v_if="screen.mask_rule !== 'none'"):
-        html.H3("Your outline ({{ screen.mask_rule }})")
+        with html.H3():
+            html.Span(classes="ds-dot", style=f"background: {outline_color(OWN)}")
+            html.Span(" Your outline ({{ screen.mask_rule }})")
         with html.Div(classes="ds-study-outline"):
             for name, icon, title in TOOLS:
                 _icon_switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")

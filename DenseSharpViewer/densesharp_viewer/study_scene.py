@@ -26,7 +26,13 @@ FIELD_MM = 120.0
 """Width of the first view of a nodule: its neighbourhood, not the whole chest."""
 
 OWN, MODEL = 1, 2
-"""Colours of the two outlines, as numbers of `segments.COLORS`."""
+"""Numbers of the two outlines, for their colours."""
+
+
+def outline_color(number: int) -> str:
+    """The colour of an outline as a page writes it."""
+    red, green, blue = segments.COLORS[number - 1]
+    return f"rgb({255 * red:.0f}, {255 * green:.0f}, {255 * blue:.0f})"
 
 
 class StudyScene:

@@ -182,7 +182,8 @@ class StudyViewer:
         try:
             volume = future.result()
         except DenseSharpError as error:
-            log.warning("An image of the study cannot be read: %s", error)
+            # Not the message: it names the file, and the reader may see this window too.
+            log.warning("The image of the open case cannot be read (%s)", type(error).__name__)
             self.presenter.say(
                 "The image of this case cannot be read: tell whoever runs the study."
             )

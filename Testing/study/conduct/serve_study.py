@@ -1,0 +1,13 @@
+"""The study page in its own process: python serve_study.py STUDY --reader NAME --no-browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from densesharp.study.commands import read
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    read.configure(parser)
+    sys.exit(read.run(parser.parse_args()))

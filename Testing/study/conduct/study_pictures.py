@@ -1,0 +1,81 @@
+"""Makes the pictures of the reader-study pages from the running page and the bundled sample.
+
+python Testing/study/conduct/study_pictures.py docs/images
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+from test_study_mode_browser import CHROMIUM, StudyServer, open_page
+
+from densesharp.cli import main as densesharp
+from densesharp.resources import sample_path, sample_truth
+from densesharp.study.create import Sources, create_study
+
+SETTINGS = {
+    "study": "example", "title": "Lung nodules: an example", "kind": "sequential", "seed": 4,
+}  # fmt: skip
+NODULES = 4
+
+
+def make_study(folder: Path) -> Path:
+    """A study of the sample's nodules with the bundled model's own results."""
+    rows: list[tuple[object, ...]] = [("case", "image", "x", "y", "z")]
+    for number, nodule in enumerate(sample_truth()["nodules"][:NODULES], start=1):
+        name, point = f"N{number:03d}", nodule["center_ras"]
+        rows.append((name, sample_path(), *point))
+        seed = ",".join(map(str, point))
+        out = folder / "results" / name
+        densesharp(["predict", str(sample_path()), f"--seed={seed}", "--out", str(out)])
+    with (folder / "cases.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (folder / "readers.csv").write_text("reader,group\nS1,senior\n", encoding="utf-8")
+    sources = Sources(folder / "cases.csv", folder / "readers.csv", None, folder / "results")
+    return create_study(folder / "study", sources, SETTINGS).folder
+
+
+def take(page: Page, path: Path) -> None:
+    """A picture once the views are sharp."""
+    page.wait_for_timeout(3000)
+    page.screenshot(path=path)
+
+
+def main(target: Path) -> None:
+    """Read one case and take the pictures on the way."""
+    folder = Path(tempfile.mkdtemp())
+    server = StudyServer(make_study(folder))
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = open_page(browser, server)
+            page.click("text=Start session 1")
+            page.wait_for_selector("text=Next case (Enter)")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=Read without the model.")
+            page.wait_for_function("!window.trame.state.get('loading')")
+            for key in "2fffjj8":
+                page.keyboard.press(key)
+            page.mouse.move(1000, 760)
+            take(page, target / "study-case.png")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=It cannot be changed")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=The model:")
+            page.click("[title='Three planes and 3D']")
+            page.keyboard.press("n")
+            take(page, target / "study-aided.png")
+            browser.close()
+    finally:
+        server.end(signal.SIGTERM)
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

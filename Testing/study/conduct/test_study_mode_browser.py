@@ -1,0 +1,264 @@
+"""Study mode as a reader meets it: a real page in a real browser, with mouse and keyboard."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from study_simulation import aid_for, ball_mask, make_study
+from test_study_mode_scene import with_images
+
+from densesharp.study.store import open_store
+from densesharp.study.verify import verify
+
+pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = pytest.mark.web
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HARMLESS = "405"
+"""The client probes for a launcher by POST; there is none."""
+
+
+class StudyServer:
+    """`densesharp study read` in its own process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                str(Path(__file__).with_name("serve_study.py")),
+                str(folder),
+                "--reader",
+                "S1",
+                "--no-browser",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        self.lines: list[str] = []
+        found: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, args=(found,), daemon=True).start()
+        url = found.get(timeout=90)
+        if url is None:
+            self.end()
+            raise AssertionError("the study page did not start:\n" + "".join(self.lines))
+        self.url = url
+        self.base = url.split("/?")[0]
+
+    def _read(self, found) -> None:
+        for line in self.process.stderr:
+            self.lines.append(line)
+            match = re.search(r"(http://\S+\?secret=\S+)", line)
+            if match:
+                found.put(match.group(1))
+        found.put(None)
+
+    def end(self, how: int = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait(20)
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def a_study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("patient-folder")
+    ball_aid = ball_mask(5)
+    aids = [aid_for(f"C{n:03d}", (0.123, 0.345, 0.532)) for n in range(3)]
+    for aid in aids:
+        object.__setattr__(aid, "mask", ball_aid.nrrd)
+        object.__setattr__(aid, "mask_sha256", ball_aid.sha256)
+    return with_images(make_study(folder, "sequential", count=3, aids=aids))
+
+
+@pytest.fixture(scope="module")
+def a_browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here (Debian package: chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def a_server(a_study):
+    servers = []
+
+    def start():
+        servers.append(StudyServer(a_study.folder))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.end()
+
+
+def open_page(browser, server):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on(
+        "console",
+        lambda line: (
+            page.faults.append(line.text)
+            if line.type == "error" and HARMLESS not in line.text
+            else None
+        ),
+    )
+    page.goto(server.url)
+    page.wait_for_selector(".ds-study h2")
+    return page
+
+
+def everything_on(page) -> str:
+    """The page's source and all state that the client holds."""
+    return page.content() + page.evaluate("JSON.stringify(window.trame.state.state)")
+
+
+def press(page, keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def answers_in(study):
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    events = [event.body for event in store.events("S1") if event.kind == "answer"]
+    assert verify(study, store).clean
+    store.close()
+    return events
+
+
+def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser):
+    server = a_server()
+    page = open_page(a_browser, server)
+    page.click("text=Start session 1")
+    page.wait_for_selector("text=Next case (Enter)")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Read without the model.")
+    page.wait_for_function("!window.trame.state.get('loading')")
+
+    # Before the first answer the client holds nothing of the model, and no name of anything.
+    seen = everything_on(page)
+    for secret in ("53.2", "34.5", "C00", "patient-folder", ".nrrd", "J1"):
+        assert secret not in seen, secret
+
+    # An outline with the mouse, the rest by keyboard.
+    box = page.query_selector(".ds-views img").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.keyboard.press("o")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 12, y, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("text=Outlined.")
+    press(page, "2fffjj8")
+    page.fill("textarea", "part-solid")
+    page.click("text=Submit (Enter)")
+    page.wait_for_selector("text=It cannot be changed")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=The model: IAC")
+    assert "53.2" in everything_on(page)
+    first = answers_in(a_study)[0]
+    assert first["form"] == {
+        "nodule_class": "MIA", "p_invasive": 60, "p_iac": 45, "confidence": 4,
+        "comment": "part-solid",
+    }  # fmt: skip
+    assert first["mask_sha256"]
+    assert first["mask_edits"] == 1
+    assert first["time"]["active_s"] > 0
+
+    # The machine goes down in the middle of the second answer.
+    press(page, "3")
+    page.wait_for_function("window.trame.state.get('screen').answer.nodule_class === 'IAC'")
+    page.wait_for_timeout(2600)
+    server.end(signal.SIGKILL)
+    page.close()
+    assert len(answers_in(a_study)) == 1
+
+    server = a_server()
+    page = open_page(a_browser, server)
+    page.wait_for_selector("text=Next case (Enter)")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=The model: IAC")
+    answer = page.evaluate("window.trame.state.get('screen').answer")
+    assert answer["nodule_class"] == "IAC", "the draft is there again"
+    for expected in range(2, 7):
+        press(page, ["2", "f", "j", "8", "Enter"])
+        page.wait_for_selector("text=It cannot be changed")
+        page.keyboard.press("Enter")
+        page.wait_for_function("!window.trame.state.get('screen').confirming")
+        assert len(answers_in(a_study)) == expected
+        if expected in (2, 4):
+            page.wait_for_selector("text=Next case (Enter)")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=Read without the model.")
+            assert "53.2" not in everything_on(page)
+    page.wait_for_selector("text=Thank you: everything is read.")
+    assert not page.faults
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def another_study(tmp_path_factory):
+    """A study that is served once for several tests."""
+    study = with_images(make_study(tmp_path_factory.mktemp("study"), "sequential", count=2))
+    server = StudyServer(study.folder)
+    yield study, server
+    server.end()
+
+
+def test_no_file_of_the_study_is_served(another_study):
+    study, server = another_study
+    token = server.url.split("secret=")[1]
+    for path in (
+        "/design.json", "/store.sqlite", "/aid/C000.json", "/aid/C000.nrrd", "/C000.nrrd",
+        "/densesharp_assets/../design.json", "/densesharp_assets/%2e%2e/%2e%2e/design.json",
+        f"/{study.folder}/design.json", "/upload",
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{server.base}{path}?secret={token}", timeout=10)
+        caught.value.close()
+        assert caught.value.code in (400, 403, 404, 405), path
+
+
+def test_without_the_token_there_is_no_page(another_study):
+    _, server = another_study
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(server.base, timeout=10)
+    caught.value.close()
+    assert caught.value.code == 403
+
+
+def test_a_page_cannot_write_the_state_or_ask_for_the_model(another_study, a_browser):
+    study, server = another_study
+    page = open_page(a_browser, server)
+    page.evaluate("window.trame.trigger('act', ['start', 1, ''])")
+    page.wait_for_selector("text=Next case (Enter)")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Read without the model.")
+    for name in ("reveal", "aid", "show_aid", "open_file", "evidence", "analyse"):
+        page.evaluate(f"window.trame.trigger('act', ['{name}'])")
+    page.evaluate("window.trame.state.set('screen', {page: 'finished'})")
+    page.keyboard.press("1")
+    page.wait_for_function("window.trame.state.get('screen').page === 'case'")
+    assert page.evaluate("window.trame.state.get('screen').aid") is None
+    page.close()
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    kinds = [event.kind for event in store.events("S1")]
+    store.close()
+    assert kinds == ["begin", "session", "open"]
