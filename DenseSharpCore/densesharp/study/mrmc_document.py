@@ -10,7 +10,7 @@ from densesharp.study.figures_of_merit import AUC, FigureOfMerit
 from densesharp.study.fom_table import Covariance, FomTable, fom_table
 from densesharp.study.mrmc import ONE_TREATMENT, Form, MrmcResult, analyse_table
 from densesharp.study.output import interval, number, p_text, text_table
-from densesharp.study.tables import Readings
+from densesharp.study.tables import IntArray, Readings
 from densesharp.study.ustatistics import UStatistics, u_statistics
 
 TEST_NAMES = {
@@ -30,13 +30,21 @@ def mrmc_document(
     figure: FigureOfMerit = AUC,
     covariance: Covariance = "jackknife",
     confidence: float = 0.95,
+    truth: IntArray | None = None,
 ) -> dict[str, Any]:
     """Everything that `densesharp mrmc` finds, as JSON data.
 
     `difference`, `ci` and `u_statistic` are for the first minus the second treatment in sorted
     order; `comparisons` has every pair. What cannot be estimated is null, with a `reason` beside.
+
+    Args:
+        readings: The readings.
+        figure: Figure of merit.
+        covariance: How the error covariance is estimated.
+        confidence: Of the intervals.
+        truth: Shape (K,): classes, for figures of merit that look at more than two.
     """
-    table = fom_table(readings, figure, covariance)
+    table = fom_table(readings, figure, covariance, truth)
     result = analyse_table(table, figure.name, covariance, confidence=confidence)
     names = ("auc", "mean_auc") if figure is AUC else ("values", "mean_values")
     first = next(iter(result.rrrc.differences), None)

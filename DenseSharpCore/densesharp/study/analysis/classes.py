@@ -1,0 +1,247 @@
+"""The classes that were chosen: confusion, changes between conditions, agreement of readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.agreement import chance_corrected, krippendorff_alpha, percent_agreement
+from densesharp.study.bootstrap import bootstrap_cases
+from densesharp.study.estimates import Estimate, holm, not_estimable
+from densesharp.study.figures_of_merit import VUS, accuracy, quadratic_kappa
+from densesharp.study.gee import gee_logistic
+from densesharp.study.icc import icc
+from densesharp.study.kappa import cohen_kappa, cross_table
+from densesharp.study.mrmc_document import mrmc_document
+from densesharp.study.multiclass import confusion, hand_till, one_vs_rest, weighted_f1
+from densesharp.study.proportions import durkalski, marginal_homogeneity, paired_difference
+from densesharp.study.study_data import StudyData
+from densesharp.study.tables import FloatArray, IntArray, Readings
+
+REPLICATES = 1000
+
+
+def analyse_classes(data: StudyData) -> dict[str, Any] | None:
+    """Confusion matrices, figures of merit of the classes, and changes; None without classes."""
+    if data.classes is None:
+        return None
+    result: dict[str, Any] = {
+        "class_names": list(data.class_names),
+        "confusion": _confusions(data, data.classes),
+        "accuracy": mrmc_document(data.class_readings(), accuracy(), truth=data.truth),
+        "quadratic_kappa": mrmc_document(
+            data.class_readings(), quadratic_kappa(len(data.class_names)), truth=data.truth
+        ),
+        "weighted_f1": _weighted_f1(data, data.classes),
+    }
+    ordinal = _ordinal(data)
+    if ordinal is not None:
+        result["vus"] = mrmc_document(ordinal, VUS, truth=data.truth)
+    if data.model is not None:
+        known = data.model.classes >= 0
+        pair = data.model.probabilities[known], data.truth[known]
+        result["model_classes"] = {
+            "hand_till": hand_till(*pair),
+            "one_vs_rest": one_vs_rest(*pair),
+        }
+    if data.pair is not None:
+        result["changes"] = _changes(data, data.classes, data.pair)
+    return result
+
+
+def _ordinal(data: StudyData) -> Readings | None:
+    """One rating that orders the three classes: P(invasive) + P(IAC)."""
+    by_name = {task.name: task.ratings for task in data.tasks}
+    if not {"invasive", "iac"} <= set(by_name):
+        return None
+    ratings = by_name["invasive"] + by_name["iac"]
+    return Readings(data.conditions, data.readers, data.cases, data.truth > 0, ratings)
+
+
+def _counts(called: IntArray, truth: IntArray, classes: int) -> FloatArray:
+    known = called >= 0
+    return cross_table(truth[known], called[known], classes)
+
+
+def _confusions(data: StudyData, classes: IntArray) -> dict[str, Any]:
+    size = len(data.class_names)
+    out: dict[str, Any] = {}
+    for t, condition in enumerate(data.conditions):
+        counts = [_counts(row, data.truth, size) for row in classes[t]]
+        out[condition] = {
+            "readers": {
+                reader: confusion(part) for reader, part in zip(data.readers, counts, strict=True)
+            },
+            "mean": confusion(np.mean(counts, axis=0)),
+        }
+    if data.model is not None:
+        out["model"] = {"mean": confusion(_counts(data.model.classes, data.truth, size))}
+    return out
+
+
+def _f1_of(classes: IntArray, truth: IntArray, size: int) -> float | None:
+    """Mean over readers (rows) of the weighted F1."""
+    values = [weighted_f1(_counts(row, truth, size)) for row in classes]
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Any]:
+    """Mean weighted F1 of these readers per condition, and its difference, by bootstrap."""
+    size = len(data.class_names)
+
+    def value(t: int, drawn: IntArray) -> float | None:
+        return _f1_of(classes[t][:, drawn], data.truth[drawn], size)
+
+    def resample(statistic: Any) -> Estimate:
+        return bootstrap_cases(statistic, len(data.cases), strata=data.truth, replicates=REPLICATES)
+
+    out: dict[str, Any] = {
+        condition: resample(lambda drawn, t=t: value(t, drawn))
+        for t, condition in enumerate(data.conditions)
+    }
+    if data.pair is not None:
+        aided, unaided = data.pair
+
+        def gap(drawn: IntArray) -> float | None:
+            first, second = value(aided, drawn), value(unaided, drawn)
+            return None if first is None or second is None else first - second
+
+        out["difference"] = resample(gap)
+    return out
+
+
+def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Any]:
+    aided, unaided = classes[pair[0]], classes[pair[1]]
+    both = (aided >= 0) & (unaided >= 0)
+    right_aided, right_unaided = (aided == data.truth) & both, (unaided == data.truth) & both
+    b, c = right_aided & ~right_unaided, right_unaided & ~right_aided
+    readers: dict[str, dict[str, Any]] = {}
+    for r, reader in enumerate(data.readers):
+        n = int(both[r].sum())
+        cells = (
+            int((right_aided & right_unaided)[r].sum()), int(b[r].sum()), int(c[r].sum()),
+        )  # fmt: skip
+        counts = cross_table(aided[r, both[r]], unaided[r, both[r]], len(data.class_names))
+        readers[reader] = {
+            "both_read": n,
+            "right_aided_only": cells[1],
+            "right_unaided_only": cells[2],
+            "accuracy_difference": paired_difference(*cells, n - sum(cells)),
+            "marginal_homogeneity": marginal_homogeneity(counts),
+        }
+    adjusted = holm([row["accuracy_difference"].p for row in readers.values()])
+    for row, p in zip(readers.values(), adjusted, strict=True):
+        row["p_holm"] = p
+    return {
+        "readers": readers,
+        "all_readers": durkalski(b.sum(0) * 1.0, c.sum(0) * 1.0, both.sum(0) * 1.0),
+        "reclassification": _reclassification(data, aided, unaided, both),
+        "gee": _gee(data, classes, pair),
+    }
+
+
+def _reclassification(
+    data: StudyData, aided: IntArray, unaided: IntArray, both: Any
+) -> dict[str, Any]:
+    """Counts unaided (rows) by aided class (columns), by truth, and by right or wrong model."""
+    size = len(data.class_names)
+    parts = {"all": np.ones(len(data.cases), dtype=bool)}
+    if data.model is not None:
+        known = data.model.classes >= 0
+        right = data.model.classes == data.truth
+        parts |= {"model right": known & right, "model wrong": known & ~right}
+    out: dict[str, Any] = {}
+    for name, cases in parts.items():
+        for c, label in enumerate(data.class_names):
+            chosen = both & (cases & (data.truth == c))[None, :]
+            counts = cross_table(unaided[chosen], aided[chosen], size)
+            out.setdefault(name, {})[label] = counts.astype(int)
+    return out
+
+
+def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
+    """Log odds of a right class by condition, period, their interaction and position.
+
+    The interaction of condition and period is the carryover of a crossover study.
+    """
+    there = classes >= 0
+    t, _, k = np.nonzero(there)
+    correct = classes[there] == data.truth[k]
+    shown = (t == pair[0]).astype(float)
+    covariates = {"aided": shown}
+    if data.session is not None:
+        period = data.session[there]
+        if not np.isnan(period).any() and len(np.unique(period)) == 2:
+            second = (period == period.max()).astype(float)
+            covariates |= {"second_session": second}
+            product = shown * second
+            design = np.column_stack([np.ones(len(shown)), shown, second, product])
+            if np.linalg.matrix_rank(design) == 4:
+                covariates["aided_x_second_session"] = product
+    if data.position is not None and not np.isnan(data.position[there]).any():
+        covariates["position_per_100"] = data.position[there] / 100
+    return gee_logistic(correct, covariates, k)
+
+
+def analyse_agreement(data: StudyData) -> dict[str, Any] | None:
+    """Agreement of readers with each other, with the model and with pathology."""
+    if data.classes is None:
+        return None
+    out: dict[str, Any] = {"conditions": {}}
+    for t, condition in enumerate(data.conditions):
+        out["conditions"][condition] = _agreement(data, data.classes[t])
+    if data.repeats is not None:
+        out["repeats"] = _repeats(data, data.classes[data.alone], data.repeats)
+    return out
+
+
+def _agreement(data: StudyData, classes: IntArray) -> dict[str, Any]:
+    size = len(data.class_names)
+    codes = classes.T
+    names = [*data.readers]
+    rows = [*classes]
+    if data.model is not None:
+        names.append("model")
+        rows.append(data.model.classes)
+    names.append("pathology")
+    rows.append(data.truth)
+    out: dict[str, Any] = {"pairs": _kappa_matrix(names, rows, size)}
+    if len(data.readers) < 2:
+        return out | {"readers": {"reason": "There is only one reader."}}
+    complete = codes[(codes >= 0).all(1)]
+    out["readers"] = {
+        "percent_agreement": percent_agreement(codes, size),
+        "fleiss": chance_corrected(codes, size, "fleiss"),
+        "fleiss_quadratic": chance_corrected(codes, size, "fleiss", "quadratic"),
+        "gwet_ac1": chance_corrected(codes, size, "gwet"),
+        "gwet_ac2_quadratic": chance_corrected(codes, size, "gwet", "quadratic"),
+        "krippendorff_ordinal": krippendorff_alpha(
+            codes, np.arange(1.0, size + 1), "ordinal", replicates=REPLICATES
+        ),
+        "icc_2_1": icc(complete.astype(float))["ICC(2,1)"],
+    }
+    return out
+
+
+def _kappa_matrix(names: list[str], rows: list[IntArray], size: int) -> dict[str, Any]:
+    values = {}
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[:i]):
+            both = (rows[i] >= 0) & (rows[j] >= 0)
+            counts = cross_table(rows[i][both], rows[j][both], size)
+            values[f"{second} / {first}"] = cohen_kappa(counts, "quadratic")
+    return {"names": names, "quadratic_kappa": values}
+
+
+def _repeats(data: StudyData, classes: IntArray, repeats: IntArray) -> dict[str, Estimate]:
+    out = {}
+    for r, reader in enumerate(data.readers):
+        both = (classes[r] >= 0) & (repeats[r] >= 0)
+        if both.sum() < 2:
+            out[reader] = not_estimable("Fewer than two cases were read twice.")
+            continue
+        counts = cross_table(classes[r, both], repeats[r, both], len(data.class_names))
+        out[reader] = cohen_kappa(counts, "quadratic")
+    return out

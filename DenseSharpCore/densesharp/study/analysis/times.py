@@ -1,0 +1,94 @@
+"""Reading times, and whether the sessions of a crossover are comparable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.reading_time import reading_time, summarize
+from densesharp.study.study_data import StudyData
+from densesharp.study.tables import FloatArray, Readings
+from densesharp.study.ustatistics import u_statistics
+
+
+def analyse_times(data: StudyData) -> dict[str, Any] | None:
+    """Medians by condition and reader, the mixed model, and the plotted points."""
+    if data.seconds is None or np.isnan(data.seconds).all():
+        return None
+    out: dict[str, Any] = {"summary": {}, "points": _points(data, data.seconds)}
+    for t, condition in enumerate(data.conditions):
+        rows = {
+            reader: summarize(_known(data.seconds[t, r])) for r, reader in enumerate(data.readers)
+        }
+        out["summary"][condition] = {"all": summarize(_known(data.seconds[t]))} | rows
+    if data.pair is not None:
+        out["model"] = _model(data, data.seconds, data.pair)
+    return out
+
+
+def _known(values: FloatArray) -> FloatArray:
+    known: FloatArray = values[~np.isnan(values)]
+    return known
+
+
+def _points(data: StudyData, seconds: FloatArray) -> list[list[Any]]:
+    """Every reading as [condition, reader, position or None, seconds]."""
+    out = []
+    for t, r, k in zip(*np.nonzero(~np.isnan(seconds)), strict=True):
+        position = None if data.position is None else data.position[t, r, k]
+        where = None if position is None or np.isnan(position) else float(position)
+        row = [data.conditions[t], data.readers[r], where, float(seconds[t, r, k])]
+        out.append(row)
+    return out
+
+
+def _model(data: StudyData, seconds: FloatArray, pair: tuple[int, int]) -> Any:
+    there = ~np.isnan(seconds)
+    t, r, k = np.nonzero(there)
+    extra: dict[str, FloatArray | None] = {"period": None, "position": None}
+    for name, values in (("period", data.session), ("position", data.position)):
+        if values is not None and not np.isnan(values[there]).any():
+            extra[name] = values[there]
+    group = None
+    if len(data.group_names) == 2:
+        number = {name: i for i, name in enumerate(data.group_names)}
+        group = np.array([number.get(data.groups.get(reader, ""), 0) for reader in data.readers])[r]
+    return reading_time(seconds[there], t == pair[0], r, k, group=group, **extra)
+
+
+def analyse_sessions(data: StudyData) -> dict[str, Any] | None:
+    """Accuracy by session and condition, and the first session alone (parallel groups)."""
+    session = data.session
+    if session is None or len(np.unique(_known(session))) < 2:
+        return None
+    out: dict[str, Any] = {"first_session_auc": {}}
+    if data.classes is not None:
+        out["accuracy"] = _accuracy_by_session(data, session)
+    for task in data.tasks:
+        first = np.where(session == np.nanmin(session), task.ratings, np.nan)
+        readings = Readings(data.conditions, data.readers, data.cases, data.positive(task), first)
+        if not np.isnan(first).all():
+            found = u_statistics(readings)
+            out["first_session_auc"][task.name] = {
+                "auc": found.auc,
+                "differences": {" minus ".join(p): e for p, e in found.differences.items()},
+            }
+    return out
+
+
+def _accuracy_by_session(data: StudyData, session: FloatArray) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    classes = data.classes
+    if classes is None:
+        return rows
+    for number in np.unique(_known(session)):
+        for t, condition in enumerate(data.conditions):
+            chosen = (session[t] == number) & (classes[t] >= 0)
+            n = int(chosen.sum())
+            right = int(((classes[t] == data.truth) & chosen).sum())
+            rows.append({
+                "session": int(number), "condition": condition, "readings": n,
+                "accuracy": right / n if n else None,
+            })  # fmt: skip
+    return rows

@@ -1,0 +1,1 @@
+"""The figures of a study's report, drawn from the results alone; every number also as CSV."""

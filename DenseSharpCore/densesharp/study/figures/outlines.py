@@ -1,0 +1,114 @@
+"""Outlines: distributions of overlap and distance, and Bland-Altman of volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Plot, new_figure
+
+KINDS = {
+    "reader-reader": ("reader –\nreader", BLUE),
+    "model-reader": ("model –\nreader", GREEN),
+    "reader-consensus": ("reader –\nothers", PURPLE),
+    "model-consensus": ("model –\nconsensus", ORANGE),
+}
+MEASURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD at 1 mm"}
+
+
+def overlap_plot(outlines: dict[str, Any]) -> Plot:
+    """Dice, HD95 and NSD by kind of pair; grey lines join the means of a case."""
+    comparisons = [
+        row
+        for row in outlines["comparisons"]
+        if not (row["kind"] == "model-consensus" and row["second"] != "staple")
+    ]
+    figure, grid = new_figure(10.0, 3.9, len(MEASURES))
+    rows: list[list[Any]] = []
+    for axes, (measure, title) in zip(grid[0], MEASURES.items(), strict=True):
+        kinds = [
+            kind
+            for kind in KINDS
+            if any(r["kind"] == kind and r.get(measure) is not None for r in comparisons)
+        ]
+        _draw_measure(axes, comparisons, measure, kinds)
+        axes.set_title(title, loc="left")
+        rows += [
+            [measure, row["kind"], row["case"], row["first"], row["second"], row[measure]]
+            for row in comparisons
+            if row.get(measure) is not None
+        ]
+    caption = (
+        "Outlines compared case by case: boxes show median and quartiles of all pairs, grey lines "
+        "join the mean of each case. Consensus is STAPLE; a reader is compared with the consensus "
+        f"of the other readers. Distances: {outlines['definition']}."
+    )
+    alt = "Box plots of Dice, HD95 and NSD between readers, model and consensus."
+    header = ("measure", "kind", "case", "first", "second", "value")
+    return Plot("outlines", caption, alt, figure, header, rows)
+
+
+def _draw_measure(axes: Any, comparisons: list[Any], measure: str, kinds: list[str]) -> None:
+    means: dict[str, dict[int, float]] = {}
+    for position, kind in enumerate(kinds):
+        chosen = [r for r in comparisons if r["kind"] == kind and r.get(measure) is not None]
+        values = [row[measure] for row in chosen]
+        color = KINDS[kind][1]
+        box = axes.boxplot(
+            [values], positions=[position], widths=0.5, showfliers=False, patch_artist=True
+        )
+        box["boxes"][0].set(facecolor=color, alpha=0.25, edgecolor=color)
+        for part in (*box["whiskers"], *box["caps"], *box["medians"]):
+            part.set(color=color)
+        for case in {row["case"] for row in chosen}:
+            of_case = [row[measure] for row in chosen if row["case"] == case]
+            means.setdefault(case, {})[position] = float(np.mean(of_case))
+    for line in means.values():
+        axes.plot(list(line), list(line.values()), color=GREY, lw=0.5, alpha=0.6, zorder=0)
+    axes.set_xticks(range(len(kinds)), [KINDS[kind][0] for kind in kinds], fontsize=7.5)
+    axes.set_xlim(-0.6, len(kinds) - 0.4)
+
+
+def volume_plot(outlines: dict[str, Any]) -> Plot:
+    """Bland-Altman of volumes: ratio model to reader over their geometric mean."""
+    points = outlines["volume"]["points"]
+    reader = np.array([point[3] for point in points])
+    model = np.array([point[2] for point in points])
+    middle, ratio = np.sqrt(reader * model), model / reader
+    figure, grid = new_figure(6.2, 3.8)
+    axes = grid[0][0]
+    axes.scatter(middle, ratio, s=16, color=BLUE, alpha=0.7, lw=0)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    labels = ("bias", "lower limit", "upper limit")
+    rows: list[list[Any]] = [
+        [point[0], point[1], m, q] for point, m, q in zip(points, middle, ratio, strict=True)
+    ]
+    for label, value in zip(labels, outlines["volume"].get("ratio", ()), strict=False):
+        if value is None:
+            continue
+        style = "-" if label == "bias" else "--"
+        axes.axhline(value, color=ORANGE, lw=1.2, ls=style)
+        axes.annotate(
+            f"{label} {value:.2f}", (1.005, value), xycoords=("axes fraction", "data"),
+            fontsize=7.5, va="center", color=ORANGE,
+        )  # fmt: skip
+        rows.append([label, "", None, value])
+    axes.axhline(1, color=GREY, lw=0.8, ls=":")
+    axes.set_xlabel("Geometric mean of the two volumes (mm³)")
+    axes.set_ylabel("Model volume / reader volume")
+    axes.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+    span = float(middle.min()) * 0.9, float(middle.max()) * 1.1
+    ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if span[0] <= m * 10**e <= span[1]]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    low, high = float(ratio.min()), float(ratio.max())
+    axes.set_ylim(min(0.45, low * 0.9), max(2.2, high * 1.1))
+    caption = (
+        "Volume of the model's outline against the readers': ratio with 95 % limits of agreement "
+        "on the log scale (Bland & Altman 2007, several readers per case)."
+    )
+    alt = "Bland-Altman plot of volumes by model and readers."
+    header = ("case", "reader", "geometric_mean_mm3", "ratio_model_to_reader")
+    return Plot("volume_agreement", caption, alt, figure, header, rows)

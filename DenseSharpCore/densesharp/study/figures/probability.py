@@ -1,0 +1,122 @@
+"""Ratings as probabilities: reliability, decision curves, histograms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures.style import (
+    GREY,
+    MODEL_COLOR,
+    Plot,
+    condition_color,
+    new_figure,
+    unit_square,
+)
+
+
+def _color(source: str, study: dict[str, Any]) -> str:
+    return MODEL_COLOR if source == "model" else condition_color(source, study["conditions"])
+
+
+def reliability_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+    """Observed share against mean probability in ten bins, with counts below."""
+    sources = task["calibration"]
+    figure, grid = new_figure(0.4 + 3.1 * len(sources), 4.3, len(sources), 2)
+    rows: list[list[Any]] = []
+    for column, (source, part) in enumerate(sources.items()):
+        color = _color(source, study)
+        axes, below = grid[0][column], grid[1][column]
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        for one in part["bins"]:
+            x, y = one["mean_probability"], one["observed"]["value"]
+            low, high = one["observed"]["ci"]
+            axes.plot([x, x], [low, high], color=color, lw=1.1)
+            axes.plot(x, y, "o", color=color, ms=4.5)
+            below.bar((one["low"] + one["high"]) / 2, one["n"], 0.09, color=color, alpha=0.7)
+            rows.append([source, one["low"], one["high"], one["n"], x, y, low, high])
+        unit_square(axes)
+        axes.set_title("model alone" if source == "model" else f"readers, {source}", loc="left")
+        below.set_xlim(-0.02, 1.02)
+        below.set_xlabel("Stated probability")
+        below.set_box_aspect(0.28)
+    grid[0][0].set_ylabel("Observed share, 95 % (Wilson)")
+    grid[1][0].set_ylabel("Readings")
+    caption = (
+        f"Reliability: {task['title']}. Ten bins of equal width; readers pooled. On the dotted "
+        "line probabilities mean what they say."
+    )
+    alt = f"Reliability diagrams for {task['title']}."
+    header = ("source", "bin_low", "bin_high", "n", "mean_probability", "observed", "low", "high")
+    return Plot(f"reliability_{name}", caption, alt, figure, header, rows)
+
+
+def decision_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+    """Net benefit over the threshold probability."""
+    part = task["decision"]
+    thresholds = np.array(part["thresholds"])
+    figure, grid = new_figure(5.6, 3.6)
+    axes = grid[0][0]
+    rows: list[list[Any]] = []
+    everyone = np.array(part["treat_all"])
+    axes.axhline(0, color=GREY, lw=1, label="act on none")
+    axes.plot(thresholds, everyone, color=GREY, lw=1, ls="--", label="act on all")
+    rows += [["act on all", x, y] for x, y in zip(thresholds, everyone, strict=True)]
+    top = float(everyone.max())
+    for source, values in part["net_benefit"].items():
+        if values is None:
+            continue
+        label = "model alone" if source == "model" else f"mean reader, {source}"
+        axes.plot(thresholds, values, color=_color(source, study), lw=1.6, label=label)
+        rows += [[label, x, y] for x, y in zip(thresholds, values, strict=True)]
+        top = max(top, max(values))
+    axes.set_ylim(-0.1 * max(top, 0.1), 1.08 * max(top, 0.1))
+    axes.set_xlabel("Threshold probability")
+    axes.set_ylabel("Net benefit")
+    axes.legend(loc="best")
+    caption = f"Decision curve: {task['title']}. Net benefit of acting on positive readings."
+    alt = f"Decision curves for {task['title']}."
+    return Plot(
+        f"decision_{name}", caption, alt, figure, ("source", "threshold", "net_benefit"), rows
+    )
+
+
+def histogram_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+    """How the rating scale was used: histograms by reader and class of pathology."""
+    edges = np.array(task["histograms"]["edges"])
+    counts = task["histograms"]["counts"]
+    readers = [row["reader"] for row in study["readers"]]
+    classes = study["class_names"]
+    figure, grid = new_figure(
+        1.0 + 2.3 * len(classes), 0.6 + 1.15 * len(readers), len(classes), len(readers)
+    )
+    rows: list[list[Any]] = []
+    middles, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
+    for line, reader in zip(grid, readers, strict=True):
+        for axes, truth in zip(line, classes, strict=True):
+            for number, (condition, by_reader) in enumerate(counts.items()):
+                values = by_reader[reader][truth]
+                part = width / len(counts)
+                axes.bar(
+                    edges[:-1] + (number + 0.5) * part, values, 0.9 * part,
+                    color=_color(condition, study), label=condition,
+                )  # fmt: skip
+                pairs = zip(middles, values, strict=True)
+                rows += [[condition, reader, truth, m, int(n)] for m, n in pairs]
+            axes.tick_params(labelsize=7)
+        line[0].set_ylabel(reader)
+    top = max(axes.get_ylim()[1] for line in grid for axes in line)
+    for line in grid:
+        for axes in line:
+            axes.set_ylim(0, top)
+    for axes, truth in zip(grid[0], classes, strict=True):
+        axes.set_title(truth, loc="left")
+    for axes in grid[-1]:
+        axes.set_xlabel("Rating")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+    caption = f"Ratings of every reader by class of pathology: {task['title']}."
+    alt = f"Histograms of ratings for {task['title']}."
+    header = ("condition", "reader", "pathology", "rating_bin_middle", "readings")
+    return Plot(f"ratings_{name}", caption, alt, figure, header, rows)

@@ -1,0 +1,252 @@
+"""What the report says, in order, made from results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from densesharp.study.output import interval, number, p_text
+from densesharp.study.report import tables
+from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
+from densesharp.study.report.checklist import checklist
+from densesharp.study.report.methods import methods
+
+Pictures = Mapping[str, Picture]
+Results = dict[str, Any]
+
+NOTICE = (
+    "Research use only, not for diagnosis. The numbers describe the readers, cases and reading "
+    "conditions of this study."
+)
+
+
+def content(results: Results, pictures: Pictures) -> list[Block]:
+    """All blocks of the report.
+
+    Args:
+        results: The content of results.json.
+        pictures: The figures by name.
+    """
+    blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
+    blocks += _summary(results)
+    blocks += _design(results, pictures)
+    for name, task in results["tasks"].items():
+        blocks += _task(name, task, results["study"]["conditions"], pictures)
+    for section in (_classes, _agreement, _outlines, _time, _sessions):
+        blocks += section(results, pictures)
+    blocks.append(Heading("Methods"))
+    blocks += [Paragraph(text) for text in methods(results)]
+    blocks += [Heading("Checklist"), checklist(results)]
+    blocks += _provenance(results)
+    return blocks
+
+
+def _show(pictures: Pictures, *names: str) -> Iterator[Block]:
+    for name in names:
+        if name in pictures:
+            yield pictures[name]
+
+
+def _summary(results: Results) -> Iterator[Block]:
+    yield Heading("Summary")
+    endpoints = results["endpoints"]
+    primary = [row for row in endpoints if row["primary"]]
+    if primary:
+        yield Paragraph(primary_sentence(primary[0]))
+    elif results["endpoint"]:
+        yield Paragraph("The design's primary endpoint cannot be computed from these readings.")
+    else:
+        yield Paragraph(
+            "No primary endpoint was named before the study, so every comparison is exploratory."
+        )
+    if endpoints:
+        yield tables.endpoint_table(endpoints)
+
+
+def primary_sentence(row: Results) -> str:
+    """The primary result in words."""
+    readers = "random readers" if row["form"] == "rrrc" else "these readers"
+    what = f"{row['figure']} ({readers}, random cases)"
+    start = f"Primary endpoint, named before the first read: {what}."
+    if row["difference"] is None or row["p"] is None:
+        return f"{start} It is not estimable: {row['reason']}"
+    limits = interval((row["ci"][0], row["ci"][1]))
+    text = (
+        f"{start} {row['first'].capitalize()} {number(row['means'][row['first']])}, "
+        f"{row['second']} {number(row['means'][row['second']])}, difference "
+        f"{number(row['difference'])} (95 % interval {limits}), p {_equals(row['p'])}."
+    )
+    if row["margin"] is not None:
+        verdict = "lies above" if row["not_inferior"] else "does not lie above"
+        text += (
+            f" The interval {verdict} the non-inferiority margin of -{row['margin']:g}: "
+            f"{row['first']} reading is {'' if row['not_inferior'] else 'not '}shown to be "
+            "not inferior."
+        )
+    return text
+
+
+def _equals(p: float) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _design(results: Results, pictures: Pictures) -> Iterator[Block]:
+    yield Heading("Design")
+    yield tables.study_table(results["study"])
+    yield from _show(pictures, "flow")
+
+
+def _task(name: str, task: Results, conditions: list[str], pictures: Pictures) -> Iterator[Block]:
+    yield Heading(f"ROC analysis: {task['title']}")
+    yield Paragraph(
+        f"{task['positive_cases']} positive and {task['negative_cases']} negative cases."
+    )
+    yield from _show(pictures, f"roc_{name}")
+    yield tables.area_table(name, task, conditions)
+    yield from _show(pictures, f"forest_{name}")
+    if len(conditions) > 1:
+        yield tables.forms_table(name, task)
+    yield tables.components_table(name, task["auc"])
+    points = tables.points_table(name, task)
+    if points:
+        yield points
+    if task.get("groups"):
+        yield Bullets([_group(group, part) for group, part in task["groups"].items()])
+    if task.get("model"):
+        yield Heading("Model alone", 2)
+        yield tables.standalone_table(name, task["model"])
+        yield Paragraph(_at_specificity(task["model"]))
+    if task.get("calibration"):
+        yield Heading("Probabilities", 2)
+        yield from _show(pictures, f"reliability_{name}")
+        yield tables.calibration_table(name, task)
+        yield from _show(pictures, f"decision_{name}")
+    yield from _show(pictures, f"ratings_{name}")
+
+
+def _group(name: str, part: Results) -> str:
+    means = ", ".join(f"{c} {tables.shown(one)}" for c, one in part["means"].items())
+    text = f"{name} readers ({', '.join(part['readers'])}), mean AUC: {means}"
+    for row in part["differences"]:
+        text += f"; {row['first']} minus {row['second']} {tables.shown(row['frrc'])}"
+    return text + ". Descriptive, for exactly these readers."
+
+
+def _at_specificity(model: Results) -> str:
+    there = model["sensitivity_there"]
+    if there["value"] is None:
+        return f"Sensitivity at the readers' specificity: not estimable. {there['reason']}"
+    return (
+        f"At the readers' average specificity ({number(model['readers_average_specificity'])}) the "
+        f"model's sensitivity is {number(there['value'])}."
+    )
+
+
+def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
+    classes = results["classes"]
+    if not classes:
+        return
+    yield Heading("Classes")
+    yield from _show(pictures, "confusion")
+    yield tables.class_table(classes)
+    f1 = classes["weighted_f1"]
+    yield Paragraph(
+        "Mean weighted F1 of these readers: "
+        + ", ".join(f"{name} {tables.shown(one)}" for name, one in f1.items())
+        + " (bootstrap over cases)."
+    )
+    model = classes.get("model_classes")
+    if model:
+        yield Paragraph(
+            f"Model's class probabilities: Hand & Till M {tables.shown(model['hand_till'])}, "
+            f"one-vs-rest AUC {tables.shown(model['one_vs_rest']['macro'])} (mean of the classes)."
+        )
+    changes = classes.get("changes")
+    if changes:
+        yield from _show(pictures, "reclassification")
+        yield tables.change_table(changes)
+        caption = "Log odds of a right class (GEE, clusters are cases)."
+        yield tables.effects_table("gee", caption, changes["gee"])
+
+
+def _agreement(results: Results, pictures: Pictures) -> Iterator[Block]:
+    agreement = results["agreement"]
+    if not agreement:
+        return
+    yield Heading("Agreement")
+    yield from _show(pictures, "agreement")
+    yield tables.agreement_table(agreement)
+    if agreement.get("repeats"):
+        yield tables.repeats_table(agreement["repeats"])
+
+
+def _outlines(results: Results, pictures: Pictures) -> Iterator[Block]:
+    outlines = results["outlines"]
+    if not outlines:
+        return
+    yield Heading("Outlines")
+    yield Paragraph(f"{outlines['cases']} cases have outlines of readers.")
+    yield from _show(pictures, "outlines")
+    yield tables.outline_table(outlines)
+    spread = outlines["within_spread"]
+    if spread["difference"]["value"] is not None:
+        text = (
+            f"Mean Dice model with readers {tables.shown(spread['model_reader'])}, readers with "
+            f"each other {tables.shown(spread['reader_reader'])}, difference "
+            f"{tables.shown(spread['difference'])} (bootstrap over cases)."
+        )
+        if spread["not_worse"] is not None:
+            inside = "within" if spread["not_worse"] else "not shown to be within"
+            text += f" With a margin of {spread['margin']:g} the model is {inside} reader spread."
+        yield Paragraph(text)
+    yield from _show(pictures, "dice_matrix", "volume_agreement")
+    volume = outlines["volume"]
+    yield Paragraph(
+        f"Volumes: ICC(2,1) of the readers' log volumes {tables.shown(volume['readers_icc'])}; "
+        "concordance of model and mean reader (log volumes) "
+        f"{tables.shown(volume.get('concordance'))}."
+    )
+
+
+def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
+    time = results["time"]
+    if not time:
+        return
+    yield Heading("Reading time")
+    yield from _show(pictures, "time")
+    yield tables.time_table(time)
+    model = time.get("model")
+    if model:
+        yield Paragraph(f"Time aided over time unaided: {tables.shown(model['ratio'])}.")
+        caption = "Mixed model of the logarithm of active seconds."
+        yield tables.effects_table("time_model", caption, model["effects"])
+
+
+def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
+    sessions = results["sessions"]
+    if not sessions:
+        return
+    yield Heading("Checks of the crossover")
+    if sessions.get("accuracy"):
+        yield tables.session_table(sessions["accuracy"])
+    lines = [
+        f"First session only, AUC {task}: {pair} {tables.shown(one)}"
+        for task, part in sessions["first_session_auc"].items()
+        for pair, one in part["differences"].items()
+    ]
+    if lines:
+        yield Bullets(lines)
+    yield Paragraph(
+        "The interaction aided x second session in the regression of right classes is the "
+        "carryover: read the primary comparison with care if it is far from zero."
+    )
+
+
+def _provenance(results: Results) -> Iterator[Block]:
+    software = results["software"]
+    yield Heading("Software and inputs")
+    yield Bullets(
+        [f"{software['name']} {software['version']}"]
+        + [f"{name}: sha256 {digest}" for name, digest in results["inputs"].items()]
+    )
