@@ -259,10 +259,13 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
         return DenseSharpSlicerParameterNode(super().getParameterNode())
 
     def backend(self):
-        """The model on the device that the user chose."""
+        """The model on the device or the server that the user chose."""
         from DenseSharpSlicerLib import preferences
         from DenseSharpSlicerLib.backend import LocalBackend
+        from DenseSharpSlicerLib.server_backend import ServerBackend
 
+        if preferences.read("Server"):
+            return ServerBackend(preferences.read("Server"), preferences.read("ServerKey"))
         model = preferences.read("Model")
         return LocalBackend(Path(model) if model else None, preferences.device())
 

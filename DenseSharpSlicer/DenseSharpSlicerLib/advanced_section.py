@@ -40,6 +40,8 @@ class AdvancedSection:
         self._fillPreferences()
         self.ui.deviceCombo.connect("currentIndexChanged(int)", self.onDevice)
         self.ui.modelEdit.connect("currentPathChanged(QString)", self.onModel)
+        self.ui.serverEdit.connect("editingFinished()", self.onServer)
+        self.ui.serverKeyEdit.connect("editingFinished()", self.onServer)
         self.ui.labelMapButton.connect("clicked()", self.onLabelMap)
         self.ui.exportButton.connect("clicked()", self.onExport)
         self.ui.installButton.connect("clicked()", self.onInstall)
@@ -58,13 +60,15 @@ class AdvancedSection:
         self.ui.deviceCombo.currentIndex = preferences.DEVICES.index(preferences.device())
         self.ui.modelEdit.nameFilters = ["*.safetensors"]
         self.ui.modelEdit.currentPath = preferences.read("Model")
+        self.ui.serverEdit.text = preferences.read("Server")
+        self.ui.serverKeyEdit.text = preferences.read("ServerKey")
 
     def refresh(self) -> None:
         """Show the device line and what is missing."""
         some = bool(self.session.nodules)
         self.ui.labelMapButton.enabled = some
         self.ui.exportButton.enabled = some
-        absent = packages.missing(self._requirements)
+        absent = self.missing()
         self.ui.installLabel.visible = bool(absent)
         self.ui.installButton.visible = bool(absent)
         self.ui.installButton.enabled = not self._installer.running
@@ -84,9 +88,13 @@ class AdvancedSection:
         parts = [f"{backend.device}, {backend.model}.", backend.fallback, warning]
         self.ui.deviceLabel.text = " ".join(part for part in parts if part)
 
+    def missing(self) -> list[str]:
+        """What has to be installed for the device that was chosen."""
+        return packages.missing(self._requirements, bool(preferences.read("Server")))
+
     def ready(self) -> bool:
         """Whether everything needed is installed."""
-        return not packages.missing(self._requirements)
+        return not self.missing()
 
     # Preferences
 
@@ -101,11 +109,19 @@ class AdvancedSection:
             preferences.write("Model", path)
             self._on_backend()
 
+    def onServer(self) -> None:
+        """Another server, or none; its own computer answers then."""
+        entered = (self.ui.serverEdit.text.strip(), self.ui.serverKeyEdit.text.strip())
+        if entered != (preferences.read("Server"), preferences.read("ServerKey")):
+            preferences.write("Server", entered[0])
+            preferences.write("ServerKey", entered[1])
+            self._on_backend()
+
     # Installation
 
     def onInstall(self) -> None:
         """Ask, then install what is missing from the internet."""
-        absent = packages.missing(self._requirements)
+        absent = self.missing()
         if absent and slicer.util.confirmOkCancelDisplay(packages.question(absent)):
             self._install(absent, None)
 

@@ -25,13 +25,13 @@ def copied() -> str:
 
 
 def title(nodule: Nodule) -> str:
-    """Name and most probable class."""
-    result = nodule.result
+    """Name and most probable class, as rich text."""
+    result, name = nodule.result, escape(nodule.name)
     if result.class_probabilities is None:
-        return _("{name}: no nodule found").format(name=nodule.name)
+        return _("<b>{name}: no nodule found</b>").format(name=name)
     percent = round(100 * result.class_probabilities[str(result.predicted_class)])
-    return _("{name}: {class_name}, {percent} %").format(
-        name=nodule.name, class_name=result.predicted_class, percent=percent
+    return _("<b>{name}: {class_name}, {percent} %</b>").format(
+        name=name, class_name=result.predicted_class, percent=percent
     )
 
 
@@ -41,7 +41,7 @@ def call(probability: float, threshold: float) -> str:
 
 
 def verdict(result: NoduleResult) -> str:
-    """The verdict with its reasons, one to a line."""
+    """The verdict with its reasons, one to a line, as rich text."""
     heads = {
         "ok": _("Usable."),
         "caution": _("Use with caution:"),
@@ -49,7 +49,7 @@ def verdict(result: NoduleResult) -> str:
     }
     wanted = ("caution", "refused") if result.verdict != "ok" else ("info",)
     reasons = [notice.message for notice in result.notices if notice.severity in wanted]
-    return "\n".join((heads[result.verdict], *reasons))
+    return "<br/>".join((f"<b>{heads[result.verdict]}</b>", *map(escape, reasons)))
 
 
 def uncertainty(spread: Uncertainty | None) -> str:

@@ -42,10 +42,7 @@ class NodulesSection:
         for row, nodule in enumerate(nodules):
             for column, text in enumerate(card.row(nodule, self._state(nodule))):
                 self.ui.nodulesTable.setItem(row, column, _item(text, editable=column == 0))
-        self.ui.nodulesTable.resizeColumnsToContents()
-        rowHeight = self.ui.nodulesTable.verticalHeader().defaultSectionSize
-        shown = min(max(len(nodules), 2), MOST_ROWS)
-        self.ui.nodulesTable.setFixedHeight(rowHeight * (shown + 1) + 4)
+        self._fitTable(len(nodules))
         ids = [nodule.id for nodule in nodules]
         if self.session.nodule_id in ids:
             self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))
@@ -57,6 +54,15 @@ class NodulesSection:
         self.ui.nextButton.enabled = several
         self.ui.deleteButton.enabled = self.session.nodule is not None
         self.ui.undoButton.enabled = self.session.can_undo()
+
+    def _fitTable(self, count: int) -> None:
+        """Columns as wide as their texts, the last one takes the rest; rows close together."""
+        for column in range(len(card.headers()) - 1):
+            self.ui.nodulesTable.resizeColumnToContents(column)
+        self.ui.nodulesTable.resizeRowsToContents()
+        rowHeight = self.ui.nodulesTable.rowHeight(0) if count else 24
+        shown = min(max(count, 2), MOST_ROWS)
+        self.ui.nodulesTable.setFixedHeight(rowHeight * (shown + 1) + 12)
 
     def _state(self, nodule: Nodule) -> str:
         scan = self.session.scan

@@ -40,11 +40,11 @@ def requirements(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "-"))]
 
 
-def missing(wanted: list[str]) -> list[str]:
-    """The requirements that are not met; torch on a GPU makes OpenVINO needless."""
+def missing(wanted: list[str], with_server: bool = False) -> list[str]:
+    """The requirements that are not met; with torch or a server OpenVINO is not needed."""
     check = _checker()
     absent = [requirement for requirement in wanted if not check(requirement)]
-    if torch_installed():
+    if with_server or torch_installed():
         absent = [requirement for requirement in absent if name_of(requirement) != "openvino"]
     return absent
 
@@ -59,7 +59,7 @@ def name_of(requirement: str) -> str:
 
 def torch_installed() -> bool:
     """Whether torch is there (looked up, not imported)."""
-    return importlib.util.find_spec("torch") is not None
+    return _is_met("torch")
 
 
 def question(absent: list[str]) -> str:

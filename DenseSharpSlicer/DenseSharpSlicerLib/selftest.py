@@ -8,14 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import slicer
 import vtk
 from numpy.typing import NDArray
 
-from densesharp.engine.interface import EngineOutput
 from densesharp.patch import to_network_units
 from densesharp.progress import Progress
 
@@ -29,6 +28,14 @@ CENTER_RAS = (20.0, -30.0, 40.0)
 TIME_LIMIT_S = 60.0
 
 
+class Output(NamedTuple):
+    """As `densesharp.engine.interface.EngineOutput`, whose package needs what is not installed."""
+
+    logits: NDArray[np.float32]
+    mask: NDArray[np.float32]
+    activation: NDArray[np.float32]
+
+
 class ThresholdEngine:
     """Takes what is denser than lung for the nodule; always sees the last class."""
 
@@ -37,13 +44,13 @@ class ThresholdEngine:
     batch = 8
     model = SimpleNamespace(card=SimpleNamespace(name="threshold", temperature=1.0))
 
-    def run(self, patches: NDArray[np.float32]) -> EngineOutput:
+    def run(self, patches: NDArray[np.float32]) -> Output:
         """See `densesharp.engine.interface.Engine.run`."""
         mask = 1 / (1 + np.exp(-20 * (patches - to_network_units(-400.0))))
         logits = np.tile(np.array([0.0, 0.5, 2.0], np.float32), (len(patches), 1, 1))
         cells = mask.reshape(-1, 1, 1, 8, 4, 8, 4, 8, 4).mean(axis=(4, 6, 8))
         activation = np.repeat(cells, 3, axis=2).astype(np.float32)
-        return EngineOutput(logits, mask[:, np.newaxis].astype(np.float32), activation)
+        return Output(logits, mask[:, np.newaxis].astype(np.float32), activation)
 
 
 class ThresholdBackend(LocalBackend):

@@ -125,6 +125,8 @@ def _set_attribute(self: QObject, name: str, value: Any) -> None:
         if isinstance(found, QtCore.Property):
             found.fset(self, value)
             return
+    if isinstance(value, QtCore.SignalInstance):
+        return  # PySide's own cache
     if type(self).__module__.startswith("PySide6"):
         message = f"{type(self).__name__} has no attribute {name}"
         raise AttributeError(message)

@@ -1,0 +1,106 @@
+# ruff: noqa: TID251 - runs Slicer's Qt layers
+"""The modules use nothing of Slicer that does not exist, and nothing that differs in PythonQt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from panel_driver import ROOT
+
+import slicer_api
+
+pytestmark = pytest.mark.panel
+
+MODULES = ROOT / "DenseSharpSlicer"
+UI_FILES = sorted((MODULES / "Resources" / "UI").glob("*.ui"))
+SOURCES = sorted([*MODULES.glob("*.py"), *(MODULES / "DenseSharpSlicerLib").glob("*.py")])
+
+
+@pytest.fixture
+def qt(slicer: Any) -> Any:
+    import qt
+
+    return qt
+
+
+def all_widgets() -> dict[str, str]:
+    return {name: cls for path in UI_FILES for name, cls in slicer_api.widgets_of(path).items()}
+
+
+@pytest.mark.parametrize("path", UI_FILES, ids=lambda path: path.name)
+def test_ui_files_name_only_what_exists(path: Path, qt: Any) -> None:
+    assert slicer_api.check_ui(path, qt) == []
+
+
+@pytest.mark.parametrize("path", UI_FILES, ids=lambda path: path.name)
+def test_every_control_has_a_tool_tip(path: Path) -> None:
+    assert slicer_api.check_tool_tips(path) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_code_uses_only_what_exists(path: Path, qt: Any, slicer: Any) -> None:
+    assert slicer_api.check_code(path, all_widgets(), qt, slicer.util) == []
+
+
+def test_the_check_finds_what_one_gets_wrong_without_slicer(
+    qt: Any, slicer: Any, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "import qt, slicer\n"
+        "class Section:\n"
+        "    def setup(self):\n"
+        "        self.ui.placeButon.enabled = True\n"
+        "        self.ui.placeButton.enabeld = True\n"
+        "        self.ui.thresholdSlider.setMaximum(1)\n"
+        "        self.ui.inputSelector.connect('currentNodeChanged()', self.setup)\n"
+        "        slicer.util.showMessage('x')\n"
+        "        slicer.app.mainWindow()\n"
+        "        qt.QLable('x')\n"
+        "        isinstance(self, qt.QWidget)\n"
+        "        self.ui.placeButton.sizeHint()\n"
+    )
+    found = slicer_api.check_code(wrong, all_widgets(), qt, slicer.util)
+    assert {int(line.split(":")[1]) for line in found} == set(range(4, 13))
+
+
+def test_the_check_finds_a_misspelt_property_in_a_ui_file(qt: Any, tmp_path: Path) -> None:
+    text = UI_FILES[0].read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.ui"
+    wrong.write_text(text.replace('"showChildNodeTypes"', '"showChildNodesTypes"'))
+    assert any("showChildNodesTypes" in line for line in slicer_api.check_ui(wrong, qt))
+
+
+def test_the_stand_in_has_no_members_that_the_real_widgets_lack(slicer: Any, qt: Any) -> None:
+    import ctk
+
+    for name, offered in slicer_api.CLASSES.items():
+        cls = getattr(ctk, name, None) or getattr(slicer, name)
+        own = {member for member in vars(cls) if member[0] != "_" and member[0].islower()}
+        signals = {signal.partition("(")[0] for signal in offered.signals}
+        known = offered.properties | offered.methods | signals | set(dir(qt.QWidget))
+        assert own - known <= {"staticMetaObject", "followScene", "addNode"}, name
+
+
+def test_texts_for_people_are_translatable() -> None:
+    """Texts that code puts into widgets go through `_()`."""
+    import ast
+
+    setters = {"text", "toolTip", "windowTitle", "placeholderText"}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+                plain = isinstance(node.value, ast.Constant) and node.value.value
+                assert not (node.targets[0].attr in setters and plain), (path.name, node.lineno)
+
+
+def test_no_translated_text_is_an_f_string() -> None:
+    """An f-string inside `_()` cannot be extracted for translators."""
+    import ast
+
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
+                assert isinstance(node.args[0], ast.Constant), (path.name, node.lineno)
