@@ -20,7 +20,7 @@ ROWS = [
     {"engine", "masks"},
     {"predict", "measure", "guidelines"},
     {"verdict", "stability", "surface"},
-    {"pipeline", "followup"},
+    {"pipeline", "registration", "followup"},
     {"export"},
     {"simulate", "train", "study", "serve", "explore"},
     {"commands"},

@@ -66,4 +66,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from densesharp_viewer.app import show
 
-    return show(sample_path(), port=args.port, open_browser=not args.no_browser, seed=demo_seed())
+    code: int = show(
+        sample_path(), port=args.port, open_browser=not args.no_browser, seed=demo_seed()
+    )
+    return code
