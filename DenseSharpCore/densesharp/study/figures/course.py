@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.figures.style import GREY, Plot, condition_color, fill, markers, new_figure
+from densesharp.study.figures.style import (
+    GREY,
+    Plot,
+    condition_color,
+    fill,
+    markers,
+    new_figure,
+    tint,
+)
 
 
 def flow_plot(study: dict[str, Any]) -> Plot:
@@ -68,7 +76,7 @@ def time_plot(time: dict[str, Any], study: dict[str, Any]) -> Plot:
             box = left.boxplot(
                 [values], positions=[place], widths=0.8 * step, showfliers=False, patch_artist=True
             )
-            box["boxes"][0].set(facecolor=fill(condition, color), edgecolor=color, alpha=0.7)
+            box["boxes"][0].set(facecolor=fill(condition, tint(color, 0.6)), edgecolor=color)
             for part in (*box["whiskers"], *box["caps"]):
                 part.set(color=color)
             box["medians"][0].set(color="black")
@@ -100,8 +108,8 @@ def _draw_course(axes: Any, points: list[Any], study: dict[str, Any]) -> None:
         for reader in {row[2] for row in chosen}:
             mine = np.array([row[2] == reader for row in chosen])
             axes.plot(
-                place[mine], seconds[mine], shapes[reader], ms=2.5, mec=color, alpha=0.5,
-                mfc=fill(condition, color), mew=0.6,
+                place[mine], seconds[mine], shapes[reader], ms=2.5, mec=tint(color, 0.5), mew=0.6,
+                mfc=fill(condition, tint(color, 0.5)),
             )  # fmt: skip
         window = max(5, len(chosen) // 10)
         starts = range(0, len(chosen) - window + 1, max(1, window // 2))

@@ -16,7 +16,13 @@ DIVERGING = LinearSegmentedColormap.from_list("diverging", [ORANGE, "#FFFFFF", B
 def _cells(axes: Any, shares: Any, texts: Any, cmap: Any, limits: tuple[float, float]) -> None:
     """A heat map with a text in each cell, white on dark cells."""
     values = np.ma.masked_invalid(np.array(shares, dtype=float))
-    axes.imshow(values, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="equal")
+    edges = np.arange(values.shape[0] + 1) - 0.5
+    # Vector cells, not an image, so that print stays sharp.
+    axes.pcolormesh(
+        edges, edges, values, cmap=cmap, vmin=limits[0], vmax=limits[1], edgecolors="white", lw=0.8
+    )
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
             value = values[row, column]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Plot, new_figure
+from densesharp.study.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Plot, new_figure, tint
 
 KINDS = {
     "reader-reader": ("reader –\nreader", BLUE),
@@ -58,14 +58,14 @@ def _draw_measure(axes: Any, comparisons: list[Any], measure: str, kinds: list[s
         box = axes.boxplot(
             [values], positions=[position], widths=0.5, showfliers=False, patch_artist=True
         )
-        box["boxes"][0].set(facecolor=color, alpha=0.25, edgecolor=color)
+        box["boxes"][0].set(facecolor=tint(color, 0.25), edgecolor=color)
         for part in (*box["whiskers"], *box["caps"], *box["medians"]):
             part.set(color=color)
         for case in {row["case"] for row in chosen}:
             of_case = [row[measure] for row in chosen if row["case"] == case]
             means.setdefault(case, {})[position] = float(np.mean(of_case))
     for line in means.values():
-        axes.plot(list(line), list(line.values()), color=GREY, lw=0.5, alpha=0.6, zorder=0)
+        axes.plot(list(line), list(line.values()), color=tint(GREY, 0.6), lw=0.5, zorder=0)
     axes.set_xticks(range(len(kinds)), [KINDS[kind][0] for kind in kinds], fontsize=7.5)
     axes.set_xlim(-0.6, len(kinds) - 0.4)
 
@@ -78,7 +78,7 @@ def volume_plot(outlines: dict[str, Any]) -> Plot:
     middle, ratio = np.sqrt(reader * model), model / reader
     figure, grid = new_figure(6.2, 3.8)
     axes = grid[0][0]
-    axes.scatter(middle, ratio, s=16, color=BLUE, alpha=0.7, lw=0)
+    axes.scatter(middle, ratio, s=16, color=BLUE, edgecolors="white", lw=0.4)
     axes.set_xscale("log")
     axes.set_yscale("log")
     labels = ("bias", "lower limit", "upper limit")

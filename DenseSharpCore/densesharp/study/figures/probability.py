@@ -12,6 +12,7 @@ from densesharp.study.figures.style import (
     Plot,
     condition_color,
     new_figure,
+    tint,
     unit_square,
 )
 
@@ -34,7 +35,7 @@ def reliability_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> 
             low, high = one["observed"]["ci"]
             axes.plot([x, x], [low, high], color=color, lw=1.1)
             axes.plot(x, y, "o", color=color, ms=4.5)
-            below.bar((one["low"] + one["high"]) / 2, one["n"], 0.09, color=color, alpha=0.7)
+            below.bar((one["low"] + one["high"]) / 2, one["n"], 0.09, color=tint(color, 0.7))
             rows.append([source, one["low"], one["high"], one["n"], x, y, low, high])
         unit_square(axes)
         axes.set_title("model alone" if source == "model" else f"readers, {source}", loc="left")

@@ -14,6 +14,7 @@ from densesharp.study.figures.style import (
     fill,
     markers,
     new_figure,
+    tint,
     unit_square,
 )
 
@@ -68,7 +69,8 @@ def _draw_model(axes: Any, task: dict[str, Any], rows: list[Any]) -> None:
         return
     if band:
         grid = task["roc"]["fpr_grid"]
-        axes.fill_between(grid, band["low"], band["high"], color=MODEL_COLOR, alpha=0.15, lw=0)
+        shade = tint(MODEL_COLOR, 0.15)
+        axes.fill_between(grid, band["low"], band["high"], color=shade, lw=0, zorder=0)
         rows += [
             ["model band", "", "model", None, x, None, low, high]
             for x, low, high in zip(grid, band["low"], band["high"], strict=True)
@@ -141,7 +143,7 @@ def forest_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
         axes.axvline(model["value"], color=MODEL_COLOR, lw=1.4, label="model alone")
         if model.get("ci"):
             low, high = model["ci"]
-            axes.axvspan(low, min(high, 1), color=MODEL_COLOR, alpha=0.1, lw=0)
+            axes.axvspan(low, min(high, 1), color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
         rows.append(["model", "", model["value"], *(model.get("ci") or (None, None)), "model"])
         axes.legend(loc="lower left")
     axes.set_xlabel("Area under the ROC curve, 95 % interval (jackknife)")

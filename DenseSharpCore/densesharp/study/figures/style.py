@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from densesharp.files import atomic_path
@@ -81,6 +82,12 @@ def condition_color(condition: str, conditions: Sequence[str]) -> str:
     if condition in _CONDITION_COLORS:
         return _CONDITION_COLORS[condition]
     return _OTHER_COLORS[list(conditions).index(condition) % len(_OTHER_COLORS)]
+
+
+def tint(color: str, share: float) -> str:
+    """A colour mixed with white; PDF programs differ in how they draw transparent ones."""
+    red, green, blue = (share * part + 1 - share for part in to_rgb(color))
+    return to_hex((red, green, blue))
 
 
 def markers(study: dict[str, Any]) -> dict[str, str]:

@@ -63,8 +63,17 @@ def write_pdf(
             leftMargin=18 * mm, rightMargin=18 * mm, topMargin=18 * mm, bottomMargin=18 * mm,
         )  # fmt: skip
         story = [Paragraph(escape(title), styles["Title"])]
+        heading: list[Any] = []
         for block in blocks:
-            story += _flowables(block, styles, figures)
+            parts = list(_flowables(block, styles, figures))
+            # A heading (and one paragraph) stays with the figure or table that follows.
+            if isinstance(block, b.Heading) or (isinstance(block, b.Paragraph) and heading):
+                heading += parts
+                continue
+            whole = isinstance(block, b.Picture | b.TableBlock) and _is_short(block)
+            story += [KeepTogether(heading + parts)] if whole else heading + parts
+            heading = []
+        story += heading
         document.build(story, onFirstPage=footer, onLaterPages=footer)
 
 
@@ -105,13 +114,16 @@ def _flowables(block: b.Block, styles: Any, figures: Path) -> Iterator[Any]:
         yield ListFlowable(items, bulletType="bullet", leftIndent=10, bulletFontSize=6)
         yield Spacer(0, 4)
     elif isinstance(block, b.TableBlock):
-        yield Spacer(0, 4)
-        yield Paragraph(escape(block.caption), styles["Caption"])
-        yield _table(block, styles)
-        yield Spacer(0, 8)
+        caption = Paragraph(escape(block.caption), styles["Caption"])
+        yield from (Spacer(0, 4), caption, _table(block, styles), Spacer(0, 8))
     else:
         caption = Paragraph(escape(block.caption), styles["Caption"])
-        yield KeepTogether([_drawing(figures / f"{block.name}.svg"), caption, Spacer(0, 8)])
+        yield from (_drawing(figures / f"{block.name}.svg"), caption, Spacer(0, 8))
+
+
+def _is_short(block: b.Block) -> bool:
+    """Whether a block is kept on one page."""
+    return not isinstance(block, b.TableBlock) or len(block.rows) <= 16
 
 
 def _table(block: b.TableBlock, styles: Any) -> Table:

@@ -19,6 +19,13 @@ def shown(one: Results | None, digits: int = 3) -> str:
     return f"{text} ({interval((ci[0], ci[1]), digits)})" if ci else text
 
 
+def area(one: Results | None) -> str:
+    """An area under a curve; its interval is cut at 0 and 1, where the formula goes beyond."""
+    if one and one.get("ci"):
+        one = one | {"ci": [max(0.0, one["ci"][0]), min(1.0, one["ci"][1])]}
+    return shown(one)
+
+
 def limits(ci: list[float] | None) -> str:
     """An interval of results.json."""
     return interval((ci[0], ci[1])) if ci else NOT_ESTIMABLE
@@ -71,15 +78,15 @@ def endpoint_table(endpoints: list[Results]) -> TableBlock:
 def area_table(name: str, task: Results, conditions: list[str]) -> TableBlock:
     """AUC of every reader and of the model."""
     rows = [
-        [reader, *(shown(task["reader_auc"][c][reader]["auc"]) for c in conditions)]
+        [reader, *(area(task["reader_auc"][c][reader]["auc"]) for c in conditions)]
         for reader in task["auc"]["study"]["readers"]
     ]
     for form, title in (("rrrc", "mean, random readers"), ("frrc", "mean, these readers")):
         means = task["auc"][form]["means"]
-        rows.append([title, *(shown(means.get(c)) for c in conditions)])
+        rows.append([title, *(area(means.get(c)) for c in conditions)])
     if task.get("model"):
-        rows.append(["model alone", shown(task["model"]["auc"]), *[""] * (len(conditions) - 1)])
-    caption = "Area under the ROC curve with 95 % interval (readers and model: DeLong)."
+        rows.append(["model alone", area(task["model"]["auc"]), *[""] * (len(conditions) - 1)])
+    caption = "Area under the ROC curve with 95 % interval (readers and model: DeLong), cut at 1."
     return TableBlock(f"auc_{name}", caption, ("Reader", *conditions), rows)
 
 
