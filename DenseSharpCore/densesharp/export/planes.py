@@ -67,13 +67,26 @@ class View:
         return self.on_screen([segment.start, segment.end])
 
 
-def views_of(result: NoduleResult, volume: Volume, pixels: int = 220) -> list[View]:
-    """Axial, coronal and sagittal views through the nodule, large enough to show all of it.
+def width_for(result: NoduleResult) -> float:
+    """Edge (mm) of a view large enough to show all of a nodule and what lies around it."""
+    measured = result.measurements
+    return 40.0 if measured is None else max(40.0, 1.5 * measured.max_3d_diameter_mm)
+
+
+def views_of(
+    result: NoduleResult, volume: Volume, width_mm: float | None = None, pixels: int = 220
+) -> list[View]:
+    """Axial, coronal and sagittal views through the nodule.
 
     The plane in which the axes were measured lies on them; the others go through the middle.
+
+    Args:
+        result: the nodule.
+        volume: its CT.
+        width_mm: edge of the views; None to fit the nodule.
+        pixels: number of rows and columns.
     """
-    measured = result.measurements
-    width = 40.0 if measured is None else max(40.0, 1.5 * measured.max_3d_diameter_mm)
+    measured, width = result.measurements, width_mm or width_for(result)
     views = []
     for plane in _AXES:
         center = np.array(result.center_lps)

@@ -1,0 +1,77 @@
+"""`densesharp followup`: the same nodule in two CTs of one patient, and what changed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+HELP = "compare a nodule in two CTs of the same patient"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    from densesharp.commands.predict import add_model_arguments
+
+    parser.add_argument("first", type=Path, help="the earlier CT")
+    parser.add_argument("second", type=Path, help="the later CT")
+    parser.add_argument(
+        "--seed",
+        action="append",
+        required=True,
+        metavar="X,Y,Z",
+        help="a point in the nodule in the earlier CT; give a second one for the later CT to do "
+        "without registration",
+    )
+    parser.add_argument("--space", choices=("ras", "lps", "ijk"), default="ras")
+    parser.add_argument("--days", type=float, metavar="N", help="days between the two CTs")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse both CTs, compare, write both result folders and the comparison."""
+    from densesharp.commands.predict import parse_seed
+    from densesharp.commands.terminal import progress_bar
+    from densesharp.engine import open_engine
+    from densesharp.errors import SeedError
+    from densesharp.export.files import write_results
+    from densesharp.export.followup_picture import write_followup_picture
+    from densesharp.files import ensure_folder, write_text
+    from densesharp.followup import follow_up, followup_sentence
+    from densesharp.network.model_file import load_model
+    from densesharp.pipeline import Options
+    from densesharp.reading import read_volume
+    from densesharp.resources import model_path
+
+    if len(args.seed) > 2:
+        message = (
+            f"{len(args.seed)} seeds were given: one for the earlier and one for the later CT."
+        )
+        raise SeedError(message)
+    with progress_bar() as progress:
+        progress(0.0, "Reading the CTs")
+        first, second = read_volume(args.first), read_volume(args.second)
+        seeds = [
+            parse_seed(text, args.space, volume.grid)
+            for text, volume in zip(args.seed, (first, second), strict=False)
+        ]
+        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        found = follow_up(
+            first,
+            seeds[0],
+            second,
+            engine,
+            days=args.days,
+            second_seed=seeds[1] if len(seeds) == 2 else None,
+            options=Options(args.tta, not args.no_stability),
+            progress=progress,
+        )
+    out = ensure_folder(args.out)
+    write_results([found.first], first, engine, out / "first")
+    write_results([found.second], second, engine, out / "second")
+    write_followup_picture(out / "followup.png", found, first, second)
+    write_text(out / "followup.json", json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")
+    sys.stderr.write(f"{followup_sentence(found)}\nResults: {out}\n")
+    return 0
