@@ -16,10 +16,10 @@ from trame_slicer import module as trame_slicer_module
 from densesharp.records import CLASS_NAMES
 from densesharp.study.form import CONFIDENCE_LEVELS, LONGEST_COMMENT
 from densesharp.study.screen import KEYS
+from DenseSharpSlicerLib.scene.study_case import MODEL, OWN, outline_color
 
 from .page import ASSETS
 from .page_tools import WINDOWS, do
-from .study_scene import MODEL, OWN, outline_color
 from .study_viewer import FIRST_LAYOUT
 from .wording import CLASS_TITLES, RESEARCH_ONLY
 
@@ -172,6 +172,7 @@ def _build_aid() -> None:
             with html.Span(classes="ds-bar-track"):
                 html.Span(classes="ds-bar-fill", style=("{width: share[1] + '%'}",))
             html.Span("{{ share[1].toFixed(0) }} %", classes="ds-bar-text")
+        html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim")
         html.P(
             "Invasive {{ screen.aid.p_invasive.toFixed(0) }} %, "
             "IAC {{ screen.aid.p_iac.toFixed(0) }} %",

@@ -1,7 +1,6 @@
-"""The scene of a reader study: one CT, the reader's own outline, and the model's when it is shown.
+"""A case of a study in the viewer's views, and the reader's brush on it.
 
-Knows MRML and the mouse; knows no page and no rules of the study. What is not shown now is not in
-the scene: between cases the scene is empty, and the model's outline exists only while it is shown.
+Knows the scene and the mouse; knows no page and no rules of the study.
 """
 
 from __future__ import annotations
@@ -13,26 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import StudyError
-from densesharp.geometry import Grid, ras_to_lps
+from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, Volume
 from densesharp.study.masks import Mask, make_mask, nodule_mask
-from DenseSharpSlicerLib.scene import seeds, segments
-from DenseSharpSlicerLib.scene import views as scene_views
-from DenseSharpSlicerLib.scene.geometry import add_volume_node
+from DenseSharpSlicerLib.scene.study_case import StudyCase
 
 from . import brush
 
 FIELD_MM = 120.0
 """Width of the first view of a nodule: its neighbourhood, not the whole chest."""
-
-OWN, MODEL = 1, 2
-"""Numbers of the two outlines, for their colours."""
-
-
-def outline_color(number: int) -> str:
-    """The colour of an outline as a page writes it."""
-    red, green, blue = segments.COLORS[number - 1]
-    return f"rgb({255 * red:.0f}, {255 * green:.0f}, {255 * blue:.0f})"
 
 
 class StudyScene:
@@ -52,43 +40,23 @@ class StudyScene:
         drawn: Callable[[Mask | None], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._app, self._views = slicer_app, slice_views
+        self.case = StudyCase(slicer_app.scene)
+        self._views = slice_views
         self._drawn, self._refused = drawn, refused
-        self.tool, self.brush_radius_mm = "look", 3.0
-        self.brush_3d, self.marked = False, True
-        self.clear()
+        self.tool, self.brush_radius_mm, self.brush_3d = "look", 3.0, False
+        self._take_over(None)
 
     # Showing
 
     def clear(self) -> None:
         """Empty the scene; views stay."""
-        self._app.scene.Clear(False)
-        self._volume_node: Any = None
-        self._segmentation: Any = None
-        self._mark: Any = None
-        self._grid: Grid | None = None
-        self._seed_lps = (0.0, 0.0, 0.0)
-        self._own_id = self._model_id = ""
-        self._mask: NoduleMask | None = None
-        self._stored: bytes | None = None
-        self._undo: list[NoduleMask | None] = []
-        self._edits = 0
-        self._stroking = False
+        self.case.clear()
+        self._take_over(None)
 
     def show_case(self, volume: Volume, seed_lps: tuple[float, float, float]) -> None:
         """Replace what is shown by a CT, the views at its nodule."""
-        self.clear()
-        self._grid, self._seed_lps = volume.grid, seed_lps
-        # The name is fixed: a file name may hold a patient's name.
-        self._volume_node = add_volume_node(self._app.scene, volume, "Case")
-        self._volume_node.RemoveAttribute("DICOM.instanceUIDs")
-        self._segmentation = segments.create_segmentation(self._app.scene, self._volume_node)
-        self._mark = seeds.create_seeds(self._app.scene, self._volume_node)
-        seeds.add_seed(self._mark, ras_to_lps(seed_lps), "")
-        self._mark.SetLocked(True)
-        self.show_mark(True)
-        scene_views.show_background(self._app.scene, self._volume_node)
-        self.set_window("lung")
+        self.case.show(volume, seed_lps)
+        self._take_over(None)
         for view in self._views.values():
             view.reset_view()
         self.return_to_nodule()
@@ -103,45 +71,22 @@ class StudyScene:
         Returns:
             Whether an outline came that was not there before.
         """
-        if self._grid is None:
+        if self.case.grid is None:
             return False
-        before = bool(self._own_id), bool(self._model_id)
+        before = self.case.own_id
         if own != self._stored:
-            self._stored, self._undo, self._edits = own, [], 0
-            self._mask = nodule_mask(own, self._grid) if own else None
-            self._write_own()
-        self._write_model(model)
-        after = bool(self._own_id), bool(self._model_id)
-        return any(now and not then for now, then in zip(after, before, strict=True))
-
-    def hide(self, hidden: bool) -> None:
-        """Hide the case during a pause without forgetting it."""
-        if self._volume_node is not None:
-            shown = None if hidden else self._volume_node
-            scene_views.show_background(self._app.scene, shown)
-            self._segmentation.GetDisplayNode().SetVisibility(not hidden)
-            self._mark.GetDisplayNode().SetVisibility(self.marked and not hidden)
-
-    def show_mark(self, shown: bool) -> None:
-        """The point that marks the nodule, on or off."""
-        self.marked = shown
-        if self._mark is not None:
-            self._mark.GetDisplayNode().SetVisibility(shown)
+            self._take_over(own)
+            self.case.write_own(self._mask)
+        came = self.case.show_model(model)
+        return came or bool(self.case.own_id and not before)
 
     def return_to_nodule(self) -> None:
         """Bring all slice views back to the marked nodule."""
-        if self._grid is None:
-            return
         for view in self._views.values():
             node = view.get_view_node()
             wide, high, deep = node.GetFieldOfView()
             node.SetFieldOfView(FIELD_MM, FIELD_MM * high / wide, deep)
-        scene_views.jump_to(self._app.scene, ras_to_lps(self._seed_lps))
-
-    def set_window(self, name: str) -> None:
-        """A window preset."""
-        if self._volume_node is not None:
-            scene_views.set_window(self._volume_node, *scene_views.WINDOWS[name])
+        self.case.jump()
 
     def scroll(self, name: str, steps: int) -> None:
         """Move a slice view by whole slices."""
@@ -162,16 +107,16 @@ class StudyScene:
         self, start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64]
     ) -> None:
         """A piece of a brush stroke, RAS mm."""
-        if self._grid is None or self.tool not in ("paint", "erase"):
+        if self.case.grid is None or self.tool not in ("paint", "erase"):
             return
         if not self._stroking:
             self._stroking = True
             self._undo.append(self._mask)
         self._mask = brush.paint(
-            self._mask, self._grid, ras_to_lps(start), ras_to_lps(end), self.brush_radius_mm,
+            self._mask, self.case.grid, ras_to_lps(start), ras_to_lps(end), self.brush_radius_mm,
             None if self.brush_3d else ras_to_lps(normal), self.tool == "erase",
         )  # fmt: skip
-        self._write_own()
+        self.case.write_own(self._mask)
 
     def stroke_ended(self) -> None:
         """The brush was lifted: hand the outline over."""
@@ -182,48 +127,39 @@ class StudyScene:
     def undo(self) -> None:
         """Take the last stroke back."""
         if self._undo:
-            self._mask = self._undo.pop()
             self._edits += 1
-            self._write_own()
-            self._hand_over()
+            self._replace(self._undo.pop())
 
     def remove_outline(self) -> None:
         """Remove the reader's outline; can be undone."""
         if self._mask is not None:
             self._undo.append(self._mask)
-            self._mask = None
-            self._write_own()
-            self._hand_over()
+            self._replace(None)
+
+    # Inside
+
+    def _take_over(self, own: bytes | None) -> None:
+        """Begin with a stored outline, or with none."""
+        grid = self.case.grid
+        self._stored = own
+        self._mask: NoduleMask | None = nodule_mask(own, grid) if own and grid else None
+        self._undo: list[NoduleMask | None] = []
+        self._edits, self._stroking = 0, False
+
+    def _replace(self, mask: NoduleMask | None) -> None:
+        self._mask = mask
+        self.case.write_own(mask)
+        self._hand_over()
 
     def _hand_over(self) -> None:
         mask = None
-        if self._grid is not None and self._mask is not None and self._mask.array.any():
+        if self.case.grid is not None and self._mask is not None and self._mask.array.any():
             try:
-                mask = make_mask(self._mask, self._grid, self._seed_lps, self._edits)
+                mask = make_mask(self._mask, self.case.grid, self.case.seed_lps, self._edits)
             except StudyError as error:
                 self._mask = self._undo.pop()
-                self._write_own()
+                self.case.write_own(self._mask)
                 self._refused(str(error))
                 return
         self._stored = mask.nrrd if mask else None
         self._drawn(mask)
-
-    def _write_model(self, model: bytes | None) -> None:
-        if self._grid is None or bool(model) == bool(self._model_id):
-            return
-        mask = nodule_mask(model, self._grid) if model else None
-        if mask is None:
-            self._segmentation.GetSegmentation().RemoveSegment(self._model_id)
-            self._model_id = ""
-        else:
-            self._model_id = segments.add_segment(self._segmentation, "Model", MODEL)
-            segments.write_mask(self._segmentation, self._model_id, self._volume_node, mask)
-
-    def _write_own(self) -> None:
-        if self._mask is None or not self._mask.array.any():
-            self._segmentation.GetSegmentation().RemoveSegment(self._own_id)
-            self._own_id = ""
-            return
-        if not self._own_id:
-            self._own_id = segments.add_segment(self._segmentation, "Your outline", OWN)
-        segments.write_mask(self._segmentation, self._own_id, self._volume_node, self._mask)

@@ -98,7 +98,7 @@ class StudyViewer:
         elif scene.visit != self._visit:
             self._load(scene)
         else:
-            self.scene.hide(False)
+            self.scene.case.hide(False)
             if self.scene.show_outlines(scene.own_mask, scene.aid_mask):
                 for view in self.slicer_app.view_manager.get_threed_views():
                     view.reset_view()
@@ -124,7 +124,7 @@ class StudyViewer:
 
     def set_window(self, name: str) -> None:
         """A window preset."""
-        self.scene.set_window(name)
+        self.scene.case.set_window(name)
         self.publish({"window": name})
 
     def set_layout(self, name: str) -> None:
@@ -136,7 +136,7 @@ class StudyViewer:
 
     def show_mark(self, shown: bool) -> None:
         """The point that marks the nodule, on or off."""
-        self.scene.show_mark(shown)
+        self.scene.case.show_mark(shown)
         self.publish({"mark": shown})
 
     def scroll(self, steps: int) -> None:
@@ -155,7 +155,7 @@ class StudyViewer:
     def _leave_case(self) -> None:
         """Between cases nothing stays in the scene; during a pause it is only hidden."""
         if self.presenter.screen.page == "paused":
-            self.scene.hide(True)
+            self.scene.case.hide(True)
         elif self._visit is not None:
             self._visit = None
             self.scene.clear()

@@ -28,6 +28,7 @@ class Aid:
         case: case id.
         model: the model's name.
         model_sha256: hash of the model file.
+        trained_on: what the model was trained on, shown with every result.
         probabilities: class -> probability 0..1, adding up to 1.
         mask_sha256: hash of the outline, "" when there is none.
         mask: NRRD bytes of the outline on the case's grid, None when there is none.
@@ -36,6 +37,7 @@ class Aid:
     case: str
     model: str
     model_sha256: str
+    trained_on: str
     probabilities: Mapping[str, float]
     mask_sha256: str = ""
     mask: bytes | None = None
@@ -60,6 +62,7 @@ class Aid:
         return {
             "model": self.model,
             "model_sha256": self.model_sha256,
+            "trained_on": self.trained_on,
             "mask_sha256": self.mask_sha256,
             "probabilities": dict(self.probabilities),
         }

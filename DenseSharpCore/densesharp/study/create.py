@@ -185,7 +185,7 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         nodule = _choose_nodule(document["nodules"], entry, path)
         probabilities = nodule["class_probabilities"]
         model = document["model"]
-        name, digest = str(model["name"]), str(model["sha256"])
+        name, digest, trained = (str(model[key]) for key in ("name", "sha256", "trained_on"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = (
             f"There is no result of the model for case '{entry.case.id}' ('{path}'): run "
@@ -198,7 +198,8 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
             "the case out or read it in an unaided study."
         )
         raise StudyError(message)
-    aid = Aid(entry.case.id, name, digest, {c: float(probabilities[c]) for c in CLASS_NAMES})
+    chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
+    aid = Aid(entry.case.id, name, digest, trained, chances)
     mask_file = folder / f"{nodule['id']}_mask.nrrd"
     if not mask_file.exists():
         return aid

@@ -318,4 +318,6 @@ def _instruction(opened: OpenCase) -> str:
 
 def _aid_view(aid: Aid) -> AidView:
     shares = tuple((name, 100 * aid.probabilities[name]) for name in CLASS_NAMES)
-    return AidView(aid.model, aid.nodule_class, shares, 100 * aid.p_invasive, 100 * aid.p_iac)
+    return AidView(
+        aid.model, aid.trained_on, aid.nodule_class, shares, 100 * aid.p_invasive, 100 * aid.p_iac
+    )

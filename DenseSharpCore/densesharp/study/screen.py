@@ -32,6 +32,7 @@ class AidView:
     """The model's result as it is shown: class and percentages."""
 
     model: str
+    trained_on: str
     nodule_class: str
     percentages: tuple[tuple[str, float], ...]
     p_invasive: float

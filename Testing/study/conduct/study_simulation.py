@@ -66,7 +66,7 @@ def truth_of(count: int) -> dict[str, str]:
 def aid_for(case: str, probabilities: tuple[float, float, float], mask: bool = True) -> Aid:
     nrrd = encode(np.ones((2, 3, 4), np.uint8), CT_GRID.crop((0, 0, 0), (4, 3, 2)))
     return Aid(
-        case, "example", "ab" * 32, dict(zip(CLASSES, probabilities, strict=True)),
+        case, "example", "ab" * 32, "examples", dict(zip(CLASSES, probabilities, strict=True)),
         hashlib.sha256(nrrd).hexdigest() if mask else "", nrrd if mask else None,
     )  # fmt: skip
 

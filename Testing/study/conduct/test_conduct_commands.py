@@ -19,7 +19,7 @@ from densesharp.study.folder import open_study
 from densesharp.study.session import Reading
 from densesharp.study.store import open_store
 
-MODEL = {"name": "example model", "sha256": "cd" * 32}
+MODEL = {"name": "example model", "sha256": "cd" * 32, "trained_on": "simulated nodules"}
 
 
 def a_ct() -> np.ndarray:
@@ -89,7 +89,7 @@ def test_a_study_is_made_from_tables(tables, capsys):
         assert study.image(case).resolve() == tables / f"{case.id}.nrrd"
         assert case.strata == {"size": "ab"[int(case.id[-1]) % 2]}
     aid = load_aid(study, study.design.cases[2])
-    assert (aid.model, aid.model_sha256) == tuple(MODEL.values())
+    assert (aid.model, aid.model_sha256, aid.trained_on) == tuple(MODEL.values())
     assert aid.probabilities == pytest.approx({"AAH-AIS": 0.1, "MIA": 0.22, "IAC": 0.68})
     assert aid.mask == ball_mask().nrrd
 

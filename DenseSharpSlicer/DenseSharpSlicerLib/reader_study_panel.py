@@ -1,0 +1,334 @@
+"""The panel of a reader study: draws the presenter's screen and passes on what the reader does.
+
+It decides nothing: which case comes, what of the model is shown and when, and whether an answer is
+complete is the study's shared logic (`densesharp.study`). While a session runs the module
+DenseSharp is switched off, so that the model cannot be asked about a case before the design shows
+its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from densesharp.errors import DenseSharpError
+from densesharp.reading import read_volume
+from densesharp.records import CLASS_NAMES
+from densesharp.study.folder import open_study
+from densesharp.study.form import CONFIDENCE_LEVELS
+from densesharp.study.masks import make_mask, nodule_mask
+from densesharp.study.presenter import Presenter
+from densesharp.study.screen import Scene
+from densesharp.study.session import Reading
+from densesharp.study.store import Store, open_store
+
+from .reader_study_drawing import (
+    class_button,
+    confidence_button,
+    draw_answer,
+    draw_closed,
+    draw_reading,
+)
+from .scene import segments
+from .scene.study_case import StudyCase
+
+KEYS = {
+    **{key: key for key in ("1", "2", "3", "5", "6", "7", "8", "9")},
+    **{key.upper(): key for key in ("d", "f", "j", "k", "p")},
+    "Return": "Enter",
+    "Enter": "Enter",
+    "Esc": "Escape",
+    "Backspace": "Backspace",
+}
+"""Qt's name of a key -> the presenter's; they work only while the module is open."""
+
+TICK_MS = 1000
+
+
+class ReaderStudyPanel:
+    """Connects the widgets of `DenseSharpReaderStudy.ui` with one reader's reading."""
+
+    def __init__(self, ui: Any) -> None:
+        self.ui = ui
+        self.presenter: Presenter | None = None
+        self.case = StudyCase(slicer.mrmlScene)
+        self._store: Store | None = None
+        self._visit: int | None = None
+        self._drawn = ""
+        self._edits = 0
+        self._watched: Any = None
+        self._timer = qt.QTimer()
+        self._timer.setInterval(TICK_MS)
+        self._timer.connect("timeout()", self.onTick)
+        self._connect()
+        self.refresh()
+
+    # Opening and closing
+
+    def open(self, folder: Path, reader: str, address: str = "") -> None:
+        """Open a study for one reader.
+
+        Raises:
+            DenseSharpError: there is no such study or reader, or the store cannot be used.
+        """
+        self.close()
+        study = open_study(folder)
+        study.design.reader(reader)
+        place = address or study.default_store
+        self._store = open_store(place, study.design.study, study.design.sha256)
+        self.presenter = Presenter(Reading(study, self._store, reader))
+        self.case.clear()
+        self.ui.studySection.collapsed = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """Leave the study: the draft is saved, the scene emptied, the model usable again."""
+        self._timer.stop()
+        if self.presenter is not None:
+            self.presenter.tick(force=True)
+            self.presenter = None
+            self.case.clear()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._visit = None
+        self._switch_model(True)
+
+    # Drawing
+
+    def refresh(self) -> None:
+        """Bring scene and widgets to what the presenter says."""
+        if self.presenter is None:
+            draw_closed(self.ui)
+            return
+        self._follow_scene(self.presenter.scene)
+        screen = self.presenter.screen
+        self._switch_model(screen.page in ("sessions", "finished"))
+        draw_reading(self.ui, screen)
+        draw_answer(self.ui, screen)
+
+    # The scene
+
+    def _follow_scene(self, scene: Scene | None) -> None:
+        if self.presenter is None:
+            return
+        if scene is None:
+            if self.presenter.screen.page == "paused":
+                self.case.hide(True)
+            elif self._visit is not None:
+                self._visit = None
+                self.case.clear()
+            return
+        if scene.visit != self._visit:
+            self._load(scene)
+        self.case.hide(False)
+        self.case.show_model(scene.aid_mask)
+
+    def _load(self, scene: Scene) -> None:
+        """Read the case's CT; a moment in which Slicer waits."""
+        presenter = self._reading()
+        self._visit, self._edits = scene.visit, 0
+        self.ui.studyMessageLabel.text = _("Reading the image …")
+        self.ui.studyMessageLabel.visible = True
+        slicer.app.processEvents()
+        try:
+            volume = read_volume(scene.image)
+        except DenseSharpError:
+            # The reason names the file, which readers must not see.
+            presenter.say(_("The image of this case cannot be read: tell whoever runs the study."))
+            return
+        self.case.show(volume, scene.seed_lps)
+        own = nodule_mask(scene.own_mask, volume.grid) if scene.own_mask else None
+        if own is not None:
+            self.case.write_own(own)
+        self._drawn = segments.digest(own)
+        self.ui.studyMarkCheckBox.checked = True
+        if slicer.app.layoutManager() is not None:
+            slicer.util.setSliceViewerLayers(background=self.case.volume_node, fit=True)
+        self.case.jump()
+        self._watch_mouse()
+        presenter.image_shown()
+
+    def _watch_mouse(self) -> None:
+        """The mouse over a view is an input, for the active time."""
+        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        if crosshair is not None and crosshair is not self._watched:
+            self._watched = crosshair
+            crosshair.AddObserver(crosshair.CursorPositionModifiedEvent, self._on_mouse)
+
+    def _on_mouse(self, _caller: Any, _event: Any) -> None:
+        if self.presenter is not None:
+            self.presenter.touch()
+
+    def take_outline(self) -> None:
+        """Hand the outline over when it was changed, in Segment Editor or elsewhere."""
+        if self.presenter is None or self.presenter.scene is None or self.case.grid is None:
+            return
+        mask = self.case.own_mask()
+        digest = segments.digest(mask)
+        if digest == self._drawn:
+            return
+        self._drawn = digest
+        self._edits += 1
+        try:
+            stored = mask and make_mask(mask, self.case.grid, self.case.seed_lps, self._edits)
+            self.presenter.set_mask(stored)
+        except DenseSharpError as error:
+            self.presenter.set_mask(None)
+            self.presenter.say(str(error))
+
+    def _switch_model(self, usable: bool) -> None:
+        """The module DenseSharp on or off."""
+        module = getattr(slicer.modules, "densesharpslicer", None)
+        if module is not None:
+            module.widgetRepresentation().enabled = usable
+
+    # What the reader does
+
+    def _connect(self) -> None:
+        ui = self.ui
+        ui.studyBrowseButton.connect("clicked()", self.onBrowse)
+        ui.studyOpenButton.connect("clicked()", self.onOpen)
+        ui.studyCloseButton.connect("clicked()", self.onClose)
+        ui.studyStartButton.connect("clicked()", self.onStart)
+        ui.studyNextButton.connect("clicked()", self._doing("next_case"))
+        ui.studyResumeButton.connect("clicked()", self._doing("resume"))
+        ui.studyCorrectButton.connect("clicked()", self._doing("correct_last"))
+        ui.studySubmitButton.connect("clicked()", self.onSubmit)
+        ui.studyCancelButton.connect("clicked()", self._doing("cancel"))
+        ui.studyPauseButton.connect("clicked()", self._doing("pause"))
+        for number, name in enumerate(CLASS_NAMES, start=1):
+            class_button(ui, number).connect("clicked()", self._doing("set_class", name))
+        for level in CONFIDENCE_LEVELS:
+            button = confidence_button(ui, level)
+            button.connect("clicked()", self._doing("set_confidence", level))
+        ui.studyInvasiveSpin.connect("valueChanged(int)", self.onInvasive)
+        ui.studyIacSpin.connect("valueChanged(int)", self.onIac)
+        ui.studyCommentEdit.connect("textEdited(QString)", self.onComment)
+        ui.studyEditButton.connect("clicked()", self.onEdit)
+        ui.studyRemoveButton.connect("clicked()", self.onRemove)
+        ui.studyNoduleButton.connect("clicked()", self.onNodule)
+        ui.studyMarkCheckBox.connect("toggled(bool)", self.onMark)
+
+    def _doing(self, name: str, *values: Any) -> Callable[[], None]:
+        """A slot that calls a method of the presenter and draws what comes of it."""
+
+        def slot() -> None:
+            if self.presenter is not None:
+                getattr(self.presenter, name)(*values)
+                self.refresh()
+
+        return slot
+
+    def onBrowse(self) -> None:
+        """Choose the study folder."""
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Study folder"))
+        if folder:
+            self.ui.studyFolderEdit.text = folder
+
+    def onOpen(self) -> None:
+        """Open the study that the three lines name."""
+        ui = self.ui
+        folder, reader = ui.studyFolderEdit.text.strip(), ui.studyReaderEdit.text.strip()
+        if not slicer.util.confirmOkCancelDisplay(
+            _("Opening a study closes the present scene. Unsaved changes in it are lost.")
+        ):
+            return
+        try:
+            self.open(Path(folder), reader, ui.studyStoreEdit.text.strip())
+        except DenseSharpError as error:
+            slicer.util.errorDisplay(str(error))
+        self.refresh()
+
+    def onClose(self) -> None:
+        """Leave the study."""
+        self.close()
+        self.refresh()
+
+    def onStart(self) -> None:
+        """Start the session that is due."""
+        presenter = self._reading()
+        due = next((line for line in presenter.screen.sessions if line.startable), None)
+        if due is not None:
+            presenter.start_session(due.number, self.ui.studyReasonEdit.text)
+            self.ui.studyReasonEdit.text = ""
+        self.refresh()
+
+    def onSubmit(self) -> None:
+        """Ask, then submit."""
+        self.take_outline()
+        self._reading().submit()
+        self.refresh()
+
+    def onInvasive(self, value: int) -> None:
+        """The first rating was changed."""
+        self._reading().set_rating("p_invasive", None if value < 0 else value)
+        self.refresh()
+
+    def onIac(self, value: int) -> None:
+        """The second rating was changed."""
+        self._reading().set_rating("p_iac", None if value < 0 else value)
+        self.refresh()
+
+    def onComment(self, text: str) -> None:
+        """The comment was changed."""
+        self._reading().set_comment(text)
+        self.refresh()
+
+    def onEdit(self) -> None:
+        """Draw the outline in Segment Editor."""
+        try:
+            slicer.util.selectModule("SegmentEditor")
+            editor = slicer.util.getModuleWidget("SegmentEditor").editor
+        except RuntimeError:
+            self._reading().say(_("Segment Editor needs Slicer's main window."))
+            self.refresh()
+            return
+        segment_id = self.case.own_segment()
+        editor.setSegmentationNode(self.case.segmentation_node)
+        editor.setSourceVolumeNode(self.case.volume_node)
+        editor.setCurrentSegmentID(segment_id)
+
+    def onRemove(self) -> None:
+        """Remove the outline."""
+        self.case.write_own(None)
+        self.take_outline()
+        self.refresh()
+
+    def onNodule(self) -> None:
+        """Back to the marked nodule."""
+        self.case.jump()
+
+    def onMark(self, shown: bool) -> None:
+        """The mark on or off."""
+        self.case.show_mark(shown)
+
+    def onTick(self) -> None:
+        """Once a second: save the draft when it is due, look for a new outline."""
+        if self.presenter is not None:
+            self.presenter.tick()
+            before = self.presenter.screen.has_mask
+            self.take_outline()
+            if self.presenter.screen.has_mask != before:
+                self.refresh()
+
+    def key(self, name: str) -> None:
+        """A key of `KEYS`, by the presenter's name."""
+        if name == "Enter":
+            self.take_outline()
+        if self.presenter is not None:
+            self.presenter.key(name)
+            self.refresh()
+
+    # Details
+
+    def _reading(self) -> Presenter:
+        if self.presenter is None:
+            message = "No study is open."
+            raise RuntimeError(message)
+        return self.presenter
