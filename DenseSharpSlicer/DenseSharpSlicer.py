@@ -2,6 +2,7 @@
 """DenseSharp: outline, measure and classify a lung nodule from one click."""
 
 import sys
+import time
 from pathlib import Path
 
 import qt
@@ -19,8 +20,12 @@ from slicer.util import VTKObservationMixin
 
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 
-POLL_MS = 40
+POLL_MS = 20
 """How often the panel looks for answers while there is something to wait for."""
+
+YIELD_SECONDS = 0.012
+"""How long each look lets the worker's thread run: Slicer's main thread keeps Python to itself
+while it waits in Qt's event loop, and gives it up only inside Python code that sleeps."""
 
 
 class DenseSharpSlicer(ScriptedLoadableModule):
@@ -236,6 +241,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onTimer(self):
         """Look for answers; stop looking when there is nothing left to wait for."""
+        if self.session.analyst.busy:
+            time.sleep(YIELD_SECONDS)
         changed = self.session.tick()
         if self.session.idle:
             self._timer.stop()

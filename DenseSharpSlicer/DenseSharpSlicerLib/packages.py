@@ -13,6 +13,7 @@ import queue
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -211,6 +212,7 @@ class _PipProcess:
         self._lines.put(None)
 
     def _poll(self) -> None:
+        time.sleep(0.01)  # lets the reading thread run, see YIELD_SECONDS of the panel
         while not self._lines.empty():
             line = self._lines.get()
             if line is None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
-
-from densesharp.reading import read_volume
-from densesharp.resources import sample_path
-
-from .scene.geometry import RAS_TO_LPS, array_to_matrix
 
 NAME = "DenseSharpSampleCT"
 
@@ -23,32 +18,39 @@ def load() -> Any:
     Raises:
         ImageError: the file is missing or damaged.
     """
+    import numpy as np
+
+    from densesharp.reading import read_volume
+    from densesharp.resources import sample_path
+
+    from .scene.geometry import RAS_TO_LPS, array_to_matrix
+
     volume = read_volume(sample_path())
     node = slicer.util.addVolumeFromArray(
         np.array(volume.array, dtype=np.int16),
-        ijkToRAS=_affine(volume.grid.affine),
+        ijkToRAS=array_to_matrix(RAS_TO_LPS @ volume.grid.affine),
         name=slicer.mrmlScene.GenerateUniqueName(NAME),
     )
     node.CreateDefaultDisplayNodes()
     return node
 
 
-def _affine(lps: Any) -> vtk.vtkMatrix4x4:
-    return array_to_matrix(RAS_TO_LPS @ lps)
-
-
 def register() -> None:
-    """Offer the sample in the Sample Data module; called when Slicer has started."""
+    """Offer the sample in the Sample Data module; called at start, so nothing heavy is imported."""
     import SampleData
 
+    found = importlib.util.find_spec("densesharp")
+    if found is None or found.origin is None:
+        return
+    path = Path(found.origin).parent / "resources" / "sample_ct.nrrd"
     logic = SampleData.SampleDataLogic
     if hasattr(logic, "registerCustomSampleDataCategory"):  # Slicer 5.12 and later
         logic.registerCustomSampleDataCategory("DenseSharp", title=_("DenseSharp"))
     logic.registerCustomSampleDataSource(
         category="DenseSharp",
         sampleName=NAME,
-        uris=sample_path().as_uri(),
-        fileNames=sample_path().name,
+        uris=path.as_uri(),
+        fileNames=path.name,
         nodeNames=NAME,
         customDownloader=lambda _source: [load()],
     )

@@ -366,3 +366,80 @@ def test_self_tests_of_the_module_pass(slicer: Any, module: Any) -> None:
     test.setUp()
     test.test_everything()
     Panel(slicer, module).widget.cleanup()
+
+
+def test_the_sample_is_offered_in_the_sample_data_module(
+    slicer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import ModuleType
+
+    sources: list[dict[str, Any]] = []
+
+    class SampleDataLogic:
+        @staticmethod
+        def registerCustomSampleDataCategory(_name: str, title: str) -> None:
+            sources.append({"title": title})
+
+        @staticmethod
+        def registerCustomSampleDataSource(**source: Any) -> None:
+            sources.append(source)
+
+    module = ModuleType("SampleData")
+    module.SampleDataLogic = SampleDataLogic
+    monkeypatch.setitem(sys.modules, "SampleData", module)
+    from slicer_standin.application import load_module
+
+    load_module(ROOT / "DenseSharpSlicer" / "DenseSharpSlicer.py")
+    slicer.app.startupCompleted.emit()
+    source = sources[-1]
+    assert Path(source["uris"].removeprefix("file://")).name == source["fileNames"]
+    node = source["customDownloader"](None)[0]
+    array = slicer.util.arrayFromVolume(node)
+    assert array.min() < -800 < 0 < array.max()
+
+
+def test_the_sample_button_loads_it_with_a_lung_window(panel: Panel) -> None:
+    panel.ui.sampleButton.click()
+    node = panel.ui.inputSelector.currentNode()
+    assert node.GetName().startswith("DenseSharpSampleCT")
+    assert node.GetDisplayNode().GetWindow() == 1500
+    from densesharp.resources import sample_truth
+
+    x, y, z = sample_truth()["nodules"][0]["center_lps"]
+    panel.click_in_view((-x, -y, z))
+    panel.wait()
+    assert panel.session.nodule is not None
+
+
+def test_export_writes_the_files(
+    panel: Panel, ct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    folder = tmp_path / "out"
+    monkeypatch.setattr(
+        qt.QFileDialog, "getExistingDirectory", lambda *_: str(folder), raising=False
+    )
+    panel.ui.exportButton.click()
+    assert "Written to" in panel.ui.statusLabel.text
+    assert (folder / "result.json").is_file()
+    assert (folder / "nodule_001_mask.nrrd").is_file()
+
+
+def test_export_waits_for_the_model(
+    panel: Panel, ct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.session.analyst.use(ThresholdBackend())
+    monkeypatch.setattr(
+        qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path), raising=False
+    )
+    panel.ui.exportButton.click()
+    assert "not loaded" in panel.ui.statusLabel.text

@@ -69,6 +69,7 @@ def _install_layers(slicer: ModuleType) -> None:
     folder = os.environ.get(SLICER_PYTHON)
     if folder:
         slicer.__path__.append(str(Path(folder) / "slicer"))
+        _name_further_widgets(slicer)
         return
     from slicer_standin import base_module, packaging, parameter_node, translation
 
@@ -80,3 +81,21 @@ def _install_layers(slicer: ModuleType) -> None:
     }.items():
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
+
+
+NAMED_ONLY = {
+    "ctk": "ctkCheckBox ctkCheckablePushButton ctkColorPickerButton ctkComboBox ctkDirectoryButton "
+    "ctkDoubleRangeSlider ctkDoubleSlider ctkDoubleSpinBox ctkRangeWidget",
+    "slicer": "qMRMLRangeWidget qMRMLSliderWidget qMRMLSpinBox qMRMLSubjectHierarchyComboBox "
+    "qMRMLSubjectHierarchyTreeView qSlicerSimpleMarkupsWidget qSlicerWidget",
+}
+"""Widgets that Slicer's own layers compare types with; no panel of ours uses them."""
+
+
+def _name_further_widgets(slicer: ModuleType) -> None:
+    """Give those classes a name, so that Slicer's layers can be imported."""
+    from slicer_standin import ctk, qt
+
+    for module, names in ((ctk, NAMED_ONLY["ctk"]), (slicer, NAMED_ONLY["slicer"])):
+        for name in names.split():
+            setattr(module, name, type(name, (qt.QWidget,), {}))
