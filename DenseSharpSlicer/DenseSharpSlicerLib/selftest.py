@@ -59,8 +59,9 @@ class ThresholdBackend(LocalBackend):
     def open(self, progress: Progress) -> Any:
         """The threshold engine."""
         progress(0.0, "Loading")
-        self._engine = ThresholdEngine()
-        return self._engine
+        engine: Any = ThresholdEngine()
+        self._engine = engine
+        return engine
 
 
 def add_phantom() -> Any:
@@ -70,7 +71,7 @@ def add_phantom() -> Any:
     affine = np.eye(4)
     affine[:3, :3] = axes * spacing
     affine[:3, 3] = np.array(CENTER_RAS) - affine[:3, :3] @ (size / 2)
-    k, j, i = np.indices(size[::-1])
+    k, j, i = np.indices(tuple(size[::-1].tolist()))
     world = np.stack([i, j, k], axis=-1) @ affine[:3, :3].T + affine[:3, 3]
     distance = np.linalg.norm(world - np.array(CENTER_RAS), axis=-1)
     array = np.where(distance <= RADIUS_MM, 20, -850).astype(np.int16)
@@ -118,7 +119,8 @@ def check_scene() -> None:
     session = _marked(node, CENTER_RAS)
     scan = session.scan_of(node)
     segmentation = scan.segmentation_node.GetSegmentation()
-    volume = session.nodules[0].result.measurements.volume_mm3
+    measured = session.nodules[0].result.measurements
+    volume = measured.volume_mm3 if measured is not None else 0.0
     truth = 4 / 3 * np.pi * RADIUS_MM**3
     check(segmentation.ContainsRepresentation("Closed surface"), "no closed surface was made")
     check(abs(volume / truth - 1) < 0.25, f"volume {volume:.0f} mm3 instead of {truth:.0f}")

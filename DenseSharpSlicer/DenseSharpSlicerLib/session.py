@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import slicer
@@ -197,7 +198,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
                 continue
             new = [scan.claim(seed_id) for seed_id in scan.new_seeds()]
             for nodule_id in (*new, *scan.moved_seeds()):
-                self.run(lambda n=nodule_id, s=scan: self.analyst.analyse_seed(s, n))
+                self.run(partial(self.analyst.analyse_seed, scan, nodule_id))
         return bool(touched)
 
     def _take_outlines(self) -> bool:

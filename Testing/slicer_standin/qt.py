@@ -1,4 +1,15 @@
-"""`import qt` as PythonQt offers it, over PySide6: properties, string signatures, strictness."""
+"""`import qt` as PythonQt offers it, over PySide6: properties, string signatures, strictness.
+
+Like PythonQt: Qt properties are attributes and cannot be called; signals are connected by their
+signature; slots get as many arguments as they take; C++ objects take no new attributes; enums are
+ints; file dialogs answer a str.
+
+Unlike PythonQt, and avoided in our panels: a wrong signature raises (PythonQt returns False);
+`isinstance` with a Qt class works (False in PythonQt); `None` or a number as text raises (PythonQt
+takes it); keyword properties in constructors work (they fail in PythonQt); slots with `*args` get
+nothing from the attribute form of `clicked`; a deleted widget can end the process (PythonQt
+raises); styles and fonts are this computer's.
+"""
 
 from __future__ import annotations
 
