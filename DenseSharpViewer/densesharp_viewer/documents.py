@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from densesharp.errors import ImageError, OutputError
-from densesharp.files import atomic_path
 from densesharp.records import Volume
 from DenseSharpSlicerLib.scene import ScanNodules
 from DenseSharpSlicerLib.scene.geometry import add_volume_node
@@ -17,8 +16,6 @@ from DenseSharpSlicerLib.scene.record import records
 SCENE_SUFFIX = ".mrb"
 SCENE_LIMIT = 8 * 2**30
 """Bytes that an opened scene may unpack to."""
-
-KEPT_SINGLETONS = ("vtkMRMLSliceNode", "vtkMRMLViewNode")
 
 
 def is_scene(path: Path) -> bool:
@@ -63,10 +60,13 @@ def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
         OutputError: it cannot be written.
     """
     scan.prepare_to_save()
-    with atomic_path(path) as temporary:
-        if not slicer_app.scene.WriteToMRB(str(temporary), None):
+    # The bundle keeps the name it is first written under as the name of its folder inside.
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        if not slicer_app.scene.WriteToMRB(str(written), None):
             message = f"The scene '{path.name}' cannot be written: free space or choose a folder."
             raise OutputError(message)
+        written.replace(path)
 
 
 def close(slicer_app: Any) -> None:

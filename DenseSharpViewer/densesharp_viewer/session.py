@@ -125,6 +125,7 @@ class Session:
         mask = scan.mask_of(nodule_id)
         if mask is None:
             self._say("The outline is empty: undo, or delete the nodule.", "caution")
+            self.refresh()
             return
         volume, result = scan.volume(), scan.nodule(nodule_id).result
         self._submit(

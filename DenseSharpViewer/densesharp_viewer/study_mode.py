@@ -35,7 +35,7 @@ def serve(reading: Reading, *, port: int = 0, open_browser: bool = True, host: s
         DeviceError: nothing can draw, or the address cannot be used.
     """
     prepare_graphics()
-    StudyApp(reading, host, port or _free_port(host)).run(open_browser)
+    StudyApp(reading, host, port or free_port(host)).run(open_browser)
 
 
 class StudyApp:
@@ -94,7 +94,12 @@ class StudyApp:
             webbrowser.open(self.url)
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """A port that nothing listens on.
+
+    Raises:
+        DeviceError: the address cannot be used.
+    """
     with socket.socket() as probe:
         try:
             probe.bind((host, 0))

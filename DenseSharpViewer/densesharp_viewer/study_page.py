@@ -152,8 +152,8 @@ def _build_case() -> None:
         _build_outline()
         html.H3("Comment (optional)")
         html.Textarea(
-            value=("screen.answer.comment",), maxlength=str(LONGEST_COMMENT), rows="2",
-            change=do("comment", "$event.target.value"), aria_label="Comment",
+            v_model=("comment",), maxlength=str(LONGEST_COMMENT), rows="2",
+            input=do("comment", "$event.target.value"), aria_label="Comment",
         )  # fmt: skip
         _build_submit()
 
@@ -202,7 +202,8 @@ def _build_rating(name: str, question: str, keys: str) -> None:
         html.Input(
             type="number", min="0", max="100", step="1",
             value=(f"screen.answer.{name}",), placeholder="–",
-            change=do("rating", f"'{name}'", "Number($event.target.value)"),
+            change="$event.target.value !== '' && "
+            + do("rating", f"'{name}'", "Number($event.target.value)"),
             aria_label=f"{question} in percent",
         )  # fmt: skip
         html.Span("%")

@@ -35,6 +35,7 @@ FIRST_LAYOUT = "planes"
 FIRST_STATE: dict[str, Any] = {
     "screen": {}, "loading": False, "tool": "look", "brush_mm": 6.0, "brush_3d": False,
     "window": "lung", "layout": FIRST_LAYOUT, "slices": {}, "mark": True,
+    "comment": "",
 }  # fmt: skip
 
 
@@ -164,6 +165,11 @@ class StudyViewer:
     def _load(self, scene: Scene) -> None:
         """Read the case's CT in the background."""
         self._visit = scene.visit
+        # The page alone changes the comment while it is typed (an echo would undo letters), so
+        # the state here may be equal by chance and must be sent all the same.
+        self.publish({"comment": self.presenter.screen.answer.comment})
+        self._state.dirty("comment")
+        self._state.flush()
         self.scene.clear()
         self.publish({"loading": True})
         future = self._executor.submit(read_volume, scene.image)

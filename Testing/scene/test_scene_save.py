@@ -20,6 +20,7 @@ def saved_and_opened(ct_with_a_nodule, tmp_path):
     scan.store(answer(scan.volume(), scan.seed_of(second), second, 4.0), edited=True)
     scan.rename(first, "Left upper lobe")
     scan.decide(first, "accepted", "Dr A")
+    assert scan.show_evidence(first)
     scan.prepare_to_save()
     opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
     volume = opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
@@ -85,6 +86,20 @@ def test_surfaces_and_table_are_back(saved_and_opened):
     segment = after.segmentation_node.GetSegmentation().GetSegment(after.nodules[0].segment_id)
     assert segment.GetRepresentation("Closed surface").GetNumberOfPoints() > 100
     assert after.table_node.GetCellText(0, 0) == "Left upper lobe"
+
+
+def test_the_evidence_map_keeps_its_colours(saved_and_opened):
+    """The overlay that was shown is there again, red to yellow."""
+    before, after = saved_and_opened
+    nodes = [scan.record_node.GetNodeReference("evidence") for scan in (before, after)]
+    for index in (0, 128, 255):
+        colors = []
+        for node in nodes:
+            rgba = [0.0] * 4
+            node.GetDisplayNode().GetColorNode().GetColor(index, rgba)
+            colors.append(rgba)
+        np.testing.assert_allclose(colors[0], colors[1], atol=1 / 255)
+    assert nodes[1].GetDisplayNode().GetLowerThreshold() == pytest.approx(0.15)
 
 
 def test_work_goes_on_after_opening(saved_and_opened):

@@ -15,14 +15,31 @@ from .geometry import RAS_TO_LPS, array_to_matrix, local_to_world
 LOWEST_SHOWN = 0.15
 """Evidence below this share of the maximum stays transparent."""
 
+HEAT_AT = (0.0, 0.35, 0.7, 1.0)
+HEAT = ((0.25, 0.80, 1.00, 1.00), (0.00, 0.15, 0.60, 0.95), (0.00, 0.05, 0.05, 0.55))
+"""Red, green and blue at those shares of the maximum."""
 
-def create_evidence(scene: Any, volume_node: Any) -> Any:
+
+def create_colors(scene: Any) -> Any:
+    """Dark red over orange to light yellow; a table of its own, so that it is saved and read."""
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", "Evidence colors")
+    node.SetTypeToUser()
+    node.SetNumberOfColors(256)
+    for index, share in enumerate(np.linspace(0, 1, 256)):
+        red, green, blue = (np.interp(share, HEAT_AT, channel) for channel in HEAT)
+        node.SetColor(index, f"{share:.3f}", float(red), float(green), float(blue), 1.0)
+    node.NamesInitialisedOn()
+    node.SetHideFromEditors(True)
+    return node
+
+
+def create_evidence(scene: Any, volume_node: Any, colors: Any) -> Any:
     """An empty volume node for the overlay, under the CT's transform."""
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"{volume_node.GetName()} evidence")
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(_heat_colors(scene).GetID())
+    display.SetAndObserveColorNodeID(colors.GetID())
     display.AutoWindowLevelOff()
     display.SetWindowLevelMinMax(0.0, 1.0)
     display.AutoThresholdOff()
@@ -44,17 +61,3 @@ def write_evidence(node: Any, prediction: Prediction) -> None:
     node.SetIJKToRASMatrix(array_to_matrix(local))
     node.SetAndObserveImageData(image)
     node.EndModify(was_modifying)
-
-
-def _heat_colors(scene: Any) -> Any:
-    """Black over red to yellow; a singleton, so that a scene never holds two."""
-    found = scene.GetSingletonNode("DenseSharpHeat", "vtkMRMLColorTableNode")
-    if found is not None:
-        return found
-    colors = scene.CreateNodeByClass("vtkMRMLColorTableNode")
-    colors.UnRegister(None)
-    colors.SetTypeToWarm1()
-    colors.SetName("Evidence")
-    colors.SetSingletonTag("DenseSharpHeat")
-    colors.SetHideFromEditors(True)
-    return scene.AddNode(colors)

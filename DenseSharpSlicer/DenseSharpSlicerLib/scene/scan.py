@@ -331,7 +331,10 @@ class ScanNodules:
         return node
 
     def _create_evidence(self) -> Any:
-        return evidence.create_evidence(self.scene, self.volume_node)
+        colors = record.referenced(
+            self._record(), "evidence colors", lambda: evidence.create_colors(self.scene)
+        )
+        return evidence.create_evidence(self.scene, self.volume_node, colors)
 
     def _new_nodule(self, result: NoduleResult) -> Nodule:
         if result.id not in self._claimed:

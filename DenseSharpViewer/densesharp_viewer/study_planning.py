@@ -1,0 +1,200 @@
+"""The page on which a study is planned: `densesharp study new --page`.
+
+The same guard as the viewer. Files are named by their paths on this computer; nothing is uploaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import webbrowser
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from trame.app import get_server
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import html
+
+from densesharp.errors import DenseSharpError
+from densesharp.study.plan import FIELDS, Field
+from densesharp.study.planning import Values, create, summary
+
+from .actions import TRIGGER
+from .page import ASSETS
+from .page_tools import do
+from .security import Guard, new_token
+from .study_mode import LOCAL, free_port
+from .wording import RESEARCH_ONLY
+
+log = logging.getLogger(__name__)
+
+MODULE = {
+    "serve": {"densesharp_assets": str(ASSETS)},
+    "styles": ["densesharp_assets/page.css", "densesharp_assets/study.css"],
+}
+
+LONGEST = 4096
+
+
+def serve(values: Values, *, port: int = 0, open_browser: bool = True, host: str = LOCAL) -> None:
+    """Serve the page until the process is interrupted; `values` are filled in already.
+
+    Raises:
+        DeviceError: the address cannot be used.
+    """
+    PlanningApp(values, host, port or free_port(host)).run(open_browser)
+
+
+class PlanningApp:
+    """The form, its server and its guard."""
+
+    def __init__(self, values: Values, host: str, port: int) -> None:
+        self.token = new_token()
+        self._host, self._port = host, port
+        self.server: Any = get_server("densesharp-study-planning", client_type="vue3")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executor = ThreadPoolExecutor(1)
+        self.server.state.update(
+            {_key(field): values.get(field.name) or _empty(field) for field in FIELDS}
+        )
+        self.publish(busy=False, message="", done="", progress="")
+        self.server.controller.trigger(TRIGGER)(self.act)
+        self.guard = Guard(self.token, (host, "localhost"), frozenset([TRIGGER]))
+        self.guard.open_on(port)
+        self.server.controller.on_server_bind.add(self.guard.install)
+        build_page(self.server)
+
+    @property
+    def url(self) -> str:
+        """The page's address with its token."""
+        return f"http://{self._host}:{self._port}/?secret={self.token}"
+
+    def publish(self, **changed: Any) -> None:
+        """Show changed values on the page."""
+        with self.server.state as state:
+            state.update(changed)
+
+    def act(self, name: Any = None, *args: Any) -> None:
+        """What the page may ask for: make the study from the filled-in fields."""
+        busy = self.server.state["busy"]
+        if name != "create" or len(args) != 1 or not _fits(args[0]) or busy:
+            log.warning("Refused a call of the planning page")
+            return
+        self.publish(busy=True, message="", done="")
+        self._executor.submit(self._create, args[0])
+
+    def _create(self, values: Values) -> None:
+        """On the worker's thread: reading and hashing all images takes a while."""
+        try:
+            study = create(values, self._progress)
+        except DenseSharpError as error:
+            self._later(busy=False, message=str(error), progress="")
+        except Exception as error:
+            log.exception("Making a study failed")
+            self._later(busy=False, message=f"Something went wrong ({error}).", progress="")
+        else:
+            self._later(busy=False, done=summary(study), progress="")
+
+    def _progress(self, fraction: float, text: str) -> None:
+        self._later(progress=f"{text} ({100 * fraction:.0f} %)")
+
+    def _later(self, **changed: Any) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self.publish(**changed))
+        else:
+            self.publish(**changed)
+
+    def run(self, open_browser: bool) -> None:
+        """Serve until the process is interrupted."""
+        self.server.controller.on_server_ready.add(lambda **_: self._ready(open_browser))
+        # trame reads the command line of the process, which is ours and not meant for it.
+        os.environ["TRAME_ARGS"] = ""
+        os.environ["WSLINK_READY_MSG"] = ""
+        self.server.cli.set_defaults(authKey=self.token, nowscompress=True)
+        try:
+            self.server.start(
+                port=self._port,
+                host=self._host,
+                open_browser=False,
+                show_connection_info=False,
+                disable_logging=True,
+                timeout=0,
+            )
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _ready(self, open_browser: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        sys.stderr.write(f"DenseSharp study planning: {self.url}\n")
+        sys.stderr.flush()
+        if open_browser:
+            webbrowser.open(self.url)
+
+
+def build_page(server: Any) -> None:
+    """One line for each field, then the button."""
+    server.enable_module(MODULE)
+    server.state.trame__title = "Plan a reader study"
+    with VAppLayout(server) as layout:
+        layout.root.theme = "dark"
+        with html.Div(classes="ds-page"), html.Div(classes="ds-study ds-plan"):
+            html.H2("Plan a reader study")
+            html.P(
+                "The design is frozen and hashed when the study is made; it cannot be changed "
+                "afterwards. Paths are those of this computer.",
+                classes="ds-dim",
+            )
+            with html.Div(classes="ds-plan-fields"):
+                for field in FIELDS:
+                    html.Label(field.label + (" *" if field.required else ""), title=field.help)
+                    _input_of(field)
+                    html.Span(field.help, classes="ds-dim")
+            html.P("{{ message }}", v_if="message", classes="ds-study-message", role="status")
+            html.P("{{ progress }}", v_if="busy")
+            html.Button(
+                "Make the study",
+                classes="ds-button ds-strong",
+                disabled=("busy",),
+                click=do("create", _filled_in()),
+            )
+            html.Pre("{{ done }}", v_if="done", classes="ds-plan-done")
+            html.P(RESEARCH_ONLY, classes="ds-research")
+
+
+def _key(field: Field) -> str:
+    """The state that holds a field. The page alone changes it: an echo would undo typing."""
+    return f"plan_{field.name}"
+
+
+def _empty(field: Field) -> str | bool:
+    return False if field.kind == "switch" else field.default
+
+
+def _filled_in() -> str:
+    """The page's expression for all fields."""
+    return "{" + ", ".join(f"{field.name}: {_key(field)}" for field in FIELDS) + "}"
+
+
+def _fits(values: Any) -> bool:
+    """Whether what came from the page is a filled-in form."""
+    if not isinstance(values, dict) or set(values) != {field.name for field in FIELDS}:
+        return False
+    switches = [values[field.name] for field in FIELDS if field.kind == "switch"]
+    texts = [values[field.name] for field in FIELDS if field.kind != "switch"]
+    return all(isinstance(value, bool) for value in switches) and all(
+        isinstance(value, str) and len(value) <= LONGEST and value.isprintable() for value in texts
+    )
+
+
+def _input_of(field: Field) -> None:
+    key, identity = (_key(field),), f"plan-{field.name}"
+    if field.kind == "choice":
+        with html.Select(v_model=key, id=identity):
+            for value, label in field.choices:
+                html.Option(label, value=value)
+    elif field.kind == "switch":
+        html.Input(type="checkbox", v_model=key, id=identity)
+    else:
+        html.Input(type="text", v_model=key, maxlength=str(LONGEST), id=identity)

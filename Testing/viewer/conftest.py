@@ -1,0 +1,83 @@
+"""Slicer's application core, a CT with one nodule, and a viewer in a process of its own."""
+
+from __future__ import annotations
+
+import pytest
+from viewer_helpers import Served, sphere_volume
+
+pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphics():
+    """The library that draws; without one VTK would end the whole test run."""
+    from densesharp.errors import DeviceError
+    from densesharp_viewer.graphics import prepare_graphics
+
+    try:
+        prepare_graphics()
+    except DeviceError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def ct_with_a_sphere():
+    """(Volume, RAS of the middle of its bright sphere)."""
+    return sphere_volume()
+
+
+@pytest.fixture(scope="session")
+def sphere_file(tmp_path_factory):
+    """The same, turned by 12 degrees, as a file: (path, RAS of the middle)."""
+    import SimpleITK
+
+    volume, center = sphere_volume(turned=True)
+    image = SimpleITK.GetImageFromArray(volume.array)
+    image.SetSpacing(volume.grid.spacing.tolist())
+    image.SetOrigin(volume.grid.origin.tolist())
+    image.SetDirection(volume.grid.direction.ravel().tolist())
+    path = tmp_path_factory.mktemp("ct") / "sphere.nrrd"
+    SimpleITK.WriteImage(image, str(path))
+    return path, center
+
+
+@pytest.fixture(scope="session")
+def slicer_app():
+    """One application core for all tests of this folder; each test empties its scene."""
+    from trame_slicer.core import SlicerApp
+
+    app = SlicerApp()
+    yield app
+    app.io_manager.cache_dir.cleanup()
+
+
+@pytest.fixture
+def page(slicer_app):
+    """What a session has told the page so far."""
+    slicer_app.scene.Clear(False)
+    return {}
+
+
+@pytest.fixture
+def session(slicer_app, page, tmp_path):
+    """A session whose answers come from `AnsweringBackend`."""
+    from densesharp_viewer.session import Session
+    from nodule_answers import AnsweringBackend
+
+    session = Session(slicer_app, AnsweringBackend(), page.update, tmp_path / "results")
+    yield session
+    session.close()
+
+
+@pytest.fixture(scope="module")
+def serve():
+    """Starts viewers; all are stopped at the end of the module."""
+    started = []
+
+    def start(*arguments: str) -> Served:
+        started.append(Served(*arguments))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.stop()

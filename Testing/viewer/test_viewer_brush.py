@@ -1,0 +1,69 @@
+"""The brush against a count of voxels done here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from densesharp.geometry import Grid
+from densesharp.records import NoduleMask
+from densesharp_viewer.brush import paint
+
+TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+GRID = Grid((30, 28, 20), np.array([5.0, -3, 2]), np.array([0.8, 0.9, 2.0]), TURN)
+
+inside = st.tuples(st.floats(0, 29), st.floats(0, 27), st.floats(0, 19))
+
+
+def full(mask):
+    return mask.full(GRID) > 0
+
+
+def near(start, end, radius):
+    """Voxels within the radius of a line, by walking along it in small steps."""
+    k, j, i = np.indices(GRID.shape)
+    points = GRID.to_world(np.stack([i, j, k], axis=-1))
+    return np.min(
+        [
+            np.linalg.norm(points - (start + t * (end - start)), axis=-1)
+            for t in np.linspace(0, 1, 41)
+        ],
+        axis=0,
+    ) <= radius  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(start=inside, end=inside, radius=st.floats(1, 6))
+def test_a_stroke_covers_what_lies_near_its_line(start, end, radius):
+    begin, finish = GRID.to_world(start), GRID.to_world(end)
+    painted = full(paint(None, GRID, begin, finish, radius))
+    assert not (near(begin, finish, radius - 0.3) & ~painted).any()
+    assert not (painted & ~near(begin, finish, radius + 0.3)).any()
+
+
+def test_without_ball_only_the_plane_changes():
+    center = GRID.to_world([15, 14, 10])
+    painted = full(paint(None, GRID, center, center, 5.0, normal=(0, 0, 1)))
+    assert painted[10].sum() > 50
+    assert painted[[9, 11]].sum() == 0
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_other_voxels_stay(erase):
+    rng = np.random.default_rng(5)
+    array = (rng.random((6, 7, 8)) > 0.5).astype(np.uint8)
+    mask = NoduleMask(array, (4, 5, 3), GRID.crop((4, 5, 3), (8, 7, 6)))
+    point = GRID.to_world([8, 8, 6])
+    after = full(paint(mask, GRID, point, point, 2.5, erase=erase))
+    touched = near(point, point, 2.5)
+    np.testing.assert_array_equal(after[~touched], full(mask)[~touched])
+    assert (after[touched] != erase).all()
+
+
+def test_a_stroke_at_the_border_stays_inside():
+    corner = GRID.to_world([0, 0, 0])
+    after = paint(None, GRID, corner, corner, 4.0)
+    assert min(after.start) >= 0
+    assert full(after)[0, 0, 0]

@@ -1,0 +1,331 @@
+"""Attacks on a running viewer: each must meet a closed door."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from wslink.chunking import UnChunker, generate_chunks
+
+
+@pytest.fixture(scope="module")
+def served(serve, sphere_file, tmp_path_factory):
+    """A viewer with a CT open."""
+    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
+
+
+@pytest.fixture(scope="module")
+def cookie(served):
+    """What a browser that opened the right address holds."""
+
+    async def greet():
+        async with aiohttp.ClientSession() as session:
+            async with session.get(served.url, allow_redirects=False) as answer:
+                return {name: morsel.value for name, morsel in answer.cookies.items()}
+
+    return asyncio.run(greet())
+
+
+class Client:
+    """Speaks the viewer's protocol without a browser."""
+
+    def __init__(self, socket) -> None:
+        self._socket, self._numbers = socket, iter(range(1, 10**6))
+        self._unchunk = UnChunker()
+        self._unchunk.set_max_message_size(64 * 2**20)
+
+    async def call(self, method, *args, rpc="rpc:c0", kwargs=None):
+        """Returns (result, error) of a remote call."""
+        number = f"{rpc}:{next(self._numbers)}"
+        message = {
+            "wslink": "1.0", "id": number, "method": method, "args": list(args),
+            "kwargs": kwargs or {},
+        }  # fmt: skip
+        for chunk in generate_chunks(_pack(message), 10**6):
+            await self._socket.send_bytes(chunk)
+        while True:
+            received = await asyncio.wait_for(self._socket.receive(), 20)
+            if received.type != aiohttp.WSMsgType.BINARY:
+                raise ConnectionError(received.type)
+            answer = self._unchunk.process_chunk(received.data)
+            if answer is not None and answer.get("id") == number:
+                return answer.get("result"), answer.get("error")
+
+
+def _pack(message):
+    import msgpack
+
+    return msgpack.packb(message)
+
+
+def connected(served, cookie, work, secret=None):
+    """Connects as the page does, says hello, and runs `work(client)`."""
+
+    async def run():
+        headers = {"Origin": served.base}
+        async with aiohttp.ClientSession(cookies=cookie) as session:
+            url = served.base.replace("http", "ws") + "/ws"
+            for _ in range(40):
+                try:
+                    socket = await session.ws_connect(url, headers=headers, max_msg_size=0)
+                    break
+                except aiohttp.WSServerHandshakeError as error:
+                    if error.status != 409:
+                        raise
+                    await asyncio.sleep(0.2)
+            async with socket:
+                client = Client(socket)
+                hello = await client.call(
+                    "wslink.hello", {"secret": secret or served.token}, rpc="system:c0"
+                )
+                return hello, await work(client) if work else None
+
+    return asyncio.run(run())
+
+
+def status(served, path="/", method="GET", **kwargs):
+    async def ask():
+        async with aiohttp.ClientSession(cookies=kwargs.pop("cookies", None)) as session:
+            async with session.request(
+                method, served.base + path, allow_redirects=False, **kwargs
+            ) as answer:
+                return answer.status, await answer.text(), answer.headers
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1:1", "localhost"])
+def test_other_hosts_are_refused(served, host):
+    """DNS rebinding: a foreign name that points to this computer."""
+    assert status(served, headers={"Host": host})[0] == 421
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+def test_other_pages_are_refused(served, cookie, origin):
+    assert status(served, "/ws", headers={"Origin": origin}, cookies=cookie)[0] == 403
+    answer = status(served, "/upload", "POST", headers={"Origin": origin}, cookies=cookie)
+    assert answer[0] == 403
+
+
+def test_without_token_the_page_says_what_to_do(served):
+    code, text, _ = status(served)
+    assert code == 403
+    assert "Open the address" in text
+    assert served.token not in text
+    assert status(served, "/?secret=wslink-secret")[0] == 403
+    assert status(served, "/?secret=")[0] == 403
+
+
+def test_a_reload_without_token_goes_back_to_the_page(served, cookie):
+    code, _, headers = status(served, "/index.html", cookies=cookie)
+    assert code == 302
+    assert headers["Location"].startswith("/?secret=")
+
+
+def test_headers_keep_others_out(served, cookie):
+    headers = status(served, f"/?secret={served.token}")[2]
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy.replace(served.base, "")
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    given = headers["Set-Cookie"]
+    assert "HttpOnly" in given
+    assert "SameSite=Strict" in given
+
+
+def websocket_headers(origin=None):
+    headers = {
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }  # fmt: skip
+    return {**headers, "Origin": origin} if origin else headers
+
+
+def test_a_socket_without_origin_or_cookie_is_refused(served, cookie):
+    assert status(served, "/ws", headers=websocket_headers(), cookies=cookie)[0] == 403
+    assert status(served, "/ws", headers=websocket_headers(served.base))[0] == 403
+
+
+@pytest.mark.parametrize("secret", ["wslink-secret", "x"])
+def test_a_wrong_secret_reaches_nothing(served, cookie, secret):
+    async def work(client):
+        return await client.call("trame.state.get")
+
+    (_, hello_error), (result, error) = connected(served, cookie, work, secret)
+    assert "Authentication" in hello_error["message"]
+    assert result is None
+    assert "Unauthorized" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "application.exit", "application.exit.later", "trame.rca.push", "trame.rca.drop",
+        "trame.force.push", "trame.rca.video.negotiate",
+    ],
+)  # fmt: skip
+def test_dangerous_calls_do_not_exist(served, cookie, method):
+    async def work(client):
+        return await client.call(method, "Red", {}, "x")
+
+    _, (_, error) = connected(served, cookie, work)
+    assert "Unregistered" in error["message"]
+    assert served.process.poll() is None
+
+
+def test_the_state_cannot_be_written(served, cookie):
+    async def work(client):
+        before, _ = await client.call("trame.state.get")
+        await client.call(
+            "trame.state.update",
+            [{"key": "device", "value": "evil"}, {"key": "trame__scripts", "value": ["x.js"]}],
+        )
+        after, _ = await client.call("trame.state.get")
+        return before["state"], after["state"]
+
+    _, (before, after) = connected(served, cookie, work)
+    assert after["device"] == before["device"] != "evil"
+    assert after["trame__scripts"] == before["trame__scripts"]
+
+
+def test_the_state_names_no_path_and_no_file(served, cookie, sphere_file):
+    async def work(client):
+        return await client.call("trame.state.get")
+
+    _, (answer, _) = connected(served, cookie, work)
+    shown = json.dumps(answer["state"], default=str)
+    assert "CT 128" in shown
+    for secret in (str(sphere_file[0]), sphere_file[0].name, "/tmp/", "/home", served.token):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        ("trame.trigger", ("trigger__1", [], {})),
+        ("trame.trigger", ("act", ["delete", "../../etc"], {})),
+        ("trame.trigger", ("act", ["brush", 1e9], {})),
+        ("trame.trigger", ("act", ["brush", "5"], {})),
+        ("trame.trigger", ("act", ["layout", "evil"], {})),
+        ("trame.trigger", ("act", ["reader", "x" * 500], {})),
+        ("trame.trigger", ("act", ["no such action"], {})),
+        ("trame.trigger", ("act", [], {})),
+        ("trame.trigger", ("act", [{"a": 1}], {})),
+        ("trame.trigger", ("act", ["step", 1, 2], {})),
+        ("trame.trigger", ("act", ["undo"], {"nodule_id": "x"})),
+        ("trame.trigger", (None, None, None)),
+        ("trame.lifecycle.update", ("server_exited",)),
+        ("trame.rca.size", ("Red", "x", {"w": 1e9, "h": 1e9})),
+        ("trame.rca.size", ("Red", "x", "wide")),
+        ("trame.rca.event", ("Red", "x", {"type": "KeyPress", "key": "e"})),
+        ("trame.rca.event", ("Red", "x", {"type": "LeftButtonPress", "x": float("inf")})),
+        ("trame.rca.event", ("Red", "x", None)),
+        ("trame.state.get", ("too", "many")),
+    ],
+)
+def test_wrong_calls_do_nothing_and_tell_nothing(served, cookie, method, args):
+    async def work(client):
+        answer = await client.call(method, *args)
+        alive, _ = await client.call("trame.state.get")
+        return answer, alive["state"]
+
+    _, ((result, error), state) = connected(served, cookie, work)
+    assert (result, error) == (None, None)
+    assert state["layout"] == "four"
+    assert 0.5 <= state["brush_mm"] <= 20
+    assert served.process.poll() is None
+
+
+def test_a_huge_message_is_not_taken(served, cookie):
+    """After the log-in the library would allow four gigabytes."""
+
+    async def work(client):
+        with pytest.raises((ConnectionError, asyncio.TimeoutError, OSError)):
+            await asyncio.wait_for(client.call("trame.state.update", "x" * 5_000_000), 5)
+
+    connected(served, cookie, work)
+    _, (answer, _) = connected(served, cookie, lambda client: client.call("trame.state.get"))
+    assert answer["state"]["layout"] == "four"
+
+
+def test_a_second_reader_is_refused_politely(served, cookie):
+    async def work(_client):
+        async with aiohttp.ClientSession(cookies=cookie) as session:
+            async with session.get(served.url, allow_redirects=False) as answer:
+                page = answer.status, await answer.text()
+            headers = websocket_headers(served.base)
+            async with session.get(served.base + "/ws", headers=headers) as answer:
+                return page, answer.status
+
+    _, ((code, text), socket_code) = connected(served, cookie, work)
+    assert code == socket_code == 409
+    assert "already open in another window" in text
+
+
+def upload(served, cookie, files, **headers):
+    form = aiohttp.FormData()
+    for name, content in files:
+        form.add_field("files", content, filename=name)
+    return status(
+        served, "/upload", "POST", data=form, cookies=cookie,
+        headers={"Origin": served.base, **headers},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["scene.mrb", "scene.mrml", "image.mhd", "image.nhdr", "a.zip"])
+def test_uploaded_files_that_can_name_other_files_are_refused(served, cookie, name):
+    code, text, _ = upload(served, cookie, [(name, b"x")])
+    assert code == 413
+    assert "Only CT images" in text
+
+
+def test_uploads_need_the_cookie_and_come_from_the_page(served, cookie):
+    assert upload(served, {}, [("a.nrrd", b"x")])[0] == 403
+    answer = status(served, "/upload", "POST", data=b"x", cookies=cookie)
+    assert answer[0] == 403
+    answer = status(
+        served, "/upload", "POST", data=b"x", cookies=cookie, headers={"Origin": served.base}
+    )
+    assert answer[0] == 415
+
+
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/densesharp_assets/../app.py", "/.git"])
+def test_files_beside_the_page_are_not_served(served, cookie, path):
+    assert status(served, path, cookies=cookie)[0] in (403, 404)
+
+
+def test_names_of_uploads_are_ours_and_sizes_are_counted(tmp_path):
+    """A client's name never becomes a path; too much data leaves nothing behind."""
+    from aiohttp import web
+    from aiohttp.test_utils import TestClient, TestServer
+
+    from densesharp_viewer.uploads import Uploads
+
+    opened = []
+    uploads = Uploads(opened.append, limit=1000)
+
+    class WebServer:
+        app = web.Application()
+
+    uploads.install(WebServer)
+
+    async def run():
+        async with TestClient(TestServer(WebServer.app)) as client:
+            codes = []
+            for name, size in (("../../evil.nrrd", 10), ("/abs/ct.NII.GZ", 10), ("x", 2000)):
+                form = aiohttp.FormData()
+                form.add_field("files", b"a" * size, filename=name)
+                codes.append((await client.post("/upload", data=form)).status)
+            return codes
+
+    assert asyncio.run(run()) == [200, 200, 413]
+    assert [path.name for path in opened] == ["00001.nrrd", "00001.nii.gz"]
+    base = opened[0].parent.parent
+    assert sorted(p.name for p in base.rglob("*") if p.is_file()) == ["00001.nii.gz", "00001.nrrd"]
+    uploads.remove()
+    assert not base.exists()

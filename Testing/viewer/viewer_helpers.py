@@ -1,0 +1,91 @@
+"""What several tests of the viewer need: a CT, waiting, and a viewer in its own process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+SPHERE_RADIUS_MM = 9.0
+
+
+@functools.cache
+def sphere_volume(turned: bool = False):
+    """A lung-like block with one bright sphere; returns (Volume, RAS of its centre)."""
+    from densesharp.geometry import Grid
+    from densesharp.records import Volume
+
+    angle = np.radians(12 if turned else 0)
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )
+    size, spacing = (128, 120, 61), np.array([0.9, 0.9, 1.5])
+    origin = np.array([-50.0, -60.0, 10.0])
+    grid = Grid(size, origin, spacing, turn)
+    center = grid.to_world([80, 50, 30])
+    k, j, i = np.indices(grid.shape)
+    distance = np.linalg.norm(grid.to_world(np.stack([i, j, k], axis=-1)) - center, axis=-1)
+    texture = np.random.default_rng(3).normal(0, 15, grid.shape)
+    array = np.where(distance <= SPHERE_RADIUS_MM, 40, -860) + texture
+    return Volume(array.astype(np.int16), grid), center * (-1, -1, 1)
+
+
+def settle(session, seconds: float = 10.0) -> None:
+    """Wait until the worker is idle and its events are taken over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        busy = session._worker.busy
+        session.poll()
+        if not busy and not session._jobs:
+            return
+        time.sleep(0.005)
+    raise AssertionError("the worker did not come to rest")
+
+
+class Served:
+    """A viewer in its own process."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "serve_answers.py"), *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        self.lines: list[str] = []
+        found: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, args=(found,), daemon=True)
+        self._reader.start()
+        url = found.get(timeout=90)
+        if url is None:
+            raise AssertionError("the viewer did not start:\n" + "".join(self.lines))
+        self.url = url
+        self.base, self.token = url.split("/?secret=")
+
+    def _read(self, found) -> None:
+        for line in self.process.stderr:
+            self.lines.append(line)
+            match = re.search(r"(http://\S+\?secret=\S+)", line)
+            if match:
+                found.put(match.group(1))
+        found.put(None)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+        self._reader.join(10)
+        self.process.stderr.close()
