@@ -217,3 +217,29 @@ def test_study_and_images_can_move_together(tables, tmp_path):
     reading.start_session(1)
     reading.submit(plain_answer(reading.open_case()))
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--seed", "1.5"), "'Seed' cannot be '1.5': it is a whole number"),
+        (("--washout-days", "a month"), "'Washout in days' cannot be 'a month'"),
+        (("--margin", "nan"), "'Margin' cannot be 'nan'"),
+        (("--margin", "2"), "margin 2.0 must lie between 0 and 1"),
+        (("--repeats", "99"), "99 repeated cases"),
+        (("--cases", ""), "'Cases' is missing: table case,image"),
+    ],
+)
+def test_wrong_settings_are_named_and_nothing_is_made(tables, arguments, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        make(tables, "--kind", "unaided", *arguments)
+    assert not (tables / "study").exists()
+
+
+def test_a_seed_is_drawn_and_recorded_when_none_is_given(tables, capsys):
+    command(
+        new, tables / "study", "--cases", tables / "cases.csv", "--readers", tables / "readers.csv",
+        "--kind", "unaided",
+    )  # fmt: skip
+    study = open_study(tables / "study")
+    assert f"seed {study.design.seed}\n" in capsys.readouterr().out

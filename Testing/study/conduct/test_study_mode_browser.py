@@ -32,18 +32,13 @@ HARMLESS = "405"
 
 
 class StudyServer:
-    """`densesharp study read` in its own process."""
+    """A page in its own process, `densesharp study read` if nothing else is said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "serve_study.py", *options: str) -> None:
+        options = options or ("--reader", "S1")
+        script = str(Path(__file__).with_name(program))
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("serve_study.py")),
-                str(folder),
-                "--reader",
-                "S1",
-                "--no-browser",
-            ],
+            [sys.executable, script, str(folder), *options, "--no-browser"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -167,7 +162,11 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     page.mouse.up()
     page.wait_for_selector("text=Outlined.")
     press(page, "2fffjj8")
-    page.fill("textarea", "part-solid")
+    page.type("textarea", "part-solid")
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, 240)
+    page.wait_for_timeout(500)
+    assert page.input_value("textarea") == "part-solid", "scrolling must not undo typing"
     page.click("text=Submit (Enter)")
     page.wait_for_selector("text=It cannot be changed")
     page.keyboard.press("Enter")
@@ -207,6 +206,8 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
             page.wait_for_selector("text=Next case (Enter)")
             page.keyboard.press("Enter")
             page.wait_for_selector("text=Read without the model.")
+            page.wait_for_function("!window.trame.state.get('loading')")
+            assert page.input_value("textarea") == "", "a comment belongs to one case"
             assert "53.2" not in everything_on(page)
     page.wait_for_selector("text=Thank you: everything is read.")
     assert not page.faults
