@@ -120,7 +120,6 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
-        self.addObserver(scene, scene.StartSaveEvent, self.onSceneStartSave)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         interaction = slicer.app.applicationLogic().GetInteractionNode()
         if interaction is not None:
@@ -180,10 +179,6 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.setParameterNode(None)
             self.initializeParameterNode()
         self.refresh()
-
-    def onSceneStartSave(self, caller, event):
-        """Make segmentations quick to save."""
-        self.session.prepare_to_save()
 
     def onNodeRemoved(self, caller, event):
         """A node left the scene; it may be a CT that is analysed or shown."""

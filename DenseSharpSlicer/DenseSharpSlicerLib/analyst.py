@@ -87,11 +87,6 @@ class Analyst:
         """Whether an answer is still to come."""
         return bool(self._jobs)
 
-    @property
-    def analysing(self) -> bool:
-        """Whether a nodule is being analysed (loading the model alone does not count)."""
-        return any(job.kind != "model" for job in self._jobs.values())
-
     def is_running(self, scan: ScanNodules, nodule_id: str) -> bool:
         """Whether this nodule waits for an answer."""
         return any(job.scan is scan and job.nodule_id == nodule_id for job in self._jobs.values())

@@ -22,6 +22,10 @@ from .scene.scan import ScanNodules
 SETTLE_SECONDS = 0.4
 """An outline that was not touched for so long is analysed; a brush stroke is many changes."""
 
+SHARE_FROM = 10
+"""From this many nodules on they are kept ready for saving: Slicer does not tell before it saves,
+and a hundred segments with an image each take minutes to write."""
+
 
 class Session(VTKObservationMixin):  # type: ignore[misc]
     """What the panel shows, and the observers that keep it in step with the scene.
@@ -45,6 +49,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._scans: dict[str, ScanNodules] = {}
         self._seeds_touched: set[str] = set()
         self._outlines_touched: dict[str, float] = {}
+        self._to_share: list[ScanNodules] = []
 
     # What is shown
 
@@ -188,7 +193,17 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             if scan is self.scan:
                 self.nodule_id = nodule_id
             self._watch(scan)
+            self._to_share.append(scan)
+        if self._to_share and self.idle:
+            self._share()
         return changed or outcome.changed
+
+    def _share(self) -> None:
+        """Keep many nodules ready for saving."""
+        ready, self._to_share = self._to_share, []
+        for scan in dict.fromkeys(ready):
+            if scan.alive and len(scan.nodules) >= SHARE_FROM:
+                scan.prepare_to_save()
 
     def _take_seeds(self) -> bool:
         touched, self._seeds_touched = self._seeds_touched, set()
@@ -231,11 +246,6 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
 
     # Life cycle
 
-    def prepare_to_save(self) -> None:
-        """The scene is about to be saved."""
-        for scan in self._scans.values():
-            scan.prepare_to_save()
-
     def forget(self) -> None:
         """The scene closes: stop everything and let go of its nodes."""
         self.analyst.cancel()
@@ -243,6 +253,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._scans.clear()
         self._seeds_touched.clear()
         self._outlines_touched.clear()
+        self._to_share.clear()
         self.scan = None
         self.nodule_id = ""
 

@@ -443,3 +443,117 @@ def test_export_waits_for_the_model(
     )
     panel.ui.exportButton.click()
     assert "not loaded" in panel.ui.statusLabel.text
+
+
+def test_a_model_that_cannot_be_loaded_is_said_at_once(panel: Panel) -> None:
+    from densesharp.errors import ModelError
+
+    class Broken(ThresholdBackend):
+        def open(self, progress: Any) -> Any:
+            message = "The model file is damaged: install DenseSharp again."
+            raise ModelError(message)
+
+    panel.session.analyst.use(Broken())
+    panel.session.analyst.warm_up()
+    panel.widget._timer.start()
+    panel.wait()
+    assert panel.ui.statusLabel.text == "The model file is damaged: install DenseSharp again."
+
+
+def test_a_gpu_that_gave_up_is_said_with_the_answer(panel: Panel, ct: Any) -> None:
+    class FellBack(ThresholdBackend):
+        fallback = "The GPU's memory is full: the processor answered."
+
+    panel.session.analyst.use(FellBack())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert panel.ui.statusLabel.text.startswith("Done. The GPU's memory is full")
+    assert "The GPU's memory is full" in panel.ui.deviceLabel.text
+
+
+def test_marking_without_a_ct_is_refused_with_a_sentence(panel: Panel) -> None:
+    assert not panel.session.run(panel.session.seeds_node)
+    panel.widget.refresh()
+    assert "No CT is chosen" in panel.ui.statusLabel.text
+
+
+def test_damaged_results_in_a_scene_are_refused_with_a_sentence(
+    slicer: Any, panel: Panel, ct: Any
+) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.scan.record_node.SetText("{")
+    panel.widget.onSceneEndImport(None, None)
+    assert "cannot be read" in panel.ui.statusLabel.text
+    assert panel.ui.nodulesTable.rowCount == 0
+    other = add_ct(slicer, "Other")
+    panel.ui.inputSelector.setCurrentNode(other)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.priorSelector.setCurrentNode(ct)
+    assert "cannot be read" in panel.ui.changeLabel.text
+
+
+def test_a_ct_that_is_deleted_right_after_a_click(slicer: Any, panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    slicer.mrmlScene.RemoveNode(ct)
+    panel.wait()
+    assert panel.ui.nodulesTable.rowCount == 0
+
+
+def test_an_outline_that_was_corrected_further_is_not_overwritten(panel: Panel, ct: Any) -> None:
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    segmentation = panel.scan.segmentation_node.GetSegmentation()
+    image = segmentation.GetNthSegment(0).GetRepresentation("Binary labelmap")
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars())
+    voxels.reshape(image.GetDimensions()[::-1])[:2] = 0
+    panel.session.analyst.analyse_outline(panel.scan, "nodule_001")
+    voxels.reshape(image.GetDimensions()[::-1])[:4] = 0
+    left = int(voxels.sum())
+    panel.widget._timer.start()
+    panel.wait()
+    assert int(panel.scan.mask_of("nodule_001").array.sum()) == left
+    assert panel.scan.is_edited("nodule_001")
+
+
+def test_undo_without_a_selection_takes_back_the_last_step_of_all(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    for ball in BALLS:
+        panel.click_in_view(ball)
+        panel.wait()
+    panel.ui.rejectButton.click()
+    panel.session.nodule_id = ""
+    panel.widget.refresh()
+    panel.ui.undoButton.click()
+    assert panel.session.nodule.review.decision == "open"
+
+
+def test_many_nodules_are_kept_ready_for_saving(
+    panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["DenseSharpSlicerLib.session"], "SHARE_FROM", 2)
+    panel.ui.inputSelector.setCurrentNode(ct)
+    for ball in BALLS:
+        panel.click_in_view(ball)
+        panel.wait()
+    segmentation = panel.scan.segmentation_node.GetSegmentation()
+    assert segmentation.GetNumberOfLayers("Binary labelmap") == 1
+    assert not any(panel.scan.is_edited(nodule.id) for nodule in panel.session.nodules)
+
+
+def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view((-45.0, 5.0, 30.0))
+    panel.wait()
+    assert "no nodule found" in panel.ui.resultTitle.text
+    assert panel.ui.classFrame.isHidden()
+    assert panel.ui.measurementsTable.isHidden()
+    assert not panel.ui.editButton.enabled
+    assert panel.cells(0)[-1] == "refused"
