@@ -42,6 +42,7 @@ class DenseSharpReaderStudyWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.panel = None
+        self.newStudy = None
         self._keys = []
         self._installer = None
 
@@ -61,10 +62,13 @@ class DenseSharpReaderStudyWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.ui.studyOpenButton.enabled = ready
         self.ui.studyReadingSection.visible = False
         self.ui.studyAnswerSection.visible = False
+        self.ui.studyNewSection.visible = ready
         if ready and self.panel is None:
+            from DenseSharpSlicerLib.reader_study_new import NewStudySection
             from DenseSharpSlicerLib.reader_study_panel import ReaderStudyPanel
 
             self.panel = ReaderStudyPanel(self.ui)
+            self.newStudy = NewStudySection(self.ui)
 
     def cleanup(self):
         """Called when the module is reloaded or Slicer ends."""

@@ -25,6 +25,7 @@ def draw_closed(ui: Any) -> None:
     """No study is open."""
     for section in (ui.studyReadingSection, ui.studyAnswerSection):
         section.visible = False
+    ui.studyNewSection.visible = True
     ui.studyCloseButton.enabled = False
     ui.studyOpenButton.enabled = True
 
@@ -35,6 +36,7 @@ def draw_reading(ui: Any, screen: Screen) -> None:
     ui.studyOpenButton.enabled = False
     ui.studyCloseButton.enabled = True
     ui.studyReadingSection.visible = True
+    ui.studyNewSection.visible = False
     headings = {
         "sessions": screen.title,
         "finished": _("Thank you: everything is read."),

@@ -282,3 +282,46 @@ def test_the_seed_is_where_the_views_go(reader: StudyPanel, tmp_path: Path) -> N
     reader.ui.studyNextButton.click()
     node = reader.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     np.testing.assert_allclose(node.GetCrosshairRAS(), np.array(SEED) * (-1, -1, 1), atol=1e-6)
+
+
+def test_a_study_is_planned_and_made(reader: StudyPanel, tmp_path: Path) -> None:
+    from densesharp.study.folder import open_study
+    from densesharp.study.plan import FIELDS
+
+    ui, section = reader.ui, reader.widget.newStudy
+    begun = section.values()
+    assert all(begun[field.name] == (field.default or begun[field.name]) for field in FIELDS)
+    assert begun["mask"] == "optional"
+    ui.studyCreateButton.click()
+    assert ui.studyCreatedLabel.text == "'Study folder' is missing: folder to make."
+    array = np.where(ball(), 20, -850).astype(np.int16)
+    x, y, z = SEED
+    rows = ["case,image,x,y,z,space"]
+    for name in ("A", "B"):
+        sitk.WriteImage(to_sitk(array, CT_GRID), str(tmp_path / f"{name}.nrrd"))
+        rows.append(f"{name},{name}.nrrd,{x},{y},{z},lps")
+    (tmp_path / "cases.csv").write_text("\n".join(rows))
+    (tmp_path / "readers.csv").write_text("reader,group\nS1,senior\n")
+    section.widgets["study"].text = str(tmp_path / "study")
+    section.widgets["cases"].text = str(tmp_path / "cases.csv")
+    section.widgets["readers"].text = str(tmp_path / "readers.csv")
+    section.widgets["kind"].setCurrentIndex(2)
+    section.widgets["going_back"].checked = True
+    ui.studyCreateButton.click()
+    design = open_study(tmp_path / "study").design
+    assert design.sha256 in ui.studyCreatedLabel.text
+    assert (design.kind, design.going_back, design.washout_days) == ("unaided", True, 28)
+    assert ui.studyFolderEdit.text == str(tmp_path / "study")
+
+
+@pytest.mark.parametrize(("name", "dialog"), [("study", "getExistingDirectory"),
+                                              ("cases", "getOpenFileName")])  # fmt: skip
+def test_paths_are_chosen_in_a_dialog(
+    reader: StudyPanel, name: str, dialog: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, dialog, lambda *_: "/chosen")
+    line = reader.widget.newStudy.widgets[name]
+    line.parent().findChild(qt.QPushButton).click()
+    assert line.text == "/chosen"
