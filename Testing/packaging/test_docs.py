@@ -1,0 +1,75 @@
+"""The documentation keeps its word: links lead somewhere, commands exist, examples run."""
+
+import contextlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from densesharp.cli import build_parser, join_negative_values
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+RUN_PY = ("demo", "test", "view")
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    """The arguments of every `densesharp` or `python run.py` line in a page's blocks."""
+    found = []
+    for _, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = re.sub(r"\s#.*$|\s{2,}#.*$", "", line.strip())
+            for start in ("densesharp ", "python run.py ", "python -m densesharp "):
+                if words.startswith(start):
+                    found.append(shlex.split(re.split(r" [|>&] ?", words)[0])[start.count(" ") :])
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_to_a_file_leads_to_one(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" not in target and not target.startswith(("#", "mailto:")):
+            path = (page.parent / target.split("#")[0]).resolve()
+            assert path.exists(), f"{name(page)} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_line_that_is_shown_is_understood(page, capsys):
+    for words in command_lines(page):
+        if words[0] == "test" or words in (["--help"], ["--version"]):
+            continue
+        with contextlib.suppress(SystemExit):
+            build_parser(words).parse_args(join_negative_values(words))
+        said = capsys.readouterr().err
+        assert said == "", f"{name(page)}: densesharp {' '.join(words)}\n{said}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_python_example_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope: dict = {}
+    for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(compile(block, name(page), "exec"), scope)
+
+
+def test_the_pages_are_listed_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page.name != "README.md":
+            assert page.relative_to(ROOT / "docs").as_posix() in index, (
+                f"{name(page)} is not listed"
+            )
+
+
+def test_every_picture_in_the_docs_is_used():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in (ROOT / "docs" / "images").iterdir():
+        assert picture.name in text, f"{picture.name} is shown nowhere"
