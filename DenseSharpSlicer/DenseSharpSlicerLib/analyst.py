@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from slicer.i18n import tr as _
 
-from densesharp.errors import DenseSharpError
+from densesharp.errors import DenseSharpError, GeometryError
+from densesharp.geometry import ras_to_lps
 
 from .backend import LocalBackend
 from .scene.scan import ScanNodules
@@ -25,13 +26,15 @@ class Job:
         scan: where the answer goes; None for loading the model.
         nodule_id: which nodule; empty for loading the model.
         kind: what was asked.
+        prior: of `match`: the earlier CT in which the nodule is looked for.
         mask_digest: of `outline`: the corrected outline that was sent.
         shown: of `seed`: the first answer is in the scene already.
     """
 
     scan: ScanNodules | None
     nodule_id: str
-    kind: Literal["model", "seed", "outline"]
+    kind: Literal["model", "seed", "outline", "match"]
+    prior: ScanNodules | None = None
     mask_digest: str = ""
     shown: bool = False
 
@@ -63,10 +66,12 @@ class Outcome:
     Attributes:
         changed: results were written.
         stored: (scan, nodule id) of nodules that are new or were answered anew.
+        found: (scan, nodule id, earlier scan, RAS mm) of nodules found in an earlier CT.
     """
 
     changed: bool = False
     stored: list[tuple[ScanNodules, str]] = field(default_factory=list)
+    found: list[tuple[ScanNodules, str, ScanNodules, Sequence[float]]] = field(default_factory=list)
 
 
 class Analyst:
@@ -122,7 +127,28 @@ class Analyst:
         def work(task: Task) -> Any:
             return backend.update_mask(volume, result, mask, task.progress)
 
-        self._submit(Job(scan, nodule_id, "outline", digest(mask)), work)
+        self._submit(Job(scan, nodule_id, "outline", mask_digest=digest(mask)), work)
+
+    def find_again(self, scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
+        """Look for a nodule in an earlier CT of the same patient."""
+        volume, earlier = scan.volume(), prior.volume()
+        result = scan.nodule(nodule_id).result
+
+        def work(task: Task) -> Any:
+            from densesharp.followup import SIMILAR_ENOUGH
+            from densesharp.followup.registration import find_again
+
+            task.progress(0.1, "Looking for the nodule in the earlier CT")
+            match = find_again(volume, result, earlier)
+            if match.similarity < SIMILAR_ENOUGH:
+                message = (
+                    "The place of the nodule was not found in the earlier CT: choose that CT under "
+                    "Inputs and mark the nodule there."
+                )
+                raise GeometryError(message)
+            return match
+
+        self._submit(Job(scan, nodule_id, "match", prior), work)
 
     def cancel(self) -> None:
         """Stop everything; what is shown already stays."""
@@ -167,6 +193,9 @@ class Analyst:
     def _handle(self, job: Job, event: Event, outcome: Outcome) -> None:
         if event.kind == "progress":
             self.status = Status(event.text, event.fraction)
+        elif event.kind == "done" and job.scan is not None and job.prior is not None:
+            ras = ras_to_lps(event.value.point).tolist()
+            outcome.found.append((job.scan, job.nodule_id, job.prior, ras))
         elif event.kind in ("partial", "done") and job.scan is not None:
             self._write(job, job.scan, event, outcome)
         elif event.kind == "done":

@@ -27,6 +27,8 @@ class ReviewSection:
         self.ui.updateButton.connect("clicked()", self.onUpdate)
         self.ui.autoUpdateCheckBox.connect("toggled(bool)", self.onAutoUpdate)
         self.ui.priorSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onPrior)
+        self.ui.daysSpinBox.connect("valueChanged(int)", self.onPrior)
+        self.ui.findPriorButton.connect("clicked()", self.onFindPrior)
 
     def refresh(self) -> None:
         """Show the decision and the change of the selected nodule."""
@@ -43,7 +45,15 @@ class ReviewSection:
         self._showChange()
 
     def _showChange(self) -> None:
-        text = followup.describe(self.session, self.ui.priorSelector.currentNode())
+        prior, scan = self.ui.priorSelector.currentNode(), self.session.scan
+        text = followup.describe(self.session, prior, self.ui.daysSpinBox.value)
+        self.ui.findPriorButton.enabled = (
+            self.session.nodule is not None
+            and self.session.nodule.segment_id != ""
+            and prior is not None
+            and scan is not None
+            and prior is not scan.volume_node
+        )
         self.ui.changeLabel.visible = bool(text)
         self.ui.changeLabel.text = text
 
@@ -99,5 +109,17 @@ class ReviewSection:
         self.session.auto_update = checked
 
     def onPrior(self) -> None:
-        """Another earlier CT was chosen."""
+        """Another earlier CT was chosen, or another time between the two."""
         self._showChange()
+
+    def onFindPrior(self) -> None:
+        """Look for the selected nodule in the earlier CT."""
+        scan, nodule = self.session.scan, self.session.nodule
+        prior = self.ui.priorSelector.currentNode()
+        if scan is not None and nodule is not None:
+            self.session.run(
+                lambda: self.session.analyst.find_again(
+                    scan, nodule.id, self.session.scan_of(prior)
+                )
+            )
+            self.session.changed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from densesharp.errors import DenseSharpError
 
 from .analyst import Analyst, Status
 from .backend import LocalBackend
+from .pairs import pair
 from .scene.errors import SceneError
 from .scene.nodule import Nodule
 from .scene.scan import ScanNodules
@@ -194,6 +195,8 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
                 self.nodule_id = nodule_id
             self._watch(scan)
             self._to_share.append(scan)
+        for scan, nodule_id, prior, ras in outcome.found:
+            self.run(partial(self._take_found, scan, nodule_id, prior, ras))
         if self._to_share and self.idle:
             self._share()
         return changed or outcome.changed
@@ -215,6 +218,15 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             for nodule_id in (*new, *scan.moved_seeds()):
                 self.run(partial(self.analyst.analyse_seed, scan, nodule_id))
         return bool(touched)
+
+    def _take_found(
+        self, scan: ScanNodules, nodule_id: str, prior: ScanNodules, ras: Sequence[float]
+    ) -> None:
+        """A nodule was found in an earlier CT: mark it there and analyse it."""
+        prior_id = prior.claim(prior.place(ras))
+        pair(scan, nodule_id, prior, prior_id)
+        self._watch(prior)
+        self.analyst.analyse_seed(prior, prior_id)
 
     def _take_outlines(self) -> bool:
         settled = time.monotonic() - SETTLE_SECONDS

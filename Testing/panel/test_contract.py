@@ -67,7 +67,7 @@ def test_the_check_finds_what_one_gets_wrong_without_slicer(
 
 
 def test_the_check_finds_a_misspelt_property_in_a_ui_file(qt: Any, tmp_path: Path) -> None:
-    text = UI_FILES[0].read_text(encoding="utf-8")
+    text = (MODULES / "Resources" / "UI" / "DenseSharpSlicer.ui").read_text(encoding="utf-8")
     wrong = tmp_path / "wrong.ui"
     wrong.write_text(text.replace('"showChildNodeTypes"', '"showChildNodesTypes"'))
     assert any("showChildNodesTypes" in line for line in slicer_api.check_ui(wrong, qt))

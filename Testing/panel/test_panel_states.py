@@ -219,7 +219,7 @@ def test_prior_ct_messages(slicer: Any, panel: Panel, ct: Any) -> None:
     panel.ui.priorSelector.setCurrentNode(ct)
     assert "not the same" in panel.ui.changeLabel.text
     panel.ui.priorSelector.setCurrentNode(far)
-    assert "No nodule of the earlier CT lies within" in panel.ui.changeLabel.text
+    assert "not marked in the earlier CT" in panel.ui.changeLabel.text
 
 
 def test_correct_outline_without_main_window_says_why(panel: Panel, ct: Any) -> None:
