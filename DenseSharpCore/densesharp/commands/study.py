@@ -8,7 +8,7 @@ from types import ModuleType
 
 HELP = "plan, read and analyse a reader study"
 
-SUBCOMMANDS = ("new", "read", "export", "verify", "merge", "analyze", "report", "power")
+SUBCOMMANDS = ("new", "read", "export", "verify", "merge", "analyze", "report", "power", "paper")
 
 
 def subcommand_module(name: str) -> ModuleType:

@@ -107,7 +107,7 @@ def quadratic_kappa(classes: int) -> FigureOfMerit:
 
     def kappa(counts: FloatArray) -> float:
         n = counts.sum()
-        expected = (distance * np.outer(counts.sum(1), counts.sum(0))).sum() / n
+        expected = (distance * np.outer(counts.sum(1), counts.sum(0))).sum() / max(n, 1)
         return 1 - float((distance * counts).sum() / expected) if expected > 0 else np.nan
 
     def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from densesharp.study.auc import empirical_auc
 from densesharp.study.estimates import Estimate, not_estimable
-from densesharp.study.kappa import cohen_kappa
+from densesharp.study.kappa import Weights, cohen_kappa
 from densesharp.study.proportions import wilson
 from densesharp.study.tables import FloatArray, IntArray
 
@@ -124,42 +124,50 @@ class Confusion:
     two_steps: Estimate
 
 
-def confusion(counts: FloatArray) -> Confusion:
-    """Summaries of a confusion matrix; its counts may be averages over readers.
+def confusion(counts: FloatArray, *, averaged: bool = False) -> Confusion:
+    """Summaries of a confusion matrix.
 
-    Averaged counts have no interval of proportions: their sum is not a number of readings.
+    Args:
+        counts: Shape (c, c): truth (rows) by call (columns).
+        averaged: The counts are means over readers: their proportions get no interval, as their
+            sum is no number of independent readings.
     """
     n = float(counts.sum())
+
+    def share(successes: float, total: float) -> Estimate:
+        if total > 0 and averaged:
+            return Estimate(successes / total, method="mean of readers")
+        return wilson(int(successes), int(total)) if total > 0 else not_estimable(ABSENT)
+
     rows = counts.sum(1)
     f1 = _f1(counts)
     known = [e.value for e in f1 if e.value is not None]
     complete = len(known) == len(counts)
-    recalls = [_share(counts[c, c], rows[c]) for c in range(len(counts))]
+    recalls = [share(counts[c, c], rows[c]) for c in range(len(counts))]
     found = [e.value for e in recalls if e.value is not None]
     away = np.abs(np.subtract.outer(np.arange(len(counts)), np.arange(len(counts))))
-    weights = ("unweighted", "linear", "quadratic")
+    weights: tuple[Weights, ...] = ("unweighted", "linear", "quadratic")
     absent = not_estimable(ABSENT)
     return Confusion(
         counts,
-        _share(float(np.trace(counts)), n),
+        share(float(np.trace(counts)), n),
         Estimate(float(np.mean(found))) if len(found) == len(counts) else absent,
         tuple(recalls),
         tuple(f1),
         Estimate(float(np.mean(known))) if complete else absent,
         Estimate(float(np.dot(known, rows) / n)) if complete and n else absent,
         _mcc(counts),
-        {name: cohen_kappa(counts, name) for name in weights},  # type: ignore[arg-type]
-        _share(float(counts[away == 1].sum()), n),
-        _share(float(counts[away > 1].sum()), n),
+        {name: _kappa(counts, name, averaged) for name in weights},
+        share(float(counts[away == 1].sum()), n),
+        share(float(counts[away > 1].sum()), n),
     )
 
 
-def _share(successes: float, n: float) -> Estimate:
-    if n <= 0:
-        return not_estimable(ABSENT)
-    if successes == int(successes) and n == int(n):
-        return wilson(int(successes), int(n))
-    return Estimate(successes / n, method="of averaged counts")
+def _kappa(counts: FloatArray, weights: Weights, averaged: bool) -> Estimate:
+    found = cohen_kappa(counts, weights)
+    if averaged and found.value is not None:
+        return Estimate(found.value, method="of averaged counts")
+    return found
 
 
 def _f1(counts: FloatArray) -> list[Estimate]:

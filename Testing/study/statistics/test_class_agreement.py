@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -253,6 +255,14 @@ def test_order_of_cases_and_raters_does_not_matter(table, random):
     a, b = icc(table.astype(float)), icc(moved.astype(float))
     for name in NAMES:
         assert (a[name].value or 0) == pytest.approx(b[name].value or 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 5), st.integers(2, 4), st.data())
+def test_icc_of_any_small_table_is_a_number_or_a_reason(n, k, data):
+    cells = data.draw(st.lists(st.integers(0, 2), min_size=n * k, max_size=n * k))
+    for one in icc(np.array(cells, dtype=float).reshape(n, k)).values():
+        assert one.reason or (math.isfinite(one.value) and one.ci[0] <= one.ci[1])
 
 
 @settings(max_examples=40, deadline=None)

@@ -73,7 +73,7 @@ def _confusions(data: StudyData, classes: IntArray) -> dict[str, Any]:
             "readers": {
                 reader: confusion(part) for reader, part in zip(data.readers, counts, strict=True)
             },
-            "mean": confusion(np.mean(counts, axis=0)),
+            "mean": confusion(np.mean(counts, axis=0), averaged=True),
         }
     if data.model is not None:
         out["model"] = {"mean": confusion(_counts(data.model.classes, data.truth, size))}

@@ -11,6 +11,7 @@ from densesharp.study.figures.style import (
     Plot,
     condition_color,
     fill,
+    legend,
     markers,
     new_figure,
     tint,
@@ -119,4 +120,4 @@ def _draw_course(axes: Any, points: list[Any], study: dict[str, Any]) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Position in the session")
     axes.set_title("Over the session", loc="left")
-    axes.legend(loc="upper right")
+    legend(axes, "upper right")

@@ -11,6 +11,7 @@ from densesharp.study.figures.style import (
     MODEL_COLOR,
     Plot,
     condition_color,
+    legend,
     new_figure,
     tint,
     unit_square,
@@ -75,7 +76,7 @@ def decision_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plo
     axes.set_ylim(-0.1 * max(top, 0.1), 1.08 * max(top, 0.1))
     axes.set_xlabel("Threshold probability")
     axes.set_ylabel("Net benefit")
-    axes.legend(loc="best")
+    legend(axes, "best")
     caption = f"Decision curve: {task['title']}. Net benefit of acting on positive readings."
     alt = f"Decision curves for {task['title']}."
     return Plot(
@@ -110,7 +111,7 @@ def histogram_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Pl
     top = max(axes.get_ylim()[1] for line in grid for axes in line)
     for line in grid:
         for axes in line:
-            axes.set_ylim(0, top)
+            axes.set_ylim(0, max(top, 1))
     for axes, truth in zip(grid[0], classes, strict=True):
         axes.set_title(truth, loc="left")
     for axes in grid[-1]:

@@ -12,6 +12,7 @@ from densesharp.study.figures.style import (
     Plot,
     condition_color,
     fill,
+    legend,
     markers,
     new_figure,
     tint,
@@ -37,8 +38,8 @@ def roc_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
     _draw_readers(right, task, study, rows)
     left.set_title("Average reader, model and operating points", loc="left")
     right.set_title("Each reader", loc="left")
-    left.legend(loc="lower right")
-    right.legend(loc="lower right")
+    legend(left, "lower right")
+    legend(right, "lower right")
     caption = (
         f"ROC curves: {task['title']}. Left: mean of the readers' curves (vertical averaging), the "
         "model alone with its pointwise 95 % bootstrap band, and each reader's chosen class as a "
@@ -145,7 +146,7 @@ def forest_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
             low, high = model["ci"]
             axes.axvspan(low, min(high, 1), color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
         rows.append(["model", "", model["value"], *(model.get("ci") or (None, None)), "model"])
-        axes.legend(loc="lower left")
+        legend(axes, "lower left")
     axes.set_xlabel("Area under the ROC curve, 95 % interval (jackknife)")
     axes.set_title(task["title"], loc="left")
     caption = (

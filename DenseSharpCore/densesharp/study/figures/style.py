@@ -102,6 +102,12 @@ def fill(condition: str, color: str) -> str:
     return "white" if condition == "unaided" else color
 
 
+def legend(axes: Any, place: str) -> None:
+    """A legend, if anything on the axes has a label."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc=place)
+
+
 def unit_square(axes: Axes) -> None:
     """Axes of an ROC curve or reliability diagram: 0 to 1, equal scales."""
     axes.set_xlim(-0.02, 1.02)

@@ -205,14 +205,12 @@ def class_table(classes: Results) -> TableBlock:
 
 def _class_cells(one: Results) -> list[str]:
     kappa = one["kappa"]["quadratic"]
-    # Averaged counts are no sample: their kappa has no interval.
-    averaged = one["accuracy"].get("ci") is None
     return [
         shown(one["accuracy"], 2),
         shown(one["weighted_f1"], 2),
         shown(one["macro_f1"], 2),
         shown(one["mcc"], 2),
-        number(kappa["value"], 2) if averaged else shown(kappa, 2),
+        shown(kappa, 2),
         number(one["one_step"]["value"], 2),
         number(one["two_steps"]["value"], 2),
     ]
