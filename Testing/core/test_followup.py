@@ -1,0 +1,199 @@
+"""Follow-up: the same place found again, changes against known ones, growth beyond error only."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from densesharp.errors import GeometryError
+from densesharp.followup import compare, doubling_days, find_again, follow_up, followup_sentence
+from densesharp.followup.change import Change, trend_of, volume_limit
+from densesharp.geometry import Grid, cube_grid
+from densesharp.patch import resample, to_sitk
+from densesharp.pipeline import Options, analyse
+from densesharp.records import Seed, Uncertainty, Volume
+from phantoms import ThresholdEngine, world_points
+
+NODULE = np.array([10.0, -15.0, 20.0])
+QUICK = Options(augmentations=1, stability=False)
+
+
+@pytest.fixture(scope="module")
+def lung_texture():
+    """Vessel-like blobs (HU above lung) in a 130 mm cube, none within 16 mm of the nodule."""
+    rng = np.random.default_rng(11)
+    grid = cube_grid((0, 0, 0), 65, 2.0)
+    noise = to_sitk(rng.normal(size=grid.shape).astype(np.float32), grid)
+    smooth = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(noise, 4.0))
+    field = np.where(smooth > 1.5 * smooth.std(), 700.0, 0.0)
+    distance = np.linalg.norm(world_points(grid) - NODULE, axis=-1)
+    return np.where(distance < 16, 0, field).astype(np.float32), grid
+
+
+def scanned(texture, radius, motion=None, grid=None, seed=0, hu=-50.0) -> Volume:
+    """A CT of the lung with a ball at `NODULE`, the patient moved by a rigid motion."""
+    field, source = texture
+    grid = grid or Grid((90, 90, 64), np.array([-62.0, -62.0, -55.0]), (1.4, 1.4, 1.8), np.eye(3))
+    motion = motion or sitk.Euler3DTransform()
+    reference = to_sitk(np.zeros(grid.shape, np.float32), grid)
+    moved = sitk.Resample(to_sitk(field, source), reference, motion.GetInverse(), sitk.sitkLinear)
+    depth = radius - np.linalg.norm(
+        world_points(grid) - np.array(motion.TransformPoint(NODULE)), axis=-1
+    )
+    ball = np.clip(depth / 1.5 + 0.5, 0, 1) * (hu + 850)
+    noise = np.random.default_rng(seed).normal(0, 15, grid.shape)
+    values = -850 + np.maximum(sitk.GetArrayFromImage(moved), ball) + noise
+    return Volume(values.astype(np.int16), grid)
+
+
+@pytest.fixture(scope="module")
+def a_moved_patient():
+    motion = sitk.Euler3DTransform()
+    motion.SetCenter((0, 0, 0))
+    motion.SetRotation(0.07, -0.05, 0.06)
+    motion.SetTranslation((9.0, -7.0, 12.0))
+    return motion
+
+
+def test_the_nodule_is_found_again_after_the_patient_moved(lung_texture, a_moved_patient):
+    first = scanned(lung_texture, 5.0)
+    other = Grid((80, 84, 100), np.array([-50.0, -66.0, -45.0]), (1.5, 1.5, 1.2), np.eye(3))
+    second = scanned(lung_texture, 7.0, a_moved_patient, other, seed=1)
+    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), options=QUICK)
+    match = find_again(first, before, second)
+    expected = np.array(a_moved_patient.TransformPoint(NODULE))
+    assert np.linalg.norm(match.point - expected) < 1.5
+    assert match.similarity > 0.8
+    turn = np.array(a_moved_patient.GetMatrix()).reshape(3, 3)
+    angle = math.degrees(math.acos((np.trace(turn) - 1) / 2))
+    assert match.rotation_deg == pytest.approx(angle, abs=1)
+
+
+def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_moved_patient):
+    first = scanned(lung_texture, 5.0)
+    second = scanned(lung_texture, 6.5, a_moved_patient, seed=1)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=200, options=QUICK)
+    assert found.trend == "growth"
+    ratio = (6.5 / 5) ** 3
+    assert found.changes["volume_mm3"].relative == pytest.approx(ratio - 1, rel=0.12)
+    assert found.volume_doubling_days == pytest.approx(200 * math.log(2) / math.log(ratio), rel=0.1)
+    assert found.changes["mean_diameter_mm"].difference == pytest.approx(3, abs=0.7)
+    text = followup_sentence(found)
+    assert text.startswith("Growth in 200 days")
+    assert "Volume doubling time" in text
+    assert "Research use only" in text
+    document = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert document["trend"] == "growth"
+    assert document["registration"]["similarity"] > 0.6
+    assert document["second"]["id"] == "second"
+
+
+def test_the_same_nodule_scanned_twice_has_not_grown(lung_texture, a_moved_patient):
+    first = scanned(lung_texture, 5.0)
+    second = scanned(lung_texture, 5.0, a_moved_patient, seed=5)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=90, options=QUICK)
+    assert found.trend == "no change beyond measurement error"
+    assert found.volume_doubling_days is None
+    assert found.mass_doubling_days is None
+
+
+def test_another_patients_lung_is_refused(lung_texture):
+    """Blobs elsewhere: there is nothing to register on."""
+    field, grid = lung_texture
+    rng = np.random.default_rng(99)
+    other = resample(np.flip(field, (0, 1)) * rng.random(field.shape), grid, grid, 0.0)
+    first = scanned(lung_texture, 5.0)
+    second = scanned((other, grid), 5.0)
+    with pytest.raises(GeometryError, match="click on the nodule there"):
+        follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), options=QUICK)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), options=QUICK,
+                      second_seed=Seed(NODULE))  # fmt: skip
+    assert found.match is None
+    assert found.trend == "no change beyond measurement error"
+
+
+@pytest.mark.parametrize("days", [0, -5])
+def test_a_second_ct_that_is_not_later_is_refused(days):
+    grid = cube_grid((0, 0, 0), 4)
+    volume = Volume(np.zeros(grid.shape, np.int16), grid)
+    with pytest.raises(GeometryError, match="later"):
+        follow_up(volume, Seed((0, 0, 0)), volume, ThresholdEngine(-450), days=days)
+
+
+def trend(first, second, diameter_change=0.0, limit=0.27) -> str:
+    return trend_of(
+        Change("volume_mm3", first, second, limit),
+        Change("mean_diameter_mm", 10.0, 10.0 + diameter_change, 2.0),
+    )
+
+
+def test_growth_needs_more_than_measurement_error():
+    nothing = "no change beyond measurement error"
+    assert trend(100, 127) == nothing
+    assert trend(100, 128) == "growth"
+    assert trend(128, 100) == "shrinkage"
+    assert trend(127, 100) == nothing
+    assert trend(100, 128, diameter_change=2.5) == "growth"
+    assert trend(128, 100, diameter_change=-2.5) == "shrinkage"
+    assert trend(100, 110, diameter_change=2.0) == "unclear"
+    assert trend(100, 140, diameter_change=-2.0) == "unclear"
+    assert trend(100, 140, limit=0.5) == nothing
+
+
+def test_growth_and_shrinkage_mirror_each_other():
+    rng = np.random.default_rng(2)
+    opposite = {"growth": "shrinkage", "shrinkage": "growth"}
+    for first, second, change in rng.uniform((50, 50, -4), (500, 500, 4), (200, 3)):
+        there, back = trend(first, second, change), trend(second, first, -change)
+        assert back == opposite.get(there, there)
+
+
+def test_doubling_times_are_positive_or_unknown():
+    assert doubling_days(100, 50, 100) == pytest.approx(100)
+    assert doubling_days(100, 50, 400) == pytest.approx(100 / 3)
+    assert doubling_days(100, 50, 50) is None
+    assert doubling_days(100, 50, 40) is None
+    assert doubling_days(100, 0, 40) is None
+
+
+@pytest.fixture(scope="module")
+def two_results(lung_texture):
+    volumes = scanned(lung_texture, 5.0), scanned(lung_texture, 6.2, seed=3)
+    return [analyse(v, Seed(NODULE), ThresholdEngine(-450), options=QUICK) for v in volumes]
+
+
+def test_a_model_that_varies_widens_the_limit(two_results):
+    before, after = two_results
+    assert volume_limit(before, after) == 0.27
+    assert compare(before, after, None).trend == "growth"
+    volume = before.measurements.volume_mm3
+    wide = Uncertainty(8, {}, 0.0, 0.0, 0.5, 0.5 * volume, (0.0, 2 * volume))
+    doubtful = dataclasses.replace(before, uncertainty=wide)
+    assert volume_limit(doubtful, after) == pytest.approx(1.96 * 0.5, rel=0.01)
+    assert compare(doubtful, after, None).trend == "unclear"  # the diameter still changes
+
+
+def test_refused_results_are_not_compared(two_results):
+    before, after = two_results
+    found = compare(before, dataclasses.replace(after, verdict="refused"), 100)
+    assert found.trend == "unknown"
+    assert found.changes == {}
+    assert found.notices[-1].severity == "refused"
+    assert followup_sentence(found).startswith("The two CTs cannot be compared")
+
+
+def test_growth_without_days_has_no_doubling_time(two_results):
+    found = compare(*two_results, None)
+    assert found.trend == "growth"
+    assert found.volume_doubling_days is None
+
+
+def test_a_nodule_far_from_where_it_is_expected_is_remarked(two_results):
+    from densesharp.followup import Match
+
+    x, y, z = two_results[1].center_lps
+    found = compare(*two_results, 100, Match((x + 15, y, z), 0.0, 0.9))
+    assert "far_from_expected" in [notice.code for notice in found.notices]
