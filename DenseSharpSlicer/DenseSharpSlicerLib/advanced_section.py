@@ -121,7 +121,9 @@ class AdvancedSection:
 
     def onInstall(self) -> None:
         """Ask, then install what is missing from the internet."""
-        absent = self.missing()
+        self._offer(self.missing())
+
+    def _offer(self, absent: list[str]) -> None:
         if absent and slicer.util.confirmOkCancelDisplay(packages.question(absent)):
             self._install(absent, None)
 
@@ -147,7 +149,7 @@ class AdvancedSection:
     def onInstalled(self, well: bool) -> None:
         """pip has ended."""
         if well:
-            self.session.say(_("Installed. Mark a nodule."))
+            self.session.say(_("Installed."))
             self._on_backend()
         else:
             self.session.say(
@@ -179,6 +181,10 @@ class AdvancedSection:
 
     def onExport(self) -> None:
         """Write everything about this CT's nodules into a folder."""
+        absent = packages.missing(list(packages.EXPORT))
+        if absent:
+            self._offer(absent)
+            return
         folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for the files"))
         scan = self.session.scan
         if not folder or scan is None:

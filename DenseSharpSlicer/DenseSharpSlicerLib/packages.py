@@ -26,10 +26,13 @@ from slicer.i18n import tr as _
 KEPT = ("numpy", "SimpleITK", "vtk", "pydicom", "scipy", "torch")
 """Never replaced by an installation of ours."""
 
-DOWNLOAD_MB = {"openvino": 60, "safetensors": 1}
+EXPORT = ("matplotlib>=3.9",)
+"""What the pictures of an export need besides."""
+
+DOWNLOAD_MB = {"openvino": 60, "safetensors": 1, "matplotlib": 25}
 """What pip downloads, for the question before an installation; rounded up."""
 
-DISK_MB = {"openvino": 190, "safetensors": 2}
+DISK_MB = {"openvino": 190, "safetensors": 2, "matplotlib": 70}
 
 LOG_LINES = 15
 """How much of pip's output is shown when it fails."""

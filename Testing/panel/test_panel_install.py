@@ -234,3 +234,18 @@ def test_the_logic_takes_the_server_of_the_settings(slicer: Any, preferences: An
     backend = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic().backend()
     preferences.write("Server", "")
     assert type(backend).__name__ == "ServerBackend"
+
+
+def test_the_pictures_of_an_export_are_asked_for(
+    panel: Panel, ct: Any, asked: list[str], packages: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = Pip()
+    monkeypatch.setattr(panel.slicer.packaging, "pip_install", pip)
+    monkeypatch.setattr(packages, "EXPORT", ("matplotlib>=99999",))
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    panel.ui.exportButton.click()
+    assert "matplotlib" in asked[0]
+    assert pip.calls[0]["arguments"][-1] == "matplotlib>=99999"
+    panel.wait()
