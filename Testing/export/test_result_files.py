@@ -1,0 +1,234 @@
+"""The files of a run: complete, readable by other programs, in their place, never half."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from vtkmodules.vtkIOGeometry import vtkSTLReader
+
+import densesharp.export.files as files_module
+from densesharp.errors import OutputError
+from densesharp.export.files import write_results
+from densesharp.export.planes import context_view, views_of
+from densesharp.export.sentence import minus_signs, report_sentence
+from densesharp.export.table import COLUMNS, write_table
+from densesharp.geometry import ras_to_lps
+from densesharp.pipeline import Options, analyse
+from densesharp.records import NoduleResult, Notice, Seed
+from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
+
+CENTER = np.array([30.0, -20.0, 55.0])
+
+
+@pytest.fixture(scope="module")
+def an_oblique_ct():
+    grid = grid_around(CENTER + [3, -2, 1], (70, 72, 50), (0.8, 0.8, 1.25), rotation(0.2, 0.1, 0.3))
+    return smooth_ball(grid, CENTER, 6.0)
+
+
+@pytest.fixture(scope="module")
+def a_result(an_oblique_ct) -> NoduleResult:
+    options = Options(augmentations=2, stability=True)
+    return analyse(an_oblique_ct, Seed(CENTER), ThresholdEngine(-425), options=options)
+
+
+@pytest.fixture
+def refused(a_result) -> NoduleResult:
+    """Refused before the model ran: nothing but the reason."""
+    return dataclasses.replace(
+        a_result, id="nodule_002", class_probabilities=None, uncertainty=None, stability=None,
+        measurements=None, guidelines={}, verdict="refused", prediction=None, mask=None,
+        notices=(Notice("slice_thickness", "The slices are 8 mm thick.", "refused"),),
+        evidence_inside=None,
+    )  # fmt: skip
+
+
+def test_a_run_writes_everything_of_the_contract(tmp_path, an_oblique_ct, a_result):
+    out = tmp_path / "new" / "folder"
+    document = write_results([a_result], an_oblique_ct, ThresholdEngine(), out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "nodule_001_mask.nrrd", "nodule_001_mesh.stl", "nodule_001_overview.png",
+        "nodule_001_probability.nrrd", "result.json",
+    ]  # fmt: skip
+    assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(document))
+    assert set(document) >= {"schema", "software", "model", "image", "nodules"}
+    assert set(document["model"]) == {"name", "sha256", "trained_on", "members"}
+    entry = document["nodules"][0]
+    assert set(entry) >= {
+        "id", "seed_ras", "center_ras", "class_probabilities", "predicted_class",
+        "probability_invasive", "probability_iac", "uncertainty", "stability", "measurements",
+        "guidelines", "verdict", "warnings", "timings_ms",
+    }  # fmt: skip
+    assert set(entry["measurements"]) >= {
+        "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "max_3d_diameter_mm",
+        "mean_hu", "sd_hu", "mass_mg", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
+        "nodule_type",
+    }  # fmt: skip
+    again = NoduleResult.from_json(entry)
+    assert again.measurements.to_json() == entry["measurements"]
+
+
+def test_the_mask_lies_on_the_cts_own_grid(tmp_path, an_oblique_ct, a_result):
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    grid = an_oblique_ct.grid
+    mask = sitk.ReadImage(str(tmp_path / "nodule_001_mask.nrrd"))
+    assert mask.GetPixelID() == sitk.sitkUInt8
+    assert mask.GetSize() == grid.size
+    np.testing.assert_allclose(mask.GetOrigin(), grid.origin, atol=1e-6)
+    np.testing.assert_allclose(mask.GetSpacing(), grid.spacing, atol=1e-9)
+    np.testing.assert_allclose(np.reshape(mask.GetDirection(), (3, 3)), grid.direction, atol=1e-9)
+    array = sitk.GetArrayFromImage(mask)
+    assert array.sum() * grid.voxel_volume == pytest.approx(a_result.measurements.volume_mm3)
+    middle = grid.to_world(np.argwhere(array)[:, ::-1].mean(axis=0))
+    np.testing.assert_allclose(middle, CENTER, atol=0.3)
+    probability = sitk.ReadImage(str(tmp_path / "nodule_001_probability.nrrd"))
+    assert probability.GetPixelID() == sitk.sitkFloat32
+    assert probability.GetSize() == (32, 32, 32)
+    assert probability.GetSpacing() == (1, 1, 1)
+
+
+def test_the_mesh_lies_where_the_mask_lies(tmp_path, an_oblique_ct, a_result):
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    reader = vtkSTLReader()
+    reader.SetFileName(str(tmp_path / "nodule_001_mesh.stl"))
+    reader.Update()
+    low_high = np.reshape(reader.GetOutput().GetBounds(), (3, 2))
+    np.testing.assert_allclose(low_high.mean(axis=1), CENTER, atol=0.3)
+    np.testing.assert_allclose(np.ptp(low_high, axis=1), 12, atol=0.7)
+
+
+def test_a_refused_nodule_has_a_picture_and_an_entry_only(tmp_path, an_oblique_ct, refused):
+    document = write_results([refused], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "nodule_002_overview.png", "result.json",
+    ]  # fmt: skip
+    entry = document["nodules"][0]
+    assert (entry["verdict"], entry["measurements"], entry["predicted_class"]) == (
+        "refused", None, None,
+    )  # fmt: skip
+
+
+def test_a_second_run_replaces_the_first_and_leaves_other_files(
+    tmp_path, an_oblique_ct, a_result, refused
+):
+    (tmp_path / "notes.txt").write_text("mine")
+    write_results([a_result, refused], an_oblique_ct, ThresholdEngine(), tmp_path)
+    write_results([refused], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "nodule_002_overview.png", "notes.txt", "result.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["result.json", "nodule_001_mask.nrrd"])
+def test_a_foreign_file_of_the_same_name_is_not_overwritten(
+    tmp_path, an_oblique_ct, a_result, name
+):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(OutputError, match="not written by this program"):
+        write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_failure_leaves_nothing_half(tmp_path, an_oblique_ct, a_result, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files_module, "write_surface", fail)
+    with pytest.raises(OutputError, match="disk full"):
+        write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_json_that_names_paths_outside_removes_nothing_there(
+    tmp_path, an_oblique_ct, refused
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "precious.txt").write_text("mine")
+    hostile = {
+        "software": {"name": "densesharp"},
+        "nodules": [{"files": {"mask": "../precious.txt"}}],
+    }
+    (out / "result.json").write_text(json.dumps(hostile))
+    write_results([refused], an_oblique_ct, ThresholdEngine(), out)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path, an_oblique_ct, a_result):
+    target = tmp_path / "file"
+    target.write_text("x")
+    with pytest.raises(OutputError):
+        write_results([a_result], an_oblique_ct, ThresholdEngine(), target)
+
+
+def test_the_picture_shows_what_lies_there(an_oblique_ct, a_result):
+    """The middle of each view is nodule, a corner is lung, and the outline is 12 mm wide."""
+    for view in views_of(a_result, an_oblique_ct):
+        middle = len(view.hu) // 2
+        assert view.hu[middle, middle] > -100
+        step = view.width_mm / len(view.mask)
+        assert (view.mask[middle] >= 0.5).sum() * step == pytest.approx(12, abs=0.6)
+    assert context_view(a_result, an_oblique_ct).width_mm > 55
+
+
+def test_views_follow_the_radiologists_convention(an_oblique_ct, a_result):
+    axial, coronal, sagittal = views_of(a_result, an_oblique_ct)
+    assert axial.letters == ("R", "L", "A", "P")
+    assert coronal.letters == ("R", "L", "S", "I")
+    assert sagittal.letters == ("A", "P", "S", "I")
+    # 5 mm to the left, posterior and up, seen in each plane (right, down).
+    for view, expected in ((axial, (5, 5)), (coronal, (5, -5)), (sagittal, (5, -5))):
+        np.testing.assert_allclose(view.on_screen(view.center + [5, 5, 5]), expected)
+
+
+def test_the_sentence_has_size_class_and_limits(a_result):
+    text = report_sentence(a_result)
+    assert "solid nodule, 12 × 12 mm" in text
+    assert f"volume {a_result.measurements.volume_mm3:.0f} mm³" in text
+    assert f"Predicted {a_result.predicted_class}" in text
+    assert text.endswith("Research use only, not for diagnosis.")
+    x, y, z = (f"{value:.0f}" for value in ras_to_lps(CENTER))
+    assert minus_signs(f"RAS ({x}, {y}, {z}) mm") in text
+
+
+def test_small_nodules_are_reported_as_their_mean(a_result):
+    small = dataclasses.replace(
+        a_result.measurements, long_axis_mm=7.4, short_axis_mm=5.5, mean_diameter_mm=6.45
+    )
+    assert "mean diameter 6 mm" in report_sentence(
+        dataclasses.replace(a_result, measurements=small)
+    )
+    tiny = dataclasses.replace(small, mean_diameter_mm=2.9)
+    text = report_sentence(dataclasses.replace(a_result, measurements=tiny))
+    assert "micronodule under 3 mm" in text
+
+
+def test_a_refused_result_tells_its_reason_and_no_numbers(refused, a_result):
+    assert "The slices are 8 mm thick." in report_sentence(refused)
+    with_numbers = dataclasses.replace(
+        a_result, verdict="refused", notices=(Notice("x", "Too large.", "refused"),)
+    )
+    text = report_sentence(with_numbers)
+    assert "Too large." in text
+    assert "Predicted" not in text
+    assert "volume" not in text
+
+
+def test_minus_signs_spare_hyphens():
+    assert minus_signs("part-solid at -300 HU (-5, 6-12)") == "part-solid at −300 HU (−5, 6-12)"
+
+
+def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
+    path = tmp_path / "table.csv"
+    write_table(path, [a_result, refused])
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert tuple(rows[0]) == COLUMNS
+    assert float(rows[0]["volume_mm3"]) == pytest.approx(a_result.measurements.volume_mm3)
+    assert float(rows[0]["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
+    assert (rows[1]["verdict"], rows[1]["volume_mm3"]) == ("refused", "")
+    assert rows[1]["warnings"] == "slice_thickness"
