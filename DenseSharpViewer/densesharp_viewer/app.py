@@ -11,15 +11,11 @@ from typing import Any
 
 from densesharp.errors import DeviceError, ImageError
 from densesharp.records import Seed
+from densesharp.resources import sample_truth
 
 from .graphics import prepare_graphics
 
 LOCAL = "127.0.0.1"
-
-DEMO_HINT = (
-    "A simulated CT with the result of a first click. Click on another nodule: bright spots in the "
-    "lung; or drag the white seed. Press ? for all keys."
-)
 
 
 def show(
@@ -61,7 +57,7 @@ def show(
         port=port or _free_port(host),
     )
     if seed is not None:
-        app.viewer.seed_when_open(seed, DEMO_HINT)
+        app.viewer.seed_when_open(seed, demo_hint())
     app.run(path, open_browser)
     return 0
 
@@ -130,6 +126,20 @@ class ViewerApp:
             import webbrowser
 
             webbrowser.open(self.url)
+
+
+def demo_hint() -> str:
+    """What a newcomer can do next on the sample CT: where its next nodule lies."""
+    nodules = sample_truth()["nodules"]
+    text = "A simulated CT with the answer to a first click."
+    if len(nodules) > 1:
+        left, _, height = nodules[1]["center_lps"]
+        side = "left: at the right of the picture" if left > 0 else "right: at the left"
+        text += (
+            f" Another nodule lies in the axial slice at {height:.0f} mm, on the patient's {side}."
+            " Press F, scroll there and click it."
+        )
+    return text + " Or drag the blue point. Press ? for all keys."
 
 
 def _free_port(host: str) -> int:

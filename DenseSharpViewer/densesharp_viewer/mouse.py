@@ -66,9 +66,12 @@ class SliceMouse:
         }
 
     def ras_at(self, x: int, y: int) -> NDArray[np.float64]:
-        """World RAS mm of a pixel (from the lower left corner of the view)."""
+        """World RAS mm of a mouse position, pixels from the lower left corner of the view.
+
+        The mouse counts from the edge of the first pixel, the view from its middle.
+        """
         matrix = self._view.get_view_node().GetXYToRAS()
-        return np.array(matrix.MultiplyPoint((x, y, 0.0, 1.0))[:3])
+        return np.array(matrix.MultiplyPoint((x - 0.5, y - 0.5, 0.0, 1.0))[:3])
 
     def normal(self) -> NDArray[np.float64]:
         """Unit vector across the view's plane, RAS."""

@@ -63,6 +63,11 @@ class LeanSliceView(SliceView):
             factory_type, app_logic, [kind for kind in manager_types if kind not in LEFT_OUT]
         )
 
+    def _on_slice_logic_modified_event(self, *_: Any) -> None:
+        # Without the model manager nobody else asks to draw when window or overlay change.
+        super()._on_slice_logic_modified_event()
+        self.schedule_render()
+
 
 class LeanThreeDView(ThreeDView):
     """A 3D view without multi-sampling and without volume rendering."""

@@ -113,7 +113,7 @@ def bright_middle(picture: np.ndarray) -> tuple[float, float]:
     inner[: rows // 8], inner[-rows // 8 :] = 0, 0
     inner[:, : columns // 12], inner[:, -columns // 12 :] = 0, 0
     y, x = np.nonzero(inner > 0.75)
-    return float(np.median(x)), float(np.median(y))
+    return float(x.mean()) + 0.5, float(y.mean()) + 0.5
 
 
 def show_sphere(page) -> None:
@@ -182,12 +182,19 @@ def test_a_drag_changes_the_window_and_places_nothing(open_page):
     box = page.box(0)
     page.page.mouse.move(box["x"] + 150, box["y"] + 150)
     page.page.mouse.down()
-    page.page.mouse.move(box["x"] + 210, box["y"] + 210, steps=6)
+    for step in range(1, 7):
+        page.page.mouse.move(box["x"] + 150 + 10 * step, box["y"] + 150 + 10 * step)
+        time.sleep(0.05)
     page.page.mouse.up()
     time.sleep(1.0)
     assert page.get("nodules") == []
     assert abs(page.picture(0).mean() - before) > 0.005
+    page.page.keyboard.press("m")
+    page.wait("$('window') === 'mediastinum'")
+    time.sleep(1.0)
+    assert abs(page.picture(0).mean() - before) > 0.05
     page.page.keyboard.press("l")
+    page.wait("$('window') === 'lung'")
 
 
 def test_keys_do_what_the_help_says(open_page):

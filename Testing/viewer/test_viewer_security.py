@@ -21,9 +21,11 @@ def cookie(served):
     """What a browser that opened the right address holds."""
 
     async def greet():
-        async with aiohttp.ClientSession() as session:
-            async with session.get(served.url, allow_redirects=False) as answer:
-                return {name: morsel.value for name, morsel in answer.cookies.items()}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(served.url, allow_redirects=False) as answer,
+        ):
+            return {name: morsel.value for name, morsel in answer.cookies.items()}
 
     return asyncio.run(greet())
 
@@ -87,11 +89,11 @@ def connected(served, cookie, work, secret=None):
 
 def status(served, path="/", method="GET", **kwargs):
     async def ask():
-        async with aiohttp.ClientSession(cookies=kwargs.pop("cookies", None)) as session:
-            async with session.request(
-                method, served.base + path, allow_redirects=False, **kwargs
-            ) as answer:
-                return answer.status, await answer.text(), answer.headers
+        async with (
+            aiohttp.ClientSession(cookies=kwargs.pop("cookies", None)) as session,
+            session.request(method, served.base + path, allow_redirects=False, **kwargs) as answer,
+        ):
+            return answer.status, await answer.text(), answer.headers
 
     return asyncio.run(ask())
 
