@@ -67,7 +67,14 @@ def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
                 f"'{url.get_backend_name()}'."
             )
             raise StudyError(message)
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        try:
+            engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        except ImportError as error:
+            message = (
+                "PostgreSQL needs the package psycopg, which is not installed: "
+                "'pip install psycopg[binary]'."
+            )
+            raise StudyError(message) from error
         return engine, url.render_as_string(hide_password=True)
     path = Path(text)
     if not create and not path.exists():

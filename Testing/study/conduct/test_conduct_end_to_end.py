@@ -7,7 +7,9 @@ the real presenter, form, store and export; only the clock and the readers' eyes
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 from statistics import mean
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 from scipy.stats import norm
 from study_simulation import READERS, aid_for, make_study
 
+from densesharp.study.commands import analyze
 from densesharp.study.export import export
 from densesharp.study.formats import load_readings
 from densesharp.study.mrmc import analyse
@@ -25,6 +28,8 @@ CASES = 60
 TRUTH = {f"C{n:03d}": ("AAH-AIS", "AAH-AIS", "MIA", "IAC")[n % 4] for n in range(CASES)}
 UNAIDED = {"S1": 1.3, "S2": 1.1, "J1": 0.8, "J2": 0.6}
 CASE_SHARE = 0.5
+GAIN = 0.9
+"""What the simulated aid adds to every reader's d'."""
 
 
 class SimulatedReader:
@@ -101,25 +106,41 @@ def readings_of(folder, path):
     return load_readings(path)
 
 
-@pytest.mark.parametrize("gain", [0.0, 0.9])
-def test_the_programmed_difference_is_recovered_within_its_interval(
-    tmp_path, gain, reading_of, a_turnable_clock
+def write_truth(path):
+    rows = "".join(f"{case},{name}\n" for case, name in TRUTH.items())
+    path.write_text(f"case,class\n{rows}", encoding="utf-8")
+    return path
+
+
+def test_analyze_recovers_the_programmed_difference_within_its_interval(
+    tmp_path, reading_of, a_turnable_clock
 ):
-    folder = conduct(tmp_path, gain, reading_of, a_turnable_clock)
-    result = analyse(readings_of(folder, tmp_path / "readings.csv"))
-    found = result.rrrc.differences["aided", "unaided"]
-    low, high = found.ci
-    assert low <= true_difference(gain) <= high
-    # The interval must be of use, not only wide enough to hold everything.
-    assert high - low < 0.3
-    assert (low > 0) is (gain > 0), "the built-in gain is found, and none where there is none"
-    for condition, extra in (("unaided", 0.0), ("aided", gain)):
+    folder = conduct(tmp_path, GAIN, reading_of, a_turnable_clock)
+    parser = argparse.ArgumentParser()
+    analyze.configure(parser)
+    truth, out = write_truth(tmp_path / "truth.csv"), tmp_path / "results"
+    arguments = [folder, "--truth", truth, "--out", out]
+    assert analyze.run(parser.parse_args(list(map(str, arguments)))) == 0
+    auc = json.loads((out / "results.json").read_text())["tasks"]["invasive"]["auc"]
+    low, high = auc["rrrc"]["ci"]
+    assert low <= true_difference(GAIN) <= high
+    assert low > 0, "the gain is found"
+    for condition, extra in (("unaided", 0.0), ("aided", GAIN)):
         for reader, skill in UNAIDED.items():
             programmed = norm.cdf((skill + extra) / 2**0.5)
-            assert result.values[condition][reader].value == pytest.approx(programmed, abs=0.2)
+            assert auc["auc"][condition][reader] == pytest.approx(programmed, abs=0.2)
+
+
+def test_where_nothing_was_programmed_nothing_is_found(tmp_path, reading_of, a_turnable_clock):
+    folder = conduct(tmp_path, 0.0, reading_of, a_turnable_clock)
+    result = analyse(readings_of(folder, tmp_path / "readings.csv"))
+    low, high = result.rrrc.differences["aided", "unaided"].ci
+    assert low <= 0 <= high
+    # The interval must be of use, not only wide enough to hold everything.
+    assert high - low < 0.3
 
 
 def test_the_programmed_difference_is_the_one_of_normal_tables():
     # Phi at 0.919, 0.778, 0.566, 0.424 and at 1.556, 1.414, 1.202, 1.061.
     unaided, aided = (0.821, 0.782, 0.714, 0.664), (0.940, 0.921, 0.885, 0.856)
-    assert true_difference(0.9) == pytest.approx(mean(aided) - mean(unaided), abs=0.001)
+    assert true_difference(GAIN) == pytest.approx(mean(aided) - mean(unaided), abs=0.001)

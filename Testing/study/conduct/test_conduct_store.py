@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from datetime import datetime, timezone
 
 import pytest
@@ -143,6 +144,12 @@ def test_a_server_that_is_not_there_is_said_so_without_the_password():
     with pytest.raises(StudyError, match="cannot be reached") as caught:
         open_store("postgresql://reader:secret@127.0.0.1:9/study?connect_timeout=2", "s", "")
     assert "secret" not in str(caught.value)
+
+
+def test_a_missing_driver_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StudyError, match="pip install psycopg"):
+        open_store("postgresql://reader@127.0.0.1/study", "s", "")
 
 
 def test_exotic_text_survives(a_read_study, tmp_path):
