@@ -23,6 +23,9 @@ PAPER = "#ffffff"
 OUTLINE = "#ffc233"
 AXIS = "#6ee7ff"
 CLASS_COLOURS = {"AAH-AIS": "#3f8f8b", "MIA": "#d99a2b", "IAC": "#b8483f"}
+FACETED = 2000
+"""Up to so many triangles the facets of a surface are seen."""
+
 BINARY_COLOUR = "#5b6b86"
 VERDICT_COLOURS = {"ok": "#2f855a", "caution": "#b7791f", "refused": "#b23b3b"}
 
@@ -96,6 +99,7 @@ def draw_surface(axes: Axes, surface: vtkPolyData | None) -> None:
     if surface is None:
         axes.text(0.5, 0.5, "no outline", transform=axes.transAxes, ha="center", color=QUIET)
         return
+    surface = finer(surface)
     corners, normals = surface_triangles(surface), surface_normals(surface)
     right, up, toward = _camera()
     corners = corners - (corners.max(axis=(0, 1)) + corners.min(axis=(0, 1))) / 2
@@ -113,6 +117,24 @@ def draw_surface(axes: Axes, surface: vtkPolyData | None) -> None:
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     _letters(axes, ("R", "L", "S", "I"), {"color": QUIET, "fontsize": 9})
+
+
+def finer(surface: vtkPolyData) -> vtkPolyData:
+    """A small surface with four times the triangles, so that no facets are seen."""
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
+    from vtkmodules.vtkFiltersModeling import vtkLoopSubdivisionFilter
+
+    if surface.GetNumberOfCells() > FACETED:
+        return surface
+    divide = vtkLoopSubdivisionFilter()
+    divide.SetInputData(surface)
+    normals = vtkPolyDataNormals()
+    normals.SetInputConnection(divide.GetOutputPort())
+    normals.SplittingOff()
+    normals.ConsistencyOff()
+    normals.Update()
+    finer_surface: vtkPolyData = normals.GetOutput()
+    return finer_surface
 
 
 def _camera() -> tuple[NDArray[np.float64], ...]:
