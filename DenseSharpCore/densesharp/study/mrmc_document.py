@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from densesharp.study.dbm import dbm, dbm_frrc_p
 from densesharp.study.estimates import Estimate, to_json
 from densesharp.study.figures_of_merit import AUC, FigureOfMerit
 from densesharp.study.fom_table import Covariance, FomTable, fom_table
 from densesharp.study.mrmc import ONE_TREATMENT, Form, MrmcResult, analyse_table
 from densesharp.study.output import interval, number, p_text, text_table
-from densesharp.study.tables import IntArray, Readings
+from densesharp.study.tables import BoolArray, IntArray, Readings
 from densesharp.study.ustatistics import UStatistics, u_statistics
 
 TEST_NAMES = {
@@ -36,6 +38,7 @@ def mrmc_document(
 
     `difference`, `ci` and `u_statistic` are for the first minus the second treatment in sorted
     order; `comparisons` has every pair. What cannot be estimated is null, with a `reason` beside.
+    With missing readings, `complete_cases` is the same for the cases that all read.
 
     Args:
         readings: The readings.
@@ -66,8 +69,34 @@ def mrmc_document(
     document["dbm"] = _dbm_section(table, confidence)
     document["method"] = {"covariance": covariance, "figure": figure.name, "confidence": confidence}
     document["study"] = _study_section(readings)
+    if not readings.complete:
+        document["complete_cases"] = _complete_cases(
+            readings, figure, covariance, confidence, truth
+        )
     reason = table.reason or (None if first else ONE_TREATMENT)
     return document | ({"reason": reason} if reason else {})
+
+
+def _complete_cases(
+    readings: Readings,
+    figure: FigureOfMerit,
+    covariance: Covariance,
+    confidence: float,
+    truth: IntArray | None,
+) -> dict[str, Any] | None:
+    """The analysis of the cases that every reader read under every treatment, if there are any."""
+    whole: BoolArray = ~np.isnan(readings.ratings).any(axis=(0, 1))  # type: ignore[assignment]
+    if not whole.any():
+        return None
+    part = Readings(
+        readings.treatments,
+        readings.readers,
+        tuple(case for case, kept in zip(readings.cases, whole, strict=True) if kept),
+        readings.truth[whole],
+        readings.ratings[:, :, whole],
+    )
+    classes = None if truth is None else truth[whole]
+    return mrmc_document(part, figure, covariance, confidence, classes)
 
 
 def _section(result: MrmcResult, name: str, pair: tuple[str, str] | None) -> dict[str, Any]:

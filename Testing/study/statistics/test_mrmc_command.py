@@ -118,6 +118,29 @@ def test_ten_thousand_cases_take_five_seconds_and_a_gigabyte(tmp_path):
     assert used[20_000][1] - used[10_000][1] < 3 * max(first, 20)
 
 
+def test_missing_readings_leave_the_cases_that_all_read(van_dyke):
+    ratings = van_dyke.ratings.copy()
+    ratings[1, 2, [4, 60]] = np.nan
+    partial = Readings(
+        van_dyke.treatments, van_dyke.readers, van_dyke.cases, van_dyke.truth, ratings
+    )
+    keep = np.setdiff1d(np.arange(114), [4, 60])
+    whole = Readings(
+        van_dyke.treatments,
+        van_dyke.readers,
+        tuple(van_dyke.cases[k] for k in keep),
+        van_dyke.truth[keep],
+        van_dyke.ratings[:, :, keep],
+    )
+    found = mrmc_document(partial)
+    assert found["rrrc"]["p"] is None
+    assert found["u_statistic"]["p"] is not None
+    assert found["complete_cases"] == mrmc_document(whole)
+    assert "complete_cases" not in found["complete_cases"]
+    ratings[0, 0] = np.nan
+    assert mrmc_document(partial)["complete_cases"] is None
+
+
 def test_document_is_the_same_for_any_order_of_rows(random_study):
     study = random_study(levels=5)
     rng = np.random.default_rng(0)

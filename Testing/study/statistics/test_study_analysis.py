@@ -278,6 +278,19 @@ def test_tiny_and_one_class_studies_are_analysed_without_a_crash(tmp_path):
     assert "not estimable" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_missing_reading_leaves_the_complete_cases_to_the_endpoints(folder, tmp_path):
+    answers = [r for r in rows_in(folder / "export" / "answers.csv") if r["role"] == "main"]
+    write_csv(tmp_path / "answers.csv", [row | {"mask": ""} for row in answers[1:]])
+    data = load_study(tmp_path / "answers.csv", folder / "truth.csv")
+    found = analyse_study(data)
+    assert found["study"]["missing_readings"] == 1
+    for row in found["endpoints"]:
+        assert row["complete_cases_only"]
+        assert row["cases"] == 35
+        assert row["p"] is not None
+    assert "35 cases that all read" in primary_sentence(found["endpoints"][0] | {"margin": None})
+
+
 @pytest.mark.parametrize(
     ("answers", "truth", "says"),
     [

@@ -20,7 +20,8 @@ def endpoints(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Every comparison of the first two conditions, the primary one marked.
 
     The p-values of the secondary ones are adjusted together by Holm's method; without a named
-    primary endpoint all are secondary.
+    primary endpoint all are secondary. Where readings are missing, the cases that every reader
+    read under every condition are compared, and the row says so.
     """
     named = results["endpoint"] or {}
     found = (_row(named, *parts) for parts in _documents(results))
@@ -53,7 +54,10 @@ def _row(
         return None
     primary = named.get("figure") == figure and (task is None or named.get("task") == task)
     form = "frrc" if primary and named.get("readers") == "fixed" else "rrrc"
-    section = document[form]
+    used = document
+    if document[form]["p"] is None and document.get("complete_cases"):
+        used = document["complete_cases"]
+    section = used[form]
     margin = named.get("margin") if primary else None
     ci = section["ci"]
     return {
@@ -62,8 +66,10 @@ def _row(
         "form": form,
         "first": conditions[0],
         "second": conditions[1],
-        "means": document.get("mean_auc") or document["mean_values"],
-        "difference": document["difference"],
+        "means": used.get("mean_auc") or used["mean_values"],
+        "difference": used["difference"],
+        "cases": used["study"]["cases_diseased"] + used["study"]["cases_not_diseased"],
+        "complete_cases_only": used is not document,
         "ci": ci,
         "p": section["p"],
         "p_holm": None,

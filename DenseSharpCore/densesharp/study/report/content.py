@@ -71,6 +71,8 @@ def primary_sentence(row: Results) -> str:
     if row["difference"] is None or row["p"] is None:
         return f"{start} It is not estimable: {row['reason']}"
     limits = interval((row["ci"][0], row["ci"][1]))
+    if row["complete_cases_only"]:
+        start += f" Readings are missing, so the {row['cases']} cases that all read are compared."
     text = (
         f"{start} {row['first'].capitalize()} {number(row['means'][row['first']])}, "
         f"{row['second']} {number(row['means'][row['second']])}, difference "

@@ -68,10 +68,14 @@ def endpoint_table(endpoints: list[Results]) -> TableBlock:
         for row in endpoints
     ]
     header = ("Endpoint", first, second, "Difference", "95 % interval", "p", "p (Holm)")
+    partial = sorted({row["cases"] for row in endpoints if row["complete_cases_only"]})
     caption = (
         f"Reader-averaged results, {first} minus {second}; random readers and random cases unless "
         "the design says fixed readers. Holm's correction is over the secondary endpoints."
     )
+    if partial:
+        numbers = " or ".join(map(str, partial))
+        caption += f" Readings are missing: these are the {numbers} cases that all readers read."
     return TableBlock("endpoints", caption, header, rows)
 
 
@@ -99,12 +103,17 @@ def forms_table(name: str, task: Results) -> TableBlock:
         "rrfc": "random readers, these cases",
     }
     rows = []
-    for form, title in titles.items():
-        part = document[form]
+    forms = [(title, document, form) for form, title in titles.items()]
+    complete = document.get("complete_cases")
+    if complete:
+        count = complete["study"]["cases_diseased"] + complete["study"]["cases_not_diseased"]
+        forms += [(f"{titles[f]}; {count} complete cases", complete, f) for f in ("rrrc", "frrc")]
+    for title, source, form in forms:
+        part = source[form]
         df = part.get("ddf") or part.get("df2")
         statistic = part.get("f", part.get("chi2"))
         rows.append([
-            title, number(document["difference"]), limits(part["ci"]), number(statistic, 2),
+            title, number(source["difference"]), limits(part["ci"]), number(statistic, 2),
             number(df, 1) if df else "—", p_text(part["p"]),
         ])  # fmt: skip
     u = document["u_statistic"]
