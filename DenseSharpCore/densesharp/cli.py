@@ -20,6 +20,8 @@ COMMANDS = {
     "demo": "the bundled sample, from one click to a measured and classified nodule",
     "predict": "outline, measure and classify the nodule at a seed in a CT",
     "cohort": "run a whole list of CTs, restartable and in parallel",
+    "report": "write a report (HTML and PDF) from the results of one scan",
+    "followup": "compare a nodule in two CTs of the same patient",
     "view": "look at a CT in the browser: click, see, correct, accept",
     "train": "train a model on your own nodules (data set of the original code, or simulated)",
     "evaluate": (
