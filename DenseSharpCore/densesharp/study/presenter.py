@@ -247,6 +247,8 @@ class Presenter:
         page = self.screen.page
         if page == "paused":
             return {"p": self.resume}
+        if page == "sessions":
+            return {"Enter": self._start_ready}
         if page == "next":
             return {"Enter": self.next_case, "Backspace": self.correct_last}
         if page != "case":
@@ -265,6 +267,12 @@ class Presenter:
         for level in CONFIDENCE_LEVELS:
             actions[str(4 + level)] = lambda n=level: self.set_confidence(n)  # type: ignore[misc]
         return actions
+
+    def _start_ready(self) -> None:
+        """Start the session that waits for nothing, if there is one."""
+        for line in self.screen.sessions:
+            if line.startable and not line.needs_reason:
+                self.start_session(line.number)
 
     @property
     def _can_correct(self) -> bool:

@@ -20,7 +20,7 @@ KEYS = (
     ("D F", "probability of invasive down, up"),
     ("J K", "probability of IAC down, up"),
     ("5 6 7 8 9", "confidence, from guess to certain"),
-    ("Enter", "submit, confirm, next case"),
+    ("Enter", "start the session, submit, confirm, next case"),
     ("Escape", "not yet"),
     ("P", "pause, go on"),
     ("Backspace", "correct the answer before, where the study allows it"),

@@ -79,25 +79,32 @@ def submitted(study: Study, address: str) -> list[tuple[str, int]]:
     return [(event.body["item"], event.body["step"]) for event in answers]
 
 
-def kill_once(study: Study, address: str, delay: float) -> tuple[list[tuple[str, int]], bool]:
-    """Start the reader, kill it; gives what it had been told was saved, and whether it was done."""
+def kill_once(
+    study: Study, address: str, wait_for: int, delay: float
+) -> tuple[list[tuple[str, int]], bool]:
+    """Start the reader, wait for some answers and then some seconds, kill it.
+
+    Gives what it had been told was saved, and whether it had finished.
+    """
     context = fork_server()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=read_until_killed, args=(study.folder, address, theirs))
     process.start()
     theirs.close()
-    ours.recv()
+    told = []
+    # The first message says that it reads; a slow machine kills later, not less far on.
+    while len(told) <= wait_for and (not told or told[-1] != "finished"):
+        told.append(ours.recv())
     time.sleep(delay)
     process.kill()
     process.join()
-    told = []
     try:
         while True:
             told.append(ours.recv())
     except EOFError:
         ours.close()
-    finished = bool(told) and told[-1] == "finished"
-    return [name for name in told if name != "finished"], finished
+    names = [name for name in told if not isinstance(name, str)]
+    return names, told[-1] == "finished"
 
 
 def kill_many(kills: int, folder: Path, seed: int, address: str | None = None) -> Counter[str]:
@@ -117,7 +124,8 @@ def kill_many(kills: int, folder: Path, seed: int, address: str | None = None) -
         expected: list[tuple[str, int]] = []
         finished = False
         while not finished and counts["kills"] < kills:
-            told, finished = kill_once(study, store, generator.uniform(0, 0.12))
+            wait_for, delay = generator.randrange(5), generator.uniform(0, 0.05)
+            told, finished = kill_once(study, store, wait_for, delay)
             saved = submitted(study, store)
             check(saved, expected + told)
             counts["kills"] += not finished

@@ -41,7 +41,7 @@ def test_a_session_is_read_with_the_keyboard_alone(tmp_path, presenter_of):
     presenter = presenter_of(study)
     line = presenter.screen.sessions[0]
     assert (line.text, line.startable) == ("Session 1: 3 cases, ready to start", True)
-    presenter.start_session(1)
+    assert presenter.key("Enter")
     for n in range(1, 4):
         assert presenter.screen.page == "next"
         assert presenter.key("Enter")
@@ -134,6 +134,8 @@ def test_an_early_session_asks_for_its_reason(tmp_path, reading_of, a_turnable_c
     line = presenter.screen.sessions[1]
     assert (line.text, line.needs_reason) == (
         "Session 2: 4 cases, from 2026-02-02 08:00 UTC", True)  # fmt: skip
+    presenter.key("Enter")
+    assert presenter.screen.page == "sessions", "an early start is never one key away"
     presenter.start_session(2)
     assert "may start on 2026-02-02 08:00 UTC" in presenter.screen.message
     presenter.start_session(2, "Holiday")

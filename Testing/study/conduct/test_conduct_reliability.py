@@ -17,9 +17,9 @@ from densesharp.study.verify import verify
 
 
 def test_a_reader_killed_at_random_moments_loses_nothing(tmp_path):
-    counts = kill_many(40, tmp_path, seed=2)
-    assert counts["kills"] == 40
-    assert counts["answers"] > 40, "the reader must get on between kills for the test to mean much"
+    counts = kill_many(30, tmp_path, seed=2)
+    assert counts["kills"] == 30
+    assert counts["answers"] > 30
 
 
 def test_the_kill_check_itself_notices_losses_and_duplicates():
