@@ -68,7 +68,7 @@ class NodulesSection:
         scan = self.session.scan
         if scan is not None and self.session.analyst.is_running(scan, nodule.id):
             return _("running")
-        if scan is not None and scan.outdated(nodule.id):
+        if scan is not None and self.session.outdated(scan, nodule):
             return _("outdated")
         words = {"accepted": _("accepted"), "rejected": _("rejected")}
         verdicts = {"ok": _("ok"), "caution": _("caution"), "refused": _("refused")}

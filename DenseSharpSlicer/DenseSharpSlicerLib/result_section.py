@@ -40,7 +40,7 @@ class ResultSection:
             self.ui.resultTitle.text = card.nothing_selected()
             self.ui.outdatedLabel.visible = False
             return
-        reason = scan.outdated(nodule.id)
+        reason = self.session.outdated(scan, nodule)
         self.ui.resultTitle.text = card.title(nodule)
         self.ui.outdatedLabel.visible = reason is not None
         self.ui.outdatedLabel.text = reason or ""

@@ -19,11 +19,12 @@ from .pairs import pair
 from .scene.errors import SceneError
 from .scene.nodule import Nodule
 from .scene.scan import ScanNodules
+from .scene.segments import LABELMAP
 
 SETTLE_SECONDS = 0.4
 """An outline that was not touched for so long is analysed; a brush stroke is many changes."""
 
-SHARE_FROM = 10
+SHARE_FROM = 40
 """From this many nodules on they are kept ready for saving: Slicer does not tell before it saves,
 and a hundred segments with an image each take minutes to write."""
 
@@ -51,6 +52,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._seeds_touched: set[str] = set()
         self._outlines_touched: dict[str, float] = {}
         self._to_share: list[ScanNodules] = []
+        self._outdated: dict[tuple[int, str], tuple[tuple[Any, ...], str | None]] = {}
 
     # What is shown
 
@@ -107,6 +109,15 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self.nodule_id = nodule_id
         if self.scan is not None and self.nodule is not None:
             self.scan.jump(nodule_id)
+
+    def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
+        """Why a result does not fit the scene any more; looks again only when something changed."""
+        state = _state_of(scan, nodule)
+        known = self._outdated.get((id(scan), nodule.id))
+        if known is None or known[0] != state:
+            known = (state, scan.outdated(nodule.id))
+            self._outdated[(id(scan), nodule.id)] = known
+        return known[1]
 
     def changed(self) -> None:
         """Have the panel drawn anew."""
@@ -236,7 +247,8 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             del self._outlines_touched[node_id]
             scan = self._scans[node_id]
             for nodule in scan.nodules if scan.alive else ():
-                if not self.analyst.is_running(scan, nodule.id) and scan.is_edited(nodule.id):
+                running = self.analyst.is_running(scan, nodule.id)
+                if not running and self.outdated(scan, nodule) and scan.is_edited(nodule.id):
                     edited = True
                     self._on_edited(scan, nodule.id)
         return edited
@@ -266,6 +278,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._seeds_touched.clear()
         self._outlines_touched.clear()
         self._to_share.clear()
+        self._outdated.clear()
         self.scan = None
         self.nodule_id = ""
 
@@ -273,3 +286,16 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         """The panel goes away."""
         self.forget()
         self.analyst.close()
+
+
+def _state_of(scan: ScanNodules, nodule: Nodule) -> tuple[Any, ...]:
+    """Changes whenever the outline, the CT's place or the result does."""
+    segment = scan.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id)
+    image = segment.GetRepresentation(LABELMAP) if segment is not None else None
+    transform = scan.volume_node.GetParentTransformNode()
+    return (
+        nodule.mask_digest,
+        image.GetMTime() if image is not None else None,
+        scan.volume_node.GetMTime(),
+        transform.GetTransformToWorldMTime() if transform is not None else None,
+    )

@@ -557,3 +557,19 @@ def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: 
     assert panel.ui.measurementsTable.isHidden()
     assert not panel.ui.editButton.enabled
     assert panel.cells(0)[-1] == "refused"
+
+
+def test_a_moved_ct_makes_its_results_outdated(slicer: Any, panel: Panel, ct: Any) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    shift = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    ct.SetAndObserveTransformNodeID(shift.GetID())
+    panel.widget.refresh()
+    assert panel.cells(0)[-1] != "outdated"
+    matrix = slicer.util.arrayFromTransformMatrix(shift)
+    matrix[0, 3] = 5
+    slicer.util.updateTransformMatrixFromArray(shift, matrix)
+    panel.widget.refresh()
+    assert panel.cells(0)[-1] == "outdated"
+    assert "moved" in panel.ui.outdatedLabel.text
