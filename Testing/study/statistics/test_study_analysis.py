@@ -9,6 +9,7 @@ import html.parser
 import json
 import re
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -230,6 +231,15 @@ def test_results_that_are_none_or_of_another_version_are_refused(tmp_path):
     (tmp_path / "results.json").write_text('{"schema": 99}')
     with pytest.raises(StudyError, match="format 99"):
         run("report", tmp_path)
+
+
+def test_a_missing_pdf_library_is_named_and_the_results_are_kept(folder, tmp_path, monkeypatch):
+    shutil.copy(folder / "out" / "results.json", tmp_path)
+    monkeypatch.setitem(sys.modules, "svglib.svglib", None)
+    monkeypatch.delitem(sys.modules, "densesharp.study.report.pdf", raising=False)
+    with pytest.raises(StudyError, match=r"svglib.*densesharp\[report\]"):
+        run("report", tmp_path)
+    assert (tmp_path / "results.json").is_file()
 
 
 def test_plain_readings_are_analysed_too(van_dyke, reader_study_folder, tmp_path):

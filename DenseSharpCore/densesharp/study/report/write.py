@@ -47,8 +47,16 @@ def write_report(results: dict[str, Any], folder: Path, progress: Progress = sil
 
     Raises:
         OutputError: the folder cannot be written to.
+        StudyError: the libraries that write PDF are not installed.
     """
-    from densesharp.study.report.pdf import write_pdf
+    try:
+        from densesharp.study.report.pdf import write_pdf
+    except ModuleNotFoundError as error:
+        message = (
+            f"The report needs the package '{error.name}': install it with "
+            "pip install 'densesharp[report]', then run 'densesharp study report'."
+        )
+        raise StudyError(message) from error
 
     figures, tables = ensure_folder(folder / "figures"), ensure_folder(folder / "tables")
     progress(0.2, "Drawing figures")
