@@ -21,28 +21,35 @@ CENTER = (-60.0, 20.0, -100.0)
 SEED = "61.0625,-19.5,-99.25"
 
 
-@pytest.fixture(autouse=True)
-def known_model(monkeypatch):
-    """The threshold engine stands for the model; the command line knows `dicom`."""
-    monkeypatch.setattr("densesharp.engine.open_engine", lambda *_, **__: ThresholdEngine())
-    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: None)
-    monkeypatch.setitem(cli.COMMANDS, "dicom", "write results as DICOM")
+@pytest.fixture(scope="module", autouse=True)
+def known_model():
+    """The threshold engine stands for the model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("densesharp.engine.open_engine", lambda *_, **__: ThresholdEngine())
+        patch.setattr("densesharp.network.model_file.load_model", lambda _: None)
+        yield
 
 
-@pytest.fixture
-def series(tmp_path):
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ct")
     grid = grid_around(CENTER, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
     ball = smooth_ball(grid, CENTER, radius=6, inside=20)
-    write_series(tmp_path / "ct", ball.array, ball.grid)
-    return tmp_path / "ct"
+    write_series(folder, ball.array, ball.grid)
+    return folder
 
 
-@pytest.fixture
-def results(series, tmp_path):
-    out = tmp_path / "results"
-    status = cli.main(["predict", str(series), f"--seed={SEED}", "--out", str(out)])
-    assert status == 0
+@pytest.fixture(scope="module")
+def results(series, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    assert predict(series, out) == 0
     return out
+
+
+def predict(image, out) -> int:
+    return cli.main(
+        ["predict", str(image), f"--seed={SEED}", "--out", str(out), "--tta", "2", "--no-stability"]
+    )
 
 
 def run(*arguments: object) -> int:
@@ -117,9 +124,7 @@ def test_results_of_the_series_as_nrrd_fit_the_series(series, results, tmp_path)
     image.SetOrigin(volume.grid.origin.tolist())
     sitk.WriteImage(sitk.Flip(image, (True, False, True)), tmp_path / "ct.nrrd")
     other = tmp_path / "other"
-    assert (
-        cli.main(["predict", str(tmp_path / "ct.nrrd"), f"--seed={SEED}", "--out", str(other)]) == 0
-    )
+    assert predict(tmp_path / "ct.nrrd", other) == 0
     for source, name in ((results, "one"), (other, "two")):
         assert run("seg", source, "--dicom", series, "--out", tmp_path / name) == 0
     one, two = (

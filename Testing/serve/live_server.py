@@ -15,11 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 KEY = "a long secret"
-START = """import sys
-from densesharp import cli
-cli.COMMANDS.setdefault("serve", "share")
-sys.exit(cli.main(["serve", *sys.argv[1:]]))
-"""
 
 
 def free_port() -> int:
@@ -32,7 +27,7 @@ def free_port() -> int:
 def live_server(model: Path, port: int, *, workers: int = 1) -> Iterator[subprocess.Popen]:
     """`densesharp serve` in a process group of its own, ready to answer; ended afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-c", START, "--port", str(port), "--device", "cpu",
+        [sys.executable, "-m", "densesharp", "serve", "--port", str(port), "--device", "cpu",
          "--model", str(model), "--workers", str(workers), "--rate", "1000"],
         env={**os.environ, "DENSESHARP_SERVER_KEY": KEY, "OMP_NUM_THREADS": "1"},
         start_new_session=True,

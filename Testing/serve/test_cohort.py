@@ -269,7 +269,6 @@ def test_wrong_shards_are_refused(shard):
 def test_the_command_runs_a_list_to_the_table(
     case_list, tmp_path, known_engine, monkeypatch, capsys
 ):
-    monkeypatch.setitem(cli.COMMANDS, "cohort", "run a list")
     model = type("Model", (), {"sha256": "0" * 64})
     monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: model)
     monkeypatch.setattr(cohort, "load_model", lambda _: model)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from live_server import KEY, START, free_port, group_of, inference_workers, live_server
+from live_server import KEY, free_port, group_of, inference_workers, live_server
 
 from densesharp.engine import open_engine
 from densesharp.errors import DeviceError, ModelError
@@ -271,7 +271,7 @@ def test_other_servers_and_versions_are_told_apart(body, words):
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     clean = {name: value for name, value in os.environ.items() if "DENSESHARP" not in name}
     return subprocess.run(
-        [sys.executable, "-c", START, *arguments],
+        [sys.executable, "-m", "densesharp", "serve", *arguments],
         env=clean | environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
