@@ -84,6 +84,7 @@ def build_help() -> None:
             for keys, meaning in KEYS:
                 html.Kbd(keys)
                 html.Span(meaning)
+        html.P("Pictures are compressed; measurements come from the voxels.", classes="ds-dim")
         html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.help()")
 
 

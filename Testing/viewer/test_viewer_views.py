@@ -1,0 +1,216 @@
+"""Views drawn without a screen and without a page: what is shown where, and what the mouse does."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from viewer_helpers import settle
+
+SIZE = (400, 360)
+
+
+@pytest.fixture(scope="module")
+def slice_views(slicer_app):
+    """Axial, coronal and sagittal views that draw when told to."""
+    from trame_slicer.views import ViewProps
+    from trame_slicer.views.render_scheduler import NoScheduleRendering
+
+    from densesharp_viewer.views import LeanSliceView, quiet_vtk
+
+    slicer_app.scene.Clear(False)
+    views = {}
+    for name in ("Axial", "Coronal", "Sagittal"):
+        with quiet_vtk():
+            view = LeanSliceView(
+                slicer_app.scene,
+                slicer_app.app_logic,
+                f"Test{name}",
+                scheduled_render_strategy=NoScheduleRendering(),
+            )
+        view.set_view_properties(ViewProps(orientation=name))
+        view.update_size(*SIZE)
+        view.render_window().SetSize(*SIZE)
+        views[name.lower()] = view
+    return views
+
+
+@pytest.fixture
+def shown(session, slice_views, ct_with_a_sphere):
+    """The sphere's CT in all views, looking at the sphere; (session, views, RAS)."""
+    from DenseSharpSlicerLib.scene import views as scene_views
+
+    volume, center = ct_with_a_sphere
+    session.open_volume(volume)
+    scene_views.set_window(session.scan.volume_node, 1500, -600)
+    for view in slice_views.values():
+        view.set_background_volume_id(session.scan.volume_node.GetID())
+        view.reset_view()
+    scene_views.jump_to(session.scan.scene, center, centered=False)
+    return session, slice_views, center
+
+
+def draw(view) -> np.ndarray:
+    """The view as (rows, columns, 3) bytes, first row at the bottom."""
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    view.render()
+    grab = vtk.vtkWindowToImageFilter()
+    grab.SetInput(view.render_window())
+    grab.ReadFrontBufferOff()
+    grab.ShouldRerenderOff()
+    grab.Update()
+    image = grab.GetOutput()
+    columns, rows, _ = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, 3).copy()
+
+
+def pixel_of(view, ras) -> np.ndarray:
+    """Where a world point is drawn, by the view's own matrix."""
+    import vtk
+
+    inverse = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(view.get_view_node().GetXYToRAS(), inverse)
+    return np.array(inverse.MultiplyPoint((*ras, 1.0))[:2])
+
+
+@pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
+def test_the_sphere_is_drawn_where_the_matrix_says(shown, name):
+    """The bright disc's middle lies within a pixel of the sphere's place."""
+    _, views, center = shown
+    picture = draw(views[name]).mean(axis=-1)
+    y, x = np.nonzero(picture > 190)
+    assert len(x) > 300
+    np.testing.assert_allclose([x.mean(), y.mean()], pixel_of(views[name], center), atol=1.0)
+
+
+def coloured(picture) -> int:
+    """Pixels that are no grey: outline and seed."""
+    spread = picture.max(axis=-1).astype(int) - picture.min(axis=-1)
+    return int((spread > 60).sum())
+
+
+def test_an_outline_appears_in_every_plane(shown):
+    session, views, center = shown
+    assert all(coloured(draw(view)) == 0 for view in views.values())
+    session.click(center)
+    settle(session)
+    assert all(coloured(draw(view)) > 20 for view in views.values())
+
+
+def test_a_new_window_changes_the_picture(shown):
+    from DenseSharpSlicerLib.scene import views as scene_views
+
+    session, views, _ = shown
+    before = draw(views["axial"]).mean()
+    scene_views.set_window(session.scan.volume_node, 400, 40)
+    assert draw(views["axial"]).mean() < before - 20
+
+
+class Target:
+    """Remembers what the mouse asked for."""
+
+    def __init__(self, tool: str) -> None:
+        self.tool, self.brush_radius_mm = tool, 3.0
+        self.clicks, self.strokes, self.ends, self.releases = [], [], 0, 0
+
+    def clicked(self, ras):
+        self.clicks.append(ras)
+
+    def stroke(self, start, end, normal):
+        self.strokes.append((start, end, normal))
+
+    def stroke_ended(self):
+        self.ends += 1
+
+    def seed_released(self):
+        self.releases += 1
+
+
+def mouse(view, event: str, x: float, y: float, shift: bool = False) -> None:
+    interactor = view.interactor()
+    interactor.SetEventInformation(round(x), round(y), 0, int(shift))
+    interactor.InvokeEvent(event)
+
+
+@pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
+def test_a_click_gives_the_point_in_the_plane(shown, name):
+    from densesharp_viewer.mouse import SliceMouse
+
+    _, views, center = shown
+    target = Target("seed")
+    SliceMouse(views[name], target)
+    x, y = pixel_of(views[name], center) + 0.5
+    mouse(views[name], "LeftButtonPressEvent", x, y)
+    mouse(views[name], "LeftButtonReleaseEvent", x, y)
+    (ras,) = target.clicks
+    assert np.linalg.norm(ras - center) < 0.6
+
+
+@pytest.mark.parametrize(("tool", "shift"), [("move", False), ("seed", True)])
+def test_clicks_that_mean_something_else_place_nothing(shown, tool, shift):
+    from densesharp_viewer.mouse import SliceMouse
+
+    _, views, _ = shown
+    target = Target(tool)
+    SliceMouse(views["axial"], target)
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100, shift)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 100, 100, shift)
+    assert (target.clicks, target.strokes) == ([], [])
+
+
+def test_a_drag_is_no_click_and_looks_for_moved_seeds(shown):
+    from densesharp_viewer.mouse import SliceMouse
+
+    _, views, _ = shown
+    target = Target("seed")
+    SliceMouse(views["axial"], target)
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    mouse(views["axial"], "MouseMoveEvent", 120, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    assert target.clicks == []
+    assert target.releases == 1
+
+
+def test_a_stroke_is_one_unbroken_line(shown):
+    from densesharp_viewer.mouse import SliceMouse
+
+    _, views, _ = shown
+    target = Target("paint")
+    SliceMouse(views["axial"], target)
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    for x in (110, 130, 140):
+        mouse(views["axial"], "MouseMoveEvent", x, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 140, 100)
+    assert target.ends == 1
+    ends = [end for _, end, _ in target.strokes[:-1]]
+    starts = [start for start, _, _ in target.strokes[1:]]
+    np.testing.assert_array_equal(ends, starts)
+    np.testing.assert_allclose(np.abs(target.strokes[0][2]), (0, 0, 1), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("direction", "letters"),
+    [((1, 0, 0), "R"), ((0, -1, 0), "P"), ((0, 0, 1), "S"), ((-0.8, 0.6, 0), "LA")],
+)
+def test_side_letters(direction, letters):
+    from densesharp_viewer.readouts import direction_letters
+
+    assert direction_letters(direction) == letters
+
+
+def test_without_a_graphics_library_one_sentence_names_the_package(monkeypatch):
+    """VTK would end the process without a word."""
+    from densesharp.errors import DeviceError
+    from densesharp_viewer import graphics
+
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.delenv("VTK_DEFAULT_OPENGL_WINDOW", raising=False)
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    monkeypatch.setattr(graphics.sys, "platform", "linux")
+    with pytest.raises(DeviceError, match="libegl1 libgl1-mesa-dri"):
+        graphics.prepare_graphics()
