@@ -52,6 +52,8 @@ def panel(slicer: Any, module: Any) -> Iterator[Panel]:
     """The panel, opened, in an empty scene."""
     panel = Panel(slicer, module)
     panel.host.enter()
+    panel.ui.augmentationsSpinBox.value = 2  # enough for a spread, and quick
+    panel.ui.stabilityCheckBox.checked = False
     panel.wait()
     yield panel
     panel.host.exit()

@@ -75,6 +75,9 @@ def test_a_click_gives_outline_surface_class_and_measurements(marked: Panel, ct:
 
 
 def test_the_card_shows_what_the_result_says(marked: Panel) -> None:
+    marked.ui.stabilityCheckBox.checked = True
+    marked.click_in_view(BALLS[1])
+    marked.wait()
     result, ui = marked.session.nodule.result, marked.ui
     bars = [ui.classBar0.value, ui.classBar1.value, ui.classBar2.value]
     assert bars == [round(100 * p) for p in result.class_probabilities.values()]
