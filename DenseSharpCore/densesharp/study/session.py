@@ -183,10 +183,6 @@ class Reading:
             "time": opened.timer.count().to_data(),
         })  # fmt: skip
 
-    def leave(self) -> None:
-        """Close the case without submitting; it is the next one again."""
-        self._open = None
-
     def submitted(self) -> list[Item]:
         """The running session's complete items, in order: what `reopen` may name."""
         session = self._state.running()

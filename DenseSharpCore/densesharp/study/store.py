@@ -171,5 +171,11 @@ def open_store(address: str | Path, study: str, design_sha256: str, create: bool
 
 
 def _event(row: Any) -> Event:
-    body = json.loads(row.body)
+    try:
+        body = json.loads(row.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        message = f"Event {row.number} of reader {row.reader} was changed or damaged."
+        raise StudyError(message)
     return Event(row.reader, row.number, row.time, row.kind, body, row.previous, row.hash)

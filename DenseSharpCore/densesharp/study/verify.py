@@ -55,7 +55,8 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
         result.problems += chain_problems(reader, events)
         _replay(study, reader, events, result)
         _check_masks(store, events, result)
-        _check_clock(reader, events, result)
+        if not result.problems:
+            _check_clock(reader, events, result)
         result.heads[reader] = events[-1].hash
         result.answers += sum(event.kind == "answer" for event in events)
     for reader, head in (heads or {}).items():
@@ -76,19 +77,23 @@ def _replay(study: Study, reader: str, events: list[Event], result: Verification
     for event in events:
         where = f"Event {event.number} of reader {reader}"
         try:
-            state.check(event)
-        except StudyError as error:
-            result.problems.append(f"{where} breaks the study's rules: {error}")
-        try:
+            _check_rules(state, event, where, result)
             state.apply(event)
         except (KeyError, TypeError, ValueError) as error:
-            result.problems.append(f"{where} is damaged ({error}).")
+            result.problems.append(f"{where} is damaged ({error!r}).")
             return
         if event.kind == "session" and event.body["override"]:
             result.notices.append(
                 f"Reader {reader} started session {event.body['session']} before the end of the "
                 f"washout: {event.body['override']}"
             )
+
+
+def _check_rules(state: ReaderState, event: Event, where: str, result: Verification) -> None:
+    try:
+        state.check(event)
+    except StudyError as error:
+        result.problems.append(f"{where} breaks the study's rules: {error}")
 
 
 def _check_masks(store: Store, events: list[Event], result: Verification) -> None:

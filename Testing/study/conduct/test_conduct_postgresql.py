@@ -65,7 +65,6 @@ def test_outlines_drafts_and_exotic_text_survive(an_empty_database, tmp_path, st
     reading.save_draft(Answer("MIA", comment="naïve 肺 ' ; --"))
     assert reading_of(study, "S1", reading.store).open_case().answer.comment == "naïve 肺 ' ; --"
     mask = ball_mask()
-    reading.leave()
     reading.open_case()
     reading.submit(Answer("MIA", 1.5, 0.1, 2, "肺"), mask)
     assert reading.store.mask(mask.sha256) == mask.nrrd

@@ -220,7 +220,6 @@ def test_where_the_design_allows_it_an_answer_of_the_running_session_is_correcte
     reading.submit(GOOD)
     again = reading.reopen(item.item)
     assert (again.number, again.correcting) == (1, True), "the answer before the model stays"
-    reading.leave()
     assert reading.open_case().item == item, "a correction is finished before reading goes on"
     assert reading.submit(Answer("IAC", 90, 80, 5)) is None
     assert reading.open_case().item != item

@@ -64,6 +64,8 @@ def test_the_database_itself_refuses_to_change_a_record(a_read_study, statement)
         ("UPDATE study_events SET time = '2020-01-01T00:00:00.000+00:00' WHERE number = 3",
          "was changed"),
         ("DELETE FROM study_events WHERE number = 4", "events were removed"),
+        ("UPDATE study_events SET body = '{}' WHERE number = 3", "is damaged"),
+        ("UPDATE study_events SET time = 'noon' WHERE number = 1", "is damaged"),
         ("UPDATE study_events SET number = number + 50 WHERE number > 5", "events were removed"),
         ("UPDATE study_masks SET nrrd = x'00'", "outline of event 3 of reader S1 is changed"),
         ("DELETE FROM study_masks", "outline of event 3 of reader S1 is missing"),
@@ -73,6 +75,16 @@ def test_tampering_shows(a_read_study, statement, sign):
     study, store = a_read_study
     change_behind_the_store_s_back(study.default_store, statement)
     assert any(sign in problem for problem in verify(study, store).problems)
+
+
+@pytest.mark.parametrize("body", ["x", "[]", ""])
+def test_a_body_of_another_form_is_refused(a_read_study, body):
+    study, store = a_read_study
+    change_behind_the_store_s_back(
+        study.default_store, f"UPDATE study_events SET body = '{body}' WHERE number = 3"
+    )
+    with pytest.raises(StudyError, match="Event 3 of reader S1 was changed or damaged"):
+        verify(study, store)
 
 
 def test_a_removed_end_shows_against_heads_noted_earlier(a_read_study):
