@@ -76,6 +76,7 @@ def main(folder: Path) -> None:
     studio.take("ready")
     nodules = [nodule["center_lps"] for nodule in sample_truth()["nodules"]]
     centers = [(-x, -y, z) for x, y, z in nodules]
+    centers = [centers[2], *centers[:2], *centers[3:]]  # the first one shows an undoubted answer
     studio.click(centers[0])
     while not studio.session.nodules:
         studio.widget.onTimer()
