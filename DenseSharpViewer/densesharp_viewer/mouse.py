@@ -134,7 +134,7 @@ class _Ring:
         self._actor.SetMapper(mapper)
         self._actor.GetProperty().SetColor(1.0, 1.0, 1.0)
         self._actor.VisibilityOff()
-        view.renderer().AddActor2D(self._actor)
+        view.renderer().AddViewProp(self._actor)
 
     def show(self, position: tuple[int, int], radius_mm: float) -> None:
         """Draw at a pixel; nothing for radius zero."""

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise DeviceError(message)
     from densesharp_viewer.app import show
 
-    return show(
+    status: int = show(
         args.image, port=args.port, open_browser=not args.no_browser, results=args.out
     )
+    return status

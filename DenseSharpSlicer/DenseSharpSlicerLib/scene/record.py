@@ -68,7 +68,7 @@ def write_record(record: Any, nodules: Iterable[Nodule], last_number: int) -> No
         "last_number": last_number,
         "nodules": [nodule.to_json() for nodule in nodules],
     }
-    record.SetText(json.dumps(data, indent=1))
+    record.SetText(json.dumps(data))
 
 
 def read_record(record: Any) -> tuple[list[Nodule], int]:
