@@ -172,12 +172,12 @@ def _build_aid() -> None:
             with html.Span(classes="ds-bar-track"):
                 html.Span(classes="ds-bar-fill", style=("{width: share[1] + '%'}",))
             html.Span("{{ share[1].toFixed(0) }} %", classes="ds-bar-text")
-        html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim")
         html.P(
             "Invasive {{ screen.aid.p_invasive.toFixed(0) }} %, "
             "IAC {{ screen.aid.p_iac.toFixed(0) }} %",
             classes="ds-dim",
         )
+        html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim ds-small")
 
 
 def _build_class() -> None:
@@ -248,18 +248,19 @@ def _build_outline() -> None:
 def _build_submit() -> None:
     with html.Ul(classes="ds-reasons"):
         html.Li("{{ problem }}", v_for="problem in screen.problems", key="problem")
-    _build_message()
-    with html.Div(classes="ds-study-buttons"):
-        html.Button(
-            "{{ screen.confirming ? 'Yes, submit (Enter)' : 'Submit (Enter)' }}",
-            classes="ds-button ds-strong",
-            disabled=("screen.problems.length > 0",),
-            click=do("submit"),
-        )
-        html.Button(
-            "Not yet (Esc)", v_if="screen.confirming", classes="ds-button", click=do("cancel")
-        )
-        html.Button("Pause (P)", v_else=True, classes="ds-button", click=do("pause"))
+    with html.Div(classes="ds-study-submit"):
+        _build_message()
+        with html.Div(classes="ds-study-buttons"):
+            html.Button(
+                "{{ screen.confirming ? 'Yes, submit (Enter)' : 'Submit (Enter)' }}",
+                classes="ds-button ds-strong",
+                disabled=("screen.problems.length > 0",),
+                click=do("submit"),
+            )
+            html.Button(
+                "Not yet (Esc)", v_if="screen.confirming", classes="ds-button", click=do("cancel")
+            )
+            html.Button("Pause (P)", v_else=True, classes="ds-button", click=do("pause"))
 
 
 def _build_message() -> None:
