@@ -36,11 +36,10 @@ def run(args: argparse.Namespace) -> int:
             "The viewer is not installed: 'pip install densesharp[viewer]' (Python 3.10 to 3.13)."
         )
         raise DeviceError(message)
-    from densesharp_viewer.study_mode import serve
-
     from densesharp.study.folder import open_study
     from densesharp.study.session import Reading
     from densesharp.study.store import open_store
+    from densesharp_viewer.study_mode import serve
 
     study = open_study(args.study)
     study.design.reader(args.reader)
