@@ -34,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "and ITK, or voxel indices",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
-    parser.add_argument("--series", help="UID of the series, where a DICOM folder holds several")
+    parser.add_argument(
+        "--series", help="number or UID of the series, where a DICOM folder holds several"
+    )
     add_model_arguments(parser)
     parser.add_argument(
         "--solid-threshold",

@@ -119,4 +119,5 @@ class NoduleResult:
 
 
 def _point(values: ArrayLike) -> list[float]:
-    return [round(float(value), 4) for value in np.asarray(values)]
+    # All digits, so that a click repeated from the file is the same click; 0 rather than -0.
+    return [float(value) + 0.0 for value in np.asarray(values)]
