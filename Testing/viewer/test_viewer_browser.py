@@ -356,6 +356,7 @@ def test_nothing_is_cut_off(browser, open_page, served, size):
     """Bar, panel and standing line fit; nothing scrolls but the panel."""
     page = open_page.page
     page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_page.act("tool", "paint")
     time.sleep(1.0)
     for part in (".ds-bar", ".ds-foot", ".ds-panel", ".ds-views"):
         box = page.locator(part).bounding_box()
