@@ -1,12 +1,12 @@
 """All benchmarks by one command; results as JSON, and as tables in the documentation.
 
-    python Testing/benchmarks/bench.py --keras-python KERAS/bin/python --cubes FOLDER \\
-        --ct FILE --seed=X,Y,Z
+    python Testing/benchmarks/bench.py --keras-python KERAS/bin/python --cubes FOLDER
 
 `--keras-python` is a Python with tensorflow and keras (`pip install tensorflow keras` in a virtual
 environment of its own); without it the Keras peer is left out. `--cubes` is a folder of CT cubes
-around real nodules (`*_ct.nrrd`). `--ct` is the image for `densesharp predict` from start to end
-(default: the bundled sample), `--seed` a nodule in it, RAS mm. Parts that were not run keep their earlier numbers.
+around real nodules (`*_ct.nrrd`). `--ct FILE` is the image for `densesharp predict` from start to end
+(default: the bundled sample), `--seed=X,Y,Z` a nodule in it, RAS mm. Parts that were not run keep their
+earlier numbers.
 """
 
 import argparse
