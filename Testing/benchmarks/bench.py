@@ -4,9 +4,9 @@
 
 `--keras-python` is a Python with tensorflow and keras (`pip install tensorflow keras` in a virtual
 environment of its own); without it the Keras peer is left out. `--cubes` is a folder of CT cubes
-around real nodules (`*_ct.nrrd`). `--ct FILE` is the image for `densesharp predict` from start to end
-(default: the bundled sample), `--seed=X,Y,Z` a nodule in it, RAS mm. Parts that were not run keep their
-earlier numbers.
+around real nodules (`*_ct.nrrd`). `--ct FILE` is the image for `densesharp predict` from start to
+end (default: the bundled sample), `--seed=X,Y,Z` a nodule in it, RAS mm. Parts that were not run
+keep their earlier numbers.
 """
 
 import argparse
