@@ -167,7 +167,7 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         raise ValueError(message) from None
     path = root / "nodule" / f"{row['name']}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
     except (OSError, zipfile.BadZipFile, EOFError) as error:
         message = f"'{path.name}' cannot be read ({error})"

@@ -4,7 +4,8 @@ A run lives in one folder:
 
     RUN/run.json                  settings and data, so that the run can be repeated
     RUN/last.ckpt                 newest checkpoint; a started run goes on from it
-    RUN/metrics.csv, RUN/events   logs, for a spreadsheet and for TensorBoard
+    RUN/from_0/metrics.csv        log for a spreadsheet; a run that went on at step n has from_n too
+    RUN/events                    logs for TensorBoard
     RUN/model.safetensors         the result
 """
 
@@ -128,7 +129,7 @@ def fit(
     checkpoint = folder / "last.ckpt"
     first = _steps_done(checkpoint)
     batches = Batches(sources, settings.seed, first, settings.optimisation.steps)
-    trainer = _trainer(folder, settings, devices)
+    trainer = _trainer(folder, settings, devices, first)
     with warnings.catch_warnings():
         # Batches are made in a few milliseconds; worker processes would only take cores away.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
@@ -196,7 +197,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-def _trainer(folder: Path, settings: Settings, devices: int) -> pl.Trainer:
+def _trainer(folder: Path, settings: Settings, devices: int, first: int) -> pl.Trainer:
     callbacks: list[Callback] = [
         ModelCheckpoint(
             folder,
@@ -208,7 +209,7 @@ def _trainer(folder: Path, settings: Settings, devices: int) -> pl.Trainer:
         TQDMProgressBar(refresh_rate=1),
     ]
     loggers: list[Logger] = [
-        CSVLogger(folder.parent, folder.name, version="", flush_logs_every_n_steps=10),
+        CSVLogger(folder, f"from_{first}", version="", flush_logs_every_n_steps=10),
         TensorBoardLogger(folder, "events", version=""),
     ]
     return pl.Trainer(

@@ -81,8 +81,10 @@ class TrainingModule(pl.LightningModule):
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the averaged weights towards the current ones."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Move the weights, and their average towards them."""
+        # Not in on_train_batch_end: checkpoints are written just before that.
+        super().optimizer_step(*args, **kwargs)
         # Early on the average must follow fast, or it would remember the random start.
         step = self.global_step
         decay = min(self.optimisation.averaging, (1 + step) / (10 + step))

@@ -1,0 +1,68 @@
+"""Simulated data sets on disk."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from densesharp.commands import simulate as command
+from densesharp.errors import TableError
+from densesharp.simulate.dataset import BALANCED, Recipe, make_case, write_dataset
+from densesharp.train.dataset import UNKNOWN, read_dataset
+from densesharp.train.report import read_ideal
+
+
+def test_a_data_set_can_be_read_back_by_the_training_code(tmp_path: Path) -> None:
+    recipe = Recipe(seed=4, diagnoses=BALANCED, edge=48)
+    write_dataset(tmp_path, 3, recipe)
+    samples = read_dataset(tmp_path)
+    assert [sample.label for sample in samples] == [0, 1, 2]
+    case = make_case(recipe, 1)
+    assert np.array_equal(samples[1].seg, case.mask)
+    low, high = -1024, 400
+    back = samples[1].voxel * ((high - low) / 255) + low
+    inside = (case.hu > low) & (case.hu < high)
+    assert np.abs(back - case.hu)[inside].max() <= 0.5 * (high - low) / 255 + 0.01
+    ideal = read_ideal(tmp_path)
+    assert sum(ideal[samples[0].name]) == pytest.approx(1)
+
+
+def test_a_grown_data_set_keeps_its_first_nodules(tmp_path: Path) -> None:
+    recipe = Recipe(seed=4, edge=48)
+    write_dataset(tmp_path / "a", 1, recipe)
+    write_dataset(tmp_path / "b", 2, recipe)
+    name = read_dataset(tmp_path / "a")[0].name
+    first, second = ((tmp_path / folder / "nodule" / f"{name}.npz").read_bytes() for folder in "ab")
+    assert first == second
+
+
+def test_masks_drawn_outside_are_larger_and_say_so(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 1, Recipe(seed=4, edge=48, outline_mm=0.5))
+    drawn = read_dataset(tmp_path)[0].seg
+    exact = make_case(Recipe(seed=4, edge=48), 0).mask
+    assert drawn.sum() > exact.sum()
+    assert (drawn | exact).sum() == drawn.sum()
+    with (tmp_path / "truth.csv").open() as file:
+        assert float(next(csv.DictReader(file))["volume_mm3"]) == exact.sum()
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    return parser.parse_args(words)
+
+
+def test_the_command_makes_nodules_without_class(tmp_path: Path) -> None:
+    words = ("--out", str(tmp_path), "--count", "1", "--edge", "40", "--classes", "any")
+    assert command.run(arguments(*words)) == 0
+    assert read_dataset(tmp_path)[0].label == UNKNOWN
+
+
+@pytest.mark.parametrize("words", [("--count", "0"), ("--edge", "39"), ("--seed", "-1")])
+def test_impossible_numbers_are_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(TableError, match="must be"):
+        command.run(arguments("--out", str(tmp_path / "x"), *words))

@@ -1,0 +1,97 @@
+"""Augmentation: exact where it should be, within its ranges elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from densesharp.train.augment import (
+    IN_PLANE,
+    LIKE_PAPER,
+    ORIENTATIONS,
+    Augmentation,
+    augmented_patch,
+    middle_patch,
+    network_units,
+    turn,
+)
+
+
+@pytest.fixture
+def a_cube_with_an_off_centre_box() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    voxel = rng.integers(0, 256, (48, 48, 48)).astype(np.uint8)
+    seg = np.zeros((48, 48, 48), bool)
+    seg[20:28, 22:26, 24:30] = True
+    return voxel, seg
+
+
+def test_the_48_orientations_are_all_different_and_lose_nothing() -> None:
+    cube = np.arange(27).reshape(3, 3, 3)
+    turned = [turn(cube, *orientation) for orientation in ORIENTATIONS]
+    assert len({t.tobytes() for t in turned}) == 48
+    assert all(sorted(t.ravel()) == sorted(cube.ravel()) for t in turned)
+    assert len(IN_PLANE) == 16
+
+
+def test_without_shift_and_zoom_the_patch_is_a_turned_middle(
+    a_cube_with_an_off_centre_box: tuple[np.ndarray, np.ndarray],
+) -> None:
+    voxel, seg = a_cube_with_an_off_centre_box
+    patch, mask = augmented_patch(
+        np.random.default_rng(1), voxel, seg, Augmentation(0.0, (1.0, 1.0))
+    )
+    middle, expected = middle_patch(voxel, seg)
+    assert any(
+        np.allclose(patch, turn(middle, *o), atol=1e-6) and np.array_equal(mask, turn(expected, *o))
+        for o in ORIENTATIONS
+    )
+
+
+def test_masks_on_thick_slices_keep_their_slice_axis() -> None:
+    seg = np.zeros((48, 48, 48), bool)
+    seg[23:25, 16:32, 16:32] = True  # flat across the slices
+    for n in range(20):
+        _, mask = augmented_patch(
+            np.random.default_rng(n), seg.astype(np.uint8), seg, LIKE_PAPER, keep_slice_axis=True
+        )
+        extent = np.ptp(np.argwhere(mask), axis=0)
+        assert extent[0] < extent[1]
+        assert extent[0] < extent[2]
+
+
+def test_shift_and_zoom_stay_in_their_ranges(
+    a_cube_with_an_off_centre_box: tuple[np.ndarray, np.ndarray],
+) -> None:
+    voxel, _ = a_cube_with_an_off_centre_box
+    seg = np.zeros((48, 48, 48), bool)
+    seg[20:28, 20:28, 20:28] = True
+    for n in range(40):
+        patch, mask = augmented_patch(np.random.default_rng(n), voxel, seg, LIKE_PAPER)
+        assert patch.shape == (32, 32, 32)
+        assert patch.dtype == np.float32
+        assert patch.min() >= -1
+        assert patch.max() < 1
+        center = np.argwhere(mask).mean(axis=0)
+        assert np.abs(center - 15.5).max() <= 3 * 1.15 + 0.6
+        assert 0.75 * 8 - 1 <= np.ptp(np.argwhere(mask)[:, 0]) + 1 <= 1.15 * 8 + 1.01
+
+
+def test_smaller_patches_can_be_asked_for(
+    a_cube_with_an_off_centre_box: tuple[np.ndarray, np.ndarray],
+) -> None:
+    how = Augmentation(3, (0.8, 1.15), edge=24)
+    patch, mask = augmented_patch(np.random.default_rng(0), *a_cube_with_an_off_centre_box, how)
+    assert patch.shape == mask.shape == (24, 24, 24)
+
+
+def test_network_units_are_the_papers() -> None:
+    assert network_units(np.array([0, 128, 255])) == pytest.approx([-1, 0, 0.9921875])
+
+
+def test_the_middle_patch_moves_by_whole_voxels(
+    a_cube_with_an_off_centre_box: tuple[np.ndarray, np.ndarray],
+) -> None:
+    voxel, seg = a_cube_with_an_off_centre_box
+    patch, _ = middle_patch(voxel, seg, (1, -2, 3))
+    assert np.array_equal(patch, network_units(voxel[9:41, 6:38, 11:43]))

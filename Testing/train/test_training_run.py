@@ -1,0 +1,121 @@
+"""A reduced training run: it learns, it can be stopped and resumed, its result is a model file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from densesharp.errors import TableError
+from densesharp.network.model_file import ModelCard, load_model
+from densesharp.train import batches
+from densesharp.train.augment import Augmentation
+from densesharp.train.batches import Source, make_batch
+from densesharp.train.dataset import Sample
+from densesharp.train.fit import Settings, best, fit, like_paper
+
+# Lightning 2.6 with PyTorch 2.13.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+
+CARD = ModelCard("test", "balls in noise")
+REACHED_LOSS = 0.9
+"""Of the reduced run after 12 steps; an untrained network starts at about 1.6."""
+
+
+@pytest.fixture(scope="module")
+def balls_of_three_sizes() -> list[Sample]:
+    rng = np.random.default_rng(0)
+    axis = np.arange(40) - 19.5
+    radius = np.sqrt(sum(np.meshgrid(axis**2, axis**2, axis**2)))
+    samples = []
+    for n in range(6):
+        seg = radius < (2.5, 4.5, 6.5)[n % 3]
+        voxel = np.where(seg, 190, 40) + rng.normal(0, 5, seg.shape)
+        grey = voxel.astype(np.uint8)
+        samples.append(Sample(f"ball{n}", n % 3, 0, f"p{n}", grey, seg))
+    return samples
+
+
+def reduced(steps: int, checkpoint_every: int = 50) -> Settings:
+    settings = best(steps)
+    return replace(
+        settings,
+        per_batch=(3,),
+        precision="32-true",
+        augmentation=Augmentation(1, (1.0, 1.0), edge=16),
+        checkpoint_every=checkpoint_every,
+    )
+
+
+def test_a_reduced_run_reaches_its_loss(balls_of_three_sizes: list[Sample], tmp_path: Path) -> None:
+    path = fit([balls_of_three_sizes], reduced(12), tmp_path / "run", CARD)
+    assert load_model(path).card.name == "test"
+    lines = (tmp_path / "run" / "from_0" / "metrics.csv").read_text().splitlines()
+    names, last = lines[0].split(","), lines[-1].split(",")
+    assert float(last[names.index("loss")]) < REACHED_LOSS
+    assert list((tmp_path / "run" / "events").glob("events*"))
+
+
+def test_a_resumed_run_goes_on_exactly_as_an_unbroken_one(
+    balls_of_three_sizes: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = reduced(4, checkpoint_every=2)
+    whole = fit([balls_of_three_sizes], settings, tmp_path / "whole", CARD)
+
+    class KilledError(Exception):
+        pass
+
+    original = batches.make_batch
+
+    def killed_at_step_three(*args, **kwargs):
+        if args[2] == 3:
+            raise KilledError
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(batches, "make_batch", killed_at_step_three)
+    with pytest.raises(KilledError):
+        fit([balls_of_three_sizes], settings, tmp_path / "broken", CARD)
+    monkeypatch.setattr(batches, "make_batch", original)
+    resumed = fit([balls_of_three_sizes], settings, tmp_path / "broken", CARD)
+    first, second = load_model(whole).members[0], load_model(resumed).members[0]
+    for name, array in first.items():
+        assert np.allclose(array, second[name], atol=1e-6), name
+
+
+def test_a_run_with_other_settings_in_the_same_folder_is_refused(
+    balls_of_three_sizes: list[Sample], tmp_path: Path
+) -> None:
+    fit([balls_of_three_sizes], reduced(1), tmp_path / "run", CARD)
+    with pytest.raises(TableError, match="other settings"):
+        fit([balls_of_three_sizes], reduced(2), tmp_path / "run", CARD)
+
+
+def test_a_share_of_the_batch_is_needed_for_each_data_set(
+    balls_of_three_sizes: list[Sample], tmp_path: Path
+) -> None:
+    with pytest.raises(TableError, match="share of the batch"):
+        fit([balls_of_three_sizes, []], reduced(1), tmp_path / "run", CARD)
+
+
+def test_a_batch_depends_on_seed_and_step_only_and_is_balanced(
+    balls_of_three_sizes: list[Sample],
+) -> None:
+    source = Source(balls_of_three_sizes, 6, Augmentation(3, (0.8, 1.15), edge=16))
+    first, again, next_one = (make_batch([source], 7, step) for step in (5, 5, 6))
+    assert torch.equal(first.patches, again.patches)
+    assert not torch.equal(first.patches, next_one.patches)
+    assert sorted(first.labels.tolist()) == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_papers_preset_is_the_papers() -> None:
+    settings = like_paper(523)
+    assert settings.per_batch == (24,)
+    assert settings.optimisation.steps == 60 * 22
+    assert settings.optimisation.learning_rate == 1e-4
+    assert settings.optimisation.schedule == "fixed"
+    assert settings.objective.mask_weight == 0.2
+    assert settings.augmentation.shift_mm == 3
+    assert settings.augmentation.zoom == (0.8, 1.15)
