@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
     from densesharp.commands.predict import report
     from densesharp.commands.terminal import progress_bar
-    from densesharp.engine import open_engine
+    from densesharp.engine import available_cores, open_engine
     from densesharp.export.files import write_results
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options, analyse
@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         progress(0.0, "Reading the sample CT")
         volume = read_volume(sample_path())
         progress(0.1, "Loading the model")
-        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        model = load_model(args.model or model_path())
+        engine = open_engine(model, device=args.device, threads=available_cores())
         options = Options(args.tta, not args.no_stability)
         result = analyse(volume, demo_seed(), engine, options=options, progress=progress)
         write_results([result], volume, engine, out)

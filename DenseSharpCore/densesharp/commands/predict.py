@@ -92,7 +92,7 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
 def run(args: argparse.Namespace) -> int:
     """Run the chain for every seed, then write everything at once."""
     from densesharp.commands.terminal import progress_bar
-    from densesharp.engine import open_engine
+    from densesharp.engine import available_cores, open_engine
     from densesharp.export.files import write_results
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options, analyse, check_seed
@@ -106,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
         for seed in seeds:
             check_seed(volume, seed)
         progress(0.1, "Loading the model")
-        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        model = load_model(args.model or model_path())
+        engine = open_engine(model, device=args.device, threads=available_cores())
         options = Options(args.tta, not args.no_stability, args.solid_threshold)
         results = [
             analyse(
