@@ -1,0 +1,90 @@
+"""From CT, mask and table to a data set."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from densesharp.errors import TableError
+from densesharp.train.builder import build_dataset
+from densesharp.train.dataset import read_dataset
+
+
+def write_case(folder: Path, name: str, shift: int = 0, spacing: float = 1.0) -> None:
+    """A ball of 8 mm at voxel (30 + shift, 30, 30) of a CT with air around."""
+    axis = np.arange(60) * spacing
+    k, j, i = np.meshgrid(axis, axis, axis, indexing="ij")
+    middle = 30 * spacing
+    ball = (k - middle) ** 2 + (j - middle) ** 2 + (i - middle - shift * spacing) ** 2 < 16
+    ct = np.where(ball, 0, -850).astype(np.int16)
+    for kind, array in (("ct", ct), ("mask", ball.astype(np.uint8) * 2)):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing((spacing,) * 3)
+        image.SetOrigin((-100, 50, 7))
+        sitk.WriteImage(image, str(folder / f"{name}_{kind}.nrrd"))
+
+
+def write_table(folder: Path, rows: list[dict[str, str]]) -> Path:
+    path = folder / "table.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def row(name: str, **more: str) -> dict[str, str]:
+    return {"name": name, "image": f"{name}_ct.nrrd", "mask": f"{name}_mask.nrrd", **more}
+
+
+def test_a_nodule_is_cut_out_with_its_middle_in_the_middle(tmp_path: Path) -> None:
+    write_case(tmp_path, "a", shift=5, spacing=0.8)
+    table = write_table(tmp_path, [row("a", diagnosis="IAC", label="2", patient="p")])
+    assert build_dataset(table, tmp_path / "set", edge=40) == 1
+    (sample,) = read_dataset(tmp_path / "set")
+    assert sample.label == 2
+    assert sample.patient == "p"
+    assert np.argwhere(sample.seg).mean(axis=0) == pytest.approx([19.5] * 3, abs=0.2)
+    assert sample.seg.sum() == pytest.approx(4 / 3 * np.pi * 64, rel=0.15)
+    assert sample.voxel[20, 20, 20] == round(1024 / 1424 * 255)
+    assert sample.voxel[20, 20, 2] == round((1024 - 850) / 1424 * 255)
+
+
+def test_nodules_already_cut_out_are_kept(tmp_path: Path) -> None:
+    write_case(tmp_path, "a")
+    table = write_table(tmp_path, [row("a")])
+    build_dataset(table, tmp_path / "set", edge=40)
+    (tmp_path / "a_ct.nrrd").unlink()
+    assert build_dataset(table, tmp_path / "set", edge=40) == 1
+
+
+def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
+    for name in "abc":
+        write_case(tmp_path, name)
+    mask = sitk.ReadImage(str(tmp_path / "b_mask.nrrd"))
+    mask.SetOrigin((0, 0, 0))
+    sitk.WriteImage(mask, str(tmp_path / "b_mask.nrrd"))
+    (tmp_path / "c_mask.nrrd").write_bytes(b"nothing")
+    rows = [row("a", label="7"), row("b", label=""), row("c", label="")]
+    with pytest.raises(TableError) as error:
+        build_dataset(write_table(tmp_path, rows), tmp_path / "set", edge=40)
+    for words in ("a: the mask is empty", "b: the mask 'b_mask.nrrd' does not lie", "c: the mask"):
+        assert words in str(error.value)
+    assert not (tmp_path / "set" / "info.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"name": "a", "image": "x"}], "no column mask"),
+        ([row("a"), row("a")], "stands 2 times"),
+        ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is not known"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path: Path, rows: list[dict[str, str]], words: str) -> None:
+    with pytest.raises(TableError, match=words):
+        build_dataset(write_table(tmp_path, rows), tmp_path / "set")

@@ -1,0 +1,150 @@
+"""Evaluation and calibration: numbers against cases worked out by hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from densesharp.commands import evaluate as command
+from densesharp.errors import ModelError
+from densesharp.network.model_file import load_model
+from densesharp.resources import model_path
+from densesharp.simulate.dataset import Recipe, write_dataset
+from densesharp.train import summary
+from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
+from densesharp.train.dataset import read_dataset
+from densesharp.train.evaluation import Outcome, evaluate
+from densesharp.train.report import markdown, show
+
+AN_OUTCOME = Outcome(
+    name="a", label=0, subset=0, patient="a", texture=1, diameter_mm=7.0, mean_hu=-600.0,
+    fits=True, probabilities=(0.7, 0.2, 0.1), dice=0.8, hd95_mm=1.0, volume_ratio=1.1,
+    shifted_dice=(0.8, 0.7), solid_share=0.1, refused=False,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_simulated_nodules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    write_dataset(folder, 2, Recipe(seed=12, diagnoses=("AIS", "IAC"), edge=48))
+    return folder
+
+
+def outcomes(count: int = 30) -> list[Outcome]:
+    rng = np.random.default_rng(0)
+    made = []
+    for n in range(count):
+        label = n % 3
+        p = np.full(3, 0.1)
+        p[label if n % 5 else (label + 1) % 3] = 0.8  # every fifth is wrong
+        texture = (1, 3, 5)[label]
+        made.append(
+            replace(
+                AN_OUTCOME,
+                name=str(n),
+                patient=str(n),
+                label=label,
+                subset=n % 5,
+                texture=texture,
+                probabilities=tuple(p),
+                diameter_mm=float(6 + 4 * label + rng.normal()),
+                solid_share=0.2 * label,
+            )
+        )
+    return made
+
+
+def test_class_rows_count_right() -> None:
+    ideal = {str(n): np.eye(3)[n % 3] for n in range(30)}
+    rows = summary.classes(outcomes(), ideal)
+    assert rows["DenseSharp"]["accuracy"].value == pytest.approx(0.8)
+    assert rows["ceiling (perfect reader)"]["accuracy"].value == 1
+    assert rows["diameter only"]["accuracy"].value > 0.8  # 4 mm apart, noise of 1 mm
+    assert rows["mean HU only"]["accuracy"].value < 0.5  # all the same
+    gap = rows["ceiling (perfect reader)"]["network minus this, accuracy"]
+    assert gap.value == pytest.approx(-0.2)
+
+
+def test_calibration_error_of_overconfident_answers() -> None:
+    result = summary.calibration(outcomes())
+    assert result["ece"].value == pytest.approx(0.0, abs=1e-9)  # says 0.8, right in 0.8
+    sure = [replace(o, probabilities=tuple(np.eye(3)[o.predicted])) for o in outcomes()]
+    assert summary.calibration(sure)["ece"].value == pytest.approx(0.2)
+
+
+def test_density_and_robustness() -> None:
+    assert summary.density(outcomes()).value == pytest.approx(1.0)
+    assert summary.robustness(outcomes())["mean_loss"].value == pytest.approx(0.05)
+    assert summary.robustness([replace(AN_OUTCOME, shifted_dice=())])["mean_loss"].value is None
+
+
+def test_groups_of_masks() -> None:
+    rows = summary.masks([AN_OUTCOME, replace(AN_OUTCOME, fits=False, dice=0.4)])
+    assert rows["mask fits the patch"]["n"] == 1
+    assert rows["all"]["mean_dice"].value == pytest.approx(0.6)
+
+
+def test_a_missing_number_says_why() -> None:
+    assert "not estimable (" in show(summary.density([]))
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 2.5])
+def test_the_temperature_that_made_the_labels_is_found(truth: float) -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (4000, 1, 3))
+    p = np.exp(logits[:, 0] / truth)
+    p /= p.sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(3, p=row) for row in p])
+    assert fit_temperature(logits, labels) == pytest.approx(truth, rel=0.12)
+
+
+def test_combined_networks_stand_for_the_papers_case_mix(
+    two_simulated_nodules: Path, tmp_path: Path
+) -> None:
+    samples = read_dataset(two_simulated_nodules)
+    model = load_model(model_path())
+    out = tmp_path / "two.safetensors"
+    card = combine([model_path(), model_path()], out, model.card, samples)
+    written = load_model(out)
+    assert written.card == card
+    assert len(written.members) == 2
+    shift = written.members[1][CLASSIFIER_BIAS] - model.members[0][CLASSIFIER_BIAS]
+    assert shift == pytest.approx(np.log(np.array(PAPER_SHARES) * 3), abs=1e-5)
+
+
+def test_the_command_writes_its_tables(two_simulated_nodules: Path, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    words = [str(two_simulated_nodules), "--out", str(tmp_path / "out"), "--no-shifts"]
+    assert command.run(parser.parse_args(words)) == 0
+    results = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert results["nodules"] == 2
+    assert results["masks"]["all"]["mean_dice"]["value"] > 0.3
+    assert "ceiling (perfect reader)" in results["classes"]
+    for name in ("evaluation.md", "nodules.csv", "dice.png", "reliability.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 0
+
+
+def test_a_fold_without_its_member_is_refused(two_simulated_nodules: Path) -> None:
+    samples = [replace(s, subset=7) for s in read_dataset(two_simulated_nodules)]
+    with pytest.raises(ModelError, match="one member per fold"):
+        evaluate(samples, load_model(model_path()), by_fold=True)
+
+
+def test_tables_of_no_classes_are_left_out() -> None:
+    results = {
+        "model": {"name": "m", "members": 1},
+        "nodules": 1,
+        "masks": summary.masks([AN_OUTCOME]),
+        "robustness": summary.robustness([AN_OUTCOME]),
+        "density_spearman": summary.density([AN_OUTCOME]),
+        "classes": {},
+        "calibration": {},
+        "class_by_rating": [],
+    }
+    assert "## Classes" not in markdown(results)
