@@ -44,8 +44,7 @@ IN_PLANE = tuple((order, flips) for order, flips in ORIENTATIONS if order[0] == 
 
 def network_units(grey: NDArray[np.generic]) -> NDArray[np.float32]:
     """Grey values 0..255 to the network's input: grey / 128 - 1 (paper)."""
-    units: NDArray[np.float32] = np.asarray(grey, dtype=np.float32) / 128 - 1
-    return units
+    return np.asarray(np.asarray(grey, dtype=np.float32) / 128 - 1, dtype=np.float32)
 
 
 def middle_patch(
