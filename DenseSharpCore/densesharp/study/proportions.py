@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from densesharp.study.estimates import Estimate, Interval, not_estimable
 from densesharp.study.tables import FloatArray
@@ -85,6 +85,37 @@ def paired_difference(
     return Estimate(d, None, ci, test.statistic, None, test.p, "Newcombe 1998", test.reason)
 
 
+def tango(
+    both: int, first_only: int, second_only: int, neither: int, *, confidence: float = 0.95
+) -> Estimate:
+    """Difference of two paired proportions with the score interval of Tango 1998.
+
+    The interval holds every d with (b - c - n d)^2 <= z^2 n (2 q + d (1 - d)), where q is the
+    largest-likelihood probability of a second-only pair when the difference is d: the larger root
+    of 2 n q^2 + (-b - c + (2 n - b + c) d) q - c d (1 - d) = 0. The test of d = 0 is McNemar's
+    without correction.
+    """
+    n, b, c = both + first_only + second_only + neither, first_only, second_only
+    if n < 1:
+        return not_estimable("There is no case to count.")
+    value = (b - c) / n
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+
+    def excess(d: float) -> float:
+        middle = -b - c + (2 * n - b + c) * d
+        root = math.sqrt(max(0.0, middle**2 + 8 * n * c * d * (1 - d)))
+        spread = n * (2 * (root - middle) / (4 * n) + d * (1 - d))
+        return (b - c - n * d) ** 2 - z**2 * spread
+
+    # The value itself is a root at the ends and without discordant pairs: search beside it.
+    low = -1.0 if value == -1 else float(optimize.brentq(excess, -1, value - 1e-9, xtol=1e-12))
+    high = 1.0 if value == 1 else float(optimize.brentq(excess, value + 1e-9, 1, xtol=1e-12))
+    test = mcnemar(b, c, exact=False)
+    return Estimate(
+        value, None, (low, high), test.statistic, test.df, test.p, "Tango 1998", test.reason
+    )
+
+
 def _limits(estimate: Estimate) -> Interval:
     return estimate.ci or (0.0, 1.0)
 
@@ -121,6 +152,37 @@ def durkalski(first_only: FloatArray, second_only: FloatArray, readings: FloatAr
         return Estimate(value, reason="No reading is discordant, so there is nothing to test.")
     x2 = float(d.sum()) ** 2 / scale
     return Estimate(value, None, None, x2, 1.0, float(stats.chi2.sf(x2, 1)), "Durkalski 2003")
+
+
+def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatArray) -> Estimate:
+    """Difference of two proportions, readings clustered by case (Obuchowski 1998).
+
+    Value sum d_k / N with d_k = b_k - c_k and N = sum n_k. The test takes the variance under equal
+    proportions, X2 = (m - 1) / m (sum d_k)^2 / sum d_k^2; the interval takes the variance around
+    the estimate, m / (m - 1) sum (d_k - n_k value)^2 / N^2.
+
+    Args:
+        first_only: Shape (K,), see `durkalski`.
+        second_only: Shape (K,).
+        readings: Shape (K,); m cases have readings.
+    """
+    used = readings > 0
+    d, n, m = (first_only - second_only)[used], readings[used], int(used.sum())
+    if m < 2:
+        return not_estimable("Fewer than two cases were read under both conditions.")
+    value = float(d.sum() / n.sum())
+    scale = float((d**2).sum())
+    if scale <= 0:
+        return Estimate(value, reason="No case is discordant, so there is nothing to test.")
+    variance = m / (m - 1) * float(((d - n * value) ** 2).sum()) / float(n.sum()) ** 2
+    x2 = (m - 1) / m * float(d.sum()) ** 2 / scale
+    p = float(stats.chi2.sf(x2, 1))
+    if variance <= 0:
+        why = "All cases differ by the same amount, so there is no interval."
+        return Estimate(value, None, None, x2, 1.0, p, "Obuchowski 1998", why)
+    se = math.sqrt(variance)
+    half = float(stats.norm.ppf(0.975)) * se
+    return Estimate(value, se, (value - half, value + half), x2, 1.0, p, "Obuchowski 1998")
 
 
 def marginal_homogeneity(counts: FloatArray) -> dict[str, Estimate]:

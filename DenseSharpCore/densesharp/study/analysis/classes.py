@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 
 from densesharp.study.agreement import chance_corrected, krippendorff_alpha, percent_agreement
+from densesharp.study.analysis.kappa_change import kappa_differences
 from densesharp.study.bootstrap import bootstrap_cases
 from densesharp.study.estimates import Estimate, holm, not_estimable
 from densesharp.study.figures_of_merit import VUS, accuracy, quadratic_kappa
 from densesharp.study.gee import gee_logistic
+from densesharp.study.glmm import crossed_logistic
 from densesharp.study.icc import icc
 from densesharp.study.kappa import cohen_kappa, cross_table
 from densesharp.study.mrmc_document import mrmc_document
 from densesharp.study.multiclass import confusion, hand_till, one_vs_rest, weighted_f1
-from densesharp.study.proportions import durkalski, marginal_homogeneity, paired_difference
+from densesharp.study.proportions import (
+    durkalski,
+    marginal_homogeneity,
+    obuchowski,
+    paired_difference,
+    tango,
+)
 from densesharp.study.study_data import StudyData
 from densesharp.study.tables import FloatArray, IntArray, Readings
 
@@ -129,16 +137,20 @@ def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[
             "right_aided_only": cells[1],
             "right_unaided_only": cells[2],
             "accuracy_difference": paired_difference(*cells, n - sum(cells)),
+            "accuracy_difference_tango": tango(*cells, n - sum(cells)),
             "marginal_homogeneity": marginal_homogeneity(counts),
         }
     adjusted = holm([row["accuracy_difference"].p for row in readers.values()])
     for row, p in zip(readers.values(), adjusted, strict=True):
         row["p_holm"] = p
+    clustered = (b.sum(0) * 1.0, c.sum(0) * 1.0, both.sum(0) * 1.0)
     return {
         "readers": readers,
-        "all_readers": durkalski(b.sum(0) * 1.0, c.sum(0) * 1.0, both.sum(0) * 1.0),
+        "all_readers": durkalski(*clustered),
+        "all_readers_obuchowski": obuchowski(*clustered),
         "reclassification": _reclassification(data, aided, unaided, both),
         "gee": _gee(data, classes, pair),
+        "mixed_model_sensitivity": _mixed_model(data, classes, pair),
     }
 
 
@@ -185,6 +197,13 @@ def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str,
     return gee_logistic(correct, covariates, k)
 
 
+def _mixed_model(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
+    """Log odds of a right class, aided against unaided, within reader and case."""
+    t, r, k = np.nonzero(classes >= 0)
+    correct = classes[t, r, k] == data.truth[k]
+    return crossed_logistic(correct, {"aided": (t == pair[0]).astype(float)}, r, k)
+
+
 def analyse_agreement(data: StudyData) -> dict[str, Any] | None:
     """Agreement of readers with each other, with the model and with pathology."""
     if data.classes is None:
@@ -192,6 +211,8 @@ def analyse_agreement(data: StudyData) -> dict[str, Any] | None:
     out: dict[str, Any] = {"conditions": {}}
     for t, condition in enumerate(data.conditions):
         out["conditions"][condition] = _agreement(data, data.classes[t])
+    if data.pair is not None and len(data.readers) > 1:
+        out["differences"] = kappa_differences(data.classes, data.pair, len(data.class_names))
     if data.repeats is not None:
         out["repeats"] = _repeats(data, data.classes[data.alone], data.repeats)
     return out

@@ -170,6 +170,14 @@ def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
         yield tables.change_table(changes)
         caption = "Log odds of a right class (GEE, clusters are cases)."
         yield tables.effects_table("gee", caption, changes["gee"])
+        caption = (
+            "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
+            "readers and cases, variational Bayes; intervals take the effects' variances as known)."
+        )
+        model = changes["mixed_model_sensitivity"]
+        yield tables.effects_table("mixed_model_sensitivity", caption, model)
+        reasons = {one["reason"] for one in model.values() if one["value"] is None}
+        yield from (Paragraph(f"Not estimable: {reason}") for reason in sorted(reasons))
 
 
 def _agreement(results: Results, pictures: Pictures) -> Iterator[Block]:

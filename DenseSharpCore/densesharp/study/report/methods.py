@@ -38,9 +38,10 @@ def methods(results: dict[str, Any]) -> list[str]:
             "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
             "as rating) went through the same multi-reader analysis. Weighted F1: bootstrap over "
             "cases within pathology, readers fixed. Paired calls: McNemar, Newcombe 1998, "
-            "Durkalski 2003, Stuart-Maxwell; generalized estimating equations with cases as "
-            "clusters (Liang & Zeger 1986). Agreement: Fleiss 1971, Gwet 2008, Krippendorff "
-            "(bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
+            "Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; generalized estimating "
+            "equations with cases as clusters (Liang & Zeger 1986). Agreement: Fleiss 1971, Gwet "
+            "2008, Krippendorff (bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC "
+            "(McGraw & Wong 1996)."
         )
     if results["outlines"]:
         out.append(

@@ -233,19 +233,23 @@ def change_table(changes: Results) -> TableBlock:
         rows.append([
             reader, str(row["both_read"]), str(row["right_aided_only"]),
             str(row["right_unaided_only"]), shown(row["accuracy_difference"]),
-            p_text(row["p_holm"]), p_text(moved.get("p")),
+            limits(row["accuracy_difference_tango"].get("ci")), p_text(row["p_holm"]),
+            p_text(moved.get("p")),
         ])  # fmt: skip
     pooled = changes["all_readers"]
-    last = [number(pooled["value"]), p_text(pooled.get("p")), ""]
+    last = [number(pooled["value"]), "", p_text(pooled.get("p")), ""]
     rows.append(["all (Durkalski)", "", "", "", *last])
+    clustered = changes["all_readers_obuchowski"]
+    last = [shown(clustered), "", p_text(clustered.get("p")), ""]
+    rows.append(["all (Obuchowski)", "", "", "", *last])
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
         "McNemar with Holm's correction, and whether the use of the classes changed "
         "(Stuart-Maxwell)."
     )
     header = (
-        "Reader", "Cases", "Right aided only", "Right unaided only", "Difference", "p (Holm)",
-        "p, classes' use",
+        "Reader", "Cases", "Right aided only", "Right unaided only", "Difference", "Tango interval",
+        "p (Holm)",        "p, classes' use",
     )  # fmt: skip
     return TableBlock("changes", caption, header, rows)
 
@@ -270,7 +274,14 @@ def agreement_table(agreement: Results) -> TableBlock:
         for key, title in titles.items()
     ]
     caption = "Agreement between readers on the class, 95 % intervals."
-    return TableBlock("agreement_readers", caption, ("Coefficient", *conditions), rows)
+    header = ("Coefficient", *conditions)
+    differences = agreement.get("differences")
+    if differences:
+        caption += " Difference: aided minus unaided, bootstrap over cases."
+        header += ("Difference",)
+        for key, row in zip(titles, rows, strict=True):
+            row.append(shown(differences[key]) if key in differences else "")
+    return TableBlock("agreement_readers", caption, header, rows)
 
 
 def repeats_table(repeats: Results) -> TableBlock:
