@@ -26,6 +26,7 @@ def command_lines(page: Path) -> list[list[str]]:
     for _, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             words = re.sub(r"\s#.*$|\[[^]]*\]", "", line.strip())
+            words = re.sub(r"\$\w+", "0", words)  # a loop's variable
             for start in ("densesharp ", "python run.py ", "python -m densesharp "):
                 if words.startswith(start):
                     found.append(shlex.split(re.split(r" [|>&] ?", words)[0])[start.count(" ") :])

@@ -12,7 +12,7 @@ import pytest
 
 from densesharp.commands import evaluate as command
 from densesharp.errors import ModelError
-from densesharp.network.model_file import load_model
+from densesharp.network.model_file import load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.dataset import Recipe, write_dataset
 from densesharp.train import summary
@@ -115,6 +115,22 @@ def test_combined_networks_stand_for_the_papers_case_mix(
     assert len(written.members) == 2
     shift = written.members[1][CLASSIFIER_BIAS] - model.members[0][CLASSIFIER_BIAS]
     assert shift == pytest.approx(np.log(np.array(PAPER_SHARES) * 3), abs=1e-5)
+
+
+def test_averaged_networks_are_one_with_the_mean_of_every_weight(
+    two_simulated_nodules: Path, tmp_path: Path
+) -> None:
+    samples = read_dataset(two_simulated_nodules)
+    model = load_model(model_path())
+    own = model.members[0]
+    shifted = {**own, "densenet.stem.weight": own["densenet.stem.weight"] * 1.5}
+    save_model(tmp_path / "shifted.safetensors", [shifted], model.card)
+    out = tmp_path / "mean.safetensors"
+    both = [model_path(), tmp_path / "shifted.safetensors"]
+    card = combine(both, out, model.card, samples, average=True)
+    assert card.members == 1
+    stem = load_model(out).members[0]["densenet.stem.weight"]
+    assert stem == pytest.approx(own["densenet.stem.weight"] * 1.25, abs=1e-6)
 
 
 def test_the_command_writes_its_tables(two_simulated_nodules: Path, tmp_path: Path) -> None:

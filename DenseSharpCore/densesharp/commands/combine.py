@@ -14,6 +14,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibrate", required=True, help="data set with known classes that no member has seen"
     )
+    parser.add_argument(
+        "--average",
+        action="store_true",
+        help="average the weights into one network (runs that started from the same weights)",
+    )
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", required=True, help="sentence for the model card")
     parser.add_argument("--credits", default="", help="whose data it was, for the model card")
@@ -32,5 +37,5 @@ def run(args: argparse.Namespace) -> int:
         training_command=command,
         credits=args.credits,
     )
-    combine(args.model, args.out, card, read_dataset(args.calibrate))
+    combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
     return 0

@@ -29,6 +29,8 @@ def combine(
     card: ModelCard,
     calibration: Sequence[Sample],
     shares: Sequence[float] = PAPER_SHARES,
+    *,
+    average: bool = False,
 ) -> ModelCard:
     """Put the first members of several model files into one ensemble and calibrate it.
 
@@ -42,6 +44,8 @@ def combine(
         card: what it shall say; members and temperature are filled in.
         calibration: nodules with known class, drawn with these shares, that no run was trained on.
         shares: share of each class where the model will be used.
+        average: average the weights into one network instead of keeping them as members (Wortsman
+            et al. 2022, arXiv 2203.05482). Right only for runs that started from the same weights.
 
     Returns:
         The card as written.
@@ -51,6 +55,8 @@ def combine(
         TableError: no nodule of the calibration set has a known class.
     """
     members = [_with_shares(load_model(path).members[0], shares) for path in paths]
+    if average:
+        members = [mean_weights(members)]
     card = replace(card, members=len(members), temperature=1.0)
     labelled = [sample for sample in calibration if sample.label != UNKNOWN]
     if not labelled:
@@ -61,6 +67,14 @@ def combine(
     card = replace(card, temperature=round(fit_temperature(logits, labels), 4))
     save_model(out, members, card)
     return card
+
+
+def mean_weights(members: Sequence[Weights]) -> Weights:
+    """The mean of several networks' weights, tensor by tensor."""
+    return {
+        name: np.asarray(np.mean([member[name] for member in members], axis=0), dtype=np.float32)
+        for name in members[0]
+    }
 
 
 def _with_shares(weights: Weights, shares: Sequence[float]) -> Weights:
