@@ -2,22 +2,30 @@
 
 Results are made once, by `densesharp predict` or `densesharp cohort`, before the first read. So
 every reader sees the same result, and the log can say exactly which.
+
+Each result is one sealed file, so that nobody who looks through the study's folder comes upon it
+before the design allows. Sealing keeps honest readers blind; it is no secret from someone who runs
+this program's code on the file, because reading must work without a server.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from densesharp.errors import StudyError
-from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.files import atomic_path, ensure_folder
 from densesharp.records import CLASS_NAMES
 from densesharp.study.design import AidSource, Case, canonical_json
 from densesharp.study.folder import AID, Study
+
+SEALED = ".sealed"
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
         names = ", ".join(sorted(name for name, _ in models))
         message = f"The results come from different models ({names}): run one model on all cases."
         raise StudyError(message)
-    files = {aid.case: hashlib.sha256(_file_text(aid).encode()).hexdigest() for aid in aids}
+    files = {aid.case: hashlib.sha256(_sealed(aid)).hexdigest() for aid in aids}
     return AidSource(aids[0].model, aids[0].model_sha256, files)
 
 
@@ -93,14 +101,27 @@ def write_aids(folder: Path, aids: Sequence[Aid]) -> None:
     """
     target = ensure_folder(folder / AID)
     for aid in aids:
-        write_text(target / f"{aid.case}.json", _file_text(aid))
-        if aid.mask is not None:
-            with atomic_path(target / f"{aid.case}.nrrd") as path:
-                path.write_bytes(aid.mask)
+        with atomic_path(target / f"{aid.case}{SEALED}") as path:
+            path.write_bytes(_sealed(aid))
 
 
-def _file_text(aid: Aid) -> str:
-    return canonical_json({"case": aid.case, **aid.shown()})
+def _sealed(aid: Aid) -> bytes:
+    """The file of a result: the same result always gives the same bytes."""
+    mask = "" if aid.mask is None else base64.b64encode(aid.mask).decode("ascii")
+    text = canonical_json({"case": aid.case, **aid.shown(), "mask": mask})
+    return _veil(zlib.compress(text.encode()), aid.case)
+
+
+def _unsealed(content: bytes, case: str) -> Aid:
+    data = json.loads(zlib.decompress(_veil(content, case)))
+    mask = data.pop("mask")
+    return Aid(**data, mask=base64.b64decode(mask) if mask else None)
+
+
+def _veil(content: bytes, case: str) -> bytes:
+    """Cover bytes with a stream that depends on the case; the same again uncovers them."""
+    stream = hashlib.shake_256(f"densesharp aid {case}".encode()).digest(len(content))
+    return bytes(a ^ b for a, b in zip(content, stream, strict=True))
 
 
 def load_aid(study: Study, case: Case) -> Aid:
@@ -115,15 +136,10 @@ def load_aid(study: Study, case: Case) -> Aid:
     if source is None:
         message = "This study shows no model."
         raise StudyError(message)
-    path = study.folder / AID / f"{case.id}.json"
-    text = _read(path).decode("utf-8", "replace")
-    if hashlib.sha256(text.encode()).hexdigest() != source.files[case.id]:
+    content = _read(study.folder / AID / f"{case.id}{SEALED}")
+    if hashlib.sha256(content).hexdigest() != source.files[case.id]:
         raise StudyError(_CHANGED)
-    data = json.loads(text)
-    mask = _read(path.with_suffix(".nrrd")) if data["mask_sha256"] else None
-    if mask is not None and hashlib.sha256(mask).hexdigest() != data["mask_sha256"]:
-        raise StudyError(_CHANGED)
-    return Aid(**data, mask=mask)
+    return _unsealed(content, case.id)
 
 
 _CHANGED = (

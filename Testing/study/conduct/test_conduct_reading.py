@@ -135,10 +135,23 @@ def test_an_aided_reading_can_ask_for_a_first_answer_without_the_model(tmp_path,
     assert second.step.final
 
 
+def test_nobody_who_looks_through_the_folder_sees_what_the_model_said(tmp_path):
+    make_study(tmp_path, "sequential")
+    sealed = list((tmp_path / "aid").iterdir())
+    assert sealed
+    for path in sealed:
+        content = path.read_bytes()
+        for word in (b"NRRD", b"prob", b"IAC", b"AIS", b"MIA", b"\x1f\x8b", b"\x78\x9c"):
+            assert not content.startswith(word)
+            assert len(word) < 3 or word not in content, f"{path.name} shows {word!r}"
+
+
 def test_a_changed_model_result_is_not_shown(tmp_path, reading_of):
     study = make_study(tmp_path, "sequential")
-    for path in (tmp_path / "aid").glob("*.json"):
-        path.write_text(path.read_text().replace("0.5", "0.6"))
+    for path in (tmp_path / "aid").iterdir():
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
     reading = reading_of(study)
     reading.start_session(1)
     reading.open_case()

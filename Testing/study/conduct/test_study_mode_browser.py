@@ -227,7 +227,7 @@ def test_no_file_of_the_study_is_served(another_study):
     study, server = another_study
     token = server.url.split("secret=")[1]
     for path in (
-        "/design.json", "/store.sqlite", "/aid/C000.json", "/aid/C000.nrrd", "/C000.nrrd",
+        "/design.json", "/store.sqlite", "/aid/C000.sealed", "/C000.nrrd",
         "/densesharp_assets/../design.json", "/densesharp_assets/%2e%2e/%2e%2e/design.json",
         f"/{study.folder}/design.json", "/upload",
     ):  # fmt: skip
