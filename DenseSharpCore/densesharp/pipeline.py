@@ -311,7 +311,8 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
     """
     samples = prediction.samples
     probabilities = np.clip(prediction.class_probabilities, 1e-12, 1)
-    volumes = prediction.volume_samples_mm3
+    # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
+    volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
     return Uncertainty(
         samples=len(samples),
         sd_class=_by_class(samples.std(axis=0)),

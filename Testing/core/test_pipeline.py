@@ -274,3 +274,6 @@ def test_the_spread_is_that_of_each_runs_own_measurements(a_ball_in_lung):
         first, second = (measured.to_json()[name] for measured in each)
         assert found == pytest.approx(abs(first - second) / 2, abs=1e-6), name
     assert both.uncertainty.sd_measurements["volume_mm3"] > 10
+    volumes = sorted(measured.volume_mm3 for measured in each)
+    assert both.uncertainty.volume_range_mm3 == pytest.approx(volumes)
+    assert both.uncertainty.volume_sd_mm3 == pytest.approx(np.std(volumes))
