@@ -6,8 +6,12 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
-from densesharp.train.losses import Objective, class_loss, dice_loss
+from densesharp.train.losses import Objective, class_loss, dice_loss, ordinal_loss
+
+ONE_HOT = torch.eye(3)
+NO_CLASS = torch.zeros(1, 3)
 
 
 def test_dice_loss_is_the_originals() -> None:
@@ -27,25 +31,58 @@ def test_the_whole_loss_is_cross_entropy_plus_a_fifth_of_dice() -> None:
     logits = torch.tensor([[0.0, 0.0, 0.0]])
     mask_logits = torch.full((1, 1, 2, 2, 2), 50.0)
     masks = torch.ones(1, 1, 2, 2, 2)
-    losses = Objective()(logits, mask_logits, torch.tensor([1]), masks)
+    losses = Objective()(logits, mask_logits, ONE_HOT[[1]], masks)
     assert losses.total.item() == pytest.approx(math.log(3) - 0.2, abs=1e-5)
 
 
 def test_nodules_without_class_teach_the_mask_only() -> None:
     logits = torch.randn(3, 3, requires_grad=True)
-    loss = class_loss(logits, torch.tensor([-1, 2, -1]))
+    loss = class_loss(logits, torch.cat([NO_CLASS, ONE_HOT[[2]], NO_CLASS]))
     loss.backward()
     assert logits.grad is not None
     assert logits.grad[0].abs().sum() == 0
     assert logits.grad[1].abs().sum() > 0
     expected = -torch.log_softmax(logits[1], 0)[2]
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert class_loss(logits, torch.tensor([-1, -1, -1])).item() == 0
+    assert class_loss(logits, torch.zeros(3, 3)).item() == 0
+
+
+def test_class_loss_is_pytorchs_cross_entropy_with_label_smoothing() -> None:
+    logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 2, 1, 1, 0])
+    expected = functional.cross_entropy(logits, labels, label_smoothing=0.1)
+    assert class_loss(logits, ONE_HOT[labels], 0.1).item() == pytest.approx(expected.item())
+
+
+def test_a_half_known_mixture_counts_half() -> None:
+    logits = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    targets = torch.tensor([[0.5, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    second = math.log(math.exp(2) + 2)
+    expected = (0.5 * math.log(3) + second) / 1.5
+    assert class_loss(logits, targets).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_ordinal_loss_is_the_squared_earth_movers_distance() -> None:
+    certain = 100 * ONE_HOT
+    # Nothing lies wrong; one border too far; two borders too far.
+    for called, cost in ((0, 0.0), (1, 1.0), (2, 2.0)):
+        assert ordinal_loss(certain[[called]], ONE_HOT[[0]]).item() == pytest.approx(cost)
+    # p = (1/3, 1/3, 1/3), truth MIA: below the borders 1/3 and 2/3 instead of 0 and 1.
+    assert ordinal_loss(torch.zeros(1, 3), ONE_HOT[[1]]).item() == pytest.approx(2 / 9)
+    assert ordinal_loss(torch.zeros(1, 3), NO_CLASS).item() == 0
+
+
+def test_the_ordinal_loss_can_be_added_to_the_class_loss() -> None:
+    mask_logits, masks = torch.zeros(1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2)
+    plain = Objective()(torch.zeros(1, 3), mask_logits, ONE_HOT[[1]], masks)
+    more = Objective(ordinal=2.0)(torch.zeros(1, 3), mask_logits, ONE_HOT[[1]], masks)
+    assert more.classes.item() - plain.classes.item() == pytest.approx(4 / 9, rel=1e-5)
+    assert more.total.item() - plain.total.item() == pytest.approx(4 / 9, rel=1e-5)
 
 
 def test_voxel_cross_entropy_can_be_added() -> None:
     mask_logits, masks = torch.zeros(1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2)
-    logits, labels = torch.zeros(1, 3), torch.tensor([-1])
-    plain = Objective(mask_weight=1.0)(logits, mask_logits, labels, masks)
-    more = Objective(mask_weight=1.0, cross_entropy=1.0)(logits, mask_logits, labels, masks)
+    logits, targets = torch.zeros(1, 3), NO_CLASS
+    plain = Objective(mask_weight=1.0)(logits, mask_logits, targets, masks)
+    more = Objective(mask_weight=1.0, cross_entropy=1.0)(logits, mask_logits, targets, masks)
     assert more.total.item() - plain.total.item() == pytest.approx(math.log(2), rel=1e-5)

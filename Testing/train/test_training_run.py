@@ -107,7 +107,30 @@ def test_a_batch_depends_on_seed_and_step_only_and_is_balanced(
     first, again, next_one = (make_batch([source], 7, step) for step in (5, 5, 6))
     assert torch.equal(first.patches, again.patches)
     assert not torch.equal(first.patches, next_one.patches)
-    assert sorted(first.labels.tolist()) == [0, 0, 1, 1, 2, 2]
+    assert first.targets.sum(dim=0).tolist() == [2, 2, 2]
+
+
+def test_mixup_mixes_patch_class_and_mask_alike(balls_of_three_sizes: list[Sample]) -> None:
+    how = Augmentation(0, (1.0, 1.0), edge=16)
+    plain, again, mixed_up = (
+        make_batch([Source(balls_of_three_sizes, 6, augmentation)], 7, 5)
+        for augmentation in (how, how, replace(how, mixup=0.9))
+    )
+    assert torch.equal(plain.patches, again.patches)
+    # The same share and the same partners explain all three.
+    rng = np.random.default_rng([7, 5, 0, batches.MIXUP_STREAM])
+    share, partners = rng.beta(0.9, 0.9), rng.permutation(6)
+    assert 0 < share < 1
+    for before, after in zip(plain, mixed_up, strict=True):
+        expected = share * before.numpy() + (1 - share) * before.numpy()[partners]
+        assert np.allclose(after.numpy(), expected, atol=1e-6)
+    assert mixed_up.targets.sum(dim=1).tolist() == pytest.approx([1.0] * 6)
+
+
+def test_mixup_by_hand() -> None:
+    values = torch.tensor([[0.0, 1.0], [4.0, 3.0]])
+    expected = [[3.0, 2.5], [1.0, 1.5]]  # a quarter of itself, three quarters of the other
+    assert batches.mixed(values, torch.tensor([1, 0]), 0.25).tolist() == expected
 
 
 def test_the_papers_preset_is_the_papers() -> None:

@@ -23,12 +23,16 @@ class Augmentation:
         grey: standard deviation of a random offset of all grey values, and of voxel noise.
         edge: voxels along each side of a training patch. The network is fully convolutional, so
             that the first part of a training may use smaller patches, in a fraction of the time.
+        mixup: above 0, the nodules of a batch are mixed in pairs, patch, class and mask alike, by
+            a share drawn from the Beta distribution with both parameters this. The authors used
+            0.9 in a later work (Zhao et al., Cancer Medicine 2019).
     """
 
     shift_mm: float
     zoom: tuple[float, float]
     grey: float = 0.0
     edge: int = PATCH_EDGE
+    mixup: float = 0.0
 
 
 LIKE_PAPER = Augmentation(shift_mm=3, zoom=(0.8, 1.15))

@@ -13,11 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from densesharp.records import CLASS_NAMES
 from densesharp.train.augment import Augmentation, augmented_patch
-from densesharp.train.dataset import Sample
+from densesharp.train.dataset import UNKNOWN, Sample
+
+MIXUP_STREAM = 1
+"""Tells the random numbers of mixup from those of the augmentation."""
 
 
 class Batch(NamedTuple):
@@ -25,10 +30,10 @@ class Batch(NamedTuple):
 
     patches: Tensor
     """(N, 1, 32, 32, 32) float32, network units."""
-    labels: Tensor
-    """(N,) class index; -1 where it is not known."""
+    targets: Tensor
+    """(N, 3) float32 probability of each class; all 0 where the class is not known."""
     masks: Tensor
-    """(N, 1, 32, 32, 32) float32, 0 or 1."""
+    """(N, 1, 32, 32, 32) float32, 0 or 1; between them after mixup."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +78,47 @@ def make_batch(sources: Sequence[Source], seed: int, step: int, rank: int = 0) -
             patches.append(patch)
             masks.append(mask)
             labels.append(sample.label)
+    batch = to_batch(patches, labels, masks)
+    # A generator of its own, so that batches without mixup stay what they are.
+    rng = np.random.default_rng([seed, step, rank, MIXUP_STREAM])
+    first = 0
+    for source in sources:
+        if source.augmentation.mixup:
+            rows = slice(first, first + source.per_batch)
+            share = float(rng.beta(source.augmentation.mixup, source.augmentation.mixup))
+            partners = torch.from_numpy(rng.permutation(source.per_batch))
+            for tensor in batch:
+                tensor[rows] = mixed(tensor[rows], partners, share)
+        first += source.per_batch
+    return batch
+
+
+def to_batch(
+    patches: Sequence[NDArray[np.float32]],
+    labels: Sequence[int],
+    masks: Sequence[NDArray[np.bool_]],
+) -> Batch:
+    """Stack patches (k, j, i), class indices and masks (k, j, i) of N nodules."""
+    targets = np.zeros((len(labels), len(CLASS_NAMES)), dtype=np.float32)
+    for row, label in enumerate(labels):
+        if label != UNKNOWN:
+            targets[row, label] = 1
     return Batch(
         torch.from_numpy(np.stack(patches)[:, None]),
-        torch.tensor(labels, dtype=torch.long),
+        torch.from_numpy(targets),
         torch.from_numpy(np.stack(masks)[:, None].astype(np.float32)),
     )
+
+
+def mixed(values: Tensor, partners: Tensor, share: float) -> Tensor:
+    """Mixup (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
+
+    Args:
+        values: (N, ...) patches, targets or masks.
+        partners: (N,) the row each row is mixed with.
+        share: how much each row keeps of itself.
+    """
+    return share * values + (1 - share) * values[partners]
 
 
 class Batches(IterableDataset[Batch]):

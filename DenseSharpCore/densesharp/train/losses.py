@@ -1,6 +1,6 @@
 """The losses: class cross-entropy and Dice, as the original code defines them, and more.
 
-Zhao et al. 2018 minimise cross-entropy + 0.2 x Dice loss.
+Zhao et al. 2018 minimise cross-entropy + 0.2 x Dice loss. Everything else is off by default.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from densesharp.train.dataset import UNKNOWN
 
 
 class Losses(NamedTuple):
@@ -31,24 +29,29 @@ class Objective:
         mask_weight: weight of the mask's loss beside the class's (paper: 0.2).
         cross_entropy: weight, inside the mask's loss, of voxel-wise cross-entropy beside Dice.
         label_smoothing: share of each class label that is spread over all classes.
+        ordinal: weight, inside the class's loss, of `ordinal_loss` beside cross-entropy.
     """
 
     mask_weight: float = 0.2
     cross_entropy: float = 0.0
     label_smoothing: float = 0.0
+    ordinal: float = 0.0
 
     def __call__(
-        self, logits: Tensor, mask_logits: Tensor, labels: Tensor, masks: Tensor
+        self, logits: Tensor, mask_logits: Tensor, targets: Tensor, masks: Tensor
     ) -> Losses:
         """Losses of a batch.
 
         Args:
             logits: (N, classes)
             mask_logits: (N, 1, 32, 32, 32)
-            labels: (N,), -1 where the class is not known; those count for the mask only.
-            masks: like `mask_logits`, 0 or 1.
+            targets: (N, classes) probability of each class: 1 for a known one, a mixture after
+                mixup, all 0 where no class is known; those count for the mask only.
+            masks: like `mask_logits`, 0 to 1.
         """
-        classes = class_loss(logits, labels, self.label_smoothing)
+        classes = class_loss(logits, targets, self.label_smoothing)
+        if self.ordinal:
+            classes = classes + self.ordinal * ordinal_loss(logits, targets)
         mask = dice_loss(torch.sigmoid(mask_logits.float()), masks)
         if self.cross_entropy:
             voxels = functional.binary_cross_entropy_with_logits(mask_logits.float(), masks)
@@ -56,12 +59,37 @@ class Objective:
         return Losses(classes + self.mask_weight * mask, classes, mask)
 
 
-def class_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy over the nodules whose class is known; 0 where none is."""
-    known = labels != UNKNOWN
-    if not known.any():
-        return logits.sum() * 0
-    return functional.cross_entropy(logits[known].float(), labels[known], label_smoothing=smoothing)
+def class_loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy over the nodules whose class is known; 0 where none is.
+
+    A nodule that mixup made partly from one without class counts by the part that is known.
+
+    Args:
+        logits: (N, classes)
+        targets: (N, classes), see `Objective`.
+        smoothing: share of each label that is spread over all classes.
+    """
+    known = targets.sum(dim=1, keepdim=True)
+    smoothed = targets * (1 - smoothing) + known * (smoothing / targets.shape[1])
+    losses = -(smoothed * torch.log_softmax(logits.float(), dim=1)).sum(dim=1)
+    return _mean_over_known(losses, known)
+
+
+def ordinal_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared earth mover's distance between predicted and true class; 0 where none is known.
+
+    Sum over the borders between neighbouring classes of the squared difference of what lies below
+    (Hou, Yu, Samaras 2016, https://arxiv.org/abs/1611.05916). AAH-AIS, MIA and IAC are ordered: to
+    call IAC for AAH-AIS costs 2, to call MIA costs 1.
+    """
+    known = targets.sum(dim=1, keepdim=True)
+    below = torch.cumsum(torch.softmax(logits.float(), dim=1) * known - targets, dim=1)
+    return _mean_over_known(below.square().sum(dim=1), known)
+
+
+def _mean_over_known(losses: Tensor, known: Tensor) -> Tensor:
+    # Without a known class the sum is 0; the divisor only keeps it from being 0 / 0.
+    return losses.sum() / known.sum().clamp(min=1e-6)
 
 
 def dice_loss(predicted: Tensor, truth: Tensor, beta: float = 1.0, smooth: float = 1.0) -> Tensor:
@@ -69,7 +97,7 @@ def dice_loss(predicted: Tensor, truth: Tensor, beta: float = 1.0, smooth: float
 
     Args:
         predicted: (N, ...) probabilities.
-        truth: (N, ...) 0 or 1.
+        truth: (N, ...) 0 or 1; between them after mixup.
         beta: above 1 favours recall.
         smooth: keeps empty masks defined.
     """

@@ -61,7 +61,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
         output = self(batch.patches)
-        losses = self.objective(output.logits, output.mask_logits, batch.labels, batch.masks)
+        losses = self.objective(output.logits, output.mask_logits, batch.targets, batch.masks)
         self.log("loss", losses.total, prog_bar=True)
         self.log("loss_class", losses.classes, prog_bar=True)
         self.log("loss_mask", losses.mask, prog_bar=True)
