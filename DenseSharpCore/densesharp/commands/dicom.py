@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 HELP = "write results as DICOM SEG and structured report, or repeat a run from a report"
-SEG_NAME, SR_NAME = "densesharp_seg.dcm", "densesharp_sr.dcm"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     text = "repeat the run that a structured report describes and compare every number"
     sub = tasks.add_parser("rerun", help=text, description=text[0].upper() + text[1:] + ".")
     sub.add_argument("report", type=Path, help="structured report that DenseSharp wrote")
+    sub.add_argument(
+        "--seg", type=Path, metavar="FILE",
+        help="its segmentation, which holds outlines that a reader corrected; default: the one "
+        "beside the report",
+    )  # fmt: skip
     _add_series(sub)
     sub.add_argument("--model", type=Path, help="model file; default: the bundled one")
     sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -57,44 +61,29 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace) -> int:
     from densesharp.commands.terminal import progress_bar
+    from densesharp.export.dicom_files import write_dicom
     from densesharp.export.dicom_rerun import load_results
-    from densesharp.export.dicom_seg import segmentation
-    from densesharp.export.dicom_sr import measurement_report
-    from densesharp.files import ensure_folder
     from densesharp.reading import read_volume
 
     with progress_bar() as progress:
         volume = read_volume(args.dicom, args.series, progress)
     results, made_by = load_results(args.results, volume)
-    if args.task == "seg":
-        seg, _, _ = segmentation(results, volume, made_by, keep_identity=args.keep_identity)
-        objects = {SEG_NAME: seg}
-    else:
-        seg, report = measurement_report(
-            results, volume, made_by, observer=args.observer, keep_identity=args.keep_identity
-        )
-        objects = {SEG_NAME: seg, SR_NAME: report}
-    folder = ensure_folder(args.out)
-    for name, dataset in objects.items():
-        _save(dataset, folder / name)
+    names = write_dicom(
+        results, volume, made_by, args.out, report=args.task == "sr",
+        observer=getattr(args, "observer", None), keep_identity=args.keep_identity,
+    )  # fmt: skip
     left_out = [result.id for result in results if result.mask is None]
     if left_out:
         sys.stderr.write(f"Without an outline, so left out: {', '.join(left_out)}\n")
     kept = "with the patient's identity" if args.keep_identity else "pseudonymised"
-    sys.stderr.write(f"Written to {folder} ({kept}): {', '.join(objects)}\n")
+    sys.stderr.write(f"Written to {args.out} ({kept}): {', '.join(names)}\n")
     return 0
-
-
-def _save(dataset: Dataset, path: Path) -> None:
-    from densesharp.files import atomic_path
-
-    with atomic_path(path) as temporary:
-        dataset.save_as(temporary, enforce_file_format=True)
 
 
 def _rerun(args: argparse.Namespace) -> int:
     from densesharp.commands.terminal import progress_bar
-    from densesharp.engine import open_engine
+    from densesharp.engine import available_cores, open_engine
+    from densesharp.export.dicom_files import SEG_NAME
     from densesharp.export.dicom_rerun import differences, run_again
     from densesharp.export.dicom_run import read_report
     from densesharp.export.files import write_results
@@ -103,13 +92,16 @@ def _rerun(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
 
     nodules = read_report(_load(args.report))
+    seg = args.seg or args.report.with_name(SEG_NAME)
+    outlines = _load(seg) if args.seg or seg.exists() else None
     with progress_bar() as progress:
         volume = read_volume(args.dicom, args.series, progress)
-        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        model = load_model(args.model or model_path())
+        engine = open_engine(model, device=args.device, threads=available_cores())
         results = []
         for done, nodule in enumerate(nodules):
             progress(done / len(nodules), f"Nodule {done + 1} of {len(nodules)}")
-            results.append(run_again(nodule, volume, engine))
+            results.append(run_again(nodule, volume, engine, outlines))
     found = [
         f"{nodule.id}: {entry}"
         for nodule, result in zip(nodules, results, strict=True)
@@ -139,5 +131,5 @@ def _load(path: Path) -> Dataset:
     try:
         return pydicom.dcmread(path)
     except (OSError, pydicom.errors.InvalidDicomError) as error:
-        message = f"'{path}' is no DICOM file that can be read: give the structured report."
+        message = f"'{path}' is no DICOM file that can be read: give a file DenseSharp wrote."
         raise ImageError(message) from error

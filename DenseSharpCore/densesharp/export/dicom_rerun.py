@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from densesharp.errors import ImageError, ModelError
 from densesharp.export.dicom_run import ReportedNodule, Run
-from densesharp.export.dicom_source import mask_on_series
+from densesharp.export.dicom_source import mask_of_points, mask_on_series
 from densesharp.export.dicom_sr import numbers_of
 from densesharp.export.files import RESULT
 from densesharp.geometry import Grid
-from densesharp.pipeline import Options, analyse
+from densesharp.pipeline import Options, analyse, update_mask
 from densesharp.records import NoduleMask, NoduleResult, Seed, Volume
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
     from densesharp.engine import Engine
 
 
@@ -72,11 +75,22 @@ def _run_of(document: Mapping[str, Any], results: list[NoduleResult]) -> Run:
     )
 
 
-def run_again(nodule: ReportedNodule, volume: Volume, engine: Engine) -> NoduleResult:
+def run_again(
+    nodule: ReportedNodule, volume: Volume, engine: Engine, seg: Dataset | None = None
+) -> NoduleResult:
     """Analyse a reported nodule once more with the same seed and settings.
 
+    An outline that a reader corrected is taken from the SEG and measured and classified again.
+
+    Args:
+        nodule: as the report gives it.
+        volume: the CT series.
+        engine: the model.
+        seg: the segmentation that the report refers to; needed for corrected outlines only.
+
     Raises:
-        ImageError: the volume is another series than the report's.
+        ImageError: the volume is another series than the report's, or the corrected outline is
+            missing.
         ModelError: the engine runs another model.
         SeedError: the seed lies outside the image.
     """
@@ -93,7 +107,58 @@ def run_again(nodule: ReportedNodule, volume: Volume, engine: Engine) -> NoduleR
     run = nodule.run
     options = Options(run.augmentations, run.stability, run.solid_threshold_hu)
     seed = Seed(np.array(nodule.seed_lps))
-    return analyse(volume, seed, engine, nodule_id=nodule.id, options=options)
+    if not nodule.corrected:
+        return analyse(volume, seed, engine, nodule_id=nodule.id, options=options)
+    if seg is None:
+        message = (
+            f"The outline of {nodule.id} was corrected by a reader and stands in the segmentation: "
+            "give that file too (--seg)."
+        )
+        raise ImageError(message)
+    mask = outline_in(seg, nodule.tracking_uid, volume.grid)
+    return update_mask(volume, _asked(nodule, seed), mask, engine, options)
+
+
+def _asked(nodule: ReportedNodule, seed: Seed) -> NoduleResult:
+    """Id and seed of a nodule whose answer is still to come."""
+    return NoduleResult(
+        nodule.id, seed, nodule.seed_lps, None, None, None, None, {}, "ok", (), {}, 0.0, 0, None
+    )
+
+
+def outline_in(seg: Dataset, tracking_uid: str, grid: Grid) -> NoduleMask:
+    """The outline of a tracked nodule in a SEG, from the plain DICOM attributes (C.7.6.16).
+
+    Raises:
+        ImageError: the object is damaged, no SEG, or does not hold this nodule.
+        GeometryError: its voxels are not those of the series.
+    """
+    try:
+        number = next(
+            entry.SegmentNumber
+            for entry in seg.SegmentSequence
+            if entry.get("TrackingUID") == tracking_uid
+        )
+        points = np.concatenate(list(_points_of(seg, int(number))))
+    except (AttributeError, KeyError, IndexError, ValueError, TypeError, StopIteration) as error:
+        message = "The segmentation does not hold the outline that the report refers to."
+        raise ImageError(message) from error
+    return mask_of_points(points, grid)
+
+
+def _points_of(seg: Dataset, number: int) -> Iterator[NDArray[np.float64]]:
+    """(n, 3) LPS mm of a segment's voxels, for each of its frames."""
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    row_mm, column_mm = (float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing)
+    cosines = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
+    frames = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)
+    for frame, group in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True):
+        named = group if "SegmentIdentificationSequence" in group else shared
+        if named.SegmentIdentificationSequence[0].ReferencedSegmentNumber == number:
+            first = np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+            rows, columns = np.nonzero(frame)
+            along = np.outer(columns, cosines[:3] * column_mm)
+            yield first + along + np.outer(rows, cosines[3:] * row_mm)
 
 
 def differences(nodule: ReportedNodule, result: NoduleResult) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+import densesharp
 from densesharp.errors import ImageError
 from densesharp.export.dicom_codes import (
     ALGORITHM_PARAMETERS,
@@ -17,6 +18,10 @@ from densesharp.export.dicom_codes import (
     TRACKING_UID,
 )
 from densesharp.records import NoduleResult
+
+if TYPE_CHECKING:
+    from densesharp.engine import Engine
+    from densesharp.pipeline import Options
 
 MANUFACTURER = "DenseSharp"
 MODEL_NAME = "DenseSharp for 3D Slicer (research use)"
@@ -46,13 +51,36 @@ class Run:
 
     def parameters(self, nodule: NoduleResult) -> list[str]:
         """`name=value` texts, values as JSON; the seed in LPS mm with all its digits."""
-        values = {**asdict(self), "seed_lps": nodule.seed.lps.tolist(), "nodule": nodule.id}
+        values = {
+            **asdict(self),
+            "seed_lps": nodule.seed.lps.tolist(),
+            "nodule": nodule.id,
+            "corrected": is_corrected(nodule),
+        }
         return [f"{name}={json.dumps(value)}" for name, value in values.items()]
 
     @classmethod
     def from_parameters(cls, values: dict[str, Any]) -> Run:
         """Undo `parameters`."""
         return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
+
+
+def run_of(engine: Engine, options: Options) -> Run:
+    """What makes results in this process."""
+    return Run(
+        software=densesharp.__version__,
+        model_name=engine.model.card.name,
+        model_sha256=engine.model.sha256,
+        engine=engine.description,
+        augmentations=options.augmentations,
+        stability=options.stability,
+        solid_threshold_hu=options.solid_threshold_hu,
+    )
+
+
+def is_corrected(nodule: NoduleResult) -> bool:
+    """Whether a reader corrected the outline: then only the SEG holds it, and no seed gives it."""
+    return any(notice.code == "edited_by_hand" for notice in nodule.notices)
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,7 @@ class ReportedNodule:
         seed_lps: (x, y, z) mm.
         numbers: every number by (code, scheme, derivation code or ""), as a float.
         series_uid: the CT series it was computed from.
+        corrected: a reader corrected the outline.
     """
 
     id: str
@@ -74,6 +103,7 @@ class ReportedNodule:
     seed_lps: tuple[float, float, float]
     numbers: dict[tuple[str, str, str], float]
     series_uid: str
+    corrected: bool = False
 
 
 def tracking_uid(series_uid: str, nodule: NoduleResult, run: Run) -> str:
@@ -135,7 +165,13 @@ def _group(item: Dataset, source: str) -> ReportedNodule:
             names["uid"] = child.UID
     x, y, z = texts["seed_lps"]
     return ReportedNodule(
-        names["id"], names["uid"], Run.from_parameters(texts), (x, y, z), numbers, source
+        names["id"],
+        names["uid"],
+        Run.from_parameters(texts),
+        (x, y, z),
+        numbers,
+        source,
+        bool(texts.get("corrected", False)),
     )
 
 

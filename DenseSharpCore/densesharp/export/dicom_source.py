@@ -149,27 +149,44 @@ def mask_on_series(array: NDArray[Any], grid: Grid, series: Grid) -> NoduleMask:
         GeometryError: its voxels are not those of the series.
         ImageError: it is empty.
     """
-    ijk = np.argwhere(array)[:, ::-1]
-    if not len(ijk):
+    if not np.isclose(grid.voxel_volume, series.voxel_volume, rtol=1e-3):
+        raise _elsewhere()
+    return mask_of_points(grid.to_world(np.argwhere(array)[:, ::-1]), series)
+
+
+def mask_of_points(points: NDArray[np.float64], series: Grid) -> NoduleMask:
+    """The mask whose voxels have these centres.
+
+    Args:
+        points: (n, 3) LPS mm.
+        series: the grid of the DICOM series.
+
+    Raises:
+        GeometryError: they are not centres of its voxels.
+        ImageError: there is none.
+    """
+    if not len(points):
         message = "The outline is empty: there is nothing to write."
         raise ImageError(message)
-    index = series.to_index(grid.to_world(ijk))
+    index = series.to_index(points)
     nearest = np.rint(index).astype(np.int64)
-    same_size = np.isclose(grid.voxel_volume, series.voxel_volume, rtol=1e-3)
     inside = (nearest >= 0).all() and (nearest < series.size).all()
-    if not (same_size and inside and np.abs(index - nearest).max() < 0.05):
-        message = (
-            "The result does not lie on the voxels of this DICOM series: give the series that it "
-            "was computed from."
-        )
-        raise GeometryError(message)
+    if not (inside and np.abs(index - nearest).max() < 0.05):
+        raise _elsewhere()
     low, high = nearest.min(axis=0), nearest.max(axis=0) + 1
     box = np.zeros((high - low)[::-1], dtype=np.bool_)
     box[tuple((nearest - low).T[::-1])] = True
     mask = mask_from_box(box, low, series)
-    if mask is None:  # cannot be: the box holds what argwhere found
-        raise ImageError("The outline is empty: there is nothing to write.")
+    if mask is None:  # cannot be: the box holds at least one point
+        raise _elsewhere()
     return mask
+
+
+def _elsewhere() -> GeometryError:
+    return GeometryError(
+        "The result does not lie on the voxels of this DICOM series: give the series that it "
+        "was computed from."
+    )
 
 
 def lung_side(volume: Volume, point: NDArray[np.float64]) -> Literal["left", "right"] | None:

@@ -7,13 +7,44 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from densesharp.export.report import Line, Page, Report, missing_package
+from densesharp.export.report import (
+    Line,
+    Page,
+    Report,
+    missing_package,
+    read_report,
+    write_html,
+)
 from densesharp.export.sentence import DISCLAIMER
 from densesharp.files import atomic_path
+from densesharp.guidelines import Context
+
+HTML_NAME, PDF_NAME = "report.html", "report.pdf"
 
 INK, QUIET, RULE, SOFT, AMBER = "#1f2a37", "#6b7785", "#d9dee5", "#f5f7f9", "#fdf3e0"
 VERDICTS = {"ok": "#2f855a", "caution": "#b7791f", "refused": "#b23b3b"}
 MARGIN_MM, FOOTER_MM = 12, 24
+
+
+def write_report(folder: str | Path, context: Context | None = None) -> tuple[Path, Path]:
+    """Write `report.html` and `report.pdf` into a result folder, from what lies in it.
+
+    Args:
+        folder: as `densesharp.export.files.write_results` leaves it.
+        context: what is known about the patient; None keeps the hints of the run.
+
+    Returns:
+        The two files.
+
+    Raises:
+        ReportError: the folder holds no results, or a package is missing.
+        OutputError: the files cannot be written.
+    """
+    report = read_report(folder, context)
+    html, pdf = Path(folder) / HTML_NAME, Path(folder) / PDF_NAME
+    write_html(html, report)
+    write_pdf(pdf, report)
+    return html, pdf
 
 
 def write_pdf(target: str | Path, report: Report) -> None:

@@ -68,6 +68,24 @@ def read_series(source: Path, series: str | None, progress: Progress) -> Volume:
     return Volume(array, stack.grid, notices, _identity(stack))
 
 
+def locate_series(
+    source: Path | Sequence[Path], series: str | None = None
+) -> tuple[Grid, dict[str, Any]]:
+    """Where the voxels of a series lie, and what SEG and SR need to refer to it; reads no pixels.
+
+    Args:
+        source: folder, one file of the series, or all its files.
+        series: which one, where there are several.
+
+    Raises:
+        SeriesChoiceError: there are several and `series` does not say which.
+        GeometryError: it is no regular stack.
+        ImageError: it is no CT, or damaged.
+    """
+    stack = stack_slices(find_slices(source, series))
+    return stack.grid, _identity(stack)
+
+
 def check_same(slices: Sequence[Slice]) -> None:
     """Refuse a series whose images differ in what must be the same, or are no plain HU images.
 

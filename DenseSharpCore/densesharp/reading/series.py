@@ -8,7 +8,7 @@ import os
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,18 +72,21 @@ def quiet_pydicom() -> Iterator[None]:
         logger.disabled = before
 
 
-def find_slices(source: Path, series: str | None) -> list[Slice]:
+def find_slices(source: Path | Sequence[Path], series: str | None) -> list[Slice]:
     """The images of the one CT series at `source`, in no particular order.
 
     Args:
-        source: folder, or one file of the series.
+        source: folder, one file of the series, or all its files.
         series: key or UID of the series, where there are several.
 
     Raises:
         SeriesChoiceError: several series, or none with this key.
         ImageError: no CT, damaged files, multi-frame objects.
     """
-    if source.is_file():
+    files: Iterator[Path]
+    if not isinstance(source, Path):
+        files, source = iter(source), Path("the files")
+    elif source.is_file():
         own = _read_header(source)
         if own is None:
             message = (
@@ -93,7 +96,7 @@ def find_slices(source: Path, series: str | None) -> list[Slice]:
             raise ImageError(message)
         _refuse_single(own)
         series = series or str(own.get("SeriesInstanceUID") or "")
-        files: Iterator[Path] = (path for path in source.parent.iterdir() if path.is_file())
+        files = (path for path in source.parent.iterdir() if path.is_file())
     else:
         files = _files_below(source)
     try:

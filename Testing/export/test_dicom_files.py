@@ -1,0 +1,131 @@
+"""DICOM files from a CT as a scene holds it: turned, cut, or another one; corrected outlines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from test_dicom_objects import ordered, places, places_by_pydicom
+
+from densesharp import cli
+from densesharp.errors import GeometryError, ImageError, OutputError
+from densesharp.export.dicom_files import SEG_NAME, SR_NAME, on_series, write_dicom
+from densesharp.export.dicom_run import Run, read_report, run_of
+from densesharp.geometry import Grid
+from densesharp.masks import mask_from_box
+from densesharp.pipeline import Options, analyse, update_mask
+from densesharp.reading import read_volume
+from densesharp.records import Seed, Volume
+from dicom_phantom import axial, phantom, write_series
+from nodule_results import nodule
+from phantoms import ThresholdEngine, grid_around, smooth_ball
+
+RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return write_series(tmp_path / "ct", phantom(), axial())
+
+
+def turned(volume: Volume, order, flips) -> Volume:
+    """The CT as another program may hold it, without anything that names the series."""
+    image = sitk.GetImageFromArray(volume.array)
+    image.SetSpacing(volume.grid.spacing.tolist())
+    image.SetOrigin(volume.grid.origin.tolist())
+    image = sitk.Flip(sitk.PermuteAxes(image, order), flips)
+    direction = np.reshape(image.GetDirection(), (3, 3))
+    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
+    return Volume(sitk.GetArrayFromImage(image), grid)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+@pytest.mark.parametrize("flips", [(False, False, False), (True, False, True)])
+def test_a_turned_ct_is_the_series_again(files, order, flips):
+    read = read_volume(files[0])
+    result = nodule(read, (10, 9, 5))
+    other = turned(read, order, flips)
+    mask = nodule(other, np.rint(other.grid.to_index(read.grid.to_world((10, 9, 5)))))
+    (moved,), volume = on_series([mask], other, files)
+    np.testing.assert_array_equal(volume.array, read.array)
+    assert volume.array.base is not None  # turned, not copied
+    assert dict(volume.series) == dict(read.series)
+    assert moved.mask.array.sum() == pytest.approx(result.mask.array.sum(), rel=0.3)
+    np.testing.assert_allclose(places(volume, moved), places(other, mask), atol=1e-3)
+
+
+def test_a_part_of_the_series_keeps_its_places(files, tmp_path):
+    read = read_volume(files[0])
+    grid = read.grid.crop((4, 3, 2), (15, 14, 9))
+    part = Volume(read.array[2:11, 3:17, 4:19], grid)
+    result = nodule(part, (6, 6, 3))
+    (moved,), volume = on_series([result], part, files)
+    write_dicom([moved], volume, RUN, tmp_path / "out")
+    seg = pydicom.dcmread(tmp_path / "out" / SEG_NAME)
+    expected = ordered(grid.to_world(np.argwhere(result.mask.full(grid))[:, ::-1]))
+    np.testing.assert_allclose(places_by_pydicom(seg, 1), expected, atol=2e-3)
+
+
+def test_another_series_or_a_moved_ct_is_refused(files, tmp_path):
+    read = read_volume(files[0])
+    result = nodule(read, (10, 9, 5))
+    twin = write_series(tmp_path / "twin", phantom(), axial(), number=9)
+    with pytest.raises(GeometryError, match="another series"):
+        on_series([result], read, twin)
+    moved = Volume(read.array, replace(read.grid, origin=read.grid.origin + 0.3))
+    with pytest.raises(GeometryError, match="does not lie on the voxels"):
+        on_series([nodule(moved, (10, 9, 5))], moved, files)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="no DICOM image"):
+        on_series([result], read, tmp_path / "empty")
+
+
+def test_both_files_are_written_or_none(files, tmp_path, monkeypatch):
+    volume = read_volume(files[0])
+    result = nodule(volume, (10, 9, 5))
+    assert write_dicom([result], volume, RUN, tmp_path / "out") == (SEG_NAME, SR_NAME)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    save, calls = pydicom.Dataset.save_as, []
+
+    def fail_second(self, *args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return save(self, *args, **kwargs)
+
+    monkeypatch.setattr(pydicom.Dataset, "save_as", fail_second)
+    with pytest.raises(OutputError, match="No space left"):
+        write_dicom([result], volume, RUN, tmp_path / "out")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_corrected_outline_is_repeated_from_the_segmentation(tmp_path, capsys, monkeypatch):
+    """No seed gives it: it comes from the SEG, and every number is the same again."""
+    center = (-60.0, 20.0, -100.0)
+    grid = grid_around(center, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
+    ball = smooth_ball(grid, center, radius=6, inside=20)
+    write_series(tmp_path / "ct", ball.array, ball.grid)
+    volume = read_volume(tmp_path / "ct")
+    engine, options = ThresholdEngine(), Options(2, stability=False)
+    result = analyse(volume, Seed(np.array(center)), engine, options=options)
+    array = result.mask.array.astype(bool)
+    array[: len(array) // 2] = False
+    half = mask_from_box(array, result.mask.start, volume.grid)
+    corrected = update_mask(volume, result, half, engine, options)
+    write_dicom([corrected], volume, run_of(engine, options), tmp_path / "out")
+    (reported,) = read_report(pydicom.dcmread(tmp_path / "out" / SR_NAME))
+    assert reported.corrected
+    monkeypatch.setattr("densesharp.engine.open_engine", lambda *_, **__: engine)
+    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: None)
+    arguments = ["dicom", "rerun", str(tmp_path / "out" / SR_NAME)]
+    arguments += ["--dicom", str(tmp_path / "ct"), "--out"]
+    assert cli.main([*arguments, str(tmp_path / "again")]) == 0
+    assert "the same to the last bit" in capsys.readouterr().err
+    (tmp_path / "out" / SEG_NAME).rename(tmp_path / "kept.dcm")
+    assert cli.main([*arguments, str(tmp_path / "more")]) == 2
+    assert "give that file too (--seg)" in capsys.readouterr().err
+    assert not (tmp_path / "more").exists()
+    assert cli.main([*arguments, str(tmp_path / "more"), "--seg", str(tmp_path / "kept.dcm")]) == 0
