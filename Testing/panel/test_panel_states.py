@@ -197,15 +197,15 @@ def test_the_report_sentence_goes_to_the_clipboard(slicer: Any, panel: Panel, ct
     assert "clipboard" in panel.ui.statusLabel.text
 
 
-def test_a_result_read_from_a_scene_has_no_evidence_map(panel: Panel, ct: Any) -> None:
+def test_a_result_read_from_a_scene_has_its_evidence_map(panel: Panel, ct: Any) -> None:
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
-    panel.ui.evidenceCheckBox.click()
     panel.widget.onSceneEndImport(None, None)
     composite = panel.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
-    assert not panel.ui.evidenceCheckBox.enabled
-    assert composite.GetForegroundVolumeID() is None
+    assert panel.ui.evidenceCheckBox.enabled
+    panel.ui.evidenceCheckBox.click()
+    assert composite.GetForegroundVolumeID() is not None
 
 
 def test_prior_ct_messages(slicer: Any, panel: Panel, ct: Any) -> None:

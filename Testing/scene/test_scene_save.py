@@ -88,6 +88,50 @@ def test_surfaces_and_table_are_back(saved_and_opened):
     assert after.table_node.GetCellText(0, 0) == "Left upper lobe"
 
 
+def test_the_models_maps_are_back_to_the_last_bit(saved_and_opened):
+    """Evidence, probability, spread: an opened scene shows and exports what it did before."""
+    from DenseSharpSlicerLib.scene.geometry import voxels_of
+
+    before, after = saved_and_opened
+    for old, new in zip(before.nodules, after.nodules, strict=True):
+        one, two = old.result.prediction, new.result.prediction
+        for name in ("mask", "evidence", "samples", "volume_samples_mm3", "class_probabilities"):
+            np.testing.assert_array_equal(getattr(two, name), getattr(one, name))
+        assert two.patch.grid.same_as(one.patch.grid)
+        assert (two.passes, two.shift_mm) == (one.passes, one.shift_mm)
+        assert after.show_evidence(new.id)
+        shown = voxels_of(after.record_node.GetNodeReference("evidence"))
+        np.testing.assert_array_equal(shown, one.evidence)
+
+
+def test_damaged_maps_are_told_and_nothing_is_made_up(saved_and_opened):
+    from DenseSharpSlicerLib.scene import ScanNodules
+    from DenseSharpSlicerLib.scene.errors import SceneError
+
+    _, after = saved_and_opened
+    node = after.record_node.GetNodeReference("maps")
+    good = node.GetText()
+    for text in ("{", "[1]", good.replace('"evidence": "', '"evidence": "AAAA')):
+        node.SetText(text)
+        with pytest.raises(SceneError, match="maps in this scene are damaged"):
+            ScanNodules(after.volume_node)
+
+
+def test_an_answer_of_another_model_counts_as_outdated(saved_and_opened):
+    from DenseSharpSlicerLib.scene import ScanNodules
+
+    before, _ = saved_and_opened
+    before.model = "a" * 64
+    (first, _) = (nodule.id for nodule in before.nodules)
+    assert before.outdated(first) is None  # nobody knows which model it was
+    before.store(answer(before.volume(), before.seed_of(first), first))
+    again = ScanNodules(before.volume_node)
+    again.model = "a" * 64
+    assert again.outdated(first) is None
+    again.model = "b" * 64
+    assert "another model" in again.outdated(first)
+
+
 def test_the_evidence_map_keeps_its_colours(saved_and_opened):
     """The overlay that was shown is there again, red to yellow."""
     before, after = saved_and_opened

@@ -10,7 +10,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from densesharp.records import Prediction
 
-from .geometry import RAS_TO_LPS, array_to_matrix, local_to_world
+from .geometry import EVIDENCE, RAS_TO_LPS, array_to_matrix, local_to_world
 
 LOWEST_SHOWN = 0.15
 """Evidence below this share of the maximum stays transparent."""
@@ -29,13 +29,13 @@ def create_colors(scene: Any) -> Any:
         red, green, blue = (np.interp(share, HEAT_AT, channel) for channel in HEAT)
         node.SetColor(index, f"{share:.3f}", float(red), float(green), float(blue), 1.0)
     node.NamesInitialisedOn()
-    node.SetHideFromEditors(True)
     return node
 
 
 def create_evidence(scene: Any, volume_node: Any, colors: Any) -> Any:
     """An empty volume node for the overlay, under the CT's transform."""
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"{volume_node.GetName()} evidence")
+    node.SetAttribute(EVIDENCE, "1")
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     display = node.GetDisplayNode()

@@ -24,6 +24,9 @@ from .errors import SceneError
 NOTICES = "DenseSharp.Notices"
 """Attribute of a volume node: what reading its file found, as JSON."""
 
+EVIDENCE = "DenseSharp.Evidence"
+"""Attribute of a volume node that holds an evidence map."""
+
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -168,6 +171,9 @@ def check_volume(volume_node: Any) -> None:
         "vtkMRMLLabelMapVolumeNode"
     ):
         message = f"'{volume_node.GetName()}' is no CT volume: choose a scalar volume."
+        raise SceneError(message)
+    if volume_node.GetAttribute(EVIDENCE):
+        message = f"'{volume_node.GetName()}' is an evidence map of DenseSharp: choose the CT."
         raise SceneError(message)
     if _is_sequence_frame(volume_node):
         message = (

@@ -55,6 +55,7 @@ class Nodule:
         world: (4, 4) IJK to world RAS of the CT when the result was computed.
         edited: the mask was corrected by hand.
         mask_digest: fingerprint of the mask the result belongs to.
+        model: SHA-256 of the model that answered; empty when it is not known.
     """
 
     result: NoduleResult
@@ -66,6 +67,7 @@ class Nodule:
     review: Review = field(default_factory=Review)
     edited: bool = False
     mask_digest: str = ""
+    model: str = ""
 
     @property
     def id(self) -> str:
@@ -94,6 +96,7 @@ class Nodule:
             "decided_by": self.review.reader,
             "decided_at": self.review.time,
             "edited": self.edited,
+            "model": self.model,
             "mask": {
                 "start": list(mask.start) if mask else [],
                 "voxels": int(mask.array.sum()) if mask else 0,
@@ -116,4 +119,5 @@ class Nodule:
             review=Review(data["decision"], data["decided_by"], data["decided_at"]),
             edited=data["edited"],
             mask_digest=data["mask"]["digest"],
+            model=data.get("model", ""),
         )

@@ -18,12 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import slicer
 
 from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, NoduleResult, Notice, Seed, Volume
 
-from . import evidence, record, seeds, segments, table, views
+from . import evidence, maps, record, seeds, segments, table, views
 from .errors import SceneError
 from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_from_node
 from .nodule import Decision, Nodule, Review
@@ -41,6 +40,10 @@ class ScanNodules:
     Args:
         volume_node: the CT. Results that its scene holds already are read back.
 
+    Attributes:
+        model: SHA-256 of the model in use; set by the front end. Each answer is marked with it, so
+            that one of another model counts as outdated. Empty does neither.
+
     Raises:
         SceneError: the node is no CT, or its stored results are damaged.
     """
@@ -54,6 +57,8 @@ class ScanNodules:
         self._last_number = 0
         self._history: list[tuple[str, Nodule | None]] = []
         self._notices: tuple[int, tuple[Notice, ...]] | None = None
+        self._maps = maps.Maps()
+        self.model = ""
         stored = record.find_record(volume_node)
         if stored is not None:
             self._read(stored)
@@ -178,7 +183,8 @@ class ScanNodules:
         self._remember(result.id, former)
         fresh = former or self._new_nodule(result)
         world = ijk_to_world(self.volume_node)
-        return self._write(replace(fresh.with_result(result, world), edited=edited))
+        fresh = replace(fresh.with_result(result, world), edited=edited, model=self.model)
+        return self._write(fresh)
 
     def refine(self, result: NoduleResult) -> Nodule:
         """Replace an answer by a better founded one of the same run; no step of undo.
@@ -217,6 +223,8 @@ class ScanNodules:
             return "The CT was moved after this result: run it again."
         if self.is_edited(nodule_id):
             return "The outline was changed after this result: class and measurements are old."
+        if self.model and nodule.model and nodule.model != self.model:
+            return "This result comes from another model: compute it again before it is used."
         return None
 
     # What a reader does
@@ -278,7 +286,10 @@ class ScanNodules:
     def show_evidence(self, nodule_id: str | None) -> bool:
         """Show the evidence map of a nodule over the CT, or none; False when it has none."""
         if nodule_id is None:
-            views.show_overlay(self.scene, None)
+            known = record.find_record(self.volume_node)
+            shown = known.GetNodeReference("evidence") if known is not None else None
+            if shown is not None:
+                views.hide_overlay(self.scene, shown)
             return True
         prediction = self.nodule(nodule_id).result.prediction
         if prediction is None:
@@ -314,8 +325,10 @@ class ScanNodules:
     def _read(self, stored: Any) -> None:
         nodules, self._last_number = record.read_record(stored)
         self._nodules = {nodule.id: nodule for nodule in nodules}
-        for nodule in nodules:
-            self._nodules[nodule.id] = nodule.with_mask(self.mask_of(nodule.id))
+        with_maps = maps.restore(stored, [nodule.result for nodule in nodules], self.volume)
+        for nodule, result in zip(nodules, with_maps, strict=True):
+            whole = replace(nodule, result=result)
+            self._nodules[nodule.id] = whole.with_mask(self.mask_of(nodule.id))
 
     def _create_seeds(self) -> Any:
         node = seeds.create_seeds(self.scene, self.volume_node)
@@ -364,38 +377,21 @@ class ScanNodules:
         return self._keep(self._write_segment(self.segmentation_node, nodule))
 
     def _write_segment(self, node: Any, nodule: Nodule) -> Nodule:
-        mask = nodule.result.mask
-        exists = node.GetSegmentation().GetSegment(nodule.segment_id) is not None
-        if mask is None:
-            if exists:
-                node.GetSegmentation().RemoveSegment(nodule.segment_id)
-            return replace(nodule, segment_id="")
-        if not exists:
-            segment_id = segments.add_segment(node, nodule.name, nodule.number)
-            nodule = replace(nodule, segment_id=segment_id)
-        segments.write_mask(node, nodule.segment_id, self.volume_node, mask)
-        return nodule
+        segment_id = segments.keep_segment(
+            node, nodule.segment_id, self.volume_node, nodule.result.mask, nodule.name,
+            nodule.number,
+        )  # fmt: skip
+        return replace(nodule, segment_id=segment_id)
 
     def _keep(self, nodule: Nodule) -> Nodule:
         """Take over a state whose segment and seed are in place."""
         self._nodules[nodule.id] = nodule
         seeds.label_seed(self.seeds_node, nodule.seed_id, nodule.name)
-        self._mark_segment(nodule)
+        segments.mark_segment(
+            self.segmentation_node, nodule.segment_id, nodule.name, nodule.review.decision
+        )
         self._write_lists()
         return nodule
-
-    def _mark_segment(self, nodule: Nodule) -> None:
-        segment = self.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id)
-        if segment is None:
-            return
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        status = {"open": logic.InProgress, "accepted": logic.Completed, "rejected": logic.Flagged}
-        segment.SetName(nodule.name)
-        logic.SetSegmentStatus(segment, status[nodule.review.decision])
-        display = self.segmentation_node.GetDisplayNode()
-        rejected = nodule.review.decision == "rejected"
-        display.SetSegmentOpacity(nodule.segment_id, 0.4 if rejected else 1.0)
-        display.SetSegmentVisibility3D(nodule.segment_id, not rejected)
 
     def _remove(self, nodule: Nodule) -> None:
         del self._nodules[nodule.id]
@@ -406,3 +402,9 @@ class ScanNodules:
     def _write_lists(self) -> None:
         table.write_table(self.table_node, self.nodules)
         record.write_record(self._record(), self.nodules, self._last_number)
+        self._maps.write([nodule.result for nodule in self.nodules], self._maps_node)
+
+    def _maps_node(self) -> Any:
+        return record.referenced(
+            self._record(), maps.ROLE, lambda: maps.create_maps(self.scene, self.volume_node)
+        )

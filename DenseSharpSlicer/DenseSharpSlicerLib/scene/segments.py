@@ -63,6 +63,53 @@ def add_segment(node: Any, name: str, number: int) -> str:
     return segment_id
 
 
+def keep_segment(
+    node: Any, segment_id: str, volume_node: Any, mask: NoduleMask | None, name: str, number: int
+) -> str:
+    """Bring the segment of nodule `number` in step with its mask; returns its id.
+
+    It is made when it is missing, and removed (empty id) when there is no mask.
+    """
+    exists = node.GetSegmentation().GetSegment(segment_id) is not None
+    if mask is None:
+        if exists:
+            node.GetSegmentation().RemoveSegment(segment_id)
+        return ""
+    if not exists:
+        segment_id = add_segment(node, name, number)
+    there = read_mask(node, segment_id, _index_grid(volume_node))
+    if there is not None and digest(there) == digest(mask):
+        # Whoever corrects it in Segment Editor keeps these very voxels, and the steps of undo.
+        _renew_surface(node, segment_id)
+    else:
+        write_mask(node, segment_id, volume_node, mask)
+    return segment_id
+
+
+def _renew_surface(node: Any, segment_id: str) -> None:
+    """Compute the surface of a segment again when its voxels were changed after it."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))
+    if surface is not None and surface.GetMTime() < voxels.GetMTime():
+        segment.RemoveRepresentation(SURFACE)
+    show_surface(node)
+
+
+def mark_segment(node: Any, segment_id: str, name: str, decision: str) -> None:
+    """Show a nodule's name and decision (open, accepted, rejected) on its segment, if any."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        return
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    status = {"open": logic.InProgress, "accepted": logic.Completed, "rejected": logic.Flagged}
+    segment.SetName(name)
+    logic.SetSegmentStatus(segment, status[decision])
+    display = node.GetDisplayNode()
+    rejected = decision == "rejected"
+    display.SetSegmentOpacity(segment_id, 0.4 if rejected else 1.0)
+    display.SetSegmentVisibility3D(segment_id, not rejected)
+
+
 def write_mask(node: Any, segment_id: str, volume_node: Any, mask: NoduleMask) -> None:
     """Put a mask into its segment and show its outline and surface.
 

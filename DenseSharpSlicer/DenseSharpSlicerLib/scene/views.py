@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import slicer
+import vtk
 from numpy.typing import ArrayLike
 
 WINDOWS = {"lung": (1500.0, -600.0), "mediastinum": (400.0, 40.0), "bone": (1800.0, 400.0)}
 """Window width and level in HU."""
+
+NEAR_MM = 120.0
+"""From so far away a 3D view with Slicer's angle of 30 degrees shows 64 mm: a nodule with its
+surroundings."""
 
 
 def set_window(volume_node: Any, width: float, level: float) -> None:
@@ -27,6 +31,16 @@ def show_background(scene: Any, volume_node: Any) -> None:
         composite.SetBackgroundVolumeID(volume_node.GetID() if volume_node else None)
 
 
+def shows_only(scene: Any, volume_node: Any) -> bool:
+    """Whether every slice view that shows a volume shows this one."""
+    shown = {
+        composite.GetBackgroundVolumeID()
+        for composite in _nodes(scene, "vtkMRMLSliceCompositeNode")
+        if composite.GetBackgroundVolumeID()
+    }
+    return shown == {volume_node.GetID()}
+
+
 def background_volume(scene: Any) -> Any | None:
     """The volume shown in the first slice view that shows one."""
     for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
@@ -36,21 +50,58 @@ def background_volume(scene: Any) -> Any | None:
     return None
 
 
-def show_overlay(scene: Any, volume_node: Any | None, opacity: float = 0.5) -> None:
-    """Show a volume over the CT in all slice views; None shows none."""
+def show_overlay(scene: Any, volume_node: Any, opacity: float = 0.5) -> None:
+    """Show a volume over the CT in all slice views."""
     for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
-        composite.SetForegroundVolumeID(volume_node.GetID() if volume_node else None)
-        composite.SetForegroundOpacity(opacity if volume_node else 0.0)
+        composite.SetForegroundVolumeID(volume_node.GetID())
+        composite.SetForegroundOpacity(opacity)
+
+
+def hide_overlay(scene: Any, volume_node: Any) -> None:
+    """Take a volume off the CT; another overlay stays."""
+    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() == volume_node.GetID():
+            composite.SetForegroundVolumeID(None)
+            composite.SetForegroundOpacity(0.0)
 
 
 def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
-    """Bring all slice views and the crosshair to a world point (RAS mm)."""
+    """Bring all slice views and the crosshair to a world point (RAS mm).
+
+    Without `centered` a picture moves in its plane only where the point would not be seen.
+    """
     r, a, s = (float(x) for x in np.asarray(ras))
-    node = slicer.vtkMRMLSliceNode
-    mode = node.CenteredJumpSlice if centered else node.OffsetJumpSlice
-    node.JumpAllSlices(scene, r, a, s, mode)
+    for view in _nodes(scene, "vtkMRMLSliceNode"):
+        if centered or not _sees(view, (r, a, s)):
+            view.JumpSliceByCentering(r, a, s)
+        else:
+            view.JumpSliceByOffsetting(r, a, s)
     for crosshair in _nodes(scene, "vtkMRMLCrosshairNode"):
         crosshair.SetCrosshairRAS(r, a, s)
+
+
+def _sees(view: Any, ras: tuple[float, float, float]) -> bool:
+    """Whether a slice view shows this place of its plane, or of a parallel one."""
+    inverse = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(view.GetXYToRAS(), inverse)
+    x, y = inverse.MultiplyPoint((*ras, 1.0))[:2]
+    width, height = view.GetDimensions()[:2]
+    return bool(0 <= x <= width and 0 <= y <= height)
+
+
+def look_at(scene: Any, ras: ArrayLike) -> None:
+    """Turn the 3D views to a world point (RAS mm) and come as near as a nodule needs."""
+    point = np.asarray(ras, dtype=np.float64)
+    for camera in _nodes(scene, "vtkMRMLCameraNode"):
+        away = np.array(camera.GetPosition()) - camera.GetFocalPoint()
+        distance = np.linalg.norm(away)
+        if distance > 0:
+            away *= min(1.0, NEAR_MM / distance)
+        was_modifying = camera.StartModify()
+        camera.SetFocalPoint(*point.tolist())
+        camera.SetPosition(*(point + away).tolist())
+        camera.ResetClippingRange()
+        camera.EndModify(was_modifying)
 
 
 def _nodes(scene: Any, class_name: str) -> list[Any]:
