@@ -69,6 +69,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = None
         self._parameterNodeGuiTag = None
         self._timer = None
+        self._shown = None
 
     def setup(self):
         """Called once, when the module is opened for the first time."""
@@ -121,10 +122,12 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
-        interaction = slicer.app.applicationLogic().GetInteractionNode()
-        if interaction is not None:
-            changed = interaction.InteractionModeChangedEvent
-            self.addObserver(interaction, changed, self.onInteractionMode)
+        logic = slicer.app.applicationLogic()
+        interaction, selection = logic.GetInteractionNode(), logic.GetSelectionNode()
+        if interaction is not None and selection is not None:
+            mode, place = interaction.InteractionModeChangedEvent, selection
+            self.addObserver(interaction, mode, self.onInteractionMode)
+            self.addObserver(place, place.ActivePlaceNodeIDChangedEvent, self.onInteractionMode)
 
     # Life cycle
 
@@ -145,6 +148,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """Called each time the module is opened."""
         self.initializeParameterNode()
+        self.onViews()
+        self._followViews()
         self.shortcuts.enable()
         if self.advanced.ready():
             self.session.analyst.warm_up()
@@ -157,6 +162,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         placing.stop()
         self.shortcuts.disable()
+        self._followNoViews()
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
@@ -188,8 +194,28 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.refresh()
 
     def onInteractionMode(self, caller, event):
-        """The views entered or left place mode."""
+        """The views entered or left place mode, or place points of another list."""
         self.inputs.showPlacing()
+
+    def _followViews(self):
+        """Take the CT that a reader brings into the views, while the module is open."""
+        modified = vtk.vtkCommand.ModifiedEvent
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            if not self.hasObserver(composite, modified, self.onViews):
+                self.addObserver(composite, modified, self.onViews)
+
+    def _followNoViews(self):
+        modified = vtk.vtkCommand.ModifiedEvent
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            if self.hasObserver(composite, modified, self.onViews):
+                self.removeObserver(composite, modified, self.onViews)
+
+    def onViews(self, caller=None, event=None):
+        """The views may show another CT than before: that one is meant."""
+        shown = self.logic.backgroundVolume()
+        if shown is not None and shown is not self._shown and self._parameterNode:
+            self._parameterNode.inputVolume = shown
+        self._shown = shown
 
     # Parameters
 
@@ -213,13 +239,18 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onParameters(self, caller=None, event=None):
         """A parameter was changed, by the panel or by a scene that was opened."""
+        from DenseSharpSlicerLib import placing
+
         parameters = self._parameterNode
         volume = parameters.inputVolume
         self.session.auto_update = parameters.autoUpdate
         self.session.analyst.backend.options = self.logic.options(parameters)
         shown = self.session.scan.volume_node if self.session.scan is not None else None
         if volume is not shown:
+            placing.stop()
             self.session.choose(volume)
+            if shown is not None and self.session.scan is not None:
+                self.inputs.showVolume()  # the reader chose another CT: see it, not the former
             self.refresh()
 
     def onBackend(self):
@@ -283,13 +314,26 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
 
     def shownVolume(self):
         """The CT in the slice views, else the only one in the scene, else none."""
+        volumes = [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            if self._mayBeCT(node)
+        ]
+        return self.backgroundVolume() or (volumes[0] if len(volumes) == 1 else None)
+
+    def backgroundVolume(self):
+        """The CT in the slice views; none when they show something else."""
         from DenseSharpSlicerLib.scene.views import background_volume
 
         shown = background_volume(slicer.mrmlScene)
-        if shown is not None and shown.GetClassName() == "vtkMRMLScalarVolumeNode":
-            return shown
-        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        return volumes[0] if len(volumes) == 1 else None
+        return shown if shown is not None and self._mayBeCT(shown) else None
+
+    def _mayBeCT(self, node):
+        """Whether a volume is a scalar volume and none of our evidence maps."""
+        from DenseSharpSlicerLib.scene.geometry import EVIDENCE
+
+        plain = node.GetClassName() == "vtkMRMLScalarVolumeNode"
+        return plain and not node.GetAttribute(EVIDENCE)
 
     def process(self, volumeNode, ras, progress=None):
         """Analyse the nodule at a world point and write it to the scene; waits for the answer.

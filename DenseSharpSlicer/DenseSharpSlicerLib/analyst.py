@@ -65,12 +65,13 @@ class Outcome:
 
     Attributes:
         changed: results were written.
-        stored: (scan, nodule id) of nodules that are new or were answered anew.
+        stored: (scan, nodule id, whether a point was placed or dragged) of nodules that are new
+            or were answered anew.
         found: (scan, nodule id, earlier scan, RAS mm) of nodules found in an earlier CT.
     """
 
     changed: bool = False
-    stored: list[tuple[ScanNodules, str]] = field(default_factory=list)
+    stored: list[tuple[ScanNodules, str, bool]] = field(default_factory=list)
     found: list[tuple[ScanNodules, str, ScanNodules, Sequence[float]]] = field(default_factory=list)
 
 
@@ -133,19 +134,20 @@ class Analyst:
         """Look for a nodule in an earlier CT of the same patient."""
         volume, earlier = scan.volume(), prior.volume()
         result = scan.nodule(nodule_id).result
+        looking = _("Looking for the nodule in the earlier CT")
+        failed = _(
+            "The place of the nodule was not found in the earlier CT: choose that CT under "
+            "Inputs and mark the nodule there."
+        )
 
         def work(task: Task) -> Any:
             from densesharp.followup import SIMILAR_ENOUGH
             from densesharp.followup.registration import find_again
 
-            task.progress(0.1, "Looking for the nodule in the earlier CT")
+            task.progress(0.1, looking)
             match = find_again(volume, result, earlier)
             if match.similarity < SIMILAR_ENOUGH:
-                message = (
-                    "The place of the nodule was not found in the earlier CT: choose that CT under "
-                    "Inputs and mark the nodule there."
-                )
-                raise GeometryError(message)
+                raise GeometryError(failed)
             return match
 
         self._submit(Job(scan, nodule_id, "match", prior), work)
@@ -218,7 +220,7 @@ class Analyst:
             self.status = Status(self._done_text())
         outcome.changed = True
         if not job.shown:
-            outcome.stored.append((scan, job.nodule_id))
+            outcome.stored.append((scan, job.nodule_id, job.kind == "seed"))
         job.shown = True
 
     def _done_text(self) -> str:

@@ -13,6 +13,10 @@ from densesharp.records import Measurements, NoduleResult, Stability, Uncertaint
 
 from .scene.nodule import Nodule
 
+LIGHTS = {"green": "#2e9e4f", "amber": "#d98a00", "red": "#d03a3a"}
+"""Colours of the stability light that stand out in Slicer's light and dark theme; the word beside
+it says the same."""
+
 
 def nothing_selected() -> str:
     """What the card says without a nodule."""
@@ -66,11 +70,12 @@ def uncertainty(spread: Uncertainty | None) -> str:
 
 
 def stability(found: Stability | None, running: bool) -> str:
-    """What a click a little beside would have given."""
+    """What a click a little beside would have given, as rich text with its light."""
     if found is None:
         return _("Stability of the click: being tested.") if running else ""
     words = {"green": _("stable"), "amber": _("somewhat unstable"), "red": _("unstable")}
-    return _(
+    dot = f'<font color="{LIGHTS[found.light]}">●</font> '
+    return dot + _(
         "Click {light}: moved by {offset:.1f} mm, {same:.0f} % of {n} clicks give the same class, "
         "the outlines overlap by at least {dice:.2f} (Dice)."
     ).format(

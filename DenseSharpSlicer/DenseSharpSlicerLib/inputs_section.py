@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import placing, sample
-from .scene.views import WINDOWS, background_volume, set_window, show_background
+from .scene.views import WINDOWS, set_window, show_background, shows_only
 from .session import Session
 
 
@@ -63,15 +63,20 @@ class InputsSection:
     def _startPlacing(self) -> None:
         """The views show the CT that is marked, and no other."""
         seeds = self.session.seeds_node()
-        volume = self.ui.inputSelector.currentNode()
-        if background_volume(slicer.mrmlScene) is not volume:
-            show_background(slicer.mrmlScene, volume)
+        if not shows_only(slicer.mrmlScene, self.ui.inputSelector.currentNode()):
+            self.showVolume()
         placing.start(seeds)
+
+    def showVolume(self) -> None:
+        """Show the chosen CT in all slice views."""
+        if self.session.scan is not None:
+            show_background(slicer.mrmlScene, self.session.scan.volume_node)
 
     def onSample(self) -> None:
         """Load the CT that comes with the package."""
         if self.session.run(self._loadSample):
             self.onLungWindow()
+            slicer.util.setSliceViewerLayers(fit=True)
 
     def _loadSample(self) -> None:
         with slicer.util.WaitCursor():
@@ -84,7 +89,7 @@ class InputsSection:
             volume = self.session.scan.volume_node
             if volume.GetDisplayNode() is None:
                 volume.CreateDefaultDisplayNodes()
-            show_background(slicer.mrmlScene, volume)
+            self.showVolume()
             set_window(volume, *WINDOWS["lung"])
 
     def onCancel(self) -> None:

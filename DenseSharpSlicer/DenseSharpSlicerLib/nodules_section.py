@@ -28,6 +28,7 @@ class NodulesSection:
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setStretchLastSection(True)
         self.ui.nodulesTable.connect("itemSelectionChanged()", self.onSelected)
+        self.ui.nodulesTable.connect("cellClicked(int,int)", self.onClicked)
         self.ui.nodulesTable.connect("itemChanged(QTableWidgetItem*)", self.onRenamed)
         self.ui.previousButton.connect("clicked()", self.onPrevious)
         self.ui.nextButton.connect("clicked()", self.onNext)
@@ -41,19 +42,27 @@ class NodulesSection:
         self.ui.nodulesTable.setRowCount(len(nodules))
         for row, nodule in enumerate(nodules):
             for column, text in enumerate(card.row(nodule, self._state(nodule))):
-                self.ui.nodulesTable.setItem(row, column, _item(text, editable=column == 0))
+                self._write(row, column, text)
         self._fitTable(len(nodules))
         ids = [nodule.id for nodule in nodules]
-        if self.session.nodule_id in ids:
+        if self.session.nodule_id not in ids:
+            self.ui.nodulesTable.setCurrentCell(-1, -1)
+        elif self.ui.nodulesTable.currentRow() != ids.index(self.session.nodule_id):
             self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))
-        else:
-            self.ui.nodulesTable.clearSelection()
         self._filling = False
         several = len(nodules) > 1
         self.ui.previousButton.enabled = several
         self.ui.nextButton.enabled = several
         self.ui.deleteButton.enabled = self.session.nodule is not None
         self.ui.undoButton.enabled = self.session.can_undo()
+
+    def _write(self, row: int, column: int, text: str) -> None:
+        """Put a text into a cell; one that holds it already is left alone, it may be edited now."""
+        item = self.ui.nodulesTable.item(row, column)
+        if item is None:
+            self.ui.nodulesTable.setItem(row, column, _item(text, editable=column == 0))
+        elif item.text() != text:
+            item.setText(text)
 
     def _fitTable(self, count: int) -> None:
         """Columns as wide as their texts, the last one takes the rest; rows close together."""
@@ -82,6 +91,11 @@ class NodulesSection:
             if nodule_id != self.session.nodule_id:
                 self.session.select(nodule_id)
                 self.session.changed()
+
+    def onClicked(self, row: int) -> None:
+        """A row was clicked, the selected one too: bring the views there."""
+        self.session.select(self.session.nodules[row].id)
+        self.session.changed()
 
     def onRenamed(self, item: Any) -> None:
         """The name in the first column was edited."""
@@ -121,5 +135,5 @@ class NodulesSection:
 def _item(text: str, editable: bool) -> Any:
     item = qt.QTableWidgetItem(text)
     if not editable:
-        item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
+        item.setFlags(item.flags() & ~qt.Qt.ItemIsEditable)
     return item

@@ -6,10 +6,17 @@ from typing import Any
 
 import slicer
 
+from .scene.record import records
+
 
 def interaction_node() -> Any:
     """The node that says what the mouse does in the views."""
     return slicer.app.applicationLogic().GetInteractionNode()
+
+
+def selection_node() -> Any:
+    """The node that says which list is placed into."""
+    return slicer.app.applicationLogic().GetSelectionNode()
 
 
 def start(seeds_node: Any) -> None:
@@ -26,6 +33,10 @@ def stop() -> None:
 
 
 def is_placing() -> bool:
-    """Whether the views are in place mode."""
+    """Whether the views are in place mode for a list of ours; other modules place points too."""
     node = interaction_node()
-    return bool(node is not None and node.GetCurrentInteractionMode() == node.Place)
+    if node is None or node.GetCurrentInteractionMode() != node.Place:
+        return False
+    active = slicer.mrmlScene.GetNodeByID(selection_node().GetActivePlaceNodeID() or "")
+    ours = (entry.GetNodeReference("seeds") for entry in records(slicer.mrmlScene))
+    return active is not None and active in ours

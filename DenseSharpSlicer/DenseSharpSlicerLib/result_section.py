@@ -87,7 +87,7 @@ class ResultSection:
         label.text = text
 
     def _showEvidence(self, nodule: Nodule) -> None:
-        """The overlay follows the selection; results read from a saved scene have none."""
+        """The overlay follows the selection; a refused result has none."""
         scan = self.session.scan
         self.ui.evidenceCheckBox.enabled = nodule.result.prediction is not None
         if scan is not None and self.ui.evidenceCheckBox.checked:

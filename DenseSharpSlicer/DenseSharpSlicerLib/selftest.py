@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from densesharp.patch import to_network_units
 from densesharp.progress import Progress
+from densesharp.records import CLASS_NAMES
 
 from . import placing
 from .backend import LocalBackend
@@ -42,7 +43,9 @@ class ThresholdEngine:
     description = "threshold, for self tests"
     fallback = None
     batch = 8
-    model = SimpleNamespace(card=SimpleNamespace(name="threshold", temperature=1.0))
+    model = SimpleNamespace(
+        card=SimpleNamespace(name="threshold", temperature=1.0, classes=CLASS_NAMES, members=1)
+    )
 
     def run(self, patches: NDArray[np.float32]) -> Output:
         """See `densesharp.engine.interface.Engine.run`."""

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
+from densesharp.geometry import ras_to_lps
 
 from .analyst import Analyst, Status
 from .backend import LocalBackend
@@ -20,6 +21,7 @@ from .scene.errors import SceneError
 from .scene.nodule import Nodule
 from .scene.scan import ScanNodules
 from .scene.segments import LABELMAP
+from .scene.views import look_at
 
 SETTLE_SECONDS = 0.4
 """An outline that was not touched for so long is analysed; a brush stroke is many changes."""
@@ -107,8 +109,13 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     def select(self, nodule_id: str) -> None:
         """Select a nodule and bring the views to it."""
         self.nodule_id = nodule_id
+        self._jump(centered=True)
+
+    def _jump(self, centered: bool) -> None:
+        """Bring slice views and 3D views to the selected nodule."""
         if self.scan is not None and self.nodule is not None:
-            self.scan.jump(nodule_id)
+            self.scan.jump(self.nodule_id, centered)
+            look_at(self.scan.scene, ras_to_lps(self.nodule.result.center_lps))
 
     def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
         """Why a result does not fit the scene any more; looks again only when something changed."""
@@ -201,9 +208,11 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         changed = self._take_seeds()
         changed = self._take_outlines() or changed
         outcome = self.analyst.poll()
-        for scan, nodule_id in outcome.stored:
+        for scan, nodule_id, placed in outcome.stored:
             if scan is self.scan:
                 self.nodule_id = nodule_id
+                if placed:  # whoever corrects an outline is looking at it already
+                    self._jump(centered=False)
             self._watch(scan)
             self._to_share.append(scan)
         for scan, nodule_id, prior, ras in outcome.found:

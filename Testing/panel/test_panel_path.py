@@ -286,3 +286,151 @@ def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_
     assert marked.ui.resultTitle.text == title
     assert marked.session.nodule.review.reader == "CD"
     assert marked.scan.outdated("nodule_001") is None
+
+
+def test_the_panel_follows_the_views_and_the_views_the_panel(
+    slicer: Any, panel: Panel, ct: Any
+) -> None:
+    other = add_ct(slicer, "Other")
+    composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(ct.GetID())
+    assert panel.ui.inputSelector.currentNode() is ct
+    panel.ui.placeButton.click()
+    composite.SetBackgroundVolumeID(other.GetID())
+    assert panel.scan.volume_node is other
+    assert not panel.ui.placeButton.checked  # or the next click would go to the former CT's list
+    panel.ui.inputSelector.setCurrentNode(ct)
+    assert composite.GetBackgroundVolumeID() == ct.GetID()
+    panel.host.exit()
+    composite.SetBackgroundVolumeID(other.GetID())
+    assert panel.scan.volume_node is ct
+    panel.host.enter()
+    assert panel.scan.volume_node is other
+
+
+def test_marking_shows_the_ct_in_every_slice_view(slicer: Any, panel: Panel, ct: Any) -> None:
+    """A click in a view that shows another CT would mark the wrong one."""
+    other = add_ct(slicer, "Other")
+    panel.ui.inputSelector.setCurrentNode(ct)
+    views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    for view in views:
+        view.SetBackgroundVolumeID(ct.GetID())
+    views[-1].SetBackgroundVolumeID(other.GetID())
+    assert panel.scan.volume_node is ct
+    panel.ui.placeButton.click()
+    assert {view.GetBackgroundVolumeID() for view in views} == {ct.GetID()}
+
+
+def test_the_views_go_to_a_new_answer_but_not_to_a_correction(marked: Panel) -> None:
+    red = marked.slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    camera = marked.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCameraNode")
+    red.SetSliceOffset(0)
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    assert red.GetSliceOffset() == pytest.approx(BALLS[1][2], abs=1)
+    assert camera.GetFocalPoint() == pytest.approx(BALLS[1], abs=1)
+    assert np.linalg.norm(np.subtract(camera.GetPosition(), BALLS[1])) < 125
+    red.SetSliceOffset(0)
+    correct(marked)
+    marked.wait()
+    assert marked.session.nodule.edited
+    assert red.GetSliceOffset() == 0
+
+
+def test_a_picture_moves_only_where_the_nodule_would_not_be_seen(marked: Panel) -> None:
+    from DenseSharpSlicerLib.scene.views import jump_to
+
+    red, yellow = (
+        marked.slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")
+        for name in ("Red", "Yellow")
+    )
+    for view in (red, yellow):
+        view.SetFieldOfView(60, 60, 1)
+        view.JumpSliceByCentering(*BALLS[0])
+    red.JumpSliceByCentering(-50, 10, 0)
+    before = red.GetXYZOrigin(), red.GetSliceToRAS().GetElement(0, 3)
+    yellow.JumpSliceByCentering(0, 200, 200)
+    jump_to(marked.slicer.mrmlScene, BALLS[0], centered=False)
+    assert red.GetSliceOffset() == pytest.approx(BALLS[0][2])
+    assert (red.GetXYZOrigin(), red.GetSliceToRAS().GetElement(0, 3)) == before
+    matrix = yellow.GetSliceToRAS()
+    middle = [matrix.GetElement(row, 3) for row in range(3)]
+    assert middle == pytest.approx(BALLS[0], abs=0.5)
+
+
+def test_a_click_on_the_selected_row_brings_the_views_back(marked: Panel) -> None:
+    red = marked.slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    red.SetSliceOffset(0)
+    marked.ui.nodulesTable.cellClicked.emit(0, 2)
+    assert red.GetSliceOffset() == pytest.approx(BALLS[0][2], abs=1)
+
+
+def test_a_name_that_is_being_typed_survives_an_answer(marked: Panel) -> None:
+    table = marked.ui.nodulesTable
+    before = table.item(0, 0)
+    table.editItem(before)
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    assert table.rowCount == 2
+    assert table.item(0, 0) is before
+
+
+def test_a_correction_keeps_the_voxels_and_renews_the_mesh(marked: Panel) -> None:
+    """Segment Editor's steps of undo end when another image is put under it."""
+    segmentation = marked.scan.segmentation_node.GetSegmentation()
+    segment = segmentation.GetSegment(marked.session.nodule.segment_id)
+    image = segment.GetRepresentation("Binary labelmap")
+    full = segment.GetRepresentation("Closed surface").GetBounds()
+    correct(marked)
+    marked.wait()
+    assert segment.GetRepresentation("Binary labelmap") is image
+    half = segment.GetRepresentation("Closed surface").GetBounds()
+    assert half[5] - half[4] < 0.7 * (full[5] - full[4])
+
+
+def test_place_mode_of_another_module_is_not_ours(slicer: Any, panel: Panel, ct: Any) -> None:
+    from DenseSharpSlicerLib import placing
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.placeButton.click()
+    assert panel.ui.placeButton.checked
+    line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
+    logic = slicer.modules.markups.logic()
+    logic.SetActiveList(line)
+    logic.StartPlaceMode(False)
+    assert not panel.ui.placeButton.checked
+    panel.host.exit()
+    interaction = placing.interaction_node()
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    interaction.SwitchToViewTransformMode()
+
+
+def test_an_evidence_map_is_no_ct(slicer: Any, marked: Panel) -> None:
+    marked.ui.evidenceCheckBox.click()
+    evidence = marked.scan.record_node.GetNodeReference("evidence")
+    assert marked.widget.logic.shownVolume() is marked.scan.volume_node
+    marked.ui.inputSelector.setCurrentNode(evidence)
+    assert "evidence map" in marked.ui.statusLabel.text
+    assert not marked.ui.placeButton.enabled
+
+
+def test_the_stability_light_has_its_colour(marked: Panel) -> None:
+    from densesharp.records import Stability
+    from DenseSharpSlicerLib import card
+
+    marked.ui.stabilityCheckBox.checked = True
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    found = marked.session.nodule.result.stability
+    assert isinstance(found, Stability)
+    assert card.LIGHTS[found.light] in marked.ui.stabilityLabel.text
+
+
+def test_another_overlay_stays_when_the_evidence_map_goes(slicer: Any, marked: Panel) -> None:
+    pet = add_ct(slicer, "PET")
+    marked.ui.evidenceCheckBox.click()
+    views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    views[0].SetForegroundVolumeID(pet.GetID())
+    marked.ui.evidenceCheckBox.click()
+    assert views[0].GetForegroundVolumeID() == pet.GetID()
+    assert views[1].GetForegroundVolumeID() is None
