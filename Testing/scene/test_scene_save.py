@@ -185,3 +185,16 @@ def test_a_damaged_record_says_what_to_do(ct_with_a_nodule, text):
     with pytest.raises(SceneError, match=r"cannot be read|newer DenseSharp"):
         ScanNodules(scan.volume_node)
     assert scan.record_node.GetText() == text
+
+
+def test_the_save_dialog_of_slicer_would_save_every_node(ct_with_a_nodule):
+    """It leaves out storable nodes that are hidden from editors (qSlicerSaveDataDialog.cxx)."""
+    scan, nodule_id = ct_with_a_nodule
+    scan.show_evidence(nodule_id)
+    scan.labelmap()
+    record = scan.record_node
+    roles = ("volume", "seeds", "segmentation", "table", "maps", "evidence", "evidence colors")
+    for node in (record, *(record.GetNodeReference(role) for role in roles)):
+        assert node.IsA("vtkMRMLStorableNode")
+        assert node.GetSaveWithScene(), node.GetName()
+        assert not node.GetHideFromEditors(), node.GetName()

@@ -30,10 +30,9 @@ _BYTES = 4 * EDGE**3
 
 
 def create_maps(scene: Any, volume_node: Any) -> Any:
-    """An empty text node; nothing a reader would look at, so lists hide it."""
+    """An empty text node. Not hidden: Slicer's Save dialog leaves out what lists do not show."""
     node = scene.AddNewNodeByClass("vtkMRMLTextNode", f"{volume_node.GetName()} model maps")
     node.SetForceCreateStorageNode(node.CreateStorageNodeAlways)
-    node.SetHideFromEditors(True)
     return node
 
 
