@@ -28,7 +28,7 @@ def create_colors(scene: Any) -> Any:
     for index, share in enumerate(np.linspace(0, 1, 256)):
         red, green, blue = (np.interp(share, HEAT_AT, channel) for channel in HEAT)
         node.SetColor(index, f"{share:.3f}", float(red), float(green), float(blue), 1.0)
-    node.NamesInitialisedOn()
+    node.SetHideFromEditors(False)  # a colour table is by default, and is then not saved
     return node
 
 
