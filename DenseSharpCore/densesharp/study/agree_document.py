@@ -13,6 +13,7 @@ from densesharp.study.agreement import (
     fleiss_test,
     kendall_w,
     krippendorff_alpha,
+    light_kappa,
     percent_agreement,
 )
 from densesharp.study.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED
@@ -62,8 +63,14 @@ def agree_document(
         "fleiss_by_class": dict(zip(ratings.classes, fleiss_by_class(codes, classes), strict=True)),
         "coefficients": {
             name: {w: chance_corrected(codes, classes, name, w) for w in weights}
-            for name in ("fleiss", "conger", "gwet", "brennan-prediger")
+            for name in ("fleiss", "conger", "gwet", "brennan-prediger", "krippendorff")
             if not (interchangeable and name == "conger")
+        },
+        "light_kappa": {
+            w: not_estimable(NO_IDENTITY)
+            if interchangeable
+            else light_kappa(codes, classes, w, replicates=replicates, seed=seed)
+            for w in weights
         },
         "krippendorff_alpha": _alphas(ratings, replicates, seed),
         "icc": _iccs(ratings, interchangeable),
@@ -177,6 +184,7 @@ def agree_text(document: dict[str, Any]) -> str:
     results = {"percent agreement": document["percent_agreement"]}
     for name, by_weight in document["coefficients"].items():
         results |= {f"{name}, {weights}": one for weights, one in by_weight.items()}
+    results |= {f"Light, {w}": one for w, one in document["light_kappa"].items()}
     for level, one in document["krippendorff_alpha"].items():
         results[f"Krippendorff alpha, {level}"] = one
     results |= {"share of cases with all equal": document["all_equal"]} | document["icc"]

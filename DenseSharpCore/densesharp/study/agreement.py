@@ -1,4 +1,4 @@
-"""Agreement of several raters on classes: Fleiss, Conger, Gwet, Brennan-Prediger, Krippendorff.
+"""Agreement of several raters on classes: Fleiss, Conger, Light, Gwet, Krippendorff and others.
 
 A table of ratings is an integer array (n cases, m raters) of classes 0..c-1, with -1 where a rater
 did not rate. Cases with fewer than two ratings say nothing about agreement.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -15,10 +16,10 @@ from scipy import stats
 
 from densesharp.study.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_cases
 from densesharp.study.estimates import Estimate, not_estimable, t_estimate
-from densesharp.study.kappa import Weights, weight_matrix
+from densesharp.study.kappa import Weights, cohen_kappa, weight_matrix
 from densesharp.study.tables import FloatArray, IntArray
 
-Coefficient = Literal["fleiss", "conger", "gwet", "brennan-prediger"]
+Coefficient = Literal["fleiss", "conger", "gwet", "brennan-prediger", "krippendorff"]
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
 TITLES = {
@@ -26,6 +27,7 @@ TITLES = {
     "conger": "Conger's kappa",
     "gwet": "Gwet's AC",
     "brennan-prediger": "Brennan-Prediger",
+    "krippendorff": "Krippendorff's alpha",
 }
 TOO_FEW = "Fewer than two cases were rated by two raters."
 
@@ -39,11 +41,15 @@ def class_counts(ratings: IntArray, classes: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Agreement and chance agreement, over all and for each case (its influence)."""
+    """Agreement and chance agreement, over all and for each case (its influence).
+
+    `bonus` is what a correction for small samples adds to the observed agreement.
+    """
 
     observed: FloatArray
     chance: float
     chance_each: FloatArray
+    bonus: float = 0.0
 
 
 def percent_agreement(
@@ -91,6 +97,7 @@ def chance_corrected(
     kappa = float(each.mean())
     each -= 2 * (1 - kappa) * (parts.chance_each - parts.chance) / (1 - parts.chance)
     variance = float(((each - kappa) ** 2).sum() / (n * (n - 1)))
+    kappa += parts.bonus / (1 - parts.chance)
     method = f"{TITLES[coefficient]}, {weights}"
     if variance < 1e-15:
         why = "The variance is zero (agreement is perfect), so there is no interval."
@@ -109,6 +116,8 @@ def _parts(
 ) -> _Parts:
     observed = _pair_agreement(counts, w)
     classes = len(w)
+    if coefficient == "krippendorff":
+        return _alpha_parts(counts, observed, w)
     shares = counts / counts.sum(1, keepdims=True)
     pi = shares.mean(0)
     if coefficient == "fleiss":
@@ -120,6 +129,24 @@ def _parts(
         factor = float(w.sum()) / (classes * (classes - 1)) if classes > 1 else 1.0
         return _Parts(observed, factor * float(pi @ (1 - pi)), factor * shares @ (1 - pi))
     return _conger_parts(ratings, observed, w)
+
+
+def _alpha_parts(counts: FloatArray, observed: FloatArray, w: FloatArray) -> _Parts:
+    """Krippendorff's alpha with Gwet's variance (Gwet 2014): every *rating* weighs the same.
+
+    With N ratings in all, the observed agreement pa becomes (1 - 1/N) pa + 1/N.
+    """
+    share = counts.sum(1) / counts.sum(1).mean()
+    pi = counts.sum(0) / counts.sum()
+    agreement = float((observed * share).mean())
+    chance = float(pi @ w @ pi)
+    of_case = counts @ w @ pi / counts.sum(1).mean()
+    return _Parts(
+        observed * share - agreement * (share - 1),
+        chance,
+        of_case - chance * (share - 1),
+        (1 - agreement) / float(counts.sum()),
+    )
 
 
 def _conger_parts(ratings: IntArray, observed: FloatArray, w: FloatArray) -> _Parts:
@@ -165,6 +192,44 @@ def fleiss_by_class(ratings: IntArray, classes: int) -> list[Estimate]:
     """Fleiss' kappa of each class against all others together, with its z test."""
     numbers = [np.where(ratings < 0, -1, ratings == c).astype(np.int64) for c in range(classes)]
     return [fleiss_test(part, 2) for part in numbers]
+
+
+def light_kappa(
+    ratings: IntArray,
+    classes: int,
+    weights: Weights = "unweighted",
+    *,
+    replicates: int = DEFAULT_REPLICATES,
+    seed: int = DEFAULT_SEED,
+) -> Estimate:
+    """Light's kappa (1971): the mean of Cohen's kappa over pairs of raters.
+
+    The interval is the percentile bootstrap's over cases. (R's irr prints a z whose variance has no
+    published derivation; it is not offered.)
+
+    Args:
+        ratings: Shape (n, m), -1 where missing; a pair counts the cases that both rated.
+        classes: c.
+        weights: Agreement weights.
+        replicates: Bootstrap resamples; 0 for the value alone.
+        seed: Of the bootstrap.
+    """
+    one_hot = (ratings[:, :, None] == np.arange(classes)).astype(float)
+    pairs = list(combinations(range(ratings.shape[1]), 2))
+
+    def mean_kappa(drawn: IntArray) -> float | None:
+        times = np.bincount(drawn, minlength=len(ratings)).astype(float)[:, None]
+        tables = [(times * one_hot[:, a]).T @ one_hot[:, b] for a, b in pairs]
+        values = [cohen_kappa(table, weights).value for table in tables]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known and len(known) == len(values) else None
+
+    value = mean_kappa(np.arange(len(ratings)))
+    if value is None:
+        return not_estimable("A pair of raters has no common case, or used one class only.")
+    if replicates == 0:
+        return Estimate(value, method="Light 1971")
+    return bootstrap_cases(mean_kappa, len(ratings), replicates=replicates, seed=seed)
 
 
 def coincidences(ratings: IntArray, classes: int) -> FloatArray:

@@ -42,6 +42,10 @@ def test_names_without_an_order(psychiatrists, capsys):
     assert "--order" in found["krippendorff_alpha"]["ordinal"]["reason"]
     assert found["cohen_kappa"]["1 / 2"]["unweighted"]["value"] == pytest.approx(0.651162790697674)
     assert "quadratic" not in found["coefficients"]["gwet"]
+    assert found["light_kappa"]["unweighted"]["value"] == pytest.approx(0.459412144434595)
+    assert found["coefficients"]["krippendorff"]["unweighted"]["se"] == pytest.approx(
+        0.0542, abs=6e-6
+    )
 
 
 def test_numbers_with_a_gap_are_steps_of_one_scale(rows_of, tmp_path, capsys):
@@ -84,6 +88,7 @@ def test_lidc_radiologists_are_interchangeable_and_patients_are_drawn(
     assert found["all_equal"]["value"] == pytest.approx(wanted["share_all_four_equal"])
     assert found["icc"]["ICC(2,1)"]["value"] is None
     assert "mean nothing" in found["cohen_kappa"]["reason"]
+    assert "mean nothing" in found["light_kappa"]["unweighted"]["reason"]
     assert found["study"]["patients"] == 554
     text = capsys.readouterr().out
     assert "0.431" in text
