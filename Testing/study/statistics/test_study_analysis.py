@@ -362,6 +362,20 @@ def test_power_from_a_pilot(reader_study_folder, capsys):
         run("power", pilot, "--effect", 0, "--readers", 4)
 
 
+def test_power_of_one_area(reader_study_folder, capsys):
+    run("power", "--auc", 0.731368563685637, "--ratio", 72 / 41, "--power", 0.9, "--cases", 113)
+    text = capsys.readouterr().out
+    assert "0.990" in text
+    assert text.splitlines()[-1].split() == ["24", "42", "0.9"]
+    run("power", "--auc", 0.75, "--json", "-")
+    assert json.loads(capsys.readouterr().out)["cases_needed"]["diseased"] > 10
+    for wrong in ((), (reader_study_folder / "vandyke.csv", "--auc", 0.8)):
+        with pytest.raises(StudyError, match="either a pilot"):
+            run("power", *wrong)
+    with pytest.raises(StudyError, match="cases without disease"):
+        run("power", "--auc", 0.75, "--ratio", -1)
+
+
 def test_the_export_of_a_study_has_the_columns_that_the_analysis_reads(folder):
     read = {
         "reader", "group", "session", "position", "role", "case", "condition", "final", "class",
