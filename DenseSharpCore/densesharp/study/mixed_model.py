@@ -45,24 +45,32 @@ def fit_mixed_model(
         covariates: Name -> shape (n,): fixed effects beside the intercept.
         factors: Name -> shape (n,): level of each observation; levels are crossed or nested.
     """
-    names = ("intercept", *covariates)
-    design = np.column_stack([np.ones(len(outcome)), *covariates.values()])
-    if reason := _problem(outcome, design):
+    names, design = fixed_design(outcome, covariates)
+    if reason := problem(outcome, design):
         return MixedModel(dict.fromkeys(names, not_estimable(reason)), {}, None, reason)
-    likelihood = _Restricted.of(outcome, design, dict(factors))
-    ratios = likelihood.best_ratios()
-    residual = likelihood.profiled_residual(ratios)
+    products = CrossProducts.of(outcome, design, dict(factors))
+    ratios = products.best_ratios()
+    residual = products.profiled_residual(ratios)
     variances = np.append(ratios * residual, residual)
-    fixed = likelihood.fixed_effects(variances, names)
-    labels = (*likelihood.names, "residual")
+    fixed = products.fixed_effects(variances, names)
+    labels = (*products.names, "residual")
     return MixedModel(
         fixed,
         dict(zip(labels, map(float, variances), strict=True)),
-        likelihood.criterion(variances),
+        products.criterion(variances),
     )
 
 
-def _problem(outcome: FloatArray, design: FloatArray) -> str | None:
+def fixed_design(
+    outcome: FloatArray, covariates: Mapping[str, FloatArray]
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Names and design matrix (n, p) of the fixed effects, the intercept first."""
+    names = ("intercept", *covariates)
+    return names, np.column_stack([np.ones(len(outcome)), *covariates.values()])
+
+
+def problem(outcome: FloatArray, design: FloatArray) -> str | None:
+    """Why these observations cannot be modelled, as a sentence, or None."""
     if len(outcome) <= design.shape[1] + 1:
         return "There are too few observations for this model."
     if np.linalg.matrix_rank(design) < design.shape[1]:
@@ -74,8 +82,8 @@ def _problem(outcome: FloatArray, design: FloatArray) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Restricted:
-    """Cross products of the data, from which the restricted likelihood is made.
+class CrossProducts:
+    """Cross products of the data, from which the (restricted) likelihood is made.
 
     The levels of the first factor (with most levels) form a diagonal block `a`; those of the
     others a small dense block `c`; `b` couples them. `w` is [X, y].
@@ -95,7 +103,8 @@ class _Restricted:
     @classmethod
     def of(
         cls, outcome: FloatArray, design: FloatArray, factors: dict[str, IntArray]
-    ) -> _Restricted:
+    ) -> CrossProducts:
+        """Of an outcome (n,), a design (n, p) and the factors' levels, each (n,)."""
         levels = {name: np.unique(v, return_inverse=True)[1] for name, v in factors.items()}
         names = tuple(sorted(levels, key=lambda name: -int(levels[name].max())))
         w = np.column_stack([design, outcome])
@@ -120,7 +129,7 @@ class _Restricted:
             owner,
         )
 
-    def _reduced(self, ratios: FloatArray) -> tuple[float, FloatArray]:
+    def reduced(self, ratios: FloatArray) -> tuple[float, FloatArray]:
         """Log determinant of V / v and W' (V / v)^-1 W for variance ratios v_f / v."""
         s0, s = math.sqrt(ratios[0]), np.sqrt(ratios[1:])[self.owner]
         a = 1 + ratios[0] * self.a
@@ -136,18 +145,19 @@ class _Restricted:
             log_det += 2 * float(np.log(np.diag(factor[0])).sum())
         return log_det, inner
 
-    def _split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """X'V^-1X, the coefficients, and the weighted residual sum of squares."""
         xx, xy, yy = inner[:-1, :-1], inner[:-1, -1], float(inner[-1, -1])
         beta: FloatArray = np.linalg.solve(xx, xy).astype(np.float64)
         return xx, beta, yy - float(xy @ beta)
 
     def profiled_residual(self, ratios: FloatArray) -> float:
-        return self._split(self._reduced(ratios)[1])[2] / (self.n - self.p)
+        """The residual variance that is best (REML) for variance ratios."""
+        return self.split(self.reduced(ratios)[1])[2] / (self.n - self.p)
 
     def _profiled_criterion(self, ratios: FloatArray) -> float:
-        log_det, inner = self._reduced(ratios)
-        xx, _, rss = self._split(inner)
+        log_det, inner = self.reduced(ratios)
+        xx, _, rss = self.split(inner)
         df = self.n - self.p
         return float(
             log_det + np.linalg.slogdet(xx)[1] + df * (1 + math.log(2 * math.pi * rss / df))
@@ -156,8 +166,8 @@ class _Restricted:
     def criterion(self, variances: FloatArray) -> float:
         """-2 log restricted likelihood at variances (factors, residual)."""
         residual = float(variances[-1])
-        log_det, inner = self._reduced(variances[:-1] / residual)
-        xx, _, rss = self._split(inner)
+        log_det, inner = self.reduced(variances[:-1] / residual)
+        xx, _, rss = self.split(inner)
         df = self.n - self.p
         value = log_det + np.linalg.slogdet(xx)[1] + rss / residual
         return float(value + df * math.log(2 * math.pi * residual))
@@ -187,6 +197,7 @@ class _Restricted:
         return roots
 
     def fixed_effects(self, variances: FloatArray, names: tuple[str, ...]) -> dict[str, Estimate]:
+        """Coefficients with Satterthwaite's degrees of freedom at variances (factors, residual)."""
         covariance, beta = self._covariance(variances)
         free = np.flatnonzero(variances > 0)
         spread = self._variance_covariance(variances, free)
@@ -201,7 +212,7 @@ class _Restricted:
 
     def _covariance(self, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
         residual = variances[-1]
-        xx, beta, _ = self._split(self._reduced(variances[:-1] / residual)[1])
+        xx, beta, _ = self.split(self.reduced(variances[:-1] / residual)[1])
         covariance: FloatArray = (np.linalg.inv(xx) * residual).astype(np.float64)
         return covariance, beta
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from densesharp.study.estimates import Estimate, not_estimable
 from densesharp.study.mixed_model import MixedModel, fit_mixed_model
+from densesharp.study.mixed_profile import profile_intervals
 from densesharp.study.tables import BoolArray, FloatArray, IntArray
 
 
@@ -34,12 +35,14 @@ class ReadingTime:
         ratio: Time with the model over time without, with its interval.
         effects: Coefficient -> estimate on the log scale.
         variances: Random effect -> variance on the log scale.
+        spreads: Random effect -> standard deviation on the log scale with its profile interval.
         reason: Why there is no model.
     """
 
     ratio: Estimate
     effects: Mapping[str, Estimate]
     variances: Mapping[str, float]
+    spreads: Mapping[str, Estimate]
     reason: str | None = None
 
 
@@ -75,7 +78,7 @@ def reading_time(
     used = seconds > 0
     if used.sum() < 3 or len(np.unique(aided[used])) < 2:
         missing = not_estimable("Times with and without the model are needed.")
-        return ReadingTime(missing, {}, {}, missing.reason)
+        return ReadingTime(missing, {}, {}, {}, missing.reason)
     shown = aided[used].astype(float)
     candidates = {
         "period": period,
@@ -92,8 +95,10 @@ def reading_time(
         "reader": readers[used],
         "reader_x_aided": 2 * readers[used] + aided[used],
     }
-    model = fit_mixed_model(np.log(seconds[used]), covariates, factors)
-    return ReadingTime(_ratio(model), model.fixed, model.variances, model.reason)
+    log = np.log(seconds[used])
+    model = fit_mixed_model(log, covariates, factors)
+    spreads = profile_intervals(log, covariates, factors, coefficients=False)
+    return ReadingTime(_ratio(model), model.fixed, model.variances, spreads, model.reason)
 
 
 def _ratio(model: MixedModel) -> Estimate:

@@ -1,4 +1,4 @@
-"""Bland-Altman, concordance, the mixed model and reading time."""
+"""Bland-Altman, concordance, the mixed model with its profile, and reading time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 from densesharp.study.bland_altman import (
     concordance,
@@ -15,33 +16,8 @@ from densesharp.study.bland_altman import (
     limits_of_agreement,
     repeated_limits,
 )
-from densesharp.study.mixed_model import fit_mixed_model
+from densesharp.study.mixed_profile import profile_intervals
 from densesharp.study.reading_time import reading_time, summarize
-
-FULL = {"rel": 1e-6, "abs": 1e-9}
-
-
-@pytest.fixture(scope="module")
-def methods(rows_of):
-    rows = rows_of("giavarina2015")
-    return tuple(np.array([float(row[name]) for row in rows]) for name in ("method_a", "method_b"))
-
-
-def test_giavarina_limits(methods, expected):
-    wanted = expected("giavarina2015_expected")["A_vs_B"]
-    found = limits_of_agreement(*methods)
-    assert found.n == wanted["n"]
-    assert found.bias.value == pytest.approx(wanted["bias"], **FULL)
-    assert found.sd.value == pytest.approx(wanted["sd"], **FULL)
-    assert found.bias.ci == pytest.approx(wanted["ci_bias"], **FULL)
-    assert (found.lower.value, found.upper.value) == pytest.approx(wanted["loa"], **FULL)
-    assert found.lower.se == pytest.approx(wanted["se_loa_1999"], **FULL)
-    assert found.lower.ci == pytest.approx(wanted["ci_lower_loa_1999"], **FULL)
-    assert found.upper.ci == pytest.approx(wanted["ci_upper_loa_1999"], **FULL)
-    older = limits_of_agreement(*methods, approximate=True)
-    assert older.lower.se == pytest.approx(wanted["se_loa_1986_sqrt3overn"], **FULL)
-    assert older.lower.ci == pytest.approx(wanted["ci_lower_loa_1986"], **FULL)
-    assert older.upper.ci == pytest.approx(wanted["ci_upper_loa_1986"], **FULL)
 
 
 def test_exact_limits_hold_the_true_limit_as_often_as_they_say():
@@ -53,13 +29,6 @@ def test_exact_limits_hold_the_true_limit_as_often_as_they_say():
         hits += low <= 1.96 <= high
     assert hits / 400 == pytest.approx(0.95, abs=0.03)
     assert exact_limits(np.ones(3), np.ones(3)) is None
-
-
-def test_concordance_is_that_of_epir(methods, expected):
-    wanted = expected("giavarina2015_expected")["A_vs_B"]["ccc"]
-    found = concordance(*methods)
-    assert found.value == pytest.approx(wanted["est"], **FULL)
-    assert found.ci == pytest.approx((wanted["lo"], wanted["hi"]), **FULL)
 
 
 def test_what_cannot_be_compared_says_so():
@@ -97,30 +66,49 @@ def test_swapping_the_methods_turns_the_limits_round(pairs):
     assert (x.value or 0) == pytest.approx(y.value or 0)
 
 
-def penicillin(rows_of):
-    rows = rows_of("penicillin")
-    return (
-        np.array([float(row["diameter"]) for row in rows]),
-        {name: np.array([ord(row[name]) for row in rows]) for name in ("plate", "sample")},
-    )
+def dense_deviance(outcome, levels, deviations):
+    """-2 log likelihood from the whole covariance matrix, the mean at its best."""
+    covariance = deviations[-1] ** 2 * np.eye(len(outcome))
+    for level, sd in zip(levels, deviations[:-1], strict=True):
+        covariance += sd**2 * (level[:, None] == level[None, :])
+    inverse = np.linalg.inv(covariance)
+    mean = inverse.sum(0) @ outcome / inverse.sum()
+    rest = outcome - mean
+    log_det = np.linalg.slogdet(2 * np.pi * covariance)[1]
+    return float(log_det + rest @ inverse @ rest)
 
 
-def test_crossed_random_effects_of_lme4(rows_of, expected):
-    wanted = expected("penicillin_expected")
-    diameter, factors = penicillin(rows_of)
-    found = fit_mixed_model(diameter, {}, factors)
-    row = wanted["fixed"][0]
-    one = found.fixed["intercept"]
-    # Our criterion is 9e-9 below lme4's: the digits on which they differ are lme4's tolerance.
-    assert found.criterion <= wanted["reml_criterion"]
-    assert found.criterion == pytest.approx(wanted["reml_criterion"], abs=1e-7)
-    assert one.value == pytest.approx(row["Estimate"], **FULL)
-    assert one.se == pytest.approx(row["Std. Error"], rel=1e-4)
-    assert one.df == pytest.approx(row["df"], rel=2e-4)
-    assert one.p == pytest.approx(row["Pr(>|t|)"], rel=2e-3)
-    for row in wanted["varcomp"]:
-        name = {"Residual": "residual"}.get(row["grp"], row["grp"])
-        assert found.variances[name] == pytest.approx(row["vcov"], rel=1e-4)
+def test_profile_limits_are_where_the_dense_likelihood_has_fallen_by_its_quantile():
+    rng = np.random.default_rng(5)
+    reader, case = np.repeat(np.arange(4), 8), np.tile(np.arange(8), 4)
+    outcome = 3 + rng.normal(0, 0.8, 4)[reader] + rng.normal(0, 1, 8)[case]
+    outcome += rng.normal(0, 0.5, 32)
+    found = profile_intervals(outcome, {}, {"reader": reader, "case": case})
+    best = np.array([found[name].value for name in ("reader", "case", "residual")])
+    least = dense_deviance(outcome, (reader, case), best)
+    for row, name in enumerate(("reader", "case", "residual")):
+        others = np.delete(np.arange(3), row)
+        for limit in found[name].ci:
+
+            def deviance(free, row=row, others=others, limit=limit):
+                deviations = np.empty(3)
+                deviations[row], deviations[others] = limit, np.abs(free)
+                return dense_deviance(outcome, (reader, case), deviations)
+
+            there = optimize.minimize(deviance, best[others], method="Nelder-Mead").fun
+            assert there - least == pytest.approx(3.841459, abs=2e-3), (name, limit)
+
+
+def test_a_spread_that_may_be_zero_has_an_interval_from_zero():
+    rng = np.random.default_rng(1)
+    reader, case = np.repeat(np.arange(3), 10), np.tile(np.arange(10), 3)
+    outcome = rng.normal(size=10)[case] + rng.normal(size=30)
+    aided = rng.random(30) < 0.5
+    found = profile_intervals(outcome, {"aided": aided * 1.0}, {"reader": reader, "case": case})
+    assert found["reader"].ci[0] == 0
+    assert found["aided"].ci[0] < found["aided"].value < found["aided"].ci[1]
+    flat = profile_intervals(np.ones(30), {}, {"reader": reader})
+    assert flat["reader"].reason
 
 
 def simulated_times(seed=0, readers=5, cases=60, effect=-0.2):

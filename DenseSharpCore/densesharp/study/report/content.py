@@ -231,6 +231,7 @@ def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
         yield Paragraph(f"Time aided over time unaided: {tables.shown(model['ratio'])}.")
         caption = "Mixed model of the logarithm of active seconds."
         yield tables.effects_table("time_model", caption, model["effects"])
+        yield tables.spread_table(model["spreads"])
 
 
 def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001

@@ -334,6 +334,24 @@ def time_table(time: Results) -> TableBlock:
     return TableBlock("time_summary", caption, ("Reader", *conditions), rows)
 
 
+SPREADS = {
+    "case": "between cases",
+    "reader": "between readers",
+    "reader_x_aided": "of a reader's gain from the model",
+    "residual": "left over",
+}
+
+
+def spread_table(spreads: Results) -> TableBlock:
+    """Random effects of the reading time model."""
+    rows = [[SPREADS[name], shown(one)] for name, one in spreads.items()]
+    caption = (
+        "Spread of reading times: standard deviations of the logarithm of seconds (maximum "
+        "likelihood, profile intervals)."
+    )
+    return TableBlock("time_spread", caption, ("Spread", "Standard deviation"), rows)
+
+
 def session_table(accuracy: list[Results]) -> TableBlock:
     """Accuracy by session and condition."""
     rows = [
