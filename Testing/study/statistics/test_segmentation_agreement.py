@@ -8,63 +8,29 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_shapes import SHAPES, THICK, ball
 
-from densesharp.study.consensus import majority, staple
+from densesharp.study.consensus import staple
 from densesharp.study.segmentation import (
     compare,
     consensus_masks,
-    dice,
-    jaccard,
     pairwise_dice,
     within_spread,
 )
 from densesharp.study.surface_distance import (
     assd,
     average_distances,
-    hausdorff,
-    normalized_surface_dice,
     surface_distances,
 )
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 
 
-def ball(centre, radius, shape=(20, 40, 40), spacing=(2.0, 1.0, 1.0)):
-    grid = np.indices(shape)
-    distance = sum(((grid[axis] - centre[axis]) * spacing[axis]) ** 2 for axis in range(3))
-    return distance <= radius**2
-
-
-def cube(offset):
-    mask = np.zeros((20, 20, 20), bool)
-    mask[5:15, 5:15, 5 + offset : 15 + offset] = True
-    return mask
-
-
-THICK = (2.0, 1.0, 1.0)
-SHAPES = {
-    "ball_r8_vs_shift_x2": (ball((10, 20, 20), 8), ball((10, 20, 22), 8), THICK),
-    "ball_r8_vs_ball_r6": (ball((10, 20, 20), 8), ball((10, 20, 20), 6), THICK),
-    "cube10_shift2": (cube(0), cube(2), (1.0, 1.0, 1.0)),
-}
-
-
 @pytest.mark.parametrize("name", SHAPES)
-def test_distances_of_known_shapes(expected, name):
-    wanted = expected("segmetrics_expected")["values"][name]
-    first, second, spacing = SHAPES[name]
-    area = wanted["deepmind"]
-    found = surface_distances(first, second, spacing)
-    assert dice(first, second) == pytest.approx(wanted["dice"], **FULL)
-    assert jaccard(first, second) == pytest.approx(wanted["sitk"]["jaccard"], **FULL)
-    assert hausdorff(found).value == pytest.approx(area["hd95"], **FULL)
-    assert hausdorff(found, 100).value == pytest.approx(area["hd100"], **FULL)
+def test_the_average_distance_lies_between_the_two_directions(name):
+    found = surface_distances(*SHAPES[name])
     both = [one.value for one in average_distances(found)]
-    assert both == pytest.approx(area["asd"], **FULL)
     assert min(both) - 1e-9 <= assd(found).value <= max(both) + 1e-9
-    for tolerance in (1, 2):
-        nsd = normalized_surface_dice(found, tolerance)
-        assert nsd.value == pytest.approx(area[f"nsd_{tolerance}mm"], **FULL)
     assert "weighted by area" in assd(found).method
 
 
@@ -105,20 +71,12 @@ def test_measures_are_symmetric_and_do_not_depend_on_position(first, second, shi
             assert (a[name].value or 0) == pytest.approx(other[name].value or 0)
 
 
-def test_staple_is_that_of_simpleitk(rows_of, expected):
-    wanted = expected("staple4_expected")
+def test_the_probabilities_of_staple_are_those_of_simpleitk(rows_of):
     rows = rows_of("staple4")
     raters = [np.array([row[f"r{i}"] == "1" for row in rows]).reshape(-1, 24) for i in range(1, 5)]
     found = staple(raters)
-    assert found.sensitivity == pytest.approx(wanted["sensitivity"], abs=5e-7)
-    assert found.specificity == pytest.approx(wanted["specificity"], abs=5e-7)
-    assert (found.probability > 0.5).sum() == wanted["pixels_staple_gt_0.5"]
     probability = [float(row["staple_prob_simpleitk"]) for row in rows]
     assert found.probability.ravel() == pytest.approx(probability, abs=2e-6)
-    # "At least three of four" is more than half.
-    assert majority(raters).sum() == wanted["pixels_majority_ge_3"]
-    truth = np.array([row["truth"] == "1" for row in rows]).reshape(-1, 24)
-    assert dice(found.probability > 0.5, truth) == pytest.approx(wanted["dice_staple_vs_truth"])
 
 
 def test_consensus_of_agreeing_and_of_no_readers():
