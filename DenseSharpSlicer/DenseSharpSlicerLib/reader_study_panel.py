@@ -15,6 +15,7 @@ from typing import Any
 import qt
 import slicer
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
 from densesharp.reading import read_volume
@@ -50,10 +51,16 @@ KEYS = {
 TICK_MS = 1000
 
 
-class ReaderStudyPanel:
+def has_focus() -> bool:
+    """Whether a window of Slicer has the focus; without a main window nobody can tell."""
+    return slicer.util.mainWindow() is None or slicer.app.activeWindow() is not None
+
+
+class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
     """Connects the widgets of `DenseSharpReaderStudy.ui` with one reader's reading."""
 
     def __init__(self, ui: Any) -> None:
+        VTKObservationMixin.__init__(self)
         self.ui = ui
         self.presenter: Presenter | None = None
         self.case = StudyCase(slicer.mrmlScene)
@@ -61,7 +68,6 @@ class ReaderStudyPanel:
         self._visit: int | None = None
         self._drawn = ""
         self._edits = 0
-        self._watched: Any = None
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK_MS)
         self._timer.connect("timeout()", self.onTick)
@@ -89,6 +95,7 @@ class ReaderStudyPanel:
     def close(self) -> None:
         """Leave the study: the draft is saved, the scene emptied, the model usable again."""
         self._timer.stop()
+        self.removeObservers()
         if self.presenter is not None:
             self.presenter.tick(force=True)
             self.presenter = None
@@ -106,7 +113,7 @@ class ReaderStudyPanel:
         if self.presenter is None:
             draw_closed(self.ui)
             return
-        self._follow_scene(self.presenter.scene)
+        self._follow(self.presenter)
         screen = self.presenter.screen
         self._switch_model(screen.page in ("sessions", "finished"))
         draw_reading(self.ui, screen)
@@ -114,24 +121,22 @@ class ReaderStudyPanel:
 
     # The scene
 
-    def _follow_scene(self, scene: Scene | None) -> None:
-        if self.presenter is None:
-            return
+    def _follow(self, presenter: Presenter) -> None:
+        scene = presenter.scene
         if scene is None:
-            if self.presenter.screen.page == "paused":
+            if presenter.screen.page == "paused":
                 self.case.hide(True)
             elif self._visit is not None:
                 self._visit = None
                 self.case.clear()
             return
         if scene.visit != self._visit:
-            self._load(scene)
+            self._load(presenter, scene)
         self.case.hide(False)
         self.case.show_model(scene.aid_mask)
 
-    def _load(self, scene: Scene) -> None:
+    def _load(self, presenter: Presenter, scene: Scene) -> None:
         """Read the case's CT; a moment in which Slicer waits."""
-        presenter = self._reading()
         self._visit, self._edits = scene.visit, 0
         self.ui.studyMessageLabel.text = _("Reading the image …")
         self.ui.studyMessageLabel.visible = True
@@ -148,8 +153,7 @@ class ReaderStudyPanel:
             self.case.write_own(own)
         self._drawn = segments.digest(own)
         self.ui.studyMarkCheckBox.checked = True
-        if slicer.app.layoutManager() is not None:
-            slicer.util.setSliceViewerLayers(background=self.case.volume_node, fit=True)
+        slicer.util.setSliceViewerLayers(background=self.case.volume_node, fit=True)
         self.case.jump()
         self._watch_mouse()
         presenter.image_shown()
@@ -157,22 +161,22 @@ class ReaderStudyPanel:
     def _watch_mouse(self) -> None:
         """The mouse over a view is an input, for the active time."""
         crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-        if crosshair is not None and crosshair is not self._watched:
-            self._watched = crosshair
-            crosshair.AddObserver(crosshair.CursorPositionModifiedEvent, self._on_mouse)
+        moved = slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent
+        if crosshair is not None and not self.hasObserver(crosshair, moved, self._on_mouse):
+            self.addObserver(crosshair, moved, self._on_mouse)
 
     def _on_mouse(self, _caller: Any, _event: Any) -> None:
         if self.presenter is not None:
             self.presenter.touch()
 
-    def take_outline(self) -> None:
-        """Hand the outline over when it was changed, in Segment Editor or elsewhere."""
+    def take_outline(self) -> bool:
+        """Hand the outline over when it was changed, in Segment Editor or elsewhere; tells it."""
         if self.presenter is None or self.presenter.scene is None or self.case.grid is None:
-            return
+            return False
         mask = self.case.own_mask()
         digest = segments.digest(mask)
         if digest == self._drawn:
-            return
+            return False
         self._drawn = digest
         self._edits += 1
         try:
@@ -181,6 +185,7 @@ class ReaderStudyPanel:
         except DenseSharpError as error:
             self.presenter.set_mask(None)
             self.presenter.say(str(error))
+        return True
 
     def _switch_model(self, usable: bool) -> None:
         """The module DenseSharp on or off."""
@@ -309,13 +314,16 @@ class ReaderStudyPanel:
         self.case.show_mark(shown)
 
     def onTick(self) -> None:
-        """Once a second: save the draft when it is due, look for a new outline."""
-        if self.presenter is not None:
-            self.presenter.tick()
-            before = self.presenter.screen.has_mask
-            self.take_outline()
-            if self.presenter.screen.has_mask != before:
-                self.refresh()
+        """Once a second: mind the focus, save the draft when it is due, look for a new outline."""
+        if self.presenter is None:
+            return
+        self.presenter.set_focus(has_focus())
+        self.presenter.tick()
+        changed = self.take_outline()
+        if self._visit is not None and not slicer.mrmlScene.IsNodePresent(self.case.volume_node):
+            self._visit, changed = None, True  # somebody closed the scene: show the case again
+        if changed:
+            self.refresh()
 
     def key(self, name: str) -> None:
         """A key of `KEYS`, by the presenter's name."""

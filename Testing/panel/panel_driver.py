@@ -61,6 +61,27 @@ class Panel:
         return [table.item(row, column).text() for column in range(table.columnCount)]
 
 
+class SegmentEditor:
+    """What the panels call on Segment Editor's widget (qMRMLSegmentEditorWidget's slots)."""
+
+    def setSegmentationNode(self, node: Any) -> None:
+        self.segmentation = node
+
+    def setSourceVolumeNode(self, node: Any) -> None:
+        self.volume = node
+
+    def setCurrentSegmentID(self, segment_id: str) -> None:
+        self.segment_id = segment_id
+
+    @classmethod
+    def publish(cls, slicer: Any, monkeypatch: Any) -> SegmentEditor:
+        """Let Slicer have this module; without a main window it cannot be selected."""
+        module = type("SegmentEditorWidget", (), {"editor": cls()})
+        monkeypatch.setattr(slicer.util, "selectModule", lambda _name: None)
+        monkeypatch.setattr(slicer.util, "getModuleWidget", lambda _name: module)
+        return module.editor
+
+
 def add_ct(slicer: Any, name: str, radii: tuple[float, float] = (5.0, 7.0)) -> Any:
     """A phantom CT in the scene, 1 mm voxels, in RAS."""
     grid = grid_around((45.0, -5.0, 47.0), (80, 80, 60), (1.0, 1.0, 1.0), np.eye(3))

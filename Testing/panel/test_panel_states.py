@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
+from panel_driver import BALLS, ROOT, Panel, SegmentEditor, ThresholdBackend, add_ct
 
 pytestmark = pytest.mark.panel
 
@@ -233,28 +233,14 @@ def test_correct_outline_without_main_window_says_why(panel: Panel, ct: Any) -> 
 def test_correct_outline_opens_the_segment_in_segment_editor(
     slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Editor:
-        def setSegmentationNode(self, node: Any) -> None:
-            self.segmentation = node
-
-        def setSourceVolumeNode(self, node: Any) -> None:
-            self.volume = node
-
-        def setCurrentSegmentID(self, segment_id: str) -> None:
-            self.segment_id = segment_id
-
-    class Module:
-        editor = Editor()
-
-    monkeypatch.setattr(slicer.util, "selectModule", lambda _name: None)
-    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda _name: Module)
+    editor = SegmentEditor.publish(slicer, monkeypatch)
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
     panel.ui.editButton.click()
-    assert Module.editor.segmentation is panel.scan.segmentation_node
-    assert Module.editor.volume is ct
-    assert Module.editor.segment_id == panel.session.nodule.segment_id
+    assert editor.segmentation is panel.scan.segmentation_node
+    assert editor.volume is ct
+    assert editor.segment_id == panel.session.nodule.segment_id
 
 
 def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:

@@ -153,6 +153,8 @@ def test_keys_work_only_while_the_module_is_open(reader: StudyPanel) -> None:
     from DenseSharpSlicerLib.reader_study_panel import KEYS
 
     assert len(reader.widget._keys) == len(KEYS)
+    reader.host.enter()  # Slicer enters a module again after a layout change
+    assert len(reader.widget._keys) == len(KEYS)
     reader.host.exit()
     assert reader.widget._keys == []
     reader.host.enter()
@@ -325,3 +327,205 @@ def test_paths_are_chosen_in_a_dialog(
     line = reader.widget.newStudy.widgets[name]
     line.parent().findChild(qt.QPushButton).click()
     assert line.text == "/chosen"
+
+
+def an_open_case(reader: StudyPanel, folder: Path, **changes: Any) -> Any:
+    """A reader in front of the first case of an unaided study."""
+    study = a_study(folder, "unaided", **changes)
+    reader.open(study)
+    reader.ui.studyStartButton.click()
+    reader.ui.studyNextButton.click()
+    return study
+
+
+def test_time_without_the_focus_is_not_active_time(
+    reader: StudyPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+
+    window = qt.QMainWindow()
+    window.show()
+    window.activateWindow()
+    reader.slicer.app.processEvents()
+    monkeypatch.setattr(reader.slicer.util, "mainWindow", lambda: window)
+    an_open_case(reader, tmp_path)
+    timer = reader.panel.presenter._reading.open.timer
+    now = [timer.clock.monotonic()]
+    monkeypatch.setattr(timer.clock, "monotonic", lambda: now[0])
+    reader.panel.onTick()
+    timer.restart()
+    active = timer.count().active_s
+    now[0] += 5
+    reader.panel.onTick()
+    assert timer.count().active_s == pytest.approx(active + 5)
+    window.hide()
+    reader.slicer.app.processEvents()
+    reader.panel.onTick()
+    now[0] += 7
+    reader.panel.onTick()
+    assert timer.count().active_s == pytest.approx(active + 5)
+    assert timer.count().wall_s >= 12
+    window = qt.QMainWindow()
+    window.show()
+    window.activateWindow()
+    reader.slicer.app.processEvents()
+    reader.panel.onTick()
+    now[0] += 2
+    assert timer.count().active_s == pytest.approx(active + 7)
+    window.deleteLater()
+
+
+def test_the_mouse_over_a_view_is_an_input_as_long_as_the_study_is_open(
+    reader: StudyPanel, tmp_path: Path
+) -> None:
+    an_open_case(reader, tmp_path)
+    crosshair = reader.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    assert reader.panel.presenter._reading.open.timer.spent.first_action == ""
+    crosshair.InvokeEvent(crosshair.CursorPositionModifiedEvent)
+    assert reader.panel.presenter._reading.open.timer.spent.first_action
+    reader.ui.studyCloseButton.click()
+    moved = crosshair.CursorPositionModifiedEvent
+    assert not reader.panel.hasObserver(crosshair, moved, reader.panel._on_mouse)
+
+
+def test_a_scene_that_somebody_closes_shows_the_case_again(
+    reader: StudyPanel, tmp_path: Path
+) -> None:
+    an_open_case(reader, tmp_path)
+    reader.answer()
+    reader.slicer.mrmlScene.Clear(0)
+    assert "Case" not in reader.names()
+    reader.panel.onTick()
+    assert "Case" in reader.names()
+    assert reader.ui.studyClassButton2.checked
+
+
+def test_an_outline_is_there_again_when_the_reader_goes_back(
+    reader: StudyPanel, tmp_path: Path
+) -> None:
+    an_open_case(reader, tmp_path, going_back=True)
+    inside = ball(4)
+    reader.panel.case.write_own(NoduleMask(inside.astype(np.uint8), (0, 0, 0), CT_GRID))
+    reader.panel.onTick()
+    reader.answer()
+    reader.submit()
+    reader.ui.studyCorrectButton.click()
+    assert "Your outline" in reader.names()
+    assert reader.ui.studyOutlineLabel.text == "drawn"
+
+
+def test_an_outline_that_is_no_nodule_is_refused_with_a_sentence(
+    reader: StudyPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_open_case(reader, tmp_path)
+    monkeypatch.setattr("densesharp.study.masks.CASE_EDGE_MM", 10)
+    far = np.zeros(CT_GRID.shape, np.uint8)
+    far[0, 0, 0] = 1
+    reader.panel.case.write_own(NoduleMask(far, (0, 0, 0), CT_GRID))
+    reader.panel.onTick()
+    assert "further than 5 mm" in reader.ui.studyMessageLabel.text
+    assert not reader.panel.presenter.screen.has_mask
+
+
+def test_segment_editor_gets_the_reader_s_segment(
+    reader: StudyPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from panel_driver import SegmentEditor
+
+    an_open_case(reader, tmp_path)
+    reader.ui.studyEditButton.click()
+    assert "main window" in reader.ui.studyMessageLabel.text
+    editor = SegmentEditor.publish(reader.slicer, monkeypatch)
+    reader.ui.studyEditButton.click()
+    assert editor.segmentation is reader.panel.case.segmentation_node
+    assert editor.volume is reader.panel.case.volume_node
+    assert editor.segment_id == reader.panel.case.own_id
+
+
+def test_the_mark_can_be_hidden_and_found_again(reader: StudyPanel, tmp_path: Path) -> None:
+    an_open_case(reader, tmp_path)
+    reader.ui.studyMarkCheckBox.click()
+    assert not reader.panel.case._mark.GetDisplayNode().GetVisibility()
+    red = reader.slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    red.SetSliceOffset(500)
+    reader.ui.studyNoduleButton.click()
+    assert red.GetSliceOffset() == pytest.approx(SEED[2])
+
+
+def test_the_study_folder_is_chosen_in_a_dialog(
+    reader: StudyPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+
+    for answer, shown in (("/chosen", "/chosen"), ("", "/chosen")):
+        monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_, a=answer: a)
+        reader.ui.studyBrowseButton.click()
+        assert reader.ui.studyFolderEdit.text == shown
+
+
+def test_a_key_of_the_keyboard_reaches_the_form(reader: StudyPanel, tmp_path: Path) -> None:
+    import qt
+
+    an_open_case(reader, tmp_path)
+    key = next(key for key in reader.widget._keys if key.key == qt.QKeySequence("2"))
+    key.activated.emit()
+    assert reader.ui.studyClassButton2.checked
+
+
+def test_without_a_study_nothing_happens(reader: StudyPanel) -> None:
+    reader.panel.take_outline()
+    reader.panel.onTick()
+    reader.panel.key("2")
+    reader.panel._doing("pause")()
+    with pytest.raises(RuntimeError, match="No study is open"):
+        reader.panel.onSubmit()
+    assert reader.ui.studyReadingSection.isHidden()
+
+
+def test_the_store_s_package_is_installed_on_request(
+    slicer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    from DenseSharpSlicerLib import packages
+    from slicer_standin.application import load_module
+
+    there: list[bool] = []
+    plain = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "sqlalchemy" and not there else plain(name, *rest),
+    )
+    said: list[str] = []
+    monkeypatch.setattr(slicer.util, "errorDisplay", said.append)
+    module = load_module(ROOT / "DenseSharpSlicer" / "DenseSharpReaderStudy.py")
+    panel = StudyPanel(slicer, module)
+    panel.host.enter()
+    panel.host.exit()
+    assert panel.panel is None
+    assert not panel.ui.studyOpenButton.enabled
+    assert not panel.ui.studyInstallButton.isHidden()
+    code = 1
+
+    def pip(_arguments: Any, **options: Any) -> None:
+        options["logCallback"]("Collecting sqlalchemy\n")
+        options["completedCallback"](code)
+
+    monkeypatch.setattr(packages._slicer_packaging(), "pip_install", pip)
+    panel.ui.studyInstallButton.click()
+    assert "Collecting sqlalchemy" in said[0]
+    assert panel.ui.studyInstallButton.enabled
+    code = 0
+    there.append(True)
+    panel.ui.studyInstallButton.click()
+    assert panel.panel is not None
+    assert panel.ui.studyInstallButton.isHidden()
+    panel.widget.cleanup()
+
+
+def test_a_script_can_verify_the_record(reader: StudyPanel, tmp_path: Path) -> None:
+    study = an_open_case(reader, tmp_path)
+    reader.ui.studyCloseButton.click()
+    logic = sys.modules["DenseSharpReaderStudy"].DenseSharpReaderStudyLogic()
+    assert logic.verify(study.folder).clean
