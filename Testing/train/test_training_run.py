@@ -17,26 +17,9 @@ from densesharp.train.batches import Source, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.fit import Settings, best, fit, like_paper
 
-# Lightning 2.6 with PyTorch 2.13.
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 CARD = ModelCard("test", "balls in noise")
 REACHED_LOSS = 0.9
 """Of the reduced run after 12 steps; an untrained network starts at about 1.6."""
-
-
-@pytest.fixture(scope="module")
-def balls_of_three_sizes() -> list[Sample]:
-    rng = np.random.default_rng(0)
-    axis = np.arange(40) - 19.5
-    radius = np.sqrt(sum(np.meshgrid(axis**2, axis**2, axis**2)))
-    samples = []
-    for n in range(6):
-        seg = radius < (2.5, 4.5, 6.5)[n % 3]
-        voxel = np.where(seg, 190, 40) + rng.normal(0, 5, seg.shape)
-        grey = voxel.astype(np.uint8)
-        samples.append(Sample(f"ball{n}", n % 3, 0, f"p{n}", grey, seg))
-    return samples
 
 
 def reduced(steps: int, checkpoint_every: int = 50) -> Settings:

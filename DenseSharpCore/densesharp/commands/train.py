@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import TableError
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 HELP = "train a model on your own nodules (data set of the original code, or simulated)"
 
+REPEATED = (
+    "fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging", "schedule", "mixup",
+    "ordinal", "validation", "validate_every", "patience", "monitor",
+)  # fmt: skip
+"""Options that the model card's training command repeats where they are given."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -21,7 +27,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="folder of the run; a stopped run goes on")
     parser.add_argument("--fold", type=int, help="leave out subset FOLD of each data set")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
-    parser.add_argument("--devices", type=int, default=1, help="GPUs to train on (default 1)")
+    parser.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        help="GPUs (or processes, without a GPU) to train on in parallel (default 1)",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=int,
+        default=1,
+        help="machines that run this command in parallel, as SLURM or torchrun start it",
+    )
     preset = parser.add_mutually_exclusive_group()
     preset.add_argument(
         "--like-paper",
@@ -37,12 +54,51 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edge",
         type=int,
-        help="voxels along a training patch's side, instead of 32 (multiple of 4)",
+        help="voxels along a training patch's side, instead of 32 (multiple of 4, from 12 on)",
     )
     parser.add_argument("--averaging", type=float, help="decay of the running average of weights")
+    parser.add_argument(
+        "--checkpoint-every", type=int, metavar="STEPS", help="steps in between (default 50)"
+    )
+    _configure_extras(parser)
     parser.add_argument("--start", help="model file to go on from")
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", help="sentence about the data in the model card")
+
+
+def _configure_extras(parser: argparse.ArgumentParser) -> None:
+    """Declare what no preset uses."""
+    parser.add_argument(
+        "--schedule",
+        choices=("fixed", "cosine", "plateau"),
+        help="of the learning rate, instead of the preset's; plateau needs --validation",
+    )
+    parser.add_argument(
+        "--mixup", type=float, help="mix nodules in pairs, with this Beta parameter (0.9)"
+    )
+    parser.add_argument(
+        "--ordinal", type=float, help="weight of a loss that knows the order of the classes"
+    )
+    watching = parser.add_argument_group(
+        "validation", "watch a part of the patients that is not trained on; never subset FOLD"
+    )
+    watching.add_argument(
+        "--validation", type=float, metavar="SHARE", help="share of the patients, as 0.2"
+    )
+    watching.add_argument(
+        "--validate-every", type=int, metavar="STEPS", help="steps in between (default 50)"
+    )
+    watching.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop after N validations without an improvement (default: never)",
+    )
+    watching.add_argument(
+        "--monitor",
+        choices=("loss", "class_accuracy", "mask_f1"),
+        help="what has to improve (default loss); the best network by it is the result",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +115,8 @@ def run(args: argparse.Namespace) -> int:
         trained_on=args.trained_on or f"{nodules} nodules of: {names}.",
         training_command=_command(args),
     )
-    fit(datasets, _settings(args, nodules), args.out, card, args.start, args.devices)
+    settings = _settings(args, nodules)
+    fit(datasets, settings, args.out, card, args.start, args.devices, args.nodes)
     return 0
 
 
@@ -67,24 +124,32 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
     from densesharp.train.fit import best, like_paper
 
     settings = like_paper(nodules) if args.like_paper else best()
-    changes = {
-        name: value
-        for name, value in (
-            ("steps", args.steps),
-            ("learning_rate", args.learning_rate),
-            ("averaging", args.averaging),
-        )
-        if value is not None
-    }
-    augmentation = settings.augmentation
-    if args.edge is not None:
-        augmentation = replace(augmentation, edge=args.edge)
+    given = {name: value for name, value in vars(args).items() if value is not None}
+
+    def changed(part: Any, **names: str) -> Any:
+        """`part` with what the command line gives; field=argument."""
+        return replace(part, **{f: given[name] for f, name in names.items() if name in given})
+
     return replace(
-        settings,
+        changed(settings, checkpoint_every="checkpoint_every"),
         per_batch=_per_batch(args.batch, sum(settings.per_batch), len(args.dataset)),
         seed=args.seed,
-        augmentation=augmentation,
-        optimisation=replace(settings.optimisation, **changes),
+        augmentation=changed(settings.augmentation, edge="edge", mixup="mixup"),
+        objective=changed(settings.objective, ordinal="ordinal"),
+        optimisation=changed(
+            settings.optimisation,
+            steps="steps",
+            learning_rate="learning_rate",
+            averaging="averaging",
+            schedule="schedule",
+        ),
+        validation=changed(
+            settings.validation,
+            share="validation",
+            every="validate_every",
+            patience="patience",
+            monitor="monitor",
+        ),
     )
 
 
@@ -105,7 +170,7 @@ def _per_batch(text: str | None, total: int, datasets: int) -> tuple[int, ...]:
 def _command(args: argparse.Namespace) -> str:
     """The command as it can be typed again, with folders by name only."""
     parts = ["densesharp train", *(Path(folder).name for folder in args.dataset)]
-    for name in ("fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging"):
+    for name in REPEATED:
         value = getattr(args, name)
         if value is not None:
             parts.append(f"--{name.replace('_', '-')} {value}")

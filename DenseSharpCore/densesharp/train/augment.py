@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from densesharp.errors import TableError
+
 PATCH_EDGE = 32
+SMALLEST_EDGE = 12
+"""The network halves a patch twice. On the 2 x 2 x 2 voxels that would be left of 8, PyTorch 2.13's
+bf16 convolution on a CPU gives wrong gradients: they hold memory that was never written."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Augmentation:
         grey: standard deviation of a random offset of all grey values, and of voxel noise.
         edge: voxels along each side of a training patch. The network is fully convolutional, so
             that the first part of a training may use smaller patches, in a fraction of the time.
+            A multiple of 4 from 12 on.
         mixup: above 0, the nodules of a batch are mixed in pairs, patch, class and mask alike, by
             a share drawn from the Beta distribution with both parameters this. The authors used
             0.9 in a later work (Zhao et al., Cancer Medicine 2019).
@@ -33,6 +39,14 @@ class Augmentation:
     grey: float = 0.0
     edge: int = PATCH_EDGE
     mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.edge % 4 or self.edge < SMALLEST_EDGE:
+            message = (
+                f"Training patches of {self.edge} voxels are impossible: give a multiple of 4 "
+                f"from {SMALLEST_EDGE} on."
+            )
+            raise TableError(message)
 
 
 LIKE_PAPER = Augmentation(shift_mm=3, zoom=(0.8, 1.15))

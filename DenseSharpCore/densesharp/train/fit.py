@@ -11,21 +11,25 @@ A run lives in one folder:
 
 from __future__ import annotations
 
+import copy
 import json
+import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
 
-from densesharp.errors import ModelError, TableError
+from densesharp.errors import DeviceError, ModelError, TableError
 from densesharp.files import atomic_path, ensure_folder, write_text
 from densesharp.network.architecture import Architecture
 from densesharp.network.densesharp import DenseSharp, export_weights, import_weights
@@ -36,6 +40,7 @@ from densesharp.train.dataset import Sample
 from densesharp.train.losses import Objective
 from densesharp.train.machine import keep_freed_memory
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
+from densesharp.train.validation import Validation, Watcher, hold_out
 
 REFRESH_BATCHES = 16
 """Batches that the running statistics of the result are averaged over."""
@@ -53,6 +58,7 @@ class Settings:
         precision: Lightning's name of the number format; `bf16-mixed` halves the time of a step.
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
+        validation: whether and how the run is watched on nodules it does not learn from.
     """
 
     per_batch: tuple[int, ...]
@@ -62,6 +68,7 @@ class Settings:
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     seed: int = 0
     checkpoint_every: int = 50
+    validation: Validation = field(default_factory=Validation)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -96,6 +103,7 @@ def fit(
     card: ModelCard,
     start: str | Path | None = None,
     devices: int = 1,
+    nodes: int = 1,
 ) -> Path:
     """Train one network, or go on with a run that was stopped.
 
@@ -105,54 +113,80 @@ def fit(
         run: folder of the run.
         card: what the model file shall say.
         start: a model file to go on from (its first member), instead of random weights.
-        devices: GPUs (or processes) to train on in parallel.
+        devices: GPUs (or processes) to train on in parallel. Each draws batches of its own, so
+            that a step sees as many times the nodules.
+        nodes: machines that run the same command in parallel (Lightning's DDP finds them by
+            SLURM, torchrun, or MASTER_ADDR and NODE_RANK).
 
     Returns:
-        The model file.
+        The model file: the last step, or with a validation the best one by it.
 
     Raises:
         TableError: data sets and settings do not fit, or the run was started with other ones.
         ModelError: `start` is of another architecture.
+        DeviceError: there are not as many devices.
+        OutputError: the disk is full or not writable; the last checkpoint is as it was.
     """
     if len(datasets) != len(settings.per_batch) or not all(datasets):
         message = "Each data set needs nodules to train on and a share of the batch."
         raise TableError(message)
+    how = settings.validation
+    if settings.optimisation.schedule == "plateau" and not how.share:
+        message = "The plateau schedule follows a validation: give it a share of the patients."
+        raise TableError(message)
+    datasets, watched = hold_out(datasets, how.share, settings.seed)
     folder = ensure_folder(run)
-    _remember(folder, settings, datasets)
+    _remember(folder, settings, [*datasets, watched] if watched else datasets)
     keep_freed_memory()
+    # Lightning greets with what it could use, and with advertisements.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(settings.seed)
     sources = [
         Source(samples, count, settings.augmentation)
         for samples, count in zip(datasets, settings.per_batch, strict=True)
     ]
     module = TrainingModule(settings.objective, settings.optimisation, _network(start))
+    finished = partial(_finished, sources, settings)
+    watcher = Watcher(how, watched, finished) if watched else None
     checkpoint = folder / "last.ckpt"
-    first = _steps_done(checkpoint)
+    first = _restore(checkpoint, module, watcher)
     batches = Batches(sources, settings.seed, first, settings.optimisation.steps)
-    trainer = _trainer(folder, settings, devices, first)
-    with warnings.catch_warnings():
-        # Batches are made in a few milliseconds; worker processes would only take cores away.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-        if first < settings.optimisation.steps:
+    trainer = _trainer(folder, settings, watcher, devices, nodes, first)
+    if first < settings.optimisation.steps and not (watcher and watcher.stopped):
+        with warnings.catch_warnings():
+            # Batches take a few milliseconds; worker processes would only take cores away.
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            # Lightning 2.6 with PyTorch 2.13.
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            # Parallel runs with channels-last weights; harmless.
+            warnings.filterwarnings("ignore", ".*Grad strides do not match bucket view strides.*")
             trainer.fit(
                 module,
                 DataLoader(batches, batch_size=None),
                 ckpt_path=checkpoint if first else None,
                 weights_only=False,
             )
-        else:
-            module.load_state_dict(torch.load(checkpoint, weights_only=False)["state_dict"])
+            trainer.save_checkpoint(checkpoint)
     result = folder / "model.safetensors"
     if trainer.is_global_zero:
-        network = module.averaged if settings.optimisation.averaging else module.network
-        patches = [
-            make_batch(sources, settings.seed, settings.optimisation.steps + n).patches
-            for n in range(REFRESH_BATCHES)
-        ]
-        refresh_batch_norm(network.cpu(), patches)
+        module.cpu()
+        network = watcher.best_of(module.network) if watcher else finished(module)
         save_model(result, [export_weights(network)], replace(card, members=1))
     return result
+
+
+def _finished(sources: Sequence[Source], settings: Settings, module: TrainingModule) -> DenseSharp:
+    """The network a run would end with now: a copy, with its running statistics set anew."""
+    network = copy.deepcopy(
+        module.averaged if settings.optimisation.averaging else module.network
+    ).requires_grad_(False)
+    patches = [
+        make_batch(sources, settings.seed, settings.optimisation.steps + n).patches
+        for n in range(REFRESH_BATCHES)
+    ]
+    refresh_batch_norm(network, [batch.to(module.device) for batch in patches])
+    return network
 
 
 def _network(start: str | Path | None) -> DenseSharp:
@@ -181,10 +215,15 @@ def _remember(folder: Path, settings: Settings, datasets: Sequence[Sequence[Samp
         raise TableError(message)
 
 
-def _steps_done(checkpoint: Path) -> int:
+def _restore(checkpoint: Path, module: TrainingModule, watcher: Watcher | None) -> int:
+    """Bring weights and watcher to a checkpoint; gives how many steps that run had done."""
     if not checkpoint.exists():
         return 0
-    return int(torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"])
+    content = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    module.load_state_dict(content["state_dict"])
+    if watcher:
+        watcher.load_state_dict(content["callbacks"][watcher.state_key])
+    return int(content["global_step"])
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
@@ -197,31 +236,43 @@ class _AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-def _trainer(folder: Path, settings: Settings, devices: int, first: int) -> pl.Trainer:
+def _trainer(
+    folder: Path,
+    settings: Settings,
+    watcher: Watcher | None,
+    devices: int,
+    nodes: int,
+    first: int,
+) -> pl.Trainer:
     callbacks: list[Callback] = [
         ModelCheckpoint(
             folder,
             filename="last",
             every_n_train_steps=settings.checkpoint_every,
-            save_on_train_epoch_end=True,
             enable_version_counter=False,
         ),
         TQDMProgressBar(refresh_rate=1),
+        *([watcher] if watcher else []),
     ]
     loggers: list[Logger] = [
         CSVLogger(folder, f"from_{first}", version="", flush_logs_every_n_steps=10),
         TensorBoardLogger(folder, "events", version=""),
     ]
-    return pl.Trainer(
-        max_steps=settings.optimisation.steps,
-        max_epochs=-1,
-        accelerator="auto",
-        devices=devices,
-        precision=settings.precision,
-        callbacks=callbacks,
-        logger=loggers,
-        log_every_n_steps=10,
-        plugins=[_AtomicCheckpoints()],
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    try:
+        return pl.Trainer(
+            max_steps=settings.optimisation.steps,
+            max_epochs=-1,
+            accelerator="auto",
+            devices=devices,
+            num_nodes=nodes,
+            precision=settings.precision,
+            callbacks=callbacks,
+            logger=loggers,
+            log_every_n_steps=1,
+            plugins=[_AtomicCheckpoints()],
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        message = f"{devices} devices on {nodes} machine(s) cannot be used ({error})."
+        raise DeviceError(message) from error

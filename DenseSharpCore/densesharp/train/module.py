@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from densesharp.network.densesharp import DenseSharp, DenseSharpOutput
 from densesharp.train.batches import Batch
 from densesharp.train.losses import Objective
+from densesharp.train.metrics import count, metrics
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,16 @@ class Optimisation:
     Attributes:
         steps: how many steps in all.
         learning_rate: the largest one.
-        schedule: `fixed` as in the paper, or `cosine`: rises for a tenth of the steps, then falls.
+        schedule: `fixed` as in the paper; `cosine`: rises for a tenth of the steps, then falls;
+            `plateau` as in the original code: falls to a third when the validation loss no longer
+            does (needs a `Validation`).
         averaging: decay of the running average of the weights that is kept as the result;
             0 keeps the last weights, as the paper does.
     """
 
     steps: int
     learning_rate: float
-    schedule: Literal["fixed", "cosine"]
+    schedule: Literal["fixed", "cosine", "plateau"]
     averaging: float = 0.0
 
 
@@ -59,12 +62,16 @@ class TrainingModule(pl.LightningModule):
         return output
 
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
-        """Loss of one batch."""
+        """Loss of one batch; logged with the original's metrics, over all processes' parts."""
         output = self(batch.patches)
         losses = self.objective(output.logits, output.mask_logits, batch.targets, batch.masks)
-        self.log("loss", losses.total, prog_bar=True)
-        self.log("loss_class", losses.classes, prog_bar=True)
-        self.log("loss_mask", losses.mask, prog_bar=True)
+        reduce = self.trainer.strategy.reduce
+        logged = reduce(torch.stack(losses).detach(), reduce_op="mean")
+        for name, value in zip(("loss", "loss_class", "loss_mask"), logged, strict=True):
+            self.log(name, value, prog_bar=True)
+        with torch.no_grad():
+            counts = count(output.logits, batch.targets, output.mask_logits, batch.masks)
+        self.log_dict(metrics(reduce(counts, reduce_op="sum")))
         return losses.total
 
     def configure_optimizers(self) -> Any:
@@ -74,7 +81,7 @@ class TrainingModule(pl.LightningModule):
         optimizer = torch.optim.Adam(
             self.network.parameters(), how.learning_rate, eps=1e-7, foreach=True
         )
-        if how.schedule == "fixed":
+        if how.schedule != "cosine":  # a plateau is followed by the one who validates
             return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, how.learning_rate, total_steps=how.steps, pct_start=0.1
