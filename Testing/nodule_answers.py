@@ -114,6 +114,7 @@ class AnsweringBackend:
 
     device = "test double"
     model = "ball of 5 mm"
+    model_hash = ""
     fallback = ""
 
     def __init__(self, delay_s: float = 0.0) -> None:

@@ -52,6 +52,11 @@ class LocalBackend:
         return self._engine.model.card.name if self._engine else ""
 
     @property
+    def model_hash(self) -> str:
+        """SHA-256 of the model file, for `ScanNodules.model`; empty before it is open."""
+        return self._engine.model.sha256 if self._engine else ""
+
+    @property
     def fallback(self) -> str:
         """Why another device had to take over; empty when none had to."""
         return (self._engine.fallback or "") if self._engine else ""
@@ -106,14 +111,58 @@ class LocalBackend:
     def write(
         self, results: Sequence[NoduleResult], volume: Volume, folder: Path, progress: Progress
     ) -> int:
-        """Write masks, meshes, pictures, tables and the report; returns how many files lie there.
+        """Write masks, meshes, pictures, table and report; returns how many files lie there.
 
         Raises:
             OutputError: the folder cannot be written to.
+            ReportError: a package that reports need is missing; all else is written.
         """
         from densesharp.export.files import write_results
+        from densesharp.export.report_pdf import write_report
+        from densesharp.export.table import write_table
 
         engine = self.open(progress)
-        progress(0.5, "Writing the results")
+        progress(0.3, "Writing the results")
         write_results(list(results), volume, engine, folder)
+        write_table(folder / "nodules.csv", results)
+        progress(0.8, "Writing the report")
+        write_report(folder)
         return sum(1 for entry in folder.iterdir() if entry.is_file())
+
+    def write_dicom(
+        self,
+        results: Sequence[NoduleResult],
+        volume: Volume,
+        files: Sequence[Path],
+        folder: Path,
+        progress: Progress,
+        *,
+        observer: str | None = None,
+        keep_identity: bool = False,
+    ) -> tuple[str, ...]:
+        """Write outlines and measurements as DICOM SEG and SR; returns the files' names.
+
+        Args:
+            results: nodules of one CT.
+            volume: that CT.
+            files: the DICOM files it was loaded from.
+            folder: where to.
+            progress: told what goes on; may cancel.
+            observer: DICOM person name of the reader.
+            keep_identity: write the patient's own name and id; else the patient is pseudonymised.
+
+        Raises:
+            ImageError: the files are not those of this CT, or no nodule has an outline.
+            OutputError: the folder cannot be written to.
+        """
+        from densesharp.export.dicom_files import on_series, write_dicom
+        from densesharp.export.dicom_run import run_of
+
+        engine = self.open(progress)
+        progress(0.2, "Reading DICOM headers")
+        moved, series = on_series(results, volume, files)
+        progress(0.7, "Writing DICOM objects")
+        return write_dicom(
+            moved, series, run_of(engine, self.options), folder,
+            observer=observer, keep_identity=keep_identity,
+        )  # fmt: skip

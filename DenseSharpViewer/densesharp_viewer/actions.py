@@ -39,6 +39,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 120 and value.isprintable()
 
 
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+
+
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -72,7 +76,7 @@ class Actions:
             "step": (session.step, (_one_of_numbers(-1, 1),)),
             "rename": (session.rename, (_is_nodule, _is_text)),
             "decide": (
-                lambda n, decision: session.decide(n, decision, viewer.reader),
+                lambda n, decision: session.decide(n, decision, session.reader),
                 (_is_nodule, _one_of(*DECISIONS)),
             ),
             "delete": (session.delete, (_is_nodule,)),
@@ -80,7 +84,15 @@ class Actions:
             "undo_nodule": (session.undo, (_is_nodule,)),
             "again": (session.analyse, (_is_nodule,)),
             "cancel": (session.cancel, ()),
-            "save": (session.save, ()),
+            "save": (session.exports.save, ()),
+            "report": (session.exports.report, ()),
+            "dicom": (session.exports.dicom, (_is_bool,)),
+            "keep_identity": (viewer.keep_identity, (_is_bool,)),
+            "series": (session.choose_series, (_is_text,)),
+            "no_series": (session.choose_no_series, ()),
+            "test_server": (session.compute.test_server, (_is_line, _is_line)),
+            "use_server": (session.compute.use_server, (_is_line, _is_line)),
+            "use_local": (session.compute.use_local, ()),
             "evidence": (session.show_evidence, (_is_bool,)),
             "reader": (viewer.set_reader, (_is_text,)),
             "tool": (viewer.set_tool, (_one_of(*TOOLS),)),

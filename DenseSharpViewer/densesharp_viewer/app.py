@@ -71,6 +71,7 @@ class ViewerApp:
         from DenseSharpSlicerLib.backend import LocalBackend
 
         from .actions import TRIGGER, Actions
+        from .downloads import REPORTS, Downloads
         from .page import build_page, decorate_view
         from .security import Guard, new_token
         from .uploads import Uploads
@@ -83,12 +84,16 @@ class ViewerApp:
         self.session = self.viewer.session
         actions = Actions(self.viewer, self.viewer.say)
         self._server.controller.trigger(TRIGGER)(actions.run)
-        self.guard = Guard(self.token, (host, "localhost"), frozenset([TRIGGER]))
+        self.guard = Guard(
+            self.token, (host, "localhost"), frozenset([TRIGGER]), private=frozenset(REPORTS)
+        )
         self.guard.open_on(port)
         self.uploads = Uploads(self.session.open_file)
+        downloads = Downloads(lambda: self.session.results, lambda: self.session.exports.reported)
         build_page(self._server, self.viewer.layout_manager)
         self._server.controller.on_server_bind.add(self.guard.install)
         self._server.controller.on_server_bind.add(self.uploads.install)
+        self._server.controller.on_server_bind.add(downloads.install)
 
     @property
     def url(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from densesharp.export.sentence import report_sentence
+from densesharp.reading import SeriesChoice
 from densesharp.records import Measurements, NoduleResult
 from DenseSharpSlicerLib.scene import Nodule
 
@@ -60,6 +61,16 @@ def card_of(nodule: Nodule, outdated: str | None) -> dict[str, Any]:
         "has_evidence": result.prediction is not None,
         "has_mask": result.mask is not None,
         "time": f"{result.timings_ms.get('total', 0):.0f} ms",
+    }
+
+
+def series_of(choice: SeriesChoice) -> dict[str, str]:
+    """One line of the choice of series."""
+    thickness = "" if choice.thickness_mm is None else f"{choice.thickness_mm:g} mm, "
+    return {
+        "key": choice.key,
+        "title": choice.description or "No description",
+        "text": f"Series {choice.key}: {thickness}{choice.slices} images",
     }
 
 

@@ -14,6 +14,8 @@ from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
 from .page_card import build_card
+from .page_dialogs import build_dialogs
+from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
 from .views import COLORS, SLICE_VIEWS
@@ -49,8 +51,10 @@ def build_page(server: Any, layout_manager: Any) -> None:
                     _build_hint()
                     build_list()
                     build_card()
+                    build_export()
             _build_foot()
         _build_message()
+        build_dialogs()
         build_help()
 
 
@@ -90,12 +94,17 @@ def _build_welcome() -> None:
     with html.Div(v_if="!opened && !busy", classes="ds-welcome"):
         html.H2("Open a chest CT")
         html.P(
-            "Choose one NRRD, NIfTI or MHA file, or all files of a DICOM series. They stay on "
-            "this computer."
+            "Choose one NRRD, NIfTI or MHA file, or the folder of a DICOM study. They stay on this "
+            "computer."
         )
-        with html.Button(classes="ds-button ds-strong", click="utils.densesharp.choose()"):
-            v.VIcon("mdi-folder-open-outline", size="small")
-            html.Span("Open …")
+        with html.Div(classes="ds-buttons"):
+            for text, icon, click in (
+                ("Open …", "mdi-file-outline", "utils.densesharp.choose()"),
+                ("DICOM folder …", "mdi-folder-open-outline", "utils.densesharp.choose(true)"),
+            ):
+                with html.Button(classes="ds-button ds-strong", click=click):
+                    v.VIcon(icon, size="small")
+                    html.Span(text)
 
 
 def _build_hint() -> None:
@@ -115,7 +124,12 @@ def _build_foot() -> None:
     with html.Footer(classes="ds-foot"):
         html.Span(RESEARCH_ONLY, classes="ds-research")
         html.Span("{{ model ? 'Model: ' + model : 'Loading the model …' }}", title=("model",))
-        html.Span("{{ device }}", title=("device",))
+        html.Button(
+            "{{ device || 'No device yet' }}",
+            classes="ds-device",
+            click="utils.densesharp.settings()",
+            title="What computes: this computer or a server",
+        )
         html.Span("{{ opened }}", classes="ds-grow")
         with html.Div(v_if="busy", classes="ds-progress"):
             html.Span("{{ progress_text }}")

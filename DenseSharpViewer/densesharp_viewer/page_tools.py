@@ -36,7 +36,8 @@ def do(name: str, *arguments: str) -> str:
 
 def build_tools() -> None:
     """Buttons above the views."""
-    _button("mdi-folder-open-outline", "Open …", "utils.densesharp.choose()", "Open a CT")
+    _button("mdi-file-outline", "Open …", "utils.densesharp.choose()", "Open a CT")
+    _button("mdi-folder-open-outline", "", "utils.densesharp.choose(true)", "Open a DICOM folder")
     _button("mdi-content-save-outline", "Save", do("save"), "Save results and scene (Ctrl + S)")
     _gap()
     for name, icon, title in TOOLS:
@@ -70,9 +71,10 @@ def build_tools() -> None:
     with html.Label(classes="ds-reader"):
         html.Span("Reader")
         html.Input(
-            type="text", maxlength="60", value=("reader",), placeholder="name or initials",
+            type="text", maxlength="60", value=("reader",), placeholder="your name",
             change=do("reader", "$event.target.value"),
         )  # fmt: skip
+    _button("mdi-cog-outline", "", "utils.densesharp.settings()", "This computer or a server")
     _button("mdi-help-circle-outline", "", "utils.densesharp.help()", "Keys and mouse (?)")
 
 

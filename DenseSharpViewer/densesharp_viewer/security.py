@@ -71,12 +71,20 @@ class Guard:
         token: what the page must know.
         hosts: names this server is reached by, without port.
         triggers: names of the triggers the page may call.
+        private: paths that only the page may get.
     """
 
-    def __init__(self, token: str, hosts: tuple[str, ...], triggers: frozenset[str]) -> None:
+    def __init__(
+        self,
+        token: str,
+        hosts: tuple[str, ...],
+        triggers: frozenset[str],
+        private: frozenset[str] = frozenset(),
+    ) -> None:
         self._token = token
         self._hosts = hosts
         self._triggers = triggers
+        self._private = private
         self._handlers: list[Any] = []
         self._port = 0
 
@@ -139,7 +147,8 @@ class Guard:
             if self._knows_cookie(request):
                 return web.Response(status=302, headers={"Location": f"/?secret={self._token}"})
             return _page(403, NO_TOKEN)
-        if request.method not in ("GET", "HEAD") and not self._knows_cookie(request):
+        open_to_all = request.method in ("GET", "HEAD") and request.path not in self._private
+        if not open_to_all and not self._knows_cookie(request):
             return web.Response(status=403, text="The token is missing.")
         return None
 

@@ -6,21 +6,24 @@ values after every step. All methods run on the main thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from densesharp.errors import DenseSharpError, ImageError
+from densesharp.reading import SeriesChoice, SeriesChoiceError, read_volume
 from densesharp.records import NoduleResult, Volume
 from DenseSharpSlicerLib.scene import Decision, Nodule, ScanNodules, segments
 from DenseSharpSlicerLib.scene.geometry import contains
-from DenseSharpSlicerLib.worker import Event, Task, Worker
+from DenseSharpSlicerLib.worker import Event, Task
 
 from . import brush, documents
-from .card import card_of, row_of
+from .card import card_of, row_of, series_of
+from .compute import Compute
+from .exports import Exports
+from .jobs import Jobs
 
 NO_MESSAGE = {"text": "", "kind": "info"}
 
@@ -35,7 +38,14 @@ class Session:
         backend: what computes, such as `DenseSharpSlicerLib.backend.LocalBackend`.
         publish: told what the page must show.
         results: folder for saved files.
-        wake: called on the worker's thread when `poll` has something to do.
+        wake: called on the worker's thread when `jobs.poll` has something to do.
+
+    Attributes:
+        scan: the open CT's nodules.
+        files: the DICOM files it was read from; empty for other formats and saved scenes.
+        jobs: the work in the background.
+        exports: writes files, report and DICOM objects.
+        compute: changes what computes.
     """
 
     def __init__(
@@ -47,13 +57,16 @@ class Session:
         wake: Callable[[], None] | None = None,
     ) -> None:
         self.slicer_app, self.backend, self.results = slicer_app, backend, results
+        self.publish = publish
         self.scan: ScanNodules | None = None
         self.selected: str | None = None
         self.tool, self.brush_radius_mm, self.brush_3d = "seed", 3.0, False
         self.evidence = False
-        self._publish = publish
-        self._worker = Worker(wake)
-        self._jobs: dict[int, _Job] = {}
+        self.reader = ""
+        self.jobs = Jobs(publish, self.say, self.refresh, wake)
+        self.files: tuple[Path, ...] = ()
+        self._choosing: tuple[Path, tuple[str, ...]] | None = None
+        self.exports, self.compute = Exports(self), Compute(self)
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
         self.on_looked_at: Callable[[Nodule], None] = lambda _nodule: None
 
@@ -61,23 +74,39 @@ class Session:
 
     def start(self) -> None:
         """Load the model in the background."""
-        self._submit(lambda task: self.backend.open(task.progress), self._started)
+        backend = self.backend
+        self.jobs.submit(lambda task: backend.open(task.progress), self.started)
 
-    def open_file(self, path: Path) -> None:
-        """Read a CT file, a DICOM folder or a saved scene."""
+    def open_file(self, path: Path, series: str | None = None) -> None:
+        """Read a CT file, a DICOM folder or a saved scene; asks which of several series to read."""
+        self._choose_among(None, ())
         if documents.is_scene(path):
             self._show(lambda: documents.open_scene(self.slicer_app, path))
             return
-        self._say("Reading the CT …", "info")
-        self._submit(lambda task: _read(path, task), self._volume_read, key="open")
+        self.say("Reading the CT …", "info")
+        self.jobs.submit(
+            lambda task: _read(path, series, task),
+            lambda event: self._volume_read(path, event),
+            key="open",
+        )
+
+    def choose_series(self, key: str) -> None:
+        """Open one of the series that were offered."""
+        if self._choosing is not None and key in self._choosing[1]:
+            self.open_file(self._choosing[0], key)
+
+    def choose_no_series(self) -> None:
+        """Leave the choice; what was open stays open."""
+        self._choose_among(None, ())
 
     def open_volume(self, volume: Volume) -> None:
         """Show a CT that is read already."""
         self._show(lambda: documents.show_volume(self.slicer_app, volume))
+        self.files = tuple(Path(path) for path in volume.series.get("paths", ()))
 
     def close(self) -> None:
         """End the worker."""
-        self._worker.close()
+        self.jobs.close()
 
     # Seeds and results
 
@@ -86,7 +115,7 @@ class Session:
         if self.scan is None:
             return
         if not contains(self.scan.volume_node, ras):
-            self._say("That point lies outside the CT: click inside the lung.", "caution")
+            self.say("That point lies outside the CT: click inside the lung.", "caution")
             return
         known = self._nodule_at(ras)
         if known is not None:
@@ -105,14 +134,14 @@ class Session:
 
     def analyse(self, nodule_id: str) -> None:
         """Ask the model about a claimed or stored nodule."""
-        scan = self._open_scan()
+        scan = self.open_scan()
         try:
             volume, seed = scan.volume(), scan.seed_of(nodule_id)
         except DenseSharpError as error:
             scan.drop(nodule_id)
-            self._say(str(error), "caution")
+            self.say(str(error), "caution")
             return
-        self._submit(
+        self.jobs.submit(
             lambda task: self.backend.analyse(volume, seed, nodule_id, task.progress, task.partial),
             lambda event: self._answered(scan, event),
             key=nodule_id,
@@ -121,14 +150,14 @@ class Session:
 
     def correct(self, nodule_id: str) -> None:
         """Measure and classify a nodule again after its outline was corrected."""
-        scan = self._open_scan()
+        scan = self.open_scan()
         mask = scan.mask_of(nodule_id)
         if mask is None:
-            self._say("The outline is empty: undo, or delete the nodule.", "caution")
+            self.say("The outline is empty: undo, or delete the nodule.", "caution")
             self.refresh()
             return
         volume, result = scan.volume(), scan.nodule(nodule_id).result
-        self._submit(
+        self.jobs.submit(
             lambda task: self.backend.update_mask(volume, result, mask, task.progress),
             lambda event: self._corrected(scan, event),
             key=nodule_id,
@@ -136,16 +165,8 @@ class Session:
         self.refresh()
 
     def cancel(self) -> None:
-        """Stop everything that is computed; loading the model goes on."""
-        for key in self._busy_with - {""}:
-            self._worker.cancel(key)
-
-    def poll(self) -> None:
-        """Take over what the worker has done."""
-        for event in self._worker.poll():
-            self._take(event)
-        if not self._worker.busy:
-            self._publish({"busy": False, "progress": 0, "progress_text": ""})
+        """Stop everything that is computed."""
+        self.jobs.cancel_all()
 
     # What a reader does with a nodule
 
@@ -153,54 +174,54 @@ class Session:
         """Show a nodule's card and bring the slices to it; `jump` also centres the views."""
         self.selected = nodule_id
         if nodule_id is not None:
-            self._open_scan().jump(nodule_id, centered=jump)
-            self.on_looked_at(self._open_scan().nodule(nodule_id))
+            self.open_scan().jump(nodule_id, centered=jump)
+            self.on_looked_at(self.open_scan().nodule(nodule_id))
         self._follow_evidence()
         self.refresh()
 
     def step(self, by: int) -> None:
         """Select the next or the previous nodule and jump there."""
-        ids = [nodule.id for nodule in self._open_scan().nodules]
+        ids = [nodule.id for nodule in self.open_scan().nodules]
         if ids:
             place = ids.index(self.selected) if self.selected in ids else -by
             self.select(ids[(place + by) % len(ids)], jump=True)
 
     def rename(self, nodule_id: str, name: str) -> None:
         """Give a nodule another name."""
-        self._open_scan().rename(nodule_id, name)
+        self.open_scan().rename(nodule_id, name)
         self.refresh()
 
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
         """Accept, reject or open again; the same decision twice opens it again."""
-        scan = self._open_scan()
+        scan = self.open_scan()
         same = scan.nodule(nodule_id).review.decision == decision
         scan.decide(nodule_id, "open" if same else decision, reader)
         self.refresh()
 
     def delete(self, nodule_id: str) -> None:
         """Remove a nodule; can be undone."""
-        self._worker.cancel(nodule_id)
-        self._open_scan().delete(nodule_id)
+        self.jobs.cancel(nodule_id)
+        self.open_scan().delete(nodule_id)
         if self.selected == nodule_id:
             self.selected = None
         self._follow_evidence()
         self.refresh()
-        self._say("Nodule deleted: Ctrl + Z brings it back.", "info")
+        self.say("Nodule deleted: Ctrl + Z brings it back.", "info")
 
     def undo(self, nodule_id: str | None = None) -> None:
         """Undo the last step of a nodule, or of any."""
-        scan = self._open_scan()
+        scan = self.open_scan()
         if nodule_id is None:
             edited = self.selected and scan.is_edited(self.selected)
             nodule_id = self.selected if edited else None
         if nodule_id is not None:
-            self._worker.cancel(nodule_id)
+            self.jobs.cancel(nodule_id)
             done = scan.undo(nodule_id)
         else:
             nodule_id = scan.undo_last()
             done = nodule_id is not None
         if not done:
-            self._say("Nothing to undo.", "info")
+            self.say("Nothing to undo.", "info")
         ids = {nodule.id for nodule in scan.nodules}
         self.selected = nodule_id if nodule_id in ids else None
         self._follow_evidence()
@@ -210,9 +231,9 @@ class Session:
         """Turn the evidence map of the selected nodule on or off."""
         self.evidence = shown
         if shown and self.selected is None:
-            self._say("Choose a nodule to see its evidence map.", "info")
+            self.say("Choose a nodule to see its evidence map.", "info")
         self._follow_evidence()
-        self._publish({"evidence": self.evidence})
+        self.publish({"evidence": self.evidence})
 
     # Painting
 
@@ -220,13 +241,13 @@ class Session:
         """A piece of a brush stroke on the selected nodule, RAS mm."""
         scan = self.scan
         if scan is None or self.selected is None:
-            self._say("Choose a nodule to paint on.", "info")
+            self.say("Choose a nodule to paint on.", "info")
             return
         nodule = scan.nodule(self.selected)
         if not nodule.segment_id:
-            self._say("This nodule has no outline to paint on.", "info")
+            self.say("This nodule has no outline to paint on.", "info")
             return
-        self._worker.cancel(nodule.id)
+        self.jobs.cancel(nodule.id)
         flip = np.array([-1.0, -1.0, 1.0])
         mask = brush.paint(
             scan.mask_of(nodule.id), scan.volume().grid, start * flip, end * flip,
@@ -239,98 +260,73 @@ class Session:
         if self.scan is not None and self.selected and self.scan.is_edited(self.selected):
             self.correct(self.selected)
 
-    # Saving
-
-    def save(self) -> None:
-        """Write masks, meshes, tables, report and the scene into the results folder."""
-        scan = self._open_scan()
-        volume = scan.volume()
-        outcomes = [nodule.result for nodule in scan.nodules]
-        if not outcomes:
-            self._say("There is nothing to save yet: click a nodule first.", "info")
-            return
-        self._submit(
-            lambda task: self.backend.write(outcomes, volume, self.results, task.progress),
-            lambda event: self._written(scan, event),
-            key="save",
-        )
-
     # What the page shows
 
     def refresh(self) -> None:
         """Publish the list of nodules and the card of the selected one."""
         scan = self.scan
         if scan is None or not scan.alive:
-            self._publish({"nodules": [], "card": None, "selected": ""})
+            self.publish({"nodules": [], "card": None, "selected": ""})
             return
         rows = []
         for nodule in scan.nodules:
-            busy = nodule.id in self._busy_with
+            busy = nodule.id in self.jobs.keys
             state = "busy" if busy else ("outdated" if scan.outdated(nodule.id) else "")
             rows.append(row_of(nodule, _color(nodule.number), state))
         card = None
         if self.selected is not None:
             nodule = scan.nodule(self.selected)
-            outdated = None if nodule.id in self._busy_with else scan.outdated(nodule.id)
+            outdated = None if nodule.id in self.jobs.keys else scan.outdated(nodule.id)
             card = card_of(nodule, outdated)
-        self._publish({"nodules": rows, "card": card, "selected": self.selected or ""})
+        self.publish({"nodules": rows, "card": card, "selected": self.selected or ""})
 
     # Inside
 
-    def _submit(
-        self, function: Callable[[Task], Any], finish: Callable[[Event], None], key: str = ""
-    ) -> None:
-        job = self._worker.submit(function, key)
-        self._jobs[job] = _Job(key, finish)
-        self._publish({"busy": True, "progress_text": "Waiting"})
-
-    @property
-    def _busy_with(self) -> set[str]:
-        return {job.key for job in self._jobs.values()}
-
-    def _take(self, event: Event) -> None:
-        if event.kind == "progress":
-            self._publish({"progress": round(100 * event.fraction), "progress_text": event.text})
-            return
-        job = self._jobs[event.job]
-        if event.kind != "partial":
-            del self._jobs[event.job]
-        if event.kind == "failed":
-            self._say(event.text, "caution" if event.expected else "error")
-        try:
-            job.finish(event)
-        except DenseSharpError as error:
-            self._say(str(error), "caution")
-        self.refresh()
-
-    def _started(self, event: Event) -> None:
+    def started(self, event: Event) -> None:
+        """The backend is open, or could not be opened."""
         if event.kind == "done":
             fallback = self.backend.fallback
-            self._publish({"device": self.backend.device, "model": self.backend.model})
+            self.publish({"device": self.backend.device, "model": self.backend.model})
+            if self.scan is not None:
+                self.scan.model = self.backend.model_hash
             if fallback:
-                self._say(fallback, "caution")
+                self.say(fallback, "caution")
 
-    def _volume_read(self, event: Event) -> None:
-        if event.kind == "done":
+    def _volume_read(self, path: Path, event: Event) -> None:
+        if event.kind != "done":
+            return
+        if isinstance(event.value, SeriesChoiceError):
+            self.say("", "info")
+            self._choose_among(path, event.value.choices)
+        else:
             self.open_volume(event.value)
+
+    def _choose_among(self, path: Path | None, choices: Sequence[SeriesChoice]) -> None:
+        keys = tuple(choice.key for choice in choices)
+        self._choosing = (path, keys) if path is not None else None
+        self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _show(self, make: Callable[[], ScanNodules]) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
         self.cancel()
         self.scan, self.selected, self.evidence = None, None, False
+        self.files = ()
+        self.exports.forget()
         try:
             scan = make()
             grid = scan.volume().grid
         except DenseSharpError as error:
-            self._publish({"opened": "", "busy": False})
-            self._say(str(error), "error")
+            self.publish({"opened": "", "busy": False})
+            self.say(str(error), "error")
             self.refresh()
             return
         self.scan = scan
+        scan.model = self.backend.model_hash
         sizes = " × ".join(str(n) for n in grid.size)
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
         notices = [notice.message for notice in scan.volume().notices]
-        self._publish({"opened": f"CT {sizes}, {edges} mm", "notices": notices, "evidence": False})
+        opened = f"CT {sizes}, {edges} mm"
+        self.publish({"opened": opened, "notices": notices, "evidence": False})
         self.on_opened(scan)
         if scan.nodules:
             self.select(scan.nodules[0].id, jump=True)
@@ -363,11 +359,6 @@ class Session:
             scan.store(event.value, edited=True)
             self._follow_evidence()
 
-    def _written(self, scan: ScanNodules, event: Event) -> None:
-        if event.kind == "done":
-            documents.save_scene(self.slicer_app, scan, self.results / "scene.mrb")
-            self._say(f"Saved {event.value + 1} files in the results folder.", "info")
-
     def _follow_evidence(self) -> None:
         scan = self.scan
         if scan is None:
@@ -375,11 +366,11 @@ class Session:
         shown = self.evidence and self.selected is not None
         if not scan.show_evidence(self.selected if shown else None):
             scan.show_evidence(None)
-            self._say("The evidence map is not kept in files: move the seed to compute it.", "info")
+            self.say("This nodule has no evidence map: no model answer belongs to it.", "info")
 
     def _nodule_at(self, ras: np.ndarray) -> str | None:
         """The nodule whose outline holds a point."""
-        scan = self._open_scan()
+        scan = self.open_scan()
         grid = scan.volume().grid
         index = np.round(grid.to_index(ras * (-1.0, -1.0, 1.0))).astype(int)
         for nodule in scan.nodules:
@@ -392,28 +383,28 @@ class Session:
                 return nodule.id
         return None
 
-    def _open_scan(self) -> ScanNodules:
+    def open_scan(self) -> ScanNodules:
+        """The open CT's nodules.
+
+        Raises:
+            ImageError: no CT is open.
+        """
         if self.scan is None:
             message = "No CT is open: open one first."
             raise ImageError(message)
         return self.scan
 
-    def _say(self, text: str, kind: str) -> None:
-        self._publish({"message": {"text": text, "kind": kind}})
+    def say(self, text: str, kind: str) -> None:
+        """Tell the reader something: kind is info, caution or error."""
+        self.publish({"message": {"text": text, "kind": kind}})
 
 
-@dataclass
-class _Job:
-    """A running job: what it is about and who takes its end."""
-
-    key: str
-    finish: Callable[[Event], None]
-
-
-def _read(path: Path, task: Task) -> Volume:
-    from densesharp.reading import read_volume
-
-    return read_volume(path, progress=task.progress)
+def _read(path: Path, series: str | None, task: Task) -> Volume | SeriesChoiceError:
+    """The CT, or the list of series to choose from."""
+    try:
+        return read_volume(path, series, task.progress)
+    except SeriesChoiceError as choice:
+        return choice
 
 
 def _color(number: int) -> str:

@@ -28,7 +28,8 @@ FIRST_STATE: dict[str, Any] = {
     "busy": True, "progress": 0, "progress_text": "Starting", "message": NO_MESSAGE,
     "device": "", "model": "", "tool": "seed", "brush_mm": 3.0, "brush_3d": False,
     "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
-    "reader": "", "hint": "", "slices": {},
+    "reader": "", "hint": "", "slices": {}, "series": [], "server": "",
+    "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -60,7 +61,6 @@ class Viewer:
         self._server, self._state = server, server.state
         self._state.update(FIRST_STATE)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.reader = ""
         self.slicer_app = SlicerApp()
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
         self.session.on_opened = self._opened
@@ -101,7 +101,7 @@ class Viewer:
     def _wake(self) -> None:
         """Called on the worker's thread: take its events over on the loop."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._safely, self.session.poll)
+            self._loop.call_soon_threadsafe(self._safely, self.session.jobs.poll)
 
     def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
         if self._loop is not None:
@@ -147,8 +147,8 @@ class Viewer:
 
     def set_reader(self, name: str) -> None:
         """Who accepts and rejects."""
-        self.reader = " ".join(name.split())
-        self.publish({"reader": self.reader})
+        self.session.reader = " ".join(name.split())
+        self.publish({"reader": self.session.reader})
 
     def set_tool(self, tool: str) -> None:
         """Seed, move, paint or erase."""
@@ -223,6 +223,10 @@ class Viewer:
             view.reset_view()
         for view in self.slicer_app.view_manager.get_threed_views():
             view.reset_view()
+
+    def keep_identity(self, kept: bool) -> None:
+        """Whether DICOM objects carry the patient's own name."""
+        self.publish({"keep_identity": kept})
 
     def forget_message(self) -> None:
         """The reader has read the message."""

@@ -1,6 +1,8 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold]
+
+With `threshold` the real backend runs around an engine whose answer is known, for what is written.
 """
 
 from __future__ import annotations
@@ -12,11 +14,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from densesharp_viewer.app import show
+from DenseSharpSlicerLib.backend import LocalBackend
 from nodule_answers import AnsweringBackend
+from phantoms import ThresholdEngine
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     results, *more = sys.argv[1:]
     image = Path(more[0]) if more and more[0] else None
-    delay = float(more[1]) if len(more) > 1 else 0.0
-    show(image, open_browser=False, results=Path(results), backend=AnsweringBackend(delay))
+    kind = more[1] if len(more) > 1 else "0"
+    if kind == "threshold":
+        backend = LocalBackend()
+        backend._engine = ThresholdEngine()
+    else:
+        backend = AnsweringBackend(float(kind))
+    show(image, open_browser=False, results=Path(results), backend=backend)

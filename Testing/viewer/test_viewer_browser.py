@@ -10,6 +10,9 @@ import time
 import numpy as np
 import pytest
 
+from dicom_phantom import write_series
+from phantoms import grid_around, smooth_ball
+
 pytestmark = pytest.mark.web
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -304,6 +307,59 @@ def test_uploading_a_ct_opens_it(browser, serve, sphere_file, tmp_path):
     page.close()
 
 
+def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
+    browser, serve, tmp_path
+):
+    """A burnt CD: two series, a viewer beside them; then click, report and DICOM from the page."""
+    center = np.array((-60.0, 20.0, -100.0))
+    for number, size, thickness in ((3, (70, 66, 40), 1.25), (4, (70, 66, 10), 5.0)):
+        grid = grid_around(center, size, (0.8, 0.8, thickness), np.eye(3))
+        ball = smooth_ball(grid, center, radius=6, inside=20)
+        write_series(tmp_path / "cd" / str(number), ball.array, grid, number=number)
+    (tmp_path / "cd" / "autorun.exe").write_bytes(b"MZ")
+    results = tmp_path / "out"
+    page = Page(browser, serve(str(results), "", "threshold").url)
+    page.wait("!$('busy')", 30)
+    with page.page.expect_file_chooser() as chosen:
+        page.page.get_by_text("DICOM folder …").click()
+    chosen.value.set_files(str(tmp_path / "cd"))
+    page.wait("$('series').length === 2", 60)
+    page.page.get_by_text("Series 3: 1.25 mm, 40 images").click()
+    page.wait("$('opened').startsWith('CT 70 × 66 × 40')", 60)
+    page.wait("!$('busy')", 60)
+    time.sleep(1.5)
+    box = page.box(0)
+    page.click(0, box["width"] / 2, box["height"] / 2)
+    page.wait("$('nodules').length === 1 && !$('busy')", 60)
+    page.page.get_by_text("DICOM", exact=True).click()
+    page.wait("$('message').text.startsWith('SEG and SR of 1 nodule written')", 60)
+    assert b"Secret" not in (results / "dicom" / "densesharp_sr.dcm").read_bytes()
+    page.page.get_by_text("Report", exact=True).click()
+    page.wait("$('reported')", 60)
+    with page.page.expect_popup() as opened:
+        page.page.get_by_text("Show the report").click()
+    opened.value.wait_for_load_state()
+    assert "Research use only" in opened.value.inner_text("body")
+    opened.value.close()
+    assert page.faults == []
+    page.close()
+
+
+def test_settings_test_a_server_and_stay_local(open_page):
+    page = open_page
+    before = page.get("device")
+    page.page.get_by_title("This computer or a server", exact=True).click()
+    page.page.fill("#ds-server", "http://127.0.0.1:9")
+    page.page.fill("#ds-key", "not-for-the-page")
+    page.page.get_by_text("Test", exact=True).click()
+    page.wait("$('tested').kind === 'error'", 30)
+    assert "cannot be reached" in page.page.locator("#ds-settings").inner_text()
+    assert page.get("device") == before
+    state = page.page.evaluate("JSON.stringify(window.trame.state.state)")
+    assert "not-for-the-page" not in state
+    page.page.keyboard.press("Escape")
+
+
 def test_the_token_is_not_left_in_the_address(open_page, served):
     assert served.token not in open_page.page.url
     open_page.page.reload()
@@ -347,6 +403,12 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     again.wait("$('nodules').length === 1", 30)
     assert again.get("nodules")[0]["name"] == "Kept"
     assert again.get("card")["outdated"] == ""
+    time.sleep(1.5)
+    before = again.picture(0)
+    again.page.keyboard.press("h")
+    again.wait("$('evidence')")
+    time.sleep(1.5)
+    assert (np.abs(again.picture(0) - before) > 0.05).sum() > 100
     assert again.faults == []
     again.close()
 

@@ -126,6 +126,15 @@ def test_a_reload_without_token_goes_back_to_the_page(served, cookie):
     assert headers["Location"].startswith("/?secret=")
 
 
+@pytest.mark.parametrize("path", ["/report.html", "/report.pdf"])
+def test_a_report_is_given_to_the_page_only(served, cookie, path):
+    """It shows a patient; and a file that lies there from before is not this CT's report."""
+    assert status(served, path)[0] == 403
+    assert status(served, path, cookies={next(iter(cookie)): "t-guess"})[0] == 403
+    code, text, _ = status(served, path, cookies=cookie)
+    assert (code, text) == (404, "No report was saved for this CT yet.")
+
+
 def test_headers_keep_others_out(served, cookie):
     headers = status(served, f"/?secret={served.token}")[2]
     policy = headers["Content-Security-Policy"]
@@ -219,6 +228,11 @@ def test_the_state_names_no_path_and_no_file(served, cookie, sphere_file):
         ("trame.trigger", ("act", [], {})),
         ("trame.trigger", ("act", [{"a": 1}], {})),
         ("trame.trigger", ("act", ["step", 1, 2], {})),
+        ("trame.trigger", ("act", ["series", 5], {})),
+        ("trame.trigger", ("act", ["series", "/etc/passwd"], {})),
+        ("trame.trigger", ("act", ["dicom", "yes"], {})),
+        ("trame.trigger", ("act", ["use_server", "http://x/" + "x" * 500, ""], {})),
+        ("trame.trigger", ("act", ["test_server", None, ""], {})),
         ("trame.trigger", ("act", ["undo"], {"nodule_id": "x"})),
         ("trame.trigger", (None, None, None)),
         ("trame.lifecycle.update", ("server_exited",)),

@@ -78,7 +78,7 @@ def test_cancelling_takes_the_seed_away(open_session, page):
     session, center = open_session
     session.backend.delay_s = 5.0
     session.click(center)
-    session.poll()
+    session.jobs.poll()
     session.cancel()
     settle(session)
     assert page["nodules"] == []
@@ -182,7 +182,7 @@ def test_saved_work_opens_again(answered, page, tmp_path):
     session.rename("nodule_001", "Right lower lobe")
     session.decide("nodule_001", "rejected", "Dr B")
     before = session.scan.nodule("nodule_001").to_json()
-    session.save()
+    session.exports.save()
     settle(session)
     assert page["message"]["text"].startswith("Saved 2 files")
     stored = json.loads((session.results / "result.json").read_text())
@@ -192,7 +192,9 @@ def test_saved_work_opens_again(answered, page, tmp_path):
     assert page["card"]["decided"].startswith("Rejected by Dr B")
     assert session.scan.nodule("nodule_001").to_json() == before
     assert session.scan.outdated("nodule_001") is None
-    assert not page["card"]["has_evidence"]
+    assert page["card"]["has_evidence"]
+    session.show_evidence(True)
+    assert page["evidence"]
     session.click(center + (-25, 0, 0))
     settle(session)
     assert [row["id"] for row in page["nodules"]] == ["nodule_001", "nodule_002"]
@@ -240,7 +242,7 @@ def test_opening_another_ct_ends_what_runs_for_the_first(open_session, ct_with_a
 
 def test_what_the_page_shows_names_no_file(answered, page, tmp_path):
     session, _ = answered
-    session.save()
+    session.exports.save()
     settle(session)
     shown = json.dumps(page)
     assert str(tmp_path) not in shown

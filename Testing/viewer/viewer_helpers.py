@@ -43,9 +43,8 @@ def settle(session, seconds: float = 10.0) -> None:
     """Wait until the worker is idle and its events are taken over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        busy = session._worker.busy
-        session.poll()
-        if not busy and not session._jobs:
+        session.jobs.poll()
+        if session.jobs.at_rest:
             return
         time.sleep(0.005)
     raise AssertionError("the worker did not come to rest")

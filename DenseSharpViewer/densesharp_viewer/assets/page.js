@@ -69,13 +69,31 @@
     navigator.clipboard.writeText(text);
   }
 
-  function choose() {
+  function settings() {
+    const dialog = document.getElementById("ds-settings");
+    if (dialog.open) return dialog.close();
+    dialog.showModal();
+  }
+
+  // The key goes from the field to the server; it never becomes part of the page's state.
+  function server(name) {
+    const text = (id) => document.getElementById(id).value;
+    act(name, text("ds-server"), text("ds-key"));
+  }
+
+  const NO_IMAGE = /(^|\/)(\.|dicomdir$)|\.(html?|zip|exe|inf|pdf|txt|xml|jpe?g|png|jar|js|css)$/i;
+
+  function choose(folder) {
     const input = document.createElement("input");
     input.type = "file";
     input.multiple = true;
+    input.webkitdirectory = Boolean(folder);
     input.id = "ds-files";
     input.style.display = "none";
-    input.onchange = () => upload(input.files).finally(() => input.remove());
+    // A burnt CD holds a viewer and its help beside the images.
+    const wanted = (file) => !folder || !NO_IMAGE.test(file.webkitRelativePath || file.name);
+    input.onchange = () =>
+      upload([...input.files].filter(wanted)).finally(() => input.remove());
     document.body.append(input);
     input.click();
   }
@@ -107,6 +125,6 @@
   const wait = setInterval(() => {
     if (!window.trame?.utils) return;
     clearInterval(wait);
-    window.trame.utils.densesharp = { copy, choose, help };
+    window.trame.utils.densesharp = { copy, choose, help, settings, server };
   }, 20);
 })();

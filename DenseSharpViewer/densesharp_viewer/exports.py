@@ -1,0 +1,150 @@
+"""Writes results of the open CT: files and scene, the report, DICOM objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from densesharp.errors import ImageError
+from densesharp.records import NoduleResult
+from DenseSharpSlicerLib.scene import ScanNodules
+from DenseSharpSlicerLib.worker import Event
+
+from . import documents
+
+if TYPE_CHECKING:
+    from .session import Session
+
+NO_SERIES = (
+    "This CT was not opened from DICOM files, so no DICOM object can refer to it: open its DICOM "
+    "series here, or use 'densesharp dicom' on the saved results."
+)
+
+
+class Exports:
+    """What a reader can write of the open CT.
+
+    Args:
+        session: whose CT and worker are used.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.reported = False
+
+    def forget(self) -> None:
+        """Another CT was opened: the report that lies there is not on it."""
+        self.reported = False
+        self._session.publish({"reported": False})
+
+    def save(self) -> None:
+        """Write masks, meshes, table, report and the scene into the results folder."""
+        scan = self._session.open_scan()
+        self._write(scan, results_of(scan), lambda event: self._saved(scan, event))
+
+    def report(self) -> None:
+        """Write the files of the nodules that were not rejected, and the report on them."""
+        scan = self._session.open_scan()
+        self._write(scan, findings_of(scan), self._reported)
+
+    def dicom(self, keep_identity: bool) -> None:
+        """Write SEG and SR of the nodules that were not rejected into the results folder.
+
+        Raises:
+            ImageError: the CT is from no DICOM series, or there is nothing to write.
+        """
+        session = self._session
+        scan, backend, files = session.open_scan(), session.backend, session.files
+        if not files:
+            raise ImageError(NO_SERIES)
+        results, volume = findings_of(scan), scan.volume()
+        observer, folder = observer_name(session.reader), session.results / "dicom"
+
+        def written(event: Event) -> None:
+            if event.kind == "done":
+                left_out = len(scan.nodules) - len(results)
+                count = f"{len(results)} nodule{'s' if len(results) > 1 else ''}"
+                kept = "with the patient's identity" if keep_identity else "pseudonymised"
+                rest = f" Left out as rejected or without an answer: {left_out}."
+                session.say(
+                    f"SEG and SR of {count} written to the results folder, {kept}."
+                    + (rest if left_out else ""),
+                    "info",
+                )
+
+        session.jobs.submit(
+            lambda task: backend.write_dicom(
+                results, volume, files, folder, task.progress,
+                observer=observer, keep_identity=keep_identity,
+            ),
+            written,
+            key="save",
+        )  # fmt: skip
+
+    def _write(
+        self, scan: ScanNodules, results: list[NoduleResult], finish: Callable[[Event], None]
+    ) -> None:
+        session = self._session
+        volume, backend, folder = scan.volume(), session.backend, session.results
+        session.jobs.submit(
+            lambda task: backend.write(results, volume, folder, task.progress), finish, key="save"
+        )
+
+    def _saved(self, scan: ScanNodules, event: Event) -> None:
+        session = self._session
+        # What can fail last is a package that the report lacks: the scene is worth saving then too.
+        if event.kind in ("done", "failed") and event.expected and scan.alive:
+            documents.save_scene(session.slicer_app, scan, session.results / "scene.mrb")
+        if event.kind == "done":
+            self._show()
+            session.say(f"Saved {event.value + 1} files in the results folder.", "info")
+
+    def _reported(self, event: Event) -> None:
+        if event.kind == "done":
+            self._show()
+            self._session.say(
+                "The report lies in the results folder; see it below the card.", "info"
+            )
+
+    def _show(self) -> None:
+        self.reported = True
+        self._session.publish({"reported": True})
+
+
+def results_of(scan: ScanNodules) -> list[NoduleResult]:
+    """The answers of all nodules, as they stand in the scene.
+
+    Raises:
+        ImageError: there is none, or one does not fit what is shown.
+    """
+    for nodule in scan.nodules:
+        reason = scan.outdated(nodule.id)
+        if reason is not None:
+            message = f"{nodule.name} cannot be written yet. {reason}"
+            raise ImageError(message)
+    if not scan.nodules:
+        message = "There is nothing to save yet: click a nodule first."
+        raise ImageError(message)
+    return [nodule.result for nodule in scan.nodules]
+
+
+def findings_of(scan: ScanNodules) -> list[NoduleResult]:
+    """The answers that may become findings of the patient: those that no reader rejected.
+
+    Raises:
+        ImageError: there is none with an outline, or one does not fit what is shown.
+    """
+    rejected = {n.id for n in scan.nodules if n.review.decision == "rejected"}
+    kept = [result for result in results_of(scan) if result.id not in rejected and result.mask]
+    if not kept:
+        message = "No nodule with an outline is left: all were rejected or refused."
+        raise ImageError(message)
+    return kept
+
+
+def observer_name(reader: str) -> str | None:
+    """A reader's name as DICOM wants a person's name; one without carets is one component."""
+    clean = reader.replace("\\", " ").replace("=", " ").strip()
+    if not clean:
+        return None
+    return clean if "^" in clean else f"{clean}^"

@@ -1,0 +1,107 @@
+"""The session's work in the background: what runs, about which nodule, and who takes its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from densesharp.errors import DenseSharpError
+from DenseSharpSlicerLib.worker import Event, Task, Worker
+
+Say = Callable[[str, str], None]
+
+
+@dataclass
+class Job:
+    """A running job: what it is about, who takes its end, and whether that tells of failures."""
+
+    key: str
+    finish: Callable[[Event], None]
+    quiet: bool
+
+
+class Jobs:
+    """One worker and what was given to it.
+
+    Args:
+        publish: told what the page must show of progress.
+        say: tells the reader of a failure.
+        changed: called after each step.
+        wake: called on the worker's thread when `poll` has something to do.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[[dict[str, Any]], None],
+        say: Say,
+        changed: Callable[[], None],
+        wake: Callable[[], None] | None,
+    ) -> None:
+        self._publish, self._say, self._changed = publish, say, changed
+        self._worker = Worker(wake)
+        self._jobs: dict[int, Job] = {}
+
+    @property
+    def keys(self) -> set[str]:
+        """What the running and waiting jobs are about."""
+        return {job.key for job in self._jobs.values()}
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing runs and every end was taken."""
+        return not self._worker.busy and not self._jobs
+
+    def submit(
+        self,
+        function: Callable[[Task], Any],
+        finish: Callable[[Event], None],
+        key: str = "",
+        quiet: bool = False,
+    ) -> None:
+        """Have the worker do something.
+
+        Args:
+            function: runs on the worker's thread.
+            finish: takes its partial values and its end, on the main thread.
+            key: what it is about; earlier work of the same key is cancelled.
+            quiet: `finish` itself tells of failures.
+        """
+        job = self._worker.submit(function, key)
+        self._jobs[job] = Job(key, finish, quiet)
+        self._publish({"busy": True, "progress_text": "Waiting"})
+
+    def cancel(self, key: str) -> None:
+        """Stop what is about this key."""
+        self._worker.cancel(key)
+
+    def cancel_all(self) -> None:
+        """Stop everything that is about something; loading the model goes on."""
+        for key in self.keys - {""}:
+            self._worker.cancel(key)
+
+    def poll(self) -> None:
+        """Take over what the worker has done."""
+        for event in self._worker.poll():
+            self._take(event)
+        if not self._worker.busy:
+            self._publish({"busy": False, "progress": 0, "progress_text": ""})
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
+
+    def _take(self, event: Event) -> None:
+        if event.kind == "progress":
+            self._publish({"progress": round(100 * event.fraction), "progress_text": event.text})
+            return
+        job = self._jobs[event.job]
+        if event.kind != "partial":
+            del self._jobs[event.job]
+        if event.kind == "failed" and not job.quiet:
+            self._say(event.text, "caution" if event.expected else "error")
+        try:
+            job.finish(event)
+        except DenseSharpError as error:
+            self._say(str(error), "caution")
+        self._changed()

@@ -1,0 +1,243 @@
+"""What leaves the viewer: files, report, DICOM; which series comes in; what computes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from viewer_helpers import settle
+
+from densesharp.errors import DeviceError, ImageError
+from densesharp.export.dicom_run import read_report
+from DenseSharpSlicerLib.backend import LocalBackend
+from DenseSharpSlicerLib.server_backend import ServerBackend
+from dicom_phantom import write_series
+from phantoms import ThresholdEngine, grid_around, smooth_ball
+
+CENTER = np.array((-60.0, 20.0, -100.0))
+OTHER = CENTER + (0, 18, 0)
+FLIP = (-1, -1, 1)
+
+
+class ThresholdBackend(LocalBackend):
+    """The real backend around an engine whose answer is known."""
+
+    def __init__(self, threshold_hu: float = -400.0) -> None:
+        super().__init__()
+        self._engine = ThresholdEngine(threshold_hu)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with two CT series of one study, one of them thick."""
+    folder = tmp_path_factory.mktemp("study")
+    for number, size, spacing in ((3, (70, 66, 40), 1.25), (4, (70, 66, 10), 5.0)):
+        grid = grid_around(CENTER, size, (0.8, 0.8, spacing), np.eye(3))
+        balls = [smooth_ball(grid, at, radius=4, inside=20).array for at in (CENTER, OTHER)]
+        write_series(folder / str(number), np.maximum(*balls), grid, number=number)
+    return folder
+
+
+@pytest.fixture
+def session(slicer_app, page, tmp_path):
+    from densesharp_viewer.session import Session
+
+    session = Session(slicer_app, ThresholdBackend(), page.update, tmp_path / "results")
+    session.start()
+    settle(session)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def answered(session, study):
+    """The thin series is open and its nodule was clicked."""
+    session.open_file(study / "3")
+    settle(session)
+    session.click(CENTER * FLIP)
+    settle(session, 60)
+    return session
+
+
+def test_several_series_are_offered_and_one_is_opened(session, page, study):
+    session.open_file(study)
+    settle(session)
+    assert [entry["key"] for entry in page["series"]] == ["3", "4"]
+    assert page["series"][0] == {
+        "key": "3", "title": "Lung thin", "text": "Series 3: 1.25 mm, 40 images",
+    }  # fmt: skip
+    assert page.get("opened", "") == ""
+    shown = json.dumps(page)
+    assert str(study) not in shown
+    assert "Secret" not in shown
+    session.choose_series("9")
+    settle(session)
+    assert page.get("opened", "") == ""
+    session.choose_series("4")
+    settle(session)
+    assert page["opened"] == "CT 70 × 66 × 10, 0.80 × 0.80 × 5.00 mm"
+    assert page["series"] == []
+
+
+def test_leaving_the_choice_keeps_what_is_open(answered, page, study):
+    opened = page["opened"]
+    answered.open_file(study)
+    settle(answered)
+    answered.choose_no_series()
+    assert page["series"] == []
+    assert page["opened"] == opened
+    assert len(page["nodules"]) == 1
+    answered.choose_series("4")
+    settle(answered)
+    assert page["opened"] == opened
+
+
+def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, page, tmp_path):
+    answered.exports.save()
+    settle(answered, 60)
+    names = {path.name for path in answered.results.iterdir()}
+    assert names == {
+        "nodule_001_mask.nrrd", "nodule_001_mesh.stl", "nodule_001_overview.png",
+        "nodule_001_probability.nrrd", "nodules.csv", "report.html", "report.pdf", "result.json",
+        "scene.mrb",
+    }  # fmt: skip
+    assert page["message"]["text"].startswith("Saved 9 files")
+    assert page["reported"]
+    answered.open_file(answered.results / "scene.mrb")
+    assert not page["reported"]
+    first, answered.results = answered.results, tmp_path / "again"
+    answered.exports.save()
+    settle(answered, 60)
+    for kind in ("mask", "probability"):
+        one, two = (
+            sitk.ReadImage(folder / f"nodule_001_{kind}.nrrd")
+            for folder in (first, answered.results)
+        )
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(two), sitk.GetArrayFromImage(one))
+        np.testing.assert_allclose(two.GetOrigin(), one.GetOrigin(), atol=1e-9)
+    # Triangles: twelve little-endian float32 and two bytes each, after 84 bytes of header.
+    kind = np.dtype([("corners", "<f4", 12), ("attribute", "<u2")])
+    one, two = (
+        np.frombuffer((folder / "nodule_001_mesh.stl").read_bytes()[84:], kind)["corners"]
+        for folder in (first, answered.results)
+    )
+    np.testing.assert_allclose(two, one, atol=1e-4)
+    one, two = ((folder / "nodules.csv").read_text() for folder in (first, answered.results))
+    assert two == one
+
+
+def test_rejected_nodules_stay_out_of_report_and_dicom(answered, page):
+    answered.click(OTHER * FLIP)
+    settle(answered, 60)
+    answered.decide("nodule_002", "rejected", "Dr A")
+    answered.exports.report()
+    settle(answered, 60)
+    html = (answered.results / "report.html").read_text()
+    assert "Nodule 001" in html
+    assert "Nodule 002" not in html
+    answered.exports.dicom(False)
+    settle(answered, 60)
+    assert "Left out as rejected or without an answer: 1." in page["message"]["text"]
+    seg = pydicom.dcmread(answered.results / "dicom" / "densesharp_seg.dcm")
+    assert [segment.TrackingID for segment in seg.SegmentSequence] == ["nodule_001"]
+    answered.decide("nodule_001", "rejected", "Dr A")
+    with pytest.raises(ImageError, match="No nodule with an outline is left"):
+        answered.exports.report()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
+    answered.reader = "Dr A"
+    answered.exports.dicom(kept)
+    settle(answered, 60)
+    folder = answered.results / "dicom"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "densesharp_seg.dcm", "densesharp_sr.dcm",
+    ]  # fmt: skip
+    report = pydicom.dcmread(folder / "densesharp_sr.dcm")
+    (nodule,) = read_report(report)
+    result = answered.scan.nodule("nodule_001").result
+    assert nodule.seed_lps == tuple(result.seed.lps.tolist())
+    assert nodule.numbers["118565006", "SCT", ""] == result.measurements.volume_mm3
+    assert nodule.run.augmentations == 8
+    raw = (folder / "densesharp_sr.dcm").read_bytes()
+    assert (b"Secret" in raw) == kept
+    assert b"Dr A" in raw
+    words = "with the patient's identity" if kept else "pseudonymised"
+    assert words in page["message"]["text"]
+    assert str(answered.results) not in json.dumps(page)
+
+
+def test_a_ct_that_is_no_dicom_says_what_to_do(session, ct_with_a_sphere, page):
+    volume, center = ct_with_a_sphere
+    session.open_volume(volume)
+    session.click(center)
+    settle(session, 60)
+    with pytest.raises(ImageError, match="open its DICOM series here"):
+        session.exports.dicom(False)
+
+
+def test_an_answer_of_another_model_is_not_written(answered, page):
+    other = ThresholdBackend()
+    object.__setattr__(other._engine.model, "sha256", "1" * 64)
+    answered.compute._use(other)
+    settle(answered)
+    assert "another model" in page["card"]["outdated"]
+    for write in (answered.exports.save, lambda: answered.exports.dicom(False)):
+        with pytest.raises(ImageError, match="Nodule 1 cannot be written yet"):
+            write()
+    answered.analyse("nodule_001")
+    settle(answered, 60)
+    assert page["card"]["outdated"] == ""
+    answered.exports.dicom(False)
+    settle(answered, 60)
+    assert "SEG and SR of 1 nodule written" in page["message"]["text"]
+
+
+def test_a_server_is_tried_before_it_is_used(answered, page, monkeypatch):
+    """A server that does not answer changes nothing; one that does computes from then on."""
+    local = answered.backend
+    for address, words in (
+        ("http://127.0.0.1:9", "cannot be reached"),
+        ("nonsense", "is no server address"),
+    ):
+        for ask in (answered.compute.test_server, answered.compute.use_server):
+            ask(address, "secret-key")
+            settle(answered, 30)
+            assert page["tested"]["kind"] == "error"
+            assert words in page["tested"]["text"]
+            assert answered.backend is local
+
+    def answer(address, key, *_):
+        if key != "secret-key":
+            raise DeviceError("The server wants an API key.")
+        engine = ThresholdEngine()
+        engine.description = "server gpu-box: CUDA"
+        return engine
+
+    monkeypatch.setattr("densesharp.serve.client.RemoteEngine", answer)
+    answered.compute.test_server("http://gpu-box:8321", "wrong")
+    settle(answered)
+    assert page["tested"]["text"] == "The server wants an API key."
+    answered.compute.test_server("http://gpu-box:8321", "secret-key")
+    settle(answered)
+    assert re.fullmatch(
+        r"It works: threshold, server gpu-box: CUDA, \d+ ms\.", page["tested"]["text"]
+    )
+    assert answered.backend is local
+    answered.compute.use_server("http://gpu-box:8321", "secret-key")
+    settle(answered)
+    assert isinstance(answered.backend, ServerBackend)
+    assert page["device"] == "server gpu-box: CUDA"
+    assert page["card"]["outdated"] == ""  # the same model
+    answered.analyse("nodule_001")
+    settle(answered, 60)
+    assert page["card"]["classes"]
+    assert "secret-key" not in json.dumps(page)
+    answered.compute.use_local()
+    settle(answered)
+    assert answered.backend is local
