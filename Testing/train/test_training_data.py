@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from densesharp.cli import main
 from densesharp.errors import TableError
-from densesharp.train.dataset import UNKNOWN, assign_subsets, read_dataset, split
+from densesharp.train.dataset import UNKNOWN, assign_subsets, read_dataset, read_datasets, split
 
 EDGE = 40
 
@@ -47,8 +48,17 @@ def faults_of(folder: Path) -> str:
 
 
 def test_a_data_set_of_the_original_code_is_read_unchanged(tmp_path: Path) -> None:
-    rows = [row("a", "AAH", "0"), row("b", "AIS", "1"), row("c", "MIA", "2"), row("d", "IAC", "4")]
-    samples = read_dataset(write(tmp_path / "set", rows))
+    # As `mylib/dataloader` reads it: pandas may have written an index column, other columns are
+    # left alone, cubes have 80 mm, files are made by np.savez.
+    rows = [
+        {"": str(n), "name": name, "diagnosis": diagnosis, "subset": str(subset), "sex": "F"}
+        for n, (name, diagnosis, subset) in enumerate(
+            (("a", "AAH", 0), ("b", "AIS", 1), ("c", "MIA", 2), ("d", "IAC", 4))
+        )
+    ]
+    pad = {name: {key: np.pad(cube, 20) for key, cube in cubes().items()} for name in "abcd"}
+    samples = read_dataset(write(tmp_path / "set", rows, **pad))
+    assert samples[0].voxel.shape == (80, 80, 80)
     assert [sample.label for sample in samples] == [0, 0, 1, 2]
     assert [sample.subset for sample in samples] == [0, 1, 2, 4]
     assert samples[0].voxel.dtype == np.uint8
@@ -78,13 +88,15 @@ def test_all_faults_stand_in_one_list(tmp_path: Path) -> None:
     arrays["f"]["voxel"] = np.array(["x"])
     arrays["g"]["voxel"] = arrays["g"]["voxel"].astype(np.int16) - 1024
     arrays["h"]["seg"] = arrays["h"]["seg"][:30]
-    rows = [row(name) for name in "bcdefgh"]
-    rows += [row("i", "cancer"), row("j", subset="x"), row("k"), row("k")]
+    arrays["n"] = cubes()
+    arrays["n"]["seg"] = np.roll(arrays["n"]["seg"], 18, axis=0)
+    rows = [row(name) for name in "bcdefghn"]
+    rows += [row("i", "cancer"), row("j", subset="x"), row("k"), row("k"), row("o", texture="y")]
     rows = [{**r, "patient": ""} for r in rows]
     rows += [row("l", patient="p1"), row("m", subset="1", patient="p1")]
     message = faults_of(write(tmp_path / "set", rows, **arrays))
     for words in (
-        "11 fault(s)",
+        "13 fault(s)",
         "k: the name stands 2 times",
         "patient p1: nodules in several subsets (0, 1)",
         "b: voxel has shape (40, 40, 30)",
@@ -96,9 +108,46 @@ def test_all_faults_stand_in_one_list(tmp_path: Path) -> None:
         "h: voxel (40, 40, 40) and seg (30, 40, 40) differ",
         "i: diagnosis 'cancer' is none of",
         "j: subset 'x' is no whole number",
+        "n: no part of the mask lies in the middle 32 mm",
+        "o: texture 'y' is no whole number",
     ):
         assert words in message
-    assert "nothing was trained" in message
+    assert "nothing was done" in message
+
+
+def test_data_sets_are_checked_against_each_other_and_listed_together(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", [row("a", patient="p1"), row("b", "cancer", patient="")])
+    second = write(tmp_path / "second", [row("c", subset="1", patient="p1"), row("", patient="")])
+    with pytest.raises(TableError) as error:
+        read_datasets([first, second, tmp_path / "third"])
+    for words in (
+        "4 fault(s)",
+        "first: b: diagnosis 'cancer'",
+        "second: line 3 of info.csv: it has no name",
+        "third: '",
+        "patient p1: nodules in several subsets (0, 1)",
+    ):
+        assert words in str(error.value)
+
+
+def test_the_command_trains_nothing_where_there_are_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "set", [row("a", "cancer"), row("b", subset="x")])
+    assert main(["train", str(folder), "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "a: diagnosis 'cancer'" in said
+    assert "b: subset 'x'" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_tables_that_pandas_wrote_and_grey_values_as_floats_are_read(tmp_path: Path) -> None:
+    arrays = cubes()
+    arrays["voxel"] = np.full((EDGE, EDGE, EDGE), 29.9)
+    arrays["seg"] = arrays["seg"].astype(bool)
+    (sample,) = read_dataset(write(tmp_path / "set", [row("a", subset="2.0")], a=arrays))
+    assert sample.subset == 2
+    assert (sample.voxel == 30).all()
 
 
 def test_missing_damaged_and_pickled_files_are_faults(tmp_path: Path) -> None:

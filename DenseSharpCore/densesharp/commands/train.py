@@ -104,10 +104,10 @@ def _configure_extras(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check the data sets, then train."""
     from densesharp.network.model_file import ModelCard
-    from densesharp.train.dataset import read_dataset, split
+    from densesharp.train.dataset import read_datasets, split
     from densesharp.train.fit import fit
 
-    datasets = [split(read_dataset(folder), args.fold)[0] for folder in args.dataset]
+    datasets = [split(samples, args.fold)[0] for samples in read_datasets(args.dataset)]
     nodules = sum(len(samples) for samples in datasets)
     names = ", ".join(Path(folder).name for folder in args.dataset)
     card = ModelCard(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import TableError
+from densesharp.train.dataset import PATCH_EDGE, middle_of
 
-PATCH_EDGE = 32
 SMALLEST_EDGE = 12
 """The network halves a patch twice. On the 2 x 2 x 2 voxels that would be left of 8, PyTorch 2.13's
 bf16 convolution on a CPU gives wrong gradients: they hold memory that was never written."""
@@ -73,11 +73,7 @@ def middle_patch(
     Returns:
         (32, 32, 32) in network units, and the mask.
     """
-    box = tuple(
-        slice(n // 2 - PATCH_EDGE // 2 + s, n // 2 + PATCH_EDGE // 2 + s)
-        for n, s in zip(voxel.shape, shift, strict=True)
-    )
-    return network_units(voxel[box]), seg[box]
+    return network_units(middle_of(voxel, shift)), middle_of(seg, shift)
 
 
 def augmented_patch(

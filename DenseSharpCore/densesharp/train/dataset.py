@@ -16,10 +16,12 @@ any edge that holds a 32 mm patch with some room is accepted. Further columns ma
 from __future__ import annotations
 
 import csv
+import math
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,9 @@ UNKNOWN = -1
 CLASS_INDEX: Mapping[str, int] = {
     "AAH": 0, "AIS": 0, "AAH-AIS": 0, "MIA": 1, "IAC": 2, "": UNKNOWN,
 }  # fmt: skip
+
+PATCH_EDGE = 32
+"""Voxels of 1 mm along each side of what the network sees."""
 
 SMALLEST_EDGE = 40
 """A 32 mm patch moved by 3 mm either way, and a voxel to spare."""
@@ -74,19 +79,28 @@ def read_dataset(folder: str | Path) -> list[Sample]:
     Raises:
         TableError: with all faults of the data set in one list.
     """
-    root = Path(folder)
-    faults: list[str] = []
-    rows = _read_table(root / "info.csv")
-    faults += _table_faults(rows)
-    samples = []
-    for row in rows:
-        try:
-            samples.append(_read_sample(root, row))
-        except ValueError as error:
-            faults.append(f"{row.get('name') or 'a row without name'}: {error}")
+    return read_datasets([folder])[0]
+
+
+def read_datasets(folders: Sequence[str | Path]) -> list[list[Sample]]:
+    """Read and check data sets that are trained on together, and against each other.
+
+    Raises:
+        TableError: with all faults of all of them in one list.
+    """
+    datasets, faults = [], []
+    subsets: dict[str, set[str]] = {}
+    for folder in folders:
+        root = Path(folder)
+        found: list[str] = []
+        datasets.append(_read_one(root, subsets, found))
+        faults += [f"{root.name}: {text}" if len(folders) > 1 else text for text in found]
+    for patient in sorted(p for p, numbers in subsets.items() if len(numbers) > 1):
+        listed = ", ".join(sorted(subsets[patient]))
+        faults.append(f"patient {patient}: nodules in several subsets ({listed})")
     if faults:
-        raise TableError(_list_of(root, faults))
-    return samples
+        raise TableError(_list_of(folders, faults))
+    return datasets
 
 
 def split(samples: Iterable[Sample], fold: int | None) -> tuple[list[Sample], list[Sample]]:
@@ -115,38 +129,49 @@ def assign_subsets(
     return [subset[patient] for patient in patients]
 
 
+def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> list[Sample]:
+    """The samples of one data set; adds its faults, and each patient's subsets as they stand."""
+    try:
+        rows = _read_table(root / "info.csv")
+    except ValueError as error:
+        faults.append(str(error))
+        return []
+    names = [row["name"] for row in rows]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        faults.append(f"{name}: the name stands {names.count(name)} times in info.csv")
+    samples = []
+    for number, row in enumerate(rows, 2):
+        try:
+            samples.append(_read_sample(root, row))
+        except ValueError as error:
+            faults.append(f"{row['name'] or f'line {number} of info.csv'}: {error}")
+        if row.get("patient"):
+            subsets.setdefault(row["patient"], set()).add(row["subset"])
+    return samples
+
+
 def _read_table(path: Path) -> list[dict[str, str]]:
+    """The lines of info.csv; what is missing at a line's end is empty.
+
+    Raises:
+        ValueError: says why there are none.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             rows = list(reader)
             columns = reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"'{path}' cannot be read ({error}): a data set needs an info.csv."
-        raise TableError(message) from error
+        message = f"'{path}' cannot be read ({error}): a data set needs an info.csv"
+        raise ValueError(message) from error
     missing = [name for name in ("name", "diagnosis", "subset") if name not in columns]
     if missing:
-        message = f"'{path}' has no column {', '.join(missing)}."
-        raise TableError(message)
+        message = f"'{path}' has no column {', '.join(missing)}"
+        raise ValueError(message)
     if not rows:
-        message = f"'{path}' lists no nodules."
-        raise TableError(message)
+        message = f"'{path}' lists no nodules"
+        raise ValueError(message)
     return rows
-
-
-def _table_faults(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    faults = []
-    names = [row["name"] for row in rows]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.append(f"{name}: the name stands {names.count(name)} times in info.csv")
-    subsets: dict[str, set[str]] = {}
-    for row in rows:
-        if row.get("patient"):
-            subsets.setdefault(row["patient"], set()).add(row["subset"])
-    for patient in sorted(p for p, found in subsets.items() if len(found) > 1):
-        listed = ", ".join(sorted(subsets[patient]))
-        faults.append(f"patient {patient}: nodules in several subsets ({listed})")
-    return faults
 
 
 def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
@@ -155,16 +180,16 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
     Raises:
         ValueError: says what is wrong with it.
     """
-    diagnosis = (row["diagnosis"] or "").strip()
+    if not row["name"]:
+        message = "it has no name"
+        raise ValueError(message)
+    diagnosis = row["diagnosis"].strip()
     if diagnosis not in CLASS_INDEX:
         known = ", ".join(name for name in CLASS_INDEX if name)
         message = f"diagnosis '{diagnosis}' is none of {known}"
         raise ValueError(message)
-    try:
-        subset = int(row["subset"])
-    except (TypeError, ValueError):
-        message = f"subset '{row['subset']}' is no whole number"
-        raise ValueError(message) from None
+    subset = _whole_number(row, "subset")
+    texture = _whole_number(row, "texture") if row.get("texture") else None
     path = root / "nodule" / f"{row['name']}.npz"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -178,11 +203,23 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         label=CLASS_INDEX[diagnosis],
         subset=subset,
         patient=row.get("patient") or row["name"],
-        voxel=voxel.astype(np.uint8),
+        voxel=np.rint(voxel).astype(np.uint8),
         seg=seg > 0,
         keep_slice_axis=row.get("keep_slice_axis") == "1",
-        texture=int(row["texture"]) if row.get("texture") else None,
+        texture=texture,
     )
+
+
+def _whole_number(row: Mapping[str, str], column: str) -> int:
+    """A whole number, also as pandas writes one in a column with gaps (3.0)."""
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if not value.is_integer():
+        message = f"{column} '{row[column]}' is no whole number"
+        raise ValueError(message)
+    return int(value)
 
 
 def _array(arrays: Mapping[str, NDArray[np.generic]], key: str) -> NDArray[np.float64]:
@@ -209,10 +246,22 @@ def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
         problem = "voxel is not in grey values 0..255 (window -1024..400 HU)"
     elif not (seg > 0).any():
         problem = "the mask is empty"
+    elif not (middle_of(seg) > 0).any():
+        problem = f"no part of the mask lies in the middle {PATCH_EDGE} mm"
     if problem:
         raise ValueError(problem)
 
 
-def _list_of(root: Path, faults: Sequence[str]) -> str:
+def middle_of(cube: NDArray[Any], shift: Sequence[int] = (0, 0, 0)) -> NDArray[Any]:
+    """The middle 32 mm of a cube (k, j, i), or moved by whole voxels."""
+    half = PATCH_EDGE // 2
+    box = tuple(
+        slice(n // 2 - half + s, n // 2 + half + s) for n, s in zip(cube.shape, shift, strict=True)
+    )
+    return cube[box]
+
+
+def _list_of(folders: Sequence[str | Path], faults: Sequence[str]) -> str:
     lines = "\n".join(f"  - {fault}" for fault in faults)
-    return f"The data set '{root}' has {len(faults)} fault(s); nothing was trained:\n{lines}"
+    names = ", ".join(f"'{folder}'" for folder in folders)
+    return f"{names}: {len(faults)} fault(s) in the data; nothing was done:\n{lines}"
