@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from densesharp.commands import simulate as command
 from densesharp.errors import TableError
+from densesharp.simulate import dataset
 from densesharp.simulate.dataset import BALANCED, Recipe, make_case, write_dataset
 from densesharp.train.dataset import UNKNOWN, read_dataset
 from densesharp.train.report import read_ideal
@@ -38,6 +40,23 @@ def test_a_grown_data_set_keeps_its_first_nodules(tmp_path: Path) -> None:
     name = read_dataset(tmp_path / "a")[0].name
     first, second = ((tmp_path / folder / "nodule" / f"{name}.npz").read_bytes() for folder in "ab")
     assert first == second
+
+
+def test_nodules_made_before_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(seed=4, edge=48)
+    write_dataset(tmp_path, 1, recipe)
+    tables = [(tmp_path / name).read_text() for name in ("info.csv", "truth.csv")]
+    made = []
+    original = dataset.make_case
+    monkeypatch.setattr(dataset, "make_case", lambda *args: made.append(args[1]) or original(*args))
+    write_dataset(tmp_path, 2, recipe)
+    assert made == [1]
+    grown = [(tmp_path / name).read_text() for name in ("info.csv", "truth.csv")]
+    assert all(now.startswith(before) for now, before in zip(grown, tables, strict=True))
+    write_dataset(tmp_path, 1, replace(recipe, outline_mm=0.5))
+    assert made == [1, 0]
 
 
 def test_masks_drawn_outside_are_larger_and_say_so(tmp_path: Path) -> None:

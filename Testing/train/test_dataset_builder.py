@@ -62,6 +62,56 @@ def test_nodules_already_cut_out_are_kept(tmp_path: Path) -> None:
     assert build_dataset(table, tmp_path / "set", edge=40) == 1
 
 
+def cube_of(folder: Path, name: str) -> bytes:
+    return (folder / "nodule" / f"{name}.npz").read_bytes()
+
+
+def test_a_nodule_whose_mask_or_line_changed_is_cut_out_again(tmp_path: Path) -> None:
+    for name in "ab":
+        write_case(tmp_path, name)
+    build_dataset(write_table(tmp_path, [row("a"), row("b")]), tmp_path / "set", edge=40)
+    before = {name: cube_of(tmp_path / "set", name) for name in "ab"}
+    mask = sitk.ReadImage(str(tmp_path / "a_mask.nrrd"))
+    sitk.WriteImage(sitk.BinaryDilate(mask > 0, (2, 2, 2)), str(tmp_path / "a_mask.nrrd"))
+    build_dataset(tmp_path / "table.csv", tmp_path / "set", edge=40)
+    assert cube_of(tmp_path / "set", "b") == before["b"]
+    assert cube_of(tmp_path / "set", "a") != before["a"]
+    assert read_dataset(tmp_path / "set")[0].seg.sum() > 300
+    build_dataset(tmp_path / "table.csv", tmp_path / "set", edge=44)
+    assert {sample.voxel.shape for sample in read_dataset(tmp_path / "set")} == {(44, 44, 44)}
+
+
+def test_processes_and_progress(tmp_path: Path) -> None:
+    for name in "abc":
+        write_case(tmp_path, name)
+    rows = [row(name) for name in "abc"]
+    told: list[tuple[float, str]] = []
+    build_dataset(
+        write_table(tmp_path, rows), tmp_path / "set", 40, workers=2,
+        progress=lambda *words: told.append(words),
+    )  # fmt: skip
+    assert [text for _, text in told] == [f"{n} of 3 nodules" for n in (1, 2, 3)]
+    build_dataset(tmp_path / "table.csv", tmp_path / "alone", 40)
+    for name in "abc":
+        first, second = (
+            np.load(tmp_path / folder / "nodule" / f"{name}.npz") for folder in ("set", "alone")
+        )
+        assert np.array_equal(first["voxel"], second["voxel"])
+
+
+def test_all_nodules_of_a_patient_go_where_the_table_puts_one(tmp_path: Path) -> None:
+    for name in "abc":
+        write_case(tmp_path, name)
+    rows = [
+        row("a", patient="p", subset="4"),
+        row("b", patient="p", subset=""),
+        row("c", patient="q", subset=""),
+    ]
+    build_dataset(write_table(tmp_path, rows), tmp_path / "set", edge=40)
+    subsets = {sample.name: sample.subset for sample in read_dataset(tmp_path / "set")}
+    assert subsets["a"] == subsets["b"] == 4
+
+
 def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
     for name in "abc":
         write_case(tmp_path, name)
@@ -83,6 +133,12 @@ def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
         ([{"name": "a", "image": "x"}], "no column mask"),
         ([row("a"), row("a")], "stands 2 times"),
         ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is not known"),
+        ([row("a", label="x")], "label 'x' is no whole number"),
+        ([row("../a")], "that can be the name of a file"),
+        (
+            [row("a", patient="p", subset="1"), row("b", patient="p", subset="2")],
+            "patient p: nodules in several subsets",
+        ),
     ],
 )
 def test_a_wrong_table_is_refused(tmp_path: Path, rows: list[dict[str, str]], words: str) -> None:

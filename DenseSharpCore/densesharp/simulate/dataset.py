@@ -12,8 +12,9 @@ made in several runs and grown later.
 from __future__ import annotations
 
 import csv
+import json
+import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densesharp.errors import DenseSharpError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.patch import WINDOW
 from densesharp.progress import Progress, silent
 from densesharp.simulate.case import EDGE, Case, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
+from densesharp.tasks import run_tasks
 
 SUBSETS = 5
 
@@ -74,33 +77,37 @@ def write_dataset(
     workers: int = 1,
     progress: Progress = silent,
 ) -> None:
-    """Write a data set of `count` nodules; nodules already there are kept.
+    """Write a data set of `count` nodules; those already made with the same recipe are kept.
 
     Raises:
+        DenseSharpError: nodules could not be made; all faults in one list.
         OutputError: the folder cannot be written to.
     """
     root = ensure_folder(folder)
     nodules = ensure_folder(root / "nodule")
-    rows: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(workers) as pool:
-        task = partial(_write_case, nodules, recipe)
-        futures = {pool.submit(task, number): number for number in range(count)}
-        for future in as_completed(futures):
-            rows[futures[future]] = future.result()
-            progress(len(rows) / count, f"{len(rows)} of {count} nodules")
-    ordered = [rows[number] for number in sorted(rows)]
+    task = partial(_write_case, nodules, recipe)
+    rows, faults = run_tasks(task, range(count), workers, progress)
+    if faults:
+        lines = "\n".join(f"  - nodule {n}: {faults[n]}" for n in sorted(faults))
+        message = f"{len(faults)} nodule(s) could not be made; the tables are not written:\n{lines}"
+        raise DenseSharpError(message)
+    ordered = [rows[number] for number in range(count)]
     _write_table(root / "truth.csv", ordered)
     keys = ("name", "diagnosis", "subset", "patient")
     _write_table(root / "info.csv", [{key: row[key] for key in keys} for row in ordered])
 
 
 def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
-    case = make_case(recipe, number)
+    """Make a nodule, unless it is there; gives its line of truth.csv."""
     name = f"sim{recipe.seed}-{number:05d}"
+    target = folder / f"{name}.npz"
+    # As JSON gives it back, so that a nodule read from its file is described as a new one.
+    made_with = json.loads(json.dumps(asdict(recipe)))
+    if (before := _truth_of(target, made_with)) is not None:
+        return before
+    case = make_case(recipe, number)
     seg = case.distance > -recipe.outline_mm if recipe.outline_mm else case.mask
-    with atomic_path(folder / f"{name}.npz") as path, path.open("wb") as file:
-        np.savez_compressed(file, voxel=grey(case.hu), seg=seg.astype(np.uint8))
-    return {
+    row = {
         "name": name,
         "diagnosis": case.latents.diagnosis,
         "subset": number // len(recipe.diagnoses) % SUBSETS,
@@ -109,6 +116,21 @@ def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
         **{f"scanner_{key}": value for key, value in asdict(case.scanner).items()},
         **_measured(case),
     }
+    truth = np.array(json.dumps({"recipe": made_with, "row": row}))
+    with atomic_path(target) as path, path.open("wb") as file:
+        np.savez_compressed(file, voxel=grey(case.hu), seg=seg.astype(np.uint8), truth=truth)
+    return row
+
+
+def _truth_of(target: Path, made_with: dict[str, Any]) -> dict[str, Any] | None:
+    """The line of truth.csv of a nodule that was made before with the same recipe."""
+    try:
+        with target.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            truth: dict[str, Any] = json.loads(str(arrays["truth"]))
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    row: dict[str, Any] = truth["row"]
+    return row if truth["recipe"] == made_with else None
 
 
 def _measured(case: Case) -> dict[str, Any]:
@@ -118,7 +140,7 @@ def _measured(case: Case) -> dict[str, Any]:
         "mean_hu": case.mean_hu,
     }
     if case.latents.diagnosis != UNLABELLED:
-        ideal = posterior(case.latents)
+        ideal = posterior(case.latents).tolist()
         values |= {f"ideal_{n}": p for n, p in zip(("AAH-AIS", "MIA", "IAC"), ideal, strict=True)}
     return values
 

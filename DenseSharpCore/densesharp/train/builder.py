@@ -14,9 +14,10 @@ The table (CSV) has one nodule a line:
 from __future__ import annotations
 
 import csv
+import json
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from densesharp.errors import DenseSharpError, GeometryError, ImageError, TableError
+from densesharp.errors import GeometryError, ImageError, TableError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.geometry import Grid, cube_grid
 from densesharp.masks import centroid
 from densesharp.patch import WINDOW, resample, to_network_units
 from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
+from densesharp.tasks import run_tasks
 from densesharp.train.dataset import CLASS_INDEX, assign_subsets
 
 EDGE = 80
@@ -48,7 +50,9 @@ def build_dataset(
     workers: int = 1,
     progress: Progress = silent,
 ) -> int:
-    """Cut the nodules of a table out of their CTs; those already cut out are kept.
+    """Cut the nodules of a table out of their CTs.
+
+    Those already cut out are kept, unless their line of the table or their files have changed.
 
     Args:
         table: CSV file, see above.
@@ -69,17 +73,9 @@ def build_dataset(
     path = Path(table)
     rows = _read_rows(path)
     folder = ensure_folder(Path(out) / "nodule")
-    faults: list[str] = []
-    with ProcessPoolExecutor(workers) as pool:
-        task = partial(_cut, path.parent, folder, edge)
-        futures = {pool.submit(task, row): row["name"] for row in rows}
-        for done, future in enumerate(as_completed(futures), 1):
-            fault = future.result()
-            if fault:
-                faults.append(f"{futures[future]}: {fault}")
-            progress(done / len(rows), f"{done} of {len(rows)} nodules")
+    _, faults = run_tasks(partial(_cut, path.parent, folder, edge), rows, workers, progress)
     if faults:
-        lines = "\n".join(f"  - {fault}" for fault in sorted(faults))
+        lines = "\n".join(f"  - {rows[n]['name']}: {faults[n]}" for n in sorted(faults))
         message = f"{len(faults)} nodule(s) of '{path}' cannot be used:\n{lines}"
         raise TableError(message)
     _write_info(Path(out) / "info.csv", rows, folds, seed)
@@ -89,7 +85,7 @@ def build_dataset(
 def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, restval=""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"The table '{path}' cannot be read ({error})."
         raise TableError(message) from error
@@ -97,31 +93,80 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     if missing:
         message = f"The table '{path}' has no column {', '.join(missing)}, or no lines."
         raise TableError(message)
-    counts = Counter(row["name"] for row in rows)
-    faults = [f"name '{name}' stands {n} times" for name, n in counts.items() if n > 1 or not name]
-    faults += [
-        f"{row['name']}: diagnosis '{row['diagnosis']}' is not known"
-        for row in rows
-        if (row.get("diagnosis") or "") not in CLASS_INDEX
-    ]
+    faults = _faults_of(rows)
     if faults:
-        message = f"The table '{path}' cannot be used: " + "; ".join(faults) + "."
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        message = f"The table '{path}' has {len(faults)} fault(s); nothing was cut out:\n{lines}"
         raise TableError(message)
     return rows
 
 
-def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> str | None:
-    """Cut one nodule out; gives what is wrong with it, if anything."""
+def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    counts = Counter(row["name"] for row in rows)
+    faults = [f"name '{name}' stands {n} times" for name, n in counts.items() if n > 1]
+    given: dict[str, set[str]] = {}
+    for number, row in enumerate(rows, 2):
+        name = row["name"] or f"line {number}"
+        if not row["name"] or Path(row["name"]).name != row["name"]:
+            faults.append(f"{name}: a name is needed that can be the name of a file")
+        if (row.get("diagnosis") or "") not in CLASS_INDEX:
+            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is not known")
+        for column in ("label", "subset", "texture"):
+            if row.get(column) and not row[column].isdecimal():
+                faults.append(f"{name}: {column} '{row[column]}' is no whole number")
+        if row.get("subset"):
+            given.setdefault(_patient(row), set()).add(row["subset"])
+    for patient, subsets in given.items():
+        if len(subsets) > 1:
+            listed = ", ".join(sorted(subsets))
+            faults.append(f"patient {patient}: nodules in several subsets ({listed})")
+    return faults
+
+
+def _patient(row: Mapping[str, str]) -> str:
+    return row.get("patient") or row["name"]
+
+
+def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
+    """Cut one nodule out, unless it is there already.
+
+    Raises:
+        DenseSharpError: its files cannot be used.
+    """
     target = folder / f"{row['name']}.npz"
-    if target.exists():
-        return None
-    try:
-        voxel, seg = _cubes(root, edge, row)
-    except (DenseSharpError, ValueError) as error:
-        return str(error)
+    source = _source(root, edge, row)
+    if _is_cut_from(target, source):
+        return
+    voxel, seg = _cubes(root, edge, row)
     with atomic_path(target) as path, path.open("wb") as file:
-        np.savez_compressed(file, voxel=voxel, seg=seg)
-    return None
+        np.savez_compressed(file, voxel=voxel, seg=seg, source=np.array(json.dumps(source)))
+
+
+def _source(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
+    """What a cube depends on: the line of the table, and size and time of its files."""
+    source: dict[str, Any] = {"edge": edge, "label": row.get("label") or ""}
+    for column in ("image", "mask"):
+        path = root / row[column]
+        # Of a folder of slices only the name counts; a file that is gone cannot have changed.
+        state = path.stat() if path.is_file() else None
+        source[column] = [row[column], state and state.st_size, state and state.st_mtime_ns]
+    return source
+
+
+def _is_cut_from(target: Path, source: Mapping[str, Any]) -> bool:
+    if not target.exists():
+        return False
+    try:
+        with target.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if "source" not in arrays:  # made by somebody else
+                return True
+            before = json.loads(str(arrays["source"]))
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False
+    for column in ("image", "mask"):
+        if source[column][1] is None:
+            before[column][1:] = [None, None]
+    return bool(before == source)
 
 
 def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
@@ -131,7 +176,7 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
     marked = mask == int(label) if label else mask != 0
     if not marked.any():
         message = "the mask is empty"
-        raise ValueError(message)
+        raise ImageError(message)
     grid = cube_grid(centroid(marked, ct.grid), edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
     seg = resample(marked, ct.grid, grid, 0.0) >= 0.5
@@ -159,7 +204,8 @@ def _read_mask(path: Path, grid: Grid) -> NDArray[Any]:
 
 
 def _write_info(path: Path, rows: Sequence[dict[str, str]], folds: int, seed: int) -> None:
-    patients = [row.get("patient") or row["name"] for row in rows]
+    patients = [_patient(row) for row in rows]
+    given = {_patient(row): row["subset"] for row in rows if row.get("subset")}
     strata = [row.get("diagnosis") or "" for row in rows]
     dealt = assign_subsets(patients, strata, folds, seed)
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -167,6 +213,5 @@ def _write_info(path: Path, rows: Sequence[dict[str, str]], folds: int, seed: in
         writer.writeheader()
         for row, patient, subset in zip(rows, patients, dealt, strict=True):
             values = {column: row.get(column) or "" for column in COLUMNS}
-            writer.writerow(
-                values | {"patient": patient, "subset": values["subset"] or str(subset)}
-            )
+            # All nodules of a patient are where the table puts one of them.
+            writer.writerow(values | {"patient": patient, "subset": given.get(patient, subset)})
