@@ -89,30 +89,56 @@ def exact_limits(
     return (bias - far, bias - near), (bias + near, bias + far)
 
 
-def repeated_limits(differences: FloatArray, cases: IntArray) -> LimitsOfAgreement:
+def repeated_limits(
+    differences: FloatArray, cases: IntArray, *, confidence: float = 0.95
+) -> LimitsOfAgreement:
     """Limits of agreement when cases have several differences (readers), true values varying.
 
-    Bland & Altman 2007: the variance of a difference is the within-case mean square plus the
-    between-case component of a one-way analysis of variance; intervals are not given.
+    The variance of a difference is that of the case means plus (1 - 1/m) times the variance within
+    cases, m the harmonic mean of the numbers of differences (Bland & Altman 2007; Zou 2013).
+    Intervals of the limits combine those of bias and standard deviation (MOVER, Zou 2013).
 
     Args:
         differences: Shape (n,).
         cases: Shape (n,): the case of each difference.
+        confidence: Of the intervals.
     """
     _, number = np.unique(cases, return_inverse=True)
     sizes = np.bincount(number).astype(float)
     n, groups = len(differences), len(sizes)
     if groups < 2 or n <= groups:
-        return limits_of_agreement(differences, np.zeros(n))
+        return limits_of_agreement(differences, np.zeros(n), confidence=confidence)
     means = np.bincount(number, differences) / sizes
+    bias, between = float(means.mean()), float(means.var(ddof=1))
     within = float(((differences - means[number]) ** 2).sum()) / (n - groups)
-    bias = float(differences.mean())
-    between = float((sizes * (means - bias) ** 2).sum()) / (groups - 1)
-    divisor = (n**2 - float((sizes**2).sum())) / ((groups - 1) * n)
-    sd = math.sqrt(within + max(0.0, (between - within) / divisor))
-    method = f"Bland & Altman 2007, {groups} cases"
-    limits = (Estimate(bias + sign * FACTOR * sd, method=method) for sign in (-1, 1))
-    return LimitsOfAgreement(n, Estimate(bias, method=method), Estimate(sd), *limits)
+    share = 1 - float((1 / sizes).mean())
+    variance = between + share * within
+    method = f"Zou 2013, {groups} cases"
+    if variance <= 0:
+        constant = Estimate(bias, method=method, reason="All differences are equal.")
+        return LimitsOfAgreement(n, constant, Estimate(0.0), constant, constant)
+    tail = (1 - confidence) / 2
+    parts = ((between, groups - 1), (share * within, n - groups))
+    # Limits of the variance: each part's own chi-square limits, combined.
+    down = sum((v * (1 - df / float(stats.chi2.isf(tail, df)))) ** 2 for v, df in parts)
+    up = sum((v * (df / float(stats.chi2.ppf(tail, df)) - 1)) ** 2 for v, df in parts)
+    sd = math.sqrt(variance)
+    smallest = math.sqrt(max(0.0, variance - math.sqrt(down)))
+    largest = math.sqrt(variance + math.sqrt(up))
+    se2 = between / groups
+    z = float(stats.norm.isf(tail))
+    inner, outer = (
+        math.sqrt(z**2 * se2 + FACTOR**2 * (end - sd) ** 2) for end in (smallest, largest)
+    )
+    half = float(stats.t.isf(tail, groups - 1)) * math.sqrt(se2)
+    low, high = bias - FACTOR * sd, bias + FACTOR * sd
+    return LimitsOfAgreement(
+        n,
+        Estimate(bias, math.sqrt(se2), (bias - half, bias + half), df=groups - 1, method=method),
+        Estimate(sd, None, (smallest, largest), method=method),
+        Estimate(low, None, (low - outer, low + inner), method=method),
+        Estimate(high, None, (high - inner, high + outer), method=method),
+    )
 
 
 def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.95) -> Estimate:

@@ -54,6 +54,25 @@ def test_replicated_differences_of_bland_and_altman_2007():
     assert found.sd.value == pytest.approx(np.sqrt(5), rel=0.1)
     single = repeated_limits(differences[:10], np.arange(10))
     assert single.sd.value == pytest.approx(differences[:10].std(ddof=1))
+    constant = repeated_limits(np.ones(6), np.arange(6) // 2)
+    assert constant.lower.value == 1
+    assert constant.lower.reason
+
+
+def test_intervals_of_replicated_limits_hold_the_true_limit_as_often_as_they_say():
+    """Four readers of 20 cases, of which some did not measure every one."""
+    rng = np.random.default_rng(3)
+    truth = 1 + 1.96 * np.sqrt(1.5**2 + 1)
+    hits = {"bias": 0, "upper": 0, "sd": 0}
+    for _ in range(600):
+        cases = np.repeat(np.arange(20), 4)[rng.random(80) < 0.9]
+        differences = 1 + 1.5 * rng.normal(size=20)[cases] + rng.normal(size=len(cases))
+        found = repeated_limits(differences, cases)
+        for name, value in (("bias", 1), ("upper", truth), ("sd", np.sqrt(3.25))):
+            low, high = getattr(found, name).ci
+            hits[name] += low <= value <= high
+    for name, count in hits.items():
+        assert count / 600 == pytest.approx(0.95, abs=0.03), name
 
 
 @settings(max_examples=30, deadline=None)

@@ -124,11 +124,33 @@ def test_what_is_not_estimable_has_a_reason(results):
     assert list(find_missing(results)) == []
 
 
+def test_sizes_are_those_of_the_balls_that_were_drawn(folder, results):
+    """The example's outlines are balls: their volume and diameter are known."""
+    points = {(case, name): (m, r) for case, name, m, r in results["outlines"]["volume"]["points"]}
+    assert len(points) == 6 * 4
+    for case, name, model, reader in results["outlines"]["diameter"]["points"]:
+        volumes = points[case, name]
+        for diameter, volume in ((model, volumes[0]), (reader, volumes[1])):
+            # The longest axis of three planes: above the mean width by up to a voxel.
+            assert -0.2 < diameter - (6 * volume / np.pi) ** (1 / 3) < 1
+    limits = results["outlines"]["diameter"]["limits"]
+    differences = [m - r for _, _, m, r in results["outlines"]["diameter"]["points"]]
+    # Every case has the four readers, so that the mean of means is the mean.
+    assert limits["bias"]["value"] == pytest.approx(np.mean(differences))
+    assert limits["lower"]["ci"][0] < limits["lower"]["value"] < limits["lower"]["ci"][1]
+    ratio = results["outlines"]["volume"]["ratio"]
+    logs = [np.log(m / r) for m, r in points.values()]
+    assert ratio["bias"]["value"] == pytest.approx(np.exp(np.mean(logs)))
+    rows = rows_in(folder / "out" / "figures" / "diameter_agreement.csv")
+    assert {row["case"] for row in rows} >= {"bias", "lower limit", "upper limit"}
+    assert len(rows) == 24 + 3
+
+
 EXPECTED_FIGURES = {
     "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
     "ratings_invasive", "roc_iac", "forest_iac", "reliability_iac", "decision_iac", "ratings_iac",
     "confusion", "reclassification", "agreement", "dice_matrix", "outlines", "volume_agreement",
-    "time",
+    "diameter_agreement", "time",
 }  # fmt: skip
 
 
@@ -195,6 +217,8 @@ def test_the_page_needs_nothing_else(folder):
     for heading in ("Summary", "Design", "Classes", "Agreement", "Methods", "Checklist"):
         assert heading in page.headings
     assert "Research use only" in text
+    assert "D = MS(T×R) + r max(Cov2 − Cov3, 0)" in text
+    assert "aided × second session" in text
     assert "{{" not in text
     assert "nan" not in re.sub(r"base64,[^\"]+", "", text).lower().split()
 

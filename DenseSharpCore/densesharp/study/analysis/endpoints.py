@@ -15,6 +15,8 @@ _TITLES = {
     "vus": "Volume under the ROC surface",
 }
 
+_TASKS = {"iac": "IAC"}
+
 
 def endpoints(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Every comparison of the first two conditions, the primary one marked.
@@ -61,7 +63,7 @@ def _row(
     margin = named.get("margin") if primary else None
     ci = section["ci"]
     return {
-        "figure": _TITLES[figure] + (f", {task}" if task else ""),
+        "figure": _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else ""),
         "primary": primary,
         "form": form,
         "first": conditions[0],

@@ -1,4 +1,4 @@
-"""Outlines: model, readers and their consensus, voxel by voxel and by volume."""
+"""Outlines: model, readers and their consensus, voxel by voxel and by size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from densesharp.errors import StudyError
-from densesharp.study.bland_altman import concordance, repeated_limits
-from densesharp.study.estimates import Estimate, not_estimable
-from densesharp.study.icc import icc
+from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
+from densesharp.study.estimates import Estimate
 from densesharp.study.masks import decode
 from densesharp.study.segmentation import (
     compare,
@@ -21,10 +20,8 @@ from densesharp.study.segmentation import (
     within_spread,
 )
 from densesharp.study.study_data import StudyData
-from densesharp.study.surface_distance import DEFINITION, Mask, Spacing
+from densesharp.study.surface_distance import DEFINITION
 from densesharp.study.tables import FloatArray
-
-Outline = tuple[Mask, Spacing]
 
 
 def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, Any] | None:
@@ -43,7 +40,7 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
     names = [*data.readers, "model"] if data.model is not None and data.model.masks else [
         *data.readers
     ]  # fmt: skip
-    masks = [{name: outline[0] for name, outline in case.items()} for case in cases.values()]
+    masks = [{name: outline.mask for name, outline in case.items()} for case in cases.values()]
     paired = [
         (case["model"], [mask for name, mask in case.items() if name != "model"])
         for case in masks
@@ -56,7 +53,8 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
         "dice_matrix": {"names": names, "values": _matrix(pairwise_dice(masks, names))},
         "comparisons": _comparisons(data, cases),
         "within_spread": within_spread(paired, margin),
-        "volume": _volume(data, cases),
+        "volume": analyse_volumes(data, cases),
+        "diameter": analyse_diameters(data, cases),
     }
 
 
@@ -70,7 +68,7 @@ def _load(data: StudyData) -> dict[int, dict[str, Outline]]:
         if k in cases:
             cases[k]["model"] = _read(path)
     for k, outlines in cases.items():
-        if len({mask.shape for mask, _ in outlines.values()}) > 1:
+        if len({outline.mask.shape for outline in outlines.values()}) > 1:
             message = f"The outlines of case '{data.cases[k]}' have different sizes."
             raise StudyError(message)
     return cases
@@ -83,8 +81,7 @@ def _read(path: Path) -> Outline:
         message = f"The outline '{path}' cannot be read: restore it from a copy of the export."
         raise StudyError(message) from error
     array, grid = decode(content)
-    i, j, k = (float(x) for x in grid.spacing)
-    return array > 0, (k, j, i)
+    return Outline(array > 0, grid)
 
 
 def _matrix(values: FloatArray) -> list[list[float | None]]:
@@ -99,8 +96,8 @@ def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[
     rows = []
     for k, outlines in cases.items():
         readers = [name for name in outlines if name != "model"]
-        masks = {name: outlines[name][0] for name in outlines}
-        spacing = next(iter(outlines.values()))[1]
+        masks = {name: outlines[name].mask for name in outlines}
+        spacing = next(iter(outlines.values())).spacing
 
         def add(kind: str, first: str, second: str, values: Any, case: int = k) -> None:
             row = {"case": data.cases[case], "kind": kind, "first": first, "second": second}
@@ -121,41 +118,3 @@ def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[
             for name, mask in agreed.items():
                 add("model-consensus", "model", name, compare(masks["model"], mask, spacing))
     return rows
-
-
-def _volume(data: StudyData, cases: dict[int, dict[str, Outline]]) -> dict[str, Any]:
-    """Volumes in mm3; model against reader as log ratio with limits of agreement."""
-    volumes = {
-        k: {name: float(mask.sum()) * float(np.prod(gap)) for name, (mask, gap) in case.items()}
-        for k, case in cases.items()
-    }
-    points: list[list[Any]] = [
-        [data.cases[k], name, case["model"], value]
-        for k, case in volumes.items()
-        for name, value in case.items()
-        if name != "model" and case.get("model", 0) > 0 and value > 0
-    ]
-    out: dict[str, Any] = {"points": points, "readers_icc": _reader_icc(data, volumes)}
-    if len(points) > 2:
-        model, reader = (np.log([point[column] for point in points]) for column in (2, 3))
-        numbers = np.array([data.cases.index(point[0]) for point in points])
-        limits = repeated_limits(model - reader, numbers)
-        ratios = (limits.bias.value, limits.lower.value, limits.upper.value)
-        out["log_ratio_limits"] = limits
-        out["ratio"] = [None if value is None else float(np.exp(value)) for value in ratios]
-        means = np.array([reader[numbers == n].mean() for n in np.unique(numbers)])
-        alone = np.array([model[numbers == n].mean() for n in np.unique(numbers)])
-        out["concordance"] = concordance(alone, means)
-    return out
-
-
-def _reader_icc(data: StudyData, volumes: dict[int, dict[str, float]]) -> Estimate:
-    """ICC(2,1) of the readers' log volumes on the cases that all outlined."""
-    rows = [
-        [np.log(case[name]) for name in data.readers]
-        for case in volumes.values()
-        if all(case.get(name, 0) > 0 for name in data.readers)
-    ]
-    if len(rows) < 2 or len(data.readers) < 2:
-        return not_estimable("Fewer than two cases were outlined by all of two or more readers.")
-    return icc(np.array(rows))["ICC(2,1)"]

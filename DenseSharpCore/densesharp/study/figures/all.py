@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from densesharp.study.figures.bland_altman import diameter_plot, volume_plot
 from densesharp.study.figures.course import flow_plot, time_plot
 from densesharp.study.figures.matrices import (
     agreement_plot,
@@ -14,7 +15,7 @@ from densesharp.study.figures.matrices import (
     dice_plot,
     reclassification_plot,
 )
-from densesharp.study.figures.outlines import overlap_plot, volume_plot
+from densesharp.study.figures.outlines import overlap_plot
 from densesharp.study.figures.probability import decision_plot, histogram_plot, reliability_plot
 from densesharp.study.figures.roc import forest_plot, roc_plot
 from densesharp.study.figures.style import RC, Plot
@@ -49,6 +50,7 @@ def _draw(results: dict[str, Any]) -> Iterator[Plot]:
         if outlines["comparisons"]:
             yield overlap_plot(outlines)
         if outlines["volume"]["points"]:
-            yield volume_plot(outlines)
+            yield volume_plot(outlines["volume"])
+            yield diameter_plot(outlines["diameter"])
     if results["time"]:
         yield time_plot(results["time"], study)

@@ -37,22 +37,24 @@ def flow_plot(study: dict[str, Any]) -> Plot:
     axes.set_xlim(0, 10)
     axes.set_ylim(0, 10)
     style = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": "#444444"}
-    arrow = {"arrowstyle": "->", "color": "#444444"}
+    arrow = {"arrowstyle": "->", "color": "#444444", "shrinkA": 0, "shrinkB": 0}
     heights = (9.2, 6.9, 4.6)
     for height, (title, text) in zip(heights, boxes, strict=True):
         axes.text(5, height, f"{title}\n{text}", ha="center", va="center", bbox=style)
+    # From edge to edge of boxes of two lines; those at the bottom have three.
+    half, half_last = 0.62, 0.84
     for top, bottom in ((9.2, 6.9), (6.9, 4.6)):
-        axes.annotate("", (5, bottom + 0.85), (5, top - 0.85), arrowprops=arrow)
+        axes.annotate("", (5, bottom + half), (5, top - half), arrowprops=arrow)
     if study["unread_cases"]:
         text = f"Not read\n{study['unread_cases']}"
         axes.text(9, 8.05, text, ha="center", va="center", bbox=style | {"ec": GREY})
-        axes.annotate("", (8.2, 8.05), (5, 8.05), arrowprops=arrow | {"color": GREY})
+        axes.annotate("", (8.45, 8.05), (5, 8.05), arrowprops=arrow | {"color": GREY})
     places = np.linspace(0, 10, 2 * len(total) + 1)[1::2]
     for x, (condition, count) in zip(places, total.items(), strict=True):
         text = f"{condition}\n{count} readings\n{expected - count} missing"
         color = condition_color(condition, study["conditions"])
         axes.text(x, 1.3, text, ha="center", va="center", bbox=style | {"ec": color, "lw": 1.5})
-        axes.annotate("", (x, 2.6), (5, 3.75), arrowprops=arrow)
+        axes.annotate("", (x, 1.3 + half_last), (5, 4.6 - half), arrowprops=arrow)
         rows += [[f"Readings, {condition}", count], [f"Missing, {condition}", expected - count]]
     caption = "Flow of cases and readings."
     return Plot("flow", caption, "Flow chart of cases and readings.", figure, ("box", "n"), rows)

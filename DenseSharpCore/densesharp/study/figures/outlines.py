@@ -1,4 +1,4 @@
-"""Outlines: distributions of overlap and distance, and Bland-Altman of volumes."""
+"""Outlines: distributions of overlap and distance."""
 
 from __future__ import annotations
 
@@ -68,47 +68,3 @@ def _draw_measure(axes: Any, comparisons: list[Any], measure: str, kinds: list[s
         axes.plot(list(line), list(line.values()), color=tint(GREY, 0.6), lw=0.5, zorder=0)
     axes.set_xticks(range(len(kinds)), [KINDS[kind][0] for kind in kinds], fontsize=7.5)
     axes.set_xlim(-0.6, len(kinds) - 0.4)
-
-
-def volume_plot(outlines: dict[str, Any]) -> Plot:
-    """Bland-Altman of volumes: ratio model to reader over their geometric mean."""
-    points = outlines["volume"]["points"]
-    reader = np.array([point[3] for point in points])
-    model = np.array([point[2] for point in points])
-    middle, ratio = np.sqrt(reader * model), model / reader
-    figure, grid = new_figure(6.2, 3.8)
-    axes = grid[0][0]
-    axes.scatter(middle, ratio, s=16, color=BLUE, edgecolors="white", lw=0.4)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    labels = ("bias", "lower limit", "upper limit")
-    rows: list[list[Any]] = [
-        [point[0], point[1], m, q] for point, m, q in zip(points, middle, ratio, strict=True)
-    ]
-    for label, value in zip(labels, outlines["volume"].get("ratio", ()), strict=False):
-        if value is None:
-            continue
-        style = "-" if label == "bias" else "--"
-        axes.axhline(value, color=ORANGE, lw=1.2, ls=style)
-        axes.annotate(
-            f"{label} {value:.2f}", (1.005, value), xycoords=("axes fraction", "data"),
-            fontsize=7.5, va="center", color=ORANGE,
-        )  # fmt: skip
-        rows.append([label, "", None, value])
-    axes.axhline(1, color=GREY, lw=0.8, ls=":")
-    axes.set_xlabel("Geometric mean of the two volumes (mm³)")
-    axes.set_ylabel("Model volume / reader volume")
-    axes.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
-    span = float(middle.min()) * 0.9, float(middle.max()) * 1.1
-    ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if span[0] <= m * 10**e <= span[1]]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    low, high = float(ratio.min()), float(ratio.max())
-    axes.set_ylim(min(0.45, low * 0.9), max(2.2, high * 1.1))
-    caption = (
-        "Volume of the model's outline against the readers': ratio with 95 % limits of agreement "
-        "on the log scale (Bland & Altman 2007, several readers per case)."
-    )
-    alt = "Bland-Altman plot of volumes by model and readers."
-    header = ("case", "reader", "geometric_mean_mm3", "ratio_model_to_reader")
-    return Plot("volume_agreement", caption, alt, figure, header, rows)

@@ -9,7 +9,7 @@ from densesharp.study.output import interval, number, p_text
 from densesharp.study.report import tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
 from densesharp.study.report.checklist import checklist
-from densesharp.study.report.methods import methods
+from densesharp.study.report.methods import formulas, methods
 
 Pictures = Mapping[str, Picture]
 Results = dict[str, Any]
@@ -36,6 +36,7 @@ def content(results: Results, pictures: Pictures) -> list[Block]:
         blocks += section(results, pictures)
     blocks.append(Heading("Methods"))
     blocks += [Paragraph(text) for text in methods(results)]
+    blocks += [Heading("Formulas", 2), Bullets(formulas(results))]
     blocks += [Heading("Checklist"), checklist(results)]
     blocks += _provenance(results)
     return blocks
@@ -210,13 +211,8 @@ def _outlines(results: Results, pictures: Pictures) -> Iterator[Block]:
             inside = "within" if spread["not_worse"] else "not shown to be within"
             text += f" With a margin of {spread['margin']:g} the model is {inside} reader spread."
         yield Paragraph(text)
-    yield from _show(pictures, "dice_matrix", "volume_agreement")
-    volume = outlines["volume"]
-    yield Paragraph(
-        f"Volumes: ICC(2,1) of the readers' log volumes {tables.shown(volume['readers_icc'])}; "
-        "concordance of model and mean reader (log volumes) "
-        f"{tables.shown(volume.get('concordance'))}."
-    )
+    yield from _show(pictures, "dice_matrix", "volume_agreement", "diameter_agreement")
+    yield tables.size_table(outlines)
 
 
 def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
@@ -242,7 +238,7 @@ def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa:
     if sessions.get("accuracy"):
         yield tables.session_table(sessions["accuracy"])
     lines = [
-        f"First session only, AUC {task}: {pair} {tables.shown(one)}"
+        f"First session only, {results['tasks'][task]['title']}: AUC {pair} {tables.shown(one)}"
         for task, part in sessions["first_session_auc"].items()
         for pair, one in part["differences"].items()
     ]

@@ -16,6 +16,54 @@ _ALWAYS = (
 )
 
 
+_OBUCHOWSKI_ROCKETTE = (
+    "Figures of merit A of treatment i (of t) and reader j (of r); error covariances Var, Cov1 "
+    "(same reader), Cov2 (same treatment), Cov3 (neither), averaged from the jackknife "
+    "(K−1)/K Σ (θ(k) − mean)(θ(k) − mean)' over K cases",
+    "Random readers and cases: F = MS(T) / D, D = MS(T×R) + r max(Cov2 − Cov3, 0), df t−1 and "
+    "D² / {MS(T×R)² / [(t−1)(r−1)]}; difference ± t √(2 D / r)",
+    "These readers: χ² = (t−1) MS(T) / [Var − Cov1 + (r−1) max(Cov2 − Cov3, 0)]",
+    "One treatment: mean ± t √(Dᵢ / r), Dᵢ = MSᵢ(R) + r max(Cov2ᵢ, 0), df Dᵢ² / [MSᵢ(R)² / (r−1)]",
+)
+_AREA = (
+    "AUC = Σ ψ(x, y) / (n₁ n₀), ψ 1, ½ or 0 for x above, equal to or below y; DeLong's variance "
+    "S₁₀ / n₁ + S₀₁ / n₀ from the placement values"
+)
+_STANDALONE = (
+    "Model alone: ψⱼ = A(model) − Aⱼ; SE = √{[MS + r max(Cov2, 0)] / r}, MS the variance of ψⱼ and "
+    "Cov2 the jackknife covariance of ψⱼ and ψₗ; df (r−1) {[MS + r max(Cov2, 0)] / MS}²; "
+    "non-inferior by margin δ: t = (mean ψ + δ) / SE"
+)
+_KAPPA = "Quadratic kappa = 1 − Σ d o / Σ d e, d = (i − j)²; alpha = 1 − (n−1) Σ o d / Σ nᵢ nⱼ d"
+_VUS = "Volume under the ROC surface = P(x₁ < x₂ < x₃), ties ½ and 1/6"
+_CALIBRATION = (
+    "Brier = mean (p − y)²; calibration error = Σ nᵦ / n |mean y − mean p|; net benefit = TP / n − "
+    "FP / n · pₜ / (1 − pₜ)"
+)
+_OUTLINES = (
+    "Dice = 2 |A∩B| / (|A| + |B|); NSD(τ) = area of both surfaces within τ of the other / area of "
+    "both; limits of agreement = bias ± 1.96 √[s²(case means) + (1 − 1/m) s²(within)], m the "
+    "harmonic mean of readers per case"
+)
+_TIME = "log(seconds) = aided + period + position + aided × group + reader + case + reader × aided"
+
+
+def formulas(results: dict[str, Any]) -> list[str]:
+    """The formulas behind what this study has."""
+    tasks = list(results["tasks"].values())
+    out = [_AREA] if tasks else []
+    out += _OBUCHOWSKI_ROCKETTE
+    wanted = (
+        (any(task.get("model") for task in tasks), _STANDALONE),
+        (results["classes"], _KAPPA),
+        (results["classes"] and tasks, _VUS),
+        (any(task.get("calibration") for task in tasks), _CALIBRATION),
+        (results["outlines"], _OUTLINES),
+        (results["time"], _TIME),
+    )
+    return out + [text for has, text in wanted if has]
+
+
 def methods(results: dict[str, Any]) -> list[str]:
     """Paragraphs for what this study has."""
     software = results["software"]
@@ -48,14 +96,16 @@ def methods(results: dict[str, Any]) -> list[str]:
             "Outlines: Dice; HD95, average symmetric surface distance and normalized surface Dice "
             f"from {results['outlines']['definition']}; consensus by STAPLE (Warfield 2004) in a "
             "box around the nodule and by majority, leaving out the reader who is compared. "
-            "Volumes: limits of agreement of log ratios with several readers per case (Bland & "
-            "Altman 2007), Lin's concordance."
+            "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
+            "several readers per case and their intervals (Bland & Altman 2007; Zou 2013), Lin's "
+            "concordance of model and mean reader, ICC of the readers."
         )
     if results["time"]:
         out.append(
             "Active reading time (window in front, last input less than 60 s ago) was analysed on "
             "the log scale by a linear mixed model with crossed readers and cases and reader by "
-            "condition, REML, Satterthwaite's degrees of freedom."
+            "condition, REML, Satterthwaite's degrees of freedom; spreads by maximum likelihood "
+            "with profile intervals."
         )
     out.append(
         "What the data do not determine is reported as not estimable. Missing readings were not "

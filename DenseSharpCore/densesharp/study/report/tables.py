@@ -19,11 +19,16 @@ def shown(one: Results | None, digits: int = 3) -> str:
     return f"{text} ({interval((ci[0], ci[1]), digits)})" if ci else text
 
 
-def area(one: Results | None) -> str:
-    """An area under a curve; its interval is cut at 0 and 1, where the formula goes beyond."""
+def bounded(one: Results | None, digits: int = 3, lowest: float = -1.0) -> str:
+    """A coefficient of at most 1; its interval is cut where the formula goes beyond."""
     if one and one.get("ci"):
-        one = one | {"ci": [max(0.0, one["ci"][0]), min(1.0, one["ci"][1])]}
-    return shown(one)
+        one = one | {"ci": [max(lowest, one["ci"][0]), min(1.0, one["ci"][1])]}
+    return shown(one, digits)
+
+
+def area(one: Results | None) -> str:
+    """An area under a curve, which lies between 0 and 1."""
+    return bounded(one, lowest=0.0)
 
 
 def limits(ci: list[float] | None) -> str:
@@ -219,7 +224,7 @@ def _class_cells(one: Results) -> list[str]:
         shown(one["weighted_f1"], 2),
         shown(one["macro_f1"], 2),
         shown(one["mcc"], 2),
-        shown(kappa, 2),
+        bounded(kappa, 2),
         number(one["one_step"]["value"], 2),
         number(one["two_steps"]["value"], 2),
     ]
@@ -248,15 +253,30 @@ def change_table(changes: Results) -> TableBlock:
         "(Stuart-Maxwell)."
     )
     header = (
-        "Reader", "Cases", "Right aided only", "Right unaided only", "Difference", "Tango interval",
+        "Reader", "n", "Right aided only", "Right unaided only", "Difference", "Tango interval",
         "p (Holm)",        "p, classes' use",
     )  # fmt: skip
     return TableBlock("changes", caption, header, rows)
 
 
+TERMS = {
+    "second_session": "second session",
+    "aided_x_second_session": "aided × second session",
+    "position_per_100": "100 cases later in the session",
+    "period": "one session later",
+    "aided_x_group": "aided × reader group",
+    "sd_reader": "spread of readers (SD)",
+    "sd_case": "spread of cases (SD)",
+}
+
+
 def effects_table(name: str, caption: str, effects: Results) -> TableBlock:
     """Coefficients of a regression."""
-    rows = [[term, shown(one), p_text(one.get("p"))] for term, one in effects.items()]
+    rows = [
+        # A spread has no test.
+        [TERMS.get(term, term), shown(one), "—" if "p" not in one else p_text(one["p"])]
+        for term, one in effects.items()
+    ]
     return TableBlock(name, caption, ("Term", "Coefficient", "p"), rows)
 
 
@@ -270,7 +290,7 @@ def agreement_table(agreement: Results) -> TableBlock:
     }  # fmt: skip
     conditions = agreement["conditions"]
     rows = [
-        [title, *(shown(part["readers"].get(key)) for part in conditions.values())]
+        [title, *(bounded(part["readers"].get(key)) for part in conditions.values())]
         for key, title in titles.items()
     ]
     caption = "Agreement between readers on the class, 95 % intervals."
@@ -286,7 +306,7 @@ def agreement_table(agreement: Results) -> TableBlock:
 
 def repeats_table(repeats: Results) -> TableBlock:
     """Agreement of each reader with himself or herself."""
-    rows = [[reader, shown(one)] for reader, one in repeats.items()]
+    rows = [[reader, bounded(one)] for reader, one in repeats.items()]
     caption = "Intra-reader agreement: quadratic kappa of first and repeated unaided reading."
     return TableBlock("repeats", caption, ("Reader", "Quadratic kappa"), rows)
 
@@ -305,9 +325,12 @@ def outline_table(outlines: Results) -> TableBlock:
         [label, str(len(found)), *(_mean(found, measure) for measure in measures)]
         for label, found in kinds.items()
     ]
-    caption = f"Outlines ({outlines['condition']}): mean over pairs. {outlines['definition']}."
+    definition = outlines["definition"]
+    caption = (
+        f"Outlines ({outlines['condition']}): mean over pairs. Distances and NSD from {definition}."
+    )
     header = ("Pair", "n", *measures.values())
-    return TableBlock("outlines_summary", caption[0].upper() + caption[1:], header, rows)
+    return TableBlock("outlines_summary", caption, header, rows)
 
 
 def _mean(rows: list[Results], measure: str) -> str:
@@ -332,6 +355,30 @@ def time_table(time: Results) -> TableBlock:
         rows.append(cells)
     caption = "Active reading time per case in seconds: median (quartiles)."
     return TableBlock("time_summary", caption, ("Reader", *conditions), rows)
+
+
+def size_table(outlines: Results) -> TableBlock:
+    """Volumes and diameters: agreement of model and readers."""
+    volume, diameter = outlines["volume"], outlines["diameter"]
+    ratio, limits = volume.get("ratio") or {}, diameter.get("limits") or {}
+    rows = [
+        [title, shown(ratio.get(name)), shown(limits.get(name))]
+        for name, title in (
+            ("bias", "Bias"),
+            ("lower", "Lower limit of agreement"),
+            ("upper", "Upper limit of agreement"),
+        )
+    ]
+    for key, title in (
+        ("concordance", "Concordance of model and mean reader"),
+        ("readers_icc", "ICC(2,1) of the readers"),
+    ):
+        rows.append([title, shown(volume.get(key)), shown(diameter.get(key))])
+    caption = (
+        "Sizes of outlines, model against readers, 95 % intervals. Volumes on the log scale: bias "
+        "and limits are ratios. Diameters in mm, model minus reader."
+    )
+    return TableBlock("sizes", caption, ("", "Volume", "Mean diameter"), rows)
 
 
 SPREADS = {

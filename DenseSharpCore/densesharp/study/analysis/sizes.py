@@ -1,0 +1,124 @@
+"""Sizes of outlines: volume and mean diameter of the model's outline against the readers'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from densesharp.geometry import Grid
+from densesharp.measure.axes import in_plane_axes
+from densesharp.measure.contours import all_outlines
+from densesharp.study.bland_altman import LimitsOfAgreement, concordance, repeated_limits
+from densesharp.study.estimates import Estimate, not_estimable
+from densesharp.study.icc import icc
+from densesharp.study.study_data import StudyData
+from densesharp.study.surface_distance import Mask, Spacing
+
+MODEL = "model"
+DIAMETER = (
+    "mean of long and short axis in the axial, coronal or sagittal slice with the longest axis "
+    "(Bankier 2017)"
+)
+
+
+class Outline(NamedTuple):
+    """A mask (k, j, i) and the grid it lies on."""
+
+    mask: Mask
+    grid: Grid
+
+    @property
+    def spacing(self) -> Spacing:
+        """Voxel size in mm along k, j, i."""
+        i, j, k = (float(x) for x in self.grid.spacing)
+        return k, j, i
+
+    @property
+    def volume_mm3(self) -> float:
+        """Number of voxels times their volume."""
+        return float(self.mask.sum()) * self.grid.voxel_volume
+
+    @property
+    def mean_diameter_mm(self) -> float:
+        """See `DIAMETER`; 0 for an empty outline."""
+        if not self.mask.any():
+            return 0.0
+        found = np.argwhere(self.mask)[:, ::-1]
+        start, size = found.min(0), np.ptp(found, axis=0) + 1
+        i, j, k = (slice(int(a), int(a + n)) for a, n in zip(start, size, strict=True))
+        box = self.grid.crop(start, size)
+        axes = in_plane_axes(all_outlines(self.mask[k, j, i], box), box)
+        return (axes.long.length + axes.short.length) / 2
+
+
+Outlines = Mapping[int, Mapping[str, Outline]]
+"""Case number -> reader, or `MODEL` -> outline."""
+
+
+def analyse_volumes(data: StudyData, cases: Outlines) -> dict[str, Any]:
+    """Volumes in mm3: ratio model to reader with limits of agreement, on the log scale."""
+    sizes = _sizes(cases, lambda outline: outline.volume_mm3)
+    found = _compare(data, sizes, np.log)
+    limits = found.pop("limits", None)
+    if limits is not None:
+        found |= {"log_ratio_limits": limits, "ratio": _ratios(limits)}
+    return found
+
+
+def analyse_diameters(data: StudyData, cases: Outlines) -> dict[str, Any]:
+    """Mean diameters in mm: difference model minus reader with limits of agreement."""
+    sizes = _sizes(cases, lambda outline: outline.mean_diameter_mm)
+    return {"definition": DIAMETER} | _compare(data, sizes, np.asarray)
+
+
+def _sizes(cases: Outlines, size: Callable[[Outline], float]) -> dict[int, dict[str, float]]:
+    return {k: {name: size(outline) for name, outline in case.items()} for k, case in cases.items()}
+
+
+def _compare(
+    data: StudyData, sizes: dict[int, dict[str, float]], scale: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Model against readers, on a scale; empty outlines have no size and are left out."""
+    points: list[list[Any]] = [
+        [data.cases[k], name, case[MODEL], value]
+        for k, case in sizes.items()
+        for name, value in case.items()
+        if name != MODEL and case.get(MODEL, 0) > 0 and value > 0
+    ]
+    out: dict[str, Any] = {"points": points, "readers_icc": _reader_icc(data, sizes, scale)}
+    if len(points) > 2:
+        model, reader = (scale([point[column] for point in points]) for column in (2, 3))
+        numbers = np.array([data.cases.index(point[0]) for point in points])
+        out["limits"] = repeated_limits(model - reader, numbers)
+        by_case = [numbers == n for n in np.unique(numbers)]
+        alone, mean = (np.array([v[rows].mean() for rows in by_case]) for v in (model, reader))
+        out["concordance"] = concordance(alone, mean)
+    return out
+
+
+def _ratios(limits: LimitsOfAgreement) -> dict[str, Estimate]:
+    """Bias and limits of logarithms as ratios."""
+
+    def ratio(one: Estimate) -> Estimate:
+        if one.value is None:
+            return one
+        ci = None if one.ci is None else (float(np.exp(one.ci[0])), float(np.exp(one.ci[1])))
+        return Estimate(float(np.exp(one.value)), None, ci, method=one.method, reason=one.reason)
+
+    return {name: ratio(getattr(limits, name)) for name in ("bias", "lower", "upper")}
+
+
+def _reader_icc(
+    data: StudyData, sizes: dict[int, dict[str, float]], scale: Callable[[Any], Any]
+) -> Estimate:
+    """ICC(2,1) of the readers on the cases that all outlined."""
+    rows = [
+        scale([case[name] for name in data.readers])
+        for case in sizes.values()
+        if all(case.get(name, 0) > 0 for name in data.readers)
+    ]
+    if len(rows) < 2 or len(data.readers) < 2:
+        return not_estimable("Fewer than two cases were outlined by all of two or more readers.")
+    return icc(np.array(rows))["ICC(2,1)"]
