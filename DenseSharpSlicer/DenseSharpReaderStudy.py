@@ -93,6 +93,8 @@ class DenseSharpReaderStudyWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         """Install what stores the answers."""
         from DenseSharpSlicerLib import packages
 
+        if not slicer.util.confirmOkCancelDisplay(packages.question([NEEDED])):
+            return
         self.ui.studyInstallButton.enabled = False
         self._installer = packages.Installer(self.onLine, self.onInstalled)
         self._installer.start([NEEDED])

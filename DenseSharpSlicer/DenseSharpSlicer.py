@@ -89,6 +89,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _makeSections(self, uiWidget):
         from DenseSharpSlicerLib import packages
         from DenseSharpSlicerLib.advanced_section import AdvancedSection
+        from DenseSharpSlicerLib.export_section import ExportSection
         from DenseSharpSlicerLib.inputs_section import InputsSection
         from DenseSharpSlicerLib.nodules_section import NodulesSection
         from DenseSharpSlicerLib.result_section import ResultSection
@@ -104,7 +105,10 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result = ResultSection(self.ui, self.session)
         self.review = ReviewSection(self.ui, self.session)
         self.advanced = AdvancedSection(self.ui, self.session, wanted, self.onBackend)
-        self.sections = [self.inputs, self.nodules, self.result, self.review, self.advanced]
+        self.export = ExportSection(self.ui, self.session, self.advanced.offer)
+        self.sections = [
+            self.inputs, self.nodules, self.result, self.review, self.export, self.advanced,
+        ]  # fmt: skip
         actions = {
             "mark": self.ui.placeButton.toggle,
             "accept": self.review.onAccept,

@@ -78,9 +78,9 @@ UTIL = _names(
 """Names of `slicer.util` that v5.10.0 and v5.12.3 both have."""
 
 APP = _names(
-    "activeWindow applicationLogic applicationVersion cachePath clipboard connect layoutManager "
-    "majorVersion minorVersion moduleManager processEvents settings temporaryPath testingEnabled "
-    "userSettings"
+    "activeWindow applicationLogic applicationVersion cachePath clipboard connect dicomDatabase "
+    "layoutManager majorVersion minorVersion moduleManager processEvents settings temporaryPath "
+    "testingEnabled userSettings"
 )
 """Members of `slicer.app` (qSlicerApplication, qSlicerCoreApplication, QApplication)."""
 

@@ -1,4 +1,4 @@
-"""The section Advanced: device, model, options, installation, files."""
+"""The section Advanced: device, model, server, options, installation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import packages, preferences
-from .scene.errors import SceneError
+from .server_backend import ServerBackend
 from .session import Session
+from .worker import Task
+
+SHOWN_LINE = 90
+"""So many signs of pip's newest line are shown while it installs."""
 
 
 class AdvancedSection:
@@ -42,8 +46,7 @@ class AdvancedSection:
         self.ui.modelEdit.connect("currentPathChanged(QString)", self.onModel)
         self.ui.serverEdit.connect("editingFinished()", self.onServer)
         self.ui.serverKeyEdit.connect("editingFinished()", self.onServer)
-        self.ui.labelMapButton.connect("clicked()", self.onLabelMap)
-        self.ui.exportButton.connect("clicked()", self.onExport)
+        self.ui.serverTestButton.connect("clicked()", self.onServerTest)
         self.ui.installButton.connect("clicked()", self.onInstall)
         self.ui.wheelsButton.connect("clicked()", self.onInstallFromFolder)
         self.ui.doctorButton.connect("clicked()", self.onDoctor)
@@ -65,9 +68,6 @@ class AdvancedSection:
 
     def refresh(self) -> None:
         """Show the device line and what is missing."""
-        some = bool(self.session.nodules)
-        self.ui.labelMapButton.enabled = some
-        self.ui.exportButton.enabled = some
         absent = self.missing()
         self.ui.installLabel.visible = bool(absent)
         self.ui.installButton.visible = bool(absent)
@@ -117,13 +117,31 @@ class AdvancedSection:
             preferences.write("ServerKey", entered[1])
             self._on_backend()
 
+    def onServerTest(self) -> None:
+        """Ask the server for its model, with the address and key as they stand there."""
+        self.onServer()
+        address, key = preferences.read("Server"), preferences.read("ServerKey")
+        if not address:
+            self.session.say(_("Enter the address of a server first."), failed=True)
+            self.session.changed()
+            return
+        backend, answer = ServerBackend(address, key), _("It works: {device}, model {model}.")
+
+        def work(task: Task) -> str:
+            backend.open(task.progress)
+            return str(answer.format(device=backend.device, model=backend.model))
+
+        self.session.run(lambda: self.session.analyst.do(work))
+        self.session.changed()
+
     # Installation
 
     def onInstall(self) -> None:
         """Ask, then install what is missing from the internet."""
-        self._offer(self.missing())
+        self.offer(self.missing())
 
-    def _offer(self, absent: list[str]) -> None:
+    def offer(self, absent: list[str]) -> None:
+        """Say what is missing and how big it is; install it when the reader agrees."""
         if absent and slicer.util.confirmOkCancelDisplay(packages.question(absent)):
             self._install(absent, None)
 
@@ -136,18 +154,22 @@ class AdvancedSection:
     def _install(self, wanted: list[str], wheels: Path | None) -> None:
         self.ui.doctorText.setPlainText("")
         self.session.say(_("Installing. This can take some minutes."))
+        self.session.installing = True
         try:
             self._installer.start(wanted, wheels)
         except (OSError, RuntimeError) as error:
-            self.onLog(str(error))
+            self.ui.doctorText.appendPlainText(str(error))
         self.session.changed()
 
     def onLog(self, line: str) -> None:
-        """A line of pip's output."""
+        """A line of pip's output: the newest one stands above, all of them under Advanced."""
         self.ui.doctorText.appendPlainText(line)
+        self.session.say(_("Installing: {line}").format(line=line[:SHOWN_LINE]))
+        self.session.changed()
 
     def onInstalled(self, well: bool) -> None:
         """pip has ended."""
+        self.session.installing = False
         if well:
             self.session.say(_("Installed."))
             self._on_backend()
@@ -169,37 +191,3 @@ class AdvancedSection:
         lines = [f"{finding.state}  {finding.part}: {finding.text}" for finding in findings]
         self.ui.doctorText.setPlainText("\n".join(lines))
         self.refresh()
-
-    # Files
-
-    def onLabelMap(self) -> None:
-        """Make a label map volume of all nodules."""
-        scan = self.session.scan
-        if scan is not None and self.session.run(scan.labelmap):
-            self.session.say(_("The label map is in the scene."))
-        self.session.changed()
-
-    def onExport(self) -> None:
-        """Write everything about this CT's nodules into a folder."""
-        absent = packages.missing(list(packages.EXPORT))
-        if absent:
-            self._offer(absent)
-            return
-        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for the files"))
-        scan = self.session.scan
-        if not folder or scan is None:
-            return
-        if self.session.run(lambda: self._export(Path(folder))):
-            self.session.say(_("Written to {folder}.").format(folder=folder))
-        self.session.changed()
-
-    def _export(self, folder: Path) -> None:
-        from densesharp.export.files import write_results
-
-        scan, engine = self.session.scan, self.session.analyst.backend.engine
-        if scan is None or engine is None:
-            message = _("The model is not loaded yet: wait a moment and try again.")
-            raise SceneError(message)
-        with slicer.util.WaitCursor():
-            results = [nodule.result for nodule in scan.nodules]
-            write_results(results, scan.volume(), engine, folder)

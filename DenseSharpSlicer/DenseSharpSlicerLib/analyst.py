@@ -23,8 +23,8 @@ class Job:
     """One request to the worker.
 
     Attributes:
-        scan: where the answer goes; None for loading the model.
-        nodule_id: which nodule; empty for loading the model.
+        scan: where the answer goes, or which CT it is about; None for what is about none.
+        nodule_id: which nodule; empty for loading the model and for other tasks.
         kind: what was asked.
         prior: of `match`: the earlier CT in which the nodule is looked for.
         mask_digest: of `outline`: the corrected outline that was sent.
@@ -33,7 +33,7 @@ class Job:
 
     scan: ScanNodules | None
     nodule_id: str
-    kind: Literal["model", "seed", "outline", "match"]
+    kind: Literal["model", "seed", "outline", "match", "task"]
     prior: ScanNodules | None = None
     mask_digest: str = ""
     shown: bool = False
@@ -152,6 +152,10 @@ class Analyst:
 
         self._submit(Job(scan, nodule_id, "match", prior), work)
 
+    def do(self, work: Callable[[Task], str], scan: ScanNodules | None = None) -> None:
+        """Have something done, such as files written; `work` returns the sentence to show then."""
+        self._submit(Job(scan, "", "task"), work)
+
     def cancel(self) -> None:
         """Stop everything; what is shown already stays."""
         self._worker.cancel_all()
@@ -198,6 +202,9 @@ class Analyst:
         elif event.kind == "done" and job.scan is not None and job.prior is not None:
             ras = ras_to_lps(event.value.point).tolist()
             outcome.found.append((job.scan, job.nodule_id, job.prior, ras))
+        elif event.kind == "done" and job.kind == "task":
+            self.status = Status(event.value)
+            outcome.changed = True
         elif event.kind in ("partial", "done") and job.scan is not None:
             self._write(job, job.scan, event, outcome)
         elif event.kind == "done":
@@ -208,6 +215,7 @@ class Analyst:
             outcome.changed = True
 
     def _write(self, job: Job, scan: ScanNodules, event: Event, outcome: Outcome) -> None:
+        scan.model = self.backend.model_hash
         if job.kind == "outline":
             if digest(scan.mask_of(job.nodule_id)) != job.mask_digest:
                 return  # corrected further in the meantime: the next answer will fit

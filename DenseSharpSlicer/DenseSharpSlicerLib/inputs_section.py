@@ -35,8 +35,10 @@ class InputsSection:
         """The standing line, and the bar while something runs."""
         status, running = self.session.status, self.session.analyst.busy
         self.ui.statusLabel.text = status.text or self._hint()
-        self.ui.progressBar.visible = running
+        self.ui.progressBar.visible = running or self.session.installing
         self.ui.cancelButton.visible = running
+        # pip tells no share of its work: the bar only shows that it goes on.
+        self.ui.progressBar.maximum = 0 if self.session.installing else 100
         self.ui.progressBar.value = round(100 * status.fraction)
 
     def _hint(self) -> str:

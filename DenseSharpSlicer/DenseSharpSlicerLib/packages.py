@@ -26,13 +26,23 @@ from slicer.i18n import tr as _
 KEPT = ("numpy", "SimpleITK", "vtk", "pydicom", "scipy", "torch")
 """Never replaced by an installation of ours."""
 
-EXPORT = ("matplotlib>=3.9",)
-"""What the pictures of an export need besides."""
+REPORT = ("matplotlib>=3.9", "jinja2>=3.1", "reportlab>=4.2")
+"""What pictures and report need besides; the versions of pyproject.toml."""
 
-DOWNLOAD_MB = {"openvino": 60, "safetensors": 1, "matplotlib": 25}
-"""What pip downloads, for the question before an installation; rounded up."""
+DICOM = ("highdicom>=0.27", "pydicom>=3.0.1")
+"""What DICOM objects need besides."""
 
-DISK_MB = {"openvino": 190, "safetensors": 2, "matplotlib": 70}
+DOWNLOAD_MB = {
+    "openvino": 60, "safetensors": 1, "matplotlib": 25, "reportlab": 3, "highdicom": 12,
+    "sqlalchemy": 6,
+}  # fmt: skip
+"""What pip downloads with all that each needs, for the question before an installation."""
+
+DISK_MB = {
+    "openvino": 190, "safetensors": 2, "matplotlib": 100, "reportlab": 12, "highdicom": 60,
+    "sqlalchemy": 32,
+}  # fmt: skip
+"""What it takes in Slicer's Python."""
 
 LOG_LINES = 15
 """How much of pip's output is shown when it fails."""

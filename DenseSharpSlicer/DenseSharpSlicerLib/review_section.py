@@ -38,7 +38,9 @@ class ReviewSection:
         self.ui.reopenButton.enabled = nodule is not None and nodule.review.decision != "open"
         self.ui.editButton.enabled = nodule is not None and bool(nodule.segment_id)
         self.ui.updateButton.enabled = (
-            nodule is not None and scan is not None and scan.is_edited(nodule.id)
+            nodule is not None
+            and scan is not None
+            and self.session.outdated(scan, nodule) is not None
         )
         self.ui.decisionLabel.text = card.decision(nodule) if nodule is not None else ""
         self.ui.decisionLabel.visible = nodule is not None
@@ -98,11 +100,15 @@ class ReviewSection:
         editor.setCurrentSegmentID(nodule.segment_id)
 
     def onUpdate(self) -> None:
-        """Analyse the corrected outline."""
+        """Analyse what no longer fits again: a corrected outline as it is, else from its point."""
         scan, nodule = self.session.scan, self.session.nodule
-        if scan is not None and nodule is not None:
-            self.session.run(lambda: self.session.analyst.analyse_outline(scan, nodule.id))
-            self.session.changed()
+        if scan is None or nodule is None:
+            return
+        corrected = nodule.edited or scan.is_edited(nodule.id)
+        analyst = self.session.analyst
+        again = analyst.analyse_outline if corrected else analyst.analyse_seed
+        self.session.run(lambda: again(scan, nodule.id))
+        self.session.changed()
 
     def onAutoUpdate(self, checked: bool) -> None:
         """Whether corrected outlines are analysed at once."""

@@ -44,7 +44,8 @@ class ThresholdEngine:
     fallback = None
     batch = 8
     model = SimpleNamespace(
-        card=SimpleNamespace(name="threshold", temperature=1.0, classes=CLASS_NAMES, members=1)
+        card=SimpleNamespace(name="threshold", temperature=1.0, classes=CLASS_NAMES, members=1),
+        sha256="0" * 64,
     )
 
     def run(self, patches: NDArray[np.float32]) -> Output:

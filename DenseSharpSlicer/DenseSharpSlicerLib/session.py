@@ -46,6 +46,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         VTKObservationMixin.__init__(self)
         self.analyst = Analyst(backend)
         self.auto_update = True
+        self.installing = False
         self.on_change: Callable[[], None] = lambda: None
         self.scan: ScanNodules | None = None
         self.nodule_id = ""
@@ -119,6 +120,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
 
     def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
         """Why a result does not fit the scene any more; looks again only when something changed."""
+        scan.model = self.analyst.backend.model_hash
         state = _state_of(scan, nodule)
         known = self._outdated.get((id(scan), nodule.id))
         if known is None or known[0] != state:
@@ -304,6 +306,8 @@ def _state_of(scan: ScanNodules, nodule: Nodule) -> tuple[Any, ...]:
     transform = scan.volume_node.GetParentTransformNode()
     return (
         nodule.mask_digest,
+        nodule.model,
+        scan.model,
         image.GetMTime() if image is not None else None,
         scan.volume_node.GetMTime(),
         transform.GetTransformToWorldMTime() if transform is not None else None,

@@ -84,6 +84,27 @@ def test_the_panel_says_what_is_missing_and_how_big_it_is(
     panel.wait()
 
 
+def test_while_pip_runs_the_panel_shows_that_it_goes_on(
+    without_openvino: None, panel: Panel, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callbacks: dict[str, Any] = {}
+    packaging = panel.slicer.packaging
+    monkeypatch.setattr(
+        packaging, "pip_install", lambda _wanted, **options: callbacks.update(options)
+    )
+    panel.ui.installButton.click()
+    assert not panel.ui.installButton.enabled
+    callbacks["logCallback"]("Downloading openvino-2026.4.1.whl (59.1 MB)\n")
+    assert panel.ui.statusLabel.text == "Installing: Downloading openvino-2026.4.1.whl (59.1 MB)"
+    assert not panel.ui.progressBar.isHidden()
+    assert panel.ui.progressBar.maximum == 0  # busy: pip tells no share
+    assert panel.ui.cancelButton.isHidden()
+    callbacks["completedCallback"](0)
+    panel.wait()
+    assert panel.ui.progressBar.isHidden()
+    assert panel.ui.progressBar.maximum == 100
+
+
 def test_slicers_own_packages_are_pinned(
     without_openvino: None, panel: Panel, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +247,29 @@ def test_the_server_backend_answers_like_the_local_one(
     assert panel.ui.nodulesTable.rowCount == 2
 
 
+def test_the_server_can_be_tested(
+    panel: Panel, preferences: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel.ui.serverTestButton.click()
+    assert panel.ui.statusLabel.text == "Enter the address of a server first."
+    panel.ui.serverEdit.text = "http://127.0.0.1:9"
+    panel.ui.serverTestButton.click()
+    panel.wait()
+    assert "cannot be reached" in panel.ui.statusLabel.text
+
+    def remote(_address: str, _key: str | None) -> Any:
+        return ThresholdBackend().open(lambda *_: None)
+
+    monkeypatch.setattr("densesharp.serve.client.RemoteEngine", remote)
+    panel.ui.serverTestButton.click()
+    panel.wait()
+    expected = "It works: threshold at a known density, for tests, model threshold."
+    assert panel.ui.statusLabel.text == expected
+    panel.ui.serverEdit.text = ""
+    panel.ui.serverEdit.editingFinished.emit()
+    panel.wait()
+
+
 def test_the_logic_takes_the_server_of_the_settings(slicer: Any, preferences: Any) -> None:
     from slicer_standin.application import load_module
 
@@ -236,16 +280,16 @@ def test_the_logic_takes_the_server_of_the_settings(slicer: Any, preferences: An
     assert type(backend).__name__ == "ServerBackend"
 
 
-def test_the_pictures_of_an_export_are_asked_for(
+def test_what_a_report_needs_is_asked_for(
     panel: Panel, ct: Any, asked: list[str], packages: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pip = Pip()
     monkeypatch.setattr(panel.slicer.packaging, "pip_install", pip)
-    monkeypatch.setattr(packages, "EXPORT", ("matplotlib>=99999",))
+    monkeypatch.setattr(packages, "REPORT", ("matplotlib>=99999",))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
-    panel.ui.exportButton.click()
+    panel.ui.reportButton.click()
     assert "matplotlib" in asked[0]
     assert pip.calls[0]["arguments"][-1] == "matplotlib>=99999"
     panel.wait()

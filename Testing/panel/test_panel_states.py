@@ -397,40 +397,6 @@ def test_the_sample_button_loads_it_with_a_lung_window(panel: Panel) -> None:
     assert panel.session.nodule is not None
 
 
-def test_export_writes_the_files(
-    panel: Panel, ct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import qt
-
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    folder = tmp_path / "out"
-    monkeypatch.setattr(
-        qt.QFileDialog, "getExistingDirectory", lambda *_: str(folder), raising=False
-    )
-    panel.ui.exportButton.click()
-    assert "Written to" in panel.ui.statusLabel.text
-    assert (folder / "result.json").is_file()
-    assert (folder / "nodule_001_mask.nrrd").is_file()
-
-
-def test_export_waits_for_the_model(
-    panel: Panel, ct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import qt
-
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    panel.session.analyst.use(ThresholdBackend())
-    monkeypatch.setattr(
-        qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path), raising=False
-    )
-    panel.ui.exportButton.click()
-    assert "not loaded" in panel.ui.statusLabel.text
-
-
 def test_a_model_that_cannot_be_loaded_is_said_at_once(panel: Panel) -> None:
     from densesharp.errors import ModelError
 

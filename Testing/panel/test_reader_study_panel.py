@@ -513,6 +513,14 @@ def test_the_store_s_package_is_installed_on_request(
         options["completedCallback"](code)
 
     monkeypatch.setattr(packages._slicer_packaging(), "pip_install", pip)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        slicer.util, "confirmOkCancelDisplay", lambda text: bool(asked.append(text))
+    )
+    panel.ui.studyInstallButton.click()
+    assert "About 6 MB" in asked[0]
+    assert said == []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda _text: True)
     panel.ui.studyInstallButton.click()
     assert "Collecting sqlalchemy" in said[0]
     assert panel.ui.studyInstallButton.enabled

@@ -61,6 +61,10 @@ class Application(qt.QApplication):
     def moduleManager(self) -> ModuleManager:
         return self._manager
 
+    def dicomDatabase(self) -> None:
+        """Without the DICOM module there is no database."""
+        return
+
     def layoutManager(self) -> None:
         """Without a main window there is no layout manager."""
         return

@@ -1,0 +1,123 @@
+"""The part of Review that writes what other programs read: files, a report, DICOM objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import packages, preferences
+from .session import Session
+from .worker import Task
+
+
+class ExportSection:
+    """Asks where to, has the worker write, and says what lies there.
+
+    Args:
+        ui: the panel's widgets.
+        session: its state.
+        offer: asks whether missing packages shall be installed.
+    """
+
+    def __init__(self, ui: Any, session: Session, offer: Callable[[list[str]], None]) -> None:
+        self.ui = ui
+        self.session = session
+        self._offer = offer
+        self.ui.reportButton.connect("clicked()", self.onReport)
+        self.ui.dicomButton.connect("clicked()", self.onDicom)
+        self.ui.labelMapButton.connect("clicked()", self.onLabelMap)
+
+    def refresh(self) -> None:
+        """There must be something to write."""
+        some = bool(self.session.nodules)
+        for button in (self.ui.reportButton, self.ui.dicomButton, self.ui.labelMapButton):
+            button.enabled = some
+
+    def onReport(self) -> None:
+        """Write masks, surfaces, pictures, tables and the report (HTML and PDF) into a folder."""
+        scan = self.session.scan
+        folder = self._folder(packages.REPORT, _("Folder for report and files"))
+        if scan is None or folder is None:
+            return
+        analyst, volume = self.session.analyst, scan.volume()
+        results = [nodule.result for nodule in scan.nodules]
+        backend, done = analyst.backend, _("Report and files: {folder}").format(folder=folder)
+
+        def work(task: Task) -> str:
+            backend.write(results, volume, folder, task.progress)
+            return done
+
+        self.session.run(lambda: analyst.do(work, scan))
+        self.session.changed()
+
+    def onDicom(self) -> None:
+        """Write a DICOM Segmentation and a structured report that refers to it."""
+        scan = self.session.scan
+        folder = self._folder(packages.DICOM, _("Folder for the DICOM objects"))
+        source = self._source() if folder is not None else None
+        if scan is None or folder is None or source is None:
+            return
+        analyst, volume = self.session.analyst, scan.volume()
+        results = [nodule.result for nodule in scan.nodules]
+        backend, done = analyst.backend, _("In {folder}: {names}")
+        keep, reader = bool(self.ui.identityCheckBox.checked), preferences.read("Reader")
+
+        def work(task: Task) -> str:
+            names = backend.write_dicom(
+                results, volume, source, folder, task.progress,
+                observer=person_name(reader) or None, keep_identity=keep,
+            )  # fmt: skip
+            return str(done.format(folder=folder, names=", ".join(names)))
+
+        self.session.run(lambda: analyst.do(work, scan))
+        self.session.changed()
+
+    def onLabelMap(self) -> None:
+        """Make a label map volume of all nodules."""
+        scan = self.session.scan
+        if scan is not None and self.session.run(scan.labelmap):
+            self.session.say(_("The label map is in the scene."))
+        self.session.changed()
+
+    def _folder(self, needed: Sequence[str], title: str) -> Path | None:
+        """Where to write; None when packages must be installed first or nobody chose."""
+        absent = packages.missing(list(needed))
+        if absent:
+            self._offer(absent)
+            return None
+        folder = qt.QFileDialog.getExistingDirectory(None, title)
+        return Path(folder) if folder else None
+
+    def _source(self) -> list[Path] | Path | None:
+        """The DICOM files of the CT: those that Slicer's database knows, else a chosen folder."""
+        scan = self.session.scan
+        known = database_files(scan.volume_node) if scan is not None else []
+        if known:
+            return known
+        folder = qt.QFileDialog.getExistingDirectory(
+            None, _("Folder with the DICOM files of this CT")
+        )
+        return Path(folder) if folder else None
+
+
+def database_files(volume_node: Any) -> list[Path]:
+    """The files a CT was loaded from, as Slicer's DICOM database knows them; all or none."""
+    database = slicer.app.dicomDatabase()
+    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None or not database.isOpen:
+        return []
+    paths = [database.fileForInstance(uid) for uid in uids]
+    return [Path(path) for path in paths] if all(paths) else []
+
+
+def person_name(text: str) -> str:
+    """A reader's name as DICOM writes it: family name, then given names (`Doe^Jane`)."""
+    words = text.replace("\\", " ").replace("=", " ").split()
+    if "^" in text or len(words) < 2:
+        return " ".join(words)
+    return f"{words[-1]}^{' '.join(words[:-1])}"

@@ -1,0 +1,193 @@
+# ruff: noqa: N815, TID251 - runs Slicer's Qt layers
+"""Report, files and DICOM objects from the panel, written by the worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from panel_driver import BALLS, Panel, add_ct
+
+from densesharp.geometry import Grid
+from densesharp.reading import read_volume
+from dicom_phantom import write_series
+from phantoms import grid_around, smooth_ball
+
+pytestmark = pytest.mark.panel
+
+
+class Database:
+    """What the panel asks of Slicer's DICOM database (ctkDICOMDatabase)."""
+
+    isOpen = True
+
+    def __init__(self, files: dict[str, str]) -> None:
+        self.files = files
+
+    def fileForInstance(self, uid: str) -> str:
+        return self.files.get(uid, "")
+
+
+@pytest.fixture
+def folders(slicer: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Answers to the folder dialogs, in turn; "" stands for Cancel."""
+    import qt
+
+    answers: list[str] = []
+    monkeypatch.setattr(
+        qt.QFileDialog, "getExistingDirectory", lambda *_: answers.pop(0), raising=False
+    )
+    return answers
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> list[Path]:
+    """The phantom's first ball as a DICOM series."""
+    grid: Grid = grid_around((60, -20, 40), (48, 48, 48), (1.0, 1.0, 1.0), np.eye(3))
+    array = smooth_ball(grid, (60, -20, 40), 5.0).array
+    return write_series(tmp_path / "series", array, grid)
+
+
+@pytest.fixture
+def loaded(slicer: Any, panel: Panel, series: list[Path]) -> Panel:
+    """That series in the scene as Slicer's DICOM module loads it, its nodule answered."""
+    from DenseSharpSlicerLib.scene.geometry import add_volume_node
+
+    volume = read_volume(series[0].parent)
+    node = add_volume_node(slicer.mrmlScene, volume, "CT")
+    panel.ui.inputSelector.setCurrentNode(node)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    return panel
+
+
+def uids(files: list[Path]) -> dict[str, str]:
+    """Instance UID -> file."""
+    return {str(pydicom.dcmread(path).SOPInstanceUID): str(path) for path in files}
+
+
+def test_report_and_files(panel: Panel, ct: Any, tmp_path: Path, folders: list[str]) -> None:
+    assert not panel.ui.reportButton.enabled
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    out = tmp_path / "out"
+    folders += ["", str(out)]
+    panel.ui.reportButton.click()
+    assert not out.exists()
+    panel.ui.reportButton.click()
+    panel.wait()
+    assert panel.ui.statusLabel.text == f"Report and files: {out}"
+    names = {path.name for path in out.iterdir()}
+    assert {"result.json", "nodule_001_mask.nrrd", "report.html", "report.pdf"} <= names
+    assert (out / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_folder_that_cannot_be_written_is_said(
+    panel: Panel, ct: Any, tmp_path: Path, folders: list[str]
+) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    folders.append(str(blocked))
+    panel.ui.reportButton.click()
+    panel.wait()
+    assert panel.session.status.failed
+    assert str(blocked) in panel.ui.statusLabel.text
+
+
+def test_dicom_objects_refer_to_the_series_that_slicer_knows(
+    slicer: Any, loaded: Panel, series: list[Path], tmp_path: Path, folders: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    database = Database(uids(series))
+    monkeypatch.setattr(type(slicer.app), "dicomDatabase", lambda _app: database)
+    loaded.ui.readerEdit.text = "Jane Doe"
+    loaded.ui.readerEdit.editingFinished.emit()
+    out = tmp_path / "dicom"
+    folders.append(str(out))
+    loaded.ui.dicomButton.click()
+    loaded.wait()
+    assert "densesharp_sr.dcm" in loaded.ui.statusLabel.text
+    seg = pydicom.dcmread(out / "densesharp_seg.dcm")
+    report = pydicom.dcmread(out / "densesharp_sr.dcm")
+    volume = loaded.session.nodule.result.measurements.volume_mm3
+    assert seg.pixel_array.sum() == pytest.approx(volume, rel=0.01)
+    assert "Secret" not in str(seg.PatientName)
+    assert "Doe^Jane" in str(report)
+    loaded.ui.identityCheckBox.click()
+    folders.append(str(out))
+    loaded.ui.dicomButton.click()
+    loaded.wait()
+    assert str(pydicom.dcmread(out / "densesharp_seg.dcm").PatientName) == "Secret^Patient"
+    loaded.ui.readerEdit.text = ""
+    loaded.ui.readerEdit.editingFinished.emit()
+
+
+def test_a_series_that_slicer_does_not_know_is_asked_for(
+    slicer: Any, loaded: Panel, series: list[Path], tmp_path: Path, folders: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    partial = dict(list(uids(series).items())[1:])
+    for database in (None, Database(partial)):
+        monkeypatch.setattr(type(slicer.app), "dicomDatabase", lambda _app, d=database: d)
+        folders += [str(tmp_path / "none"), ""]
+        loaded.ui.dicomButton.click()
+        assert not (tmp_path / "none").exists()
+    folders += [str(tmp_path / "dicom"), str(series[0].parent)]
+    loaded.ui.dicomButton.click()
+    loaded.wait()
+    assert (tmp_path / "dicom" / "densesharp_seg.dcm").is_file()
+
+
+def test_another_series_is_refused_and_nothing_written(
+    slicer: Any, panel: Panel, series: list[Path], tmp_path: Path, folders: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    panel.ui.inputSelector.setCurrentNode(add_ct(slicer, "No DICOM"))
+    panel.click_in_view(BALLS[1])
+    panel.wait()
+    folders += [str(tmp_path / "dicom"), str(series[0].parent)]
+    panel.ui.dicomButton.click()
+    panel.wait()
+    assert panel.session.status.failed
+    assert "series" in panel.ui.statusLabel.text
+    assert not list(tmp_path.glob("dicom/*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("AB", "AB"), ("Jane Doe", "Doe^Jane"), ("Anna Maria Doe", "Doe^Anna Maria"),
+     ("Doe^Jane", "Doe^Jane"), ("", ""), ("a=b\\c", "c^a b")],
+)  # fmt: skip
+def test_names_as_dicom_writes_them(slicer: Any, text: str, name: str) -> None:
+    from DenseSharpSlicerLib.export_section import person_name
+
+    assert person_name(text) == name
+
+
+def test_a_nodule_of_another_model_is_outdated_and_can_be_analysed_again(
+    panel: Panel, ct: Any
+) -> None:
+    from panel_driver import ThresholdBackend
+
+    class Other(ThresholdBackend):
+        model_hash = "f" * 64
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert not panel.ui.updateButton.enabled
+    panel.session.analyst.use(Other())
+    panel.widget.refresh()
+    assert panel.cells(0)[-1] == "outdated"
+    assert "another model" in panel.ui.outdatedLabel.text
+    panel.ui.updateButton.click()
+    panel.wait()
+    assert panel.cells(0)[-1] != "outdated"
+    assert panel.session.nodule.model == "f" * 64
