@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from densesharp.study.output import interval, number, p_text
-from densesharp.study.report import tables
+from densesharp.study.report import reader_tables, tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
+from densesharp.study.report.cells import Results, shown
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import formulas, methods
 
 Pictures = Mapping[str, Picture]
-Results = dict[str, Any]
 
 NOTICE = (
     "Research use only, not for diagnosis. The numbers describe the readers, cases and reading "
@@ -129,10 +128,10 @@ def _task(name: str, task: Results, conditions: list[str], pictures: Pictures) -
 
 
 def _group(name: str, part: Results) -> str:
-    means = ", ".join(f"{c} {tables.shown(one)}" for c, one in part["means"].items())
+    means = ", ".join(f"{c} {shown(one)}" for c, one in part["means"].items())
     text = f"{name} readers ({', '.join(part['readers'])}), mean AUC: {means}"
     for row in part["differences"]:
-        text += f"; {row['first']} minus {row['second']} {tables.shown(row['frrc'])}"
+        text += f"; {row['first']} minus {row['second']} {shown(row['frrc'])}"
     return text + ". Descriptive, for exactly these readers."
 
 
@@ -152,31 +151,31 @@ def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
         return
     yield Heading("Classes")
     yield from _show(pictures, "confusion")
-    yield tables.class_table(classes)
+    yield reader_tables.class_table(classes)
     f1 = classes["weighted_f1"]
     yield Paragraph(
         "Mean weighted F1 of these readers: "
-        + ", ".join(f"{name} {tables.shown(one)}" for name, one in f1.items())
+        + ", ".join(f"{name} {shown(one)}" for name, one in f1.items())
         + " (bootstrap over cases)."
     )
     model = classes.get("model_classes")
     if model:
         yield Paragraph(
-            f"Model's class probabilities: Hand & Till M {tables.shown(model['hand_till'])}, "
-            f"one-vs-rest AUC {tables.shown(model['one_vs_rest']['macro'])} (mean of the classes)."
+            f"Model's class probabilities: Hand & Till M {shown(model['hand_till'])}, "
+            f"one-vs-rest AUC {shown(model['one_vs_rest']['macro'])} (mean of the classes)."
         )
     changes = classes.get("changes")
     if changes:
         yield from _show(pictures, "reclassification")
-        yield tables.change_table(changes)
+        yield reader_tables.change_table(changes)
         caption = "Log odds of a right class (GEE, clusters are cases)."
-        yield tables.effects_table("gee", caption, changes["gee"])
+        yield reader_tables.effects_table("gee", caption, changes["gee"])
         caption = (
             "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
             "readers and cases, variational Bayes; intervals take the effects' variances as known)."
         )
         model = changes["mixed_model_sensitivity"]
-        yield tables.effects_table("mixed_model_sensitivity", caption, model)
+        yield reader_tables.effects_table("mixed_model_sensitivity", caption, model)
         reasons = {one["reason"] for one in model.values() if one["value"] is None}
         yield from (Paragraph(f"Not estimable: {reason}") for reason in sorted(reasons))
 
@@ -187,9 +186,9 @@ def _agreement(results: Results, pictures: Pictures) -> Iterator[Block]:
         return
     yield Heading("Agreement")
     yield from _show(pictures, "agreement")
-    yield tables.agreement_table(agreement)
+    yield reader_tables.agreement_table(agreement)
     if agreement.get("repeats"):
-        yield tables.repeats_table(agreement["repeats"])
+        yield reader_tables.repeats_table(agreement["repeats"])
 
 
 def _outlines(results: Results, pictures: Pictures) -> Iterator[Block]:
@@ -199,20 +198,20 @@ def _outlines(results: Results, pictures: Pictures) -> Iterator[Block]:
     yield Heading("Outlines")
     yield Paragraph(f"{outlines['cases']} cases have outlines of readers.")
     yield from _show(pictures, "outlines")
-    yield tables.outline_table(outlines)
+    yield reader_tables.outline_table(outlines)
     spread = outlines["within_spread"]
     if spread["difference"]["value"] is not None:
         text = (
-            f"Mean Dice model with readers {tables.shown(spread['model_reader'])}, readers with "
-            f"each other {tables.shown(spread['reader_reader'])}, difference "
-            f"{tables.shown(spread['difference'])} (bootstrap over cases)."
+            f"Mean Dice model with readers {shown(spread['model_reader'])}, readers with "
+            f"each other {shown(spread['reader_reader'])}, difference "
+            f"{shown(spread['difference'])} (bootstrap over cases)."
         )
         if spread["not_worse"] is not None:
             inside = "within" if spread["not_worse"] else "not shown to be within"
             text += f" With a margin of {spread['margin']:g} the model is {inside} reader spread."
         yield Paragraph(text)
     yield from _show(pictures, "dice_matrix", "volume_agreement", "diameter_agreement")
-    yield tables.size_table(outlines)
+    yield reader_tables.size_table(outlines)
 
 
 def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
@@ -221,13 +220,13 @@ def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
         return
     yield Heading("Reading time")
     yield from _show(pictures, "time")
-    yield tables.time_table(time)
+    yield reader_tables.time_table(time)
     model = time.get("model")
     if model:
-        yield Paragraph(f"Time aided over time unaided: {tables.shown(model['ratio'])}.")
+        yield Paragraph(f"Time aided over time unaided: {shown(model['ratio'])}.")
         caption = "Mixed model of the logarithm of active seconds."
-        yield tables.effects_table("time_model", caption, model["effects"])
-        yield tables.spread_table(model["spreads"])
+        yield reader_tables.effects_table("time_model", caption, model["effects"])
+        yield reader_tables.spread_table(model["spreads"])
 
 
 def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
@@ -236,9 +235,9 @@ def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa:
         return
     yield Heading("Checks of the crossover")
     if sessions.get("accuracy"):
-        yield tables.session_table(sessions["accuracy"])
+        yield reader_tables.session_table(sessions["accuracy"])
     lines = [
-        f"First session only, {results['tasks'][task]['title']}: AUC {pair} {tables.shown(one)}"
+        f"First session only, {results['tasks'][task]['title']}: AUC {pair} {shown(one)}"
         for task, part in sessions["first_session_auc"].items()
         for pair, one in part["differences"].items()
     ]
