@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 from densesharp.geometry import Grid
 
@@ -93,6 +98,64 @@ def _slice(pixels: np.ndarray, grid: Grid, index: int, series: str, number: int)
     stored = (pixels.astype(np.int32) + 1024).astype(np.uint16)
     dataset.PixelData = stored.astype("<u2").tobytes()
     return dataset
+
+
+def write_enhanced(
+    path: Path,
+    array: np.ndarray,
+    grid: Grid,
+    *,
+    order: list[int] | None = None,
+    number: int = 6,
+    edit: Callable[[Dataset], None] | None = None,
+) -> Path:
+    """Write one enhanced CT object; `order` says which slice each stored frame is."""
+    order = list(range(len(array))) if order is None else order
+    series = generate_uid(entropy_srcs=["series", str(number)])
+    dataset = _slice(array[order[0]], grid, order[0], series, number)
+    dataset.SOPClassUID = EnhancedCTImageStorage
+    dataset.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    dataset.NumberOfFrames = len(order)
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    dataset.ContentDate, dataset.ContentTime = "20200304", "101213"
+    shared, frames = Dataset(), []
+    shared.PixelMeasuresSequence = [_take(dataset, "PixelSpacing", "SliceThickness")]
+    shared.PlaneOrientationSequence = [_take(dataset, "ImageOrientationPatient")]
+    shared.PixelValueTransformationSequence = [
+        _take(dataset, "RescaleSlope", "RescaleIntercept", "RescaleType")
+    ]
+    kind = Dataset()
+    kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    shared.CTImageFrameTypeSequence = [kind]
+    for place, index in enumerate(order):
+        group, content, position = Dataset(), Dataset(), Dataset()
+        content.StackID, content.InStackPositionNumber = "1", index + 1
+        content.DimensionIndexValues = [1, place + 1]
+        content.FrameAcquisitionDateTime = "20200304101213"
+        position.ImagePositionPatient = [
+            round(float(value), 6) for value in grid.to_world((0, 0, index))
+        ]
+        group.FrameContentSequence, group.PlanePositionSequence = [content], [position]
+        frames.append(group)
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = frames
+    del dataset.ImagePositionPatient
+    stored = (array[order].astype(np.int32) + 1024).astype("<u2")
+    dataset.PixelData = stored.tobytes()
+    if edit:
+        edit(dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _take(dataset: Dataset, *names: str) -> Dataset:
+    """Move attributes out of a dataset into one of their own."""
+    moved = Dataset()
+    for name in names:
+        setattr(moved, name, dataset[name].value)
+        delattr(dataset, name)
+    return moved
 
 
 def read_slice(path: Path) -> Dataset:

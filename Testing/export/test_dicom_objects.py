@@ -20,7 +20,7 @@ from densesharp.export.dicom_sr import measurement_report, numbers_of
 from densesharp.geometry import Grid
 from densesharp.reading import read_volume
 from densesharp.records import Volume
-from dicom_phantom import axial, phantom, write_series
+from dicom_phantom import axial, phantom, write_enhanced, write_series
 from nodule_results import ball, nodule
 
 RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
@@ -103,6 +103,49 @@ def test_pydicom_finds_every_voxel_where_it_was(volume, tmp_path):
         np.testing.assert_allclose(
             places_by_pydicom(seg, number), places(volume, result), atol=2e-3
         )
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_an_enhanced_ct_keeps_every_voxel_and_its_frames(name, tmp_path):
+    """Stored in another order than the slices lie; two nodules, one of them across the other."""
+    grid, order = GRIDS[name], [7, 3, 11, 0, 5, 9, 1, 10, 4, 8, 2, 6]
+    write_enhanced(tmp_path / "ct" / "one.dcm", phantom(), grid, order=order)
+    volume = read_volume(tmp_path / "ct")
+    results = [nodule(volume, CENTERS[0], 3), nodule(volume, CENTERS[1], 2, 2)]
+    seg, report = measurement_report(results, volume, RUN)
+    for written, path in ((seg, "seg.dcm"), (report, "sr.dcm")):
+        written.save_as(tmp_path / path)
+        raw = (tmp_path / path).read_bytes()
+        assert not any(word in raw for word in (b"Secret", b"20200304", b"ID-4711"))
+    read = pydicom.dcmread(tmp_path / "seg.dcm")
+    for number, result in enumerate(results, start=1):
+        np.testing.assert_allclose(
+            places_by_pydicom(read, number), places(volume, result), atol=2e-3
+        )
+    positions = {
+        frame: volume.grid.to_world((0, 0, k)) for k, frame in enumerate(volume.series["frames"])
+    }
+    for group in read.PerFrameFunctionalGroupsSequence:
+        (reference,) = group.DerivationImageSequence[0].SourceImageSequence
+        assert reference.ReferencedSOPInstanceUID == volume.series["sop_instance_uids"][0]
+        at = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
+        np.testing.assert_allclose(positions[reference.ReferencedFrameNumber], at, atol=2e-3)
+    groups = read_report(pydicom.dcmread(tmp_path / "sr.dcm"))
+    assert [g.series_uid for g in groups] == [volume.series["series_uid"]] * 2
+    if shutil.which("dciodvfy"):
+        for path in ("seg.dcm", "sr.dcm"):
+            checked = subprocess.run(
+                ["dciodvfy", tmp_path / path], capture_output=True, text=True, timeout=60
+            )
+            assert [line for line in checked.stderr.splitlines() if line.startswith("Error")] == []
+
+
+def test_an_enhanced_ct_in_several_files_is_refused_for_objects(tmp_path):
+    write_enhanced(tmp_path / "a.dcm", phantom(), axial(), order=[0, 1, 2, 3, 4, 5])
+    write_enhanced(tmp_path / "b.dcm", phantom(), axial(), order=[6, 7, 8, 9, 10, 11])
+    volume = read_volume(tmp_path)
+    with pytest.raises(ImageError, match="spread over several files"):
+        segmentation([nodule(volume, CENTERS[0])], volume, RUN)
 
 
 def test_simpleitk_decodes_the_same_voxels(volume, tmp_path):

@@ -17,6 +17,8 @@ from densesharp.export.dicom_codes import (
     TRACKING_ID,
     TRACKING_UID,
 )
+from densesharp.reading.enhanced import ENHANCED_CT
+from densesharp.reading.series import CT_IMAGE
 from densesharp.records import NoduleResult
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def read_report(report: Dataset) -> list[ReportedNodule]:
         source = next(
             entry.SeriesInstanceUID
             for entry in series
-            if entry.ReferencedSOPSequence[0].ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.2"
+            if entry.ReferencedSOPSequence[0].ReferencedSOPClassUID in (CT_IMAGE, *ENHANCED_CT)
         )
         groups = [_group(item, str(source)) for item in _groups(report.ContentSequence)]
     except (AttributeError, KeyError, IndexError, ValueError, TypeError, StopIteration) as error:

@@ -83,15 +83,16 @@ def series_number(source: Source, offset: int) -> int:
 
 
 def _frames(nodules: Sequence[NoduleResult], volume: Volume, source: Source) -> NDArray[np.uint8]:
-    """(slices, rows, columns, nodules) uint8; only the slices that the source holds."""
+    """(slices, rows, columns, nodules) uint8 in the order of the source's slices."""
     i, j, _ = volume.grid.size
-    frames = np.zeros((len(source.images), j, i, len(nodules)), dtype=np.uint8)
+    frames = np.zeros((len(source.slices), j, i, len(nodules)), dtype=np.uint8)
+    place = {k: index for index, k in enumerate(source.slices)}
     for number, nodule in enumerate(nodules):
         if nodule.mask is not None:
             x, y, z = nodule.mask.start
             depth, rows, columns = nodule.mask.array.shape
-            z -= source.first
-            frames[z : z + depth, y : y + rows, x : x + columns, number] = nodule.mask.array
+            places = [place[k] for k in range(z, z + depth)]
+            frames[places, y : y + rows, x : x + columns, number] = nodule.mask.array
     return frames
 
 

@@ -64,13 +64,13 @@ class Source:
     """The CT images that written objects refer to.
 
     Attributes:
-        images: headers without pixels, in the order of k, `first` onwards.
-        first: k of the first one.
+        images: headers without pixels: one for each slice, or a single enhanced object.
+        slices: k of each image, or of each frame of the enhanced object.
         pseudonymised: whether the patient's identity was taken out of them.
     """
 
     images: tuple[Dataset, ...]
-    first: int
+    slices: tuple[int, ...]
     pseudonymised: bool
 
 
@@ -91,9 +91,22 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
         raise ImageError(message)
     ranges = [(mask.start[2], mask.start[2] + mask.array.shape[0]) for mask in masks]
     first, last = min(begin for begin, _ in ranges), max(end for _, end in ranges)
+    frames = volume.series.get("frames") or (None,)
+    if frames[0] is None:
+        slices, wanted = tuple(range(first, last)), paths[first:last]
+    else:
+        # An object is referred to as a whole, so every frame is listed, in the file's own order.
+        slices = tuple(int(k) for k in np.argsort(frames))
+        wanted = tuple(dict.fromkeys(paths))
+    if frames[0] is not None and len(wanted) > 1:
+        message = (
+            "This enhanced CT is spread over several files, which no segmentation can refer to: "
+            "export the series as one enhanced object or as single-slice images."
+        )
+        raise ImageError(message)
     try:
         with quiet_pydicom():
-            images = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths[first:last]]
+            images = [pydicom.dcmread(path, stop_before_pixels=True) for path in wanted]
     except OSError as error:
         message = "The files of the DICOM series can no longer be read: load the CT again."
         raise ImageError(message) from error
@@ -105,7 +118,7 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
                 setattr(image, name, None)
         if image.PatientSex not in ("M", "F", "O"):
             image.PatientSex = None
-    return Source(tuple(images), first, not keep_identity)
+    return Source(tuple(images), slices, not keep_identity)
 
 
 def pseudonymise(image: Dataset) -> None:

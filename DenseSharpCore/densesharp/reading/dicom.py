@@ -8,7 +8,7 @@ and orientation is compared, and a series that is no regular right-angled stack 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,9 @@ def locate_series(
         GeometryError: it is no regular stack.
         ImageError: it is no CT, or damaged.
     """
-    stack = stack_slices(find_slices(source, series))
+    slices = find_slices(source, series)
+    check_same(slices)
+    stack = stack_slices(slices)
     return stack.grid, _identity(stack)
 
 
@@ -91,7 +93,7 @@ def check_same(slices: Sequence[Slice]) -> None:
 
     Raises:
         GeometryError: mixed matrix, pixel spacing, frame of reference or orientation.
-        ImageError: colour, multi-frame, no rescale to HU, or a mixed one.
+        ImageError: colour, no rescale to HU, or a mixed one.
     """
     first = slices[0]
     plain = (
@@ -261,34 +263,55 @@ def _step(heights: Float, off: Float) -> float:
 
 def _read_pixels(stack: Stack, progress: Progress) -> NDArray[Any]:
     """(k, j, i) HU; int16, or float32 where the rescale makes fractions."""
-    paths = [str(entry.path) for entry in stack.slices]
     whole = all(value == int(value) for value in _rescale(stack.slices[0]))
     array = np.empty(stack.grid.shape, np.int16 if whole else np.float32)
-    for start in range(0, len(paths), _CHUNK):
-        progress(start / len(paths), f"Reading slice {start + 1} of {len(paths)}")
-        chunk = _read_chunk(paths[start : start + _CHUNK], stack.grid.size[:2])
+    size = stack.grid.size[:2]
+    for done, (places, paths, frames) in enumerate(_parts(stack)):
+        progress(done * _CHUNK / len(array), f"Reading slice {places[0] + 1} of {len(array)}")
+        chunk = _read_chunk(paths, (*size, len(paths)) if frames is None else None)
+        if frames is not None:
+            if chunk.shape[1:] != size[::-1] or len(chunk) <= max(frames):
+                raise _unfitting()
+            chunk = chunk[frames]
         if chunk.min() < HU_RANGE[0] or chunk.max() > HU_RANGE[1]:
             message = "The series holds values that are not Hounsfield units."
             raise ImageError(message)
-        array[start : start + len(chunk)] = chunk
+        array[places] = chunk
     progress(1.0, "Image read")
     return array
 
 
-def _read_chunk(paths: Sequence[str], size: tuple[int, ...]) -> NDArray[Any]:
+def _parts(stack: Stack) -> Iterator[tuple[list[int], list[str], list[int] | None]]:
+    """What is read at once: places in the stack, files, and frames of an enhanced object."""
+    paths = [str(entry.path) for entry in stack.slices]
+    if stack.slices[0].frame is None:
+        for start in range(0, len(paths), _CHUNK):
+            part = paths[start : start + _CHUNK]
+            yield list(range(start, start + len(part))), part, None
+        return
+    for path in dict.fromkeys(paths):
+        places = [place for place, own in enumerate(paths) if own == path]
+        yield places, [path], [int(stack.slices[place].frame or 0) for place in places]
+
+
+def _read_chunk(paths: Sequence[str], size: tuple[int, ...] | None) -> NDArray[Any]:
+    """Pixels of files as HU (GDCM applies the rescale); `size` is checked where it is known."""
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileNames(paths)
     try:
         with quiet_libraries():
-            image = reader.Execute()
+            image = reader.Execute() if size is not None else sitk.ReadImage(paths[0])
     except RuntimeError as error:
         message = "The pixels of a slice cannot be decoded: the file is damaged; copy it again."
         raise ImageError(message) from error
-    if image.GetNumberOfComponentsPerPixel() != 1 or image.GetSize() != (*size, len(paths)):
-        message = "The pixels of a slice do not fit its header: copy the series again."
-        raise ImageError(message)
+    if image.GetNumberOfComponentsPerPixel() != 1 or size not in (None, image.GetSize()):
+        raise _unfitting()
     return sitk.GetArrayFromImage(image)
+
+
+def _unfitting() -> ImageError:
+    return ImageError("The pixels of a slice do not fit its header: copy the series again.")
 
 
 def _thickness(stack: Stack) -> float:
@@ -318,4 +341,6 @@ def _identity(stack: Stack) -> dict[str, Any]:
         "sop_class_uid": str(first.get("SOPClassUID")),
         "sop_instance_uids": tuple(str(s.get("SOPInstanceUID")) for s in stack.slices),
         "paths": tuple(str(s.path) for s in stack.slices),
+        # Frame numbers as DICOM counts them, from 1; None in files of one slice.
+        "frames": tuple(None if s.frame is None else s.frame + 1 for s in stack.slices),
     }

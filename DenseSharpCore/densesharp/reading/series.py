@@ -18,9 +18,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.reading.choice import SeriesChoice, SeriesChoiceError
+from densesharp.reading.enhanced import CONTRAST, ENHANCED_CT, GROUPS, frame_headers
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-_MULTIFRAME_CT = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _BEST_COMPRESSION = 1000
 
@@ -37,10 +37,17 @@ _TAGS = (
 
 @dataclass(frozen=True)
 class Slice:
-    """One DICOM image: its file and the header fields of `_TAGS`."""
+    """One DICOM image: its file and the header fields of `_TAGS`.
+
+    Attributes:
+        path: its file.
+        header: header fields by name.
+        frame: which frame of an enhanced object it is, from 0; None for a file of one slice.
+    """
 
     path: Path
     header: Any
+    frame: int | None = None
 
     def get(self, name: str) -> Any:
         """A header field, None where it is missing or empty."""
@@ -81,13 +88,13 @@ def find_slices(source: Path | Sequence[Path], series: str | None) -> list[Slice
 
     Raises:
         SeriesChoiceError: several series, or none with this key.
-        ImageError: no CT, damaged files, multi-frame objects.
+        ImageError: no CT, or damaged files.
     """
     files: Iterator[Path]
     if not isinstance(source, Path):
         files, source = iter(source), Path("the files")
     elif source.is_file():
-        own = _read_header(source)
+        own = next(iter(_read_header(source)), None)
         if own is None:
             message = (
                 f"'{source.name}' is neither NRRD, NIfTI, MetaImage nor DICOM: "
@@ -100,7 +107,7 @@ def find_slices(source: Path | Sequence[Path], series: str | None) -> list[Slice
     else:
         files = _files_below(source)
     try:
-        found = [entry for path in sorted(files) if (entry := _read_header(path)) is not None]
+        found = [entry for path in sorted(files) for entry in _read_header(path)]
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"The folder '{source.name}' cannot be read ({reason}): check your rights."
@@ -116,8 +123,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 yield Path(parent) / name
 
 
-def _read_header(path: Path) -> Slice | None:
-    """The header of a DICOM image, None for other files.
+def _read_header(path: Path) -> list[Slice]:
+    """The header of a DICOM image, or of each frame of an enhanced CT; empty for other files.
 
     Raises:
         ImageError: it is DICOM, but damaged or cut off.
@@ -125,12 +132,16 @@ def _read_header(path: Path) -> Slice | None:
     with path.open("rb") as stream:
         stream.seek(128)
         if stream.read(4) != b"DICM":
-            return None
+            return []
         stream.seek(0)
         try:
             with quiet_pydicom():
-                header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS))
+                header = pydicom.dcmread(
+                    stream, stop_before_pixels=True, specific_tags=[*_TAGS, *GROUPS, CONTRAST]
+                )
                 values = {name: header.get(name) for name in _TAGS}
+                enhanced = values["SOPClassUID"] in ENHANCED_CT
+                frames = list(frame_headers(values, header)) if enhanced else []
             syntax = header.file_meta.TransferSyntaxUID
             complete = _pixels_complete(stream, path.stat().st_size, values, syntax)
         except OSError:
@@ -139,7 +150,9 @@ def _read_header(path: Path) -> Slice | None:
             raise _damaged(path) from error
         if not complete:
             raise _damaged(path)
-    return Slice(path, values)
+    if enhanced:
+        return [Slice(path, frame, number) for number, frame in enumerate(frames)]
+    return [Slice(path, values)]
 
 
 def _pixels_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any) -> bool:
@@ -155,6 +168,7 @@ def _pixels_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax
         return True  # not an image, or one whose end only the decoder can find
     needed = int(values["Rows"]) * int(values["Columns"] or 0)
     needed *= int(values["BitsAllocated"] or 16) // 8 * int(values["SamplesPerPixel"] or 1)
+    needed *= int(values["NumberOfFrames"] or 1)
     if not syntax.is_compressed:
         return size - stream.tell() >= 8 + needed
     stream.seek(12, os.SEEK_CUR)
@@ -173,8 +187,6 @@ def _pixels_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax
 
 def _refuse_single(entry: Slice) -> None:
     """Say at once what is wrong with the one file that was chosen."""
-    if entry.get("SOPClassUID") in _MULTIFRAME_CT:
-        raise _multiframe()
     if entry.get("Modality") != "CT":
         raise _not_ct(entry.path.name, [entry])
 
@@ -184,13 +196,12 @@ def _ct_series(found: list[Slice], source: Path) -> dict[str, list[Slice]]:
     series: dict[str, list[Slice]] = {}
     for entry in found:
         image_type = [str(part).upper() for part in entry.get("ImageType") or ()]
-        is_ct = entry.get("SOPClassUID") == CT_IMAGE and entry.get("Modality") == "CT"
+        kinds = (CT_IMAGE, *ENHANCED_CT)
+        is_ct = entry.get("SOPClassUID") in kinds and entry.get("Modality") == "CT"
         if is_ct and "LOCALIZER" not in image_type:
             series.setdefault(str(entry.get("SeriesInstanceUID") or ""), []).append(entry)
     if series:
         return series
-    if any(entry.get("SOPClassUID") in _MULTIFRAME_CT for entry in found):
-        raise _multiframe()
     if any(entry.get("Modality") == "CT" for entry in found):
         message = (
             f"'{source.name}' holds only localizer or derived pictures of a CT: "
@@ -244,13 +255,6 @@ def _choices(series: dict[str, list[Slice]]) -> list[SeriesChoice]:
 
 def _damaged(path: Path) -> ImageError:
     return ImageError(f"The DICOM file '{path.name}' is damaged or cut off: copy it again.")
-
-
-def _multiframe() -> ImageError:
-    return ImageError(
-        "This is a multi-frame (enhanced) CT object, which is not read: export the series as "
-        "single-slice CT images or as NRRD."
-    )
 
 
 def _not_ct(name: str, found: list[Slice]) -> ImageError:

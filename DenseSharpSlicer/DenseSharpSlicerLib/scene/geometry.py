@@ -154,7 +154,8 @@ def add_volume_node(scene: Any, volume: Volume, name: str) -> Any:
     node.SetAttribute(NOTICES, json.dumps([vars(notice) for notice in volume.notices]))
     uids = volume.series.get("sop_instance_uids")
     if uids:
-        node.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
+        # An enhanced CT has one instance for all slices.
+        node.SetAttribute("DICOM.instanceUIDs", " ".join(dict.fromkeys(uids)))
     return node
 
 
