@@ -8,13 +8,24 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from densesharp import cli
 from densesharp.errors import GeometryError
-from densesharp.followup import compare, doubling_days, find_again, follow_up, followup_sentence
+from densesharp.followup import (
+    compare,
+    days_between,
+    doubling_days,
+    find_again,
+    follow_up,
+    followup_sentence,
+)
 from densesharp.followup.change import Change, trend_of, volume_limit
 from densesharp.geometry import Grid, cube_grid
 from densesharp.patch import resample, to_sitk
 from densesharp.pipeline import Options, analyse
+from densesharp.reading import read_volume
+from densesharp.reading.series import quiet_pydicom
 from densesharp.records import Seed, Uncertainty, Volume
+from dicom_phantom import axial, phantom, write_series
 from phantoms import ThresholdEngine, world_points
 
 NODULE = np.array([10.0, -15.0, 20.0])
@@ -197,3 +208,72 @@ def test_a_nodule_far_from_where_it_is_expected_is_remarked(two_results):
     x, y, z = two_results[1].center_lps
     found = compare(*two_results, 100, Match((x + 15, y, z), 0.0, 0.9))
     assert "far_from_expected" in [notice.code for notice in found.notices]
+
+
+def dated(folder, day, **more) -> Volume:
+    """A CT series whose headers carry a day (YYYYMMDD) under each attribute of `more`."""
+
+    def edit(dataset, _):
+        dataset.SeriesDate, dataset.StudyDate = "", day
+        for name, value in more.items():
+            setattr(dataset, name, value)
+        return dataset
+
+    with quiet_pydicom():  # some days are wrong on purpose
+        write_series(folder, phantom(), axial(), edit=edit)
+    return read_volume(folder)
+
+
+def test_days_come_from_the_dicom_dates(tmp_path):
+    first = dated(tmp_path / "a", "20200201")
+    assert days_between(first, dated(tmp_path / "b", "20200820")) == 201  # 2020 is a leap year
+    assert days_between(first, dated(tmp_path / "same", "20200201")) == 0
+    # The scan itself counts where both know its day, not the day it was sent.
+    sent_late = dated(tmp_path / "c", "20210101", AcquisitionDate="20200301")
+    assert days_between(dated(tmp_path / "d", "", AcquisitionDate="20200201"), sent_late) == 29
+    assert days_between(first, sent_late) == 335
+    moment = dated(tmp_path / "e", "", AcquisitionDateTime="20200501101112.5")
+    assert days_between(dated(tmp_path / "f", "", AcquisitionDate="20200401"), moment) == 30
+    for day in ("", "2020", "20201301"):
+        assert days_between(first, dated(tmp_path / f"g{day}", day)) is None
+    plain = Volume(first.array, first.grid)
+    assert days_between(plain, first) is None
+
+
+def test_the_later_ct_first_is_told(tmp_path):
+    late, early = dated(tmp_path / "a", "20200820"), dated(tmp_path / "b", "20200201")
+    with pytest.raises(GeometryError, match="201 days before the first: give the earlier CT first"):
+        days_between(late, early)
+
+
+def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, monkeypatch):
+    """And `--days` wins over them; nothing is written when the order is wrong."""
+    monkeypatch.setattr("densesharp.engine.open_engine", lambda *_, **__: ThresholdEngine(-450))
+    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: None)
+    for name, radius, day in (("first", 5.0, "20200201"), ("second", 6.5, "20200820")):
+        volume = scanned(lung_texture, radius, seed=len(name))
+
+        def edit(dataset, _, day=day):
+            dataset.StudyDate = dataset.SeriesDate = day
+            return dataset
+
+        write_series(tmp_path / name, volume.array, volume.grid, edit=edit)
+    r, a, s = NODULE * (-1, -1, 1)
+    options = [f"--seed={r},{a},{s}", "--tta", "1", "--no-stability", "--out"]
+
+    def run(one, two, *more):
+        return cli.main(["followup", str(tmp_path / one), str(tmp_path / two), *options, *more])
+
+    assert run("first", "second", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().err
+    assert "Days between the CTs, from their DICOM dates: 201." in said
+    found = json.loads((tmp_path / "out" / "followup.json").read_text())
+    assert (found["days"], found["trend"]) == (201, "growth")
+    grown = found["changes"]["volume_mm3"]["second"] / found["changes"]["volume_mm3"]["first"]
+    assert found["volume_doubling_days"] == pytest.approx(201 * math.log(2) / math.log(grown))
+    assert run("first", "second", str(tmp_path / "given"), "--days", "90") == 0
+    assert json.loads((tmp_path / "given" / "followup.json").read_text())["days"] == 90
+    assert "from their DICOM dates" not in capsys.readouterr().err
+    assert run("second", "first", str(tmp_path / "wrong")) == 2
+    assert "give the earlier CT first" in capsys.readouterr().err
+    assert not (tmp_path / "wrong").exists()

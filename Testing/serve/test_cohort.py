@@ -33,7 +33,7 @@ SETTINGS = Settings("threshold", "0" * 64, "cpu", augmentations=1, stability=Fal
 
 @pytest.fixture
 def known_engine(monkeypatch):
-    monkeypatch.setattr(cohort, "open_engine", lambda *_: ThresholdEngine())
+    monkeypatch.setattr(cohort, "open_engine", lambda *_, **__: ThresholdEngine())
     monkeypatch.setattr(cohort, "load_model", lambda _: None)
 
 
@@ -294,7 +294,7 @@ class Slow(ThresholdEngine):
         time.sleep(0.15)
         return super().run(patches)
 
-cohort.open_engine = lambda *_: Slow()
+cohort.open_engine = lambda *_, **__: Slow()
 cohort.load_model = lambda _: None
 """
 

@@ -25,7 +25,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "without registration",
     )
     parser.add_argument("--space", choices=("ras", "lps", "ijk"), default="ras")
-    parser.add_argument("--days", type=float, metavar="N", help="days between the two CTs")
+    parser.add_argument(
+        "--days",
+        type=float,
+        metavar="N",
+        help="days between the two CTs; default: from their DICOM dates, where they have them",
+    )
+    for which in ("first", "second"):
+        parser.add_argument(
+            f"--{which}-series",
+            metavar="KEY",
+            help=f"which series, where the {which} CT has several",
+        )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
     add_model_arguments(parser)
 
@@ -34,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
     """Analyse both CTs, compare, write both result folders and the comparison."""
     from densesharp.commands.predict import parse_seed
     from densesharp.commands.terminal import progress_bar
-    from densesharp.engine import open_engine
+    from densesharp.engine import available_cores, open_engine
     from densesharp.errors import SeedError
     from densesharp.export.files import write_results
     from densesharp.export.followup_picture import write_followup_picture
     from densesharp.files import ensure_folder, write_text
-    from densesharp.followup import follow_up, followup_sentence
+    from densesharp.followup import days_between, follow_up, followup_sentence
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options
     from densesharp.reading import read_volume
@@ -52,18 +63,21 @@ def run(args: argparse.Namespace) -> int:
         raise SeedError(message)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")
-        first, second = read_volume(args.first), read_volume(args.second)
+        first = read_volume(args.first, args.first_series)
+        second = read_volume(args.second, args.second_series)
+        days = args.days if args.days is not None else days_between(first, second)
         seeds = [
             parse_seed(text, args.space, volume.grid)
             for text, volume in zip(args.seed, (first, second), strict=False)
         ]
-        engine = open_engine(load_model(args.model or model_path()), device=args.device)
+        model = load_model(args.model or model_path())
+        engine = open_engine(model, device=args.device, threads=available_cores())
         found = follow_up(
             first,
             seeds[0],
             second,
             engine,
-            days=args.days,
+            days=days or None,
             second_seed=seeds[1] if len(seeds) == 2 else None,
             options=Options(args.tta, not args.no_stability),
             progress=progress,
@@ -73,5 +87,17 @@ def run(args: argparse.Namespace) -> int:
     write_results([found.second], second, engine, out / "second")
     write_followup_picture(out / "followup.png", found, first, second)
     write_text(out / "followup.json", json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")
+    sys.stderr.write(_about_days(args.days, days))
     sys.stderr.write(f"{followup_sentence(found)}\nResults: {out}\n")
     return 0
+
+
+def _about_days(given: float | None, used: float | None) -> str:
+    """Where the time between the CTs comes from, unless the user said it."""
+    if given is not None:
+        return ""
+    if used is None:
+        return "The CTs carry no dates, so no doubling time can be given: say --days N.\n"
+    if used == 0:
+        return "Both CTs are of the same day, so there is no doubling time.\n"
+    return f"Days between the CTs, from their DICOM dates: {used:g}.\n"

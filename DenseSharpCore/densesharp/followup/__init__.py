@@ -2,6 +2,7 @@
 
     registration.py  where the nodule lies in the second CT
     change.py        what changed, and whether it is growth
+    dates.py         days between two CTs, from their DICOM headers
 
 A change is called growth only when it exceeds what repeated scans of the same nodule differ by.
 """
@@ -21,6 +22,7 @@ from densesharp.followup.change import (
     followup_sentence,
     trend_of,
 )
+from densesharp.followup.dates import days_between
 from densesharp.followup.registration import Match, find_again
 from densesharp.pipeline import Options, analyse
 from densesharp.progress import Progress, silent
@@ -34,6 +36,7 @@ __all__ = [
     "FollowUp",
     "Match",
     "compare",
+    "days_between",
     "doubling_days",
     "find_again",
     "follow_up",

@@ -332,9 +332,13 @@ def _contrast_notices(slices: Sequence[Slice]) -> tuple[Notice, ...]:
 
 
 def _identity(stack: Stack) -> dict[str, Any]:
-    """What SEG and SR need to refer to this series; never shown, never logged."""
+    """What SEG, SR and follow-up need to know of this series; never shown, never logged."""
     first = stack.slices[0]
+    dates = {name: str(first.get(name) or "") for name in ("SeriesDate", "StudyDate")}
+    moment = first.get("AcquisitionDate") or first.get("AcquisitionDateTime")
+    dates["AcquisitionDate"] = str(moment or "")[:8]
     return {
+        "dates": dates,
         "study_uid": str(first.get("StudyInstanceUID")),
         "series_uid": str(first.get("SeriesInstanceUID")),
         "frame_of_reference_uid": str(first.get("FrameOfReferenceUID")),

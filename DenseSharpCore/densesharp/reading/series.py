@@ -31,7 +31,8 @@ _TAGS = (
     "InstanceNumber", "AcquisitionNumber", "Rows", "Columns", "PixelSpacing", "SliceThickness",
     "ImageOrientationPatient", "ImagePositionPatient", "RescaleSlope", "RescaleIntercept",
     "RescaleType", "SamplesPerPixel", "BitsAllocated", "PhotometricInterpretation",
-    "NumberOfFrames", "ContrastBolusAgent", "ConvolutionKernel", "KVP",
+    "NumberOfFrames", "ContrastBolusAgent", "ConvolutionKernel", "KVP", "AcquisitionDate",
+    "AcquisitionDateTime", "SeriesDate", "StudyDate",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import SimpleITK as sitk
 
-from densesharp.engine import open_engine
+from densesharp.engine import available_cores, open_engine
 from densesharp.errors import DenseSharpError, DeviceError, OutputError
 from densesharp.export.files import result_document
 from densesharp.files import atomic_path, ensure_folder
@@ -100,7 +100,8 @@ def run_here(
     if not todo:
         return tally
     progress(0.0, f"{len(todo)} CTs to do, {len(cases) - len(todo)} finished before")
-    engine = open_engine(load_model(settings.model), settings.device)
+    # No views need a core here, and reading takes little of one.
+    engine = open_engine(load_model(settings.model), settings.device, threads=available_cores())
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
         ahead = reader.submit(_read, todo[0])
         for number, case in enumerate(todo, start=1):
@@ -133,8 +134,11 @@ def run_one(case: Case, settings: Settings, out: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _engine_of_thread(model: str, device: str, _thread: int) -> Engine:
-    """An engine is used in one thread only, and opened once there."""
-    return open_engine(load_model(model), device)
+    """An engine is used in one thread only, and opened once there.
+
+    It takes one core, as Dask expects of a task: a worker of many threads runs many cases.
+    """
+    return open_engine(load_model(model), device, threads=1)
 
 
 def _finish(
