@@ -130,7 +130,7 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
         """`part` with what the command line gives; field=argument."""
         return replace(part, **{f: given[name] for f, name in names.items() if name in given})
 
-    return replace(
+    result: Settings = replace(
         changed(settings, checkpoint_every="checkpoint_every"),
         per_batch=_per_batch(args.batch, sum(settings.per_batch), len(args.dataset)),
         seed=args.seed,
@@ -151,6 +151,7 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
             monitor="monitor",
         ),
     )
+    return result
 
 
 def _per_batch(text: str | None, total: int, datasets: int) -> tuple[int, ...]:
