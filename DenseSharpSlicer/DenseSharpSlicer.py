@@ -185,6 +185,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A scene was opened: its nodules are read back."""
         self.session.forget()
         self.session.say("")
+        self.result.followScene()
         if self.parent.isEntered:
             self.setParameterNode(None)
             self.initializeParameterNode()

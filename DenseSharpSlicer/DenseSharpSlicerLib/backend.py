@@ -37,11 +37,6 @@ class LocalBackend:
         self._engine: Engine | None = None
 
     @property
-    def engine(self) -> Engine | None:
-        """The open engine; None before `open` has run."""
-        return self._engine
-
-    @property
     def device(self) -> str:
         """What runs the model, for the standing line; empty before it is open."""
         return self._engine.description if self._engine else ""

@@ -8,10 +8,14 @@ from typing import Any
 import qt
 import slicer
 
-from densesharp.records import CLASS_NAMES, Measurements, NoduleResult
+from densesharp.errors import DenseSharpError
+from densesharp.records import CLASS_NAMES, Measurements, NoduleResult, Prediction
 
 from . import card
+from .scene.geometry import EVIDENCE
 from .scene.nodule import Nodule
+from .scene.scan import ScanNodules
+from .scene.views import overlay_volume
 from .session import Session
 
 
@@ -22,6 +26,8 @@ class ResultSection:
         self.ui = ui
         self.session = session
         self.threshold = 0.5
+        self._evidence: Prediction | None = None
+        self._evidenceScan: ScanNodules | None = None
         self._bars = (self.ui.classBar0, self.ui.classBar1, self.ui.classBar2)
         table = self.ui.measurementsTable
         table.setColumnCount(2)
@@ -36,6 +42,7 @@ class ResultSection:
         """Show the selected nodule."""
         nodule, scan = self.session.nodule, self.session.scan
         self.ui.resultCard.visible = nodule is not None
+        self._showEvidence()
         if nodule is None or scan is None:
             self.ui.resultTitle.text = card.nothing_selected()
             self.ui.outdatedLabel.visible = False
@@ -49,7 +56,6 @@ class ResultSection:
         self._showMeasurements(nodule.result.measurements)
         self._showText(self.ui.guidelineLabel, card.guidelines(nodule.result.guidelines))
         self.ui.reportEdit.setPlainText(card.sentence(nodule.result))
-        self._showEvidence(nodule)
 
     def _showClasses(self, result: NoduleResult) -> None:
         probabilities: Mapping[str, float] | None = result.class_probabilities
@@ -86,20 +92,34 @@ class ResultSection:
         label.visible = bool(text)
         label.text = text
 
-    def _showEvidence(self, nodule: Nodule) -> None:
-        """The overlay follows the selection; a refused result has none."""
-        scan = self.session.scan
-        self.ui.evidenceCheckBox.enabled = nodule.result.prediction is not None
-        if scan is not None and self.ui.evidenceCheckBox.checked:
-            shown = self.session.run(lambda: scan.show_evidence(nodule.id))
-            if not shown or nodule.result.prediction is None:
-                scan.show_evidence(None)
+    def _showEvidence(self) -> None:
+        """The overlay follows the selection; nothing is written while it stays the same."""
+        scan, nodule = self.session.scan, self.session.nodule
+        prediction = nodule.result.prediction if nodule is not None else None
+        self.ui.evidenceCheckBox.enabled = prediction is not None
+        wanted = prediction if self.ui.evidenceCheckBox.checked else None
+        if wanted is self._evidence and scan is self._evidenceScan:
+            return
+        if self._evidenceScan is not None and self._evidenceScan.alive:
+            self._evidenceScan.show_evidence(None)
+        self._evidence, self._evidenceScan = wanted, scan
+        if wanted is None or scan is None or nodule is None:
+            return
+        try:
+            scan.show_evidence(nodule.id)
+        except DenseSharpError as error:
+            self.session.say(str(error), failed=True)
 
-    def onEvidence(self, checked: bool) -> None:
+    def followScene(self) -> None:
+        """A scene was opened: its views may show an evidence map."""
+        overlay = overlay_volume(slicer.mrmlScene)
+        shown = overlay is not None and bool(overlay.GetAttribute(EVIDENCE))
+        wasBlocked = self.ui.evidenceCheckBox.blockSignals(True)
+        self.ui.evidenceCheckBox.checked = shown
+        self.ui.evidenceCheckBox.blockSignals(wasBlocked)
+
+    def onEvidence(self) -> None:
         """Show or hide where the model saw its class."""
-        scan = self.session.scan
-        if scan is not None and not checked:
-            scan.show_evidence(None)
         self.refresh()
 
     def onThreshold(self, value: float) -> None:

@@ -273,6 +273,7 @@ def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
 def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_path: Any) -> None:
     marked.ui.readerEdit.text = "CD"
     marked.ui.acceptButton.click()
+    marked.ui.evidenceCheckBox.click()
     row, title = marked.cells(0), marked.ui.resultTitle.text
     path = str(tmp_path / "scene.mrb")
     assert slicer.mrmlScene.WriteToMRB(path)
@@ -286,6 +287,10 @@ def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_
     assert marked.ui.resultTitle.text == title
     assert marked.session.nodule.review.reader == "CD"
     assert marked.scan.outdated("nodule_001") is None
+    composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    assert composite.GetForegroundVolumeID() is not None
+    marked.ui.evidenceCheckBox.click()
+    assert composite.GetForegroundVolumeID() is None
 
 
 def test_the_panel_follows_the_views_and_the_views_the_panel(

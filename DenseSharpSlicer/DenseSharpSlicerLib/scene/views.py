@@ -57,6 +57,15 @@ def show_overlay(scene: Any, volume_node: Any, opacity: float = 0.5) -> None:
         composite.SetForegroundOpacity(opacity)
 
 
+def overlay_volume(scene: Any) -> Any | None:
+    """The volume over the CT in the first slice view that shows one."""
+    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+        node = scene.GetNodeByID(composite.GetForegroundVolumeID() or "")
+        if node is not None:
+            return node
+    return None
+
+
 def hide_overlay(scene: Any, volume_node: Any) -> None:
     """Take a volume off the CT; another overlay stays."""
     for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
