@@ -29,6 +29,9 @@ COMMANDS = {
     ),
     "simulate": "make simulated nodules with known class and mask, or the sample chest CT",
     "dataset": "cut nodules out of CTs with masks, into a data set for training",
+    "explore": (
+        "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
+    ),
     "combine": "combine trained networks into one calibrated ensemble",
     "import-keras": "convert weights written by the original Keras code",
     "study": "plan, read and analyse a reader study",

@@ -1,0 +1,76 @@
+"""`densesharp explore`: a data set's nodule in pictures and in 3D, or the curves of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from densesharp.errors import DeviceError, TableError
+
+HELP = "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", help="a data set, or the --out of densesharp train")
+    parser.add_argument("--out", required=True, help="folder for pictures and page")
+    parser.add_argument("--name", help="the nodule, by its name in info.csv (default: the first)")
+    parser.add_argument(
+        "--step-size", type=int, default=1, help="voxels that the mesh averages over (default 1)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw."""
+    from densesharp.files import ensure_folder
+
+    if args.step_size < 1:
+        message = f"--step-size {args.step_size}: a number from 1 on is needed."
+        raise TableError(message)
+    if (Path(args.folder) / "run.json").exists():
+        _draw_run(args.folder, ensure_folder(args.out))
+    else:
+        _draw_nodule(args, ensure_folder(args.out))
+    return 0
+
+
+def _draw_run(folder: str, out: Path) -> None:
+    from densesharp.explore.curves import draw_curves, read_curves
+    from densesharp.files import atomic_path
+
+    figure = draw_curves(read_curves(folder))
+    with atomic_path(out / "curves.png") as path:
+        figure.savefig(path, dpi=120)
+
+
+def _draw_nodule(args: argparse.Namespace, out: Path) -> None:
+    from densesharp.explore import voxels
+    from densesharp.files import atomic_path
+    from densesharp.train.dataset import read_dataset
+
+    samples = {sample.name: sample for sample in read_dataset(args.folder)}
+    name = next(iter(samples)) if args.name is None else args.name
+    if name not in samples:
+        message = f"'{args.folder}' has no nodule '{name}'."
+        raise TableError(message)
+    voxel, seg = samples[name].voxel, samples[name].seg
+    inside = seg.any(axis=(1, 2)).nonzero()[0]
+    first, last = max(int(inside[0]) - 2, 0), int(inside[-1]) + 3
+    pictures = {
+        "slices": voxels.stack(voxel, seg, first=first, last=last),
+        "montage": voxels.montage(voxel, seg),
+        "histogram": voxels.histogram(voxel, seg),
+    }
+    for kind, figure in pictures.items():
+        with atomic_path(out / f"{name}_{kind}.png") as path:
+            figure.savefig(path, dpi=120)
+    voxels.write_gif(voxels.animate(voxel, seg), out / f"{name}_slices.gif")
+    try:
+        from densesharp.explore.mesh import mesh, scene, write_page
+
+        trace = mesh(seg, step_size=args.step_size)
+    except ImportError as error:
+        message = "For the 3D page plotly is needed: pip install 'densesharp[explore]'."
+        raise DeviceError(message) from error
+    title = f"{name}: {samples[name].class_name}"
+    write_page(scene(trace, title=title), out / f"{name}_mesh.html")
