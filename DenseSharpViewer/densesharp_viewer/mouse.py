@@ -1,4 +1,4 @@
-"""What the mouse does in a slice view beyond Slicer's own: click for a seed, paint and erase."""
+"""What the mouse does in a slice view beyond Slicer's own: seeds, painting, linked views."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ class MouseTarget(Protocol):
 
     def seed_released(self) -> None:
         """A drag ended; a seed may have moved."""
+
+    def pointed(self, ras: NDArray[np.float64]) -> None:
+        """The mouse moved with Shift held: the other views are to follow."""
 
 
 class SliceMouse:
@@ -97,6 +100,9 @@ class SliceMouse:
             self._target.stroke(self._last, here, self.normal())
             self._last = here
             self._stop(interactor, event)
+        elif self._pressed is None and interactor.GetShiftKey():
+            # Slicer does this in the manager of models, which is left out here.
+            self._target.pointed(self.ras_at(*position))
 
     def _release(self, interactor: Any, event: str) -> None:
         pressed, self._pressed = self._pressed, None

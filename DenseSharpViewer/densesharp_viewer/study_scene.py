@@ -103,6 +103,9 @@ class StudyScene:
     def seed_released(self) -> None:
         """Nothing: a study's seeds are given."""
 
+    def pointed(self, ras: NDArray[np.float64]) -> None:
+        """Nothing: a study's views are moved one by one, so that the time in each is known."""
+
     def stroke(
         self, start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64]
     ) -> None:

@@ -143,6 +143,11 @@ class Viewer:
         """A drag ended; Slicer's own handling of it comes first."""
         self._later(self.session.check_seeds)
 
+    def pointed(self, ras: np.ndarray) -> None:
+        """Shift and mouse: crosshair and the other slice views come to this point."""
+        if self.session.scan is not None:
+            scene_views.jump_to(self.session.scan.scene, ras, centered=False)
+
     # What the page asks for
 
     def set_reader(self, name: str) -> None:

@@ -267,6 +267,137 @@ def test_a_brush_stroke_changes_the_volume(open_page):
     page.wait(f"Number($('nodules')[0].volume) === {before}")
 
 
+def test_right_drag_zooms_and_middle_drag_pans(open_page):
+    page = open_page
+    show_sphere(page)
+    before = page.picture(0)
+    x, y = bright_middle(before)
+    area = (before > 0.75).sum()
+    box = page.box(0)
+
+    def drag(button, across, down):
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.page.mouse.move(*middle)
+        page.page.mouse.down(button=button)
+        page.page.mouse.move(middle[0] + across, middle[1] + down, steps=8)
+        page.page.mouse.up(button=button)
+        time.sleep(1.0)
+
+    drag("middle", 40, -30)
+    moved = bright_middle(page.picture(0))
+    np.testing.assert_allclose(moved, (x + 40, y - 30), atol=3)
+    show_sphere(page)
+    drag("right", 0, 60)
+    changed = (page.picture(0) > 0.75).sum()
+    assert changed > 1.3 * area or changed < area / 1.3
+    show_sphere(page)
+    page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.page.keyboard.down("Control")
+    page.page.mouse.wheel(0, -300)
+    page.page.keyboard.up("Control")
+    time.sleep(1.0)
+    changed = (page.picture(0) > 0.75).sum()
+    assert changed > 1.1 * area or changed < area / 1.1
+    assert page.get("nodules") == []
+
+
+def test_shift_and_the_mouse_move_the_crosshair_and_the_other_views(open_page):
+    """The point under the mouse is the point that the other views come to."""
+    page = open_page
+    show_sphere(page)
+    page.page.keyboard.press("x")
+    page.wait("$('crosshair')")
+    x, y = bright_middle(page.picture(0))
+    box = page.box(0)
+    page.page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.page.keyboard.down("Shift")
+    for step in range(1, 5):
+        page.page.mouse.move(box["x"] + 60 + 5 * step, box["y"] + 60 + 5 * step)
+        time.sleep(0.1)
+    time.sleep(1.0)
+    away = page.get("slices")
+    for share in (0.25, 0.5, 0.75, 1.0):
+        page.page.mouse.move(box["x"] + 80 + (x - 80) * share, box["y"] + 80 + (y - 80) * share)
+        time.sleep(0.1)
+    page.page.keyboard.up("Shift")
+    page.wait(f"$('slices').coronal.text !== {json.dumps(away['coronal']['text'])}")
+    time.sleep(1.0)
+    assert page.get("slices")["axial"]["text"] == away["axial"]["text"]
+    for view in (VIEWS["coronal"], VIEWS["sagittal"]):
+        assert (page.picture(view) > 0.75).sum() > 500  # the sphere is cut by both now
+    assert page.get("nodules") == []
+    page.page.keyboard.press("x")
+    page.wait("!$('crosshair')")
+
+
+def test_each_layout_shows_its_views(open_page):
+    page = open_page
+    shown = "[...document.querySelectorAll('.ds-views img')].filter(i => i.offsetWidth > 50).length"
+    for name, count in (
+        ("large", 4), ("axial", 1), ("coronal", 1), ("sagittal", 1), ("threed", 1), ("four", 4),
+    ):  # fmt: skip
+        page.act("layout", name)
+        page.wait(f"$('layout') === '{name}'")
+        time.sleep(1.0)
+        assert page.page.evaluate(shown) == count, name
+        texts = page.page.locator(".ds-view-name").all_inner_texts()
+        assert len(texts) == count
+    page.page.locator(".ds-view-name").first.click()
+    page.wait("$('layout') === 'axial'")
+    page.page.locator(".ds-view-name").first.click()
+    page.wait("$('layout') === 'four'")
+
+
+def test_the_list_jumps_and_the_card_is_copied(browser, open_page):
+    page = open_page
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    show_sphere(page)
+    x, y = bright_middle(page.picture(0))
+    page.click(0, x, y)
+    page.wait("$('nodules').length === 1 && !$('busy')")
+    page.click(0, x - 70, y)
+    page.wait("$('nodules').length === 2 && !$('busy')")
+    page.page.keyboard.press("ArrowUp")
+    page.page.keyboard.press("ArrowUp")
+    time.sleep(1.0)
+    page.page.locator(".ds-list tbody tr").first.click()
+    page.wait("$('selected') === 'nodule_001'")
+    time.sleep(1.0)
+    box = page.box(0)
+    found = bright_middle(page.picture(0))
+    assert abs(found[0] - box["width"] / 2) < 12  # centred on the nodule
+    page.page.keyboard.press("Tab")
+    page.wait("$('selected') === 'nodule_002'")
+    page.page.get_by_text("Copy", exact=True).click()
+    time.sleep(0.5)
+    copied = page.page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.get("card")["sentence"]
+    page.page.keyboard.press("r")
+    page.wait("$('card').decision === 'rejected'")
+    page.page.keyboard.press("Control+z")
+    page.wait("$('card').decision === 'open'")
+
+
+def test_erasing_takes_voxels_away(open_page):
+    page = open_page
+    show_sphere(page)
+    x, y = bright_middle(page.picture(0))
+    page.click(0, x, y)
+    page.wait("$('nodules').length === 1 && !$('busy')")
+    before = float(page.get("nodules")[0]["volume"])
+    page.page.keyboard.press("e")
+    page.wait("$('tool') === 'erase'")
+    page.act("brush", 6)
+    page.act("brush_3d", True)
+    box = page.box(0)
+    page.page.mouse.move(box["x"] + x - 8, box["y"] + y)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + x + 8, box["y"] + y, steps=4)
+    page.page.mouse.up()
+    page.wait(f"Number($('nodules')[0].volume) < {before - 50} && !$('busy')")
+    page.act("brush_3d", False)
+
+
 def test_a_dragged_seed_is_computed_again(open_page):
     page = open_page
     show_sphere(page)

@@ -114,7 +114,7 @@ class Target:
 
     def __init__(self, tool: str) -> None:
         self.tool, self.brush_radius_mm = tool, 3.0
-        self.clicks, self.strokes, self.ends, self.releases = [], [], 0, 0
+        self.clicks, self.strokes, self.ends, self.releases, self.points = [], [], 0, 0, []
 
     def clicked(self, ras):
         self.clicks.append(ras)
@@ -128,11 +128,32 @@ class Target:
     def seed_released(self):
         self.releases += 1
 
+    def pointed(self, ras):
+        self.points.append(ras)
+
 
 def mouse(view, event: str, x: float, y: float, shift: bool = False) -> None:
     interactor = view.interactor()
     interactor.SetEventInformation(round(x), round(y), 0, int(shift))
     interactor.InvokeEvent(event)
+
+
+def test_shift_and_move_point_without_a_click(shown):
+    from densesharp_viewer.mouse import SliceMouse
+
+    _, views, center = shown
+    target = Target("seed")
+    SliceMouse(views["axial"], target)
+    x, y = pixel_of(views["axial"], center) + 0.5
+    mouse(views["axial"], "MouseMoveEvent", x, y)
+    assert target.points == []
+    mouse(views["axial"], "MouseMoveEvent", x, y, shift=True)
+    (ras,) = target.points
+    assert np.linalg.norm(ras - center) < 0.6
+    mouse(views["axial"], "LeftButtonPressEvent", x, y, shift=True)
+    mouse(views["axial"], "MouseMoveEvent", x + 9, y, shift=True)
+    mouse(views["axial"], "LeftButtonReleaseEvent", x + 9, y, shift=True)
+    assert (len(target.points), target.clicks) == (1, [])
 
 
 @pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
