@@ -9,7 +9,7 @@ from typing import Any
 
 from densesharp.errors import ImageError, OutputError
 from densesharp.records import Volume
-from DenseSharpSlicerLib.scene import ScanNodules
+from DenseSharpSlicerLib.scene import ScanNodules, views
 from DenseSharpSlicerLib.scene.geometry import add_volume_node
 from DenseSharpSlicerLib.scene.record import records
 
@@ -24,9 +24,14 @@ def is_scene(path: Path) -> bool:
 
 
 def show_volume(slicer_app: Any, volume: Volume) -> ScanNodules:
-    """Close what is open and put a CT into the scene; named `CT`, as files may name a patient."""
+    """Close what is open and put a CT into the scene, in the lung window.
+
+    It is named `CT`, as files may name a patient.
+    """
     close(slicer_app)
-    return ScanNodules(add_volume_node(slicer_app.scene, volume, "CT"))
+    node = add_volume_node(slicer_app.scene, volume, "CT")
+    views.set_window(node, *views.WINDOWS["lung"])
+    return ScanNodules(node)
 
 
 def open_scene(slicer_app: Any, path: Path) -> ScanNodules:

@@ -260,13 +260,13 @@ class Viewer:
     def _opened(self, scan: ScanNodules) -> None:
         """Show a CT that was just put into the scene."""
         scene_views.show_background(scan.scene, scan.volume_node)
-        scene_views.set_window(scan.volume_node, *scene_views.WINDOWS["lung"])
         for view in self.slice_views.values():
             view.reset_view()
         interaction = scan.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
         interaction.SetCurrentInteractionMode(vtkMRMLInteractionNode.AdjustWindowLevel)
         self.show_crosshair(bool(self._state.crosshair))
-        self.publish({"window": "lung", "outlines": True, "hint": ""})
+        window = scene_views.window_name(scan.volume_node)
+        self.publish({"window": window, "outlines": True, "hint": ""})
         self._readouts.refresh()
 
     def _zoom(self, width_mm: float) -> None:

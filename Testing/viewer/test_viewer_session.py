@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from viewer_helpers import settle
 
+from DenseSharpSlicerLib.scene import views
+
 NORMAL = np.array([0.0, 0.0, 1.0])
 
 
@@ -179,6 +181,8 @@ def test_the_evidence_follows_the_selection(answered):
 
 def test_saved_work_opens_again(answered, page, tmp_path):
     session, center = answered
+    assert views.window_name(session.scan.volume_node) == "lung"
+    views.set_window(session.scan.volume_node, *views.WINDOWS["mediastinum"])
     session.rename("nodule_001", "Right lower lobe")
     session.decide("nodule_001", "rejected", "Dr B")
     before = session.scan.nodule("nodule_001").to_json()
@@ -188,6 +192,7 @@ def test_saved_work_opens_again(answered, page, tmp_path):
     stored = json.loads((session.results / "result.json").read_text())
     np.testing.assert_allclose(stored["nodules"][0]["seed_ras"], center, atol=1e-3)
     session.open_file(session.results / "scene.mrb")
+    assert views.window_name(session.scan.volume_node) == "mediastinum"
     assert page["card"]["name"] == "Right lower lobe"
     assert page["card"]["decided"].startswith("Rejected by Dr B")
     assert session.scan.nodule("nodule_001").to_json() == before

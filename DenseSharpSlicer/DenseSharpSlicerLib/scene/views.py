@@ -25,6 +25,13 @@ def set_window(volume_node: Any, width: float, level: float) -> None:
     display.EndModify(was_modifying)
 
 
+def window_name(volume_node: Any) -> str:
+    """Which of `WINDOWS` a CT is shown in; empty for any other."""
+    display = volume_node.GetDisplayNode()
+    shown = (display.GetWindow(), display.GetLevel())
+    return next((name for name, values in WINDOWS.items() if values == shown), "")
+
+
 def show_background(scene: Any, volume_node: Any) -> None:
     """Show a CT in all slice views."""
     for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
