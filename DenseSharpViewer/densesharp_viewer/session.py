@@ -141,6 +141,7 @@ class Session:
             scan.drop(nodule_id)
             self.say(str(error), "caution")
             return
+        self.publish({"message": NO_MESSAGE})  # what an earlier click was told is over
         self.jobs.submit(
             lambda task: self.backend.analyse(volume, seed, nodule_id, task.progress, task.partial),
             lambda event: self._answered(scan, event),

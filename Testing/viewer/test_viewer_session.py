@@ -51,10 +51,13 @@ def test_a_click_into_a_known_nodule_selects_it(answered):
 
 
 def test_a_click_outside_the_ct_says_so(open_session, page):
-    session, _ = open_session
+    session, center = open_session
     session.click(np.array([500.0, 0.0, 0.0]))
     assert "outside the CT" in page["message"]["text"]
     assert session.scan.seeds_node.GetNumberOfControlPoints() == 0
+    session.click(center)
+    assert page["message"]["text"] == ""  # it was about the click before
+    settle(session)
 
 
 def test_a_failed_analysis_leaves_no_seed_behind(open_session, page):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -235,3 +238,26 @@ def test_without_a_graphics_library_one_sentence_names_the_package(monkeypatch):
     monkeypatch.setattr(graphics.sys, "platform", "linux")
     with pytest.raises(DeviceError, match="libegl1 libgl1-mesa-dri"):
         graphics.prepare_graphics()
+
+
+def test_the_command_ends_with_that_sentence_and_no_crash(tmp_path):
+    """A computer without any of the libraries: they cannot be loaded in this process."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes\n"
+        "load = ctypes.CDLL.__init__\n"
+        "def init(self, name=None, *args, **kwargs):\n"
+        "    if name and ('EGL' in str(name) or 'OSMesa' in str(name)):\n"
+        "        raise OSError(f'{name}: cannot open shared object file')\n"
+        "    load(self, name, *args, **kwargs)\n"
+        "ctypes.CDLL.__init__ = init\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "VTK_DEFAULT_OPENGL_WINDOW"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "densesharp", "view", "--no-browser"],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert ended.returncode == 2
+    (line,) = ended.stderr.strip().splitlines()
+    assert "apt-get install libegl1 libgl1-mesa-dri" in line
+    assert not (tmp_path / "densesharp-view").exists()
