@@ -21,6 +21,12 @@ INCOMPLETE = (
 )
 
 
+NESTED = (
+    "A reader read no case under one of the treatments, so that treatments and readers cannot be "
+    "told apart here (the U-statistics compare such designs)."
+)
+
+
 @dataclass(frozen=True)
 class FomTable:
     """Figures of merit of all treatments and readers with their error covariance.
@@ -75,6 +81,9 @@ def fom_table(
             left_out.append(found[1])
     labels = (readings.treatments, readings.readers)
     if np.isnan(theta).any():
+        unread = np.isnan(readings.ratings).all(axis=2)
+        if unread.any():
+            return FomTable(*labels, theta, None, reason=NESTED)
         why = f"A reader lacks what {figure.name} needs: {figure.needs}."
         return FomTable(*labels, theta, None, reason=why)
     if not readings.complete:

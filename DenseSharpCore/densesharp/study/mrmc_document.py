@@ -194,11 +194,20 @@ def _difference_text(document: dict[str, Any]) -> str:
     rows = []
     for name, title in FORM_TITLES.items():
         section = document[name]
-        ci = interval(section["ci"], 4) if section["ci"] else section.get("reason", "")
+        ci = interval(section["ci"], 4) if section["ci"] else "not estimable"
         rows.append([title, ci, p_text(section["p"])])
     u = document.get("u_statistic")
     if u and u["p"] is not None:
         rows.append(["U-statistic, all random", interval(u["ci"], 4), p_text(u["p"])])
     percent = f"{100 * document['method']['confidence']:g} % interval"
     head = f"{first} minus {second}: {number(document['difference'], 4)}"
+    if u and u["difference"] is not None and document["difference"] is None:
+        head = (
+            f"{first} minus {second}, readers weighted by their pairs: {number(u['difference'], 4)}"
+        )
+    complete = document.get("complete_cases")
+    if complete and complete["rrrc"]["ci"]:
+        counts = complete["study"]["cases_diseased"] + complete["study"]["cases_not_diseased"]
+        title = f"{FORM_TITLES['rrrc']}; the {counts} complete cases"
+        rows.append([title, interval(complete["rrrc"]["ci"], 4), p_text(complete["rrrc"]["p"])])
     return head + "\n" + text_table(["", percent, "p"], rows)
