@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from densesharp.study.analysis.resampling import resampled_difference
+from densesharp.study.auc import empirical_auc
 from densesharp.study.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
 
 
@@ -37,6 +39,30 @@ def test_intervals_are_those_of_scipy(interval):
     )
     assert found.ci == pytest.approx(tuple(reference.confidence_interval), abs=0.03)
     assert found.se == pytest.approx(reference.standard_error, rel=0.06)
+
+
+def test_the_quick_area_of_resampled_cases_is_the_area_of_the_drawn_cases(random_study):
+    study = random_study(levels=6)
+    study.ratings[0, 1, 3:7] = np.nan
+
+    def slow(drawn):
+        gaps = []
+        for first, second in zip(*study.ratings, strict=True):
+            areas = []
+            for ratings in (first[drawn], second[drawn]):
+                read = ~np.isnan(ratings)
+                areas.append(empirical_auc(ratings[read], study.truth[drawn][read]))
+            gaps.append(areas[0] - areas[1])
+        return float(np.mean(gaps))
+
+    found = resampled_difference(study, (0, 1), replicates=60)
+    strata = study.truth.astype(int)
+    wanted = bootstrap_cases(slow, len(study.cases), strata=strata, replicates=60)
+    assert found["cases"].value == pytest.approx(wanted.value)
+    assert found["cases"].ci == pytest.approx(wanted.ci)
+    one = resampled_difference(study.select(readers=["r0"]), (0, 1), replicates=10)
+    assert one["readers_and_cases"].value is None
+    assert one["readers_and_cases"].reason
 
 
 def test_clusters_widen_the_interval():

@@ -21,6 +21,7 @@ from densesharp.errors import StudyError, TableError
 from densesharp.study.analysis.study import analyse_study
 from densesharp.study.export import ANSWER_COLUMNS, MODEL_COLUMNS
 from densesharp.study.load_study import load_study
+from densesharp.study.masks import decode
 from densesharp.study.output import number, p_text
 from densesharp.study.report.content import primary_sentence
 
@@ -144,6 +145,55 @@ def test_sizes_are_those_of_the_balls_that_were_drawn(folder, results):
     rows = rows_in(folder / "out" / "figures" / "diameter_agreement.csv")
     assert {row["case"] for row in rows} >= {"bias", "lower limit", "upper limit"}
     assert len(rows) == 24 + 3
+
+
+def test_probabilities_of_three_classes_are_those_of_the_answers(folder, results):
+    truth = {row["case"]: CLASSES.index(row["class"]) for row in rows_in(folder / "truth.csv")}
+    found = results["classes"]["probabilities"]
+    assert set(found) == {"aided", "unaided", "model"}
+    rows = [
+        row for row in rows_in(folder / "export" / "answers.csv")
+        if (row["reader"], row["condition"], row["role"]) == ("S1", "unaided", "main")
+    ]  # fmt: skip
+    one = found["unaided"]["S1"]
+    assert one["n"] == len(rows) == 36
+    scores, areas = [], []
+    for row in rows:
+        invasive, iac = float(row["p_invasive"]) / 100, float(row["p_iac"]) / 100
+        wanted = np.eye(3)[truth[row["case"]]]
+        scores.append(np.sum((np.array([1 - invasive, invasive - iac, iac]) - wanted) ** 2))
+        areas.append((truth[row["case"]] == 2, iac))
+    assert one["brier"]["value"] == pytest.approx(np.mean(scores))
+    pairs = [(x > y) + 0.5 * (x == y) for a, x in areas if a for b, y in areas if not b]
+    assert one["one_vs_rest"]["each"][2] == pytest.approx(np.mean(pairs))
+
+
+def test_readers_dice_with_each_other_is_compared_between_the_conditions(folder, results):
+    change = results["outlines"]["change"]
+    assert change["study"]["readers"] == sorted(READERS)
+    assert change["method"]["figure"] == "mean Dice with the other readers"
+    masks = folder / "export" / "masks"
+    values = []
+    for n in range(6):
+        mine, *others = (
+            decode((masks / f"{r}_C{n:03d}_aided.nrrd").read_bytes())[0] > 0
+            for r in ("S1", "J1", "J2", "S2")
+        )
+        values.append([2 * (mine & o).sum() / (mine.sum() + o.sum()) for o in others])
+    assert change["values"]["aided"]["S1"] == pytest.approx(np.mean(values))
+    row = next(r for r in results["endpoints"] if "Dice" in r["figure"])
+    assert row["p"] == change["rrrc"]["p"]
+    assert row["p_holm"] >= row["p"]
+
+
+def test_the_bootstrap_stands_beside_the_main_result(results):
+    for task in results["tasks"].values():
+        drawn, main = task["bootstrap"], task["auc"]
+        assert drawn["cases"]["value"] == pytest.approx(main["difference"])
+        assert drawn["readers_and_cases"]["value"] == pytest.approx(main["difference"])
+        assert "4 readers" in drawn["readers_and_cases"]["method"]
+        # Fixed readers, random cases: the same question as the bootstrap over cases.
+        assert drawn["cases"]["se"] == pytest.approx(main["frrc"]["se"], rel=0.35)
 
 
 EXPECTED_FIGURES = {

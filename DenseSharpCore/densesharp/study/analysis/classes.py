@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from densesharp.study.agreement import chance_corrected, krippendorff_alpha, percent_agreement
+from densesharp.study.analysis.class_probabilities import class_probabilities
 from densesharp.study.analysis.kappa_change import kappa_differences
 from densesharp.study.bootstrap import bootstrap_cases
 from densesharp.study.estimates import Estimate, holm, not_estimable
@@ -16,7 +17,7 @@ from densesharp.study.glmm import crossed_logistic
 from densesharp.study.icc import icc
 from densesharp.study.kappa import cohen_kappa, cross_table
 from densesharp.study.mrmc_document import mrmc_document
-from densesharp.study.multiclass import confusion, hand_till, one_vs_rest, weighted_f1
+from densesharp.study.multiclass import confusion, weighted_f1
 from densesharp.study.proportions import (
     durkalski,
     marginal_homogeneity,
@@ -46,13 +47,7 @@ def analyse_classes(data: StudyData) -> dict[str, Any] | None:
     ordinal = _ordinal(data)
     if ordinal is not None:
         result["vus"] = mrmc_document(ordinal, VUS, truth=data.truth)
-    if data.model is not None:
-        known = data.model.classes >= 0
-        pair = data.model.probabilities[known], data.truth[known]
-        result["model_classes"] = {
-            "hand_till": hand_till(*pair),
-            "one_vs_rest": one_vs_rest(*pair),
-        }
+    result["probabilities"] = class_probabilities(data)
     if data.pair is not None:
         result["changes"] = _changes(data, data.classes, data.pair)
     return result

@@ -13,6 +13,7 @@ _TITLES = {
     "accuracy": "Three-class accuracy",
     "quadratic_kappa": "Quadratic kappa against pathology",
     "vus": "Volume under the ROC surface",
+    "dice": "Mean Dice with the other readers",
 }
 
 _TASKS = {"iac": "IAC"}
@@ -45,6 +46,8 @@ def _documents(results: dict[str, Any]) -> list[tuple[str, str | None, dict[str,
     for figure in ("accuracy", "quadratic_kappa", "vus"):
         if (results["classes"] or {}).get(figure):
             found.append((figure, None, results["classes"][figure]))
+    if (results["outlines"] or {}).get("change"):
+        found.append(("dice", None, results["outlines"]["change"]))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from densesharp.errors import StudyError
+from densesharp.study.analysis.outline_change import analyse_outline_change
 from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
 from densesharp.study.estimates import Estimate
 from densesharp.study.masks import decode
@@ -20,12 +21,12 @@ from densesharp.study.segmentation import (
     within_spread,
 )
 from densesharp.study.study_data import StudyData
-from densesharp.study.surface_distance import DEFINITION
+from densesharp.study.surface_distance import DEFINITION, Mask
 from densesharp.study.tables import FloatArray
 
 
 def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, Any] | None:
-    """Agreement of outlines of the condition in which readers work alone; None without any.
+    """Agreement of outlines of the condition in which readers work alone, and its change.
 
     Args:
         data: The study.
@@ -33,6 +34,9 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
 
     Raises:
         StudyError: an outline cannot be read, or those of a case differ in size.
+
+    Returns:
+        The results; None where nobody outlined anything when reading alone.
     """
     cases = _load(data)
     if not cases:
@@ -55,6 +59,7 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
         "within_spread": within_spread(paired, margin),
         "volume": analyse_volumes(data, cases),
         "diameter": analyse_diameters(data, cases),
+        "change": analyse_outline_change(data, _all_masks(data)),
     }
 
 
@@ -72,6 +77,13 @@ def _load(data: StudyData) -> dict[int, dict[str, Outline]]:
             message = f"The outlines of case '{data.cases[k]}' have different sizes."
             raise StudyError(message)
     return cases
+
+
+def _all_masks(data: StudyData) -> dict[tuple[int, int, int], Mask]:
+    """The outlines of all conditions, where there is more than one to compare."""
+    if len({t for t, _, _ in data.masks}) < 2:
+        return {}
+    return {key: _read(path).mask for key, path in data.masks.items()}
 
 
 def _read(path: Path) -> Outline:

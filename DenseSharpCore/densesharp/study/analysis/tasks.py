@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.resampling import resampled_difference
 from densesharp.study.auc import (
     auc_estimate,
     logit_interval,
@@ -16,6 +17,7 @@ from densesharp.study.auc import (
 from densesharp.study.bootstrap import DEFAULT_SEED
 from densesharp.study.calibration import (
     brier,
+    brier_skill,
     calibration_errors,
     calibration_line,
     decision_curve,
@@ -60,6 +62,8 @@ def analyse_task(data: StudyData, task: Task, margin: float | None = None) -> di
     if calls is not None:
         result["sensitivity"] = _at_calls(calls, sensitivity(0.5))
         result["specificity"] = _at_calls(calls, specificity(0.5))
+    if data.pair is not None:
+        result["bootstrap"] = resampled_difference(data.readings(task), data.pair)
     if data.group_names:
         result["groups"] = {name: _group(data, task, name) for name in data.group_names}
     if task.model is not None and not np.isnan(task.model).all():
@@ -281,6 +285,7 @@ def _calibration(data: StudyData, task: Task) -> dict[str, Any]:
         out[name] = {
             "n": len(chance),
             "brier": brier(chance, outcome),
+            "brier_skill": brier_skill(chance, outcome),
             "ece": calibration_errors(bins)[0],
             "ece_equal_count": calibration_errors(counted)[0],
             "intercept": intercept,

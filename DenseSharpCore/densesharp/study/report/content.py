@@ -158,12 +158,8 @@ def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
         + ", ".join(f"{name} {shown(one)}" for name, one in f1.items())
         + " (bootstrap over cases)."
     )
-    model = classes.get("model_classes")
-    if model:
-        yield Paragraph(
-            f"Model's class probabilities: Hand & Till M {shown(model['hand_till'])}, "
-            f"one-vs-rest AUC {shown(model['one_vs_rest']['macro'])} (mean of the classes)."
-        )
+    if classes.get("probabilities"):
+        yield reader_tables.probability_table(classes["probabilities"])
     changes = classes.get("changes")
     if changes:
         yield from _show(pictures, "reclassification")

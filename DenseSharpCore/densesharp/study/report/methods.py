@@ -84,10 +84,11 @@ def methods(results: dict[str, Any]) -> list[str]:
         out.append(
             "Three-class accuracy, quadratically weighted kappa against pathology and the volume "
             "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
-            "as rating) went through the same multi-reader analysis. Weighted F1: bootstrap over "
-            "cases within pathology, readers fixed. Paired calls: McNemar, Newcombe 1998, "
-            "Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; generalized estimating "
-            "equations with cases as clusters (Liang & Zeger 1986). Agreement: Fleiss 1971, Gwet "
+            "as rating) went through the same multi-reader analysis. Three-class probabilities: "
+            "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
+            "bootstrap over cases within pathology, readers fixed. Paired calls: McNemar, "
+            "Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; "
+            "generalized estimating equations with cases as clusters (Liang & Zeger 1986). Agreement: Fleiss 1971, Gwet "
             "2008, Krippendorff (bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC "
             "(McGraw & Wong 1996)."
         )
@@ -98,7 +99,9 @@ def methods(results: dict[str, Any]) -> list[str]:
             "box around the nodule and by majority, leaving out the reader who is compared. "
             "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
             "several readers per case and their intervals (Bland & Altman 2007; Zou 2013), Lin's "
-            "concordance of model and mean reader, ICC of the readers."
+            "concordance of model and mean reader, ICC of the readers. Where readers outlined in "
+            "both conditions, mean Dice with the other readers went through the multi-reader "
+            "analysis."
         )
     if results["time"]:
         out.append(

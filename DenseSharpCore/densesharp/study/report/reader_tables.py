@@ -39,6 +39,27 @@ def _class_cells(one: Results) -> list[str]:
     ]
 
 
+def probability_table(probabilities: Results) -> TableBlock:
+    """How well three-class probabilities tell the classes apart, and their Brier score."""
+    rows = []
+    for condition, readers in probabilities.items():
+        for reader, one in readers.items():
+            areas = one["one_vs_rest"]
+            values = (
+                one["hand_till"], areas["macro"], areas["weighted"], one["concordance"],
+                one["brier"],
+            )  # fmt: skip
+            label = "model alone" if condition == "model" else f"{reader}, {condition}"
+            rows.append([label, str(one["n"]), *(shown(value) for value in values)])
+    caption = (
+        "Three-class probabilities (from the two ratings): Hand & Till's M, one-vs-rest AUC as the "
+        "mean of the classes and weighted by prevalence, concordance of the ordered classes "
+        "(Obuchowski 2005), Brier score summed over classes (0 to 2, lower is better)."
+    )
+    header = ("Who", "n", "M", "AUC, mean", "AUC, weighted", "Concordance", "Brier")
+    return TableBlock("class_probabilities", caption, header, rows)
+
+
 def change_table(changes: Results) -> TableBlock:
     """Paired changes of accuracy per reader."""
     rows = []

@@ -97,8 +97,18 @@ def forms_table(name: str, task: Results) -> TableBlock:
         "U-statistics, all random", number(u["difference"]), limits(u["ci"]), "—",
         number(u["df"], 1) if u["df"] else "—", p_text(u["p"]),
     ])  # fmt: skip
+    drawn = task.get("bootstrap") or {}
+    for key, title in (
+        ("cases", "bootstrap: these readers, random cases"),
+        ("readers_and_cases", "bootstrap: random readers and cases"),
+    ):
+        one = drawn.get(key)
+        if one:
+            rows.append([title, number(one["value"]), limits(one.get("ci")), "—", "—", "—"])
     names = document["study"]["treatments"]
-    caption = f"Difference in AUC, {names[0]} minus {names[1]}, under four assumptions."
+    caption = f"Difference in AUC, {names[0]} minus {names[1]}, under several assumptions."
+    if drawn:
+        caption += " The bootstrap over readers is too narrow when there are few."
     reasons = {part.get("reason") for part in (*(document[form] for form in titles), u)}
     caption += "".join(f" {reason}" for reason in sorted(filter(None, reasons)))
     header = ("Random", "Difference", "95 % interval", "F or χ²", "df", "p")

@@ -1,0 +1,49 @@
+"""Three-class probabilities of readers and model: separation of classes, and Brier score.
+
+A reader's two ratings P(invasive) >= P(IAC) give the three probabilities by differences.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.calibration import brier_multiclass
+from densesharp.study.multiclass import hand_till, one_vs_rest, ordinal_concordance
+from densesharp.study.study_data import StudyData
+from densesharp.study.tables import FloatArray, IntArray
+
+MODEL = "model"
+
+
+def class_probabilities(data: StudyData) -> dict[str, Any] | None:
+    """Results by condition and reader, and of the model; None without the two ratings."""
+    ratings = {task.name: task.ratings / (task.scale or 1.0) for task in data.tasks}
+    if not {"invasive", "iac"} <= set(ratings):
+        return None
+    invasive, iac = ratings["invasive"], ratings["iac"]
+    chances = np.stack([1 - invasive, invasive - iac, iac], axis=-1)
+    out: dict[str, Any] = {
+        condition: {
+            reader: _results(chances[t, r], data.truth) for r, reader in enumerate(data.readers)
+        }
+        for t, condition in enumerate(data.conditions)
+    }
+    if data.model is not None:
+        out[MODEL] = {MODEL: _results(data.model.probabilities, data.truth)}
+    return out
+
+
+def _results(chances: FloatArray, truth: IntArray) -> dict[str, Any]:
+    """Args: probabilities (K, 3), NaN where nothing was read; classes (K,)."""
+    known = ~np.isnan(chances).any(axis=1)
+    chances, truth = chances[known], truth[known]
+    return {
+        "n": int(known.sum()),
+        "hand_till": hand_till(chances, truth),
+        "one_vs_rest": one_vs_rest(chances, truth),
+        # The expected class number: 0 for AAH-AIS to 2 for IAC.
+        "concordance": ordinal_concordance(chances[:, 1] + 2 * chances[:, 2], truth),
+        "brier": brier_multiclass(chances, truth),
+    }

@@ -1,0 +1,46 @@
+"""Whether readers outline more alike with the model: their Dice with each other, by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures_of_merit import MEAN_SCORE
+from densesharp.study.mrmc_document import mrmc_document
+from densesharp.study.segmentation import dice
+from densesharp.study.study_data import StudyData
+from densesharp.study.surface_distance import Mask
+from densesharp.study.tables import Readings
+
+Masks = Mapping[tuple[int, int, int], Mask]
+"""(condition, reader, case) numbers -> outline."""
+
+
+def analyse_outline_change(data: StudyData, masks: Masks) -> dict[str, Any] | None:
+    """The multi-reader analysis of mean Dice; None unless two readers drew in two conditions.
+
+    The score of a reader and case is the mean Dice with the other readers' outlines of the case in
+    the same condition. Cases that nobody else outlined have none.
+    """
+    scores = np.full((len(data.conditions), len(data.readers), len(data.cases)), np.nan)
+    for (t, r, k), mask in masks.items():
+        others = (masks.get((t, s, k)) for s in range(len(data.readers)) if s != r)
+        found = [dice(mask, other) for other in others if other is not None]
+        if found:
+            scores[t, r, k] = float(np.mean(found))
+    drawn = ~np.isnan(scores)
+    cases = drawn.any(axis=(0, 1))
+    if len(data.readers) < 2 or drawn.any(axis=(1, 2)).sum() < 2 or cases.sum() < 2:
+        return None
+    readings = Readings(
+        data.conditions,
+        data.readers,
+        tuple(case for case, kept in zip(data.cases, cases, strict=True) if kept),
+        data.truth[cases] > 0,
+        scores[:, :, cases],
+    )
+    document = mrmc_document(readings, MEAN_SCORE)
+    document["method"]["figure"] = "mean Dice with the other readers"
+    return document
