@@ -58,8 +58,7 @@ def test_a_balls_volume_and_axes_are_those_of_the_formula(diameter, spacing):
         assert max(volumes) == pytest.approx(np.pi * diameter**3 / 6, rel=0.04)
     for name in ("long_axis_mm", "short_axis_mm", "mean_diameter_mm"):
         errors = np.array([getattr(m, name) for m in found]) - diameter
-        assert abs(np.median(errors)) < 0.5 * voxel, name
-        assert np.abs(errors).max() < 0.85 * voxel, name
+        assert np.abs(errors).max() < 0.5 * voxel, name
     assert np.median([m.max_3d_diameter_mm for m in found]) == pytest.approx(diameter, abs=voxel)
 
 
@@ -71,6 +70,8 @@ def test_an_ellipsoids_two_longest_axes_are_found_in_their_plane(order, spacing)
     found = measured_at_offsets(semi, spacing, count=8)
     assert np.median([m.long_axis_mm for m in found]) == pytest.approx(16, abs=0.5 * max(spacing))
     assert np.median([m.short_axis_mm for m in found]) == pytest.approx(12, abs=0.5 * max(spacing))
+    assert [m.long_axis_mm for m in found] == pytest.approx([16] * 8, abs=max(spacing))
+    assert [m.short_axis_mm for m in found] == pytest.approx([12] * 8, abs=max(spacing))
     normal = int(np.argmin(semi))
     assert {m.plane for m in found} == {("sagittal", "coronal", "axial")[normal]}
     assert np.median([m.max_3d_diameter_mm for m in found]) == pytest.approx(16, abs=max(spacing))
@@ -125,7 +126,9 @@ def test_lengths_follow_the_spacing_and_not_the_place(factor, shift, semi):
     second = measure(*shape_on(scaled, inside))
     assert second.volume_mm3 == pytest.approx(first.volume_mm3 * factor**3, rel=1e-9)
     for name in ("long_axis_mm", "short_axis_mm", "max_3d_diameter_mm"):
-        assert getattr(second, name) == pytest.approx(getattr(first, name) * factor, rel=1e-6)
+        # Of equally outermost points the first is taken, and rounding decides which that is.
+        tolerance = 5e-3 if name == "max_3d_diameter_mm" else 1e-6
+        assert getattr(second, name) == pytest.approx(getattr(first, name) * factor, rel=tolerance)
     assert second.mean_hu == first.mean_hu
 
 

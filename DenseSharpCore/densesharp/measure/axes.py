@@ -69,9 +69,9 @@ def in_plane_axes(families: list[Outlines], grid: Grid) -> Axes:
     return _axes_in_slice(chosen, chosen_slice, grid)
 
 
-def caliper(mask: NDArray[np.bool_], plane: Plane, normal: int, grid: Grid) -> float:
-    """Largest diameter (mm) of a mask in any slice across the grid axis `normal`."""
-    family = outlines(mask, plane, normal)
+def caliper(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> float:
+    """Largest diameter (mm) of a mask in any slice of a plane."""
+    family = outlines(mask, plane, grid)
     numbers, widths = _widths(family, grid)
     begin, end = _longest(_in_plane_mm(family, int(numbers[widths.argmax()]), grid), _FAN)
     return float(np.linalg.norm(end - begin))

@@ -2,8 +2,9 @@
 
 A mask only says which voxel centres lie inside. Distances between the centres of the outermost
 voxels are about a voxel too short for a box, and between their corners a voxel too long for a
-sphere, where the longest of many lines is picked. So each slice is smoothed a little and the
-outline runs where the smoothed mask is one half; docs/explanation/measurements.md gives the errors.
+sphere, where the longest of many lines is picked. So the mask is smoothed a little, in all three
+directions, and the outline runs where the smoothed mask has the value that keeps the mask's volume;
+docs/explanation/measurements.md gives the errors.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from densesharp.geometry import Grid
 Plane = Literal["axial", "coronal", "sagittal"]
 Float = NDArray[np.float64]
 
-VARIANCE_PER_RADIUS = 1 / 8
-"""Variance of the smoothing (voxels squared) per voxel of the nodule's radius. Smoothing by a
-variance v shrinks a disc of radius r by v / 2r on each side, here 1/16 voxel for every size; that
-balances the gain of picking the longest of many lines, which grows with the number of voxels."""
+SMOOTHING = (1.1, 0.35)
+"""Standard deviation of the smoothing: in widths of the coarsest voxel, and at most this share of
+the radius of the ball with the mask's volume."""
 
 LEVEL = 0.5
 _PAD = 2
@@ -36,7 +36,8 @@ class Outlines:
     Attributes:
         plane: the patient's plane.
         normal: grid axis (0 i, 1 j, 2 k) across the slices.
-        field: (slice, row, column) smoothed mask, padded in the plane by `_PAD`.
+        field: (slice, row, column) smoothed mask, scaled so that the outline runs at `LEVEL`;
+            padded in the plane by `_PAD`.
         points: (n, 3) continuous index (i, j, k) where the outlines cross the lines between
             neighbouring voxel centres, ordered by slice.
         slices: (n,) slice of each point.
@@ -66,12 +67,17 @@ def planes_of(grid: Grid) -> dict[Plane, int]:
 
 def all_outlines(mask: NDArray[np.bool_], grid: Grid) -> list[Outlines]:
     """Outlines in the axial, the coronal and the sagittal plane."""
-    return [outlines(mask, plane, normal) for plane, normal in planes_of(grid).items()]
+    field = _smoothed(mask, grid)
+    return [_outlines(field, plane, normal) for plane, normal in planes_of(grid).items()]
 
 
-def outlines(mask: NDArray[np.bool_], plane: Plane, normal: int) -> Outlines:
-    """The outlines of a mask (k, j, i) in the slices across one grid axis."""
-    field = _smoothed(np.moveaxis(mask, 2 - normal, 0))
+def outlines(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> Outlines:
+    """The outlines of a mask (k, j, i) in the slices of one plane."""
+    return _outlines(_smoothed(mask, grid), plane, planes_of(grid)[plane])
+
+
+def _outlines(padded: Float, plane: Plane, normal: int) -> Outlines:
+    field = np.moveaxis(padded, 2 - normal, 0)[_PAD:-_PAD]
     along_rows = _crossings(field)
     along_columns = _crossings(np.swapaxes(field, 1, 2))[:, [0, 2, 1]]
     found = np.concatenate([along_rows, along_columns])
@@ -83,18 +89,40 @@ def outlines(mask: NDArray[np.bool_], plane: Plane, normal: int) -> Outlines:
     return Outlines(plane, normal, field, points, found[:, 0].astype(np.int64))
 
 
-def _smoothed(mask: NDArray[np.bool_]) -> Float:
-    """Smooth every slice; one too small to survive it (single voxels) stays as it is."""
-    raw = np.pad(mask, [(0, 0), (_PAD, _PAD), (_PAD, _PAD)]).astype(np.float64)
-    variance = VARIANCE_PER_RADIUS * (3 * mask.sum() / (4 * np.pi)) ** (1 / 3)
-    passes = int(np.ceil(2 * variance))
-    weight = variance / passes / 2  # at most a quarter, so that nothing rings
-    field = raw
-    for axis in (1, 2) * passes:
-        neighbours = np.roll(field, 1, axis) + np.roll(field, -1, axis)
-        field = (1 - 2 * weight) * field + weight * neighbours
-    lost = field.max(axis=(1, 2)) < LEVEL
-    field[lost] = raw[lost]
+def _smoothed(mask: NDArray[np.bool_], grid: Grid) -> Float:
+    """The mask smoothed, padded by `_PAD` on all sides and scaled to `LEVEL` at its outline.
+
+    Twice the Gaussian less the Gaussian applied twice: it smooths the voxels' steps and leaves
+    quadratic surfaces where they are, while a Gaussian alone would pull tips in.
+    """
+    radius = (3 * mask.sum() * grid.voxel_volume / (4 * np.pi)) ** (1 / 3)
+    deviation = min(SMOOTHING[0] * float(grid.spacing.max()), SMOOTHING[1] * float(radius))
+    once = _gaussian(np.pad(mask, _PAD).astype(np.float64), deviation / grid.spacing[::-1])
+    field = 2 * once - _gaussian(once, deviation / grid.spacing[::-1])
+    count = int(mask.sum())
+    ordered = np.partition(field.ravel(), [field.size - count - 1, field.size - count])
+    level = (ordered[-count - 1] + ordered[-count]) / 2  # as many voxels above it as in the mask
+    return np.asarray(field * (LEVEL / level))
+
+
+def _gaussian(field: Float, deviations: Float) -> Float:
+    """Smooth along each axis; outside the array is 0.
+
+    Args:
+        field: (k, j, i).
+        deviations: (3,) voxels along k, j, i.
+    """
+    for axis, deviation in enumerate(deviations):
+        reach = int(np.ceil(3.5 * deviation))
+        weights = np.exp(-0.5 * (np.arange(reach + 1) / deviation) ** 2)
+        weights /= weights[0] + 2 * weights[1:].sum()
+        source = np.moveaxis(field, axis, 0)
+        smoothed = weights[0] * source
+        for step in range(1, min(reach, len(source) - 1) + 1):
+            part = weights[step] * source
+            smoothed[step:] += part[:-step]
+            smoothed[:-step] += part[step:]
+        field = np.moveaxis(smoothed, 0, axis)
     return field
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from densesharp.geometry import Grid
 from densesharp.measure.axes import caliper
-from densesharp.measure.contours import Plane, planes_of
+from densesharp.measure.contours import Plane
 from densesharp.records import NoduleType, SolidPart
 
 SOLID_THRESHOLD_HU = -300.0
@@ -58,7 +58,6 @@ class SolidMeter:
         from one island to another.
         """
         masks = np.stack([self.inside & (self.values > threshold) for threshold in thresholds])
-        normal = planes_of(self.grid)[self.plane]
         found: dict[int, tuple[float, float]] = {0: (0.0, 0.0)}
         parts = []
         for threshold, mask, labels in zip(thresholds, masks, _labelled(masks), strict=True):
@@ -66,7 +65,7 @@ class SolidMeter:
             count = int(mask.sum())
             if count not in found:
                 islands = self._islands(labels)
-                sizes = [caliper(island, self.plane, normal, self.grid) for island in islands]
+                sizes = [caliper(island, self.plane, self.grid) for island in islands]
                 volume = sum(int(island.sum()) for island in islands) * self.grid.voxel_volume
                 found[count] = volume, min(max(sizes, default=0.0), self.long_axis_mm)
             volume, diameter = found[count]
