@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from densesharp.errors import SeedError
+from densesharp.errors import ModelError, SeedError
 from densesharp.geometry import box_slices, cube_grid, index_box
 from densesharp.guidelines import Context, guideline_hints
 from densesharp.masks import mask_from_box, paste
@@ -80,6 +80,21 @@ class Options:
     context: Context = field(default_factory=Context)
 
 
+def check_classes(engine: Engine) -> None:
+    """Refuse a model that answers another question.
+
+    Raises:
+        ModelError: its classes are not AAH-AIS, MIA and IAC.
+    """
+    card = engine.model.card
+    if card.classes != CLASS_NAMES:
+        message = (
+            f"The model '{card.name}' knows the classes {', '.join(card.classes)}, not "
+            f"{', '.join(CLASS_NAMES)}: choose a model of invasiveness."
+        )
+        raise ModelError(message)
+
+
 def check_seed(volume: Volume, seed: Seed) -> None:
     """Refuse a seed where no nodule can be.
 
@@ -139,7 +154,9 @@ def analyse(
 
     Raises:
         SeedError: the seed lies outside the image, in air or in bone.
+        ModelError: the model is not one of invasiveness.
     """
+    check_classes(engine)
     check_seed(volume, seed)
     clock = _Clock()
     refused = [notice for notice in volume.notices if notice.severity == "refused"]
@@ -217,7 +234,9 @@ def update_mask(
 
     Raises:
         SeedError: the corrected mask is empty.
+        ModelError: the model is not one of invasiveness.
     """
+    check_classes(engine)
     clock = _Clock()
     trimmed = mask_from_box(mask.array.astype(np.bool_), mask.start, volume.grid)
     if trimmed is None:

@@ -1,11 +1,12 @@
 """The chain from a click to a result, with an engine whose answer is known: geometry first."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from densesharp.errors import Cancelled, SeedError
+from densesharp.errors import Cancelled, ModelError, SeedError
 from densesharp.geometry import Grid
 from densesharp.masks import dice
 from densesharp.patch import to_network_units
@@ -237,6 +238,15 @@ def test_progress_grows_and_cancelling_stops_at_once(a_ball_in_lung):
     with pytest.raises(Cancelled):
         analyse(a_ball_in_lung, Seed(CENTER), engine, progress=cancel)
     assert engine.patches < 10
+
+
+def test_a_model_that_answers_another_question_is_refused(a_ball_in_lung):
+    engine = ThresholdEngine()
+    card = replace(engine.model.card, classes=("benign", "unsure", "malignant"))
+    engine.model = replace(engine.model, card=card)
+    with pytest.raises(ModelError, match="benign, unsure, malignant"):
+        analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
+    assert engine.patches == 0
 
 
 def test_values_around_a_seed_are_those_within_the_radius():
