@@ -107,7 +107,7 @@ def set_up(wanted: set[str]) -> None:
 
 
 def test_commands(arguments: list[str]) -> list[list[str]]:
-    """Style, types, then the tests with the coverage of the core."""
+    """Style, types, the tests with their coverage, and that they run every line of the panel."""
     python = str(PYTHON)
     if arguments:
         return [[python, "-m", "pytest", *arguments]]
@@ -116,6 +116,7 @@ def test_commands(arguments: list[str]) -> list[list[str]]:
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
         [python, "-m", "pytest", "--cov", "--cov-report=term"],
+        [python, "Testing/panel/covered_lines.py"],
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +262,19 @@ def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
     assert len(panel.widget.shortcuts._keys) == 7
 
 
+@pytest.fixture
+def library() -> Iterator[None]:
+    """Reload imports the library anew; the other tests go on with the one they hold."""
+    name = "DenseSharpSlicerLib"
+    held = {key: code for key, code in sys.modules.items() if key.split(".")[0] == name}
+    yield
+    for key in [key for key in sys.modules if key.split(".")[0] == name]:
+        del sys.modules[key]
+    sys.modules.update(held)
+
+
 def test_reload_ten_times_leaves_one_set_of_observers_and_keys(
-    slicer: Any, module: Any, ct: Any
+    slicer: Any, module: Any, ct: Any, library: None
 ) -> None:
     panel = Panel(slicer, module)
     panel.host.enter()

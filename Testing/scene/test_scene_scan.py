@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -423,3 +424,33 @@ def test_nodules_at_the_border_stay_inside(make_ct, corner):
     nodule_id = click(scan, scan.volume().grid.to_world(corner) * (-1, -1, 1))
     expected = scan.nodule(nodule_id).result.mask.full(scan.volume().grid) > 0
     np.testing.assert_array_equal(exported(scan, nodule_id) > 0, expected)
+
+
+def test_refining_writes_a_better_outline(ct_with_a_nodule):
+    """The average over orientations may have another outline than the first answer."""
+    scan, nodule_id = ct_with_a_nodule
+    first = scan.nodule(nodule_id).result
+    smaller = first.mask.array.copy()
+    smaller[: len(smaller) // 2] = 0
+    mask = replace(first.mask, array=smaller)
+    steps = scan.can_undo(nodule_id)
+    scan.refine(replace(first, mask=mask))
+    assert scan.mask_of(nodule_id).array.sum() == smaller.sum()
+    assert scan.can_undo(nodule_id) == steps
+    assert scan.undo_last() == nodule_id
+    assert scan.undo_last() is None
+
+
+def test_one_nodule_needs_no_shared_image(ct_with_a_nodule):
+    scan, nodule_id = ct_with_a_nodule
+    before = scan.mask_of(nodule_id)
+    scan.prepare_to_save()
+    np.testing.assert_array_equal(scan.mask_of(nodule_id).array, before.array)
+
+
+def test_an_empty_record_holds_no_nodules(scene, make_ct):
+    from DenseSharpSlicerLib.scene import ScanNodules
+
+    node = make_ct()
+    ScanNodules(node).record_node.SetText("")
+    assert ScanNodules(node).nodules == ()

@@ -99,8 +99,6 @@ def _file_in_folder(record: Any, node: Any) -> None:
     """Put a node into the CT's folder of the subject hierarchy, beside the record."""
     scene = record.GetScene()
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    if hierarchy is None:
-        return
     folder = _folder_of(hierarchy, record)
     item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node)
     hierarchy.SetItemParent(item, folder)
