@@ -88,9 +88,9 @@ def methods(results: dict[str, Any]) -> list[str]:
             "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
             "bootstrap over cases within pathology, readers fixed. Paired calls: McNemar, "
             "Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; "
-            "generalized estimating equations with cases as clusters (Liang & Zeger 1986). Agreement: Fleiss 1971, Gwet "
-            "2008, Krippendorff (bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC "
-            "(McGraw & Wong 1996)."
+            "generalized estimating equations with cases as clusters (Liang & Zeger 1986). "
+            "Agreement: Fleiss 1971, Gwet 2008, Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
+            "Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
         )
     if results["outlines"]:
         out.append(
