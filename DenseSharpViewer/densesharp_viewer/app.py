@@ -26,6 +26,7 @@ def show(
     seed: Seed | None = None,
     results: Path | None = None,
     backend: Any = None,
+    server: tuple[str, str] | None = None,
     host: str = LOCAL,
 ) -> int:
     """Open the viewer and serve it until it is closed.
@@ -36,7 +37,8 @@ def show(
         open_browser: whether to open the page.
         seed: a first click, answered as soon as the CT is open (the demo).
         results: folder for saved files; `densesharp-view` in the working folder by default.
-        backend: what computes; the bundled model by default.
+        backend: what computes on this computer; the bundled model by default.
+        server: address and key of a server that computes from the start instead.
         host: address to listen on; anything but this computer needs a proxy with a log-in.
 
     Returns:
@@ -58,6 +60,8 @@ def show(
     )
     if seed is not None:
         app.viewer.seed_when_open(seed, demo_hint())
+    if server is not None:
+        app.session.compute.begin_with_server(*server)
     app.run(path, open_browser)
     return 0
 

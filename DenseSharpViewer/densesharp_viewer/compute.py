@@ -50,6 +50,11 @@ class Compute:
         """Compute on a server from now on, if it answers. Its key is kept in memory only."""
         self._use(self._server(address, key))
 
+    def begin_with_server(self, address: str, key: str) -> None:
+        """Have a server compute from the start, so that no model needs to be loaded here."""
+        self._session.backend = self._server(address, key)
+        self._tell("info", "")
+
     def use_local(self) -> None:
         """Compute on this computer from now on."""
         self._tell("info", "Loading the model …")

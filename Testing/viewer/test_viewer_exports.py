@@ -241,3 +241,23 @@ def test_a_server_is_tried_before_it_is_used(answered, page, monkeypatch):
     answered.compute.use_local()
     settle(answered)
     assert answered.backend is local
+
+
+def test_a_server_can_compute_from_the_start(slicer_app, page, tmp_path, monkeypatch):
+    """No model is opened here; changing over to this computer is still possible."""
+    from densesharp_viewer.session import Session
+
+    local = ThresholdBackend()
+    monkeypatch.setattr(local, "open", lambda _: pytest.fail("the model was opened here"))
+    monkeypatch.setattr("densesharp.serve.client.RemoteEngine", lambda *_: ThresholdEngine())
+    session = Session(slicer_app, local, page.update, tmp_path)
+    session.compute.begin_with_server("http://gpu-box:8321", "secret-key")
+    session.start()
+    settle(session)
+    assert page["model"] == "threshold"
+    assert page["server"] == "http://gpu-box:8321"
+    monkeypatch.undo()
+    session.compute.use_local()
+    settle(session)
+    assert session.backend is local
+    session.close()

@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
 
     try:
-        from densesharp.serve.server import KEY_VARIABLE, serve
+        from densesharp.serve.protocol import KEY_VARIABLE
+        from densesharp.serve.server import serve
     except ImportError as error:
         message = "The server needs more packages: pip install 'densesharp[serve]'."
         raise DeviceError(message) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 from pathlib import Path
 
 from densesharp.errors import DeviceError
+from densesharp.serve.protocol import KEY_VARIABLE
 
 HELP = "look at a CT in the browser: click, see, correct, accept"
 
@@ -28,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for saved results (default: densesharp-view)",
     )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help=f"compute on a DenseSharp server from the start (its key in {KEY_VARIABLE}); without "
+        "it this computer computes, and the page can change over",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from densesharp_viewer.app import show
 
     status: int = show(
-        args.image, port=args.port, open_browser=not args.no_browser, results=args.out
+        args.image,
+        port=args.port,
+        open_browser=not args.no_browser,
+        results=args.out,
+        server=(args.server, os.environ.get(KEY_VARIABLE, "")) if args.server else None,
     )
     return status

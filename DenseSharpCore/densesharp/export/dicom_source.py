@@ -91,14 +91,15 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
         raise ImageError(message)
     ranges = [(mask.start[2], mask.start[2] + mask.array.shape[0]) for mask in masks]
     first, last = min(begin for begin, _ in ranges), max(end for _, end in ranges)
-    frames = volume.series.get("frames") or (None,)
-    if frames[0] is None:
+    frames = volume.series.get("frames") or ()
+    enhanced = any(frame is not None for frame in frames)
+    if not enhanced:
         slices, wanted = tuple(range(first, last)), paths[first:last]
     else:
         # An object is referred to as a whole, so every frame is listed, in the file's own order.
         slices = tuple(int(k) for k in np.argsort(frames))
         wanted = tuple(dict.fromkeys(paths))
-    if frames[0] is not None and len(wanted) > 1:
+    if enhanced and len(wanted) > 1:
         message = (
             "This enhanced CT is spread over several files, which no segmentation can refer to: "
             "export the series as one enhanced object or as single-slice images."

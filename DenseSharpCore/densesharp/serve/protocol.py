@@ -30,6 +30,9 @@ MODEL_HEADER = "X-DenseSharp-Model"
 KEY_HEADER = "X-API-Key"
 SHAPE_HEADER = "X-DenseSharp-Shape"
 
+KEY_VARIABLE = "DENSESHARP_SERVER_KEY"
+"""Environment variable that holds the API key, for the server and for who asks it."""
+
 MAX_PATCHES = 16
 MAX_BYTES = 1_000_000
 """A request with `MAX_PATCHES` patches has 700 kB."""

@@ -25,7 +25,6 @@ from densesharp.network.model_file import load_model
 from densesharp.serve import protocol
 from densesharp.serve.guard import Guard, Metrics
 
-KEY_VARIABLE = "DENSESHARP_SERVER_KEY"
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
 
@@ -189,7 +188,7 @@ def serve(
     if host != LOOPBACK and not key:
         message = (
             f"A server that other computers can reach needs an API key: put a long secret into "
-            f"the environment variable {KEY_VARIABLE}."
+            f"the environment variable {protocol.KEY_VARIABLE}."
         )
         raise DeviceError(message)
     server = build_server(model, device, workers, key, rate)
