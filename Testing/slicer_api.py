@@ -84,6 +84,53 @@ APP = _names(
 )
 """Members of `slicer.app` (qSlicerApplication, qSlicerCoreApplication, QApplication)."""
 
+MRML = _names(
+    "ActivePlaceNodeIDChangedEvent AddColumn AddControlPointWorld AddEmptySegment "
+    "AddNewNodeByClass AddRepresentation AllocateScalars ApplyThresholdOn AutoThresholdOff "
+    "AutoWindowLevelOff Clear Completed ContainsRepresentation CopyOrientation "
+    "CreateDefaultDisplayNodes CreateFolderItem CreateItem CreateRepresentation "
+    "CreateStorageNodeAlways CursorPositionModifiedEvent DeepCopy EndCloseEvent EndImportEvent "
+    "EndModify Flagged GenerateUniqueName GetActivePlaceNodeID GetAttribute GetBackgroundVolumeID "
+    "GetClassName GetCurrentInteractionMode GetDimensions GetDisplayNode GetExtent "
+    "GetFirstNodeByClass GetFocalPoint GetForegroundVolumeID GetID GetIJKToRASMatrix GetImageData "
+    "GetInteractionNode GetItemAsObject GetItemByDataNode GetItemLevel GetItemParent "
+    "GetLabelValue GetLevel GetMTime GetMatrix GetMatrixTransformToWorld GetName GetNodeByID "
+    "GetNodeReference GetNodesByClass GetNthControlPointID GetNthControlPointIndexByID "
+    "GetNthControlPointPositionStatus GetNthControlPointPositionWorld GetNumberOfControlPoints "
+    "GetNumberOfItems GetNumberOfNodesByClass GetNumberOfRows GetNumberOfScalarComponents "
+    "GetNumberOfSegments GetParentTransformNode GetPointData GetPosition GetRepresentation "
+    "GetScene GetSceneItemID GetSegment GetSegmentIDs GetSegmentation GetSelectionNode "
+    "GetSubjectHierarchyNode GetTerminologyEntryTagName GetText GetTransformNodeID "
+    "GetTransformToWorldMTime GetWindow GetXYToRAS InProgress InteractionModeChangedEvent "
+    "InterpolateOn IsA IsNodePresent IsProxyNodeID IsTransformToWorldLinear JumpSliceByCentering "
+    "JumpSliceByOffsetting MODE_REPLACE NodeRemovedEvent Place PointEndInteractionEvent "
+    "PointPositionDefinedEvent PositionDefined RemoveAllColumns RemoveAttribute "
+    "RemoveNthControlPoint RemoveRepresentation RemoveSegment ResetClippingRange "
+    "SeparateSegmentLabelmap SetActiveColor SetActiveList SetAndObserveColorNodeID "
+    "SetAndObserveImageData SetAndObserveTransformNodeID SetAttribute SetBackgroundVolumeID "
+    "SetBinaryLabelmapToSegment SetColor SetConversionParameter SetCrosshairRAS SetDimensions "
+    "SetExtent SetFocalPoint SetForceCreateStorageNode SetForegroundOpacity SetForegroundVolumeID "
+    "SetGlyphSize SetHideFromEditors SetIJKToRASMatrix SetImageToWorldMatrix SetItemParent "
+    "SetLabelValue SetLocked SetMatrixTransformToParent SetName SetNodeReferenceID "
+    "SetNthControlPointLabel SetNthControlPointPositionWorld SetNumberOfColors "
+    "SetPointLabelsVisibility SetPosition SetPreferredDisplayRepresentationName2D "
+    "SetPreferredDisplayRepresentationName3D SetPropertiesLabelVisibility "
+    "SetReferenceImageGeometryParameterFromVolumeNode SetSegmentOpacity SetSegmentStatus "
+    "SetSegmentVisibility3D SetSelectedColor SetTag SetText SetThreshold SetTypeToUser "
+    "SetUseColumnTitleAsColumnHeader SetUseGlyphScale SetVisibility SetVisibility2DFill "
+    "SetVisibility3D SetWindowLevel SetWindowLevelMinMax SourceRepresentationModified "
+    "StartCloseEvent StartModify StartPlaceMode SwitchToViewTransformMode TransformPoint "
+    "Translate UnRegister"
+)
+"""Methods, events and constants of MRML and of Slicer's logics that the modules use. Each stands in
+the headers of Slicer v5.10.0 and of v5.12.3 (folders Libs, Modules, Base), or comes from VTK."""
+
+EDITOR = _names("setSegmentationNode setSourceVolumeNode setCurrentSegmentID")
+"""Slots of `qMRMLSegmentEditorWidget`, the same in both."""
+
+DATABASE = _names("isOpen fileForInstance")
+"""Of `ctkDICOMDatabase`: a property and an invokable method."""
+
 FORBIDDEN_CALLS = {"sizeHint": "an attribute in PythonQt, a method elsewhere"}
 
 
@@ -144,7 +191,7 @@ def check_code(source: Path, widgets: dict[str, str], qt: Any, util: Any) -> lis
 def _check_attribute(node: ast.AST, widgets: dict[str, str], qt: Any, util: Any) -> Iterator[str]:
     if not isinstance(node, ast.Attribute):
         return
-    path = _dotted(node)
+    path = _widget_path(node)
     if path[:2] == ["slicer", "util"] and len(path) == 3:
         if path[2] not in UTIL or not hasattr(util, path[2]):
             yield f"slicer.util.{path[2]} is not known to exist in 5.10 and 5.12"
@@ -163,7 +210,7 @@ def _check_attribute(node: ast.AST, widgets: dict[str, str], qt: Any, util: Any)
 def _check_call(node: ast.AST, widgets: dict[str, str], qt: Any) -> Iterator[str]:
     if not isinstance(node, ast.Call):
         return
-    path = _dotted(node.func)
+    path = _widget_path(node.func)
     if path[:2] == ["self", "ui"] and path[3:] == ["connect"] and path[2] in widgets:
         signal = ast.literal_eval(node.args[0])
         if not _has_signal(widgets[path[2]], signal, qt):
@@ -172,6 +219,31 @@ def _check_call(node: ast.AST, widgets: dict[str, str], qt: Any) -> Iterator[str
         yield "isinstance with a Qt class is False in PythonQt"
     if path[-1:] and path[-1] in FORBIDDEN_CALLS:
         yield f"{path[-1]}: {FORBIDDEN_CALLS[path[-1]]}"
+
+
+def _widget_path(node: ast.AST) -> list[str]:
+    """`a.b.c` as its parts; a local `ui` stands for `self.ui`."""
+    path = _dotted(node)
+    return ["self", *path] if path[:1] == ["ui"] else path
+
+
+def mrml_names(source: Path, slicer: Any) -> set[str]:
+    """Names of a Python file that a class of MRML or of a logic has too."""
+    known = {
+        name
+        for cls in vars(slicer).values()
+        if isinstance(cls, type) and cls.__name__.startswith("vtk")
+        for name in dir(cls)
+    }
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr[0].isupper()
+        and node.attr in known
+        and _dotted(node)[:1] != ["threading"]
+    }
 
 
 def _dotted(node: ast.AST) -> list[str]:
