@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from densesharp.export.table import COLUMNS, row_of
 from densesharp.files import atomic_path, write_text
@@ -90,28 +93,36 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
     """Classes, verdicts and sizes side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     classes, verdicts, sizes = figure.subplots(1, 3)
     counted = [summary["predicted_class"].get(name, 0) for name in CLASS_NAMES]
-    classes.bar_label(classes.bar(CLASS_NAMES, counted, color=_COLOURS))
-    classes.set(title="Predicted class", ylabel="nodules")
+    classes.bar_label(classes.bar(CLASS_NAMES, counted, color=_COLOURS), padding=2)
+    classes.set(title="Predicted class")
     names = ("ok", "caution", "refused")
     counted = [summary["verdict"].get(name, 0) for name in names]
-    verdicts.bar_label(verdicts.bar(names, counted, color=("#5aa469", "#f2b134", "#d1495b")))
-    verdicts.set(title="Verdict", ylabel="nodules")
+    bars = verdicts.bar(names, counted, color=("#5aa469", "#f2b134", "#d1495b"))
+    verdicts.bar_label(bars, padding=2)
+    verdicts.set(title="Verdict")
     diameters = [
         [float(str(row["mean_diameter_mm"])) for row in rows
          if row["predicted_class"] == name and row["mean_diameter_mm"] != ""]
         for name in CLASS_NAMES
     ]  # fmt: skip
-    if any(diameters):
-        sizes.hist(diameters, bins=20, stacked=True, color=_COLOURS, label=CLASS_NAMES)
-        sizes.legend(frameon=False, fontsize=8)
-    sizes.set(title="Mean diameter", xlabel="mm", ylabel="nodules")
+    largest = max((value for part in diameters for value in part), default=0.0)
+    # Bars of whole millimetres, at most about twenty of them.
+    width = max(1, math.ceil(largest / 20))
+    edges = np.arange(0, max(largest, 10) + 2 * width, width)
+    sizes.hist(diameters, bins=edges, stacked=True, color=_COLOURS, label=CLASS_NAMES)
+    sizes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center")
+    sizes.set(title="Mean diameter", xlabel="mm")
     for axes in (classes, verdicts, sizes):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylabel("nodules")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(0, max(1.0, 1.18 * axes.get_ylim()[1]))
     figure.suptitle(
         f"{summary['nodules']} nodules in {summary['cases']} CTs, {summary['failed_cases']} CTs "
         "failed. Research use only, not for diagnosis.",
