@@ -34,6 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="mm that masks are drawn outside the true outline (LIDC-IDRI's readers: about 0.5)",
     )
+    parser.add_argument(
+        "--lung",
+        metavar="CT",
+        help="put the nodules into the lungs of this CT, or of the CTs in this folder, away from "
+        "nodules that are there; instead of simulated lungs",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument(
         "--sample", action="store_true", help="make the sample chest CT instead of a data set"
@@ -45,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.commands.terminal import progress_bar
     from densesharp.simulate.dataset import BALANCED, Recipe, write_dataset
     from densesharp.simulate.latents import UNLABELLED
+    from densesharp.simulate.real_lung import find_cts
     from densesharp.simulate.sample import SEED, write_sample
 
     if args.count < 1 or args.edge < 40 or args.edge % 2 or args.seed < 0:
@@ -54,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         write_sample(args.out, args.seed or SEED)
         return 0
     diagnoses = {"paper": (None,), "balanced": BALANCED, "any": (UNLABELLED,)}[args.classes]
-    recipe = Recipe(args.seed, diagnoses, args.edge, args.outline)
+    lungs = tuple(str(path) for path in find_cts(args.lung)) if args.lung else ()
+    recipe = Recipe(args.seed, diagnoses, args.edge, args.outline, lungs)
     with progress_bar() as progress:
         write_dataset(
             args.out, args.count, recipe, min(args.workers, os.cpu_count() or 1), progress

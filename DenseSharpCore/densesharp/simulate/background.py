@@ -13,6 +13,23 @@ MUSCLE_HU, FAT_HU, VESSEL_HU, AIRWAY_HU = 50.0, -100.0, 40.0, -980.0
 
 
 @dataclass(frozen=True, eq=False)
+class RealScan:
+    """A cube of a real CT, which has been through a scanner already.
+
+    Attributes:
+        hu: (k, j, i) HU.
+        quiet: (k, j, i) the same without its noise.
+        center: LPS mm of the cube's middle in the CT.
+        name: of the CT.
+    """
+
+    hu: Field
+    quiet: Field
+    center: NDArray[np.float64]
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
 class Background:
     """A lung without a nodule.
 
@@ -20,11 +37,13 @@ class Background:
         hu: (k, j, i) HU.
         lung: (k, j, i) mm to the pleura, positive inside the lung.
         parenchyma_hu: density of the air-filled parenchyma.
+        cut_from: of a lung from a real CT, what was there; None for a simulated lung.
     """
 
     hu: Field
     lung: Field
     parenchyma_hu: float
+    cut_from: RealScan | None = None
 
 
 def simulated_lung(
@@ -51,7 +70,7 @@ def simulated_lung(
     air = _parenchyma(rng, positions, parenchyma)
     draw_vessels(rng, air, -outward, int(rng.poisson(26 * (edge / 80) ** 2)) + 2)
     for _ in range(nodule_vessels):
-        _nodule_vessel(rng, air, np.asarray(nodule_center, dtype=np.float64), -outward)
+        add_nodule_vessel(rng, air, np.asarray(nodule_center, dtype=np.float64), -outward)
     if rng.random() < 0.25:
         _fissure(rng, air, positions)
     hu = inner + soft_step(lung, 1.0) * (air - inner)
@@ -95,9 +114,17 @@ def _branch(
             _branch(rng, hu, start, turned, radius * rng.uniform(0.6, 0.85), depth - 1)
 
 
-def _nodule_vessel(
+def add_nodule_vessel(
     rng: np.random.Generator, hu: Field, center: NDArray[np.float64], hilum: Field
 ) -> None:
+    """Draw a vessel from a nodule towards the hilum into `hu` in place.
+
+    Args:
+        rng: its course and width.
+        hu: (k, j, i) HU.
+        center: (k, j, i) mm of the nodule's middle from the cube's.
+        hilum: (k, j, i) direction.
+    """
     start = center + (np.array(hu.shape) - 1) / 2
     heading = hilum + rng.normal(0, 0.7, 3)
     radius = rng.uniform(0.5, 1.2)

@@ -12,6 +12,7 @@ from scipy import ndimage
 from densesharp.simulate.background import Background, simulated_lung
 from densesharp.simulate.fields import Field
 from densesharp.simulate.latents import UNLABELLED, Latents, draw, draw_any, draw_diagnosis
+from densesharp.simulate.real_lung import RealLung
 from densesharp.simulate.scanner import Scanner, draw_scanner, scan
 from densesharp.simulate.tissue import Tissue, blend, make_tissue
 
@@ -35,6 +36,8 @@ class Case:
         latents: what it was made from.
         scanner: how it was scanned.
         mean_hu: mean density inside the mask before the scanner.
+        lung: name of the real CT that the lung was cut from; empty for a simulated one.
+        place: LPS mm of the cube's middle in that CT; None in a simulated lung.
     """
 
     hu: Field
@@ -44,6 +47,8 @@ class Case:
     latents: Latents
     scanner: Scanner
     mean_hu: float
+    lung: str = ""
+    place: tuple[float, float, float] | None = None
 
     @property
     def volume_mm3(self) -> float:
@@ -57,6 +62,7 @@ def simulate(
     edge: int = EDGE,
     latents: Latents | None = None,
     scanner: Scanner | None = None,
+    lung: RealLung | None = None,
 ) -> Case:
     """Simulate one nodule; the same arguments give the same voxels.
 
@@ -66,7 +72,11 @@ def simulate(
             class; None draws a diagnosis with the paper's shares.
         edge: voxels of 1 mm along each side.
         latents: the nodule to make, instead of drawing one.
-        scanner: the scanner to use, instead of drawing one.
+        scanner: the scanner to use, instead of drawing one. In a real lung the CT's own.
+        lung: a real CT to put it into, instead of a simulated lung.
+
+    Raises:
+        ImageError: the real lung has no room for it.
     """
     rng = np.random.default_rng(seed)
     if latents is None:
@@ -74,9 +84,13 @@ def simulate(
         latents = draw_any(rng) if name == UNLABELLED else draw(rng, name)
     scanner = scanner or draw_scanner(rng)
     while True:
-        lung, tissue = _place(rng, latents, edge)
+        if lung is None:
+            background, tissue = _place(rng, latents, edge)
+        else:
+            background, scanner = lung.cut(rng, latents, edge)
+            tissue = make_tissue(rng, latents, edge, lung=background.lung)
         if tissue.mask.sum() >= SMALLEST_MM3:  # a small one may vanish behind the pleura
-            return finish(rng, lung, tissue, latents, scanner)
+            return finish(rng, background, tissue, latents, scanner)
 
 
 def _place(rng: np.random.Generator, latents: Latents, edge: int) -> tuple[Background, Tissue]:
@@ -94,7 +108,11 @@ def _place(rng: np.random.Generator, latents: Latents, edge: int) -> tuple[Backg
 def finish(
     rng: np.random.Generator, lung: Background, tissue: Tissue, latents: Latents, scanner: Scanner
 ) -> Case:
-    """Put the nodule into the lung, centre its mask and scan it."""
+    """Put the nodule into the lung, centre its mask and scan it.
+
+    Of a lung that was cut from a real CT only what is added is scanned: blurred and cut into
+    slices, but without noise. The CT's own noise stays, in the nodule too.
+    """
     truth = blend(lung.hu, tissue, lung.parenchyma_hu)
     mask, solid, distance = tissue.mask, tissue.solid, tissue.distance
     middle = ndimage.center_of_mass(mask)
@@ -102,7 +120,14 @@ def finish(
     truth = _shifted(truth, shift)
     mask, solid, distance = (_shifted(a, shift) for a in (mask, solid, distance))
     mean_hu = float(truth[mask].mean())
-    return Case(scan(truth, scanner, rng), mask, solid, distance, latents, scanner, mean_hu)
+    real = lung.cut_from
+    if real is None:
+        hu = scan(truth, scanner, rng)
+        return Case(hu, mask, solid, distance, latents, scanner, mean_hu)
+    before, quiet = _shifted(real.hu, shift), _shifted(real.quiet, shift)
+    hu = before + scan(truth - quiet, scanner, rng)
+    x, y, z = (float(value) for value in real.center - np.array(shift[::-1]))
+    return Case(hu, mask, solid, distance, latents, scanner, mean_hu, real.name, (x, y, z))
 
 
 def _shifted(array: NDArray[Any], shift: list[int]) -> NDArray[Any]:

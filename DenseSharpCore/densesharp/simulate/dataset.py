@@ -5,8 +5,8 @@
     DATASET/truth.csv           what each nodule was made from and its exact measurements
 
 `voxel` holds grey values of the window -1024..400 HU, as the paper preprocesses CT. Every nodule
-is its own patient. Nodule n of a data set depends on the seed and n only, so a data set can be
-made in several runs and grown later.
+is its own patient, unless its lung was cut from a real CT: that is its patient then. Nodule n of a
+data set depends on the seed and n only, so a data set can be made in several runs and grown later.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from densesharp.patch import WINDOW
 from densesharp.progress import Progress, silent
 from densesharp.simulate.case import EDGE, Case, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
+from densesharp.simulate.real_lung import lung_of
 from densesharp.tasks import run_tasks
 
 SUBSETS = 5
@@ -47,12 +48,14 @@ class Recipe:
         edge: voxels of 1 mm along each side of a cube.
         outline_mm: how far outside the true outline the mask is drawn; 0 is exact. Readers of
             LIDC-IDRI drew along the first pixel outside, about 0.5 mm.
+        lungs: CTs (files, or folders of DICOM) whose lungs are taken in turn; empty simulates them.
     """
 
     seed: int
     diagnoses: Sequence[str | None] = (None,)
     edge: int = EDGE
     outline_mm: float = 0.0
+    lungs: tuple[str, ...] = ()
 
 
 def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -67,7 +70,8 @@ def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 def make_case(recipe: Recipe, number: int) -> Case:
     """Simulate nodule `number` of a data set."""
     diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
-    return simulate([recipe.seed, number], diagnosis, recipe.edge)
+    lung = lung_of(recipe.lungs, number) if recipe.lungs else None
+    return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lung)
 
 
 def write_dataset(
@@ -103,19 +107,25 @@ def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
     target = folder / f"{name}.npz"
     # As JSON gives it back, so that a nodule read from its file is described as a new one.
     made_with = json.loads(json.dumps(asdict(recipe)))
+    made_with["lungs"] = [Path(lung).name for lung in recipe.lungs]
     if (before := _truth_of(target, made_with)) is not None:
         return before
     case = make_case(recipe, number)
     seg = case.distance > -recipe.outline_mm if recipe.outline_mm else case.mask
+    # Nodules in the lung of one CT are of one patient, and stand in one subset.
+    turn = number % len(recipe.lungs) if recipe.lungs else number // len(recipe.diagnoses)
     row = {
         "name": name,
         "diagnosis": case.latents.diagnosis,
-        "subset": number // len(recipe.diagnoses) % SUBSETS,
-        "patient": name,
+        "subset": turn % SUBSETS,
+        "patient": case.lung or name,
         **{key: value for key, value in asdict(case.latents).items() if key != "diagnosis"},
         **{f"scanner_{key}": value for key, value in asdict(case.scanner).items()},
         **_measured(case),
     }
+    if case.place:
+        row["lung"] = case.lung
+        row["lps_x"], row["lps_y"], row["lps_z"] = case.place
     truth = np.array(json.dumps({"recipe": made_with, "row": row}))
     with atomic_path(target) as path, path.open("wb") as file:
         np.savez_compressed(file, voxel=grey(case.hu), seg=seg.astype(np.uint8), truth=truth)

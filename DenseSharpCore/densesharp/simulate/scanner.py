@@ -70,6 +70,8 @@ def _slices(length: int, thickness: float, rng: np.random.Generator) -> tuple[Fi
 
 
 def _noise(shape: tuple[int, ...], scanner: Scanner, rng: np.random.Generator) -> Field:
+    if scanner.noise_hu == 0:
+        return np.zeros(shape, dtype=np.float32)
     white = rng.standard_normal(shape, dtype=np.float32)
     fine = ndimage.gaussian_filter(white, (0, 0.75 - 0.3 * scanner.edge, 0.75 - 0.3 * scanner.edge))
     # Filtered back projection has little noise power at low frequency.
