@@ -128,7 +128,7 @@ class LocalBackend:
         self,
         results: Sequence[NoduleResult],
         volume: Volume,
-        files: Sequence[Path],
+        files: Path | Sequence[Path],
         folder: Path,
         progress: Progress,
         *,
@@ -140,7 +140,7 @@ class LocalBackend:
         Args:
             results: nodules of one CT.
             volume: that CT.
-            files: the DICOM files it was loaded from.
+            files: the DICOM files it was loaded from, or their folder.
             folder: where to.
             progress: told what goes on; may cancel.
             observer: DICOM person name of the reader.

@@ -27,6 +27,7 @@ def show(
     results: Path | None = None,
     backend: Any = None,
     server: tuple[str, str] | None = None,
+    dicom: Path | None = None,
     host: str = LOCAL,
 ) -> int:
     """Open the viewer and serve it until it is closed.
@@ -39,6 +40,7 @@ def show(
         results: folder for saved files; `densesharp-view` in the working folder by default.
         backend: what computes on this computer; the bundled model by default.
         server: address and key of a server that computes from the start instead.
+        dicom: folder of the DICOM series that a saved scene's CT came from.
         host: address to listen on; anything but this computer needs a proxy with a log-in.
 
     Returns:
@@ -49,9 +51,10 @@ def show(
         ImageError: the file does not exist.
     """
     prepare_graphics()
-    if path is not None and not path.exists():
-        message = f"'{path}' does not exist: check the path."
-        raise ImageError(message)
+    for given in (path, dicom):
+        if given is not None and not given.exists():
+            message = f"'{given}' does not exist: check the path."
+            raise ImageError(message)
     app = ViewerApp(
         results=results or Path("densesharp-view"),
         backend=backend,
@@ -60,6 +63,7 @@ def show(
     )
     if seed is not None:
         app.viewer.seed_when_open(seed, demo_hint())
+    app.session.scene_files = dicom
     if server is not None:
         app.session.compute.begin_with_server(*server)
     app.run(path, open_browser)

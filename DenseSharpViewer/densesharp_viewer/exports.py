@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 NO_SERIES = (
-    "This CT was not opened from DICOM files, so no DICOM object can refer to it: open its DICOM "
-    "series here, or use 'densesharp dicom' on the saved results."
+    "No DICOM files are known for this CT, and a DICOM object must refer to them: open its DICOM "
+    "folder, or start 'densesharp view SCENE --dicom FOLDER' for a saved scene."
 )
 
 
@@ -51,7 +51,7 @@ class Exports:
         """Write SEG and SR of the nodules that were not rejected into the results folder.
 
         Raises:
-            ImageError: the CT is from no DICOM series, or there is nothing to write.
+            ImageError: no DICOM files are known for the CT, or there is nothing to write.
         """
         session = self._session
         scan, backend, files = session.open_scan(), session.backend, session.files

@@ -43,6 +43,7 @@ class Session:
     Attributes:
         scan: the open CT's nodules.
         files: the DICOM files it was read from; empty for other formats and saved scenes.
+        scene_files: the DICOM folder that a saved scene's CT was read from, where it is told.
         jobs: the work in the background.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
@@ -64,7 +65,8 @@ class Session:
         self.evidence = False
         self.reader = ""
         self.jobs = Jobs(publish, self.say, self.refresh, wake)
-        self.files: tuple[Path, ...] = ()
+        self.files: Path | tuple[Path, ...] = ()
+        self.scene_files: Path | None = None
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.exports, self.compute = Exports(self), Compute(self)
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
@@ -82,6 +84,7 @@ class Session:
         self._choose_among(None, ())
         if documents.is_scene(path):
             self._show(lambda: documents.open_scene(self.slicer_app, path))
+            self.files = self.scene_files or ()
             return
         self.say("Reading the CT …", "info")
         self.jobs.submit(

@@ -17,7 +17,7 @@ from densesharp.export.dicom_run import Run, read_report, run_of
 from densesharp.geometry import Grid
 from densesharp.masks import mask_from_box
 from densesharp.pipeline import Options, analyse, update_mask
-from densesharp.reading import read_volume
+from densesharp.reading import SeriesChoiceError, read_volume
 from densesharp.records import Seed, Volume
 from dicom_phantom import axial, phantom, write_series
 from nodule_results import nodule
@@ -67,6 +67,18 @@ def test_a_part_of_the_series_keeps_its_places(files, tmp_path):
     seg = pydicom.dcmread(tmp_path / "out" / SEG_NAME)
     expected = ordered(grid.to_world(np.argwhere(result.mask.full(grid))[:, ::-1]))
     np.testing.assert_allclose(places_by_pydicom(seg, 1), expected, atol=2e-3)
+
+
+def test_a_ct_finds_its_own_series_among_several(files, tmp_path):
+    """A study folder: the instances that the CT was loaded from say which one it is."""
+    write_series(tmp_path / "ct" / "more", phantom(), axial(), number=9)
+    read = read_volume(files[0].parent, "3")
+    result = nodule(read, (10, 9, 5))
+    _, volume = on_series([result], read, tmp_path / "ct")
+    assert volume.series["series_uid"] == read.series["series_uid"]
+    nameless = Volume(read.array, read.grid)
+    with pytest.raises(SeriesChoiceError, match="There are 2 CT series"):
+        on_series([result], nameless, tmp_path / "ct")
 
 
 def test_another_series_or_a_moved_ct_is_refused(files, tmp_path):

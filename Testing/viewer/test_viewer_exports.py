@@ -172,12 +172,29 @@ def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
     assert str(answered.results) not in json.dumps(page)
 
 
+def test_a_saved_scene_is_written_as_dicom_when_its_folder_is_told(answered, page, study):
+    """The series is found among several; without the folder a sentence says how."""
+    answered.exports.save()
+    settle(answered, 60)
+    answered.open_file(answered.results / "scene.mrb")
+    with pytest.raises(ImageError, match="--dicom FOLDER"):
+        answered.exports.dicom(False)
+    answered.scene_files = study
+    answered.open_file(answered.results / "scene.mrb")
+    answered.exports.dicom(False)
+    settle(answered, 60)
+    assert "SEG and SR of 1 nodule written" in page["message"]["text"]
+    (nodule,) = read_report(pydicom.dcmread(answered.results / "dicom" / "densesharp_sr.dcm"))
+    result = answered.scan.nodule("nodule_001").result
+    assert nodule.numbers["118565006", "SCT", ""] == result.measurements.volume_mm3
+
+
 def test_a_ct_that_is_no_dicom_says_what_to_do(session, ct_with_a_sphere, page):
     volume, center = ct_with_a_sphere
     session.open_volume(volume)
     session.click(center)
     settle(session, 60)
-    with pytest.raises(ImageError, match="open its DICOM series here"):
+    with pytest.raises(ImageError, match="open its DICOM folder"):
         session.exports.dicom(False)
 
 

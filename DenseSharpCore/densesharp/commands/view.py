@@ -31,6 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="folder for saved results (default: densesharp-view)",
     )
     parser.add_argument(
+        "--dicom",
+        type=Path,
+        metavar="DIR",
+        help="DICOM folder that a saved scene's CT came from, to write DICOM objects for it",
+    )
+    parser.add_argument(
         "--server",
         metavar="URL",
         help=f"compute on a DenseSharp server from the start (its key in {KEY_VARIABLE}); without "
@@ -52,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         port=args.port,
         open_browser=not args.no_browser,
         results=args.out,
+        dicom=args.dicom,
         server=(args.server, os.environ.get(KEY_VARIABLE, "")) if args.server else None,
     )
     return status

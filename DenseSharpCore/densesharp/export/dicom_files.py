@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from densesharp.export.dicom_source import mask_on_series
 from densesharp.export.dicom_sr import measurement_report
 from densesharp.files import ensure_folder
 from densesharp.geometry import Grid
+from densesharp.reading import SeriesChoiceError
 from densesharp.records import NoduleResult, Volume
 
 SEG_NAME, SR_NAME = "densesharp_seg.dcm", "densesharp_sr.dcm"
@@ -42,18 +44,31 @@ def on_series(
 
     Raises:
         GeometryError: the CT is another one than the files hold (or was resampled or moved).
+        SeriesChoiceError: there are several series, and the CT does not know its own.
         ImageError: the files are no CT series, or cannot be read.
     """
-    from densesharp.reading.dicom import locate_series
-
-    grid, identity = locate_series(files)
-    known = set(volume.series.get("sop_instance_uids") or ())
-    if known and not known <= set(identity["sop_instance_uids"]):
-        message = "These DICOM files are another series than the CT: give the one it came from."
-        raise GeometryError(message)
+    grid, identity = _series_of(volume, files)
     masks = [mask_on_series(r.mask.array, r.mask.grid, grid) if r.mask else None for r in results]
     moved = [replace(r, mask=mask) for r, mask in zip(results, masks, strict=True)]
     return moved, Volume(_turned(volume, grid), grid, volume.notices, identity)
+
+
+def _series_of(volume: Volume, files: Path | Sequence[Path]) -> tuple[Grid, dict[str, Any]]:
+    """Grid and identity of the series that a CT came from, which it knows by its instances."""
+    from densesharp.reading.dicom import locate_series
+
+    known = set(volume.series.get("sop_instance_uids") or ())
+    try:
+        found = [locate_series(files)]
+    except SeriesChoiceError as several:
+        if not known:
+            raise
+        found = [locate_series(files, choice.uid) for choice in several.choices]
+    for grid, identity in found:
+        if known <= set(identity["sop_instance_uids"]):
+            return grid, identity
+    message = "These DICOM files are another series than the CT: give the one it came from."
+    raise GeometryError(message)
 
 
 def _turned(volume: Volume, grid: Grid) -> np.ndarray:
