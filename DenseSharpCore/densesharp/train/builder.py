@@ -9,6 +9,9 @@ The table (CSV) has one nodule a line:
     subset                     fold; where it is missing, nodules are dealt by patient
     keep_slice_axis            1 for masks drawn slice by slice on thick slices
     texture                    a reader's rating, 1 ground-glass to 5 solid
+
+An image of one slice, with the nodule outlined on it, is lifted to a cube (see `lift.py`): such a
+nodule can teach outlining, though it is not a nodule as it was.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,6 +40,7 @@ from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
 from densesharp.tasks import run_tasks
 from densesharp.train.dataset import CLASS_INDEX, assign_subsets
+from densesharp.train.lift import draw_lift, lift
 
 EDGE = 80
 COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture")
@@ -170,21 +175,60 @@ def _is_cut_from(target: Path, source: Mapping[str, Any]) -> bool:
 
 
 def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
+    if _is_one_slice(root / row["image"]):
+        hu, seg = _lifted(root, edge, row)
+        return _grey(hu), seg.astype(np.uint8)
     ct = read_volume(root / row["image"])
-    mask = _read_mask(root / row["mask"], ct.grid)
-    label = row.get("label")
-    marked = mask == int(label) if label else mask != 0
-    if not marked.any():
-        message = "the mask is empty"
-        raise ImageError(message)
+    marked = _marked(_read_mask(root / row["mask"], ct.grid), row)
     grid = cube_grid(centroid(marked, ct.grid), edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
     seg = resample(marked, ct.grid, grid, 0.0) >= 0.5
     if max(ct.grid.spacing) > 1:
         # As the original code does: closes the steps that interpolated thick slices leave.
         seg |= ndimage.binary_closing(seg, ndimage.generate_binary_structure(3, 1))
-    grey = np.rint((to_network_units(hu) + 1) * 128).astype(np.uint8)
-    return grey, seg.astype(np.uint8)
+    return _grey(hu), seg.astype(np.uint8)
+
+
+def _grey(hu: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint((to_network_units(hu) + 1) * 128), dtype=np.uint8)
+
+
+def _marked(mask: NDArray[Any], row: Mapping[str, str]) -> NDArray[np.bool_]:
+    """Where the label map holds the nodule of a line."""
+    label = row.get("label")
+    marked = np.asarray(mask == int(label) if label else mask != 0)
+    if not marked.any():
+        message = "the mask is empty"
+        raise ImageError(message)
+    return marked
+
+
+def _is_one_slice(path: Path) -> bool:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:  # a DICOM folder, or a file that `read_volume` will name the fault of
+        return False
+    size = reader.GetSize()
+    return len(size) == 3 and size[2] == 1
+
+
+def _lifted(
+    root: Path, edge: int, row: Mapping[str, str]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A cube (HU and mask, k j i) from one slice; its third dimension depends on the name alone."""
+    image = sitk.ReadImage(str(root / row["image"]), sitk.sitkFloat32)
+    width, height, _ = image.GetSpacing()
+    if abs(width - height) > 1e-3 * width:
+        message = f"the pixels of the slice are not square ({width:.3f} x {height:.3f} mm)"
+        raise GeometryError(message)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
+    marked = _marked(_read_mask(root / row["mask"], grid), row)[0]
+    rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
+    how = draw_lift(rng, float(marked.sum()) * width * height)
+    return lift(sitk.GetArrayFromImage(image)[0], marked, width, how, edge)
 
 
 def _read_mask(path: Path, grid: Grid) -> NDArray[Any]:
