@@ -537,3 +537,43 @@ def test_a_moved_ct_makes_its_results_outdated(slicer: Any, panel: Panel, ct: An
     panel.widget.refresh()
     assert panel.cells(0)[-1] == "outdated"
     assert "moved" in panel.ui.outdatedLabel.text
+
+
+def test_a_key_that_is_pressed_marks_accepts_and_shows_the_evidence(panel: Panel, ct: Any) -> None:
+    """Keys arrive as from a keyboard, at a window that is active."""
+    from PySide6.QtTest import QTest
+
+    import qt
+
+    def press(key: Any) -> None:
+        QTest.keyClick(panel.host, key, qt.Qt.ControlModifier | qt.Qt.ShiftModifier)
+        panel.slicer.app.processEvents()
+
+    panel.host.show()
+    panel.host.activateWindow()
+    panel.slicer.app.processEvents()
+    panel.ui.inputSelector.setCurrentNode(ct)
+    press(qt.Qt.Key_N)
+    assert panel.ui.placeButton.checked
+    press(qt.Qt.Key_N)
+    assert not panel.ui.placeButton.checked
+    for ball in BALLS:
+        panel.click_in_view(ball)
+        panel.wait()
+    press(qt.Qt.Key_Up)
+    assert panel.session.nodule.name == "Nodule 1"
+    press(qt.Qt.Key_A)
+    assert panel.session.nodule.review.decision == "accepted"
+    press(qt.Qt.Key_Z)
+    assert panel.session.nodule.review.decision == "open"
+    press(qt.Qt.Key_R)
+    assert panel.session.nodule.review.decision == "rejected"
+    press(qt.Qt.Key_E)
+    assert panel.ui.evidenceCheckBox.checked
+    press(qt.Qt.Key_Down)
+    assert panel.session.nodule.name == "Nodule 2"
+    panel.host.exit()
+    press(qt.Qt.Key_Up)
+    assert panel.session.nodule.name == "Nodule 2"
+    panel.host.enter()
+    panel.host.hide()
