@@ -3,9 +3,11 @@
 Results are made once, by `densesharp predict` or `densesharp cohort`, before the first read. So
 every reader sees the same result, and the log can say exactly which.
 
-Each result is one sealed file, so that nobody who looks through the study's folder comes upon it
-before the design allows. Sealing keeps honest readers blind; it is no secret from someone who runs
-this program's code on the file, because reading must work without a server.
+Each result is one sealed file, and the log of what was shown is sealed too: the store may lie in
+the same folder, and what one reader was shown another has still to read. So nobody who looks
+through the study's folder comes upon a result before the design allows. Sealing keeps honest
+readers blind; it is no secret from someone who runs this program's code on the files, because
+reading must work without a server.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +67,26 @@ class Aid:
         """The most probable class."""
         return max(CLASS_NAMES, key=lambda name: self.probabilities[name])
 
-    def shown(self) -> dict[str, Any]:
-        """What the log keeps of showing this: model, outline and probabilities, no pixels."""
+    def logged(self) -> dict[str, Any]:
+        """What the log keeps of showing this: model, outline's hash, and sealed probabilities."""
+        text = canonical_json(dict(self.probabilities)).encode()
         return {
             "model": self.model,
             "model_sha256": self.model_sha256,
-            "trained_on": self.trained_on,
             "mask_sha256": self.mask_sha256,
-            "probabilities": dict(self.probabilities),
+            "sealed_probabilities": base64.b64encode(_veil(text, self.case)).decode("ascii"),
         }
+
+
+def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]:
+    """Class -> probability 0..1 as `Aid.logged` noted them for a case.
+
+    Raises:
+        ValueError: the note is damaged.
+    """
+    content = base64.b64decode(str(body["sealed_probabilities"]), validate=True)
+    found = json.loads(_veil(content, case))
+    return {name: float(found[name]) for name in CLASS_NAMES}
 
 
 def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
@@ -108,7 +121,7 @@ def write_aids(folder: Path, aids: Sequence[Aid]) -> None:
 def _sealed(aid: Aid) -> bytes:
     """The file of a result: the same result always gives the same bytes."""
     mask = "" if aid.mask is None else base64.b64encode(aid.mask).decode("ascii")
-    text = canonical_json({"case": aid.case, **aid.shown(), "mask": mask})
+    text = canonical_json({**asdict(aid), "probabilities": dict(aid.probabilities), "mask": mask})
     return _veil(zlib.compress(text.encode()), aid.case)
 
 

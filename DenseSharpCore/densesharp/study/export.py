@@ -25,7 +25,7 @@ from typing import Any
 from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder
 from densesharp.records import CLASS_NAMES
-from densesharp.study.aid import load_aid
+from densesharp.study.aid import load_aid, logged_probabilities
 from densesharp.study.events import Event
 from densesharp.study.folder import DESIGN, SCHEDULE, Study
 from densesharp.study.rules import ReaderState
@@ -73,6 +73,17 @@ def export(study: Study, store: Store, target: str | Path) -> Path:
         message = f"The export cannot be written to '{path}' ({error.strerror or error})."
         raise OutputError(message) from error
     return path
+
+
+def still_to_read(study: Study, store: Store) -> int:
+    """How many items of the schedule are not complete in this store."""
+    count = 0
+    for reader in study.design.readers:
+        state = ReaderState(study, reader.id)
+        for event in store.events(reader.id):
+            state.apply(event)
+        count += sum(not state.complete(item) for item in study.by_reader[reader.id])
+    return count
 
 
 def _write_all(study: Study, store: Store, folder: Path) -> None:
@@ -138,17 +149,17 @@ def _row(
         **{name: spent[name] for name in ("active_s", "wall_s", "paused_s", "pauses")},
         "visits": body["visits"],
         "aid_shown": int(aid is not None),
-        **_aid_columns(aid),
+        **_aid_columns(aid, item.case),
         "changed": "" if body["changed"] is None else int(body["changed"]),
         "software": body["software"],
         "event_sha256": event.hash,
     }
 
 
-def _aid_columns(aid: Mapping[str, Any] | None) -> dict[str, Any]:
+def _aid_columns(aid: Mapping[str, Any] | None, case: str) -> dict[str, Any]:
     if aid is None:
         return {}
-    chances = aid["probabilities"]
+    chances = logged_probabilities(aid, case)
     return {
         "aid_model_sha256": aid["model_sha256"],
         "aid_mask_sha256": aid["mask_sha256"],

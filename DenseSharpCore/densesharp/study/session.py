@@ -232,7 +232,7 @@ class Reading:
         aid = None
         if step.aid:
             aid = load_aid(self.study, case)
-            self._write("aid", {"item": item.item, "step": number, **aid.shown()})
+            self._write("aid", {"item": item.item, "step": number, **aid.logged()})
         correcting = self._state.reopened == item.item
         mask = self._own_mask(item, number)
         return OpenCase(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from densesharp.errors import StudyError
+from densesharp.study.aid import load_aid, logged_probabilities
 from densesharp.study.events import Event, chain_problems
 from densesharp.study.folder import Study
 from densesharp.study.rules import ReaderState
@@ -55,6 +56,7 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
         result.problems += chain_problems(reader, events)
         _replay(study, reader, events, result)
         _check_masks(store, events, result)
+        _check_shown(study, events, result)
         if not result.problems:
             _check_clock(reader, events, result)
         result.heads[reader] = events[-1].hash
@@ -107,6 +109,30 @@ def _check_masks(store: Store, events: list[Event], result: Verification) -> Non
             result.problems.append(
                 f"The outline of event {event.number} of reader {event.reader} is {state}."
             )
+
+
+def _check_shown(study: Study, events: list[Event], result: Verification) -> None:
+    """What the log says was shown is the result that was frozen with the design."""
+    for event in events:
+        if event.kind != "aid" or study.design.aid is None:
+            continue
+        where = f"Event {event.number} of reader {event.reader}"
+        item = study.by_item.get(str(event.body.get("item")))
+        if item is None:
+            continue  # told by the rules
+        try:
+            noted = logged_probabilities(event.body, item.case)
+        except (KeyError, TypeError, ValueError):
+            result.problems.append(f"{where} does not say what of the model was shown.")
+            continue
+        try:
+            frozen = load_aid(study, study.design.case(item.case))
+        except StudyError as error:
+            result.problems.append(f"{where} cannot be compared with the model's result: {error}")
+            continue
+        shown = (noted, event.body.get("model_sha256"), event.body.get("mask_sha256"))
+        if shown != (dict(frozen.probabilities), frozen.model_sha256, frozen.mask_sha256):
+            result.problems.append(f"{where} names another result than the design's.")
 
 
 def _check_clock(reader: str, events: list[Event], result: Verification) -> None:

@@ -116,6 +116,8 @@ def test_reading_verifying_exporting_and_merging_by_command(tables, capsys):
     assert command(verify, folder, "--heads", heads) == 0
     assert command(export, folder, "--out", tables / "export") == 0
     assert len((tables / "export" / "answers.csv").read_text().splitlines()) == 13
+    unread = sum(item.session > 1 or item.reader not in ("S1", "J1") for item in study.schedule)
+    assert f"{unread} readings are still to be made" in capsys.readouterr().err
     heads.write_text(json.dumps({"S1": "00" * 32}))
     capsys.readouterr()
     assert command(verify, folder, "--heads", heads) == 2

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from study_simulation import ball_mask, make_study, plain_answer, read_session
+from study_simulation import (
+    aid_for,
+    ball_mask,
+    make_study,
+    plain_answer,
+    read_session,
+    truth_of,
+)
 
 from densesharp.errors import StudyError
+from densesharp.study.aid import describe_aids, logged_probabilities, write_aids
 from densesharp.study.form import Answer
 from densesharp.study.store import ChainMovedOn
 from densesharp.study.verify import verify
@@ -104,7 +114,8 @@ def test_in_sequential_reading_the_model_comes_only_after_the_locked_answer(tmp_
     assert second.aid.nodule_class == "IAC"
     shown = reading.store.events("S1")[-1]
     assert (shown.kind, shown.body["model_sha256"]) == ("aid", "ab" * 32)
-    assert shown.body["probabilities"] == {"AAH-AIS": 0.2, "MIA": 0.3, "IAC": 0.5}
+    noted = logged_probabilities(shown.body, first.item.case)
+    assert noted == {"AAH-AIS": 0.2, "MIA": 0.3, "IAC": 0.5}
     assert reading.submit(Answer("IAC", 70, 60, 4)) is None
     answers = [e.body for e in reading.store.events("S1") if e.kind == "answer"]
     assert [answer["changed"] for answer in answers] == [None, True]
@@ -144,6 +155,42 @@ def test_nobody_who_looks_through_the_folder_sees_what_the_model_said(tmp_path):
         for word in (b"NRRD", b"prob", b"IAC", b"AIS", b"MIA", b"\x1f\x8b", b"\x78\x9c"):
             assert not content.startswith(word)
             assert len(word) < 3 or word not in content, f"{path.name} shows {word!r}"
+
+
+def test_nor_what_was_shown_to_a_colleague(tmp_path, reading_of):
+    """The store lies in the study's folder: its record of the model's results is sealed too."""
+    chances = (0.2187, 0.3429, 0.4384)
+    cases = sorted(truth_of(4))
+    study = make_study(tmp_path, "sequential", count=4, aids=[aid_for(c, chances) for c in cases])
+    reading = reading_of(study)
+    read_session(reading, 1)
+    assert sum(event.kind == "aid" for event in reading.store.events("S1")) == 4
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"store.sqlite", "design.json", "schedule.csv"} <= {path.name for path in files}
+    for path in files:
+        content = path.read_bytes()
+        for number in chances:
+            for text in (f"{number}", f"{100 * number:.2f}", f"{1 - number:.4f}"):
+                assert text.encode() not in content, f"{path.name} shows {text}"
+
+
+def test_verify_compares_what_was_shown_with_the_frozen_result(tmp_path, reading_of):
+    study = make_study(tmp_path, "sequential", count=4)
+    reading = reading_of(study)
+    read_session(reading, 1)
+    assert verify(study, reading.store).clean
+    other = aid_for("C000", (0.6, 0.3, 0.1))
+    (tmp_path / "again").mkdir()
+    write_aids(tmp_path / "again", [other])
+    (tmp_path / "again" / "aid" / "C000.sealed").replace(tmp_path / "aid" / "C000.sealed")
+    found = verify(study, reading.store)
+    assert any("cannot be compared" in problem for problem in found.problems)
+    with_other = replace(study, design=replace(study.design, aid=replace(
+        study.design.aid,
+        files=dict(study.design.aid.files) | dict(describe_aids([other]).files),
+    )))  # fmt: skip
+    found = verify(with_other, reading.store)
+    assert any("names another result" in problem for problem in found.problems)
 
 
 def test_a_changed_model_result_is_not_shown(tmp_path, reading_of):

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the folder and say how to go on."""
-    from densesharp.study.export import export
+    from densesharp.study.export import export, still_to_read
     from densesharp.study.folder import open_study
     from densesharp.study.store import open_store
 
@@ -29,10 +29,16 @@ def run(args: argparse.Namespace) -> int:
     store = open_store(address, study.design.study, study.design.sha256, create=False)
     try:
         folder = export(study, store, args.out)
+        unread = still_to_read(study, store)
     finally:
         store.close()
     sys.stdout.write(
         f"Exported to {folder}. Analyse with:\n"
         f"  densesharp study analyze {folder} --truth TRUTH.csv --out RESULTS\n"
     )
+    if unread:
+        sys.stderr.write(
+            f"Note: {unread} readings are still to be made. The export shows the model's results "
+            "and all answers: keep it from the readers until then.\n"
+        )
     return 0
