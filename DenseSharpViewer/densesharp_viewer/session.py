@@ -248,16 +248,18 @@ class Session:
             self.say("Choose a nodule to paint on.", "info")
             return
         nodule = scan.nodule(self.selected)
-        if not nodule.segment_id:
-            self.say("This nodule has no outline to paint on.", "info")
+        if self.tool == "erase" and not nodule.segment_id:
+            self.say("This nodule has no outline yet: paint one.", "info")
             return
+        # A nodule that the model did not find can be outlined by hand.
+        segment_id = scan.outline(nodule.id)
         self.jobs.cancel(nodule.id)
         flip = np.array([-1.0, -1.0, 1.0])
         mask = brush.paint(
             scan.mask_of(nodule.id), scan.volume().grid, start * flip, end * flip,
             self.brush_radius_mm, None if self.brush_3d else normal * flip, self.tool == "erase",
         )  # fmt: skip
-        segments.write_mask(scan.segmentation_node, nodule.segment_id, scan.volume_node, mask)
+        segments.write_mask(scan.segmentation_node, segment_id, scan.volume_node, mask)
 
     def stroke_ended(self) -> None:
         """The brush was lifted: measure and classify again."""

@@ -132,6 +132,36 @@ def test_erasing_everything_asks_what_to_do(answered, page):
     assert page["card"]["outdated"] == ""
 
 
+def test_a_nodule_that_the_model_did_not_find_is_outlined_by_hand(answered, page):
+    """Its verdict says so; undo takes the drawing away again."""
+    from dataclasses import replace
+
+    session, center = answered
+    refused = replace(
+        session.scan.nodule("nodule_001").result, mask=None, prediction=None, measurements=None,
+        class_probabilities=None, verdict="refused",
+    )  # fmt: skip
+    session.scan.store(refused)
+    session.refresh()
+    assert page["nodules"][0]["volume"] == "–"
+    session.tool = "erase"
+    session.stroke(center, center, NORMAL)
+    assert page["message"]["text"] == "This nodule has no outline yet: paint one."
+    session.tool, session.brush_3d, session.brush_radius_mm = "paint", True, 6.0
+    session.stroke(center, center, NORMAL)
+    session.stroke_ended()
+    settle(session)
+    assert float(page["nodules"][0]["volume"]) == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.15)
+    assert page["card"]["edited"]
+    session.undo()
+    assert page["nodules"][0]["volume"] == "–"
+    assert session.scan.mask_of("nodule_001") is None
+    session.stroke(center, center, NORMAL)
+    session.undo()
+    assert session.scan.mask_of("nodule_001") is None
+    assert session.scan.outdated("nodule_001") is None
+
+
 def test_painting_without_a_chosen_nodule_says_so(open_session, page):
     session, center = open_session
     session.tool = "paint"

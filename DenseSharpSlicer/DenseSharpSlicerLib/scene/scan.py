@@ -210,6 +210,14 @@ class ScanNodules:
         )
         return segments.trim_mask(mask, grid_of(self.volume_node)) if mask else None
 
+    def outline(self, nodule_id: str) -> str:
+        """The segment of a nodule; an empty one for a nodule without, so that a reader can draw."""
+        nodule = self.nodule(nodule_id)
+        if not nodule.segment_id:
+            segment_id = segments.add_segment(self.segmentation_node, nodule.name, nodule.number)
+            nodule = self._nodules[nodule_id] = replace(nodule, segment_id=segment_id)
+        return nodule.segment_id
+
     def is_edited(self, nodule_id: str) -> bool:
         """Whether the mask in the scene differs from the one the result belongs to."""
         return segments.digest(self.mask_of(nodule_id)) != self.nodule(nodule_id).mask_digest
