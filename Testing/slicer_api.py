@@ -131,6 +131,14 @@ EDITOR = _names("setSegmentationNode setSourceVolumeNode setCurrentSegmentID")
 DATABASE = _names("isOpen fileForInstance")
 """Of `ctkDICOMDatabase`: a property and an invokable method."""
 
+KEYS = _names(
+    "Ctrl+0 Ctrl+1 Ctrl+2 Ctrl+3 Ctrl+4 Ctrl+5 Ctrl+6 Ctrl+` Ctrl+B Ctrl+C Ctrl+F Ctrl+H "
+    "Ctrl+Left Ctrl+O Ctrl+P Ctrl+Right Ctrl+S Ctrl+V Ctrl+W Ctrl+X Ctrl+Y Ctrl+Z "
+    "Ctrl+Shift+A Ctrl+Shift+T Ctrl+Shift+Space "  # Markups tool bar
+    "Ctrl+Shift+Down Ctrl+Shift+Left Ctrl+Shift+Right"  # Sequences tool bar
+)
+"""Keys that work everywhere in Slicer v5.10.0 and v5.12.3. Of two equal ones Qt obeys none."""
+
 FORBIDDEN_CALLS = {"sizeHint": "an attribute in PythonQt, a method elsewhere"}
 
 

@@ -10,14 +10,15 @@ import slicer
 
 KEYS = {
     "mark": "Ctrl+Shift+N",
-    "accept": "Ctrl+Shift+A",
+    "accept": "Ctrl+Shift+Y",
     "reject": "Ctrl+Shift+R",
-    "evidence": "Ctrl+Shift+E",
+    "evidence": "Ctrl+Shift+M",
     "undo": "Ctrl+Shift+Z",
-    "previous": "Ctrl+Shift+Up",
-    "next": "Ctrl+Shift+Down",
+    "previous": "Ctrl+Shift+PgUp",
+    "next": "Ctrl+Shift+PgDown",
 }
-"""Action -> key. None of them is used by Slicer 5.12 or by Segment Editor."""
+"""Action -> key. A key that Slicer uses too works for neither: `Testing/slicer_api.py` lists those
+(the Markups and Sequences tool bars have some everywhere); IBus takes Ctrl+Shift+E and U."""
 
 
 class Shortcuts:

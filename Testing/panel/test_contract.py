@@ -52,6 +52,23 @@ def test_names_of_mrml_were_looked_up_in_both_versions(slicer: Any) -> None:
     assert slicer_api.MRML - used == set(), "no longer used"
 
 
+def test_no_key_of_the_panels_is_slicer_s_own(slicer: Any) -> None:
+    from DenseSharpSlicerLib import reader_study_panel, shortcuts
+
+    own = [*shortcuts.KEYS.values(), *reader_study_panel.KEYS]
+    assert len(set(own)) == len(own)
+    assert not set(own) & slicer_api.KEYS
+
+
+def test_tool_tips_name_the_keys_that_work(slicer: Any) -> None:
+    import re
+
+    from DenseSharpSlicerLib import shortcuts
+
+    text = (MODULES / "Resources" / "UI" / "DenseSharpSlicer.ui").read_text(encoding="utf-8")
+    assert set(re.findall(r"Ctrl\+Shift\+\w+", text)) == set(shortcuts.KEYS.values())
+
+
 def test_the_tests_call_no_more_of_segment_editor_and_database_than_there_is() -> None:
     from panel_driver import SegmentEditor
     from test_panel_exports import Database

@@ -252,7 +252,7 @@ def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
     panel.wait()
     keys = panel.widget.shortcuts._keys
     assert len(keys) == 7
-    accept = next(key for key in keys if key.key == qt.QKeySequence("Ctrl+Shift+A"))
+    accept = next(key for key in keys if key.key == qt.QKeySequence("Ctrl+Shift+Y"))
     accept.activated.emit()
     assert panel.session.nodule.review.decision == "accepted"
     panel.host.exit()
@@ -541,9 +541,8 @@ def test_a_moved_ct_makes_its_results_outdated(slicer: Any, panel: Panel, ct: An
 
 def test_a_key_that_is_pressed_marks_accepts_and_shows_the_evidence(panel: Panel, ct: Any) -> None:
     """Keys arrive as from a keyboard, at a window that is active."""
-    from PySide6.QtTest import QTest
-
     import qt
+    from PySide6.QtTest import QTest
 
     def press(key: Any) -> None:
         QTest.keyClick(panel.host, key, qt.Qt.ControlModifier | qt.Qt.ShiftModifier)
@@ -560,20 +559,20 @@ def test_a_key_that_is_pressed_marks_accepts_and_shows_the_evidence(panel: Panel
     for ball in BALLS:
         panel.click_in_view(ball)
         panel.wait()
-    press(qt.Qt.Key_Up)
+    press(qt.Qt.Key_PageUp)
     assert panel.session.nodule.name == "Nodule 1"
-    press(qt.Qt.Key_A)
+    press(qt.Qt.Key_Y)
     assert panel.session.nodule.review.decision == "accepted"
     press(qt.Qt.Key_Z)
     assert panel.session.nodule.review.decision == "open"
     press(qt.Qt.Key_R)
     assert panel.session.nodule.review.decision == "rejected"
-    press(qt.Qt.Key_E)
+    press(qt.Qt.Key_M)
     assert panel.ui.evidenceCheckBox.checked
-    press(qt.Qt.Key_Down)
+    press(qt.Qt.Key_PageDown)
     assert panel.session.nodule.name == "Nodule 2"
     panel.host.exit()
-    press(qt.Qt.Key_Up)
+    press(qt.Qt.Key_PageUp)
     assert panel.session.nodule.name == "Nodule 2"
     panel.host.enter()
     panel.host.hide()
