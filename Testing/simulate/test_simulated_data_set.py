@@ -42,6 +42,17 @@ def test_a_grown_data_set_keeps_its_first_nodules(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_processes_do_not_change_what_is_made(tmp_path: Path) -> None:
+    recipe = Recipe(seed=5, diagnoses=BALANCED, edge=40)
+    write_dataset(tmp_path / "one", 3, recipe)
+    write_dataset(tmp_path / "two", 3, recipe, workers=2)
+    for path in sorted((tmp_path / "one").rglob("*.*")):
+        assert (
+            path.read_bytes()
+            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+        )
+
+
 def test_nodules_made_before_are_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

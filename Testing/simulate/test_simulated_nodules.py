@@ -134,6 +134,10 @@ def test_even_a_perfect_reader_stays_well_below_one_hundred_percent(
 ) -> None:
     ceiling = bayes_accuracy(many_nodules_of_the_papers_mix)
     assert ceiling == pytest.approx(0.77, abs=0.03)
+    ideal = np.array([posterior(nodule) for nodule in many_nodules_of_the_papers_mix])
+    truth = np.array([nodule.class_index for nodule in many_nodules_of_the_papers_mix])
+    assert empirical_auc(ideal[:, 2], truth == 2) == pytest.approx(0.97, abs=0.015)
+    assert empirical_auc(ideal[:, 1:].sum(axis=1), truth >= 1) == pytest.approx(0.91, abs=0.02)
 
 
 def test_sizes_follow_the_rules_of_who_and_tnm() -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from densesharp.cli import main
 from densesharp.errors import TableError
@@ -114,6 +115,10 @@ def test_every_batch_and_validation_is_logged_with_all_metrics(
     assert [int(row["step"]) for row in watched] == [1, 3, 4]  # steps 2, 4 and the last, 5
     for row in trained:
         assert all(np.isfinite(float(row[name])) for name in names)
+    events = EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    assert {*names, *(f"val_{name}" for name in names)} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("val_loss")] == [1, 3, 4]
     for row in watched:
         assert all(np.isfinite(float(row[f"val_{name}"])) for name in names)
         total = float(row["val_loss_class"]) + 0.2 * float(row["val_loss_mask"])
