@@ -91,6 +91,7 @@ def draw_answer(ui: Any, screen: Screen) -> None:
     asked = screen.mask_rule != "none"
     for widget in (ui.studyEditButton, ui.studyRemoveButton, ui.studyOutlineLabel):
         widget.visible = asked
+    ui.studyTakeButton.visible = screen.can_take_outline
     ui.studyRemoveButton.enabled = screen.has_mask
     drawn, absent = _("drawn"), _("not drawn ({rule})").format(rule=screen.mask_rule)
     ui.studyOutlineLabel.text = drawn if screen.has_mask else absent

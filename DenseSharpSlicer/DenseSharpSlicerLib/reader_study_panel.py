@@ -40,7 +40,7 @@ from .scene.study_case import StudyCase
 
 KEYS = {
     **{key: key for key in ("1", "2", "3", "5", "6", "7", "8", "9")},
-    **{key.upper(): key for key in ("d", "f", "j", "k", "p")},
+    **{key.upper(): key for key in ("d", "f", "j", "k", "p", "t")},
     "Return": "Enter",
     "Enter": "Enter",
     "Esc": "Escape",
@@ -216,6 +216,7 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         ui.studyIacSpin.connect("valueChanged(int)", self.onIac)
         ui.studyCommentEdit.connect("textEdited(QString)", self.onComment)
         ui.studyEditButton.connect("clicked()", self.onEdit)
+        ui.studyTakeButton.connect("clicked()", self.onTake)
         ui.studyRemoveButton.connect("clicked()", self.onRemove)
         ui.studyNoduleButton.connect("clicked()", self.onNodule)
         ui.studyMarkCheckBox.connect("toggled(bool)", self.onMark)
@@ -299,6 +300,17 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         editor.setSourceVolumeNode(self.case.volume_node)
         editor.setCurrentSegmentID(segment_id)
 
+    def onTake(self) -> None:
+        """Take the model's outline over, to edit it."""
+        presenter = self._reading()
+        presenter.take_outline()
+        scene = presenter.scene
+        if scene is not None and self.case.grid is not None and scene.own_mask:
+            own = nodule_mask(scene.own_mask, self.case.grid)
+            self.case.write_own(own)
+            self._drawn, self._edits = segments.digest(self.case.own_mask()), 0
+        self.refresh()
+
     def onRemove(self) -> None:
         """Remove the outline."""
         self.case.write_own(None)
@@ -329,7 +341,9 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         """A key of `KEYS`, by the presenter's name."""
         if name == "Enter":
             self.take_outline()
-        if self.presenter is not None:
+        if name == "t" and self.presenter is not None:
+            self.onTake()
+        elif self.presenter is not None:
             self.presenter.key(name)
             self.refresh()
 

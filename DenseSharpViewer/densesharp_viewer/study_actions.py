@@ -19,7 +19,7 @@ from .study_viewer import FIRST_LAYOUT, StudyViewer
 
 log = logging.getLogger(__name__)
 
-STUDY_TOOLS = ("look", "paint", "erase")
+STUDY_TOOLS = ("look", "click", "paint", "erase")
 
 Check = Callable[[Any], bool]
 
@@ -73,10 +73,11 @@ class StudyActions:
             "touch": (presenter.touch, ()),
             "focus": (presenter.set_focus, (switch,)),
             "tool": (viewer.set_tool, (one_of(*STUDY_TOOLS),)),
-            "brush": (viewer.set_brush, (number(0.5, 20),)),
+            "brush": (viewer.set_brush, (number(0.5, 40),)),
             "brush_3d": (viewer.set_brush_3d, (switch,)),
             "undo": (scene.undo, ()),
             "remove_outline": (scene.remove_outline, ()),
+            "take_outline": (presenter.take_outline, ()),
             "mark": (viewer.show_mark, (switch,)),
             "nodule": (scene.return_to_nodule, ()),
             "window": (viewer.set_window, (one_of(*WINDOW_NAMES),)),

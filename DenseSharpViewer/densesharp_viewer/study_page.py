@@ -36,7 +36,7 @@ VIEW_KEYS = (
     ("L  M  B", "lung, mediastinum or bone window"),
     ("N", "back to the marked nodule"),
     ("X", "the nodule's mark on or off"),
-    ("O  E  V", "outline with the brush, erase, look only"),
+    ("C  O  E  V", "outline by a click or with the brush, erase, look only"),
     ("Ctrl + Z", "undo the last stroke"),
     ("?", "this list"),
 )
@@ -48,6 +48,7 @@ LAYOUTS = (
 
 TOOLS = (
     ("look", "mdi-cursor-default-outline", "Look (V)"),
+    ("click", "mdi-target-variant", "Click into the nodule: what is connected is outlined (C)"),
     ("paint", "mdi-brush", "Outline the nodule with the brush (O)"),
     ("erase", "mdi-eraser", "Erase (E)"),
 )
@@ -227,8 +228,10 @@ def _build_outline() -> None:
             for name, icon, title in TOOLS:
                 _icon_switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")
             html.Input(
-                type="range", min="1", max="20", step="0.5", value=("brush_mm",),
-                input=do("brush", "Number($event.target.value)"), aria_label="Brush diameter",
+                type="range", min="1", max="40", step="0.5", value=("brush_mm",),
+                input=do("brush", "Number($event.target.value)"),
+                aria_label="Diameter of the brush, or how far a click may reach",
+                title="Diameter of the brush, or how far a click may reach",
             )  # fmt: skip
             html.Span("{{ brush_mm }} mm")
             with html.Label():
@@ -241,6 +244,12 @@ def _build_outline() -> None:
             _icon_switch("mdi-undo", "Undo the last stroke (Ctrl + Z)", do("undo"), "false")
             _icon_switch(
                 "mdi-trash-can-outline", "Remove the outline", do("remove_outline"), "false"
+            )
+            html.Button(
+                "Take the model's (T)",
+                v_if="screen.can_take_outline",
+                classes="ds-button",
+                click=do("take_outline"),
             )
         html.P("{{ screen.has_mask ? 'Outlined.' : 'Not outlined yet.' }}", classes="ds-dim")
 

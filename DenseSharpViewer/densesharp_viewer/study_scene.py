@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from densesharp.errors import StudyError
 from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, Volume
+from densesharp.study.click_outline import join, outline_at
 from densesharp.study.masks import Mask, make_mask, nodule_mask
 from DenseSharpSlicerLib.scene.study_case import StudyCase
 
@@ -44,6 +45,8 @@ class StudyScene:
         self._views = slice_views
         self._drawn, self._refused = drawn, refused
         self.tool, self.brush_radius_mm, self.brush_3d = "look", 3.0, False
+        self.click_radius_mm = 10.0
+        self._volume: Volume | None = None
         self._take_over(None)
 
     # Showing
@@ -51,11 +54,13 @@ class StudyScene:
     def clear(self) -> None:
         """Empty the scene; views stay."""
         self.case.clear()
+        self._volume = None
         self._take_over(None)
 
     def show_case(self, volume: Volume, seed_lps: tuple[float, float, float]) -> None:
         """Replace what is shown by a CT, the views at its nodule."""
         self.case.show(volume, seed_lps)
+        self._volume = volume
         self._take_over(None)
         for view in self._views.values():
             view.reset_view()
@@ -95,13 +100,41 @@ class StudyScene:
         target = view.get_slice_value() + steps * view.get_slice_step()
         view.set_slice_value(min(max(target, low), high))
 
-    # Outlining; called by `mouse.SliceMouse`
+    # Outlining
+
+    def choose(self, tool: str) -> None:
+        """Take a tool: look, click, paint or erase."""
+        # The mouse calls a click by what it places elsewhere.
+        self.tool = "seed" if tool == "click" else tool
+
+    @property
+    def radius_mm(self) -> float:
+        """Of the brush, or of the ball that limits a click, whichever tool is taken."""
+        return self.click_radius_mm if self.tool == "seed" else self.brush_radius_mm
+
+    def set_radius(self, radius_mm: float) -> None:
+        """Of the tool that is taken."""
+        if self.tool == "seed":
+            self.click_radius_mm = radius_mm
+        else:
+            self.brush_radius_mm = radius_mm
+
+    # Called by `mouse.SliceMouse`
 
     def clicked(self, ras: NDArray[np.float64]) -> None:
-        """Nothing: a study's seeds are given."""
+        """Add what is connected with a clicked point (RAS mm) to the outline."""
+        if self._volume is None:
+            return
+        found = outline_at(self._volume, ras_to_lps(ras), self.click_radius_mm)
+        if found is None:
+            self._refused("Nothing denser than lung lies there: click into the nodule.")
+            return
+        self._undo.append(self._mask)
+        self._edits += 1
+        self._replace(join(self._mask, found, self._volume))
 
     def seed_released(self) -> None:
-        """Nothing: a study's seeds are given."""
+        """Nothing: only a click outlines, dragging sets the window."""
 
     def pointed(self, ras: NDArray[np.float64]) -> None:
         """Nothing: a study's views are moved one by one, so that the time in each is known."""

@@ -108,14 +108,17 @@ class StudyViewer:
     # What the page asks for
 
     def set_tool(self, tool: str) -> None:
-        """Look, paint or erase; only looking where the study asks for no outline."""
+        """Look, click, paint or erase; only looking where the study asks for no outline.
+
+        A click needs a larger circle than a brush, so that its diameter changes with the tool.
+        """
         if self.presenter.screen.mask_rule != "none" or tool == "look":
-            self.scene.tool = tool
-            self.publish({"tool": tool})
+            self.scene.choose(tool)
+            self.publish({"tool": tool, "brush_mm": 2 * self.scene.radius_mm})
 
     def set_brush(self, diameter_mm: float) -> None:
-        """Diameter of the brush."""
-        self.scene.brush_radius_mm = diameter_mm / 2
+        """Diameter of the brush, or of the circle that limits a click."""
+        self.scene.set_radius(diameter_mm / 2)
         self.publish({"brush_mm": diameter_mm})
 
     def set_brush_3d(self, ball: bool) -> None:

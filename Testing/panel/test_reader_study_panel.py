@@ -139,6 +139,27 @@ def test_a_whole_sequential_reading_by_buttons(reader: StudyPanel, tmp_path: Pat
     assert [answer["form"]["p_invasive"] for answer in answers_of(study)] == [70] * 4
 
 
+def test_the_model_s_outline_is_taken_over_to_edit(reader: StudyPanel, tmp_path: Path) -> None:
+    study = a_study(tmp_path)
+    ui = reader.ui
+    reader.open(study)
+    ui.studyStartButton.click()
+    ui.studyNextButton.click()
+    assert ui.studyTakeButton.isHidden()
+    reader.panel.key("t")
+    assert ui.studyOutlineLabel.text.startswith("not drawn")
+    reader.answer()
+    reader.submit()
+    assert not ui.studyTakeButton.isHidden()
+    ui.studyTakeButton.click()
+    assert {"Model", "Your outline"} <= set(reader.names())
+    assert ui.studyOutlineLabel.text == "drawn"
+    reader.panel.onTick()
+    reader.submit()
+    last = answers_of(study)[-1]
+    assert (last["mask_sha256"], last["mask_edits"]) == (ball_mask(5).sha256, 0)
+
+
 def test_the_keyboard_is_enough(reader: StudyPanel, tmp_path: Path) -> None:
     study = a_study(tmp_path, "unaided")
     reader.open(study)

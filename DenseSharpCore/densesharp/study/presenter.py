@@ -123,6 +123,7 @@ class Presenter:
             confirming=self._confirming,
             mask_rule=rule,
             has_mask=self._mask is not None,
+            can_take_outline=self._can_take(opened),
             aid=_aid_view(opened.aid) if opened.aid else None,
             can_go_back=False,
         )
@@ -167,6 +168,21 @@ class Presenter:
         if self._open_case():
             self._mask = mask
             self._change(self._answer)
+
+    def take_outline(self) -> None:
+        """Take the model's outline over as the reader's own, to edit, while it is shown.
+
+        It counts no edits: an answer with this outline and none tells that it was left unchanged.
+        """
+        opened = self._open_case()
+        if opened is None or not self._can_take(opened):
+            return
+        if opened.aid is not None and opened.aid.mask is not None:
+            self.set_mask(Mask.of(opened.aid.mask))
+
+    def _can_take(self, opened: OpenCase) -> bool:
+        asked = self._reading.study.design.mask != "none"
+        return asked and opened.aid is not None and opened.aid.mask is not None
 
     def submit(self) -> None:
         """Ask whether to submit; a second time, submit and lock."""
@@ -257,6 +273,7 @@ class Presenter:
             "Enter": self.submit,
             "Escape": self.cancel,
             "p": self.pause,
+            "t": self.take_outline,
             "d": lambda: self.nudge("p_invasive", -NUDGE),
             "f": lambda: self.nudge("p_invasive", NUDGE),
             "j": lambda: self.nudge("p_iac", -NUDGE),

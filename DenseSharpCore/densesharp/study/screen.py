@@ -23,6 +23,7 @@ KEYS = (
     ("Enter", "start the session, submit, confirm, next case"),
     ("Escape", "not yet"),
     ("P", "pause, go on"),
+    ("T", "take over the model's outline, where it is shown, to edit it"),
     ("Backspace", "correct the answer before, where the study allows it"),
 )
 
@@ -52,7 +53,10 @@ class SessionLine:
 
 @dataclass(frozen=True)
 class Screen:
-    """Everything a reader may see."""
+    """Everything a reader may see.
+
+    `can_take_outline` says whether the model's outline is shown and may be taken over to edit.
+    """
 
     page: Page
     title: str
@@ -67,6 +71,7 @@ class Screen:
     confirming: bool = False
     mask_rule: str = "none"
     has_mask: bool = False
+    can_take_outline: bool = False
     aid: AidView | None = None
     can_go_back: bool = False
 

@@ -6,7 +6,7 @@
   const state = (name) => window.trame?.state?.get(name);
   const VIEW = {
     l: ["window", "lung"], m: ["window", "mediastinum"], b: ["window", "bone"],
-    n: ["nodule"], o: ["tool", "paint"], e: ["tool", "erase"], v: ["tool", "look"],
+    n: ["nodule"], c: ["tool", "click"], o: ["tool", "paint"], e: ["tool", "erase"], v: ["tool", "look"],
     arrowup: ["scroll", 1], arrowdown: ["scroll", -1],
   };
   const TOUCH_EVERY_MS = 5000;

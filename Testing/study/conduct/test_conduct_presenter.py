@@ -60,7 +60,7 @@ def test_a_session_is_read_with_the_keyboard_alone(tmp_path, presenter_of):
         presenter.key("Enter")
     assert presenter.screen.page == "finished"
     assert not presenter.key("Enter")
-    assert len(KEYS) == 8
+    assert len(KEYS) == 9
 
 
 def test_an_incomplete_form_is_explained_and_not_sent(tmp_path, presenter_of):

@@ -182,6 +182,70 @@ def test_a_stroke_becomes_the_outline_of_the_answer(tmp_path, viewer_of, act_on)
     assert volume == pytest.approx(4 / 3 * np.pi * 27 + np.pi * 9 * 2, rel=0.15)
 
 
+def test_a_click_outlines_the_nodule_without_a_model(tmp_path, viewer_of, act_on):
+    viewer = viewer_of(with_images(make_study(tmp_path, "unaided", count=2)))
+    act = act_on(viewer)
+    act("start", 1, "")
+    act("next")
+    act("tool", "click")
+    assert state_of(viewer)["brush_mm"] == 20
+    act("brush", 16)
+    ras = np.array(SEED) * (-1, -1, 1)
+    viewer.scene.clicked(ras + (0, 12, 0))
+    assert "click into the nodule" in state_of(viewer)["screen"]["message"]
+    assert not state_of(viewer)["screen"]["has_mask"]
+    viewer.scene.clicked(ras + (1, 1, 1))
+    assert state_of(viewer)["screen"]["has_mask"]
+    act("tool", "paint")
+    assert state_of(viewer)["brush_mm"] == 6, "the brush keeps its own size"
+    act("undo")
+    assert not state_of(viewer)["screen"]["has_mask"]
+    viewer.scene.clicked(ras)
+    fill_and_submit(act)
+    store = viewer.presenter._reading.store
+    body = store.events("S1")[-1].body
+    assert body["mask_edits"] == 3
+    array, _grid = decode(store.mask(body["mask_sha256"]))
+    assert array.sum() == ball().sum(), "exactly the ball of the CT"
+
+
+def test_the_model_s_outline_is_taken_over_only_while_it_is_shown(tmp_path, viewer_of, act_on):
+    shown = ball_mask(5)
+    aids = [aid_for(f"C{n:03d}", (0.2, 0.3, 0.5)) for n in range(2)]
+    for aid in aids:
+        object.__setattr__(aid, "mask", shown.nrrd)
+        object.__setattr__(aid, "mask_sha256", shown.sha256)
+    viewer = viewer_of(with_images(make_study(tmp_path, "sequential", count=2, aids=aids)))
+    act = act_on(viewer)
+    act("start", 1, "")
+    act("next")
+    act("take_outline")
+    act("key", "t")
+    assert not state_of(viewer)["screen"]["has_mask"]
+    assert not state_of(viewer)["screen"]["can_take_outline"]
+    fill_and_submit(act)
+    assert state_of(viewer)["screen"]["can_take_outline"]
+    act("key", "t")
+    assert {"Model", "Your outline"} <= set(names_in(viewer))
+    act("submit")
+    act("submit")
+    act("next")
+    fill_and_submit(act)
+    act("take_outline")
+    act("tool", "erase")
+    act("brush", 4)
+    ras = np.array(SEED) * (-1, -1, 1)
+    viewer.scene.stroke(ras, ras, np.array([0.0, 0.0, 1.0]))
+    viewer.scene.stroke_ended()
+    act("submit")
+    act("submit")
+    answers = [e.body for e in viewer.presenter._reading.store.events("S1") if e.kind == "answer"]
+    kept, edited = answers[1], answers[3]
+    assert (kept["mask_sha256"], kept["mask_edits"]) == (shown.sha256, 0)
+    assert edited["mask_edits"] == 1
+    assert edited["mask_sha256"] not in ("", shown.sha256)
+
+
 def test_an_outline_too_far_away_is_taken_back_with_a_sentence(tmp_path, viewer_of, monkeypatch):
     from densesharp.errors import StudyError
     from densesharp_viewer import study_scene
