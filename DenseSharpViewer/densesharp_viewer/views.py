@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from slicer import (
     vtkMRMLModelSliceDisplayableManager,
     vtkMRMLVolumeGlyphSliceDisplayableManager,
@@ -50,7 +51,13 @@ _DEFINITIONS = {
 
 
 class LeanSliceView(SliceView):
-    """A slice view without multi-sampling and without managers that nothing here uses."""
+    """A slice view without multi-sampling and without managers that nothing here uses.
+
+    While it shows the whole CT it goes on to do so when its size changes (the page opens, another
+    layout); once a reader has zoomed, moved or jumped, the zoom is kept as in Slicer.
+    """
+
+    _fitted: tuple[float, ...] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,6 +69,28 @@ class LeanSliceView(SliceView):
         super()._initialize_displayable_manager_group(
             factory_type, app_logic, [kind for kind in manager_types if kind not in LEFT_OUT]
         )
+
+    def fit_view_to_content(self) -> None:
+        """Show the whole CT."""
+        super().fit_view_to_content()
+        self._fitted = self._framing()
+
+    def _update_slice_size(self, *_: Any) -> None:
+        fitted = self._fitted is not None and np.allclose(self._fitted, self._framing(), atol=1e-3)
+        super()._update_slice_size()
+        if fitted:
+            slice_now = self.get_slice_value()
+            self._logic.FitSliceToBackground()
+            self.set_slice_value(slice_now)
+            self._fitted = self._framing()
+
+    def _framing(self) -> tuple[float, ...]:
+        """Field of view and middle of the picture in its own plane, mm."""
+        node = self.get_view_node()
+        matrix = node.GetSliceToRAS()
+        axes = np.array([[matrix.GetElement(row, column) for row in range(3)] for column in (0, 1)])
+        middle = axes @ [matrix.GetElement(row, 3) for row in range(3)]
+        return (*node.GetFieldOfView()[:2], *node.GetXYZOrigin()[:2], *middle)
 
     def _on_slice_logic_modified_event(self, *_: Any) -> None:
         # Without the model manager nobody else asks to draw when window or overlay change.

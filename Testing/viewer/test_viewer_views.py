@@ -54,6 +54,51 @@ def shown(session, slice_views, ct_with_a_sphere):
     return session, slice_views, center
 
 
+def resize(view, width, height):
+    """As the page tells it."""
+    from densesharp_viewer.views import quiet_vtk
+
+    view.update_size(width, height)
+    view.render_window().SetSize(width, height)
+    with quiet_vtk():
+        view.interactor().InvokeEvent("WindowResizeEvent")
+
+
+@pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
+def test_a_view_that_shows_the_whole_ct_does_so_in_every_size(shown, name):
+    """The page opens after the CT, layouts change: the fit is for the size that is there now."""
+    _, views, _ = shown
+    view = views[name]
+    before = view.get_slice_value()
+    fields = {}
+    for size in ((800, 500), (300, 620), (1200, 240), SIZE):
+        resize(view, *size)
+        fields[size] = view.get_view_node().GetFieldOfView()[:2]
+        assert view.get_slice_value() == pytest.approx(before)
+        view.fit_view_to_content()
+        np.testing.assert_allclose(fields[size], view.get_view_node().GetFieldOfView()[:2])
+        view.set_slice_value(before)
+
+
+def test_a_view_that_was_zoomed_or_moved_keeps_its_zoom(shown):
+    session, views, center = shown
+    from DenseSharpSlicerLib.scene import views as scene_views
+
+    view = views["axial"]
+    scene_views.jump_to(session.scan.scene, center, centered=True)
+    wide = view.get_view_node().GetFieldOfView()[0]
+    resize(view, 2 * SIZE[0], SIZE[1])
+    assert view.get_view_node().GetFieldOfView()[0] == pytest.approx(2 * wide)  # mm per pixel
+    resize(view, *SIZE)
+    view.reset_view()
+    node = view.get_view_node()
+    wide, high, deep = node.GetFieldOfView()
+    node.SetFieldOfView(wide / 3, high / 3, deep)
+    resize(view, 2 * SIZE[0], SIZE[1])
+    assert node.GetFieldOfView()[0] == pytest.approx(2 * wide / 3)
+    resize(view, *SIZE)
+
+
 def draw(view) -> np.ndarray:
     """The view as (rows, columns, 3) bytes, first row at the bottom."""
     import vtk
