@@ -128,8 +128,8 @@ the headers of Slicer v5.10.0 and of v5.12.3 (folders Libs, Modules, Base), or c
 EDITOR = _names("setSegmentationNode setSourceVolumeNode setCurrentSegmentID")
 """Slots of `qMRMLSegmentEditorWidget`, the same in both."""
 
-DATABASE = _names("isOpen fileForInstance")
-"""Of `ctkDICOMDatabase`: a property and an invokable method."""
+DATABASE = _names("isOpen fileForInstance instanceValue")
+"""Of `ctkDICOMDatabase`: a property and two invokable methods."""
 
 KEYS = _names(
     "Ctrl+0 Ctrl+1 Ctrl+2 Ctrl+3 Ctrl+4 Ctrl+5 Ctrl+6 Ctrl+` Ctrl+B Ctrl+C Ctrl+F Ctrl+H "

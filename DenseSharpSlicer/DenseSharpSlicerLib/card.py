@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -131,7 +132,7 @@ def headers() -> list[str]:
 
 
 def decision(nodule: Nodule) -> str:
-    """Who decided what, and when."""
+    """Who decided what, and when, in this computer's time."""
     review = nodule.review
     if review.decision == "open":
         return _("Not decided yet.")
@@ -139,7 +140,7 @@ def decision(nodule: Nodule) -> str:
     return _("{what} by {who} on {when}.").format(
         what=words[review.decision],
         who=review.reader or _("unnamed reader"),
-        when=review.time.replace("T", " "),
+        when=datetime.fromisoformat(review.time).astimezone().strftime("%Y-%m-%d %H:%M"),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
+import slicer
 from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
@@ -11,6 +13,26 @@ from densesharp.followup.change import compare, followup_sentence
 
 from .pairs import earlier
 from .session import Session
+
+STUDY_DATE = "0008,0020"
+
+
+def days_between(prior_node: Any, volume_node: Any) -> int:
+    """Days from an earlier CT to a later one, by their DICOM study dates; 0 when not known."""
+    before, after = study_date(prior_node), study_date(volume_node)
+    return max((after - before).days, 0) if before and after else 0
+
+
+def study_date(volume_node: Any) -> date | None:
+    """The study date that Slicer's DICOM database has for a CT; None when it has none."""
+    database = slicer.app.dicomDatabase()
+    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None or not database.isOpen or not uids:
+        return None
+    try:
+        return datetime.strptime(database.instanceValue(uids[0], STUDY_DATE), "%Y%m%d").date()
+    except ValueError:
+        return None
 
 
 def describe(session: Session, prior_node: Any | None, days: int) -> str:

@@ -27,7 +27,7 @@ class ReviewSection:
         self.ui.updateButton.connect("clicked()", self.onUpdate)
         self.ui.autoUpdateCheckBox.connect("toggled(bool)", self.onAutoUpdate)
         self.ui.priorSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onPrior)
-        self.ui.daysSpinBox.connect("valueChanged(int)", self.onPrior)
+        self.ui.daysSpinBox.connect("valueChanged(int)", self.onDays)
         self.ui.findPriorButton.connect("clicked()", self.onFindPrior)
 
     def refresh(self) -> None:
@@ -115,7 +115,14 @@ class ReviewSection:
         self.session.auto_update = checked
 
     def onPrior(self) -> None:
-        """Another earlier CT was chosen, or another time between the two."""
+        """Another earlier CT was chosen: how long ago, when DICOM tells and nobody has said it."""
+        prior, scan = self.ui.priorSelector.currentNode(), self.session.scan
+        if prior is not None and scan is not None and self.ui.daysSpinBox.value == 0:
+            self.ui.daysSpinBox.value = followup.days_between(prior, scan.volume_node)
+        self._showChange()
+
+    def onDays(self) -> None:
+        """Another time between the two CT was entered."""
         self._showChange()
 
     def onFindPrior(self) -> None:

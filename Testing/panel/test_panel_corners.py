@@ -221,3 +221,20 @@ def test_a_refusal_of_the_worker_s_answer_is_shown(panel: Panel, ct: Any) -> Non
     panel.click_in_view(BALLS[0])
     panel.wait()
     assert panel.ui.statusLabel.text == "The click lies in bone."
+
+
+def test_a_long_text_is_not_cut_off(panel: Panel) -> None:
+    """Rows over the whole width of a form layout get a line too few; a grid gives them all."""
+    panel.host.show()
+    for name in ("statusLabel", "changeLabel", "decisionLabel", "verdictLabel"):
+        label = getattr(panel.ui, name)
+        label.text = "word " * 80
+        label.visible = True
+    panel.ui.resultCard.visible = True
+    for _ in range(3):
+        panel.slicer.app.processEvents()
+        panel.host.resize(460, panel.host.layout().totalHeightForWidth(460))
+    for name in ("statusLabel", "changeLabel", "decisionLabel", "verdictLabel"):
+        label = getattr(panel.ui, name)
+        assert label.height >= label.heightForWidth(label.width), name
+    panel.host.hide()

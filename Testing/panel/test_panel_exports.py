@@ -30,6 +30,9 @@ class Database:
     def fileForInstance(self, uid: str) -> str:
         return self.files.get(uid, "")
 
+    def instanceValue(self, uid: str, tag: str) -> str:
+        return self.files.get(uid, "") if tag == "0008,0020" else ""
+
 
 @pytest.fixture
 def folders(slicer: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -191,3 +194,24 @@ def test_a_nodule_of_another_model_is_outdated_and_can_be_analysed_again(
     panel.wait()
     assert panel.cells(0)[-1] != "outdated"
     assert panel.session.nodule.model == "f" * 64
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "days"),
+    [("20240101", "20240411", 101), ("20240411", "20240101", 0), ("", "20240101", 0)],
+)
+def test_days_between_come_from_the_dicom_dates(
+    slicer: Any, panel: Panel, before: str, after: str, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database({"1.2": after, "1.1": before})
+    monkeypatch.setattr(type(slicer.app), "dicomDatabase", lambda _app: database)
+    now, earlier = add_ct(slicer, "Now"), add_ct(slicer, "Earlier")
+    now.SetAttribute("DICOM.instanceUIDs", "1.2 1.3")
+    earlier.SetAttribute("DICOM.instanceUIDs", "1.1")
+    panel.ui.inputSelector.setCurrentNode(now)
+    panel.ui.priorSelector.setCurrentNode(earlier)
+    assert panel.ui.daysSpinBox.value == days
+    panel.ui.daysSpinBox.value = 33  # what a reader enters stays
+    panel.ui.priorSelector.setCurrentNode(None)
+    panel.ui.priorSelector.setCurrentNode(earlier)
+    assert panel.ui.daysSpinBox.value == 33
