@@ -217,6 +217,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onViews(self, caller=None, event=None):
         """The views may show another CT than before: that one is meant."""
+        if slicer.mrmlScene.IsImporting():
+            return  # nodes come one by one; onSceneEndImport looks when all are there
         shown = self.logic.backgroundVolume()
         if shown is not None and shown is not self._shown and self._parameterNode:
             self._parameterNode.inputVolume = shown
@@ -246,6 +248,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A parameter was changed, by the panel or by a scene that was opened."""
         from DenseSharpSlicerLib import placing
 
+        if slicer.mrmlScene.IsImporting():
+            return
         parameters = self._parameterNode
         volume = parameters.inputVolume
         self.session.auto_update = parameters.autoUpdate
@@ -272,6 +276,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onTimer(self):
         """Look for answers; stop looking when there is nothing left to wait for."""
+        if slicer.mrmlScene.IsImporting() or slicer.mrmlScene.IsClosing():
+            return  # Slicer draws its progress meanwhile; nothing may be written now
         if self.session.analyst.busy:
             time.sleep(YIELD_SECONDS)
         changed = self.session.tick()

@@ -238,3 +238,20 @@ def test_a_long_text_is_not_cut_off(panel: Panel) -> None:
         label = getattr(panel.ui, name)
         assert label.height >= label.heightForWidth(label.width), name
     panel.host.hide()
+
+
+def test_nothing_is_read_or_written_while_a_scene_is_opened(
+    slicer: Any, panel: Panel, ct: Any
+) -> None:
+    """Slicer draws its progress meanwhile, so timers and observers are called in between."""
+    scene = slicer.mrmlScene
+    composite = scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    scene.StartState(scene.ImportState)
+    composite.SetBackgroundVolumeID(ct.GetID())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.session._seeds_touched.add("not yet")
+    panel.widget.onTimer()
+    assert panel.scan is None
+    panel.session._seeds_touched.clear()
+    scene.EndState(scene.ImportState)
+    assert panel.scan.volume_node is ct

@@ -276,6 +276,9 @@ def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_
     marked.ui.evidenceCheckBox.click()
     row, title = marked.cells(0), marked.ui.resultTitle.text
     path = str(tmp_path / "scene.mrb")
+    kinds = ("Segmentation", "MarkupsFiducial", "Table", "Text", "ScriptedModule", "ColorTable")
+    count = slicer.mrmlScene.GetNumberOfNodesByClass
+    before = [count(f"vtkMRML{kind}Node") for kind in kinds]
     assert slicer.mrmlScene.WriteToMRB(path)
     slicer.mrmlScene.Clear(0)
     marked.wait()
@@ -284,6 +287,7 @@ def test_save_and_reopen_brings_everything_back(slicer: Any, marked: Panel, tmp_
     assert slicer.mrmlScene.ReadFromMRB(path)
     marked.wait()
     assert marked.cells(0) == row
+    assert [count(f"vtkMRML{kind}Node") for kind in kinds] == before
     assert marked.ui.resultTitle.text == title
     assert marked.session.nodule.review.reader == "CD"
     assert marked.scan.outdated("nodule_001") is None
