@@ -72,6 +72,14 @@ def test_ordinal_loss_is_the_squared_earth_movers_distance() -> None:
     assert ordinal_loss(torch.zeros(1, 3), NO_CLASS).item() == 0
 
 
+def test_beta_and_smooth_reach_the_dice_loss() -> None:
+    mask_logits = torch.tensor([50.0, -50.0]).reshape(1, 1, 1, 1, 2)
+    masks = torch.ones(1, 1, 1, 1, 2)
+    losses = Objective(beta=2.0, smooth=3.0)(torch.zeros(1, 3), mask_logits, NO_CLASS, masks)
+    # I = 1, T = 2, P = 1: -(5 * 1 + 3) / (4 * 2 + 1 + 3)
+    assert losses.mask.item() == pytest.approx(-8 / 12)
+
+
 def test_the_ordinal_loss_can_be_added_to_the_class_loss() -> None:
     mask_logits, masks = torch.zeros(1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2)
     plain = Objective()(torch.zeros(1, 3), mask_logits, ONE_HOT[[1]], masks)

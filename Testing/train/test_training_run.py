@@ -125,3 +125,10 @@ def test_the_papers_preset_is_the_papers() -> None:
     assert settings.objective.mask_weight == 0.2
     assert settings.augmentation.shift_mm == 3
     assert settings.augmentation.zoom == (0.8, 1.15)
+
+
+def test_what_is_no_part_of_a_preset_is_off() -> None:
+    for settings in (like_paper(523), best()):
+        assert settings.augmentation.mixup == settings.objective.ordinal == 0
+        assert settings.objective.beta == settings.objective.smooth == 1
+        assert settings.validation.share == settings.validation.patience == 0

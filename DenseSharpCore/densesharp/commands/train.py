@@ -16,7 +16,7 @@ HELP = "train a model on your own nodules (data set of the original code, or sim
 
 REPEATED = (
     "fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging", "schedule", "mixup",
-    "ordinal", "validation", "validate_every", "patience", "monitor",
+    "ordinal", "beta", "validation", "validate_every", "patience", "monitor",
 )  # fmt: skip
 """Options that the model card's training command repeats where they are given."""
 
@@ -79,6 +79,9 @@ def _configure_extras(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ordinal", type=float, help="weight of a loss that knows the order of the classes"
     )
+    parser.add_argument(
+        "--beta", type=float, help="of the Dice loss: above 1 favours recall (default 1)"
+    )
     watching = parser.add_argument_group(
         "validation", "watch a part of the patients that is not trained on; never subset FOLD"
     )
@@ -135,7 +138,7 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
         per_batch=_per_batch(args.batch, sum(settings.per_batch), len(args.dataset)),
         seed=args.seed,
         augmentation=changed(settings.augmentation, edge="edge", mixup="mixup"),
-        objective=changed(settings.objective, ordinal="ordinal"),
+        objective=changed(settings.objective, ordinal="ordinal", beta="beta"),
         optimisation=changed(
             settings.optimisation,
             steps="steps",

@@ -66,14 +66,17 @@ def network_units(grey: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def middle_patch(
-    voxel: NDArray[np.uint8], seg: NDArray[np.bool_], shift: tuple[int, int, int] = (0, 0, 0)
+    voxel: NDArray[np.uint8],
+    seg: NDArray[np.bool_],
+    shift: tuple[int, int, int] = (0, 0, 0),
+    edge: int = PATCH_EDGE,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The patch in the middle of a cube, or moved by whole voxels (k, j, i), without augmentation.
 
     Returns:
-        (32, 32, 32) in network units, and the mask.
+        (edge, edge, edge) in network units, and the mask.
     """
-    return network_units(middle_of(voxel, shift)), middle_of(seg, shift)
+    return network_units(middle_of(voxel, shift, edge)), middle_of(seg, shift, edge)
 
 
 def augmented_patch(

@@ -252,9 +252,11 @@ def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
         raise ValueError(problem)
 
 
-def middle_of(cube: NDArray[Any], shift: Sequence[int] = (0, 0, 0)) -> NDArray[Any]:
-    """The middle 32 mm of a cube (k, j, i), or moved by whole voxels."""
-    half = PATCH_EDGE // 2
+def middle_of(
+    cube: NDArray[Any], shift: Sequence[int] = (0, 0, 0), edge: int = PATCH_EDGE
+) -> NDArray[Any]:
+    """The middle 32 mm of a cube (k, j, i), or of another even edge, or moved by whole voxels."""
+    half = edge // 2
     box = tuple(
         slice(n // 2 - half + s, n // 2 + half + s) for n, s in zip(cube.shape, shift, strict=True)
     )

@@ -147,7 +147,7 @@ def fit(
     ]
     module = TrainingModule(settings.objective, settings.optimisation, _network(start))
     finished = partial(_finished, sources, settings)
-    watcher = Watcher(how, watched, finished) if watched else None
+    watcher = Watcher(how, watched, settings.augmentation.edge, finished) if watched else None
     checkpoint = folder / "last.ckpt"
     first = _restore(checkpoint, module, watcher)
     batches = Batches(sources, settings.seed, first, settings.optimisation.steps)

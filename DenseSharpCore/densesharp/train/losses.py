@@ -29,12 +29,16 @@ class Objective:
         mask_weight: weight of the mask's loss beside the class's (paper: 0.2).
         cross_entropy: weight, inside the mask's loss, of voxel-wise cross-entropy beside Dice.
         label_smoothing: share of each class label that is spread over all classes.
+        beta: of the Dice loss; above 1 favours recall, below 1 precision.
+        smooth: of the Dice loss; keeps empty masks defined.
         ordinal: weight, inside the class's loss, of `ordinal_loss` beside cross-entropy.
     """
 
     mask_weight: float = 0.2
     cross_entropy: float = 0.0
     label_smoothing: float = 0.0
+    beta: float = 1.0
+    smooth: float = 1.0
     ordinal: float = 0.0
 
     def __call__(
@@ -52,7 +56,7 @@ class Objective:
         classes = class_loss(logits, targets, self.label_smoothing)
         if self.ordinal:
             classes = classes + self.ordinal * ordinal_loss(logits, targets)
-        mask = dice_loss(torch.sigmoid(mask_logits.float()), masks)
+        mask = dice_loss(torch.sigmoid(mask_logits.float()), masks, self.beta, self.smooth)
         if self.cross_entropy:
             voxels = functional.binary_cross_entropy_with_logits(mask_logits.float(), masks)
             mask = mask + self.cross_entropy * voxels

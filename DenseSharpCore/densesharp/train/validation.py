@@ -97,6 +97,8 @@ class Watcher(Callback):
     Args:
         how: when and by what.
         samples: the nodules to watch.
+        edge: voxels along a patch's side: that of the training, because class logits are means
+            over the patch and change with its size.
         finished: gives the network that the run would end with now; it is not changed by it.
     """
 
@@ -104,9 +106,10 @@ class Watcher(Callback):
         self,
         how: Validation,
         samples: Sequence[Sample],
+        edge: int,
         finished: Callable[[TrainingModule], DenseSharp],
     ) -> None:
-        self.how, self.samples, self.finished = how, samples, finished
+        self.how, self.samples, self.edge, self.finished = how, samples, edge, finished
         self.best: float | None = None
         self.best_network: dict[str, Tensor] = {}
         self.without_improvement = 0
@@ -157,7 +160,7 @@ class Watcher(Callback):
         mine = self.samples[trainer.global_rank :: trainer.world_size]
         with torch.no_grad():
             for first in range(0, len(mine), BATCH):
-                batch = middles(mine[first : first + BATCH])
+                batch = middles(mine[first : first + BATCH], self.edge)
                 patches, targets, masks = (tensor.to(module.device) for tensor in batch)
                 output = network(patches.contiguous(memory_format=torch.channels_last_3d))
                 losses = module.objective(output.logits, output.mask_logits, targets, masks)
@@ -194,9 +197,9 @@ class Watcher(Callback):
         return best
 
 
-def middles(samples: Sequence[Sample]) -> Batch:
+def middles(samples: Sequence[Sample], edge: int) -> Batch:
     """The patches in the middles of some nodules' cubes, without augmentation."""
-    pairs = [middle_patch(sample.voxel, sample.seg) for sample in samples]
+    pairs = [middle_patch(sample.voxel, sample.seg, edge=edge) for sample in samples]
     return to_batch(
         [patch for patch, _ in pairs], [sample.label for sample in samples], [m for _, m in pairs]
     )
