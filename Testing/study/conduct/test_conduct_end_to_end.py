@@ -15,7 +15,7 @@ from statistics import mean
 import numpy as np
 import pytest
 from scipy.stats import norm
-from study_simulation import READERS, aid_for, make_study
+from study_simulation import READERS, aid_for, make_study, read_session, truth_of
 
 from densesharp.study.commands import analyze
 from densesharp.study.export import export
@@ -129,6 +129,25 @@ def test_analyze_recovers_the_programmed_difference_within_its_interval(
         for reader, skill in UNAIDED.items():
             programmed = norm.cdf((skill + extra) / 2**0.5)
             assert auc["auc"][condition][reader] == pytest.approx(programmed, abs=0.2)
+
+
+def test_a_study_folder_is_analysed_like_its_export(tmp_path, reading_of):
+    study = make_study(tmp_path / "study", "sequential", count=4)
+    for reader in READERS:
+        read_session(reading_of(study, reader.id), 1)
+    truth = tmp_path / "truth.csv"
+    truth.write_text("case,class\n" + "".join(f"{c},{t}\n" for c, t in truth_of(4).items()))
+    exported = export(study, reading_of(study).store, tmp_path / "export")
+    parser = argparse.ArgumentParser()
+    analyze.configure(parser)
+    found = []
+    for source in (study.folder, exported):
+        out = tmp_path / f"results of {source.name}"
+        arguments = [source, "--truth", truth, "--out", out]
+        assert analyze.run(parser.parse_args(list(map(str, arguments)))) == 0
+        found.append(json.loads((out / "results.json").read_text()))
+    assert found[0] == found[1]
+    assert found[0]["study"]["missing_readings"] == 0
 
 
 def test_where_nothing_was_programmed_nothing_is_found(tmp_path, reading_of, a_turnable_clock):

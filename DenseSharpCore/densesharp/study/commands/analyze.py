@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+
+from densesharp.study.commands.read import add_store_argument
 
 HELP = "analyse a finished study: results, tables, figures, report"
 
@@ -16,9 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "study",
         type=Path,
         metavar="STUDY",
-        help="export folder; or an answers CSV (reader,case,condition,class,...); or readings "
-        "(reader,treatment,case,truth,rating; .imrmc; .lrc)",
+        help="study folder or its export; or an answers CSV (reader,case,condition,class,...); or "
+        "readings (reader,treatment,case,truth,rating; .imrmc; .lrc)",
     )
+    add_store_argument(parser)
     add("--truth", type=Path, metavar="CSV", help="case,class: the reference standard")
     add("--model", type=Path, metavar="CSV", help="the model's results, if not in the folder")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
@@ -37,11 +42,16 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.load_study import ANSWERS, DESIGN, MODEL, load_study
     from densesharp.study.report.write import write_results
 
-    data = load_study(args.study, args.truth, args.model)
-    inside = [args.study / name for name in (DESIGN, ANSWERS, MODEL)]
-    inputs = [path for path in inside if path.is_file()] if args.study.is_dir() else [args.study]
-    inputs += [path for path in (args.truth, args.model) if path]
-    with progress_bar() as progress:
+    with ExitStack() as stack:
+        source = args.study
+        if (source / DESIGN).is_file() and not (source / ANSWERS).is_file():
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="densesharp-"))
+            source = _exported(source, args.store, Path(scratch) / "export")
+        data = load_study(source, args.truth, args.model)
+        inside = [source / name for name in (DESIGN, ANSWERS, MODEL)]
+        inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
+        inputs += [path for path in (args.truth, args.model) if path]
+        progress = stack.enter_context(progress_bar())
         results = analyse_study(
             data,
             inputs=inputs,
@@ -54,3 +64,18 @@ def run(args: argparse.Namespace) -> int:
         "Research use only, not for diagnosis.\n"
     )
     return 0
+
+
+def _exported(folder: Path, address: str | None, target: Path) -> Path:
+    """The export of a study folder, which the analysis then reads like any other."""
+    from densesharp.study.export import export
+    from densesharp.study.folder import open_study
+    from densesharp.study.store import open_store
+
+    study = open_study(folder)
+    design = study.design
+    store = open_store(address or study.default_store, design.study, design.sha256, create=False)
+    try:
+        return export(study, store, target)
+    finally:
+        store.close()
