@@ -174,7 +174,6 @@ class Viewer:
         """A window preset."""
         if self.session.scan is not None:
             scene_views.set_window(self.session.scan.volume_node, *scene_views.WINDOWS[name])
-        self.publish({"window": name})
 
     def set_layout(self, name: str) -> None:
         """A layout; the same single view twice goes back to four."""
@@ -265,9 +264,20 @@ class Viewer:
         interaction = scan.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
         interaction.SetCurrentInteractionMode(vtkMRMLInteractionNode.AdjustWindowLevel)
         self.show_crosshair(bool(self._state.crosshair))
-        window = scene_views.window_name(scan.volume_node)
-        self.publish({"window": window, "outlines": True, "hint": ""})
+        self._follow_window(scan)
+        self.publish({"outlines": True, "hint": ""})
         self._readouts.refresh()
+
+    def _follow_window(self, scan: ScanNodules) -> None:
+        """Show which preset is on; a drag in a view leaves all of them."""
+
+        def changed(*_: Any) -> None:
+            window = scene_views.window_name(scan.volume_node)
+            if window != self._state.window:
+                self.publish({"window": window})
+
+        scan.volume_node.GetDisplayNode().AddObserver("ModifiedEvent", changed)
+        changed()
 
     def _zoom(self, width_mm: float) -> None:
         """Show a field of this width in every slice view."""

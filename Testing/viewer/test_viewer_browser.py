@@ -192,6 +192,7 @@ def test_a_drag_changes_the_window_and_places_nothing(open_page):
     time.sleep(1.0)
     assert page.get("nodules") == []
     assert abs(page.picture(0).mean() - before) > 0.005
+    assert page.get("window") == ""  # none of the presets any more
     page.page.keyboard.press("m")
     page.wait("$('window') === 'mediastinum'")
     time.sleep(1.0)
