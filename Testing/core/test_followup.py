@@ -277,3 +277,7 @@ def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, m
     assert run("second", "first", str(tmp_path / "wrong")) == 2
     assert "give the earlier CT first" in capsys.readouterr().err
     assert not (tmp_path / "wrong").exists()
+    write_series(tmp_path / "second" / "more", phantom(), axial(), number=9)
+    assert run("first", "second", str(tmp_path / "wrong")) == 2
+    assert "say which one (--second-series KEY).\n  3: Lung thin" in capsys.readouterr().err
+    assert run("first", "second", str(tmp_path / "chosen"), "--second-series", "3") == 0

@@ -6,6 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from densesharp.records import Volume
 
 HELP = "compare a nodule in two CTs of the same patient"
 
@@ -53,7 +57,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.followup import days_between, follow_up, followup_sentence
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options
-    from densesharp.reading import read_volume
     from densesharp.resources import model_path
 
     if len(args.seed) > 2:
@@ -63,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise SeedError(message)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")
-        first = read_volume(args.first, args.first_series)
-        second = read_volume(args.second, args.second_series)
+        first = _read(args.first, args.first_series, "first")
+        second = _read(args.second, args.second_series, "second")
         days = args.days if args.days is not None else days_between(first, second)
         seeds = [
             parse_seed(text, args.space, volume.grid)
@@ -90,6 +93,17 @@ def run(args: argparse.Namespace) -> int:
     sys.stderr.write(_about_days(args.days, days))
     sys.stderr.write(f"{followup_sentence(found)}\nResults: {out}\n")
     return 0
+
+
+def _read(path: Path, series: str | None, which: str) -> Volume:
+    """One of the two CTs; where it is one series of several, its own option is named."""
+    from densesharp.reading import SeriesChoiceError, read_volume
+
+    try:
+        return read_volume(path, series)
+    except SeriesChoiceError as error:
+        message = f"The {which} CT lies among several series: say which one (--{which}-series KEY)."
+        raise SeriesChoiceError(message, error.choices) from error
 
 
 def _about_days(given: float | None, used: float | None) -> str:
