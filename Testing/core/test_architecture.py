@@ -27,7 +27,7 @@ ROWS = [
     {"cli"},
 ]
 HEAVY = ("torch", "vtk", "vtkmodules", "slicer", "highdicom", "pydicom", "lightning", "monai",
-         "openvino", "matplotlib", "pandas", "scipy")  # fmt: skip
+         "openvino", "matplotlib", "pandas", "scipy", "plotly")  # fmt: skip
 DESKTOP_ONLY = ("slicer.app", "slicer.modules", "slicer.util.load", "slicer.util.save")
 NO_SLICER = {"slicer", "qt", "ctk", "DenseSharpSlicerLib", "densesharp_viewer"}
 

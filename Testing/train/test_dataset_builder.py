@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +148,28 @@ def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
 def test_a_wrong_table_is_refused(tmp_path: Path, rows: list[dict[str, str]], words: str) -> None:
     with pytest.raises(TableError, match=words):
         build_dataset(write_table(tmp_path, rows), tmp_path / "set")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_builder_that_is_killed_goes_on_and_gives_the_same(tmp_path: Path) -> None:
+    names = [f"n{n:02d}" for n in range(12)]
+    for name in names:
+        write_case(tmp_path, name, shift=int(name[1:]))
+    table = write_table(tmp_path, [row(name, diagnosis="MIA") for name in names])
+    words = [sys.executable, "-m", "densesharp", "dataset", str(table), "--edge", "40"]
+    subprocess.run([*words, "--out", str(tmp_path / "whole")], check=True)
+    broken = tmp_path / "broken"
+    process = subprocess.Popen([*words, "--out", str(broken)])
+    while process.poll() is None and len(list(broken.glob("nodule/n*.npz"))) < 2:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    made = sorted(broken.glob("nodule/n*.npz"))
+    assert 2 <= len(made) < len(names)
+    assert not (broken / "info.csv").exists()
+    times = {path: path.stat().st_mtime_ns for path in made}
+    subprocess.run([*words, "--out", str(broken)], check=True)
+    assert {path: path.stat().st_mtime_ns for path in made} == times  # kept
+    for path in ("info.csv", *(f"nodule/{name}.npz" for name in names)):
+        assert (broken / path).read_bytes() == (tmp_path / "whole" / path).read_bytes()

@@ -141,6 +141,20 @@ def test_the_command_trains_nothing_where_there_are_faults(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "words", ["--mixup -1", "--steps 0", "--validate-every 0", "--devices 0", "--edge 30"]
+)
+def test_impossible_numbers_are_said_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    folder = write(tmp_path / "set", [row("a"), row("b", "IAC")])
+    assert main(["train", str(folder), "--out", str(tmp_path / "run"), *words.split()]) == 2
+    said = capsys.readouterr().err
+    assert words.split()[1].lstrip("-") in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_tables_that_pandas_wrote_and_grey_values_as_floats_are_read(tmp_path: Path) -> None:
     arrays = cubes()
     arrays["voxel"] = np.full((EDGE, EDGE, EDGE), 29.9)

@@ -20,6 +20,12 @@ REPEATED = (
 )  # fmt: skip
 """Options that the model card's training command repeats where they are given."""
 
+LEAST = {
+    "devices": 1, "nodes": 1, "steps": 1, "checkpoint_every": 1, "validate_every": 1, "patience": 0,
+    "learning_rate": 0.0, "averaging": 0.0, "mixup": 0.0, "ordinal": 0.0, "beta": 0.0, "seed": 0,
+}  # fmt: skip
+"""The smallest number that an option may have."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -106,6 +112,12 @@ def _configure_extras(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check the data sets, then train."""
+    for name, least in LEAST.items():
+        value = getattr(args, name)
+        if value is not None and value < least:
+            option = f"--{name.replace('_', '-')}"
+            message = f"{option} {value:g}: a number from {least:g} on is needed."
+            raise TableError(message)
     from densesharp.network.model_file import ModelCard
     from densesharp.train.dataset import read_datasets, split
     from densesharp.train.fit import fit
