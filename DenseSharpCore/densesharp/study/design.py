@@ -23,6 +23,9 @@ Reveal = Literal["with_image", "after_first_answer"]
 MaskRule = Literal["none", "optional", "required"]
 Task = Literal["invasive", "iac"]
 
+Figure = Literal["auc", "sensitivity", "specificity", "accuracy", "quadratic_kappa", "vus", "dice"]
+"""Figures of merit that a primary analysis may name; `dice` is the readers' with each other."""
+
 DEFAULT_WASHOUT_DAYS = 28
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
@@ -61,13 +64,13 @@ class Endpoint:
     """The primary analysis, named before the first read.
 
     Attributes:
-        figure: figure of merit, such as "auc".
+        figure: figure of merit; those of classes and outlines do not look at `task`.
         task: "invasive" (MIA or IAC against AAH-AIS) or "iac" (IAC against the rest).
         readers: whether readers are "random" (a sample of all readers) or "fixed" (just these).
         margin: non-inferiority margin in units of the figure, or None for a test of difference.
     """
 
-    figure: str = "auc"
+    figure: Figure = "auc"
     task: Task = "invasive"
     readers: Literal["random", "fixed"] = "random"
     margin: float | None = None
@@ -260,6 +263,7 @@ def _check_choices(design: Design) -> None:
         ("kind of study", design.kind, get_args(Kind)),
         ("moment of showing the model", design.reveal, get_args(Reveal)),
         ("mask rule", design.mask, get_args(MaskRule)),
+        ("endpoint's figure of merit", design.endpoint.figure, get_args(Figure)),
         ("endpoint's task", design.endpoint.task, get_args(Task)),
         ("endpoint's treatment of readers", design.endpoint.readers, ("random", "fixed")),
     ]

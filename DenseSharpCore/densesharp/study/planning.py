@@ -6,12 +6,12 @@ import math
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
 from densesharp.study.create import Sources, create_study
-from densesharp.study.design import Endpoint
+from densesharp.study.design import Endpoint, Figure
 from densesharp.study.folder import Study
 from densesharp.study.plan import FIELDS, Field
 
@@ -39,7 +39,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
         "repeats": _whole("repeats", text),
         "going_back": on["going_back"],
         "endpoint": Endpoint(
-            text["figure"],
+            cast("Figure", text["figure"]),
             "iac" if text["task"] == "iac" else "invasive",
             "fixed" if on["fixed_readers"] else "random",
             _number("margin", text) if text["margin"] else None,

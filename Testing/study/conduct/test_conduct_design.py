@@ -14,7 +14,7 @@ from study_simulation import READERS, SEED, aid_for, make_study, truth_of
 
 from densesharp.errors import StudyError
 from densesharp.study.aid import describe_aids
-from densesharp.study.design import AidSource, Case, Design, Reader, design_from_json
+from densesharp.study.design import AidSource, Case, Design, Endpoint, Reader, design_from_json
 from densesharp.study.folder import freeze, hash_image, open_study
 from densesharp.study.schedule import make_schedule
 
@@ -93,6 +93,7 @@ def test_a_study_is_never_overwritten(tmp_path):
         ({"aid": None}, "missing for 12 of 12 cases"),
         ({"kind": "unaided", "aid": AidSource("m", "", {})}, "shows no model"),
         ({"mask": "maybe"}, "none, optional, required"),
+        ({"endpoint": Endpoint("kappa")}, "figure of merit cannot be 'kappa': it is one of auc,"),
     ],
 )
 def test_a_contradictory_design_is_refused(changes, sentence):
