@@ -215,6 +215,13 @@ def test_every_figure_is_a_vector_with_its_numbers(folder):
         assert rows_in(figures / f"{name}.csv"), name
 
 
+def test_the_design_says_when_the_model_was_shown(folder):
+    with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row[0]]
+    assert dict(rows)["The model was shown"] == "with the image, in aided readings"
+    assert dict(rows)["Washout"] == "28 days at least"
+
+
 def test_the_roc_csv_holds_the_operating_points(folder, results):
     rows = rows_in(folder / "out" / "figures" / "roc_invasive.csv")
     point = next(

@@ -6,6 +6,15 @@ from densesharp.study.output import number, p_text
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import Results, area, limits, shown
 
+_LOCKED = "after the reader's own answer was locked"
+REVEALS = {
+    "crossover": {
+        "with_image": "with the image, in aided readings",
+        "after_first_answer": f"{_LOCKED}, in aided readings",
+    },
+    "sequential": dict.fromkeys(("with_image", "after_first_answer"), _LOCKED),
+}
+
 
 def study_table(study: Results) -> TableBlock:
     """Design and numbers."""
@@ -21,6 +30,9 @@ def study_table(study: Results) -> TableBlock:
         ["Readings missing", str(study["missing_readings"])],
         ["Practice answers left out", str(study["practice_answers"])],
     ]
+    shown_when = REVEALS.get(study["kind"], {}).get(study["reveal"])
+    if shown_when:
+        rows.insert(2, ["The model was shown", shown_when])
     if study["kind"] == "crossover":
         rows.insert(1, ["Washout", f"{study['washout_days']:g} days at least"])
     if study["model"]:
