@@ -55,12 +55,12 @@ def requirements(path: Path) -> list[str]:
 
 
 def missing(wanted: list[str], with_server: bool = False) -> list[str]:
-    """The requirements that are not met; with torch or a server OpenVINO is not needed."""
+    """The requirements that are not met; a server needs none of these, torch no OpenVINO."""
     check = _checker()
-    absent = [requirement for requirement in wanted if not check(requirement)]
-    if with_server or torch_installed():
-        absent = [requirement for requirement in absent if name_of(requirement) != "openvino"]
-    return absent
+    spared = {"openvino", "safetensors"} if with_server else set()
+    if torch_installed():
+        spared.add("openvino")
+    return [entry for entry in wanted if name_of(entry) not in spared and not check(entry)]
 
 
 def name_of(requirement: str) -> str:

@@ -372,7 +372,7 @@ class Session:
         shown = self.evidence and self.selected is not None
         if not scan.show_evidence(self.selected if shown else None):
             scan.show_evidence(None)
-            self.say("This nodule has no evidence map: no model answer belongs to it.", "info")
+            self.say("No evidence map belongs to this nodule: compute it again for one.", "info")
 
     def _nodule_at(self, ras: np.ndarray) -> str | None:
         """The nodule whose outline holds a point."""

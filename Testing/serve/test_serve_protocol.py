@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,3 +140,16 @@ def test_a_request_whose_worker_has_gone_is_given_back(monkeypatch):
     assert ask(Guard(never, metrics, rate=100))[0] == 503
     assert metrics.answers[503] == 1
     assert metrics.running == 0
+
+
+def test_a_client_needs_numpy_and_the_standard_library_only():
+    """A reader whose model runs on a server installs no torch, no OpenVINO, nothing."""
+    code = (
+        "import sys; before = set(sys.modules); import densesharp.serve.client\n"
+        "names = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(name for name in names - sys.stdlib_module_names if name[0] != '_'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["densesharp", "numpy"]

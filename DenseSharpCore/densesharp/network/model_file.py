@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from densesharp.errors import ModelError
 from densesharp.files import atomic_path
@@ -133,6 +131,8 @@ def save_model(
         ModelError: the members do not fit the card.
         OutputError: the file cannot be written.
     """
+    from safetensors.numpy import save_file
+
     if len(members) != card.members:
         message = f"The model card says {card.members} members, but {len(members)} were given."
         raise ModelError(message)
@@ -158,6 +158,9 @@ def load_model(path: str | Path) -> ModelFile:
         ModelError: there is no such file, or it is damaged, of another kind or architecture; the
             message names the first tensor that differs.
     """
+    # Not at the top: who lets a server compute reads no model file and needs no such package.
+    from safetensors import SafetensorError, safe_open
+
     path = Path(path)
     try:
         with safe_open(path, framework="np") as file:
