@@ -61,6 +61,22 @@ def test_both_lungs_are_found_and_nothing_else(the_samples_lung: RealLung) -> No
     assert np.median(hu[(lung.depth < -3) & (lung.depth > -8)]) > -200
 
 
+def test_lungs_that_reach_the_edge_of_a_tight_crop_are_found_too(
+    the_samples_lung: RealLung,
+) -> None:
+    volume = the_samples_lung.volume
+    k, j, i = np.argwhere(the_samples_lung.depth > 0).T
+    points = the_samples_lung.grid.to_world(np.stack([i, j, k], axis=-1))
+    low, high = (np.round(volume.grid.to_index(p)).astype(int) for p in (
+        points.min(axis=0) + 15, points.max(axis=0) - 15
+    ))  # fmt: skip
+    box = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1], strict=True))
+    tight = real_lung(Volume(volume.array[box].copy(), volume.grid.crop(low, high - low)))
+    share = (tight.depth > 0).sum() / (the_samples_lung.depth > 0).sum()
+    assert 0.5 < share < 1
+    assert len(tight.places(SOLID)) > 1000
+
+
 def test_places_are_away_from_the_nodules_that_are_there(the_samples_lung: RealLung) -> None:
     lung = the_samples_lung
     path = Path(sample_path()).with_name("sample_mask.nrrd")

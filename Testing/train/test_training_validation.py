@@ -21,7 +21,7 @@ from densesharp.errors import TableError
 from densesharp.network.model_file import ModelCard, load_model
 from densesharp.train import batches, fit
 from densesharp.train.augment import Augmentation
-from densesharp.train.dataset import Sample
+from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Settings, like_paper
 from densesharp.train.validation import Validation, Watcher, hold_out
 
@@ -152,6 +152,14 @@ def test_a_plateau_without_validation_is_refused(
 ) -> None:
     with pytest.raises(TableError, match="follows a validation"):
         fit.fit([fifteen_balls], reduced(1, Validation(), schedule="plateau"), tmp_path, CARD)
+
+
+def test_accuracy_cannot_be_watched_without_classes(
+    fifteen_balls: list[Sample], tmp_path: Path
+) -> None:
+    samples = [replace(sample, label=UNKNOWN) for sample in fifteen_balls]
+    with pytest.raises(TableError, match="No class of the watched nodules is known"):
+        fit.fit([samples], reduced(1, Validation(0.2, monitor="class_accuracy")), tmp_path, CARD)
 
 
 def test_a_run_without_improvement_stops_and_gives_its_best_network(

@@ -32,7 +32,9 @@ from densesharp.simulate.scanner import Scanner
 STEP_MM = 2.0
 """Grid that lungs and places are looked for on."""
 
-AIR_HU = -500.0
+AIR_HU, EMPTY_HU = -500.0, -960.0
+"""Lung is less dense than the one and, emphysema included, denser than the other."""
+
 SMALLEST_LUNG_MM3 = 100_000.0
 VESSEL_RADIUS_MM = 8.0
 """Dents of the lung up to twice this wide are vessels or nodules, and belong to the lung."""
@@ -207,10 +209,10 @@ def _lungs(hu: Field) -> NDArray[np.bool_]:
     air = hu < AIR_HU
     labels, count = ndimage.label(air)
     sizes = np.bincount(labels.ravel(), minlength=count + 1) * STEP_MM**3
-    # Slices may begin and end in the lungs; the air around the body reaches the other four sides.
-    sides = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
-    outer = {0, *(int(label) for side in sides for label in np.unique(side))}
-    kept = [n for n in range(1, count + 1) if n not in outer and sizes[n] >= SMALLEST_LUNG_MM3]
+    large = [n for n in range(1, count + 1) if sizes[n] >= SMALLEST_LUNG_MM3]
+    # The air around the body, and in the bowel, is emptier than any lung.
+    medians = ndimage.median(hu, labels, large) if large else []
+    kept = [n for n, median in zip(large, medians, strict=True) if median > EMPTY_HU]
     lungs = np.isin(labels, kept)
     closed = _closed(lungs, VESSEL_RADIUS_MM)
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in closed])

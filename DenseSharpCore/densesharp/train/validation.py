@@ -21,7 +21,7 @@ from densesharp.errors import TableError
 from densesharp.network.densesharp import DenseSharp
 from densesharp.train.augment import middle_patch
 from densesharp.train.batches import Batch, to_batch
-from densesharp.train.dataset import Sample, assign_subsets
+from densesharp.train.dataset import UNKNOWN, Sample, assign_subsets
 from densesharp.train.metrics import GROUPS, count, metrics
 from densesharp.train.module import TrainingModule
 
@@ -58,7 +58,7 @@ def hold_out(
 
     Args:
         datasets: what may be learnt from.
-        share: of the patients, 0 to below one half.
+        share: of the patients, 0 to one half.
         seed: of the choice.
 
     Returns:
@@ -100,6 +100,9 @@ class Watcher(Callback):
         edge: voxels along a patch's side: that of the training, because class logits are means
             over the patch and change with its size.
         finished: gives the network that the run would end with now; it is not changed by it.
+
+    Raises:
+        TableError: accuracy shall be watched, but no class is known.
     """
 
     def __init__(
@@ -109,6 +112,9 @@ class Watcher(Callback):
         edge: int,
         finished: Callable[[TrainingModule], DenseSharp],
     ) -> None:
+        if how.monitor == "class_accuracy" and all(s.label == UNKNOWN for s in samples):
+            message = "No class of the watched nodules is known: their accuracy cannot be watched."
+            raise TableError(message)
         self.how, self.samples, self.edge, self.finished = how, samples, edge, finished
         self.best: float | None = None
         self.best_network: dict[str, Tensor] = {}
