@@ -18,7 +18,7 @@ def _build_series() -> None:
     """Which of several CT series to open; shown while there is something to choose."""
     with (
         html.Div(v_if="series.length", classes="ds-veil"),
-        html.Div(classes="ds-choice", role="dialog", aria_label="Choose a series"),
+        html.Div(classes="ds-choice", role="dialog", aria_modal="true", aria_label="Series"),
     ):
         html.H2("Several CT series were found. Which one?")
         html.P("For nodules choose a thin lung reconstruction, without contrast if there is one.")

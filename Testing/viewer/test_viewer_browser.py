@@ -457,6 +457,13 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
         page.page.get_by_text("DICOM folder …").click()
     chosen.value.set_files(str(tmp_path / "cd"))
     page.wait("$('series').length === 2", 60)
+    page.page.keyboard.press("Escape")
+    page.wait("$('series').length === 0")
+    assert page.get("opened") == ""
+    with page.page.expect_file_chooser() as chosen:
+        page.page.get_by_text("DICOM folder …").click()
+    chosen.value.set_files(str(tmp_path / "cd"))
+    page.wait("$('series').length === 2", 60)
     page.page.get_by_text("Series 3: 1.25 mm, 40 images").click()
     page.wait("$('opened').startsWith('CT 70 × 66 × 40')", 60)
     page.wait("!$('busy')", 60)

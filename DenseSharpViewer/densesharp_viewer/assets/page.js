@@ -29,7 +29,7 @@
     "]": () => brush(1),
     "?": () => help(),
     delete: () => withSelected("delete"),
-    escape: () => act("cancel"),
+    escape: () => act(state("series").length ? "no_series" : "cancel"),
     arrowup: () => act("scroll", 1),
     arrowdown: () => act("scroll", -1),
   };
@@ -48,6 +48,8 @@
     const typing = event.target.closest?.("input[type=text], textarea, dialog[open]");
     if (typing || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
+    // While a series is chosen, Tab and Enter walk through the list as in any dialog.
+    if (state("series").length && key !== "escape") return;
     if (event.ctrlKey) {
       if (key === "z") act("undo");
       else if (key === "s") act("save");
