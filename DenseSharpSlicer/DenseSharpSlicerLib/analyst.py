@@ -13,7 +13,6 @@ from densesharp.geometry import ras_to_lps
 
 from .backend import LocalBackend
 from .scene.scan import ScanNodules
-from .scene.seeds import move_seed
 from .scene.segments import digest
 from .worker import Event, Task, Worker
 
@@ -250,9 +249,7 @@ class Analyst:
 
 def _take_back(scan: ScanNodules, nodule_id: str) -> None:
     """Remove the point of a new nodule; put that of a known one back to where its result is."""
-    known = {nodule.id: nodule for nodule in scan.nodules}
-    if nodule_id in known:
-        nodule = known[nodule_id]
-        move_seed(scan.seeds_node, nodule.seed_id, nodule.result.seed.ras)
+    if any(nodule.id == nodule_id for nodule in scan.nodules):
+        scan.put_seed_back(nodule_id)
     else:
         scan.drop(nodule_id)

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
-from densesharp.geometry import ras_to_lps
 
 from .analyst import Analyst, Status
 from .backend import LocalBackend
@@ -54,6 +54,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._scans: dict[str, ScanNodules] = {}
         self._seeds_touched: set[str] = set()
         self._outlines_touched: dict[str, float] = {}
+        self._moved: set[str] = set()
         self._to_share: list[ScanNodules] = []
         self._outdated: dict[tuple[int, str], tuple[tuple[Any, ...], str | None]] = {}
 
@@ -116,7 +117,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         """Bring slice views and 3D views to the selected nodule."""
         if self.scan is not None and self.nodule is not None:
             self.scan.jump(self.nodule_id, centered)
-            look_at(self.scan.scene, ras_to_lps(self.nodule.result.center_lps))
+            look_at(self.scan.scene, self.scan.center_of(self.nodule_id))
 
     def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
         """Why a result does not fit the scene any more; looks again only when something changed."""
@@ -170,6 +171,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             message = _("No CT is chosen: load one or choose it in the list.")
             raise SceneError(message)
         self.scan.volume()  # refuses a CT that has left the scene or cannot be used
+        self.scan.follow_ct()
         self._watch(self.scan)
         return self.scan.seeds_node
 
@@ -181,6 +183,13 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         changed = slicer.vtkSegmentation.SourceRepresentationModified
         if not self.hasObserver(outlines, changed, self._on_outline):
             self.addObserver(outlines, changed, self._on_outline)
+        ct = scan.volume_node
+        for event in (ct.TransformModifiedEvent, vtk.vtkCommand.ModifiedEvent):
+            if not self.hasObserver(ct, event, self._on_ct):
+                self.addObserver(ct, event, self._on_ct)
+
+    def _on_ct(self, caller: Any, _event: str) -> None:
+        self._touch(lambda scan: scan.volume_node is caller, self._moved.add)
 
     def _on_seed(self, caller: Any, _event: str) -> None:
         self._touch(lambda scan: scan.seeds_node is caller, self._seeds_touched.add)
@@ -203,11 +212,13 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do and nothing to wait for."""
-        return not (self.analyst.busy or self._seeds_touched or self._outlines_touched)
+        touched = self._seeds_touched or self._outlines_touched or self._moved
+        return not (self.analyst.busy or touched)
 
     def tick(self) -> bool:
         """Do what has come up since the last call; True when the panel must be drawn anew."""
-        changed = self._take_seeds()
+        changed = self._take_moved()
+        changed = self._take_seeds() or changed
         changed = self._take_outlines() or changed
         outcome = self.analyst.poll()
         for scan, nodule_id, placed in outcome.stored:
@@ -229,6 +240,15 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         for scan in dict.fromkeys(ready):
             if scan.alive and len(scan.nodules) >= SHARE_FROM:
                 scan.prepare_to_save()
+
+    def _take_moved(self) -> bool:
+        """Outlines and points go along with a CT that was moved."""
+        moved, self._moved = self._moved, set()
+        for node_id in moved:
+            scan = self._scans[node_id]
+            if scan.alive:
+                self.run(scan.follow_ct)
+        return bool(moved)
 
     def _take_seeds(self) -> bool:
         touched, self._seeds_touched = self._seeds_touched, set()
@@ -288,6 +308,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._scans.clear()
         self._seeds_touched.clear()
         self._outlines_touched.clear()
+        self._moved.clear()
         self._to_share.clear()
         self._outdated.clear()
         self.scan = None
@@ -305,6 +326,7 @@ def _state_of(scan: ScanNodules, nodule: Nodule) -> tuple[Any, ...]:
     image = segment.GetRepresentation(LABELMAP) if segment is not None else None
     transform = scan.volume_node.GetParentTransformNode()
     return (
+        nodule.world.tobytes(),
         nodule.mask_digest,
         nodule.model,
         scan.model,

@@ -534,9 +534,17 @@ def test_a_moved_ct_makes_its_results_outdated(slicer: Any, panel: Panel, ct: An
     matrix = slicer.util.arrayFromTransformMatrix(shift)
     matrix[0, 3] = 5
     slicer.util.updateTransformMatrixFromArray(shift, matrix)
-    panel.widget.refresh()
+    panel.wait()
     assert panel.cells(0)[-1] == "outdated"
     assert "moved" in panel.ui.outdatedLabel.text
+    place = [0.0, 0.0, 0.0]
+    panel.scan.seeds_node.GetNthControlPointPositionWorld(0, place)
+    assert place == pytest.approx([BALLS[0][0] + 5, *BALLS[0][1:]])
+    panel.ui.updateButton.click()
+    panel.wait()
+    assert panel.ui.outdatedLabel.isHidden()
+    center = panel.session.nodule.result.center_lps
+    assert center == pytest.approx([-BALLS[0][0] - 5, -BALLS[0][1], BALLS[0][2]], abs=0.5)
 
 
 def test_a_key_that_is_pressed_marks_accepts_and_shows_the_evidence(panel: Panel, ct: Any) -> None:

@@ -454,3 +454,57 @@ def test_an_empty_record_holds_no_nodules(scene, make_ct):
     node = make_ct()
     ScanNodules(node).record_node.SetText("")
     assert ScanNodules(node).nodules == ()
+
+
+def shifted(scene, node, how, move):
+    """Move a CT: under a new transform, by hardening one, or by its own matrix."""
+    from DenseSharpSlicerLib.scene.geometry import array_to_matrix, ijk_to_local
+
+    if how == "matrix":  # as Center Volume does
+        node.SetIJKToRASMatrix(array_to_matrix(move @ ijk_to_local(node)))
+        return
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(array_to_matrix(move))
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    if how == "hardened":
+        node.HardenTransform()
+
+
+@pytest.mark.parametrize("how", ["transform", "hardened", "matrix"])
+def test_outlines_and_points_go_along_with_a_ct_that_is_moved(scene, ct_with_a_nodule, how):
+    """Slicer's own export still gives every voxel; a new click stays where it was made."""
+    scan, nodule_id = ct_with_a_nodule
+    turn = np.array([[0, -1, 0, 30], [1, 0, 0, -20], [0, 0, 1, 5], [0, 0, 0, 1]], float)
+    seed, mask = scan.seed_of(nodule_id).ras, scan.mask_of(nodule_id)
+    shifted(scene, scan.volume_node, how, turn)
+    expected = (turn @ [*seed, 1])[:3]
+    fresh = scan.place(expected + [3, 0, 0])
+    scan.follow_ct()
+    np.testing.assert_allclose(scan.seed_of(nodule_id).ras, expected, atol=1e-6)
+    assert scan.moved_seeds() == []
+    bounds = np.zeros(6)
+    scan.segmentation_node.GetRASBounds(bounds)
+    np.testing.assert_allclose((bounds[::2] + bounds[1::2]) / 2, expected, atol=1.3)
+    grid = scan.volume().grid
+    np.testing.assert_array_equal(exported(scan, nodule_id) > 0, mask.full(grid) > 0)
+    np.testing.assert_allclose(scan.center_of(nodule_id), expected, atol=1.3)
+    assert scan.outdated(nodule_id).startswith("The CT was moved")
+    assert scan.show_evidence(nodule_id)
+    scan.record_node.GetNodeReference("evidence").GetRASBounds(bounds)
+    np.testing.assert_allclose((bounds[::2] + bounds[1::2]) / 2, expected, atol=1.3)
+    new = scan.claim(fresh)
+    np.testing.assert_allclose(scan.seed_of(new).ras, expected + [3, 0, 0], atol=1e-6)
+    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id))
+    assert scan.outdated(nodule_id) is None
+
+
+def test_undo_after_a_move_brings_the_point_to_the_ct_s_new_place(scene, ct_with_a_nodule):
+    scan, nodule_id = ct_with_a_nodule
+    seed = scan.seed_of(nodule_id).ras
+    scan.delete(nodule_id)
+    move = np.eye(4)
+    move[:3, 3] = 11, -7, 4
+    shifted(scene, scan.volume_node, "matrix", move)
+    scan.follow_ct()
+    scan.undo_last()
+    np.testing.assert_allclose(scan.seed_of(nodule_id).ras, seed + [11, -7, 4], atol=1e-6)

@@ -18,20 +18,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, NoduleResult, Notice, Seed, Volume
 
-from . import evidence, maps, record, seeds, segments, table, views
+from . import evidence, maps, moving, record, seeds, segments, table, views
 from .errors import SceneError
 from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_from_node
+from .history import History
 from .nodule import Decision, Nodule, Review
 
 MOVED_MM = 0.01
 """A seed or CT that lies further than this from where it was has been moved."""
-
-HISTORY = 100
-"""Steps that can be undone."""
 
 
 class ScanNodules:
@@ -55,9 +54,10 @@ class ScanNodules:
         self._nodules: dict[str, Nodule] = {}
         self._claimed: dict[str, str] = {}
         self._last_number = 0
-        self._history: list[tuple[str, Nodule | None]] = []
+        self._history = History()
         self._notices: tuple[int, tuple[Notice, ...]] | None = None
         self._maps = maps.Maps()
+        self._seen_at = moving.where(volume_node)
         self.model = ""
         stored = record.find_record(volume_node)
         if stored is not None:
@@ -123,6 +123,26 @@ class ScanNodules:
         """The text node with all results."""
         return self._record()
 
+    def follow_ct(self) -> None:
+        """Bring outlines and points along when the CT was moved since the last look.
+
+        Raises:
+            SceneError: it was put under a transform that bends space.
+        """
+        before, self._seen_at = self._seen_at, ijk_to_world(self.volume_node)
+        if np.array_equal(before, self._seen_at):
+            return
+        if record.find_record(self.volume_node) is not None:
+            moving.bring_segments(self.segmentation_node, self.volume_node)
+            places = {
+                nodule.seed_id: self._carried(nodule, nodule.result.seed.ras)
+                for nodule in self.nodules
+            }
+            moving.bring_points(self.seeds_node, self.volume_node, places)
+
+    def _carried(self, nodule: Nodule, point: ArrayLike) -> NDArray[np.float64]:
+        return moving.carried(self.volume_node, nodule.world, point)
+
     # Seeds
 
     def new_seeds(self) -> list[str]:
@@ -136,7 +156,7 @@ class ScanNodules:
             nodule.id
             for nodule in self.nodules
             if (position := seeds.seed_position(self.seeds_node, nodule.seed_id)) is not None
-            and np.linalg.norm(position - nodule.result.seed.ras) > MOVED_MM
+            and np.linalg.norm(position - self._carried(nodule, nodule.result.seed.ras)) > MOVED_MM
         ]
 
     def place(self, ras: Sequence[float]) -> str:
@@ -162,9 +182,16 @@ class ScanNodules:
         """Where the point of a nodule (claimed or stored) lies now."""
         seed_id = self._claimed.get(nodule_id) or self.nodule(nodule_id).seed_id
         position = seeds.seed_position(self.seeds_node, seed_id)
-        if position is not None:
-            return Seed.from_ras(position)
-        return self.nodule(nodule_id).result.seed
+        if position is None:
+            nodule = self.nodule(nodule_id)
+            position = self._carried(nodule, nodule.result.seed.ras)
+        return Seed.from_ras(position)
+
+    def put_seed_back(self, nodule_id: str) -> None:
+        """Move the point of a stored nodule to where its answer belongs."""
+        nodule = self.nodule(nodule_id)
+        place = self._carried(nodule, nodule.result.seed.ras)
+        seeds.move_seed(self.seeds_node, nodule.seed_id, place)
 
     # Results
 
@@ -179,8 +206,9 @@ class ScanNodules:
             SceneError: the CT or the nodule has left the scene; nothing is written.
         """
         self._check_alive()
+        self.follow_ct()
         former = self._nodules.get(result.id)
-        self._remember(result.id, former)
+        self._history.remember(result.id, former)
         fresh = former or self._new_nodule(result)
         world = ijk_to_world(self.volume_node)
         fresh = replace(fresh.with_result(result, world), edited=edited, model=self.model)
@@ -243,68 +271,65 @@ class ScanNodules:
         nodule = self.nodule(nodule_id)
         if not name or name == nodule.name:
             return
-        self._remember(nodule_id, nodule)
+        self._history.remember(nodule_id, nodule)
         self._keep(replace(nodule, name=name))
 
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
         """Accept or reject a nodule, or open it again; who and when are kept."""
         nodule = self.nodule(nodule_id)
-        self._remember(nodule_id, nodule)
+        self._history.remember(nodule_id, nodule)
         self._keep(replace(nodule, review=Review.now(decision, reader)))
 
     def delete(self, nodule_id: str) -> None:
         """Remove a nodule with its segment and point; can be undone."""
         nodule = self.nodule(nodule_id)
-        self._remember(nodule_id, nodule.with_mask(self.mask_of(nodule_id)))
+        self._history.remember(nodule_id, nodule.with_mask(self.mask_of(nodule_id)))
         self._remove(nodule)
         self._write_lists()
 
     def can_undo(self, nodule_id: str) -> bool:
         """Whether a nodule has a former state."""
-        return any(entry == nodule_id for entry, _ in self._history) or (
-            nodule_id in self._nodules and self.is_edited(nodule_id)
-        )
+        edited = nodule_id in self._nodules and self.is_edited(nodule_id)
+        return edited or self._history.knows(nodule_id)
 
     def undo(self, nodule_id: str) -> bool:
         """Bring a nodule back to its state before the last step; False when there is none."""
         if nodule_id in self._nodules and self.is_edited(nodule_id):
             self._write(self._nodules[nodule_id])
             return True
-        for index in reversed(range(len(self._history))):
-            if self._history[index][0] == nodule_id:
-                self._restore(*self._history.pop(index))
-                return True
-        return False
+        if not self._history.knows(nodule_id):
+            return False
+        self._restore(nodule_id, self._history.take(nodule_id))
+        return True
 
     def undo_last(self) -> str | None:
         """Undo the last step of any nodule (a deletion too); returns its id."""
-        if not self._history:
-            return None
-        nodule_id = self._history[-1][0]
-        self.undo(nodule_id)
+        nodule_id = self._history.last
+        if nodule_id is not None:
+            self.undo(nodule_id)
         return nodule_id
 
     def jump(self, nodule_id: str, centered: bool = True) -> None:
         """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
-        center = ras_to_lps(self.nodule(nodule_id).result.center_lps)
-        views.jump_to(self.scene, center, centered)
+        views.jump_to(self.scene, self.center_of(nodule_id), centered)
+
+    def center_of(self, nodule_id: str) -> NDArray[np.float64]:
+        """World RAS mm of the middle of a nodule, where its CT lies now."""
+        nodule = self.nodule(nodule_id)
+        return self._carried(nodule, ras_to_lps(nodule.result.center_lps))
 
     # Further nodes on request
 
     def show_evidence(self, nodule_id: str | None) -> bool:
         """Show the evidence map of a nodule over the CT, or none; False when it has none."""
         if nodule_id is None:
-            known = record.find_record(self.volume_node)
-            shown = known.GetNodeReference("evidence") if known is not None else None
-            if shown is not None:
-                views.hide_overlay(self.scene, shown)
+            evidence.hide(record.find_record(self.volume_node))
             return True
-        prediction = self.nodule(nodule_id).result.prediction
-        if prediction is None:
+        nodule = self.nodule(nodule_id)
+        if nodule.result.prediction is None:
             return False
-        node = record.referenced(self._record(), "evidence", self._create_evidence)
-        evidence.write_evidence(node, prediction)
-        views.show_overlay(self.scene, node)
+        moved = ijk_to_world(self.volume_node) @ np.linalg.inv(nodule.world)
+        evidence.show(self._record(), nodule.result.prediction, moved)
         return True
 
     def labelmap(self) -> Any:
@@ -341,7 +366,8 @@ class ScanNodules:
     def _create_seeds(self) -> Any:
         node = seeds.create_seeds(self.scene, self.volume_node)
         for nodule in self.nodules:
-            seed_id = seeds.add_seed(node, nodule.result.seed.ras, nodule.name)
+            place = self._carried(nodule, nodule.result.seed.ras)
+            seed_id = seeds.add_seed(node, place, nodule.name)
             self._nodules[nodule.id] = replace(nodule, seed_id=seed_id)
         return node
 
@@ -351,12 +377,6 @@ class ScanNodules:
             self._nodules[nodule.id] = self._write_segment(node, replace(nodule, segment_id=""))
         return node
 
-    def _create_evidence(self) -> Any:
-        colors = record.referenced(
-            self._record(), "evidence colors", lambda: evidence.create_colors(self.scene)
-        )
-        return evidence.create_evidence(self.scene, self.volume_node, colors)
-
     def _new_nodule(self, result: NoduleResult) -> Nodule:
         if result.id not in self._claimed:
             message = f"The nodule '{result.id}' was removed while it was analysed."
@@ -365,22 +385,20 @@ class ScanNodules:
         seed_id = self._claimed.pop(result.id)
         return Nodule(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
 
-    def _remember(self, nodule_id: str, state: Nodule | None) -> None:
-        self._history.append((nodule_id, state))
-        del self._history[:-HISTORY]
-
     def _restore(self, nodule_id: str, state: Nodule | None) -> None:
         if state is None:
             self._remove(self.nodule(nodule_id))
             self._write_lists()
             return
-        seeds.move_seed(self.seeds_node, state.seed_id, state.result.seed.ras)
+        place = self._carried(state, state.result.seed.ras)
+        seeds.move_seed(self.seeds_node, state.seed_id, place)
         self._write(state)
 
     def _write(self, nodule: Nodule) -> Nodule:
         """Bring segment, seed, table and text in step with a nodule's new state."""
         if seeds.seed_position(self.seeds_node, nodule.seed_id) is None:
-            seed_id = seeds.add_seed(self.seeds_node, nodule.result.seed.ras, nodule.name)
+            place = self._carried(nodule, nodule.result.seed.ras)
+            seed_id = seeds.add_seed(self.seeds_node, place, nodule.name)
             nodule = replace(nodule, seed_id=seed_id)
         return self._keep(self._write_segment(self.segmentation_node, nodule))
 

@@ -77,7 +77,7 @@ def keep_segment(
         return ""
     if not exists:
         segment_id = add_segment(node, name, number)
-    there = read_mask(node, segment_id, _index_grid(volume_node))
+    there = read_mask(node, segment_id, index_grid(volume_node))
     if there is not None and digest(there) == digest(mask):
         # Whoever corrects it in Segment Editor keeps these very voxels, and the steps of undo.
         _renew_surface(node, segment_id)
@@ -143,7 +143,7 @@ def share_labelmaps(node: Any, volume_node: Any) -> None:
     nodules with an image each take minutes to write. Later writes separate them again.
     """
     segmentation = node.GetSegmentation()
-    grid = _index_grid(volume_node)
+    grid = index_grid(volume_node)
     masks = {
         segment_id: mask
         for segment_id in segmentation.GetSegmentIDs()
@@ -234,7 +234,7 @@ def labelmap_volume(node: Any, volume_node: Any, segment_ids: list[str], name: s
     image.AllocateScalars(vtk.VTK_SHORT, 1)
     labels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
     labels[:] = 0
-    grid = _index_grid(volume_node)
+    grid = index_grid(volume_node)
     for value, segment_id in enumerate(segment_ids, start=1):
         mask = read_mask(node, segment_id, grid)
         if mask is not None:
@@ -243,7 +243,7 @@ def labelmap_volume(node: Any, volume_node: Any, segment_ids: list[str], name: s
     return labelmap
 
 
-def _index_grid(volume_node: Any) -> Grid:
+def index_grid(volume_node: Any) -> Grid:
     """The CT's voxels counted in voxels, for work that needs no millimetres."""
     return Grid(volume_node.GetImageData().GetDimensions(), np.zeros(3), np.ones(3), np.eye(3))
 

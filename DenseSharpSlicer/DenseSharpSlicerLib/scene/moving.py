@@ -1,0 +1,79 @@
+"""A CT that was moved after its nodules were answered: by a transform, hardening, Center Volume.
+
+Outlines are voxels of the CT and points mark places in it, so both go along; what was computed in
+the old place counts as outdated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import vtk
+from numpy.typing import ArrayLike, NDArray
+
+from . import seeds, segments
+from .errors import SceneError
+from .geometry import ijk_to_local, ijk_to_world, matrix_to_array
+
+
+def where(volume_node: Any) -> NDArray[np.float64]:
+    """(4, 4) IJK to world RAS; not a number where a transform bends space."""
+    try:
+        return ijk_to_world(volume_node)
+    except SceneError:
+        return np.full((4, 4), np.nan)
+
+
+def carried(volume_node: Any, world: NDArray[np.float64], point: ArrayLike) -> NDArray[np.float64]:
+    """Where a place in the CT lies now.
+
+    Args:
+        volume_node: the CT.
+        world: (4, 4) IJK to world RAS when `point` was right.
+        point: (3,) world RAS mm.
+    """
+    now, place = ijk_to_world(volume_node), np.asarray(point, dtype=np.float64)
+    if np.array_equal(now, world):
+        return place
+    return np.asarray((now @ np.linalg.solve(world, np.append(place, 1.0)))[:3])
+
+
+def bring_segments(node: Any, volume_node: Any) -> None:
+    """Put a segmentation under the CT's transform and its outlines on the CT's voxels."""
+    _lie_under(node, volume_node)
+    local = ijk_to_local(volume_node)
+    segmentation, grid = node.GetSegmentation(), segments.index_grid(volume_node)
+    for segment_id in segmentation.GetSegmentIDs():
+        image = segmentation.GetSegment(segment_id).GetRepresentation(segments.LABELMAP)
+        mask = segments.read_mask(node, segment_id, grid)
+        if mask is not None and not np.array_equal(_matrix_of(image), local):
+            segments.write_mask(node, segment_id, volume_node, mask)
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+
+
+def bring_points(node: Any, volume_node: Any, places: Mapping[str, ArrayLike]) -> None:
+    """Put points under the CT's transform.
+
+    Args:
+        node: list of points.
+        volume_node: the CT.
+        places: point id to world RAS mm where it belongs; all others stay where they are.
+    """
+    here = {name: seeds.seed_position(node, name) for name in seeds.placed_seeds(node)}
+    _lie_under(node, volume_node)
+    for name, place in {**here, **places}.items():
+        if place is not None:
+            seeds.move_seed(node, name, place)
+
+
+def _lie_under(node: Any, volume_node: Any) -> None:
+    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
+        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+
+
+def _matrix_of(image: Any) -> NDArray[np.float64]:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return matrix_to_array(matrix)
