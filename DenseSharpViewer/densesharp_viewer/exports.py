@@ -45,7 +45,7 @@ class Exports:
     def report(self) -> None:
         """Write the files of the nodules that were not rejected, and the report on them."""
         scan = self._session.open_scan()
-        self._write(scan, findings_of(scan), self._reported)
+        self._write(scan, reported_of(scan), self._reported)
 
     def dicom(self, keep_identity: bool) -> None:
         """Write SEG and SR of the nodules that were not rejected into the results folder.
@@ -128,16 +128,31 @@ def results_of(scan: ScanNodules) -> list[NoduleResult]:
     return [nodule.result for nodule in scan.nodules]
 
 
-def findings_of(scan: ScanNodules) -> list[NoduleResult]:
-    """The answers that may become findings of the patient: those that no reader rejected.
+def reported_of(scan: ScanNodules) -> list[NoduleResult]:
+    """The answers that a report tells of: those that no reader rejected.
 
     Raises:
-        ImageError: there is none with an outline, or one does not fit what is shown.
+        ImageError: none is left, or one does not fit what is shown.
     """
     rejected = {n.id for n in scan.nodules if n.review.decision == "rejected"}
-    kept = [result for result in results_of(scan) if result.id not in rejected and result.mask]
+    kept = [result for result in results_of(scan) if result.id not in rejected]
     if not kept:
-        message = "No nodule with an outline is left: all were rejected or refused."
+        message = "Every nodule was rejected: there is nothing to report."
+        raise ImageError(message)
+    return kept
+
+
+def findings_of(scan: ScanNodules) -> list[NoduleResult]:
+    """The answers that may become findings of the patient in an archive.
+
+    Left out are nodules that a reader rejected, and those without an outline or an answer.
+
+    Raises:
+        ImageError: none is left, or one does not fit what is shown.
+    """
+    kept = [r for r in reported_of(scan) if r.mask is not None and r.verdict != "refused"]
+    if not kept:
+        message = "No nodule with an outline and an answer is left for a DICOM object."
         raise ImageError(message)
     return kept
 

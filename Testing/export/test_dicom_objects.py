@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from densesharp.export.dicom_source import lung_side, mask_on_series
 from densesharp.export.dicom_sr import measurement_report, numbers_of
 from densesharp.geometry import Grid
 from densesharp.reading import read_volume
-from densesharp.records import Volume
+from densesharp.records import Notice, Volume
 from dicom_phantom import axial, phantom, write_enhanced, write_series
 from nodule_results import ball, nodule
 
@@ -240,6 +241,30 @@ def test_report_states_type_class_verdict_and_who(axial_volume):
     assert source == [axial_volume.series["series_uid"]]
     schemes = {entry.CodingSchemeDesignator for entry in report.CodingSchemeIdentificationSequence}
     assert "99DENSESHARP" in schemes
+
+
+def test_a_refused_answer_gives_outline_and_reasons_but_no_class_and_no_number(
+    axial_volume, tmp_path
+):
+    """What no reader may use must not reach an archive as a finding's size or class."""
+    whole = nodule(axial_volume, CENTERS[0])
+    reason = Notice("too_large", "The mass is too large for this model.", "refused")
+    refused = replace(whole, verdict="refused", notices=(reason,))
+    seg, report = measurement_report([refused], axial_volume, RUN)
+    assert len(seg.SegmentSequence) == 1
+    assert next(items(report, "DS-VERDICT")).ConceptCodeSequence[0].CodeValue == "DS-V-REFUSED"
+    assert next(items(report, "DS-REASON")).ConceptCodeSequence[0].CodeValue == "too_large"
+    for name in ("DS-CLASS", "DS-P-IAC", "C41144", "118565006", "103339001"):
+        assert list(items(report, name)) == []
+        assert list(items(measurement_report([whole], axial_volume, RUN)[1], name)) != []
+    (group,) = read_report(report)
+    assert group.numbers == {}
+    if shutil.which("dciodvfy"):
+        report.save_as(tmp_path / "sr.dcm")
+        checked = subprocess.run(
+            ["dciodvfy", tmp_path / "sr.dcm"], capture_output=True, text=True, timeout=60
+        )
+        assert [line for line in checked.stderr.splitlines() if line.startswith("Error")] == []
 
 
 def test_patient_is_left_out_unless_asked_for(axial_volume, tmp_path):

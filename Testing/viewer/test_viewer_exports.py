@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -13,6 +14,7 @@ from viewer_helpers import settle
 
 from densesharp.errors import DeviceError, ImageError
 from densesharp.export.dicom_run import read_report
+from densesharp.records import Notice
 from DenseSharpSlicerLib.backend import LocalBackend
 from DenseSharpSlicerLib.server_backend import ServerBackend
 from dicom_phantom import write_series
@@ -145,8 +147,20 @@ def test_rejected_nodules_stay_out_of_report_and_dicom(answered, page):
     seg = pydicom.dcmread(answered.results / "dicom" / "densesharp_seg.dcm")
     assert [segment.TrackingID for segment in seg.SegmentSequence] == ["nodule_001"]
     answered.decide("nodule_001", "rejected", "Dr A")
-    with pytest.raises(ImageError, match="No nodule with an outline is left"):
-        answered.exports.report()
+    for write in (answered.exports.report, lambda: answered.exports.dicom(False)):
+        with pytest.raises(ImageError, match="Every nodule was rejected"):
+            write()
+
+
+def test_a_refused_answer_is_reported_with_its_reasons_but_no_dicom_finding(answered):
+    reason = Notice("too_large", "The mass is too large for this model.", "refused")
+    result = answered.scan.nodule("nodule_001").result
+    answered.scan.store(replace(result, verdict="refused", notices=(reason,)))
+    answered.exports.report()
+    settle(answered, 60)
+    assert reason.message in (answered.results / "report.html").read_text()
+    with pytest.raises(ImageError, match="No nodule with an outline and an answer"):
+        answered.exports.dicom(False)
 
 
 @pytest.mark.parametrize("kept", [False, True])

@@ -163,8 +163,10 @@ Number = tuple[Code, float, Code, Code | None, Code | None]
 
 
 def numbers_of(nodule: NoduleResult) -> list[Number]:
-    """Every number of a nodule that goes into the report."""
+    """Every number of a nodule that goes into the report; none of an answer that was refused."""
     numbers: list[Number] = []
+    if nodule.verdict == "refused":
+        return numbers
     if nodule.measurements is not None:
         numbers += _measured(nodule.measurements)
     for name, value in (nodule.class_probabilities or {}).items():
@@ -196,11 +198,12 @@ def _measured(m: Measurements) -> list[Number]:
 
 
 def _evaluations(nodule: NoduleResult) -> Iterator[QualitativeEvaluation]:
-    """Nodule type, predicted class, verdict and its reasons."""
-    if nodule.measurements is not None:
+    """Nodule type, predicted class, verdict and its reasons; of a refused answer the last two."""
+    refused = nodule.verdict == "refused"
+    if nodule.measurements is not None and not refused:
         kind = codes.NODULE_TYPES[nodule.measurements.nodule_type]
         yield QualitativeEvaluation(codes.TEXTURE, kind)
-    if nodule.predicted_class is not None:
+    if nodule.predicted_class is not None and not refused:
         yield QualitativeEvaluation(codes.PREDICTED_CLASS, codes.CLASSES[nodule.predicted_class])
     yield QualitativeEvaluation(codes.VERDICT, codes.VERDICTS[nodule.verdict])
     for code in dict.fromkeys(n.code for n in nodule.notices if n.severity != "info"):
