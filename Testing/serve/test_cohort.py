@@ -174,6 +174,20 @@ def test_merged_table_and_summary_count_everything(case_list, tmp_path, known_en
     assert (tmp_path / "summary.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_refused_answer_counts_as_refused_and_in_no_class(case_list, tmp_path, known_engine):
+    cases = read_cases(case_list)
+    run_here(cases, SETTINGS, tmp_path)
+    before = merge(cases, SETTINGS, tmp_path)["predicted_class"]
+    content = record(tmp_path, "a")
+    (entry,) = content["result"]["nodules"]
+    entry["verdict"] = "refused"
+    (tmp_path / "cases" / "a.json").write_text(json.dumps(content))
+    summary = merge(cases, SETTINGS, tmp_path)
+    assert summary["verdict"]["refused"] == 1
+    assert sum(summary["predicted_class"].values()) == sum(before.values()) - 1
+    assert summary["nodules"] == 4
+
+
 def test_an_odd_case_does_not_end_the_run(case_list, tmp_path, known_engine, monkeypatch):
     def fail(*args, **kwargs):
         raise IndexError("odd")

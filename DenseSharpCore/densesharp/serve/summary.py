@@ -65,17 +65,19 @@ def _summary(
     cases: int,
     settings: Settings,
 ) -> dict[str, Any]:
-    def counts(column: str) -> dict[str, int]:
-        return dict(sorted(Counter(str(row[column]) for row in rows if row[column]).items()))
+    answered = [row for row in rows if row["verdict"] != "refused"]
+
+    def counts(column: str, among: Sequence[dict[str, object]]) -> dict[str, int]:
+        return dict(sorted(Counter(str(row[column]) for row in among if row[column]).items()))
 
     return {
         "cases": cases,
         "failed_cases": sum(not failure["nodule"] for failure in failures),
         "nodules": len(rows),
         "failed_nodules": sum(bool(failure["nodule"]) for failure in failures),
-        "verdict": counts("verdict"),
-        "predicted_class": counts("predicted_class"),
-        "nodule_type": counts("nodule_type"),
+        "verdict": counts("verdict", rows),
+        "predicted_class": counts("predicted_class", answered),
+        "nodule_type": counts("nodule_type", answered),
         "model_sha256": settings.model_sha256,
         "notice": "Research use only, not for diagnosis.",
     }
@@ -108,7 +110,7 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
     verdicts.set(title="Verdict")
     diameters = [
         [float(str(row["mean_diameter_mm"])) for row in rows
-         if row["predicted_class"] == name and row["mean_diameter_mm"] != ""]
+         if row["predicted_class"] == name and row["verdict"] != "refused"]
         for name in CLASS_NAMES
     ]  # fmt: skip
     largest = max((value for part in diameters for value in part), default=0.0)
