@@ -6,6 +6,7 @@ The bundled sample stands for a CT; one test looks at a real one.
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,12 @@ from densesharp.patch import WINDOW, resample
 from densesharp.reading import read_volume
 from densesharp.records import Volume
 from densesharp.resources import sample_path, sample_truth
+from densesharp.simulate import real_lung as module
 from densesharp.simulate.case import simulate
 from densesharp.simulate.latents import Latents
 from densesharp.simulate.real_lung import (
     KEEP_AWAY_MM,
+    Lungs,
     RealLung,
     find_cts,
     read_lung,
@@ -162,6 +165,20 @@ def test_without_a_lung_or_without_room_it_says_so(the_samples_lung: RealLung) -
     giant = Latents("IAC", "solid", 90.0, -500, 1.0, 0.8, 0.0, 0.0, 0, False, False)
     with pytest.raises(ImageError, match="no place for a nodule of 90 mm"):
         the_samples_lung.cut(np.random.default_rng(0), giant, 48)
+
+
+def test_a_nodule_goes_into_the_next_ct_that_has_room(
+    the_samples_lung: RealLung, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cramped = replace(the_samples_lung, name="cramped", room=the_samples_lung.room * 0)
+    lungs = {"cramped": cramped, "sample": the_samples_lung}
+    monkeypatch.setattr(module, "read_lung", lungs.__getitem__)
+    for first in (0, 1, 2):
+        assert Lungs(("cramped", "sample"), first).with_room(SOLID) is the_samples_lung
+    case = simulate(1, edge=48, latents=SOLID, lung=Lungs(("cramped", "sample"), 0))
+    assert case.lung == the_samples_lung.name
+    with pytest.raises(ImageError, match="No CT has a place for a nodule of 14 mm"):
+        Lungs(("cramped",), 0).with_room(SOLID)
 
 
 def test_what_a_path_stands_for(tmp_path: Path) -> None:

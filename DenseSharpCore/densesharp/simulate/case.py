@@ -12,7 +12,7 @@ from scipy import ndimage
 from densesharp.simulate.background import Background, simulated_lung
 from densesharp.simulate.fields import Field
 from densesharp.simulate.latents import UNLABELLED, Latents, draw, draw_any, draw_diagnosis
-from densesharp.simulate.real_lung import RealLung
+from densesharp.simulate.real_lung import Lungs, RealLung
 from densesharp.simulate.scanner import Scanner, draw_scanner, scan
 from densesharp.simulate.tissue import Tissue, blend, make_tissue
 
@@ -62,7 +62,7 @@ def simulate(
     edge: int = EDGE,
     latents: Latents | None = None,
     scanner: Scanner | None = None,
-    lung: RealLung | None = None,
+    lung: RealLung | Lungs | None = None,
 ) -> Case:
     """Simulate one nodule; the same arguments give the same voxels.
 
@@ -73,7 +73,7 @@ def simulate(
         edge: voxels of 1 mm along each side.
         latents: the nodule to make, instead of drawing one.
         scanner: the scanner to use, instead of drawing one. In a real lung the CT's own.
-        lung: a real CT to put it into, instead of a simulated lung.
+        lung: a real CT, or several to choose from, to put it into, instead of a simulated lung.
 
     Raises:
         ImageError: the real lung has no room for it.
@@ -83,11 +83,12 @@ def simulate(
         name = draw_diagnosis(rng) if diagnosis is None else diagnosis
         latents = draw_any(rng) if name == UNLABELLED else draw(rng, name)
     scanner = scanner or draw_scanner(rng)
+    real = None if lung is None else lung.with_room(latents)
     while True:
-        if lung is None:
+        if real is None:
             background, tissue = _place(rng, latents, edge)
         else:
-            background, scanner = lung.cut(rng, latents, edge)
+            background, scanner = real.cut(rng, latents, edge)
             tissue = make_tissue(rng, latents, edge, lung=background.lung)
         if tissue.mask.sum() >= SMALLEST_MM3:  # a small one may vanish behind the pleura
             return finish(rng, background, tissue, latents, scanner)

@@ -29,7 +29,7 @@ from densesharp.patch import WINDOW
 from densesharp.progress import Progress, silent
 from densesharp.simulate.case import EDGE, Case, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
-from densesharp.simulate.real_lung import lung_of
+from densesharp.simulate.real_lung import Lungs
 from densesharp.tasks import run_tasks
 
 SUBSETS = 5
@@ -70,8 +70,8 @@ def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 def make_case(recipe: Recipe, number: int) -> Case:
     """Simulate nodule `number` of a data set."""
     diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
-    lung = lung_of(recipe.lungs, number) if recipe.lungs else None
-    return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lung)
+    lungs = Lungs(recipe.lungs, number) if recipe.lungs else None
+    return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lungs)
 
 
 def write_dataset(
@@ -113,7 +113,8 @@ def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
     case = make_case(recipe, number)
     seg = case.distance > -recipe.outline_mm if recipe.outline_mm else case.mask
     # Nodules in the lung of one CT are of one patient, and stand in one subset.
-    turn = number % len(recipe.lungs) if recipe.lungs else number // len(recipe.diagnoses)
+    names = made_with["lungs"]
+    turn = names.index(case.lung) if names else number // len(recipe.diagnoses)
     row = {
         "name": name,
         "diagnosis": case.latents.diagnosis,

@@ -11,7 +11,6 @@ outside the mask.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +67,17 @@ class RealLung:
     depth: Field
     room: Field
 
+    def with_room(self, latents: Latents) -> RealLung:
+        """This lung.
+
+        Raises:
+            ImageError: it has no place for such a nodule.
+        """
+        if not len(self.places(latents)):
+            message = f"'{self.name}' has no place for a nodule of {latents.diameter_mm:.0f} mm."
+            raise ImageError(message)
+        return self
+
     def places(self, latents: Latents) -> NDArray[np.int64]:
         """(n, 3) indices (k, j, i) of `grid` where the middle of such a nodule may lie."""
         radius = latents.diameter_mm / 2
@@ -98,10 +108,7 @@ class RealLung:
         Raises:
             ImageError: there is no room for such a nodule.
         """
-        places = self.places(latents)
-        if not len(places):
-            message = f"'{self.name}' has no place for a nodule of {latents.diameter_mm:.0f} mm."
-            raise ImageError(message)
+        places = self.with_room(latents).places(latents)
         index = places[int(rng.integers(len(places)))][::-1] + rng.uniform(-0.5, 0.5, 3)
         cube = cube_grid(self.grid.to_world(index), edge)
         scanned = resample(self.volume.array, self.volume.grid, cube, WINDOW[0])
@@ -127,6 +134,32 @@ class RealLung:
         middle = np.argwhere(self.depth > 0).mean(axis=0)
         away = middle - index[::-1]
         return np.asarray(away / max(float(np.linalg.norm(away)), 1e-6), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Lungs:
+    """Several CTs, of which one is wanted.
+
+    Attributes:
+        paths: of the CTs; see `find_cts`.
+        first: the one to take, or else the next that has room.
+    """
+
+    paths: tuple[str, ...]
+    first: int
+
+    def with_room(self, latents: Latents) -> RealLung:
+        """The first lung, from `first` on and round again, that has a place for such a nodule.
+
+        Raises:
+            ImageError: none has, or a CT cannot be used.
+        """
+        for n in range(len(self.paths)):
+            lung = read_lung(self.paths[(self.first + n) % len(self.paths)])
+            if len(lung.places(latents)):
+                return lung
+        message = f"No CT has a place for a nodule of {latents.diameter_mm:.0f} mm."
+        raise ImageError(message)
 
 
 def without_noise(hu: Field, aerated: NDArray[np.bool_]) -> Field:
@@ -242,8 +275,3 @@ def _opened(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:
     core = ndimage.distance_transform_edt(mask, sampling=STEP_MM) > radius_mm
     near = ndimage.distance_transform_edt(~core, sampling=STEP_MM) <= radius_mm
     return np.asarray(near & mask)
-
-
-def lung_of(paths: Sequence[str], number: int) -> RealLung:
-    """The lung that nodule `number` of a data set is put into: the CTs in turn."""
-    return read_lung(paths[number % len(paths)])
