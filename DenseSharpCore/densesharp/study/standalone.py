@@ -15,7 +15,13 @@ import numpy as np
 from scipy import stats
 
 from densesharp.study.auc import delong_test, roc_curve
-from densesharp.study.estimates import Estimate, holm, not_estimable, t_estimate
+from densesharp.study.estimates import (
+    Estimate,
+    holm,
+    normal_estimate,
+    not_estimable,
+    t_estimate,
+)
 from densesharp.study.figures_of_merit import AUC, FigureOfMerit
 from densesharp.study.fom_table import INCOMPLETE, fom_table, jackknife_covariance
 from densesharp.study.mrmc import ONE_READER
@@ -48,6 +54,7 @@ class StandaloneResult:
         model: The model's figure of merit.
         readers: Reader -> figure of merit.
         rrrc: Mean difference, random readers and cases: the primary result.
+        frrc: Mean difference, these readers, random cases.
         rrfc: Mean difference, fixed cases, with its warning as `method`.
         non_inferiority: By `rrrc`, if a margin was given.
         each_reader: Reader -> DeLong difference with Holm-adjusted p (AUC only, else empty).
@@ -57,6 +64,7 @@ class StandaloneResult:
     model: float | None
     readers: Mapping[str, float | None]
     rrrc: Estimate
+    frrc: Estimate
     rrfc: Estimate
     non_inferiority: NonInferiority | None
     each_reader: Mapping[str, Estimate]
@@ -87,41 +95,49 @@ def standalone(
     joint = Readings(readings.treatments, labels, readings.cases, readings.truth, together)
     table = fom_table(joint, figure, truth=truth)
     theta = [None if math.isnan(value) else float(value) for value in table.theta[0]]
-    rrrc, rrfc = _mean_differences(table.theta[0], table.left_out, table.reason, confidence)
+    forms = _mean_differences(table.theta[0], table.left_out, table.reason, confidence)
     return StandaloneResult(
         figure.name,
         theta[0],
         dict(zip(readings.readers, theta[1:], strict=True)),
-        rrrc,
-        rrfc,
-        None if margin is None else non_inferiority(rrrc, margin),
+        *forms,
+        None if margin is None else non_inferiority(forms[0], margin),
         _each_reader(model, readings, confidence) if figure is AUC else {},
     )
 
 
 def _mean_differences(
     theta: FloatArray, left_out: FloatArray | None, reason: str | None, confidence: float
-) -> tuple[Estimate, Estimate]:
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Random readers and cases, fixed readers, fixed cases."""
     differences = theta[0] - theta[1:]
     r = len(differences)
     if np.isnan(differences).any():
         missing = not_estimable(reason or INCOMPLETE)
-        return missing, missing
+        return missing, missing, missing
     mean = float(differences.mean())
+    frrc = Estimate(mean, reason=reason)
+    covariance = None
+    if left_out is not None:
+        covariance = jackknife_covariance(left_out[0, :1] - left_out[0, 1:])
+        spread = float(covariance.sum()) / r**2
+        # A model that is a reader leaves rounding noise, which is no variance.
+        spread = spread if spread > 1e-18 else 0.0
+        frrc = normal_estimate(mean, spread, confidence=confidence, method="1T-FRRC")
     if r < 2:
         alone = Estimate(mean, reason=ONE_READER)
-        return alone, alone
+        return alone, frrc, alone
     ms_r = float(differences.var(ddof=1))
     rrfc = t_estimate(mean, ms_r / r, r - 1, confidence=confidence, method=FIXED_CASES_WARNING)
-    if left_out is None:
-        return Estimate(mean, reason=reason), rrfc
-    covariance = jackknife_covariance(left_out[0, :1] - left_out[0, 1:])
+    if covariance is None:
+        return Estimate(mean, reason=reason), frrc, rrfc
+    if ms_r <= 1e-18:
+        return Estimate(mean, reason="All readers have the same figure of merit."), frrc, rrfc
     cov2 = (covariance.sum() - np.trace(covariance)) / (r * (r - 1))
     d = ms_r + r * max(float(cov2), 0.0)
-    if ms_r <= 1e-18:
-        return Estimate(mean, reason="All readers have the same figure of merit."), rrfc
     df = (r - 1) * (d / ms_r) ** 2
-    return t_estimate(mean, d / r, df, confidence=confidence, method="1T-RRRC"), rrfc
+    both = t_estimate(mean, d / r, df, confidence=confidence, method="1T-RRRC")
+    return both, frrc, rrfc
 
 
 def non_inferiority(difference: Estimate, margin: float) -> NonInferiority:

@@ -41,6 +41,8 @@ def test_it_equals_two_treatments_with_the_model_repeated(reader_one_as_model):
     single = standalone(model, readings)
     assert result.rrrc.differences["model", "reader"].se == pytest.approx(single.rrrc.se)
     assert result.rrrc.test.df2 == pytest.approx(single.rrrc.df)
+    fixed = result.frrc.differences["model", "reader"]
+    assert (fixed.se, fixed.p) == pytest.approx((single.frrc.se, single.frrc.p))
 
 
 def test_each_reader_is_tested_with_holm(reader_one_as_model):
@@ -55,6 +57,7 @@ def test_one_reader_gives_no_random_reader_test(reader_one_as_model):
     assert found.rrrc.p is None
     assert "one reader" in found.rrrc.reason
     assert found.non_inferiority.p is None
+    assert found.frrc.p is not None, "one reader still stands for himself or herself"
     assert found.each_reader["2"].p is not None
 
 

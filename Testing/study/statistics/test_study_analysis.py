@@ -329,6 +329,7 @@ def test_plain_readings_are_analysed_too(van_dyke, reader_study_folder, tmp_path
     auc = found["tasks"]["disease"]["auc"]
     assert auc["rrrc"]["p"] == pytest.approx(0.0516656858192944)
     assert found["classes"] is None
+    assert found["model_alone"] is None
     assert "exploratory" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -397,6 +398,36 @@ def test_a_missing_reading_leaves_the_complete_cases_to_the_endpoints(folder, tm
 def test_wrong_answers_and_truths_are_refused(tmp_path, answers, truth, says):
     with pytest.raises(TableError, match=says):
         small(tmp_path, answers, truth or (("c1", "MIA"), ("c2", "IAC")))
+
+
+def test_readers_alone_are_compared_with_the_model(folder, tmp_path):
+    """The study of the paper: no aided reading; the endpoint is model against readers."""
+    export = tmp_path / "export"
+    shutil.copytree(folder / "export", export)
+    answers = [row for row in rows_in(export / "answers.csv") if row["condition"] == "unaided"]
+    write_csv(export / "answers.csv", answers)
+    design = json.loads((export / "design.json").read_text()) | {"kind": "unaided"}
+    endpoint = {"figure": "accuracy", "task": "invasive", "readers": "fixed", "margin": 0.2}
+    (export / "design.json").write_text(json.dumps(design | {"endpoint": endpoint}))
+    found = analyse_study(load_study(export, folder / "truth.csv"))
+    primary, *others = found["endpoints"]
+    assert (primary["figure"], primary["form"]) == ("Three-class accuracy", "frrc")
+    assert (primary["first"], primary["second"]) == ("model", "readers")
+    confusion = found["classes"]["confusion"]
+    model = confusion["model"]["mean"]["accuracy"]["value"]
+    readers = [one["accuracy"]["value"] for one in confusion["unaided"]["readers"].values()]
+    assert primary["means"]["model"] == pytest.approx(model)
+    assert primary["difference"] == pytest.approx(model - np.mean(readers))
+    assert primary["not_inferior"] is (primary["ci"][0] > -0.2)
+    assert "the model is" in primary_sentence(primary)
+    assert {row["figure"] for row in others} >= {
+        "AUC, invasive",
+        "Quadratic kappa against pathology",
+    }
+    auc = found["tasks"]["invasive"]["model"]["against_readers"]
+    assert auc["non_inferiority"] is None, "the margin is the accuracy's, not the area's"
+    same = next(row for row in others if row["figure"] == "AUC, invasive")
+    assert same["p"] == auc["rrrc"]["p"]
 
 
 def test_ratings_outside_the_scale_are_refused(tmp_path):

@@ -1,4 +1,7 @@
-"""The primary endpoint as the design named it, and the secondary ones with Holm's correction."""
+"""The primary endpoint as the design named it, and the secondary ones with Holm's correction.
+
+With two conditions they are compared; with one, the model alone is compared with the readers.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,18 @@ _TASKS = {"iac": "IAC"}
 
 
 def endpoints(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every comparison of the first two conditions, the primary one marked.
+    """Every comparison of the first two conditions, or of model and readers, the primary marked.
 
     The p-values of the secondary ones are adjusted together by Holm's method; without a named
     primary endpoint all are secondary. Where readings are missing, the cases that every reader
     read under every condition are compared, and the row says so.
     """
     named = results["endpoint"] or {}
-    found = (_row(named, *parts) for parts in _documents(results))
+    if len(results["study"]["conditions"]) > 1:
+        found = [_row(named, *parts) for parts in _documents(results)]
+    else:
+        alone = results["model_alone"] or {"comparisons": []}
+        found = [_model_row(named, part) for part in alone["comparisons"]]
     rows = [row for row in found if row is not None]
     secondary = [row for row in rows if not row["primary"]]
     adjusted = holm([row["p"] for row in secondary])
@@ -51,14 +58,51 @@ def _documents(results: dict[str, Any]) -> list[tuple[str, str | None, dict[str,
     return found
 
 
+def figure_title(figure: str, task: str | None) -> str:
+    """A figure of merit and its question as tables name them."""
+    return _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else "")
+
+
+def _primary(named: dict[str, Any], figure: str, task: str | None) -> tuple[bool, str]:
+    """Whether this is the named endpoint, and the form that it is judged by."""
+    primary = named.get("figure") == figure and (task is None or named.get("task") == task)
+    return primary, "frrc" if primary and named.get("readers") == "fixed" else "rrrc"
+
+
+def _model_row(named: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The model minus the readers' mean."""
+    figure, task, result = part["figure"], part["task"], part["result"]
+    primary, form = _primary(named, figure, task)
+    estimate = result[form]
+    values = list(result["readers"].values())
+    mean = None if None in values or not values else sum(values) / len(values)
+    ci, margin = estimate.get("ci"), part["margin"] if primary else None
+    return {
+        "figure": figure_title(figure, task),
+        "primary": primary,
+        "form": form,
+        "first": "model",
+        "second": "readers",
+        "means": {"model": result["model"], "readers": mean},
+        "difference": estimate["value"],
+        "cases": part["cases"],
+        "complete_cases_only": False,
+        "ci": ci,
+        "p": estimate.get("p"),
+        "p_holm": None,
+        "margin": margin,
+        "not_inferior": None if margin is None or ci is None else ci[0] > -margin,
+        "reason": estimate.get("reason"),
+    }
+
+
 def _row(
     named: dict[str, Any], figure: str, task: str | None, document: dict[str, Any]
 ) -> dict[str, Any] | None:
     conditions = document["study"]["treatments"]
     if len(conditions) < 2:
         return None
-    primary = named.get("figure") == figure and (task is None or named.get("task") == task)
-    form = "frrc" if primary and named.get("readers") == "fixed" else "rrrc"
+    primary, form = _primary(named, figure, task)
     used = document
     if document[form]["p"] is None and document.get("complete_cases"):
         used = document["complete_cases"]
@@ -66,7 +110,7 @@ def _row(
     margin = named.get("margin") if primary else None
     ci = section["ci"]
     return {
-        "figure": _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else ""),
+        "figure": figure_title(figure, task),
         "primary": primary,
         "form": form,
         "first": conditions[0],

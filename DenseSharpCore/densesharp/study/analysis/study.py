@@ -12,6 +12,7 @@ import numpy as np
 from densesharp.progress import Progress, silent
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
+from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.tasks import analyse_task
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
@@ -53,16 +54,18 @@ def analyse_study(
     }
     for number, task in enumerate(data.tasks):
         progress(0.1 + 0.2 * number, f"ROC analysis: {task.name}")
-        margin = endpoint.get("margin") if endpoint.get("task") == task.name else None
+        primary = endpoint.get("task") == task.name and endpoint.get("figure", "auc") == "auc"
+        margin = endpoint.get("margin") if primary else None
         results["tasks"][task.name] = analyse_task(data, task, margin)
     steps = (
+        ("model_alone", analyse_model_alone),
         ("classes", analyse_classes),
         ("agreement", analyse_agreement),
         ("time", analyse_times),
         ("sessions", analyse_sessions),
     )
     for number, (name, step) in enumerate(steps):
-        progress(0.5 + 0.1 * number, f"Analysing {name}")
+        progress(0.5 + 0.08 * number, f"Analysing {name}")
         results[name] = step(data)
     progress(0.9, "Comparing outlines")
     results["outlines"] = analyse_outlines(data, dice_margin)

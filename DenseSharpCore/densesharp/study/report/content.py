@@ -31,7 +31,7 @@ def content(results: Results, pictures: Pictures) -> list[Block]:
     blocks += _design(results, pictures)
     for name, task in results["tasks"].items():
         blocks += _task(name, task, results["study"]["conditions"], pictures)
-    for section in (_classes, _agreement, _outlines, _time, _sessions):
+    for section in (_model_alone, _classes, _agreement, _outlines, _time, _sessions):
         blocks += section(results, pictures)
     blocks.append(Heading("Methods"))
     blocks += [Paragraph(text) for text in methods(results)]
@@ -80,9 +80,10 @@ def primary_sentence(row: Results) -> str:
     )
     if row["margin"] is not None:
         verdict = "lies above" if row["not_inferior"] else "does not lie above"
+        subject = "the model" if row["first"] == "model" else f"{row['first']} reading"
         text += (
             f" The interval {verdict} the non-inferiority margin of -{row['margin']:g}: "
-            f"{row['first']} reading is {'' if row['not_inferior'] else 'not '}shown to be "
+            f"{subject} is {'' if row['not_inferior'] else 'not '}shown to be "
             "not inferior."
         )
     return text
@@ -143,6 +144,12 @@ def _at_specificity(model: Results) -> str:
         f"At the readers' average specificity ({number(model['readers_average_specificity'])}) the "
         f"model's sensitivity is {number(there['value'])}."
     )
+
+
+def _model_alone(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
+    if results["model_alone"]:
+        yield Heading("Model alone against the readers")
+        yield tables.model_alone_table(results["model_alone"])
 
 
 def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:

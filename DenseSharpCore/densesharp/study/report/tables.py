@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from densesharp.study.analysis.endpoints import figure_title
 from densesharp.study.output import number, p_text
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import Results, area, limits, shown
@@ -173,6 +174,26 @@ def standalone_table(name: str, model: Results) -> TableBlock:
         "cases says nothing about other cases and must not be used alone."
     )
     return TableBlock(f"model_{name}", caption, ("Against", "Difference", "p"), rows)
+
+
+def model_alone_table(alone: Results) -> TableBlock:
+    """The model minus the readers by every figure of merit."""
+    rows = []
+    for part in alone["comparisons"]:
+        result = part["result"]
+        values = [value for value in result["readers"].values() if value is not None]
+        mean = sum(values) / len(values) if values else None
+        rows.append([
+            figure_title(part["figure"], part["task"]), str(part["cases"]),
+            number(result["model"]), number(mean), shown(result["rrrc"]),
+            p_text(result["rrrc"].get("p")), shown(result["frrc"]),
+        ])  # fmt: skip
+    caption = (
+        f"Model alone minus readers ({alone['condition']}): random readers and cases (1T-RRRC, "
+        "Hillis 2007), and these readers with random cases. Not corrected for their number."
+    )
+    header = ("Figure", "n", "Model", "Readers", "Difference", "p", "These readers")
+    return TableBlock("model_alone", caption, header, rows)
 
 
 def calibration_table(name: str, task: Results) -> TableBlock:

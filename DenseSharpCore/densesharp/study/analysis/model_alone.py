@@ -1,0 +1,89 @@
+"""The model alone against the readers, by every figure of merit that both have.
+
+This is the comparison of a study in which readers only read alone, as the DenseSharp paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures_of_merit import (
+    AUC,
+    VUS,
+    FigureOfMerit,
+    accuracy,
+    quadratic_kappa,
+    sensitivity,
+    specificity,
+)
+from densesharp.study.standalone import standalone
+from densesharp.study.study_data import Model, StudyData, Task
+from densesharp.study.tables import FloatArray, IntArray, Readings
+
+Comparison = tuple[str, str | None, FigureOfMerit, FloatArray, FloatArray, IntArray]
+"""Figure's name, task's name, figure, the model's (K,) and readers' (r, K) ratings, truth (K,)."""
+
+
+def analyse_model_alone(data: StudyData) -> dict[str, Any] | None:
+    """Every comparison with the readers reading alone; None without the model's results."""
+    if data.model is None:
+        return None
+    named = dict(data.design.get("endpoint") or {})
+    rows = []
+    for name, task, figure, model, ratings, truth in _comparisons(data, data.model):
+        known = ~np.isnan(model)
+        if not known.any():
+            continue
+        readings = Readings(
+            (data.conditions[data.alone],),
+            data.readers,
+            tuple(np.array(data.cases)[known]),
+            truth[known] > 0,
+            ratings[None, :, known],
+        )
+        primary = named.get("figure") == name and (task is None or named.get("task") == task)
+        margin = named.get("margin") if primary else None
+        found = standalone(model[known], readings, figure, truth=truth[known], margin=margin)
+        rows.append({
+            "figure": name, "task": task, "cases": int(known.sum()), "result": found,
+            "margin": margin,
+        })  # fmt: skip
+    return {"condition": data.conditions[data.alone], "comparisons": rows} if rows else None
+
+
+def _comparisons(data: StudyData, model: Model) -> Iterator[Comparison]:
+    chosen = np.where(model.classes < 0, np.nan, model.classes.astype(float))
+    classes = None
+    if data.classes is not None:
+        own = data.classes[data.alone]
+        classes = np.where(own < 0, np.nan, own.astype(float))
+    for task in data.tasks:
+        yield from _of_task(data, task, chosen, classes)
+    if classes is not None:
+        size = len(data.class_names)
+        yield "accuracy", None, accuracy(), chosen, classes, data.truth
+        yield "quadratic_kappa", None, quadratic_kappa(size), chosen, classes, data.truth
+    by_name = {task.name: task for task in data.tasks}
+    if {"invasive", "iac"} <= set(by_name):
+        pair = by_name["invasive"], by_name["iac"]
+        if pair[0].model is not None and pair[1].model is not None:
+            ratings = pair[0].ratings[data.alone] + pair[1].ratings[data.alone]
+            yield "vus", None, VUS, pair[0].model + pair[1].model, ratings, data.truth
+
+
+def _of_task(
+    data: StudyData, task: Task, chosen: FloatArray, classes: FloatArray | None
+) -> Iterator[Comparison]:
+    truth = data.positive(task).astype(np.int64)
+    if task.model is not None:
+        yield "auc", task.name, AUC, task.model, task.ratings[data.alone], truth
+    if classes is None:
+        return
+    model, readers = (
+        np.where(np.isnan(called), np.nan, called >= task.level) for called in (chosen, classes)
+    )
+    yield "sensitivity", task.name, sensitivity(0.5), model, readers, truth
+    yield "specificity", task.name, specificity(0.5), model, readers, truth
