@@ -13,6 +13,8 @@ from DenseSharpSlicerLib.scene import ScanNodules, views
 from DenseSharpSlicerLib.scene.geometry import add_volume_node
 from DenseSharpSlicerLib.scene.record import records
 
+from .views import quiet_vtk
+
 SCENE_SUFFIX = ".mrb"
 SCENE_LIMIT = 8 * 2**30
 """Bytes that an opened scene may unpack to."""
@@ -68,7 +70,9 @@ def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
     # The bundle keeps the name it is first written under as the name of its folder inside.
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         written = Path(folder) / path.name
-        if not slicer_app.scene.WriteToMRB(str(written), None):
+        with quiet_vtk():  # it lists every file in the terminal
+            well = slicer_app.scene.WriteToMRB(str(written), None)
+        if not well:
             message = f"The scene '{path.name}' cannot be written: free space or choose a folder."
             raise OutputError(message)
         written.replace(path)

@@ -26,7 +26,7 @@ from trame_slicer.views import (
     ViewLayoutDefinition,
     ViewType,
 )
-from vtkmodules.vtkCommonCore import vtkObject
+from vtkmodules.vtkCommonCore import vtkObject, vtkOutputWindow
 
 LEFT_OUT = {
     vtkMRMLModelSliceDisplayableManager,
@@ -115,12 +115,15 @@ class LeanThreeDView(ThreeDView):
 
 @contextmanager
 def quiet_vtk() -> Iterator[None]:
-    """Keep VTK from writing a warning about resize events for each new view."""
-    was_shown = vtkObject.GetGlobalWarningDisplay()
+    """Keep VTK from writing to the terminal: a warning for each new view, a line for each file."""
+    was_shown, window = vtkObject.GetGlobalWarningDisplay(), vtkOutputWindow.GetInstance()
+    mode = window.GetDisplayMode()
     vtkObject.GlobalWarningDisplayOff()
+    window.SetDisplayModeToNever()
     try:
         yield
     finally:
+        window.SetDisplayMode(mode)
         vtkObject.SetGlobalWarningDisplay(was_shown)
 
 
