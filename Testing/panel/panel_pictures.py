@@ -1,4 +1,4 @@
-"""Writes a picture of each state of the panel, for the documentation and for a look at it.
+"""Writes a picture of each section of the panel and of its states, for documentation and a look.
 
     python Testing/panel/panel_pictures.py [FOLDER]        default: docs/images
 
@@ -8,6 +8,7 @@ are those of this computer, not Slicer's.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from pathlib import Path
@@ -15,10 +16,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from PIL import Image
+
 import slicer_standin
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 460
+COLORS = 200
+"""So many are enough for a panel, and make a small file."""
+
+PIP_LINES = [
+    "Looking in indexes: https://pypi.org/simple",
+    "WARNING: Retrying after connection broken by 'ConnectTimeoutError'",
+    "ERROR: Could not find a version that satisfies the requirement openvino>=2026.0",
+    "ERROR: No matching distribution found for openvino>=2026.0",
+]
 
 
 class Photographer:
@@ -44,15 +56,16 @@ class Photographer:
             time.sleep(0.01)
         self.widget.onTimer()
 
-    def take(self, name: str) -> None:
-        """Save a picture of the whole panel, as high as it wants to be."""
+    def take(self, name: str, section: str = "") -> None:
+        """Save a picture of the panel, as high as it wants to be, or of one section of it."""
         self.widget.refresh()
         for _ in range(3):
             self.slicer.app.processEvents()
             self.host.resize(WIDTH, self.host.layout().totalHeightForWidth(WIDTH))
-        path = self.folder / f"slicer-panel-{name}.png"
-        self.host.grab().save(str(path))
-        sys.stdout.write(f"{path}\n")
+        shown = getattr(self.ui, section) if section else self.host
+        path = self.folder / f"slicer-{name}.png"
+        save(shown.grab(), path)
+        sys.stdout.write(f"{path} {path.stat().st_size // 1000} kB\n")
 
     def click(self, ras: Any) -> None:
         """A click in a view."""
@@ -60,6 +73,17 @@ class Photographer:
 
         point = vtk.vtkVector3d(*(float(value) for value in ras))
         self.session.seeds_node().AddControlPointWorld(point)
+
+
+def save(picture: Any, path: Path) -> None:
+    """Write a pixmap with few colours."""
+    from PySide6.QtCore import QBuffer, QIODevice
+
+    buffer = QBuffer()
+    buffer.open(QIODevice.WriteOnly)
+    picture.save(buffer, "PNG")
+    image = Image.open(io.BytesIO(bytes(buffer.data().data()))).convert("RGB")
+    image.quantize(COLORS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def main(folder: Path) -> None:
@@ -70,25 +94,44 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     studio = Photographer(slicer, folder)
     studio.wait()
-    studio.take("start")
+    _install(studio)
     studio.ui.sampleButton.click()
     studio.wait()
-    studio.take("ready")
     nodules = [nodule["center_lps"] for nodule in sample_truth()["nodules"]]
     centers = [(-x, -y, z) for x, y, z in nodules]
     centers = [centers[2], *centers[:2], *centers[3:]]  # the first one shows an undoubted answer
     studio.click(centers[0])
     while not studio.session.nodules:
         studio.widget.onTimer()
-    studio.take("running")
+    studio.ui.placeButton.click()
+    studio.take("inputs", "inputsSection")
+    studio.ui.placeButton.click()
     studio.wait()
-    studio.take("result")
+    studio.take("panel-result")
+    studio.take("result", "resultSection")
     _review(studio, centers)
-    _trouble(studio)
+    _advanced(studio)
+    _dark(studio)
+
+
+def _install(studio: Photographer) -> None:
+    """What a fresh Slicer shows, and a failed installation."""
+    absent = ["safetensors>=0.5", "openvino>=2026.0"]
+    plain = studio.widget.advanced.missing
+    studio.widget.advanced.missing = lambda: absent
+    studio.take("install", "inputsSection")
+    studio.ui.advancedSection.collapsed = False
+    studio.widget.advanced._installer._lines = PIP_LINES
+    studio.widget.advanced.onInstalled(False)
+    studio.take("install-failed", "advancedSection")
+    studio.widget.advanced.missing = plain
+    studio.ui.doctorText.setPlainText("")
+    studio.ui.advancedSection.collapsed = True
+    studio.session.say("")
 
 
 def _review(studio: Photographer, centers: list[tuple[float, float, float]]) -> None:
-    """Several nodules, decisions, an outline that was changed."""
+    """Several nodules, decisions, an outline that was changed, an earlier CT."""
     studio.ui.readerEdit.text = "AB"
     studio.ui.acceptButton.click()
     for center in centers[1:]:
@@ -106,29 +149,32 @@ def _review(studio: Photographer, centers: list[tuple[float, float, float]]) -> 
     image.Modified()
     segmentation.InvokeEvent(studio.slicer.vtkSegmentation.SourceRepresentationModified)
     studio.wait()
-    studio.take("outdated")
+    studio.take("nodules", "nodulesSection")
+    now = studio.ui.inputSelector.currentNode()
+    studio.ui.sampleButton.click()
+    earlier = studio.ui.inputSelector.currentNode()
+    earlier.SetName("Earlier CT")
+    studio.click(centers[0])
+    studio.wait()
+    studio.ui.inputSelector.setCurrentNode(now)
+    studio.ui.priorSelector.setCurrentNode(earlier)
+    studio.ui.daysSpinBox.value = 180
+    studio.take("review", "reviewSection")
 
 
-def _trouble(studio: Photographer) -> None:
-    """A refused click and a failed installation; then the dark theme."""
+def _advanced(studio: Photographer) -> None:
+    """All that most readers never touch."""
+    studio.ui.advancedSection.collapsed = False
+    studio.take("advanced", "advancedSection")
+    studio.ui.advancedSection.collapsed = True
+
+
+def _dark(studio: Photographer) -> None:
+    """The panel in the dark theme, with a refused click."""
     studio.click((900, 0, 0))
     studio.wait()
-    studio.ui.resultSection.collapsed = True
-    studio.take("refused")
-    studio.ui.advancedSection.collapsed = False
-    studio.widget.advanced._installer._lines = [
-        "Looking in indexes: https://pypi.org/simple",
-        "WARNING: Retrying after connection broken by 'ConnectTimeoutError'",
-        "ERROR: Could not find a version that satisfies the requirement openvino>=2026.0",
-        "ERROR: No matching distribution found for openvino>=2026.0",
-    ]
-    studio.widget.advanced.onInstalled(False)
-    studio.take("install-failed")
-    studio.ui.advancedSection.collapsed = True
-    studio.ui.resultSection.collapsed = False
     studio.slicer.app.setPalette(_dark_palette())
-    studio.session.say("")
-    studio.take("dark")
+    studio.take("panel-dark")
 
 
 def _dark_palette() -> Any:
