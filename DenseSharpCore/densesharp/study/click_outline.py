@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from densesharp.geometry import box_slices, cube_grid, index_box
 from densesharp.masks import component_at, mask_from_box
@@ -48,8 +48,18 @@ def outline_at(volume: Volume, point_lps: ArrayLike, radius_mm: float) -> Nodule
     if clicked < LUNG_HU + LEAST_CONTRAST_HU:
         return None
     inside = (values > (clicked + LUNG_HU) / 2) & (distance <= radius_mm)
-    part = component_at(inside.astype(np.float32), box, point, reach=1.0)
+    part = component_at(_without_spurs(inside).astype(np.float32), box, point, reach=1.0)
+    if part is None:
+        part = component_at(inside.astype(np.float32), box, point, reach=1.0)
     return None if part is None else mask_from_box(part, start, volume.grid)
+
+
+def _without_spurs(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of which most neighbours in their slice are inside too: no lines one voxel wide."""
+    padded = np.pad(inside, ((0, 0), (1, 1), (1, 1))).astype(np.int8)
+    rows, columns = inside.shape[1:]
+    count = sum(padded[:, j : j + rows, i : i + columns] for j in range(3) for i in range(3))
+    return inside & (np.asarray(count) >= 5)
 
 
 def join(first: NoduleMask | None, second: NoduleMask, volume: Volume) -> NoduleMask:
