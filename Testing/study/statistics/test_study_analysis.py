@@ -215,6 +215,21 @@ def test_every_figure_is_a_vector_with_its_numbers(folder):
         assert rows_in(figures / f"{name}.csv"), name
 
 
+def test_the_average_reader_s_point_is_the_mean_of_the_readers(folder, results):
+    task = results["tasks"]["invasive"]
+    for condition in ("aided", "unaided"):
+        points = task["operating_points"][condition].values()
+        wanted = np.mean([one["sensitivity"]["value"] for one in points])
+        assert task["average_points"][condition]["sensitivity"] == pytest.approx(wanted)
+        row = next(
+            r for r in rows_in(folder / "out" / "figures" / "roc_invasive.csv")
+            if (r["series"], r["condition"]) == ("average point", condition)
+        )  # fmt: skip
+        assert float(row["tpr"]) == pytest.approx(wanted)
+    text = (folder / "out" / "tables" / "operating_points_invasive.csv").read_text()
+    assert "mean reader, aided" in text.replace('"', "")
+
+
 def test_the_design_says_when_the_model_was_shown(folder):
     with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
         rows = [row for row in csv.reader(file) if row[0]]

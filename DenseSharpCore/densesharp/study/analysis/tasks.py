@@ -58,6 +58,7 @@ def analyse_task(data: StudyData, task: Task, margin: float | None = None) -> di
         "operating_points": _operating_points(data, task),
         "histograms": _histograms(data, task),
     }
+    result["average_points"] = _average_points(data, result["operating_points"])
     calls = _calls(data, task)
     if calls is not None:
         result["sensitivity"] = _at_calls(calls, sensitivity(0.5))
@@ -188,6 +189,18 @@ def _operating_points(data: StudyData, task: Task) -> dict[str, Any]:
         known = data.model.classes >= 0
         chosen = (data.model.classes[known] >= task.level).astype(float)
         out["model"] = {"model": _point(chosen, positive[known])}
+    return out
+
+
+def _average_points(data: StudyData, points: dict[str, Any]) -> dict[str, Any]:
+    """Mean sensitivity and specificity of the readers by condition; None where one has none."""
+    out = {}
+    for condition in data.conditions:
+        row: dict[str, float | None] = {}
+        for name in ("sensitivity", "specificity"):
+            found = [point and point[name].value for point in points.get(condition, {}).values()]
+            row[name] = float(np.mean(found)) if found and None not in found else None
+        out[condition] = row
     return out
 
 

@@ -43,8 +43,9 @@ def roc_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
     caption = (
         f"ROC curves: {task['title']}. Left: mean of the readers' curves (vertical averaging), the "
         "model alone with its pointwise 95 % bootstrap band, and each reader's chosen class as a "
-        "point (hollow unaided, filled aided, joined by an arrow; shape by reader group). Right: "
-        "every reader's empirical curve from the ratings."
+        "point (hollow unaided, filled aided, joined by an arrow; shape by reader group; crosses "
+        "are the readers' averages, the star is the model). Right: every reader's empirical curve "
+        "from the ratings."
     )
     alt = f"ROC curves of readers and model for {task['title']}."
     header = ("series", "condition", "reader", "threshold", "fpr", "tpr", "tpr_low", "tpr_high")
@@ -102,6 +103,13 @@ def _draw_points(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: l
             )  # fmt: skip
             places.setdefault(reader, {})[condition] = (x, y)
             rows.append(["operating point", condition, reader, None, x, y, None, None])
+    for condition, point in task["average_points"].items():
+        if None in point.values():
+            continue
+        x, y = 1 - point["specificity"], point["sensitivity"]
+        color = condition_color(condition, study["conditions"])
+        axes.plot(x, y, "P", ms=9, mec=color, mfc=fill(condition, color), mew=1.4, zorder=5)
+        rows.append(["average point", condition, "", None, x, y, None, None])
     for place in places.values():
         if "unaided" in place and "aided" in place and place["unaided"] != place["aided"]:
             arrow = {"arrowstyle": "->", "color": GREY, "lw": 0.9, "shrinkA": 4, "shrinkB": 4}

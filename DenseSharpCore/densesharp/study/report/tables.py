@@ -148,6 +148,10 @@ def points_table(name: str, task: Results) -> TableBlock | None:
                 keys = ("sensitivity", "specificity", "ppv", "npv")
                 label = "model alone" if condition == "model" else f"{reader}, {condition}"
                 rows.append([label, *(shown(point[key], 2) for key in keys)])
+        average = task["average_points"].get(condition)
+        if average and average["sensitivity"] is not None and average["specificity"] is not None:
+            pair = [number(average[key], 2) for key in ("sensitivity", "specificity")]
+            rows.append([f"mean reader, {condition}", *pair, "", ""])
     if not rows:
         return None
     caption = "Operating points of the chosen classes, 95 % Wilson intervals."
