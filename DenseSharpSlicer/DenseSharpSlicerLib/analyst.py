@@ -12,6 +12,7 @@ from densesharp.errors import DenseSharpError, GeometryError
 from densesharp.geometry import ras_to_lps
 
 from .backend import LocalBackend
+from .scene.errors import SceneError
 from .scene.scan import ScanNodules
 from .scene.segments import digest
 from .worker import Event, Task, Worker
@@ -131,6 +132,9 @@ class Analyst:
 
     def find_again(self, scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
         """Look for a nodule in an earlier CT of the same patient."""
+        reason = scan.outdated(nodule_id)
+        if reason is not None:  # its outline or its place is not that of the result
+            raise SceneError(reason)
         volume, earlier = scan.volume(), prior.volume()
         result = scan.nodule(nodule_id).result
         looking = _("Looking for the nodule in the earlier CT")

@@ -10,7 +10,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from . import packages, preferences
+from . import packages
+from .scene.findings import findings_of, observer_name, reported_of
 from .session import Session
 from .worker import Task
 
@@ -40,42 +41,44 @@ class ExportSection:
 
     def onReport(self) -> None:
         """Write masks, surfaces, pictures, tables and the report (HTML and PDF) into a folder."""
-        scan = self.session.scan
         folder = self._folder(packages.REPORT, _("Folder for report and files"))
-        if scan is None or folder is None:
-            return
-        analyst, volume = self.session.analyst, scan.volume()
-        results = [nodule.result for nodule in scan.nodules]
-        backend, done = analyst.backend, _("Report and files: {folder}").format(folder=folder)
+        if folder is not None:
+            self.session.run(lambda: self._report(folder))
+            self.session.changed()
+
+    def _report(self, folder: Path) -> None:
+        scan, analyst = self.session.opened(), self.session.analyst
+        backend, volume, results = analyst.backend, scan.volume(), reported_of(scan)
+        done = str(_("Report and files: {folder}").format(folder=folder))
 
         def work(task: Task) -> str:
             backend.write(results, volume, folder, task.progress)
             return done
 
-        self.session.run(lambda: analyst.do(work, scan))
-        self.session.changed()
+        analyst.do(work, scan)
 
     def onDicom(self) -> None:
         """Write a DICOM Segmentation and a structured report that refers to it."""
-        scan = self.session.scan
         folder = self._folder(packages.DICOM, _("Folder for the DICOM objects"))
         source = self._source() if folder is not None else None
-        if scan is None or folder is None or source is None:
-            return
-        analyst, volume = self.session.analyst, scan.volume()
-        results = [nodule.result for nodule in scan.nodules]
-        backend, done = analyst.backend, _("In {folder}: {names}")
-        keep, reader = bool(self.ui.identityCheckBox.checked), preferences.read("Reader")
+        if folder is not None and source is not None:
+            self.session.run(lambda: self._dicom(folder, source))
+            self.session.changed()
+
+    def _dicom(self, folder: Path, source: list[Path] | Path) -> None:
+        scan, analyst = self.session.opened(), self.session.analyst
+        backend, volume, results = analyst.backend, scan.volume(), findings_of(scan)
+        keep, observer = bool(self.ui.identityCheckBox.checked), self.ui.readerEdit.text
+        done = _("{names} of {count} nodules, in {folder}")
 
         def work(task: Task) -> str:
             names = backend.write_dicom(
                 results, volume, source, folder, task.progress,
-                observer=person_name(reader) or None, keep_identity=keep,
+                observer=observer_name(observer), keep_identity=keep,
             )  # fmt: skip
-            return str(done.format(folder=folder, names=", ".join(names)))
+            return str(done.format(names=", ".join(names), count=len(results), folder=folder))
 
-        self.session.run(lambda: analyst.do(work, scan))
-        self.session.changed()
+        analyst.do(work, scan)
 
     def onLabelMap(self) -> None:
         """Make a label map volume of all nodules."""
@@ -113,11 +116,3 @@ def database_files(volume_node: Any) -> list[Path]:
         return []
     paths = [database.fileForInstance(uid) for uid in uids]
     return [Path(path) for path in paths] if all(paths) else []
-
-
-def person_name(text: str) -> str:
-    """A reader's name as DICOM writes it: family name, then given names (`Doe^Jane`)."""
-    words = text.replace("\\", " ").replace("=", " ").split()
-    if "^" in text or len(words) < 2:
-        return " ".join(words)
-    return f"{words[-1]}^{' '.join(words[:-1])}"

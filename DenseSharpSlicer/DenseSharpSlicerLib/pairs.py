@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .scene.nodule import Nodule
 from .scene.scan import ScanNodules
@@ -29,13 +30,12 @@ def earlier(scan: ScanNodules, nodule: Nodule, prior: ScanNodules) -> Nodule | N
         for other in prior.nodules:
             if other.id == paired:
                 return other
-    return nearest(nodule, prior.nodules)
+    return nearest(scan.center_of(nodule.id), prior)
 
 
-def nearest(nodule: Nodule, others: tuple[Nodule, ...]) -> Nodule | None:
+def nearest(ras: NDArray[np.float64], other: ScanNodules) -> Nodule | None:
     """The nodule of another CT at the same place in the world; None when there is none."""
-    here = np.asarray(nodule.result.center_lps)
-    distances = [np.linalg.norm(np.asarray(other.result.center_lps) - here) for other in others]
+    distances = [np.linalg.norm(other.center_of(each.id) - ras) for each in other.nodules]
     if not distances or min(distances) > SAME_PLACE_MM:
         return None
-    return others[int(np.argmin(distances))]
+    return other.nodules[int(np.argmin(distances))]

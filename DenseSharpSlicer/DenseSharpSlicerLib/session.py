@@ -108,6 +108,17 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
                 self._watch(known)
         return known
 
+    def opened(self) -> ScanNodules:
+        """The chosen CT's nodules.
+
+        Raises:
+            SceneError: no CT is chosen.
+        """
+        if self.scan is None:
+            message = _("No CT is chosen: load one or choose it in the list.")
+            raise SceneError(message)
+        return self.scan
+
     def select(self, nodule_id: str) -> None:
         """Select a nodule and bring the views to it."""
         self.nodule_id = nodule_id
@@ -167,13 +178,11 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         Raises:
             SceneError: no CT is chosen, or it has left the scene.
         """
-        if self.scan is None:
-            message = _("No CT is chosen: load one or choose it in the list.")
-            raise SceneError(message)
-        self.scan.volume()  # refuses a CT that has left the scene or cannot be used
-        self.scan.follow_ct()
-        self._watch(self.scan)
-        return self.scan.seeds_node
+        scan = self.opened()
+        scan.volume()  # refuses a CT that has left the scene or cannot be used
+        scan.follow_ct()
+        self._watch(scan)
+        return scan.seeds_node
 
     def _watch(self, scan: ScanNodules) -> None:
         seeds, outlines = scan.seeds_node, scan.segmentation_node.GetSegmentation()

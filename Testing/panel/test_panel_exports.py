@@ -122,7 +122,7 @@ def test_dicom_objects_refer_to_the_series_that_slicer_knows(
     volume = loaded.session.nodule.result.measurements.volume_mm3
     assert seg.pixel_array.sum() == pytest.approx(volume, rel=0.01)
     assert "Secret" not in str(seg.PatientName)
-    assert "Doe^Jane" in str(report)
+    assert "Jane Doe^" in str(report)
     loaded.ui.identityCheckBox.click()
     folders.append(str(out))
     loaded.ui.dicomButton.click()
@@ -163,15 +163,51 @@ def test_another_series_is_refused_and_nothing_written(
     assert not list(tmp_path.glob("dicom/*"))
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [("AB", "AB"), ("Jane Doe", "Doe^Jane"), ("Anna Maria Doe", "Doe^Anna Maria"),
-     ("Doe^Jane", "Doe^Jane"), ("", ""), ("a=b\\c", "c^a b")],
-)  # fmt: skip
-def test_names_as_dicom_writes_them(slicer: Any, text: str, name: str) -> None:
-    from DenseSharpSlicerLib.export_section import person_name
+def test_rejected_and_outdated_nodules_are_not_handed_on(
+    panel: Panel, ct: Any, tmp_path: Path, folders: list[str]
+) -> None:
+    panel.ui.inputSelector.setCurrentNode(ct)
+    for ball in BALLS:
+        panel.click_in_view(ball)
+        panel.wait()
+    panel.ui.rejectButton.click()
+    folders.append(str(tmp_path / "one"))
+    panel.ui.reportButton.click()
+    panel.wait()
+    assert (tmp_path / "one" / "nodule_001_mask.nrrd").is_file()
+    assert not (tmp_path / "one" / "nodule_002_mask.nrrd").exists()
+    panel.ui.previousButton.click()
+    panel.ui.rejectButton.click()
+    folders.append(str(tmp_path / "none"))
+    panel.ui.reportButton.click()
+    assert "Every nodule was rejected" in panel.ui.statusLabel.text
+    panel.ui.reopenButton.click()
+    matrix = panel.slicer.vtkMRMLSliceNode().GetSliceToRAS()
+    ct.GetIJKToRASMatrix(matrix)
+    matrix.SetElement(0, 3, matrix.GetElement(0, 3) + 3)
+    ct.SetIJKToRASMatrix(matrix)
+    panel.wait()
+    folders.append(str(tmp_path / "none"))
+    panel.ui.reportButton.click()
+    assert "cannot be written yet. The CT was moved" in panel.ui.statusLabel.text
+    assert not (tmp_path / "none").exists()
 
-    assert person_name(text) == name
+
+def test_names_as_dicom_writes_them(slicer: Any) -> None:
+    from DenseSharpSlicerLib.scene.findings import observer_name
+
+    names = {"AB": "AB^", "Doe^Jane": "Doe^Jane", " ": None, "a=b": "a b^"}
+    assert {text: observer_name(text) for text in names} == names
+
+
+def test_without_a_ct_there_is_nothing_to_hand_on(
+    panel: Panel, tmp_path: Path, folders: list[str]
+) -> None:
+    folders += [str(tmp_path), str(tmp_path), str(tmp_path)]
+    panel.widget.export.onReport()
+    assert "No CT is chosen" in panel.ui.statusLabel.text
+    panel.widget.export.onDicom()
+    assert "No CT is chosen" in panel.ui.statusLabel.text
 
 
 def test_a_nodule_of_another_model_is_outdated_and_can_be_analysed_again(
