@@ -44,7 +44,16 @@ def make_study(folder: Path) -> Path:
 def take(page: Page, path: Path) -> None:
     """A picture once the views are sharp."""
     page.wait_for_timeout(3000)
-    page.screenshot(path=path)
+    page.screenshot(path=path, type="jpeg", quality=82)
+
+
+def outline(page: Page) -> None:
+    """Click into the nodule, which is in the middle of the axial view."""
+    page.keyboard.press("c")
+    page.wait_for_function("window.trame.state.get('tool') === 'click'")
+    view = page.query_selector(".ds-views canvas, .ds-views img").bounding_box()
+    page.mouse.click(view["x"] + view["width"] / 2 + 3, view["y"] + view["height"] / 2 + 3)
+    page.wait_for_selector("text=Outlined.")
 
 
 def main(target: Path) -> None:
@@ -60,17 +69,18 @@ def main(target: Path) -> None:
             page.keyboard.press("Enter")
             page.wait_for_selector("text=Read without the model.")
             page.wait_for_function("!window.trame.state.get('loading')")
+            outline(page)
             for key in "2fffjj8":
                 page.keyboard.press(key)
             page.mouse.move(1000, 760)
-            take(page, target / "study-case.png")
+            take(page, target / "study-case.jpg")
             page.keyboard.press("Enter")
             page.wait_for_selector("text=It cannot be changed")
             page.keyboard.press("Enter")
             page.wait_for_selector("text=The model:")
             page.click("[title='Three planes and 3D']")
             page.keyboard.press("n")
-            take(page, target / "study-aided.png")
+            take(page, target / "study-aided.jpg")
             browser.close()
     finally:
         server.end(signal.SIGTERM)
