@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from densesharp.errors import DeviceError, ImageError
+from densesharp.export.files import RESULT
 from densesharp.records import Seed
 from densesharp.resources import sample_truth
 
@@ -37,7 +38,8 @@ def show(
         port: to listen on; 0 takes a free one.
         open_browser: whether to open the page.
         seed: a first click, answered as soon as the CT is open (the demo).
-        results: folder for saved files; `densesharp-view` in the working folder by default.
+        results: folder for saved files; by default `densesharp-view` in the working folder, or the
+            folder of the saved scene that is opened.
         backend: what computes on this computer; the bundled model by default.
         server: address and key of a server that computes from the start instead.
         dicom: folder of the DICOM series that a saved scene's CT came from.
@@ -51,12 +53,17 @@ def show(
         ImageError: the file does not exist.
     """
     prepare_graphics()
+    from .documents import is_scene  # loads VTK
+
     for given in (path, dicom):
         if given is not None and not given.exists():
             message = f"'{given}' does not exist: check the path."
             raise ImageError(message)
+    if results is None:
+        saved = path is not None and is_scene(path) and (path.parent / RESULT).exists()
+        results = path.parent if path is not None and saved else Path("densesharp-view")
     app = ViewerApp(
-        results=results or Path("densesharp-view"),
+        results=results,
         backend=backend,
         host=host,
         port=port or _free_port(host),
@@ -131,7 +138,6 @@ class ViewerApp:
     def _ready(self, path: Path | None, open_browser: bool) -> None:
         self.viewer.attach(asyncio.get_running_loop())
         sys.stderr.write(f"DenseSharp viewer: {self.url}\n")
-        sys.stderr.write(f"Results are saved in {self.session.results.resolve()}\n")
         if path is not None:
             self.session.open_file(path)
         self.session.start()

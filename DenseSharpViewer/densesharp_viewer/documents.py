@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from densesharp.errors import ImageError, OutputError
+from densesharp.export.files import RESULT
 from densesharp.records import Volume
 from DenseSharpSlicerLib.scene import ScanNodules, views
 from DenseSharpSlicerLib.scene.geometry import add_volume_node
@@ -16,6 +17,10 @@ from DenseSharpSlicerLib.scene.record import records
 from .views import quiet_vtk
 
 SCENE_SUFFIX = ".mrb"
+SCENE_NAME, DICOM_NAME = "scene.mrb", "dicom"
+OWN_RESULTS = (RESULT, SCENE_NAME, DICOM_NAME)
+"""What the viewer leaves in a results folder."""
+
 SCENE_LIMIT = 8 * 2**30
 """Bytes that an opened scene may unpack to."""
 
@@ -76,6 +81,19 @@ def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
             message = f"The scene '{path.name}' cannot be written: free space or choose a folder."
             raise OutputError(message)
         written.replace(path)
+
+
+def free_folder(base: Path) -> Path:
+    """Where the results of a CT that was just opened go: never over those of another CT.
+
+    Args:
+        base: the folder to begin with; when it holds results, `base-2`, `base-3` ... are tried.
+    """
+    folder, number = base, 1
+    while any((folder / name).exists() for name in OWN_RESULTS):
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
 
 
 def close(slicer_app: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -59,13 +60,14 @@ class Exports:
         if not files:
             raise ImageError(NO_SERIES)
         results, volume = findings_of(scan), scan.volume()
-        observer, folder = observer_name(session.reader), session.results / "dicom"
+        observer, folder = observer_name(session.reader), session.results / documents.DICOM_NAME
 
         def written(event: Event) -> None:
             if event.kind == "done":
                 left_out = len(scan.nodules) - len(results)
                 count = f"{len(results)} nodule{'s' if len(results) > 1 else ''}"
                 kept = "with the patient's identity" if keep_identity else "pseudonymised"
+                self._tell_where()
                 rest = f" Left out as rejected or without an answer: {left_out}."
                 session.say(
                     f"SEG and SR of {count} written to the results folder, {kept}."
@@ -95,17 +97,23 @@ class Exports:
         session = self._session
         # What can fail last is a package that the report lacks: the scene is worth saving then too.
         if event.kind in ("done", "failed") and event.expected and scan.alive:
-            documents.save_scene(session.slicer_app, scan, session.results / "scene.mrb")
+            documents.save_scene(session.slicer_app, scan, session.results / documents.SCENE_NAME)
         if event.kind == "done":
             self._show()
+            self._tell_where()
             session.say(f"Saved {event.value + 1} files in the results folder.", "info")
 
     def _reported(self, event: Event) -> None:
         if event.kind == "done":
             self._show()
+            self._tell_where()
             self._session.say(
                 "The report lies in the results folder; see it below the card.", "info"
             )
+
+    def _tell_where(self) -> None:
+        """In the terminal: the page gets no paths, whose names may be a patient's."""
+        sys.stderr.write(f"Results: {self._session.results.resolve()}\n")
 
     def _show(self) -> None:
         self.reported = True

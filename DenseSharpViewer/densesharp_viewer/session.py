@@ -37,11 +37,12 @@ class Session:
         slicer_app: trame-slicer's application object: scene, views, logics.
         backend: what computes, such as `DenseSharpSlicerLib.backend.LocalBackend`.
         publish: told what the page must show.
-        results: folder for saved files.
+        results: folder for saved files; a further CT gets a folder of its own beside it.
         wake: called on the worker's thread when `jobs.poll` has something to do.
 
     Attributes:
         scan: the open CT's nodules.
+        results: folder for the files of the open CT.
         files: the DICOM files it was read from; empty for other formats and saved scenes.
         scene_files: the DICOM folder that a saved scene's CT was read from, where it is told.
         jobs: the work in the background.
@@ -57,7 +58,8 @@ class Session:
         results: Path,
         wake: Callable[[], None] | None = None,
     ) -> None:
-        self.slicer_app, self.backend, self.results = slicer_app, backend, results
+        self.slicer_app, self.backend = slicer_app, backend
+        self._base = self.results = results
         self.publish = publish
         self.scan: ScanNodules | None = None
         self.selected: str | None = None
@@ -84,7 +86,7 @@ class Session:
         self._choose_among(None, ())
         if documents.is_scene(path):
             self._show(lambda: documents.open_scene(self.slicer_app, path))
-            self.files = self.scene_files or ()
+            self.files, self.results = self.scene_files or (), self._base
             return
         self.say("Reading the CT …", "info")
         self.jobs.submit(
@@ -105,6 +107,7 @@ class Session:
     def open_volume(self, volume: Volume) -> None:
         """Show a CT that is read already."""
         self._show(lambda: documents.show_volume(self.slicer_app, volume))
+        self.results = documents.free_folder(self._base)
         self.files = tuple(Path(path) for path in volume.series.get("paths", ()))
 
     def close(self) -> None:

@@ -132,6 +132,31 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
     assert two == one
 
 
+def test_the_results_of_one_ct_are_never_written_over_those_of_another(answered, page, study):
+    """A second CT gets a folder of its own; a saved scene is saved where it was."""
+    first = answered.results
+    answered.exports.save()
+    settle(answered, 60)
+    kept = {path.name: path.read_bytes() for path in first.iterdir()}
+    answered.open_file(study / "3")
+    settle(answered)
+    second = answered.results
+    assert second.name == f"{first.name}-2"
+    assert not second.exists()
+    assert page["nodules"] == []
+    answered.click(OTHER * FLIP)
+    settle(answered, 60)
+    answered.exports.dicom(False)
+    settle(answered, 60)
+    assert [path.name for path in second.iterdir()] == ["dicom"]
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == kept
+    answered.open_file(study / "3")
+    settle(answered)
+    assert answered.results.name == f"{first.name}-3"
+    answered.open_file(first / "scene.mrb")
+    assert answered.results == first
+
+
 def test_rejected_nodules_stay_out_of_report_and_dicom(answered, page):
     answered.click(OTHER * FLIP)
     settle(answered, 60)
