@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Compute:
         def answered(event: Event) -> None:
             if event.kind == "done":
                 text = f"It works: {backend.model}, {backend.device}, {event.value:.0f} ms."
-                self._tell("ok", text)
+                self._tell("ok", text + _in_the_clear(address))
             else:
                 self._not_done(event)
 
@@ -86,3 +87,11 @@ class Compute:
 
     def _tell(self, kind: str, text: str) -> None:
         self._session.publish({"tested": {"kind": kind, "text": text}})
+
+
+def _in_the_clear(address: str) -> str:
+    """A warning where grey levels and key would cross a network without encryption."""
+    parts = urlsplit(address.strip())
+    if parts.scheme == "https" or parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        return ""
+    return " The connection is not encrypted: ask for an https address."

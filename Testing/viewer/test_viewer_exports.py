@@ -282,8 +282,13 @@ def test_a_server_is_tried_before_it_is_used(answered, page, monkeypatch):
     answered.compute.test_server("http://gpu-box:8321", "secret-key")
     settle(answered)
     assert re.fullmatch(
-        r"It works: threshold, server gpu-box: CUDA, \d+ ms\.", page["tested"]["text"]
+        r"It works: threshold, server gpu-box: CUDA, \d+ ms\. The connection is not encrypted: .*",
+        page["tested"]["text"],
     )
+    for address in ("https://gpu-box", "http://127.0.0.1:8321"):
+        answered.compute.test_server(address, "secret-key")
+        settle(answered)
+        assert page["tested"]["text"].endswith(" ms.")
     assert answered.backend is local
     answered.compute.use_server("http://gpu-box:8321", "secret-key")
     settle(answered)
