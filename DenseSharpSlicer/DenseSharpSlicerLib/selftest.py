@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from densesharp.records import CLASS_NAMES
 
 from . import placing
 from .backend import LocalBackend
+from .scene import segments
 from .scene.scan import ScanNodules
 from .session import Session
 
@@ -135,6 +138,57 @@ def check_scene() -> None:
     session.close()
 
 
+def check_correction() -> None:
+    """An outline that is cut in half, as in Segment Editor, is measured and classified again."""
+    session = _marked(add_phantom(), CENTER_RAS)
+    scan, nodule = session.opened(), session.nodules[0]
+    before, mask = nodule.result.measurements, nodule.result.mask
+    if before is None or mask is None:
+        raise AssertionError("the phantom was not outlined")
+    half = mask.array.copy()
+    half[: len(half) // 2] = 0
+    corrected = replace(mask, array=half)
+    segments.write_mask(scan.segmentation_node, nodule.segment_id, scan.volume_node, corrected)
+    check(scan.outdated(nodule.id) is not None, "the correction was not noticed")
+    wait_for(session)
+    after = session.nodules[0].result.measurements
+    check(after is not None and after.volume_mm3 < 0.7 * before.volume_mm3, "still the old volume")
+    check(session.nodules[0].edited, "the nodule does not know that it was corrected")
+    session.close()
+
+
+def check_save_and_reopen() -> None:
+    """A scene that is saved and opened again knows the nodule and who accepted it."""
+    session = _marked(add_phantom(), CENTER_RAS)
+    session.opened().decide("nodule_001", "accepted", "AB")
+    session.close()
+    path = str(Path(slicer.app.temporaryPath) / "DenseSharpSelfTest.mrb")
+    check(bool(slicer.mrmlScene.WriteToMRB(path)), "the scene could not be saved")
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.SetURL(path)
+    check(bool(slicer.mrmlScene.ReadFromMRB(path)), "the scene could not be opened")
+    Path(path).unlink()
+    opened = ScanNodules(slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
+    review = opened.nodules[0].review
+    check((review.decision, review.reader) == ("accepted", "AB"), "the decision was lost")
+    reason = opened.outdated("nodule_001")
+    check(reason is None, f"what was read back counts as outdated: {reason}")
+    surface = opened.segmentation_node.GetSegmentation().ContainsRepresentation("Closed surface")
+    check(bool(surface), "the surface was lost")
+
+
+def check_views() -> None:
+    """The slice views go to a nodule that is selected."""
+    session = _marked(add_phantom(), CENTER_RAS)
+    axial = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    if axial is not None:  # without a main window there is none
+        axial.SetOrientation("Axial")
+        axial.SetSliceOffset(-500.0)
+        session.select("nodule_001")
+        check(abs(axial.GetSliceOffset() - CENTER_RAS[2]) < 1, "the axial view stayed away")
+    session.close()
+
+
 def check_place_mode() -> None:
     """Place mode is entered for our points and left again."""
     session = Session(ThresholdBackend(), lambda: None)
@@ -181,6 +235,9 @@ def check_panel() -> None:
 CHECKS: tuple[Callable[[], None], ...] = (
     check_geometry,
     check_scene,
+    check_correction,
+    check_save_and_reopen,
+    check_views,
     check_place_mode,
     check_refusal,
     check_scene_close_while_running,

@@ -198,3 +198,60 @@ def test_the_save_dialog_of_slicer_would_save_every_node(ct_with_a_nodule):
         assert node.IsA("vtkMRMLStorableNode")
         assert node.GetSaveWithScene(), node.GetName()
         assert not node.GetHideFromEditors(), node.GetName()
+
+
+def world_voxels(scan, nodule_id):
+    """Sorted RAS mm of the centres of a nodule's voxels, as its segment is shown."""
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    segment = scan.segmentation_node.GetSegmentation().GetSegment(scan.nodule(nodule_id).segment_id)
+    image = segment.GetRepresentation("Binary labelmap")
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars())
+    inside = np.argwhere(voxels.reshape(image.GetDimensions()[::-1]) == segment.GetLabelValue())
+    index = inside[:, ::-1] + np.array(image.GetExtent())[::2]
+    points = [matrix.MultiplyPoint((*map(float, each), 1.0))[:3] for each in index]
+    return np.array(sorted(tuple(np.round(point, 3)) for point in points))
+
+
+AXES = [((0, 1, 2), (1, 1, 1)), ((0, 1, 2), (-1, 1, 1)), ((1, 0, 2), (1, 1, 1)),
+        ((1, 0, 2), (-1, -1, 1)), ((2, 1, 0), (1, 1, 1)), ((0, 2, 1), (1, -1, -1)),
+        ((0, 1, 2), (1, 1, -1)), ((1, 2, 0), (-1, -1, -1))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "signs"), AXES)
+def test_outlines_stay_in_place_when_slicer_turns_the_axes_round(
+    scene, make_ct, tmp_path, order, signs
+):
+    """Slicer reads a volume with left-handed axes back with one of them reversed."""
+    from DenseSharpSlicerLib.scene import ScanNodules
+    from DenseSharpSlicerLib.scene.geometry import grid_of
+
+    matrix = np.zeros((4, 4))
+    for axis, (row, sign) in enumerate(zip(order, signs, strict=True)):
+        matrix[row, axis] = sign * (0.7, 0.7, 1.25)[axis]
+    matrix[:, 3] = 10.0, 12.0, -30.0, 1.0
+    scan = ScanNodules(make_ct(matrix=matrix))
+    ras = scan.volume().grid.to_world((14, 22, 11)) * (-1, -1, 1)
+    first = scan.claim(scan.place(ras))
+    scan.store(answer(scan.volume(), scan.seed_of(first), first, 4.0))
+    second = scan.claim(scan.place(ras + 2))
+    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    shown = world_voxels(scan, first)
+    opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
+    again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
+    np.testing.assert_allclose(world_voxels(again, first), shown, atol=2e-3)
+    assert [again.outdated(name) for name in (first, second)] == [None, None]
+    mask, grid = again.mask_of(first), grid_of(again.volume_node)
+    points = grid.to_world(np.argwhere(mask.full(grid))[:, ::-1]) * (-1, -1, 1)
+    there = np.array(sorted(tuple(np.round(point, 3)) for point in points))
+    np.testing.assert_allclose(there, shown, atol=2e-3)
+    assert again.moved_seeds() == []
+    again.follow_ct()
+    np.testing.assert_allclose(world_voxels(again, first), shown, atol=2e-3)
+    third = ScanNodules(again.volume_node)
+    np.testing.assert_allclose(world_voxels(third, first), shown, atol=2e-3)
+    assert third.outdated(first) is None
+    opened.Clear(True)

@@ -399,7 +399,8 @@ def test_a_hundred_nodules_stay_quick(scene, make_ct):
         began = time.perf_counter()
         click(scan, scan.volume().grid.to_world(ijk) * (-1, -1, 1))
         times.append(time.perf_counter() - began)
-    assert np.median(times[-10:]) < 0.15
+    growth = np.median(times[-10:]) / np.median(times[5:15])
+    assert growth < 6, growth  # a share of itself: how fast this computer is does not matter
     masks = {n.id: n.result.mask for n in scan.nodules}
     scan.prepare_to_save()
     segmentation = scan.segmentation_node.GetSegmentation()

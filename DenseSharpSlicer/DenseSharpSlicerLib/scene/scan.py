@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from densesharp.geometry import ras_to_lps
 from densesharp.records import NoduleMask, NoduleResult, Notice, Seed, Volume
 
-from . import evidence, maps, moving, record, seeds, segments, table, views
+from . import evidence, maps, moving, record, seeds, segments, table, turning, views
 from .errors import SceneError
 from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_from_node
 from .history import History
@@ -357,6 +357,10 @@ class ScanNodules:
 
     def _read(self, stored: Any) -> None:
         nodules, self._last_number = record.read_record(stored)
+        outlines = stored.GetNodeReference("segmentation")
+        saved, nodules = nodules, turning.follow_axes(outlines, self.volume_node, nodules)
+        if nodules is not saved:  # or a second look would turn the outlines once more
+            record.write_record(stored, nodules, self._last_number)
         self._nodules = {nodule.id: nodule for nodule in nodules}
         with_maps = maps.restore(stored, [nodule.result for nodule in nodules], self.volume)
         for nodule, result in zip(nodules, with_maps, strict=True):

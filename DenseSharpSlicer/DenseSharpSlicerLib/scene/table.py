@@ -7,6 +7,8 @@ from typing import Any
 
 import vtk
 
+from densesharp.geometry import ras_to_lps
+
 from .nodule import Nodule
 
 COLUMNS = (
@@ -18,7 +20,7 @@ COLUMNS = (
 def table_row(nodule: Nodule) -> tuple[str, ...]:
     """One nodule as text in the order of `COLUMNS`; what is not estimable is left empty."""
     result, measured = nodule.result, nodule.result.measurements
-    center = result.to_json()["center_ras"]
+    center = ras_to_lps(result.center_lps)
     sizes = ("", "", "", "", "")
     if measured is not None:
         sizes = (
