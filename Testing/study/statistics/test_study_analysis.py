@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import hashlib
 import html.parser
 import json
@@ -18,10 +19,11 @@ from example_study import CLASSES, READERS, write_csv, write_example
 
 from densesharp.commands import study
 from densesharp.errors import StudyError, TableError
+from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.study import analyse_study
 from densesharp.study.export import ANSWER_COLUMNS, MODEL_COLUMNS
 from densesharp.study.load_study import load_study
-from densesharp.study.masks import decode
+from densesharp.study.masks import decode, encode
 from densesharp.study.output import number, p_text
 from densesharp.study.report.content import primary_sentence
 
@@ -511,3 +513,33 @@ def test_the_export_of_a_study_has_the_columns_that_the_analysis_reads(folder):
     assert read <= set(ANSWER_COLUMNS)
     assert set(rows_in(folder / "export" / "answers.csv")[0]) <= set(ANSWER_COLUMNS)
     assert set(rows_in(folder / "export" / "model.csv")[0]) == set(MODEL_COLUMNS)
+
+
+def test_outlines_on_another_grid_are_refused(folder, tmp_path):
+    export = tmp_path / "export"
+    shutil.copytree(folder / "export", export)
+    array, grid = decode((export / "masks" / "S1_C002_unaided.nrrd").read_bytes())
+    moved = dataclasses.replace(grid, origin=grid.origin + (2, 0, 0))
+    (export / "masks" / "S1_C002_unaided.nrrd").write_bytes(encode(array, moved))
+    with pytest.raises(StudyError, match="'C002' have different sizes or places"):
+        analyse_outlines(load_study(export, folder / "truth.csv"))
+
+
+def test_lung_around_the_outlines_changes_nothing(folder, tmp_path):
+    export = tmp_path / "export"
+    shutil.copytree(folder / "export", export)
+    for path in (export / "masks").glob("*C002*.nrrd"):
+        array, grid = decode(path.read_bytes())
+        wider = grid.crop((-30, -20, -10), np.array(grid.size) + (60, 40, 20))
+        path.write_bytes(encode(np.pad(array, ((10, 10), (20, 20), (30, 30))), wider))
+    found = [
+        analyse_outlines(load_study(base / "export", folder / "truth.csv"))
+        for base in (folder, tmp_path)
+    ]
+    for name in ("volume", "diameter"):
+        pairs = zip(*(one[name]["points"] for one in found), strict=True)
+        assert all(a[:2] == b[:2] and a[2:] == pytest.approx(b[2:]) for a, b in pairs)
+    for a, b in zip(*(one["comparisons"] for one in found), strict=True):
+        # STAPLE looks at the background, which here ended at the picture's edge.
+        if "consensus" not in a["kind"]:
+            assert a == pytest.approx(b)

@@ -24,6 +24,9 @@ from densesharp.study.study_data import StudyData
 from densesharp.study.surface_distance import DEFINITION, Mask
 from densesharp.study.tables import FloatArray
 
+MARGIN = 6
+"""Voxels kept around the outlines of a case: more than any measure looks at."""
+
 
 def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, Any] | None:
     """Agreement of outlines of the condition in which readers work alone, and its change.
@@ -38,7 +41,7 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
     Returns:
         The results; None where nobody outlined anything when reading alone.
     """
-    cases = _load(data)
+    cases, everything = _load(data)
     if not cases:
         return None
     names = [*data.readers, "model"] if data.model is not None and data.model.masks else [
@@ -59,31 +62,49 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
         "within_spread": within_spread(paired, margin),
         "volume": analyse_volumes(data, cases),
         "diameter": analyse_diameters(data, cases),
-        "change": analyse_outline_change(data, _all_masks(data)),
+        "change": analyse_outline_change(data, everything),
     }
 
 
-def _load(data: StudyData) -> dict[int, dict[str, Outline]]:
-    cases: dict[int, dict[str, Outline]] = {}
+def _load(
+    data: StudyData,
+) -> tuple[dict[int, dict[str, Outline]], dict[tuple[int, int, int], Mask]]:
+    """Outlines of the condition in which readers work alone, by case, and those of all conditions.
+
+    Every case is cut to the box that holds its outlines, which is all that stays in memory.
+    """
+    files: dict[int, dict[tuple[int, int], Path]] = {}
     for (t, r, k), path in sorted(data.masks.items()):
-        if t == data.alone:
-            cases.setdefault(k, {})[data.readers[r]] = _read(path)
+        files.setdefault(k, {})[t, r] = path
     model = data.model.masks if data.model is not None else {}
-    for k, path in model.items():
-        if k in cases:
-            cases[k]["model"] = _read(path)
-    for k, outlines in cases.items():
-        if len({outline.mask.shape for outline in outlines.values()}) > 1:
-            message = f"The outlines of case '{data.cases[k]}' have different sizes."
-            raise StudyError(message)
-    return cases
+    cases: dict[int, dict[str, Outline]] = {}
+    masks: dict[tuple[int, int, int], Mask] = {}
+    for k, paths in files.items():
+        found = {key: _read(path) for key, path in paths.items()}
+        extra = [_read(model[k])] if k in model else []
+        together = _cut([*found.values(), *extra], data.cases[k])
+        for (t, r), outline in zip(found, together, strict=False):
+            masks[t, r, k] = outline.mask
+            if t == data.alone:
+                cases.setdefault(k, {})[data.readers[r]] = outline
+        if extra and k in cases:
+            cases[k]["model"] = together[-1]
+    return cases, masks
 
 
-def _all_masks(data: StudyData) -> dict[tuple[int, int, int], Mask]:
-    """The outlines of all conditions, where there is more than one to compare."""
-    if len({t for t, _, _ in data.masks}) < 2:
-        return {}
-    return {key: _read(path).mask for key, path in data.masks.items()}
+def _cut(outlines: list[Outline], case: str) -> list[Outline]:
+    """The outlines of a case in the box around them all, with the margin that STAPLE sees."""
+    if not all(outline.grid.same_as(outlines[0].grid) for outline in outlines):
+        message = f"The outlines of case '{case}' have different sizes or places."
+        raise StudyError(message)
+    found = np.argwhere(np.any([outline.mask for outline in outlines], axis=0))
+    if not len(found):
+        return outlines
+    low = np.maximum(found.min(0) - MARGIN, 0)
+    high = np.minimum(found.max(0) + MARGIN + 1, outlines[0].mask.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    grid = outlines[0].grid.crop(low[::-1], (high - low)[::-1])
+    return [Outline(outline.mask[box].copy(), grid) for outline in outlines]
 
 
 def _read(path: Path) -> Outline:
