@@ -184,7 +184,7 @@ def _footer(canvas: Any, provenance: Sequence[str], width: float) -> None:
     canvas.setStrokeColor(RULE)
     canvas.line(left, y, left + width, y)
     block = _text("<br/>".join(escape(line) for line in provenance), 6, QUIET)
-    _, height = block.wrap(width * 0.72, 16 * mm)
+    _, height = block.wrap(width * 0.68, 16 * mm)
     block.drawOn(canvas, left, y - 3 - height)
     canvas.setFont("DejaVu-Bold", 7.5)
     canvas.setFillColor(INK)
