@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_study import write_example
+from study_run import run
 
 from densesharp.study.tables import Readings, read_readings
 
@@ -63,3 +65,19 @@ def random_study() -> Callable[..., Readings]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example study, analysed once through the command."""
+    base = tmp_path_factory.mktemp("example")
+    export = write_example(base, cases=36, masks=6)
+    options = ("--truth", base / "truth.csv", "--out", base / "out", "--dice-margin", 0.05)
+    assert run("analyze", export, *options) == 0
+    return base
+
+
+@pytest.fixture(scope="session")
+def results(folder: Path) -> Any:
+    """The content of its results.json."""
+    return json.loads((folder / "out" / "results.json").read_text())

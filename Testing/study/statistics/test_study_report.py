@@ -1,0 +1,159 @@
+"""What `study analyze` and `study report` write: figures, tables, HTML, PDF, hashes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import html.parser
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from study_run import rows_in, run
+
+from densesharp.errors import StudyError
+from densesharp.study.output import number, p_text
+
+EXPECTED_FIGURES = {
+    "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
+    "ratings_invasive", "roc_iac", "forest_iac", "reliability_iac", "decision_iac", "ratings_iac",
+    "confusion", "reclassification", "agreement", "dice_matrix", "outlines", "volume_agreement",
+    "diameter_agreement", "time",
+}  # fmt: skip
+
+
+def test_every_figure_is_a_vector_with_its_numbers(folder):
+    figures = folder / "out" / "figures"
+    assert {path.stem for path in figures.glob("*.svg")} == EXPECTED_FIGURES
+    for name in EXPECTED_FIGURES:
+        root = ET.parse(figures / f"{name}.svg").getroot()
+        tags = {element.tag.split("}")[1] for element in root.iter()}
+        assert "path" in tags
+        assert "image" not in tags, f"{name} holds pixels"
+        assert rows_in(figures / f"{name}.csv"), name
+
+
+def test_the_average_reader_s_point_is_the_mean_of_the_readers(folder, results):
+    task = results["tasks"]["invasive"]
+    for condition in ("aided", "unaided"):
+        points = task["operating_points"][condition].values()
+        wanted = np.mean([one["sensitivity"]["value"] for one in points])
+        assert task["average_points"][condition]["sensitivity"] == pytest.approx(wanted)
+        row = next(
+            r for r in rows_in(folder / "out" / "figures" / "roc_invasive.csv")
+            if (r["series"], r["condition"]) == ("average point", condition)
+        )  # fmt: skip
+        assert float(row["tpr"]) == pytest.approx(wanted)
+    text = (folder / "out" / "tables" / "operating_points_invasive.csv").read_text()
+    assert "mean reader, aided" in text.replace('"', "")
+
+
+def test_the_design_says_when_the_model_was_shown(folder):
+    with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row[0]]
+    assert dict(rows)["The model was shown"] == "with the image, in aided readings"
+    assert dict(rows)["Washout"] == "28 days at least"
+
+
+def test_the_roc_csv_holds_the_operating_points(folder, results):
+    rows = rows_in(folder / "out" / "figures" / "roc_invasive.csv")
+    point = next(
+        r for r in rows
+        if (r["series"], r["condition"], r["reader"]) == ("operating point", "aided", "S1")
+    )  # fmt: skip
+    wanted = results["tasks"]["invasive"]["operating_points"]["aided"]["S1"]
+    assert float(point["tpr"]) == pytest.approx(wanted["sensitivity"]["value"])
+    assert float(point["fpr"]) == pytest.approx(1 - wanted["specificity"]["value"])
+
+
+def test_tables_are_csv_and_agree_with_the_results(folder, results):
+    rows = rows_in(folder / "out" / "tables" / "endpoints.csv")
+    primary = results["endpoints"][0]
+    assert rows[0]["Difference"] == number(primary["difference"])
+    assert rows[0]["p"] == p_text(primary["p"])
+
+
+class Page(html.parser.HTMLParser):
+    """What the page refers to, and whether its tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.sources, self.open, self.alts, self.headings = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.sources += [attributes[k] for k in ("src", "href") if k in attributes]
+        if tag == "img":
+            self.alts.append(attributes.get("alt"))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+def test_the_page_needs_nothing_else(folder):
+    page = Page()
+    text = (folder / "out" / "report.html").read_text()
+    page.feed(text)
+    assert page.open == []
+    assert all(s.startswith(("data:image/svg+xml;base64,", "#")) for s in page.sources)
+    assert len(page.alts) == len(EXPECTED_FIGURES)
+    assert all(page.alts)
+    for heading in ("Summary", "Design", "Classes", "Agreement", "Methods", "Checklist"):
+        assert heading in page.headings
+    assert "Research use only" in text
+    assert "D = MS(T×R) + r max(Cov2 − Cov3, 0)" in text
+    assert "aided × second session" in text
+    assert "{{" not in text
+    assert "nan" not in re.sub(r"base64,[^\"]+", "", text).lower().split()
+
+
+def test_the_pdf_is_one(folder):
+    content = (folder / "out" / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.rstrip().endswith(b"%%EOF")
+
+
+def test_hashes_cover_every_file(folder):
+    out = folder / "out"
+    listed = dict(
+        reversed(line.split("  ")) for line in (out / "SHA256SUMS").read_text().splitlines()
+    )
+    files = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()} - {"SHA256SUMS"}
+    assert set(listed) == files
+    for name, digest in listed.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_report_can_be_made_again_and_is_the_same(folder, tmp_path):
+    again = tmp_path / "again"
+    again.mkdir()
+    shutil.copy(folder / "out" / "results.json", again)
+    assert run("report", again) == 0
+    for name in ("report.html", "report.pdf", "figures/roc_iac.svg", "tables/classes.csv"):
+        assert (again / name).read_bytes() == (folder / "out" / name).read_bytes(), name
+
+
+def test_results_that_are_none_or_of_another_version_are_refused(tmp_path):
+    with pytest.raises(StudyError, match="study analyze"):
+        run("report", tmp_path)
+    (tmp_path / "results.json").write_text('{"schema": 99}')
+    with pytest.raises(StudyError, match="format 99"):
+        run("report", tmp_path)
+
+
+def test_a_missing_pdf_library_is_named_and_the_results_are_kept(folder, tmp_path, monkeypatch):
+    shutil.copy(folder / "out" / "results.json", tmp_path)
+    monkeypatch.setitem(sys.modules, "svglib.svglib", None)
+    monkeypatch.delitem(sys.modules, "densesharp.study.report.pdf", raising=False)
+    with pytest.raises(StudyError, match=r"svglib.*densesharp\[report\]"):
+        run("report", tmp_path)
+    assert (tmp_path / "results.json").is_file()
