@@ -53,17 +53,12 @@ def show(
         ImageError: the file does not exist.
     """
     prepare_graphics()
-    from .documents import is_scene  # loads VTK
-
     for given in (path, dicom):
         if given is not None and not given.exists():
             message = f"'{given}' does not exist: check the path."
             raise ImageError(message)
-    if results is None:
-        saved = path is not None and is_scene(path) and (path.parent / RESULT).exists()
-        results = path.parent if path is not None and saved else Path("densesharp-view")
     app = ViewerApp(
-        results=results,
+        results=results or default_results(path),
         backend=backend,
         host=host,
         port=port or _free_port(host),
@@ -75,6 +70,19 @@ def show(
         app.session.compute.begin_with_server(*server)
     app.run(path, open_browser)
     return 0
+
+
+def default_results(path: Path | None) -> Path:
+    """Where results go unless a folder is told.
+
+    A scene that lies beside its results is saved in place; all else goes to `densesharp-view` in
+    the working folder.
+    """
+    from .documents import is_scene  # loads VTK, which needs the graphics prepared
+
+    if path is not None and is_scene(path) and (path.parent / RESULT).exists():
+        return path.parent
+    return Path("densesharp-view")
 
 
 class ViewerApp:

@@ -101,7 +101,8 @@ class Exports:
         if event.kind == "done":
             self._show()
             self._tell_where()
-            session.say(f"Saved {event.value + 1} files in the results folder.", "info")
+            count = sum(entry.is_file() for entry in session.results.iterdir())
+            session.say(f"Saved {count} files in the results folder.", "info")
 
     def _reported(self, event: Event) -> None:
         if event.kind == "done":

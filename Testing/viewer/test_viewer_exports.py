@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -107,7 +108,10 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
         "nodule_001_probability.nrrd", "nodules.csv", "report.html", "report.pdf", "result.json",
         "scene.mrb",
     }  # fmt: skip
-    assert page["message"]["text"].startswith("Saved 9 files")
+    for _ in range(2):  # what is replaced is not counted twice
+        assert page["message"]["text"] == "Saved 9 files in the results folder."
+        answered.exports.save()
+        settle(answered, 60)
     assert page["reported"]
     answered.open_file(answered.results / "scene.mrb")
     assert not page["reported"]
@@ -322,3 +326,15 @@ def test_a_server_can_compute_from_the_start(slicer_app, page, tmp_path, monkeyp
     settle(session)
     assert session.backend is local
     session.close()
+
+
+def test_a_scene_is_saved_beside_its_results_and_nothing_else_is(tmp_path):
+    from densesharp_viewer.app import default_results
+
+    for path in ("with/scene.mrb", "with/ct.nrrd", "without/scene.mrb"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "with" / "result.json").touch()
+    assert default_results(tmp_path / "with" / "scene.mrb") == tmp_path / "with"
+    for path in (tmp_path / "with" / "ct.nrrd", tmp_path / "without" / "scene.mrb", None):
+        assert default_results(path) == Path("densesharp-view")
