@@ -36,7 +36,7 @@ class ReviewSection:
         for button in (self.ui.acceptButton, self.ui.rejectButton):
             button.enabled = nodule is not None
         self.ui.reopenButton.enabled = nodule is not None and nodule.review.decision != "open"
-        self.ui.editButton.enabled = nodule is not None and bool(nodule.segment_id)
+        self.ui.editButton.enabled = nodule is not None
         self.ui.updateButton.enabled = (
             nodule is not None
             and scan is not None
@@ -95,9 +95,10 @@ class ReviewSection:
             self.session.say(_("Segment Editor needs Slicer's main window."), failed=True)
             self.session.changed()
             return
+        segment_id = scan.outline(nodule.id)  # an empty one to draw where the model found none
         editor.setSegmentationNode(scan.segmentation_node)
         editor.setSourceVolumeNode(scan.volume_node)
-        editor.setCurrentSegmentID(nodule.segment_id)
+        editor.setCurrentSegmentID(segment_id)
 
     def onUpdate(self) -> None:
         """Analyse what no longer fits again: a corrected outline as it is, else from its point."""

@@ -193,6 +193,22 @@ def test_rejected_and_outdated_nodules_are_not_handed_on(
     assert not (tmp_path / "none").exists()
 
 
+def test_a_nodule_without_an_outline_is_no_finding(
+    panel: Panel, ct: Any, tmp_path: Path, folders: list[str]
+) -> None:
+    from DenseSharpSlicerLib.scene.findings import results_of
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    with pytest.raises(Exception, match="click a nodule first"):
+        results_of(panel.scan)
+    panel.click_in_view((-45.0, 5.0, 30.0))
+    panel.wait()
+    folders += [str(tmp_path / "dicom"), str(tmp_path)]
+    panel.ui.dicomButton.click()
+    assert "No nodule with an outline" in panel.ui.statusLabel.text
+    assert not (tmp_path / "dicom").exists()
+
+
 def test_names_as_dicom_writes_them(slicer: Any) -> None:
     from DenseSharpSlicerLib.scene.findings import observer_name
 

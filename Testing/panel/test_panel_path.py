@@ -263,6 +263,15 @@ def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
     assert "Compared with Nodule 1 of the earlier CT. Growth" in marked.ui.changeLabel.text
     assert marked.scan.volume_node is not moved
     assert len(marked.session.scan_of(moved).nodules) == 1
+    matrix[0, 3] = 3.0
+    slicer.util.updateTransformMatrixFromArray(shift, matrix)
+    now = marked.ui.inputSelector.currentNode()
+    now.SetAndObserveTransformNodeID(shift.GetID())
+    marked.wait()
+    marked.ui.findPriorButton.click()
+    assert "The CT was moved" in marked.ui.statusLabel.text
+    now.SetAndObserveTransformNodeID(None)
+    marked.wait()
     unlike = Match((0.0, 0.0, 0.0), 0.0, 0.1)
     monkeypatch.setattr("densesharp.followup.registration.find_again", lambda *_: unlike)
     marked.ui.findPriorButton.click()

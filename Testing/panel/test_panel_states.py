@@ -519,8 +519,28 @@ def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: 
     assert "no nodule found" in panel.ui.resultTitle.text
     assert panel.ui.classFrame.isHidden()
     assert panel.ui.measurementsTable.isHidden()
-    assert not panel.ui.editButton.enabled
     assert panel.cells(0)[-1] == "refused"
+
+
+def test_a_reader_can_draw_what_the_model_did_not_find(
+    slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from DenseSharpSlicerLib.scene import segments
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[1])
+    panel.wait()
+    found = panel.scan.mask_of("nodule_001")
+    panel.click_in_view((-45.0, 5.0, 30.0))
+    panel.wait()
+    assert panel.session.nodule.result.mask is None
+    editor = SegmentEditor.publish(slicer, monkeypatch)
+    panel.ui.editButton.click()
+    segments.write_mask(panel.scan.segmentation_node, editor.segment_id, ct, found)
+    panel.wait()
+    assert panel.session.nodule.edited
+    assert panel.session.nodule.result.measurements.volume_mm3 > 1000
+    assert not panel.ui.measurementsTable.isHidden()
 
 
 def test_a_moved_ct_makes_its_results_outdated(slicer: Any, panel: Panel, ct: Any) -> None:

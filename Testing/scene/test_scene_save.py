@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -240,6 +242,9 @@ def test_outlines_stay_in_place_when_slicer_turns_the_axes_round(
     second = scan.claim(scan.place(ras + 2))
     scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
     shown = world_voxels(scan, first)
+    empty = scan.claim(scan.place(ras - 2))
+    nothing = replace(answer(scan.volume(), scan.seed_of(empty), empty, 3.0), mask=None)
+    scan.store(nothing)
     opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
     again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
     np.testing.assert_allclose(world_voxels(again, first), shown, atol=2e-3)
