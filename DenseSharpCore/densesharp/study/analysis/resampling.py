@@ -61,18 +61,21 @@ class _Curve:
     """One reader's ratings under one treatment, ready for the AUC of resampled cases."""
 
     def __init__(self, ratings: FloatArray, truth: BoolArray) -> None:
-        self.read = ~np.isnan(ratings)
-        self.truth = truth[self.read]
-        _, self.level = np.unique(ratings[self.read], return_inverse=True)
-        self.levels = int(self.level.max()) + 1 if len(self.level) else 0
+        read = ~np.isnan(ratings)
+        levels = np.zeros(len(ratings), dtype=np.int64)
+        values, levels[read] = np.unique(ratings[read], return_inverse=True)
+        self.levels = len(values)
+        # Case numbers with and without disease, and the place of their ratings in order.
+        self.groups = [(cases, levels[cases]) for cases in
+                       (np.flatnonzero(read & truth), np.flatnonzero(read & ~truth))]  # fmt: skip
 
     def auc(self, times: FloatArray) -> float | None:
         """The empirical area when every case counts as often as `times` (K,) says."""
-        weight = times[self.read]
-        with_disease = np.bincount(self.level, weight * self.truth, self.levels)
-        without = np.bincount(self.level, weight * ~self.truth, self.levels)
-        pairs = float(with_disease.sum() * without.sum())
+        diseased, others = (
+            np.bincount(level, times[cases], self.levels) for cases, level in self.groups
+        )
+        pairs = float(diseased.sum() * others.sum())
         if pairs == 0:
             return None
-        below = np.cumsum(without) - without / 2
-        return float(with_disease @ below) / pairs
+        below = np.cumsum(others) - others / 2
+        return float(diseased @ below) / pairs
