@@ -61,8 +61,13 @@ def main(folder: Path) -> None:
             act(page, "tool", "paint")
             take(page, folder / "viewer-correct.jpg")
             act(page, "layout", "four")
+            time.sleep(3.0)  # another layout builds the page anew, dialogs included
             page.keyboard.press("?")
             take(page, folder / "viewer-keys.jpg")
+            page.keyboard.press("Escape")
+            act(page, "tool", "seed")
+            page.get_by_title("This computer or a server", exact=True).click()
+            take(page, folder / "viewer-settings.jpg")
         finally:
             process.terminate()
             process.wait(20)
