@@ -170,7 +170,10 @@ def _remarks(figure: Figure, result: NoduleResult) -> None:
 
 
 def _footer(figure: Figure, model: str, trained_on: str) -> None:
-    text = textwrap.shorten(f"Model {model}, trained on {trained_on}", 150, placeholder=" …")
+    lines = textwrap.wrap(
+        f"Model {model}, trained on {trained_on}", 120, max_lines=2, placeholder=" …"
+    )
+    text = "\n".join(lines)
     figure.text(0.025, 0.028, text, fontsize=9, color=QUIET, va="center")
     figure.text(0.972, 0.028, DISCLAIMER, fontsize=10, color=INK, fontweight="bold", ha="right",
                 va="center")  # fmt: skip
