@@ -94,7 +94,7 @@ def training_worker(peer, threads):
     def step(batch):
         x = torch.from_numpy(patches_of(batch))[:, None]
         masks = (x > 0).float()
-        labels = torch.arange(batch) % 3
+        targets = torch.eye(3)[torch.arange(batch) % 3]
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=peer == "train-bf16"):
             if plain:
@@ -102,7 +102,7 @@ def training_worker(peer, threads):
             else:
                 output = network(x.contiguous(memory_format=torch.channels_last_3d))
                 logits, mask = output.logits, output.mask_logits
-            loss = objective(logits, mask, labels, masks).total
+            loss = objective(logits, mask, targets, masks).total
         loss.backward()
         optimizer.step()
         return loss.item()
