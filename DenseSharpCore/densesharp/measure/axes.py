@@ -93,10 +93,19 @@ def _in_plane_mm(family: Outlines, number: int, grid: Grid) -> Float:
 def _widths(family: Outlines, grid: Grid) -> tuple[NDArray[np.int64], Float]:
     """Slice numbers and the largest width (mm) of each over a fan of directions."""
     axes = list(family.in_plane)
-    along = _FAN @ (family.points[:, axes] * grid.spacing[axes]).T
+    along = _along(_FAN, family.points[:, axes] * grid.spacing[axes])
     numbers, first = np.unique(family.slices, return_index=True)
     spread = np.maximum.reduceat(along, first, axis=1) - np.minimum.reduceat(along, first, axis=1)
     return numbers, spread.max(axis=0)
+
+
+def _along(directions: Float, points: Float) -> Float:
+    """(m, n) how far n points lie along m directions.
+
+    Not `directions @ points.T`: that starts threads of the linear algebra library, which cost more
+    than so small a product and get in the way of the engine's.
+    """
+    return np.asarray(np.einsum("md,nd->mn", directions, points))
 
 
 def _longest(points: Float, directions: Float) -> tuple[Float, Float]:
@@ -106,7 +115,7 @@ def _longest(points: Float, directions: Float) -> tuple[Float, Float]:
         points: (n, d).
         directions: (m, d) unit vectors, half of the directions there are.
     """
-    along = directions @ points.T
+    along = _along(directions, points)
     outer = np.unique(np.concatenate([along.argmax(axis=1), along.argmin(axis=1)]))
     candidates = points[outer]
     distance = np.linalg.norm(candidates[:, None] - candidates[None], axis=2)
