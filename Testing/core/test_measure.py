@@ -68,13 +68,31 @@ def test_an_ellipsoids_two_longest_axes_are_found_in_their_plane(order, spacing)
     """Of the planes that hold the long axis, the one with the larger short axis is taken."""
     semi = np.array([8.0, 6.0, 4.0])[list(order)]
     found = measured_at_offsets(semi, spacing, count=8)
-    assert np.median([m.long_axis_mm for m in found]) == pytest.approx(16, abs=0.5 * max(spacing))
-    assert np.median([m.short_axis_mm for m in found]) == pytest.approx(12, abs=0.5 * max(spacing))
-    assert [m.long_axis_mm for m in found] == pytest.approx([16] * 8, abs=max(spacing))
-    assert [m.short_axis_mm for m in found] == pytest.approx([12] * 8, abs=max(spacing))
     normal = int(np.argmin(semi))
     assert {m.plane for m in found} == {("sagittal", "coronal", "axial")[normal]}
-    assert np.median([m.max_3d_diameter_mm for m in found]) == pytest.approx(16, abs=max(spacing))
+    assert np.median([m.max_3d_diameter_mm for m in found]) == pytest.approx(
+        16, abs=0.5 * max(spacing)
+    )
+
+
+def test_an_ellipsoids_axes_are_right_within_half_a_voxel():
+    """Which voxel holds a tip is partly chance: once in fifty places the mask says too little."""
+    errors = []
+    for semi in itertools.chain(
+        itertools.permutations((8.0, 6.0, 4.0)),
+        itertools.permutations((6.0, 4.0, 3.0)),
+        itertools.permutations((5.0, 4.0, 3.0)),
+    ):
+        long, short, _ = sorted(semi, reverse=True)
+        for spacing in SPACINGS:
+            for m in measured_at_offsets(semi, spacing, count=4):
+                off = (m.long_axis_mm - 2 * long, m.short_axis_mm - 2 * short)
+                errors.append(np.array(off) / max(spacing))
+    worst = np.abs(errors).max(axis=1)
+    assert (worst < 0.5).mean() > 0.95
+    assert worst.max() < 0.8
+    assert np.abs(np.mean(errors, axis=0)).max() < 0.15
+    assert np.abs(np.median(errors, axis=0)).max() < 0.15
 
 
 @pytest.mark.parametrize("direction", [rotation(0.3, 0.1, -0.4), rotation(1.2, -0.6, 2.0)])

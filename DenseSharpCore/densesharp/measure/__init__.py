@@ -1,5 +1,6 @@
 """Measuring a nodule on the CT's own grid: `measure(volume, mask) -> Measurements`.
 
+    smoothing.py the mask smoothed, without pulling its tips in
     contours.py  sub-voxel outlines of every axial, coronal and sagittal slice
     axes.py      long and short axis, largest 3D diameter
     solid.py     the solid part, its curve over thresholds, nodule type

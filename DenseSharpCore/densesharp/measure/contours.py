@@ -17,15 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.geometry import Grid
+from densesharp.measure.smoothing import LEVEL, smoothed
 
 Plane = Literal["axial", "coronal", "sagittal"]
 Float = NDArray[np.float64]
 
-SMOOTHING = (1.1, 0.35)
-"""Standard deviation of the smoothing: in widths of the coarsest voxel, and at most this share of
-the radius of the ball with the mask's volume."""
-
-LEVEL = 0.5
 _PAD = 2
 
 
@@ -67,13 +63,13 @@ def planes_of(grid: Grid) -> dict[Plane, int]:
 
 def all_outlines(mask: NDArray[np.bool_], grid: Grid) -> list[Outlines]:
     """Outlines in the axial, the coronal and the sagittal plane."""
-    field = _smoothed(mask, grid)
+    field = smoothed(mask, grid, _PAD)
     return [_outlines(field, plane, normal) for plane, normal in planes_of(grid).items()]
 
 
 def outlines(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> Outlines:
     """The outlines of a mask (k, j, i) in the slices of one plane."""
-    return _outlines(_smoothed(mask, grid), plane, planes_of(grid)[plane])
+    return _outlines(smoothed(mask, grid, _PAD), plane, planes_of(grid)[plane])
 
 
 def _outlines(padded: Float, plane: Plane, normal: int) -> Outlines:
@@ -87,43 +83,6 @@ def _outlines(padded: Float, plane: Plane, normal: int) -> Outlines:
     points[:, normal], points[:, row], points[:, column] = found.T
     points[:, [row, column]] -= _PAD
     return Outlines(plane, normal, field, points, found[:, 0].astype(np.int64))
-
-
-def _smoothed(mask: NDArray[np.bool_], grid: Grid) -> Float:
-    """The mask smoothed, padded by `_PAD` on all sides and scaled to `LEVEL` at its outline.
-
-    Twice the Gaussian less the Gaussian applied twice: it smooths the voxels' steps and leaves
-    quadratic surfaces where they are, while a Gaussian alone would pull tips in.
-    """
-    radius = (3 * mask.sum() * grid.voxel_volume / (4 * np.pi)) ** (1 / 3)
-    deviation = min(SMOOTHING[0] * float(grid.spacing.max()), SMOOTHING[1] * float(radius))
-    once = _gaussian(np.pad(mask, _PAD).astype(np.float64), deviation / grid.spacing[::-1])
-    field = 2 * once - _gaussian(once, deviation / grid.spacing[::-1])
-    count = int(mask.sum())
-    ordered = np.partition(field.ravel(), [field.size - count - 1, field.size - count])
-    level = (ordered[-count - 1] + ordered[-count]) / 2  # as many voxels above it as in the mask
-    return np.asarray(field * (LEVEL / level))
-
-
-def _gaussian(field: Float, deviations: Float) -> Float:
-    """Smooth along each axis; outside the array is 0.
-
-    Args:
-        field: (k, j, i).
-        deviations: (3,) voxels along k, j, i.
-    """
-    for axis, deviation in enumerate(deviations):
-        reach = int(np.ceil(3.5 * deviation))
-        weights = np.exp(-0.5 * (np.arange(reach + 1) / deviation) ** 2)
-        weights /= weights[0] + 2 * weights[1:].sum()
-        source = np.moveaxis(field, axis, 0)
-        smoothed = weights[0] * source
-        for step in range(1, min(reach, len(source) - 1) + 1):
-            part = weights[step] * source
-            smoothed[step:] += part[:-step]
-            smoothed[:-step] += part[step:]
-        field = np.moveaxis(smoothed, 0, axis)
-    return field
 
 
 def _crossings(field: Float) -> Float:
