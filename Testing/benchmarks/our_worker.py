@@ -78,15 +78,15 @@ def training_worker(peer, threads):
     import torch
     from plain_port import plainly
 
+    from densesharp.memory import keep_freed_memory
     from densesharp.network.densesharp import DenseSharp
     from densesharp.train.losses import Objective
-    from densesharp.train.machine import keep_freed_memory
 
     torch.set_num_threads(threads)
     network = DenseSharp().train()
     plain = peer == "train-plain"
     if not plain:
-        keep_freed_memory()
+        keep_freed_memory(all_of_it=True)
         network = network.to(memory_format=torch.channels_last_3d)
     optimizer = torch.optim.Adam(network.parameters(), 1e-4, eps=1e-7, foreach=True)
     objective = Objective()

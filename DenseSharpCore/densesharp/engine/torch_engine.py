@@ -24,6 +24,7 @@ from densesharp.engine.interface import (
     check_patches,
     empty_output,
 )
+from densesharp.memory import keep_freed_memory
 from densesharp.network.densesharp import voxel_shuffle
 from densesharp.network.model_file import ModelFile
 
@@ -57,6 +58,8 @@ class TorchEngine:
         self._dtype = TORCH_PRECISION[precision]
         self._threads = threads
         self._runners: dict[int, Runner] = {}
+        if self._device.type == "cpu":
+            keep_freed_memory(all_of_it=False)
         with self._settings():
             try:
                 self._members = [

@@ -31,6 +31,7 @@ from torch.utils.data import DataLoader
 
 from densesharp.errors import DeviceError, ModelError, TableError
 from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.memory import keep_freed_memory
 from densesharp.network.architecture import Architecture
 from densesharp.network.densesharp import DenseSharp, export_weights, import_weights
 from densesharp.network.model_file import ModelCard, load_model, save_model
@@ -38,7 +39,6 @@ from densesharp.train.augment import LIKE_PAPER, Augmentation
 from densesharp.train.batches import Batches, Source, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.losses import Objective
-from densesharp.train.machine import keep_freed_memory
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
 from densesharp.train.validation import Validation, Watcher, hold_out
 
@@ -137,7 +137,7 @@ def fit(
     datasets, watched = hold_out(datasets, how.share, settings.seed)
     folder = ensure_folder(run)
     _remember(folder, settings, [*datasets, watched] if watched else datasets)
-    keep_freed_memory()
+    keep_freed_memory(all_of_it=True)
     # Lightning greets with what it could use, and with advertisements.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(settings.seed)
