@@ -14,7 +14,7 @@ SCENE = ROOT / "DenseSharpSlicer" / "DenseSharpSlicerLib" / "scene"
 # From left to right: a module may import from its own row and from rows above it.
 ROWS = [
     {"errors", "progress"},
-    {"files", "geometry", "tasks"},
+    {"files", "geometry", "memory", "tasks"},
     {"records"},
     {"reading", "patch", "network", "resources"},
     {"engine", "masks"},

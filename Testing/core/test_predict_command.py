@@ -107,6 +107,25 @@ def test_running_twice_gives_the_same_numbers(two_nodules, tmp_path):
     assert once == again
 
 
+@pytest.mark.parametrize("command", ["predict", "demo"])
+def test_reduced_precision_is_what_the_engine_is_asked_for(command, tmp_path, monkeypatch):
+    import densesharp.engine as engines
+
+    asked = []
+
+    def opened(model, device, precision, threads):
+        asked.append((device, precision))
+        return real(model, device, precision, threads)
+
+    real = engines.open_engine
+    monkeypatch.setattr(engines, "open_engine", opened)
+    where = [str(sample_path()), "--seed", seeds_of_the_sample(1)[0]] * (command == "predict")
+    more = ["--no-viewer"] * (command == "demo")
+    arguments = [command, *where, *more, "--tta", "1", "--no-stability", "--out", str(tmp_path)]
+    assert main([*arguments, "--precision", "reduced", "--device", "cpu"]) == 0
+    assert asked == [("cpu", "reduced")]
+
+
 def test_json_can_go_to_stdout(capsys, tmp_path):
     (seed,) = seeds_of_the_sample(1)
     arguments = ["predict", str(sample_path()), "--seed", seed, "--tta", "1", "--no-stability"]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from densesharp.errors import Cancelled, DeviceError, OutputError, TableError
 from densesharp.patch import to_sitk
 from densesharp.reading import read_volume
 from densesharp.serve import cohort
-from densesharp.serve.cases import Case, Point, Settings, read_cases, take_shard
+from densesharp.serve.cases import Case, Point, Settings, is_finished, read_cases, take_shard
 from densesharp.serve.cohort import run_here, run_on_dask, run_one
 from densesharp.serve.summary import merge
 from phantoms import ThresholdEngine, grid_around, smooth_ball
@@ -111,6 +112,20 @@ def test_finished_cases_are_skipped_and_failed_ones_tried_again(case_list, tmp_p
         p.name for p in (tmp_path / "cases").iterdir() if p.stat().st_mtime_ns != times[p.name]
     }
     assert changed == {"c.json", "e.json"}
+
+
+def test_the_engine_is_opened_as_the_settings_say(case_list, tmp_path, known_engine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        cohort, "open_engine", lambda *given, **_: asked.append(given[1:3]) or ThresholdEngine()
+    )
+    (case, *_) = read_cases(case_list)
+    reduced = replace(SETTINGS, precision="reduced")
+    run_here([case], reduced, tmp_path)
+    assert asked == [("cpu", "reduced")]
+    assert not is_finished(case, SETTINGS, tmp_path)
+    run_one(case, SETTINGS, str(tmp_path))
+    assert asked == [("cpu", "reduced"), ("cpu", "fp32")]
 
 
 def test_other_settings_or_seeds_are_done_again(case_list, tmp_path, known_engine):

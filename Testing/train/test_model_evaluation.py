@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from densesharp.commands import evaluate as command
+from densesharp.engine import open_engine
 from densesharp.errors import ModelError
 from densesharp.network.model_file import load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.dataset import Recipe, write_dataset
+from densesharp.train import combine as combining
 from densesharp.train import summary
+from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
 from densesharp.train.dataset import read_dataset
 from densesharp.train.evaluation import Outcome, evaluate
@@ -101,6 +104,31 @@ def test_the_temperature_that_made_the_labels_is_found(truth: float) -> None:
     p /= p.sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(3, p=row) for row in p])
     assert fit_temperature(logits, labels) == pytest.approx(truth, rel=0.12)
+
+
+def test_the_temperature_fits_what_predict_shows(
+    two_simulated_nodules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its logits are those of the eight mirrored patches that `predict` averages over."""
+    seen = []
+    real = combining.fit_temperature
+    monkeypatch.setattr(
+        combining, "fit_temperature", lambda *given: seen.append(given) or real(*given)
+    )
+    samples = read_dataset(two_simulated_nodules)
+    card = combine(
+        [model_path()], tmp_path / "one.safetensors", load_model(model_path()).card, samples
+    )
+    ((logits, labels),) = seen
+    assert logits.shape == (2, 8, 3)
+    assert labels.tolist() == [0, 2]
+    engine = open_engine(load_model(tmp_path / "one.safetensors"))
+    patch, _ = middle_patch(samples[0].voxel, samples[0].seg)
+    mirrored = [np.flip(patch, [a for a in range(3) if flips[a]]) for flips in np.ndindex(2, 2, 2)]
+    for one in mirrored:
+        distance = np.abs(logits[0] - engine.run(one[None].copy()).logits[0]).max(axis=1)
+        assert distance.min() < 1e-3
+    assert 0.1 < card.temperature < 10
 
 
 def test_combined_networks_stand_for_the_papers_case_mix(

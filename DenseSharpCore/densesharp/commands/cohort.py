@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         model=str(model),
         model_sha256=load_model(model).sha256,
         device=args.device,
+        precision=args.precision,
         augmentations=args.tta,
         stability=not args.no_stability,
         solid_threshold_hu=args.solid_threshold,

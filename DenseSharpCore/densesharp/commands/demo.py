@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         volume = read_volume(sample_path())
         progress(0.1, "Loading the model")
         model = load_model(args.model or model_path())
-        engine = open_engine(model, device=args.device, threads=available_cores())
+        engine = open_engine(model, args.device, args.precision, available_cores())
         options = Options(args.tta, not args.no_stability)
         result = analyse(volume, demo_seed(), engine, options=options, progress=progress)
         write_results([result], volume, engine, out)

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             for text, volume in zip(args.seed, (first, second), strict=False)
         ]
         model = load_model(args.model or model_path())
-        engine = open_engine(model, device=args.device, threads=available_cores())
+        engine = open_engine(model, args.device, args.precision, available_cores())
         found = follow_up(
             first,
             seeds[0],

@@ -25,6 +25,7 @@ __all__ = [
     "DeviceReport",
     "Engine",
     "EngineOutput",
+    "Precision",
     "available_cores",
     "open_engine",
     "report_devices",

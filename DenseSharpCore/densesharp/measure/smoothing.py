@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from densesharp.geometry import Grid
 
@@ -85,7 +84,15 @@ def _sharpened(field: Float, deviations: Float) -> Float:
 
 def _edge(depth: Float) -> Float:
     """What `_sharpened` makes of a half-space; depth under its surface in standard deviations."""
-    return np.asarray(2 * ndtr(depth) - ndtr(depth / np.sqrt(2)))
+    return np.asarray(2 * _normal_share(depth) - _normal_share(depth / np.sqrt(2)))
+
+
+def _normal_share(x: Float) -> Float:
+    """Share of a normal distribution below x, within 0.0002.
+
+    Source: Page, Applied Statistics 1977;26:75-76. SciPy's would be loaded for this alone.
+    """
+    return np.asarray(0.5 + 0.5 * np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
 def _gaussian(field: Float, deviations: Float) -> Float:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from densesharp.engine import Precision
 from densesharp.errors import TableError
 from densesharp.files import write_text
 from densesharp.geometry import Grid
@@ -63,6 +64,7 @@ class Settings:
         model: path of the model file.
         model_sha256: of that file.
         device: as `open_engine` takes it.
+        precision: as `open_engine` takes it.
         augmentations: orientations averaged over.
         stability: whether the click is moved.
         solid_threshold_hu: HU above which a voxel counts as solid.
@@ -71,6 +73,7 @@ class Settings:
     model: str
     model_sha256: str
     device: str = "auto"
+    precision: Precision = "fp32"
     augmentations: int = 8
     stability: bool = True
     solid_threshold_hu: float = -300.0

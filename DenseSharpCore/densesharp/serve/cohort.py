@@ -31,7 +31,7 @@ from densesharp.records import NoduleResult, Volume
 from densesharp.serve.cases import FOLDER, Case, Settings, is_finished, write_record
 
 if TYPE_CHECKING:
-    from densesharp.engine import Engine
+    from densesharp.engine import Engine, Precision
 
 _ODD = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
@@ -101,7 +101,9 @@ def run_here(
         return tally
     progress(0.0, f"{len(todo)} CTs to do, {len(cases) - len(todo)} finished before")
     # No views need a core here, and reading takes little of one.
-    engine = open_engine(load_model(settings.model), settings.device, threads=available_cores())
+    engine = open_engine(
+        load_model(settings.model), settings.device, settings.precision, available_cores()
+    )
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
         ahead = reader.submit(_read, todo[0])
         for number, case in enumerate(todo, start=1):
@@ -128,17 +130,19 @@ def run_one(case: Case, settings: Settings, out: str) -> str:
     ensure_folder(folder / FOLDER)
     if is_finished(case, settings, folder):
         return "done"
-    engine = _engine_of_thread(settings.model, settings.device, threading.get_ident())
+    engine = _engine_of_thread(
+        settings.model, settings.device, settings.precision, threading.get_ident()
+    )
     return _finish(case, functools.partial(_read, case), settings, folder, engine)
 
 
 @functools.lru_cache(maxsize=4)
-def _engine_of_thread(model: str, device: str, _thread: int) -> Engine:
+def _engine_of_thread(model: str, device: str, precision: Precision, _thread: int) -> Engine:
     """An engine is used in one thread only, and opened once there.
 
     It takes one core, as Dask expects of a task: a worker of many threads runs many cases.
     """
-    return open_engine(load_model(model), device, threads=1)
+    return open_engine(load_model(model), device, precision, threads=1)
 
 
 def _finish(

@@ -13,7 +13,7 @@ from scipy import optimize
 from densesharp.engine import open_engine
 from densesharp.errors import ModelError, TableError
 from densesharp.network.model_file import ModelCard, ModelFile, Weights, load_model, save_model
-from densesharp.predict import class_probabilities
+from densesharp.predict import class_probabilities, orient, orientations
 from densesharp.train.augment import middle_patch
 from densesharp.train.dataset import UNKNOWN, Sample
 
@@ -21,6 +21,9 @@ PAPER_SHARES = (205 / 651, 316 / 651, 130 / 651)
 """Shares of AAH-AIS, MIA and IAC in the paper's cohort of resected nodules."""
 
 CLASSIFIER_BIAS = "densenet.classifier.bias"
+
+MIRRORED = 8
+"""Orientations that differ by flips alone."""
 
 
 def combine(
@@ -62,7 +65,7 @@ def combine(
     if not labelled:
         message = "The calibration set has no nodule with a known class."
         raise TableError(message)
-    logits = ensemble_logits(ModelFile(card, tuple(members), ""), labelled)
+    logits = logits_in_all_orientations(ModelFile(card, tuple(members), ""), labelled)
     labels = np.array([sample.label for sample in labelled])
     card = replace(card, temperature=round(fit_temperature(logits, labels), 4))
     save_model(out, members, card)
@@ -85,20 +88,27 @@ def _with_shares(weights: Weights, shares: Sequence[float]) -> Weights:
     return {**weights, CLASSIFIER_BIAS: weights[CLASSIFIER_BIAS] + shift}
 
 
-def ensemble_logits(model: ModelFile, samples: Sequence[Sample]) -> NDArray[np.float32]:
-    """Logits (N, members, classes) of the patches in the samples' middles."""
+def logits_in_all_orientations(model: ModelFile, samples: Sequence[Sample]) -> NDArray[np.float32]:
+    """Logits (N, orientations * members, classes) of the patches in the samples' middles.
+
+    In the eight mirrored orientations whose probabilities `predict` averages unless told otherwise:
+    an average is less sure than its parts, and the temperature must fit what users see.
+    """
     engine = open_engine(model)
-    outputs = [
-        engine.run(middle_patch(sample.voxel, sample.seg)[0][None]).logits for sample in samples
-    ]
-    return np.concatenate(outputs)
+    turned = orientations()[:MIRRORED]
+    logits = []
+    for sample in samples:
+        patch, _ = middle_patch(sample.voxel, sample.seg)
+        outputs = [engine.run(orient(patch, each)[None]).logits[0] for each in turned]
+        logits.append(np.concatenate(outputs))
+    return np.stack(logits)
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The temperature that makes the mean probability over members most likely.
+    """The temperature that makes the mean probability over all runs most likely.
 
     Args:
-        logits: (N, members, classes)
+        logits: (N, runs, classes)
         labels: (N,)
     """
 
