@@ -87,6 +87,15 @@ def test_the_card_states_preprocessing_and_is_plain_json(a_model_of_two_members)
     assert ModelCard.from_json(card) == a_card(members=2, temperature=1.5)
 
 
+def test_a_card_says_what_was_measured_and_older_ones_may_be_silent():
+    card = a_card(evaluation="mean Dice 0.75 on 56 nodules")
+    values = card.to_json()
+    assert values["evaluation"] == "mean Dice 0.75 on 56 nodules"
+    assert ModelCard.from_json(values) == card
+    del values["evaluation"]
+    assert ModelCard.from_json(values).evaluation == ""
+
+
 def test_reading_a_model_file_needs_no_torch(a_model_of_two_members):
     code = (
         "import sys; from densesharp.network.model_file import load_model;"

@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", required=True, help="sentence for the model card")
+    parser.add_argument("--evaluation", default="", help="what was measured, for the model card")
     parser.add_argument("--credits", default="", help="whose data it was, for the model card")
 
 
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         trained_on=args.trained_on,
         training_command=command,
+        evaluation=args.evaluation,
         credits=args.credits,
     )
     combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)

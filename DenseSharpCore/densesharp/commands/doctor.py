@@ -108,6 +108,8 @@ def model() -> Iterator[Finding]:
         f"sha256 {file.sha256[:12]}..."
     )
     yield Finding("model", "ok", text)
+    if file.card.evaluation:
+        yield Finding("measured", "ok", file.card.evaluation)
 
 
 def devices() -> Iterator[Finding]:

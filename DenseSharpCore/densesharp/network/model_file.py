@@ -57,6 +57,8 @@ class ModelCard:
     temperature: float = 1.0
     """Logits are divided by it before softmax, so that probabilities are calibrated."""
     training_command: str = ""
+    evaluation: str = ""
+    """What was measured, on which data."""
     licence: str = "Apache-2.0"
     credits: str = ""
 
@@ -98,6 +100,7 @@ class ModelCard:
             message = f"its preprocessing {values.get('preprocessing')} is not this software's"
             raise ModelError(message)
         try:
+            values = {"evaluation": "", **values}  # files of 0.2 do not have it
             known = {part.name: values[part.name] for part in fields(cls)}
             known["architecture"] = Architecture.from_json(known["architecture"])
             known["classes"] = tuple(str(name) for name in known["classes"])
