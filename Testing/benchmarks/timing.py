@@ -17,6 +17,9 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
+SETTLE_S = 0.02
+"""Threads of the peer before go on spinning for some milliseconds, and would take our cores."""
+
 NETWORK_TESTS = HERE.parent / "network"
 
 
@@ -42,6 +45,7 @@ def serve(call, answer, started):
             np.savez(request["answer"], **answer(patches(4)))
             reply = {}
         else:
+            time.sleep(SETTLE_S)
             wall, processor = time.perf_counter(), time.process_time()
             call(request["batch"])
             reply = {
@@ -68,8 +72,7 @@ class Worker:
         caps = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
         )
-        # Spinning threads of waiting peers would take the running one's cores.
-        quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [str(python), str(HERE / script), peer, str(threads), *map(str, arguments)]
         self.peer = peer
         self.process = subprocess.Popen(

@@ -63,15 +63,19 @@ def _ellipsoid(mask: NDArray[np.bool_], spacing: Float) -> tuple[Float, Float]:
     form = (axes / (5 * np.maximum(spread, 1 / 12))) @ axes.T / np.outer(spacing, spacing)
     volume = 4 / 3 * np.pi / np.sqrt(np.linalg.det(form))
     form *= (volume / (len(voxels) * spacing.prod())) ** (2 / 3)
-    lines = [(np.arange(n) - middle[axis]) * spacing[axis] for axis, n in enumerate(mask.shape)]
-    places = np.stack(np.meshgrid(*lines, indexing="ij"))
-    normal = np.einsum("ab,bkji->akji", form, places)  # not of length 1
-    radius = np.sqrt(np.maximum((normal * places).sum(axis=0), 0))  # 1 on the surface
-    length = np.sqrt((normal**2).sum(axis=0))
+    k, j, i = np.ogrid[tuple(slice(n) for n in mask.shape)]
+    places = [
+        (k - middle[0]) * spacing[0],
+        (j - middle[1]) * spacing[1],
+        (i - middle[2]) * spacing[2],
+    ]
+    normal = [sum(row[axis] * places[axis] for axis in range(3)) for row in form]  # of any length
+    radius = np.sqrt(np.maximum(sum(n * x for n, x in zip(normal, places, strict=True)), 0))
+    length = np.sqrt(sum(n * n for n in normal))
     steepest = float(np.sqrt(np.linalg.eigvalsh(form)[-1]))
     slope = np.divide(length, radius, out=np.full_like(radius, steepest), where=radius > 0)
-    depth = (1 - radius) / slope
-    width = np.einsum("akji,a->kji", np.abs(normal), spacing)
+    depth = (1 - radius) / slope  # the radius is 1 on the surface
+    width = sum(step * np.abs(n) for step, n in zip(spacing, normal, strict=True))
     width = np.divide(width, length, out=np.full_like(length, spacing.max()), where=length > 0)
     return depth, np.clip(0.5 + depth / width, 0, 1)
 
@@ -92,7 +96,7 @@ def _normal_share(x: Float) -> Float:
 
     Source: Page, Applied Statistics 1977;26:75-76. SciPy's would be loaded for this alone.
     """
-    return np.asarray(0.5 + 0.5 * np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return np.asarray(0.5 + 0.5 * np.tanh(np.sqrt(2 / np.pi) * x * (1 + 0.044715 * x * x)))
 
 
 def _gaussian(field: Float, deviations: Float) -> Float:
@@ -103,7 +107,7 @@ def _gaussian(field: Float, deviations: Float) -> Float:
         deviations: (3,) voxels along k, j, i.
     """
     for axis, deviation in enumerate(deviations):
-        reach = int(np.ceil(3.5 * deviation))
+        reach = int(np.ceil(3 * deviation))
         weights = np.exp(-0.5 * (np.arange(reach + 1) / deviation) ** 2)
         weights /= weights[0] + 2 * weights[1:].sum()
         source = np.moveaxis(field, axis, 0)
