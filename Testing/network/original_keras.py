@@ -14,6 +14,7 @@ import numpy as np
 
 def original_network(k=16, bn_scale=True, output_size=3, mask=True, dropout=None):
     """The original's graph: its layers in the order in which its code creates them."""
+    keras.utils.set_random_seed(0)  # the kernels, too, are the same each time
     layers = keras.layers
 
     def norm_relu(x):

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from densesharp.network.densenet import Transition
 from densesharp.network.densesharp import Decoder
 from densesharp.patch import EDGE
 
@@ -63,11 +65,11 @@ def layers(network: nn.Module, edge: int = EDGE) -> list[Layer]:
 
     leaves = [module for module in network.modules() if not list(module.children())]
     hooks = [leaf.register_forward_hook(note) for leaf in leaves]
-    hooks += [
-        module.register_forward_hook(_decode_plainly)
-        for module in network.modules()
-        if isinstance(module, Decoder)
-    ]
+    for module in network.modules():
+        if isinstance(module, Decoder):
+            hooks.append(module.register_forward_hook(_decode_plainly))
+        if isinstance(module, Transition):
+            hooks.append(module.register_forward_hook(_step_down_plainly))
     training = network.training
     network.eval()
     try:
@@ -90,6 +92,11 @@ def _decode_plainly(decoder: Decoder, inputs: tuple[list[Tensor]], _: Tensor) ->
     for up, skip in zip(reversed(list(decoder.ups)), reversed(finer), strict=True):
         features = up(features) + skip
     decoder.mask(features)
+
+
+def _step_down_plainly(transition: Transition, inputs: tuple[Tensor], _: Tensor) -> None:
+    """Average, then convolve: the transition does both at once, so its layer is never called."""
+    transition.conv(functional.avg_pool3d(inputs[0], 2))
 
 
 def summary(network: nn.Module, edge: int = EDGE) -> str:
