@@ -56,8 +56,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("fp32", "reduced"),
         default="fp32",
-        help="reduced: twice as fast, where the hardware has it and a check at the start finds the "
-        "same results; fp32 (default) gives the same on every machine",
+        help="reduced: about twice as fast, where the hardware has it and a check at the start "
+        "finds the same results; fp32 (default) gives the same on every machine",
     )
     parser.add_argument(
         "--tta",
