@@ -248,7 +248,11 @@ def test_the_later_ct_first_is_told(tmp_path):
 
 def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, monkeypatch):
     """And `--days` wins over them; nothing is written when the order is wrong."""
-    monkeypatch.setattr("densesharp.engine.open_engine", lambda *_, **__: ThresholdEngine(-450))
+    asked = []
+    monkeypatch.setattr(
+        "densesharp.engine.open_engine",
+        lambda *given: asked.append(given[2]) or ThresholdEngine(-450),
+    )
     monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: None)
     for name, radius, day in (("first", 5.0, "20200201"), ("second", 6.5, "20200820")):
         volume = scanned(lung_texture, radius, seed=len(name))
@@ -271,7 +275,9 @@ def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, m
     assert (found["days"], found["trend"]) == (201, "growth")
     grown = found["changes"]["volume_mm3"]["second"] / found["changes"]["volume_mm3"]["first"]
     assert found["volume_doubling_days"] == pytest.approx(201 * math.log(2) / math.log(grown))
-    assert run("first", "second", str(tmp_path / "given"), "--days", "90") == 0
+    more = ("--days", "90", "--precision", "reduced")
+    assert run("first", "second", str(tmp_path / "given"), *more) == 0
+    assert asked == ["fp32", "reduced"]
     assert json.loads((tmp_path / "given" / "followup.json").read_text())["days"] == 90
     assert "from their DICOM dates" not in capsys.readouterr().err
     assert run("second", "first", str(tmp_path / "wrong")) == 2
