@@ -75,8 +75,8 @@ def test_an_ellipsoids_two_longest_axes_are_found_in_their_plane(order, spacing)
     )
 
 
-def test_an_ellipsoids_axes_are_right_within_half_a_voxel_in_nearly_all_places():
-    """In one place of twenty, one of both is not: which voxel holds a tip is partly chance."""
+def test_an_ellipsoids_axes_are_right_within_half_a_voxel_everywhere():
+    """In any order of the axes, on any voxels, wherever it lies between them."""
     errors = []
     for semi in itertools.chain(
         itertools.permutations((8.0, 6.0, 4.0)),
@@ -88,11 +88,10 @@ def test_an_ellipsoids_axes_are_right_within_half_a_voxel_in_nearly_all_places()
             for m in measured_at_offsets(semi, spacing, count=4):
                 off = (m.long_axis_mm - 2 * long, m.short_axis_mm - 2 * short)
                 errors.append(np.array(off) / max(spacing))
-    worst = np.abs(errors).max(axis=1)
-    assert (worst < 0.5).mean() > 0.95
-    assert worst.max() < 0.8
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.15
-    assert np.abs(np.median(errors, axis=0)).max() < 0.15
+    assert np.abs(errors).max() < 0.5
+    # The slice that shows it largest need not pass through its middle: a little less, not more.
+    assert np.abs(np.mean(errors, axis=0)).max() < 0.1
+    assert np.square(errors).mean(axis=0).max() < 0.1**2
 
 
 @pytest.mark.parametrize("direction", [rotation(0.3, 0.1, -0.4), rotation(1.2, -0.6, 2.0)])

@@ -2,7 +2,8 @@
 
 Smoothing takes the voxels' steps away, but it also pulls tips in. What it would take from an
 ellipsoid is known, and nodules are roughly ellipsoids: so only the difference between the mask and
-the ellipsoid with the same moments is smoothed, and the ellipsoid itself is added as it is.
+its ellipsoid is smoothed, and the ellipsoid itself is added as it is. Of the difference only what
+is more than the chance of where the voxels lie counts.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.geometry import Grid
+from densesharp.measure.ellipsoid import fit_ellipsoid
 
 Float = NDArray[np.float64]
 
-SMOOTHING = (1.4, 0.39)
+SMOOTHING = (1.0, 0.3)
 """Standard deviation of the smoothing: in widths of the coarsest voxel, and at most this share of
 the radius of the ball with the mask's volume."""
+
+CHANCE = 2.0
+"""Standard deviations of chance below which a difference from the ellipsoid does not count."""
 
 LEVEL = 0.5
 
@@ -35,59 +40,41 @@ def smoothed(mask: NDArray[np.bool_], grid: Grid, pad: int) -> Float:
     spacing = grid.spacing[::-1]
     radius = (3 * mask.sum() * grid.voxel_volume / (4 * np.pi)) ** (1 / 3)
     deviation = min(SMOOTHING[0] * float(spacing.max()), SMOOTHING[1] * float(radius))
-    depth, filled = _ellipsoid(padded, spacing)
-    difference = padded - filled
-    field = _sharpened(difference, deviation / spacing) + _edge(depth / deviation)
+    depth, filled = fit_ellipsoid(padded, spacing).shares(padded.shape, spacing)
+    field = _difference(padded, filled, deviation / spacing) + _edge(depth / deviation)
     count = int(mask.sum())
     ordered = np.partition(field.ravel(), [field.size - count - 1, field.size - count])
     level = (ordered[-count - 1] + ordered[-count]) / 2
     return np.asarray(field * (LEVEL / level))
 
 
-def _ellipsoid(mask: NDArray[np.bool_], spacing: Float) -> tuple[Float, Float]:
-    """The ellipsoid with the mask's middle, second moments and volume.
+def _difference(mask: NDArray[np.bool_], filled: Float, deviations: Float) -> Float:
+    """What the mask has more than its ellipsoid, smoothed, without what is within chance.
+
+    Twice the Gaussian less the Gaussian applied twice leaves quadratic surfaces in place. A voxel
+    that is filled by a share f is in the mask or not, by chance, with the variance f (1 - f). The
+    rest is shrunk by the non-negative garrote (Breiman, Technometrics 1995;37:373-384), which
+    leaves large differences, such as spikes, nearly as they are.
 
     Args:
         mask: (k, j, i).
-        spacing: mm along k, j, i.
-
-    Returns:
-        Depth under its surface in mm, to first order, negative outside; and the share of each voxel
-        that it fills, exact for a plane along the voxels.
+        filled: share of each voxel that its ellipsoid fills.
+        deviations: (3,) voxels along k, j, i.
     """
-    voxels = np.argwhere(mask)
-    middle = voxels.mean(axis=0)
-    moments = np.einsum("na,nb->ab", voxels - middle, voxels - middle) / len(voxels)
-    spread, axes = np.linalg.eigh(moments)
-    # One voxel alone has the moments of a cube, not of a point.
-    form = (axes / (5 * np.maximum(spread, 1 / 12))) @ axes.T / np.outer(spacing, spacing)
-    volume = 4 / 3 * np.pi / np.sqrt(np.linalg.det(form))
-    form *= (volume / (len(voxels) * spacing.prod())) ** (2 / 3)
-    k, j, i = np.ogrid[tuple(slice(n) for n in mask.shape)]
-    places = [
-        (k - middle[0]) * spacing[0],
-        (j - middle[1]) * spacing[1],
-        (i - middle[2]) * spacing[2],
-    ]
-    normal = [sum(row[axis] * places[axis] for axis in range(3)) for row in form]  # of any length
-    radius = np.sqrt(np.maximum(sum(n * x for n, x in zip(normal, places, strict=True)), 0))
-    length = np.sqrt(sum(n * n for n in normal))
-    steepest = float(np.sqrt(np.linalg.eigvalsh(form)[-1]))
-    slope = np.divide(length, radius, out=np.full_like(radius, steepest), where=radius > 0)
-    depth = (1 - radius) / slope  # the radius is 1 on the surface
-    width = sum(step * np.abs(n) for step, n in zip(spacing, normal, strict=True))
-    width = np.divide(width, length, out=np.full_like(length, spacing.max()), where=length > 0)
-    return depth, np.clip(0.5 + depth / width, 0, 1)
-
-
-def _sharpened(field: Float, deviations: Float) -> Float:
-    """Twice the Gaussian less the Gaussian applied twice: it leaves quadratic surfaces in place."""
-    once = _gaussian(field, deviations)
-    return np.asarray(2 * once - _gaussian(once, deviations))
+    once = _gaussian(mask - filled, deviations)
+    twice = _gaussian(once, deviations)
+    # The square of a Gaussian is a narrower Gaussian times the sum of the squared weights.
+    variance = _gaussian(filled * (1 - filled), deviations / np.sqrt(2))
+    for deviation in deviations:
+        variance *= (_weights(deviation) ** 2).sum()
+    ratio = np.divide(once**2, variance, out=np.zeros_like(once), where=variance > 1e-9)
+    ratio = np.where((variance <= 1e-9) & (once != 0), np.inf, ratio)
+    kept = np.maximum(1 - CHANCE**2 / np.maximum(ratio, 1e-9), 0)
+    return np.asarray(kept * (2 * once - twice))
 
 
 def _edge(depth: Float) -> Float:
-    """What `_sharpened` makes of a half-space; depth under its surface in standard deviations."""
+    """What the same smoothing makes of a half-space; depth in standard deviations."""
     return np.asarray(2 * _normal_share(depth) - _normal_share(depth / np.sqrt(2)))
 
 
@@ -107,14 +94,20 @@ def _gaussian(field: Float, deviations: Float) -> Float:
         deviations: (3,) voxels along k, j, i.
     """
     for axis, deviation in enumerate(deviations):
-        reach = int(np.ceil(3 * deviation))
-        weights = np.exp(-0.5 * (np.arange(reach + 1) / deviation) ** 2)
-        weights /= weights[0] + 2 * weights[1:].sum()
+        weights = _weights(deviation)
+        reach = len(weights) // 2
         source = np.moveaxis(field, axis, 0)
-        smoothed = weights[0] * source
+        smoothed = weights[reach] * source
         for step in range(1, min(reach, len(source) - 1) + 1):
-            part = weights[step] * source
+            part = weights[reach + step] * source
             smoothed[step:] += part[:-step]
             smoothed[:-step] += part[step:]
         field = np.moveaxis(smoothed, 0, axis)
     return field
+
+
+def _weights(deviation: float) -> Float:
+    """A Gaussian of sum 1, cut at three standard deviations."""
+    reach = int(np.ceil(3 * deviation))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.asarray(weights / weights.sum())
