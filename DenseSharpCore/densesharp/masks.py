@@ -67,6 +67,23 @@ def grow(mask: NDArray[np.bool_], voxels: int = 1) -> NDArray[np.bool_]:
     return grown
 
 
+def with_volume_of(shares: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The mask behind an interpolated mask: its highest voxels, as many as it holds in all.
+
+    A level of one half would make small masks smaller: where a surface is curved, interpolation
+    moves that level inwards: a ball of 6 mm at 1 mm loses 5 % of its volume each time.
+
+    Args:
+        shares: (k, j, i) what interpolation made of 0 and 1.
+    """
+    count = min(round(float(shares.sum())), shares.size - 1)
+    level = np.partition(shares.ravel(), shares.size - count - 1)[shares.size - count - 1]
+    # Voxels at the level itself are taken all or not at all, whichever is nearer to the volume.
+    above = shares > level
+    including = (shares >= level) & (shares > 0)
+    return np.asarray(including if including.sum() - count < count - above.sum() else above)
+
+
 def centroid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
     """(3,) LPS mm of the middle of a mask."""
     ijk = np.argwhere(mask)[:, ::-1].mean(axis=0)

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from densesharp.geometry import Grid, cube_grid
-from densesharp.masks import centroid, component_at, dice, grow, mask_from_box, paste, trim
+from densesharp.masks import (
+    centroid,
+    component_at,
+    dice,
+    grow,
+    mask_from_box,
+    paste,
+    trim,
+    with_volume_of,
+)
+from densesharp.patch import resample
 from densesharp.records import NoduleMask
 from phantoms import grid_around, rotation, signed_permutations, world_points
 
@@ -109,3 +119,36 @@ def test_growing_adds_a_box_and_the_centroid_is_the_middle():
     mask[4, 4, 4] = True
     assert grow(mask, 2).sum() == 125
     np.testing.assert_allclose(centroid(mask, grid), [5, 6, 7])
+
+
+def test_an_interpolated_mask_keeps_its_volume():
+    """A level of one half loses a tenth of a small ball; its place and form stay right."""
+    rng = np.random.default_rng(2)
+    grid = cube_grid((0, 0, 0), 24)
+    kept, halved = [], []
+    for _ in range(20):
+        place = rng.uniform(-0.5, 0.5, 3)
+        ball = np.linalg.norm(world_points(grid) - place, axis=-1) <= 3
+        moved = cube_grid(rng.uniform(-0.5, 0.5, 3), 24)
+        shares = resample(ball, grid, moved, 0.0)
+        found = with_volume_of(shares)
+        kept.append(found.sum() / ball.sum())
+        halved.append((shares >= 0.5).sum() / ball.sum())
+        assert centroid(found, moved) == pytest.approx(place, abs=0.45)
+        distance = np.linalg.norm(world_points(moved) - place, axis=-1)
+        assert distance[found].max() < 3.7
+        assert distance[~found].min() > 2.3
+    assert np.mean(kept) == pytest.approx(1, abs=0.01)
+    assert max(np.abs(np.array(kept) - 1)) < 0.05
+    assert np.mean(halved) < 0.97
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
+def test_a_mask_that_is_the_same_everywhere_is_taken_all_or_not_at_all(value):
+    found = with_volume_of(np.full((4, 4, 4), value, dtype=np.float32))
+    assert found.sum() == (64 if value >= 0.5 else 0)
+
+
+def test_a_mask_that_was_not_interpolated_stays_what_it_is():
+    mask = np.random.default_rng(0).random((9, 8, 7)) < 0.3
+    assert (with_volume_of(mask.astype(np.float32)) == mask).all()

@@ -95,3 +95,13 @@ def test_the_middle_patch_moves_by_whole_voxels(
     voxel, seg = a_cube_with_an_off_centre_box
     patch, _ = middle_patch(voxel, seg, (1, -2, 3))
     assert np.array_equal(patch, network_units(voxel[9:41, 6:38, 11:43]))
+
+
+def test_a_zoomed_and_moved_mask_has_the_zoomed_volume() -> None:
+    """Thresholding at one half would make small nodules smaller than their labels say."""
+    ball = np.linalg.norm(np.stack(np.indices((48, 48, 48)), -1) - 23.7, axis=-1) <= 3
+    how = Augmentation(shift_mm=3, zoom=(1.1, 1.1), edge=32)
+    rng = np.random.default_rng(1)
+    grey = np.zeros(ball.shape, dtype=np.uint8)
+    volumes = [augmented_patch(rng, grey, ball, how)[1].sum() for _ in range(20)]
+    assert np.mean(volumes) == pytest.approx(ball.sum() * 1.1**3, rel=0.02)

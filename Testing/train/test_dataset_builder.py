@@ -52,10 +52,29 @@ def test_a_nodule_is_cut_out_with_its_middle_in_the_middle(tmp_path: Path) -> No
     (sample,) = read_dataset(tmp_path / "set")
     assert sample.label == 2
     assert sample.patient == "p"
-    assert np.argwhere(sample.seg).mean(axis=0) == pytest.approx([19.5] * 3, abs=0.2)
-    assert sample.seg.sum() == pytest.approx(4 / 3 * np.pi * 64, rel=0.15)
+    # The middle may lie half a voxel of the CT from the nodule's.
+    assert np.argwhere(sample.seg).mean(axis=0) == pytest.approx([19.5] * 3, abs=0.42)
+    volume = (sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a_mask.nrrd"))) == 2).sum()
+    assert sample.seg.sum() == pytest.approx(volume * 0.8**3, rel=0.06)
     assert sample.voxel[20, 20, 20] == round(1024 / 1424 * 255)
     assert sample.voxel[20, 20, 2] == round((1024 - 850) / 1424 * 255)
+
+
+def test_a_ct_of_1_mm_is_copied_and_not_interpolated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    grey = rng.integers(0, 256, (50, 50, 50))
+    mask = rng.random(grey.shape) < 0.002
+    mask[20:26, 22:27, 23:30] = True
+    for kind, array in (("ct", grey * (1424 / 255) - 1024), ("mask", mask.astype(np.uint8))):
+        image = sitk.GetImageFromArray(array)
+        image.SetOrigin((3.2, -70.1, 11.9))
+        sitk.WriteImage(image, str(tmp_path / f"a_{kind}.nrrd"))
+    build_dataset(write_table(tmp_path, [row("a")]), tmp_path / "set", edge=40)
+    (sample,) = read_dataset(tmp_path / "set")
+    i, j, k = np.floor(np.argwhere(mask).mean(axis=0)[::-1]).astype(int) - 19
+    part = np.s_[max(k, 0) : k + 40, max(j, 0) : j + 40, max(i, 0) : i + 40]
+    assert (sample.seg[: part[0].stop - k] == mask[part]).all()
+    assert (sample.voxel == grey[part]).all()
 
 
 def test_nodules_already_cut_out_are_kept(tmp_path: Path) -> None:

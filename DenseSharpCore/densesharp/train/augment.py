@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import TableError
+from densesharp.masks import with_volume_of
 from densesharp.train.dataset import PATCH_EDGE, middle_of
 
 SMALLEST_EDGE = 12
@@ -99,7 +100,7 @@ def augmented_patch(
     middle = np.array(voxel.shape) // 2 - 0.5 + rng.uniform(-how.shift_mm, how.shift_mm, 3)
     first = middle - scale * (how.edge - 1) / 2
     grey = _sampled(voxel, first, scale, how.edge)
-    mask = _sampled(seg, first, scale, how.edge) > 0.5
+    mask = with_volume_of(_sampled(seg, first, scale, how.edge))
     if how.grey:
         grey += np.float32(rng.normal(0, how.grey))
         noise = abs(rng.normal(0, how.grey))

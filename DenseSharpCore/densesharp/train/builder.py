@@ -34,7 +34,7 @@ from scipy import ndimage
 from densesharp.errors import GeometryError, ImageError, TableError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.geometry import Grid, cube_grid
-from densesharp.masks import centroid
+from densesharp.masks import centroid, with_volume_of
 from densesharp.patch import WINDOW, resample, to_network_units
 from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
@@ -180,9 +180,11 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
         return _grey(hu), seg.astype(np.uint8)
     ct = read_volume(root / row["image"])
     marked = _marked(_read_mask(root / row["mask"], ct.grid), row)
-    grid = cube_grid(centroid(marked, ct.grid), edge)
+    # The middle lies at a corner of the CT's voxels: a CT of 1 mm is copied, not interpolated.
+    corner = np.floor(ct.grid.to_index(centroid(marked, ct.grid))) + 0.5
+    grid = cube_grid(ct.grid.to_world(corner), edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
-    seg = resample(marked, ct.grid, grid, 0.0) >= 0.5
+    seg = with_volume_of(resample(marked, ct.grid, grid, 0.0))
     if max(ct.grid.spacing) > 1:
         # As the original code does: closes the steps that interpolated thick slices leave.
         seg |= ndimage.binary_closing(seg, ndimage.generate_binary_structure(3, 1))
