@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from densesharp.commands import evaluate as command
 from densesharp.engine import open_engine
@@ -21,13 +22,14 @@ from densesharp.train import summary
 from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
 from densesharp.train.dataset import read_dataset
-from densesharp.train.evaluation import Outcome, evaluate
+from densesharp.train.evaluation import Outcome, _inner, _solid_share, evaluate
 from densesharp.train.report import markdown, show
 
 AN_OUTCOME = Outcome(
     name="a", label=0, subset=0, patient="a", texture=1, diameter_mm=7.0, mean_hu=-600.0,
     fits=True, probabilities=(0.7, 0.2, 0.1), dice=0.8, hd95_mm=1.0, volume_ratio=1.1,
-    shifted_dice=(0.8, 0.7), solid_share=0.1, refused=False,
+    shifted_dice=(0.8, 0.7), solid_share=0.1,
+    inner_solid_share=0.2, refused=False,
 )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ def outcomes(count: int = 30) -> list[Outcome]:
                 probabilities=tuple(p),
                 diameter_mm=float(6 + 4 * label + rng.normal()),
                 solid_share=0.2 * label,
+                inner_solid_share=-0.2 * label,
             )
         )
     return made
@@ -81,9 +84,23 @@ def test_calibration_error_of_overconfident_answers() -> None:
 
 
 def test_density_and_robustness() -> None:
-    assert summary.density(outcomes()).value == pytest.approx(1.0)
+    assert summary.density(outcomes(), "solid_share").value == pytest.approx(1.0)
+    assert summary.density(outcomes(), "inner_solid_share").value == pytest.approx(-1.0)
     assert summary.robustness(outcomes())["mean_loss"].value == pytest.approx(0.05)
     assert summary.robustness([replace(AN_OUTCOME, shifted_dice=())])["mean_loss"].value is None
+
+
+def test_the_outermost_voxels_can_be_left_out_of_the_solid_share() -> None:
+    """A ball of 0 HU that partial volume dims in its outermost voxels; a line has no inside."""
+    ball = np.linalg.norm(np.stack(np.indices((20, 20, 20)), -1) - 9.6, axis=-1) <= 4
+    inside = ndimage.binary_erosion(ball)
+    hu = np.where(inside, 0.0, -600.0)
+    assert _solid_share(hu, ball) == pytest.approx(inside.sum() / ball.sum())
+    assert _solid_share(hu, _inner(ball)) == 1.0
+    line = np.zeros_like(ball)
+    line[9, 9, 5:15] = True
+    assert (_inner(line) == line).all()
+    assert _solid_share(hu, np.zeros_like(ball)) is None
 
 
 def test_groups_of_masks() -> None:
@@ -93,7 +110,7 @@ def test_groups_of_masks() -> None:
 
 
 def test_a_missing_number_says_why() -> None:
-    assert "not estimable (" in show(summary.density([]))
+    assert "not estimable (" in show(summary.density([], "solid_share"))
 
 
 @pytest.mark.parametrize("truth", [0.5, 1.0, 2.5])
@@ -186,7 +203,8 @@ def test_tables_of_no_classes_are_left_out() -> None:
         "nodules": 1,
         "masks": summary.masks([AN_OUTCOME]),
         "robustness": summary.robustness([AN_OUTCOME]),
-        "density_spearman": summary.density([AN_OUTCOME]),
+        "density_spearman": summary.density([AN_OUTCOME], "solid_share"),
+        "inner_density_spearman": summary.density([AN_OUTCOME], "inner_solid_share"),
         "classes": {},
         "calibration": {},
         "class_by_rating": [],

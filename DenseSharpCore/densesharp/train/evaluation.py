@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from densesharp.engine import Engine, open_engine
 from densesharp.errors import ModelError
@@ -28,6 +29,7 @@ SHIFTS = tuple(
 
 SOLID_HU = -300.0
 SMALLEST_MM3 = 10.0
+SMALLEST_INSIDE = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Outcome:
         volume_ratio: predicted over true volume.
         shifted_dice: Dice for each displaced seed, in the order of `SHIFTS`; may be empty.
         solid_share: share of the predicted mask above -300 HU, None where nothing was found.
+        inner_solid_share: the same without the mask's outermost voxels, which hold part lung (all
+            of the mask where fewer than 5 would be left).
         refused: whether nothing, or less than 10 mm3, was found.
     """
 
@@ -66,6 +70,7 @@ class Outcome:
     volume_ratio: float
     shifted_dice: tuple[float, ...]
     solid_share: float | None
+    inner_solid_share: float | None
     refused: bool
 
     @property
@@ -146,9 +151,20 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         hd95_mm=measures["hd95_mm"].value if mask.any() else None,
         volume_ratio=float(mask.sum() / sample.seg.sum()),
         shifted_dice=tuple(0.0 if m is None else dice(m, sample.seg) for m in shifted),
-        solid_share=float((volume.array[mask] >= SOLID_HU).mean()) if mask.any() else None,
+        solid_share=_solid_share(volume.array, mask),
+        inner_solid_share=_solid_share(volume.array, _inner(mask)),
         refused=not found,
     )
+
+
+def _solid_share(hu: NDArray[np.floating], mask: NDArray[np.bool_]) -> float | None:
+    return float((hu[mask] >= SOLID_HU).mean()) if mask.any() else None
+
+
+def _inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask without the voxels that share a face with the outside."""
+    inner = ndimage.binary_erosion(mask)
+    return inner if inner.sum() >= SMALLEST_INSIDE else mask
 
 
 def as_volume(sample: Sample) -> Volume:

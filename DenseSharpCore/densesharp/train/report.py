@@ -59,7 +59,8 @@ def write_report(
         "nodules": len(outcomes),
         "masks": summary.masks(outcomes),
         "robustness": summary.robustness(outcomes),
-        "density_spearman": summary.density(outcomes),
+        "density_spearman": summary.density(outcomes, "solid_share"),
+        "inner_density_spearman": summary.density(outcomes, "inner_solid_share"),
         "class_by_rating": summary.class_by_rating(outcomes),
         "classes": summary.classes(outcomes, ideal),
         "calibration": summary.calibration(outcomes),
@@ -84,7 +85,11 @@ def markdown(results: Mapping[str, Any]) -> str:
         f"Seed moved by 5 mm along each axis: mean Dice loss {show(robust['mean_loss'])}.",
         "",
     ]
-    parts += [f"Spearman of solid share and texture: {show(results['density_spearman'])}.", ""]
+    parts += [
+        f"Spearman of solid share and texture: {show(results['density_spearman'])}; without the "
+        f"masks' outermost voxels {show(results['inner_density_spearman'])}.",
+        "",
+    ]
     if results["classes"]:
         parts += ["## Classes", "", *_class_table(results["classes"]), ""]
         parts += [f"Expected calibration error: {show(results['calibration']['ece'])}.", ""]

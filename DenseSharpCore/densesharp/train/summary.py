@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,12 +74,14 @@ def robustness(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def density(outcomes: Sequence[Outcome]) -> Estimate:
+def density(
+    outcomes: Sequence[Outcome], share: Literal["solid_share", "inner_solid_share"]
+) -> Estimate:
     """Spearman's correlation of the predicted mask's solid share with the readers' texture."""
-    rated = [o for o in outcomes if o.texture is not None and o.solid_share is not None]
+    rated = [o for o in outcomes if o.texture is not None and getattr(o, share) is not None]
     if len(rated) < 3:
         return not_estimable("Fewer than three nodules have a texture rating.")
-    x = np.array([o.solid_share for o in rated], dtype=np.float64)
+    x = np.array([getattr(o, share) for o in rated], dtype=np.float64)
     y = np.array([o.texture for o in rated], dtype=np.float64)
     return _bootstrap(rated, lambda rows: _spearman(x[rows], y[rows]))
 
