@@ -13,21 +13,14 @@ from scipy import ndimage
 
 from densesharp.commands import evaluate as command
 from densesharp.engine import open_engine
-from densesharp.errors import ModelError, TableError
+from densesharp.errors import ModelError
 from densesharp.network.model_file import load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.dataset import Recipe, write_dataset
 from densesharp.train import combine as combining
 from densesharp.train import summary
 from densesharp.train.augment import middle_patch
-from densesharp.train.combine import (
-    CLASSIFIER_BIAS,
-    MASK_BIAS,
-    PAPER_SHARES,
-    combine,
-    fit_mask_shift,
-    fit_temperature,
-)
+from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
 from densesharp.train.dataset import read_dataset
 from densesharp.train.evaluation import Outcome, _inner, _solid_share, evaluate
 from densesharp.train.report import markdown, show
@@ -167,39 +160,6 @@ def test_combined_networks_stand_for_the_papers_case_mix(
     assert len(written.members) == 2
     shift = written.members[1][CLASSIFIER_BIAS] - model.members[0][CLASSIFIER_BIAS]
     assert shift == pytest.approx(np.log(np.array(PAPER_SHARES) * 3), abs=1e-5)
-
-
-def test_masks_are_moved_to_the_volume_of_given_outlines(
-    two_simulated_nodules: Path, tmp_path: Path
-) -> None:
-    """The masks were too large for these outlines: they shrink to hold their volume in the mean."""
-    samples = read_dataset(two_simulated_nodules)
-    model = load_model(model_path())
-    out = tmp_path / "moved.safetensors"
-    combine([model_path()], out, model.card, samples, outlines=samples)
-    moved = load_model(out)
-    before, after = (
-        np.mean(
-            [each.volume_ratio for each in evaluate(samples, each, shifts=False, augmentations=8)]
-        )
-        for each in (model, moved)
-    )
-    assert before > 1.15
-    assert after == pytest.approx(1, abs=0.1)
-    assert moved.members[0][MASK_BIAS] < model.members[0][MASK_BIAS]
-    own, other = model.members[0], moved.members[0]
-    assert all((own[name] == other[name]).all() for name in own if not name.endswith("bias"))
-
-
-def test_outlines_that_cannot_be_matched_are_named(two_simulated_nodules: Path) -> None:
-    samples = read_dataset(two_simulated_nodules)
-    huge = [replace(s, seg=ndimage.binary_dilation(s.seg, iterations=5)) for s in samples]
-    air = [replace(s, voxel=np.zeros_like(s.voxel)) for s in samples]
-    model = load_model(model_path())
-    with pytest.raises(TableError, match="too far from the outlines"):
-        fit_mask_shift(model, huge)
-    with pytest.raises(TableError, match="is found"):
-        fit_mask_shift(model, air)
 
 
 def test_averaged_networks_are_one_with_the_mean_of_every_weight(

@@ -19,10 +19,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="average the weights into one network (runs that started from the same weights)",
     )
-    parser.add_argument(
-        "--outlines", help="data set whose volumes the masks shall have in the mean"
-    )
-    parser.add_argument("--fold", type=int, help="leave out subset FOLD of --outlines")
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", required=True, help="sentence for the model card")
     parser.add_argument("--evaluation", default="", help="what was measured, for the model card")
@@ -43,11 +39,5 @@ def run(args: argparse.Namespace) -> int:
         evaluation=args.evaluation,
         credits=args.credits,
     )
-    outlines = [
-        sample
-        for sample in (read_dataset(args.outlines) if args.outlines else [])
-        if sample.subset != args.fold
-    ]
-    calibration = read_dataset(args.calibrate)
-    combine(args.model, args.out, card, calibration, average=args.average, outlines=outlines)
+    combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
     return 0

@@ -12,18 +12,15 @@ from scipy import optimize
 
 from densesharp.engine import open_engine
 from densesharp.errors import ModelError, TableError
-from densesharp.geometry import cube_grid
-from densesharp.masks import THRESHOLD, component_at
 from densesharp.network.model_file import ModelCard, ModelFile, Weights, load_model, save_model
-from densesharp.predict import class_probabilities, orient, orient_back, orientations
+from densesharp.predict import class_probabilities, orient, orientations
 from densesharp.train.augment import middle_patch
-from densesharp.train.dataset import PATCH_EDGE, UNKNOWN, Sample
+from densesharp.train.dataset import UNKNOWN, Sample
 
 PAPER_SHARES = (205 / 651, 316 / 651, 130 / 651)
 """Shares of AAH-AIS, MIA and IAC in the paper's cohort of resected nodules."""
 
 CLASSIFIER_BIAS = "densenet.classifier.bias"
-MASK_BIAS = "decoder.mask.bias"
 
 MIRRORED = 8
 """Orientations that differ by flips alone."""
@@ -37,7 +34,6 @@ def combine(
     shares: Sequence[float] = PAPER_SHARES,
     *,
     average: bool = False,
-    outlines: Sequence[Sample] = (),
 ) -> ModelCard:
     """Put the first members of several model files into one ensemble and calibrate it.
 
@@ -53,23 +49,18 @@ def combine(
         shares: share of each class where the model will be used.
         average: average the weights into one network instead of keeping them as members (Wortsman
             et al. 2022, arXiv 2203.05482). Right only for runs that started from the same weights.
-        outlines: nodules whose volume the masks shall have on average (see `fit_mask_shift`).
 
     Returns:
         The card as written.
 
     Raises:
         ModelError: a model file cannot be used.
-        TableError: no nodule of the calibration set has a known class, or none of `outlines` is
-            found.
+        TableError: no nodule of the calibration set has a known class.
     """
     members = [_with_shares(load_model(path).members[0], shares) for path in paths]
     if average:
         members = [mean_weights(members)]
     card = replace(card, members=len(members), temperature=1.0)
-    if outlines:
-        shift = fit_mask_shift(ModelFile(card, tuple(members), ""), outlines)
-        members = [{**each, MASK_BIAS: each[MASK_BIAS] + np.float32(shift)} for each in members]
     labelled = [sample for sample in calibration if sample.label != UNKNOWN]
     if not labelled:
         message = "The calibration set has no nodule with a known class."
@@ -111,47 +102,6 @@ def logits_in_all_orientations(model: ModelFile, samples: Sequence[Sample]) -> N
         outputs = [engine.run(orient(patch, each)[None]).logits[0] for each in turned]
         logits.append(np.concatenate(outputs))
     return np.stack(logits)
-
-
-def fit_mask_shift(model: ModelFile, samples: Sequence[Sample]) -> float:
-    """What to add to the mask's log-odds so that masks have the outlines' volume in the mean.
-
-    Overlap alone teaches a network to leave out what readers do not agree on, or to take it in.
-
-    Args:
-        model: the networks; their masks are averaged over the eight mirrored orientations.
-        samples: nodules with outlines; those that do not fit into a patch are not used.
-
-    Raises:
-        TableError: no nodule is found.
-    """
-    engine = open_engine(model)
-    turned = orientations()[:MIRRORED]
-    middle = np.full(3, (PATCH_EDGE - 1) / 2)
-    grid = cube_grid(middle, PATCH_EDGE)
-    found = []
-    for sample in samples:
-        patch, mask = middle_patch(sample.voxel, sample.seg)
-        runs = [engine.run(orient(patch, each)[None]).mask[0].mean(axis=0) for each in turned]
-        mean = np.mean([orient_back(*pair) for pair in zip(runs, turned, strict=True)], axis=0)
-        if mask.sum() == sample.seg.sum() and component_at(mean, grid, middle) is not None:
-            found.append((mean, int(mask.sum())))
-    if not found:
-        message = "None of the nodules whose outlines shall be matched is found."
-        raise TableError(message)
-
-    def excess(threshold: float) -> float:
-        """Mean of found over true volume, less 1, when masks begin at another probability."""
-        parts = [component_at(mean - threshold + THRESHOLD, grid, middle) for mean, _ in found]
-        counts = [0 if part is None else part.sum() for part in parts]
-        return float(np.mean([n / true for n, (_, true) in zip(counts, found, strict=True)])) - 1
-
-    low, high = 0.1, 0.9
-    if excess(low) < 0 or excess(high) > 0:
-        message = "The masks are too far from the outlines: train the networks further."
-        raise TableError(message)
-    threshold = float(optimize.bisect(excess, low, high, xtol=1e-3))
-    return float(np.log((1 - threshold) / threshold))
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
