@@ -168,6 +168,17 @@ def test_every_mask_has_axes_that_make_sense(seed):
     assert found.volume_mm3 == pytest.approx(inside.sum() * grid.voxel_volume)
 
 
+def test_without_a_curve_all_else_is_the_same():
+    rng = np.random.default_rng(6)
+    grid = grid_for(8, (0.7, 0.7, 1.0))
+    shape = shape_on(grid, ellipsoid_on(grid, (7, 6, 5)), rng.normal(-350, 200, grid.shape))
+    full, short = measure(*shape), measure(*shape, curve_hu=())
+    assert len(full.solid_curve) == len(CURVE_HU)
+    assert short.solid_curve == ()
+    expected, found = full.to_json(), short.to_json()
+    assert {name for name in expected if expected[name] != found[name]} == {"ctr_curve"}
+
+
 def test_a_single_voxel_is_about_as_long_as_its_edges():
     grid = Grid((5, 5, 5), np.zeros(3), (0.7, 0.7, 1.5), np.eye(3))
     inside = np.zeros(grid.shape, dtype=bool)

@@ -1,5 +1,6 @@
 """Measuring a nodule on the CT's own grid: `measure(volume, mask) -> Measurements`.
 
+    ellipsoid.py the ellipsoid behind a mask
     smoothing.py the mask smoothed, without pulling its tips in
     contours.py  sub-voxel outlines of every axial, coronal and sagittal slice
     axes.py      long and short axis, largest 3D diameter
@@ -9,6 +10,8 @@ The rules and their sources: docs/explanation/measurements.md.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +30,10 @@ AIR_HU = -1000.0
 
 
 def measure(
-    volume: Volume, mask: NoduleMask, solid_threshold_hu: float = SOLID_THRESHOLD_HU
+    volume: Volume,
+    mask: NoduleMask,
+    solid_threshold_hu: float = SOLID_THRESHOLD_HU,
+    curve_hu: Sequence[float] = CURVE_HU,
 ) -> Measurements:
     """Size, density, solid part and type of a nodule.
 
@@ -38,6 +44,7 @@ def measure(
         volume: the CT.
         mask: the nodule, a box cut out of the CT's grid.
         solid_threshold_hu: voxels above it count as solid.
+        curve_hu: further thresholds, for the curve of the solid part.
 
     Raises:
         ImageError: the mask is empty, or it is no part of this CT.
@@ -51,7 +58,7 @@ def measure(
     axes = in_plane_axes(outlines, mask.grid)
     largest = max_3d_diameter(outlines, mask.grid)
     meter = SolidMeter(values, inside, mask.grid, axes.plane, axes.long.length)
-    solid, *curve = meter.above([solid_threshold_hu, *CURVE_HU])
+    solid, *curve = meter.above([solid_threshold_hu, *curve_hu])
     hu = values[inside]
     return Measurements(
         volume_mm3=float(inside.sum() * mask.grid.voxel_volume),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 _BAND = 1.5  # voxels on both sides of the surface that are told apart
-_AT_MOST = 4000  # of them, the nearest ones; more only cost time
+_AT_MOST = 2000  # of them, the nearest ones; more only cost time
 _AT_LEAST = 20  # on each side, for ten unknowns
 _SLOPE = 4.0  # at the start: the logarithm of the odds one voxel inside
 _STEPS = 10
