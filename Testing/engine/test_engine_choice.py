@@ -7,7 +7,7 @@ import pytest
 from random_models import random_model
 
 import densesharp.engine as engines
-from densesharp.engine import available_cores, open_engine, report_devices
+from densesharp.engine import available_cores, open_engine, parity, report_devices
 from densesharp.engine.interface import OutOfDeviceMemoryError, empty_output
 from densesharp.engine.parity import agrees, check_patches_of_nodules
 from densesharp.errors import DeviceError, ModelError
@@ -26,8 +26,10 @@ def without(monkeypatch, *packages):
         monkeypatch.delitem(sys.modules, f"densesharp.engine.{package}_engine", raising=False)
 
 
-def with_a_gpu(monkeypatch, works):
+def with_a_gpu(monkeypatch, works, right=True):
+    """A GPU that convolves or not, and whose results are the processor's or not."""
     report = engines.DeviceReport("cuda", works, "it runs a 3D convolution (torch).")
+    monkeypatch.setattr(parity, "agrees", lambda *_: right)
     monkeypatch.setattr(engines, "gpu_names", lambda: ["cuda"])
     monkeypatch.setattr(engines, "probe", lambda _: report)
 
@@ -135,6 +137,52 @@ def test_the_processor_takes_over_when_the_model_does_not_fit_at_load(a_tiny_mod
     assert "took over" in open_engine(a_tiny_model, "auto").fallback
 
 
+def test_a_gpu_that_computes_something_else_is_not_trusted(a_tiny_model, patches, monkeypatch):
+    with_a_gpu(monkeypatch, works=True, right=False)
+    monkeypatch.setattr(engines, "_open_on_gpu", lambda model, *_: AnEngine(model))
+    engine = open_engine(a_tiny_model, "auto")
+    assert "gives other results than the processor" in engine.fallback
+    expected = open_engine(a_tiny_model, "cpu").run(patches)
+    np.testing.assert_array_equal(engine.run(patches).mask, expected.mask)
+
+
+def test_the_results_of_a_gpu_are_compared_with_the_processor_s(a_tiny_model, monkeypatch):
+    """The real check: an engine of constants is caught, the processor under another name is not."""
+    with_a_gpu(monkeypatch, works=True)
+    monkeypatch.setattr(parity, "agrees", agrees)
+    monkeypatch.setattr(engines, "_open_on_gpu", lambda model, *_: AnEngine(model))
+    assert open_engine(a_tiny_model, "auto").fallback is not None
+    own = open_engine(a_tiny_model, "cpu")
+    monkeypatch.setattr(engines, "_open_on_gpu", lambda *_: own)
+    assert open_engine(a_tiny_model, "auto").fallback is None
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_gpu_that_fails_is_replaced_and_the_reason_is_one_line(
+    a_tiny_model, patches, monkeypatch, calls
+):
+    class Failing(AnEngine):
+        def run(self, patches):
+            if self.calls == 0:
+                raise RuntimeError("CUDA error: no kernel image\nCompile with TORCH_USE_CUDA_DSA")
+            return super().run(patches)
+
+    def open_gpu(model, *_):
+        if calls == 0:
+            raise RuntimeError("CUDA error: no kernel image\nCompile with TORCH_USE_CUDA_DSA")
+        return Failing(model, calls=calls)
+
+    with_a_gpu(monkeypatch, works=True)
+    monkeypatch.setattr(engines, "_open_on_gpu", open_gpu)
+    engine = open_engine(a_tiny_model, "auto")
+    for _ in range(calls):
+        engine.run(patches)
+    expected = open_engine(a_tiny_model, "cpu").run(patches)
+    np.testing.assert_array_equal(engine.run(patches).mask, expected.mask)
+    reason = "The graphics processor failed (CUDA error: no kernel image). The processor took over."
+    assert engine.fallback == reason
+
+
 def test_torch_tries_smaller_batches_before_it_gives_up(a_tiny_model, patches, monkeypatch):
     torch = pytest.importorskip("torch")
     from densesharp.engine import torch_engine
@@ -162,7 +210,7 @@ def test_a_network_without_a_mask_is_refused():
 
 def test_reduced_precision_is_taken_only_where_results_stay(a_model, monkeypatch):
     pytest.importorskip("openvino")
-    from densesharp.engine import openvino_engine, parity
+    from densesharp.engine import openvino_engine
 
     native = openvino_engine.has_native_bfloat16()
     monkeypatch.setattr(parity, "agrees", lambda *_: True)

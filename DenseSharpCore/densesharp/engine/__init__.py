@@ -82,17 +82,27 @@ def open_engine(
 
 
 class _EngineWithFallback:
-    """A GPU engine that hands over to the processor, once, when the GPU's memory is full."""
+    """A GPU engine that hands over to the processor, once, when the GPU cannot be relied on.
+
+    At load, when it gives other results than the processor on the check patches: drivers and
+    libraries differ too much between computers to be trusted unseen. And whenever it fails.
+    """
 
     def __init__(
         self, open_gpu: Callable[[], Engine], open_processor: Callable[[], Engine]
     ) -> None:
+        from densesharp.engine.parity import agrees
+
         self._open_processor = open_processor
         self.fallback: str | None = None
         try:
             self._engine = open_gpu()
-        except OutOfDeviceMemoryError as error:
-            self._hand_over(error)
+            trusted = agrees(self._engine, open_processor())
+        except (OutOfDeviceMemoryError, RuntimeError) as error:
+            self._hand_over(_reason(error))
+            return
+        if not trusted:
+            self._hand_over("The graphics processor gives other results than the processor.")
 
     @property
     def model(self) -> ModelFile:
@@ -109,13 +119,23 @@ class _EngineWithFallback:
     def run(self, patches: Floats) -> EngineOutput:
         try:
             return self._engine.run(patches)
-        except OutOfDeviceMemoryError as error:
-            self._hand_over(error)
+        except (OutOfDeviceMemoryError, RuntimeError) as error:
+            if self.fallback:  # it is the processor that failed
+                raise
+            self._hand_over(_reason(error))
         return self._engine.run(patches)
 
-    def _hand_over(self, error: OutOfDeviceMemoryError) -> None:
+    def _hand_over(self, reason: str) -> None:
         self._engine = self._open_processor()
-        self.fallback = f"{error} The processor took over; it gives the same results, slower."
+        self.fallback = f"{reason} The processor took over."
+
+
+def _reason(error: Exception) -> str:
+    """A sentence for the user; torch's own errors have many lines."""
+    if isinstance(error, OutOfDeviceMemoryError):
+        return str(error)
+    first = str(error).partition("\n")[0] or type(error).__name__
+    return f"The graphics processor failed ({first})."
 
 
 def _open_on_processor(model: ModelFile, precision: Precision, threads: int) -> Engine:
