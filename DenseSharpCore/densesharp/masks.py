@@ -70,8 +70,8 @@ def grow(mask: NDArray[np.bool_], voxels: int = 1) -> NDArray[np.bool_]:
 def with_volume_of(shares: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The mask behind an interpolated mask: its highest voxels, as many as it holds in all.
 
-    A level of one half would make small masks smaller: where a surface is curved, interpolation
-    moves that level inwards: a ball of 6 mm at 1 mm loses 5 % of its volume each time.
+    A level of one half would make small masks smaller, because interpolation moves it inwards where
+    a surface is curved: a ball of 6 mm at 1 mm loses 5 % of its volume each time.
 
     Args:
         shares: (k, j, i) what interpolation made of 0 and 1.

@@ -60,7 +60,7 @@ def test_the_fit_tells_the_voxels_apart(semi, place, turn):
     assume(np.abs(radius - 1).min() > 1e-6)  # else rounding decides what is inside
     mask = radius <= 1
     fitted, moments = (
-        ((each.shares(mask.shape, spacing)[0] > 0) != mask).sum()
+        ((each.depth_and_filled(mask.shape, spacing)[0] > 0) != mask).sum()
         for each in (fit_ellipsoid(mask, spacing), by_moments(mask, spacing))
     )
     assert fitted <= moments
@@ -88,6 +88,12 @@ def test_any_mask_has_an_ellipsoid(shape, filled, seed, spacing):
     assert (found.middle < inside.max(axis=0) + steps).all()
 
 
+def test_a_mask_without_neighbouring_slices_has_the_moments_ellipsoid():
+    mask = np.random.default_rng(0).random((1, 5, 9)) < 0.5
+    spacing = np.array([1.0, 2.0, 0.5])
+    assert fit_ellipsoid(mask, spacing).form == pytest.approx(by_moments(mask, spacing).form)
+
+
 def test_a_single_voxel_is_a_ball_of_its_volume():
     mask = np.zeros((5, 5, 5), dtype=bool)
     mask[1, 2, 3] = True
@@ -98,7 +104,7 @@ def test_a_single_voxel_is_a_ball_of_its_volume():
 
 def test_shares_are_the_volume_and_depth_is_the_distance_of_a_ball():
     ball = Ellipsoid(np.array([6.1, 5.8, 6.3]), np.eye(3) / 16)
-    depth, filled = ball.shares((13, 13, 13), np.ones(3))
+    depth, filled = ball.depth_and_filled((13, 13, 13), np.ones(3))
     k, j, i = np.indices((13, 13, 13))
     distance = np.sqrt((k - 6.1) ** 2 + (j - 5.8) ** 2 + (i - 6.3) ** 2)
     assert depth == pytest.approx(4 - distance, abs=1e-9)

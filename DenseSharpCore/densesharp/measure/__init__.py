@@ -56,7 +56,8 @@ def measure(
         raise ImageError(message)
     outlines = all_outlines(inside, mask.grid)
     axes = in_plane_axes(outlines, mask.grid)
-    largest = max_3d_diameter(outlines, mask.grid)
+    # Only some directions are tried in 3D; the long axis, found in more, may beat them by a hair.
+    largest = max(axes.long, max_3d_diameter(outlines, mask.grid), key=lambda line: line.length)
     meter = SolidMeter(values, inside, mask.grid, axes.plane, axes.long.length)
     solid, *curve = meter.above([solid_threshold_hu, *curve_hu])
     hu = values[inside]

@@ -42,7 +42,7 @@ class Ellipsoid:
         """Volume in mm3."""
         return float(4 / 3 * np.pi / np.sqrt(np.linalg.det(self.form)))
 
-    def shares(self, shape: tuple[int, ...], spacing: Float) -> tuple[Float, Float]:
+    def depth_and_filled(self, shape: tuple[int, ...], spacing: Float) -> tuple[Float, Float]:
         """Where the voxels of an array lie in it.
 
         Args:
@@ -101,7 +101,7 @@ def _refined(mask: NDArray[np.bool_], spacing: Float, start: Ellipsoid) -> Ellip
     Where an ellipsoid separates the voxels the slope grows without end, and the surface comes to
     lie midway between both sides; a few steps are enough.
     """
-    depth, _ = start.shares(mask.shape, spacing)
+    depth, _ = start.depth_and_filled(mask.shape, spacing)
     distance = np.abs(depth)
     reach = min(_BAND * spacing.max(), _nearest(distance, _AT_MOST))
     near = np.argwhere(distance <= reach)
@@ -110,6 +110,8 @@ def _refined(mask: NDArray[np.bool_], spacing: Float, start: Ellipsoid) -> Ellip
         return None
     terms = _quadric_in_voxels(near * spacing - start.middle, start.form, spacing)
     scale = np.abs(terms).mean(axis=0)
+    if not scale.all():  # all in one plane: nothing is known of the third direction
+        return None
     terms /= scale
     weights = _SLOPE * scale * np.concatenate([start.form[_PAIRS], np.zeros(3), [1.0]])
     for _ in range(_STEPS):

@@ -40,7 +40,7 @@ def smoothed(mask: NDArray[np.bool_], grid: Grid, pad: int) -> Float:
     spacing = grid.spacing[::-1]
     radius = (3 * mask.sum() * grid.voxel_volume / (4 * np.pi)) ** (1 / 3)
     deviation = min(SMOOTHING[0] * float(spacing.max()), SMOOTHING[1] * float(radius))
-    depth, filled = fit_ellipsoid(padded, spacing).shares(padded.shape, spacing)
+    depth, filled = fit_ellipsoid(padded, spacing).depth_and_filled(padded.shape, spacing)
     field = _difference(padded, filled, deviation / spacing) + _edge(depth / deviation)
     count = int(mask.sum())
     ordered = np.partition(field.ravel(), [field.size - count - 1, field.size - count])
@@ -67,8 +67,7 @@ def _difference(mask: NDArray[np.bool_], filled: Float, deviations: Float) -> Fl
     variance = _gaussian(filled * (1 - filled), deviations / np.sqrt(2))
     for deviation in deviations:
         variance *= (_weights(deviation) ** 2).sum()
-    ratio = np.divide(once**2, variance, out=np.zeros_like(once), where=variance > 1e-9)
-    ratio = np.where((variance <= 1e-9) & (once != 0), np.inf, ratio)
+    ratio = once**2 / np.maximum(variance, 1e-9)
     kept = np.maximum(1 - CHANCE**2 / np.maximum(ratio, 1e-9), 0)
     return np.asarray(kept * (2 * once - twice))
 
