@@ -17,6 +17,8 @@ _ANGLES = np.arange(32) * (np.pi / 32)
 _FAN = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (32, 2) half a turn; it maps onto
 # itself when axes are flipped or swapped, so that the order of storage changes nothing
 
+_EQUAL = 1e-6  # of a width; places that differ by less are the same
+
 
 def _half_sphere() -> Float:
     """(145, 3) unit vectors over half a sphere, symmetric for the same reason as `_FAN`."""
@@ -111,12 +113,17 @@ def _along(directions: Float, points: Float) -> Float:
 def _longest(points: Float, directions: Float) -> tuple[Float, Float]:
     """The two points farthest from each other, among those that are outermost in a direction.
 
+    Of equally outermost points all are taken: which of them comes first is a matter of rounding
+    and of the order of storage.
+
     Args:
         points: (n, d).
         directions: (m, d) unit vectors, half of the directions there are.
     """
     along = _along(directions, points)
-    outer = np.unique(np.concatenate([along.argmax(axis=1), along.argmin(axis=1)]))
+    highest, lowest = along.max(axis=1, keepdims=True), along.min(axis=1, keepdims=True)
+    margin = _EQUAL * (highest - lowest)
+    outer = ((along >= highest - margin) | (along <= lowest + margin)).any(axis=0)
     candidates = points[outer]
     distance = np.linalg.norm(candidates[:, None] - candidates[None], axis=2)
     first, second = np.unravel_index(int(distance.argmax()), distance.shape)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,10 +93,27 @@ def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling would begin too late for a read followed by a write.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(connection)
     # FULL: a committed answer survives a power cut, not only a crash of the program.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Have readers and a writer not wait for each other.
+
+    While another process opens the same store SQLite refuses this at once, whatever the timeout.
+    """
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import signal
+import sqlite3
+import threading
 
 import pytest
 from automatic_reader import check, fork_server, kill_many
@@ -59,6 +61,19 @@ def test_four_processes_read_at_once_from_the_first_moment(tmp_path):
     store.close()
     assert found.clean
     assert found.answers == 100
+
+
+def test_a_store_that_another_is_just_opening_is_waited_for(tmp_path):
+    """SQLite refuses to change its journal at once while another does so, whatever the timeout."""
+    path = tmp_path / "store.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE before (x)")
+    other.execute("BEGIN IMMEDIATE")
+    leave = threading.Timer(0.3, other.rollback)
+    leave.start()
+    open_store(path, "study", "0" * 64).close()
+    leave.join()
+    other.close()
 
 
 def fill_the_database(store):
