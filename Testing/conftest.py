@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is no failure: what is tested is correctness, never time.
-settings.register_profile("densesharp", deadline=None)
+# A busy machine is no failure: what is tested is correctness, never time. The same examples in
+# every run, so that a change fails for what it did and not by chance.
+settings.register_profile("densesharp", deadline=None, derandomize=True)
+# New examples in every run, to search for failures: pytest --hypothesis-profile=search
+settings.register_profile("search", deadline=None)
 settings.load_profile("densesharp")
 
 ROOT = Path(__file__).resolve().parents[1]
