@@ -275,9 +275,9 @@ def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, m
     assert (found["days"], found["trend"]) == (201, "growth")
     grown = found["changes"]["volume_mm3"]["second"] / found["changes"]["volume_mm3"]["first"]
     assert found["volume_doubling_days"] == pytest.approx(201 * math.log(2) / math.log(grown))
-    more = ("--days", "90", "--precision", "reduced")
+    more = ("--days", "90", "--precision", "fp32")
     assert run("first", "second", str(tmp_path / "given"), *more) == 0
-    assert asked == ["fp32", "reduced"]
+    assert asked == ["auto", "fp32"]
     assert json.loads((tmp_path / "given" / "followup.json").read_text())["days"] == 90
     assert "from their DICOM dates" not in capsys.readouterr().err
     assert run("second", "first", str(tmp_path / "wrong")) == 2

@@ -108,7 +108,10 @@ def test_running_twice_gives_the_same_numbers(two_nodules, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["predict", "demo"])
-def test_reduced_precision_is_what_the_engine_is_asked_for(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("given", "precision"), [((), "auto"), (("--precision", "fp32"), "fp32")])
+def test_the_engine_is_asked_for_the_precision_given(
+    command, given, precision, tmp_path, monkeypatch
+):
     import densesharp.engine as engines
 
     asked = []
@@ -122,8 +125,8 @@ def test_reduced_precision_is_what_the_engine_is_asked_for(command, tmp_path, mo
     where = [str(sample_path()), "--seed", seeds_of_the_sample(1)[0]] * (command == "predict")
     more = ["--no-viewer"] * (command == "demo")
     arguments = [command, *where, *more, "--tta", "1", "--no-stability", "--out", str(tmp_path)]
-    assert main([*arguments, "--precision", "reduced", "--device", "cpu"]) == 0
-    assert asked == [("cpu", "reduced")]
+    assert main([*arguments, *given, "--device", "cpu"]) == 0
+    assert asked == [("cpu", precision)]
 
 
 def test_json_can_go_to_stdout(capsys, tmp_path):

@@ -54,7 +54,7 @@ class AnEngine:
 
 
 def test_the_processor_engine_is_openvino_and_leaves_a_core_for_the_views(a_tiny_model):
-    engine = open_engine(a_tiny_model, "cpu")
+    engine = open_engine(a_tiny_model, "cpu", "fp32")
     threads = max(1, available_cores() - 1)
     assert engine.description.startswith(f"Processor, {threads} thread")
     assert "OpenVINO" in engine.description
@@ -66,7 +66,7 @@ def test_the_processor_engine_is_openvino_and_leaves_a_core_for_the_views(a_tiny
 
 def test_torch_steps_in_where_openvino_cannot_be_installed(a_tiny_model, patches, monkeypatch):
     pytest.importorskip("torch")
-    expected = open_engine(a_tiny_model, "cpu").run(patches)
+    expected = open_engine(a_tiny_model, "cpu", "fp32").run(patches)
     without(monkeypatch, "openvino")
     engine = open_engine(a_tiny_model)
     assert "torch" in engine.description
@@ -151,7 +151,12 @@ def test_the_results_of_a_gpu_are_compared_with_the_processor_s(a_tiny_model, mo
     with_a_gpu(monkeypatch, works=True)
     monkeypatch.setattr(parity, "agrees", agrees)
     monkeypatch.setattr(engines, "_open_on_gpu", lambda model, *_: AnEngine(model))
+    on_processor, asked = engines._open_on_processor, []
+    monkeypatch.setattr(
+        engines, "_open_on_processor", lambda *given: asked.append(given[1]) or on_processor(*given)
+    )
     assert open_engine(a_tiny_model, "auto").fallback is not None
+    assert asked == ["fp32", "auto"]  # compared with the exact one; then the processor takes over
     own = open_engine(a_tiny_model, "cpu")
     monkeypatch.setattr(engines, "_open_on_gpu", lambda *_: own)
     assert open_engine(a_tiny_model, "auto").fallback is None
@@ -208,25 +213,27 @@ def test_a_network_without_a_mask_is_refused():
         open_engine(random_model(name="DenseNet"))
 
 
-def test_reduced_precision_is_taken_only_where_results_stay(a_model, monkeypatch):
+def test_reduced_precision_is_taken_where_results_stay_and_fp32_on_request(a_model, monkeypatch):
     pytest.importorskip("openvino")
     from densesharp.engine import openvino_engine
 
     native = openvino_engine.has_native_bfloat16()
     monkeypatch.setattr(parity, "agrees", lambda *_: True)
     precision = "bf16" if native else "fp32"
-    assert precision in open_engine(a_model, "cpu", "reduced").description
+    assert precision in open_engine(a_model, "cpu").description
+    assert "fp32" in open_engine(a_model, "cpu", "fp32").description
     monkeypatch.setattr(parity, "agrees", lambda *_: False)
-    assert "fp32" in open_engine(a_model, "cpu", "reduced").description
+    assert "fp32" in open_engine(a_model, "cpu").description
     monkeypatch.setattr(openvino_engine, "has_native_bfloat16", lambda: False)
-    assert "fp32" in open_engine(a_model, "cpu", "reduced").description
+    assert "fp32" in open_engine(a_model, "cpu").description
 
 
 @pytest.mark.parametrize(
     ("change", "agreeing"),
     [
         ({}, True),
-        ({"mask": 0.51}, True),
+        ({"mask": 0.52}, True),
+        ({"mask": 0.54}, False),
         ({"mask": 0.49}, False),
         ({"logits": (1.01, 0.0, 0.0)}, True),
         ({"logits": (1.1, 0.0, 0.0)}, False),
@@ -234,11 +241,12 @@ def test_reduced_precision_is_taken_only_where_results_stay(a_model, monkeypatch
     ],
 )
 def test_parity_judges_masks_classes_and_probabilities(a_tiny_model, change, agreeing):
-    assert agrees(AnEngine(a_tiny_model, **change), AnEngine(a_tiny_model)) is agreeing
+    exact = AnEngine(a_tiny_model, mask=0.501)
+    assert agrees(AnEngine(a_tiny_model, **{"mask": 0.501, **change}), exact) is agreeing
 
 
 def test_two_empty_masks_agree(a_tiny_model):
-    assert agrees(AnEngine(a_tiny_model, mask=0.0), AnEngine(a_tiny_model, mask=0.1))
+    assert agrees(AnEngine(a_tiny_model, mask=0.0), AnEngine(a_tiny_model, mask=0.02))
 
 
 def test_check_patches_look_like_nodules_in_lung():

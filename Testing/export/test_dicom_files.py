@@ -114,7 +114,10 @@ def test_both_files_are_written_or_none(files, tmp_path, monkeypatch):
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-def test_a_corrected_outline_is_repeated_from_the_segmentation(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("said", "precision"), [("2 threads, fp32", "fp32"), ("bf16", "auto")])
+def test_a_corrected_outline_is_repeated_from_the_segmentation(
+    tmp_path, capsys, monkeypatch, said, precision
+):
     """No seed gives it: it comes from the SEG, and every number is the same again."""
     center = (-60.0, 20.0, -100.0)
     grid = grid_around(center, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
@@ -122,6 +125,7 @@ def test_a_corrected_outline_is_repeated_from_the_segmentation(tmp_path, capsys,
     write_series(tmp_path / "ct", ball.array, ball.grid)
     volume = read_volume(tmp_path / "ct")
     engine, options = ThresholdEngine(), Options(2, stability=False)
+    engine.description = said
     result = analyse(volume, Seed(np.array(center)), engine, options=options)
     array = result.mask.array.astype(bool)
     array[: len(array) // 2] = False
@@ -130,11 +134,15 @@ def test_a_corrected_outline_is_repeated_from_the_segmentation(tmp_path, capsys,
     write_dicom([corrected], volume, run_of(engine, options), tmp_path / "out")
     (reported,) = read_report(pydicom.dcmread(tmp_path / "out" / SR_NAME))
     assert reported.corrected
-    monkeypatch.setattr("densesharp.engine.open_engine", lambda *_, **__: engine)
+    asked = []
+    monkeypatch.setattr(
+        "densesharp.engine.open_engine", lambda *given: asked.append(given[2]) or engine
+    )
     monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: None)
     arguments = ["dicom", "rerun", str(tmp_path / "out" / SR_NAME)]
     arguments += ["--dicom", str(tmp_path / "ct"), "--out"]
     assert cli.main([*arguments, str(tmp_path / "again")]) == 0
+    assert asked == [precision]
     assert "the same to the last bit" in capsys.readouterr().err
     (tmp_path / "out" / SEG_NAME).rename(tmp_path / "kept.dcm")
     assert cli.main([*arguments, str(tmp_path / "more")]) == 2

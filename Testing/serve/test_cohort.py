@@ -120,12 +120,12 @@ def test_the_engine_is_opened_as_the_settings_say(case_list, tmp_path, known_eng
         cohort, "open_engine", lambda *given, **_: asked.append(given[1:3]) or ThresholdEngine()
     )
     (case, *_) = read_cases(case_list)
-    reduced = replace(SETTINGS, precision="reduced")
-    run_here([case], reduced, tmp_path)
-    assert asked == [("cpu", "reduced")]
+    exact = replace(SETTINGS, precision="fp32")
+    run_here([case], exact, tmp_path)
+    assert asked == [("cpu", "fp32")]
     assert not is_finished(case, SETTINGS, tmp_path)
     run_one(case, SETTINGS, str(tmp_path))
-    assert asked == [("cpu", "reduced"), ("cpu", "fp32")]
+    assert asked == [("cpu", "fp32"), ("cpu", "auto")]
 
 
 def test_other_settings_or_seeds_are_done_again(case_list, tmp_path, known_engine):

@@ -82,7 +82,7 @@ def _write(args: argparse.Namespace) -> int:
 
 def _rerun(args: argparse.Namespace) -> int:
     from densesharp.commands.terminal import progress_bar
-    from densesharp.engine import available_cores, open_engine
+    from densesharp.engine import Precision, available_cores, open_engine
     from densesharp.export.dicom_files import SEG_NAME
     from densesharp.export.dicom_rerun import differences, run_again
     from densesharp.export.dicom_run import read_report
@@ -97,7 +97,9 @@ def _rerun(args: argparse.Namespace) -> int:
     with progress_bar() as progress:
         volume = read_volume(args.dicom, args.series, progress)
         model = load_model(args.model or model_path())
-        engine = open_engine(model, device=args.device, threads=available_cores())
+        # Equal to the last bit is expected: with the precision of the report.
+        precision: Precision = "fp32" if "fp32" in nodules[0].run.engine else "auto"
+        engine = open_engine(model, args.device, precision, available_cores())
         results = []
         for done, nodule in enumerate(nodules):
             progress(done / len(nodules), f"Nodule {done + 1} of {len(nodules)}")

@@ -54,10 +54,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--precision",
-        choices=("fp32", "reduced"),
-        default="fp32",
-        help="reduced: about twice as fast, where the hardware has it and a check at the start "
-        "finds the same results; fp32 (default) gives the same on every machine",
+        choices=("auto", "fp32"),
+        default="auto",
+        help="auto (default): reduced precision, about twice as fast, where the hardware has it "
+        "and a check at the start finds the same results; fp32: the same on every machine",
     )
     parser.add_argument(
         "--tta",

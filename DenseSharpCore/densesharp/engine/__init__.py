@@ -31,13 +31,13 @@ __all__ = [
     "report_devices",
 ]
 
-Precision = Literal["fp32", "reduced"]
+Precision = Literal["auto", "fp32"]
 
 
 def open_engine(
     model: ModelFile,
     device: str = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = "auto",
     threads: int | None = None,
 ) -> Engine:
     """Load a model file onto a device, ready to run.
@@ -46,9 +46,9 @@ def open_engine(
         model: a DenseSharp, one member or an ensemble.
         device: "auto" (a GPU that really works, else the processor), "cpu", "cuda", "cuda:1",
             "mps".
-        precision: "fp32" gives the same results on every machine to about 1e-6. "reduced" is
-            faster and takes bfloat16 (processor) or float16 (CUDA) where the hardware has it and
-            where this model's results stay the same on check patches; otherwise it is fp32 too.
+        precision: "auto" takes bfloat16 (processor) or float16 (CUDA), which is faster, where the
+            hardware has it and where this model's results stay the same on check patches; else
+            fp32. "fp32" gives the same results on every machine to about 1e-6.
         threads: processor cores to use; None leaves one for the views. Has no effect on GPUs
             until the processor has to take over.
 
@@ -64,8 +64,8 @@ def open_engine(
         raise ModelError(message)
     cores = threads if threads is not None else max(1, available_cores() - 1)
 
-    def on_processor() -> Engine:
-        return _open_on_processor(model, precision, cores)
+    def on_processor(wanted: Precision) -> Engine:
+        return _open_on_processor(model, wanted, cores)
 
     if device == "auto":
         device = next((name for name in gpu_names() if probe(name).works), "cpu")
@@ -77,8 +77,10 @@ def open_engine(
             )
             raise DeviceError(message)
     if device == "cpu":
-        return on_processor()
-    return _EngineWithFallback(lambda: _open_on_gpu(model, device, precision), on_processor)
+        return on_processor(precision)
+    return _EngineWithFallback(
+        lambda: _open_on_gpu(model, device, precision), on_processor, precision
+    )
 
 
 class _EngineWithFallback:
@@ -89,15 +91,18 @@ class _EngineWithFallback:
     """
 
     def __init__(
-        self, open_gpu: Callable[[], Engine], open_processor: Callable[[], Engine]
+        self,
+        open_gpu: Callable[[], Engine],
+        open_processor: Callable[[Precision], Engine],
+        precision: Precision,
     ) -> None:
         from densesharp.engine.parity import agrees
 
-        self._open_processor = open_processor
+        self._open_processor, self._precision = open_processor, precision
         self.fallback: str | None = None
         try:
             self._engine = open_gpu()
-            trusted = agrees(self._engine, open_processor())
+            trusted = agrees(self._engine, open_processor("fp32"))
         except (OutOfDeviceMemoryError, RuntimeError) as error:
             self._hand_over(_reason(error))
             return
@@ -126,7 +131,7 @@ class _EngineWithFallback:
         return self._engine.run(patches)
 
     def _hand_over(self, reason: str) -> None:
-        self._engine = self._open_processor()
+        self._engine = self._open_processor(self._precision)
         self.fallback = f"{reason} The processor took over."
 
 
@@ -154,7 +159,7 @@ def _open_on_processor(model: ModelFile, precision: Precision, threads: int) -> 
         from densesharp.engine.torch_engine import TorchEngine
 
         return TorchEngine(model, "cpu", "fp32", threads)
-    if precision == "reduced" and has_native_bfloat16():
+    if precision == "auto" and has_native_bfloat16():
         return _reduced_if_safe(OpenVinoEngine(model, "bf16", threads), exact)
     return exact
 
@@ -163,7 +168,7 @@ def _open_on_gpu(model: ModelFile, device: str, precision: Precision) -> Engine:
     from densesharp.engine.torch_engine import TorchEngine
 
     exact = TorchEngine(model, device, "fp32", 1)
-    if precision == "reduced" and device.startswith("cuda"):
+    if precision == "auto" and device.startswith("cuda"):
         return _reduced_if_safe(TorchEngine(model, device, "fp16", 1), exact)
     return exact
 

@@ -73,7 +73,7 @@ class Settings:
     model: str
     model_sha256: str
     device: str = "auto"
-    precision: Precision = "fp32"
+    precision: Precision = "auto"
     augmentations: int = 8
     stability: bool = True
     solid_threshold_hu: float = -300.0

@@ -94,7 +94,7 @@ def logits_in_all_orientations(model: ModelFile, samples: Sequence[Sample]) -> N
     In the eight mirrored orientations whose probabilities `predict` averages unless told otherwise:
     an average is less sure than its parts, and the temperature must fit what users see.
     """
-    engine = open_engine(model)
+    engine = open_engine(model, precision="fp32")
     turned = orientations()[:MIRRORED]
     logits = []
     for sample in samples:

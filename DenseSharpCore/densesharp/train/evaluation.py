@@ -113,7 +113,7 @@ def _engines(
     samples: Sequence[Sample], model: ModelFile, by_fold: bool
 ) -> Iterator[tuple[Engine, Iterable[Sample]]]:
     if not by_fold:
-        yield open_engine(model), samples
+        yield open_engine(model, precision="fp32"), samples
         return
     subsets = sorted({sample.subset for sample in samples})
     if subsets[0] < 0 or subsets[-1] >= len(model.members):
@@ -125,7 +125,8 @@ def _engines(
     for subset in subsets:
         card = replace(model.card, members=1)
         single = ModelFile(card, (model.members[subset],), model.sha256)
-        yield open_engine(single), [sample for sample in samples if sample.subset == subset]
+        engine = open_engine(single, precision="fp32")
+        yield engine, [sample for sample in samples if sample.subset == subset]
 
 
 def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Outcome:
