@@ -123,7 +123,7 @@ def whole_click(volume, middle, engine):
 
 def clicks(threads):
     """Parts and whole on thin and thick slices, and on 100 against 1,000 slices."""
-    engine = open_engine(load_model(model_path()), "cpu", threads=threads)
+    engine = open_engine(load_model(model_path()), "cpu", "fp32", threads)
     result = {"threads": threads, "engine": engine.description}
     for name, slices, thickness in (
         ("300 x 1.0 mm", 300, 1.0),
@@ -224,7 +224,7 @@ def one_case(number):
     """A click on a CT of its own, as a cohort's worker does it."""
     global ENGINE, CASE
     if "ENGINE" not in globals():
-        ENGINE = open_engine(load_model(model_path()), "cpu", threads=1)
+        ENGINE = open_engine(load_model(model_path()), "cpu", "fp32", 1)
         CASE = a_ct(100, 1.0)
     volume, middle = CASE
     analyse(volume, Seed(middle), SteeredEngine(ENGINE, middle), options=Options(8, False))
