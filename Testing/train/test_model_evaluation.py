@@ -139,7 +139,7 @@ def test_the_temperature_fits_what_predict_shows(
     ((logits, labels),) = seen
     assert logits.shape == (2, 8, 3)
     assert labels.tolist() == [0, 2]
-    engine = open_engine(load_model(tmp_path / "one.safetensors"))
+    engine = open_engine(load_model(tmp_path / "one.safetensors"), precision="fp32")
     patch, _ = middle_patch(samples[0].voxel, samples[0].seg)
     mirrored = [np.flip(patch, [a for a in range(3) if flips[a]]) for flips in np.ndindex(2, 2, 2)]
     for one in mirrored:
