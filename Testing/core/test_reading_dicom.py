@@ -11,7 +11,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from highdicom.spatial import get_series_volume_positions
-from pydicom.uid import JPEG2000Lossless, RLELossless, generate_uid
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless, generate_uid
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.geometry import Grid
@@ -333,6 +333,47 @@ def test_cut_off_compressed_slice_is_refused(tmp_path):
     raw = paths[4].read_bytes()
     paths[4].write_bytes(raw[:-40])
     with pytest.raises(ImageError, match="damaged or cut off"):
+        read_volume(tmp_path)
+
+
+def implicit(dataset, _index):
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    return dataset
+
+
+def unchanged(dataset, _index):
+    return dataset
+
+
+@pytest.mark.parametrize("form", [unchanged, implicit, run_length])
+@pytest.mark.parametrize("undefined", [False, True])
+def test_what_follows_the_pixels_is_passed_over(tmp_path, form, undefined):
+    def edit(dataset, index):
+        dataset = form(dataset, index)
+        mac = pydicom.Dataset()
+        mac.MACIDNumber = 1
+        dataset.DigitalSignaturesSequence = [mac]
+        dataset["DigitalSignaturesSequence"].is_undefined_length = undefined
+        mac.is_undefined_length_sequence_item = undefined
+        dataset.DataSetTrailingPadding = bytes(600)
+        return dataset
+
+    write_series(tmp_path, phantom(), axial(), edit=edit)
+    np.testing.assert_array_equal(read_volume(tmp_path).array, phantom())
+
+
+@pytest.mark.parametrize("form", [unchanged, implicit, run_length])
+@pytest.mark.parametrize(
+    "stray",
+    [
+        bytes([0, 0, 1, 0, 0, 0, 1, 229]),  # GDCM would make room for these 3.8 GB
+        b"\xfc\xff\xfc\xffOB\0\0\0\0\0\x70" + bytes(8),
+    ],
+)
+def test_more_bytes_declared_behind_the_pixels_than_there_are_is_refused(tmp_path, form, stray):
+    paths = write_series(tmp_path, phantom(), axial(), edit=form)
+    paths[4].write_bytes(paths[4].read_bytes() + stray)
+    with pytest.raises(ImageError, match=r"IM0004.dcm' is damaged or cut off"):
         read_volume(tmp_path)
 
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pydicom
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.reading.choice import SeriesChoice, SeriesChoiceError
+from densesharp.reading.complete import is_complete
 from densesharp.reading.enhanced import CONTRAST, ENHANCED_CT, GROUPS, frame_headers
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-_UNDEFINED_LENGTH = 0xFFFFFFFF
-_BEST_COMPRESSION = 1000
 
 # Everything that geometry, values, SEG and SR need; the patient's name is never read.
 _TAGS = (
@@ -144,7 +141,7 @@ def _read_header(path: Path) -> list[Slice]:
                 enhanced = values["SOPClassUID"] in ENHANCED_CT
                 frames = list(frame_headers(values, header)) if enhanced else []
             syntax = header.file_meta.TransferSyntaxUID
-            complete = _pixels_complete(stream, path.stat().st_size, values, syntax)
+            complete = is_complete(stream, path.stat().st_size, values, syntax)
         except OSError:
             raise
         except Exception as error:  # a damaged file can make pydicom raise nearly anything
@@ -154,36 +151,6 @@ def _read_header(path: Path) -> list[Slice]:
     if enhanced:
         return [Slice(path, frame, number) for number, frame in enumerate(frames)]
     return [Slice(path, values)]
-
-
-def _pixels_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any) -> bool:
-    """Whether the pixel data that the header declares are in the file.
-
-    Args:
-        stream: stands at the tag of the pixel data, as pydicom leaves it.
-        size: of the file in bytes.
-        values: the header fields.
-        syntax: transfer syntax of the file.
-    """
-    if values.get("Rows") is None or syntax == DeflatedExplicitVRLittleEndian:
-        return True  # not an image, or one whose end only the decoder can find
-    needed = int(values["Rows"]) * int(values["Columns"] or 0)
-    needed *= int(values["BitsAllocated"] or 16) // 8 * int(values["SamplesPerPixel"] or 1)
-    needed *= int(values["NumberOfFrames"] or 1)
-    if not syntax.is_compressed:
-        return size - stream.tell() >= 8 + needed
-    stream.seek(12, os.SEEK_CUR)
-    start = stream.tell()
-    while True:
-        item = stream.read(8)
-        if len(item) < 8:
-            return False
-        group, element, length = struct.unpack("<HHL", item)
-        if (group, element) == (0xFFFE, 0xE0DD):
-            return (stream.tell() - start) * _BEST_COMPRESSION >= needed
-        if (group, element) != (0xFFFE, 0xE000) or length == _UNDEFINED_LENGTH:
-            return False
-        stream.seek(length, os.SEEK_CUR)
 
 
 def _refuse_single(entry: Slice) -> None:
