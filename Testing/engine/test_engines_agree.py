@@ -160,7 +160,8 @@ def test_torch_on_a_processor_keeps_its_memory_between_patches(tmp_path):
         "patch = np.zeros((1, 32, 32, 32), np.float32)\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "engine.run(patch), engine.run(patch)\n"
-        "before = faults(); engine.run(patch); print(faults() - before)\n"
+        "def run(): before = faults(); engine.run(patch); return faults() - before\n"
+        "print(min(run() for _ in range(8)))\n"  # a busy system takes pages away in between
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": HERE},
