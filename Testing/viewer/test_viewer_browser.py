@@ -67,6 +67,18 @@ class Page:
             condition.replace("$", "window.trame.state.get"), timeout=1000 * seconds
         )
 
+    def settle(self) -> None:
+        """Wait until the views have stood still for a second."""
+        shown = "[...document.querySelectorAll('.ds-views img')].map(i => i.src)"
+        last, still = None, 0
+        for _ in range(150):
+            time.sleep(0.2)
+            now = self.page.evaluate(shown)
+            last, still = now, still + 1 if now == last else 0
+            if still == 5:
+                return
+        pytest.fail("the views never stand still")
+
     def act(self, *call) -> None:
         self.page.evaluate(f"window.trame.trigger('act', {json.dumps(call)})")
 
@@ -99,7 +111,7 @@ def open_page(browser, served):
     page.wait("!$('busy')")
     page.act("layout", "four")
     page.act("tool", "seed")
-    time.sleep(1.0)
+    page.settle()
     yield page
     for nodule in page.get("nodules"):
         page.act("delete", nodule["id"])
@@ -122,7 +134,7 @@ def bright_middle(picture: np.ndarray) -> tuple[float, float]:
 def show_sphere(page) -> None:
     """Bring the slices to the sphere: its middle lies at half of the axial range."""
     page.act("fit")
-    time.sleep(1.5)
+    page.settle()
 
 
 VIEWS = {"axial": 0, "coronal": 1, "sagittal": 3}
@@ -158,12 +170,12 @@ def test_outlines_appear_in_all_planes_and_a_surface_in_3d(open_page):
     x, y = bright_middle(before[0])
     page.click(0, x, y)
     page.wait("$('nodules').length === 1 && !$('busy')")
-    time.sleep(1.0)
+    page.settle()
     changed = [float((np.abs(page.picture(n) - before[n]) > 0.2).sum()) for n in range(4)]
     assert all(changed[view] > 30 for view in VIEWS.values())
     assert changed[2] > 2000
     page.act("outlines", False)
-    time.sleep(1.0)
+    page.settle()
     assert (np.abs(page.picture(0) - before[0]) > 0.2).sum() < changed[0] / 3
     page.act("outlines", True)
 
@@ -189,13 +201,13 @@ def test_a_drag_changes_the_window_and_places_nothing(open_page):
         page.page.mouse.move(box["x"] + 150 + 10 * step, box["y"] + 150 + 10 * step)
         time.sleep(0.05)
     page.page.mouse.up()
-    time.sleep(1.0)
+    page.settle()
     assert page.get("nodules") == []
     assert abs(page.picture(0).mean() - before) > 0.005
     assert page.get("window") == ""  # none of the presets any more
     page.page.keyboard.press("m")
     page.wait("$('window') === 'mediastinum'")
-    time.sleep(1.0)
+    page.settle()
     assert abs(page.picture(0).mean() - before) > 0.05
     page.page.keyboard.press("l")
     page.wait("$('window') === 'lung'")
@@ -282,7 +294,7 @@ def test_right_drag_zooms_and_middle_drag_pans(open_page):
         page.page.mouse.down(button=button)
         page.page.mouse.move(middle[0] + across, middle[1] + down, steps=8)
         page.page.mouse.up(button=button)
-        time.sleep(1.0)
+        page.settle()
 
     drag("middle", 40, -30)
     moved = bright_middle(page.picture(0))
@@ -296,7 +308,7 @@ def test_right_drag_zooms_and_middle_drag_pans(open_page):
     page.page.keyboard.down("Control")
     page.page.mouse.wheel(0, -300)
     page.page.keyboard.up("Control")
-    time.sleep(1.0)
+    page.settle()
     changed = (page.picture(0) > 0.75).sum()
     assert changed > 1.1 * area or changed < area / 1.1
     assert page.get("nodules") == []
@@ -315,14 +327,14 @@ def test_shift_and_the_mouse_move_the_crosshair_and_the_other_views(open_page):
     for step in range(1, 5):
         page.page.mouse.move(box["x"] + 60 + 5 * step, box["y"] + 60 + 5 * step)
         time.sleep(0.1)
-    time.sleep(1.0)
+    page.settle()
     away = page.get("slices")
     for share in (0.25, 0.5, 0.75, 1.0):
         page.page.mouse.move(box["x"] + 80 + (x - 80) * share, box["y"] + 80 + (y - 80) * share)
         time.sleep(0.1)
     page.page.keyboard.up("Shift")
     page.wait(f"$('slices').coronal.text !== {json.dumps(away['coronal']['text'])}")
-    time.sleep(1.0)
+    page.settle()
     assert page.get("slices")["axial"]["text"] == away["axial"]["text"]
     for view in (VIEWS["coronal"], VIEWS["sagittal"]):
         assert (page.picture(view) > 0.75).sum() > 500  # the sphere is cut by both now
@@ -339,7 +351,7 @@ def test_each_layout_shows_its_views(open_page):
     ):  # fmt: skip
         page.act("layout", name)
         page.wait(f"$('layout') === '{name}'")
-        time.sleep(1.0)
+        page.settle()
         assert page.page.evaluate(shown) == count, name
         texts = page.page.locator(".ds-view-name").all_inner_texts()
         assert len(texts) == count
@@ -361,10 +373,10 @@ def test_the_list_jumps_and_the_card_is_copied(browser, open_page):
     first, second = (nodule["id"] for nodule in page.get("nodules"))
     page.page.keyboard.press("ArrowUp")
     page.page.keyboard.press("ArrowUp")
-    time.sleep(1.0)
+    page.settle()
     page.page.locator(".ds-list tbody tr").first.click()
     page.wait(f"$('selected') === '{first}'")
-    time.sleep(1.0)
+    page.settle()
     box = page.box(0)
     found = bright_middle(page.picture(0))
     assert abs(found[0] - box["width"] / 2) < 12  # centred on the nodule
@@ -467,7 +479,7 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     page.page.get_by_text("Series 3: 1.25 mm, 40 images").click()
     page.wait("$('opened').startsWith('CT 70 × 66 × 40')", 60)
     page.wait("!$('busy')", 60)
-    time.sleep(1.5)
+    page.settle()
     box = page.box(0)
     page.click(0, box["width"] / 2, box["height"] / 2)
     page.wait("$('nodules').length === 1 && !$('busy')", 60)
@@ -520,7 +532,7 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     results = tmp_path / "out"
     page = Page(browser, serve(str(results), str(sphere_file[0]), "4").url)
     page.wait("$('opened') && !$('busy')", 30)
-    time.sleep(1.5)
+    page.settle()
     x, y = bright_middle(page.picture(0))
     page.click(0, x, y)
     page.wait("$('busy') && $('progress') > 0")
@@ -531,7 +543,7 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
 
     quick = Page(browser, serve(str(results), str(sphere_file[0])).url)
     quick.wait("$('opened') && !$('busy')", 30)
-    time.sleep(1.5)
+    quick.settle()
     quick.click(0, *bright_middle(quick.picture(0)))
     quick.wait("$('nodules').length === 1 && !$('busy')")
     quick.act("rename", "nodule_001", "Kept")
@@ -543,11 +555,11 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     again.wait("$('nodules').length === 1", 30)
     assert again.get("nodules")[0]["name"] == "Kept"
     assert again.get("card")["outdated"] == ""
-    time.sleep(1.5)
+    again.settle()
     before = again.picture(0)
     again.page.keyboard.press("h")
     again.wait("$('evidence')")
-    time.sleep(1.5)
+    again.settle()
     assert (np.abs(again.picture(0) - before) > 0.05).sum() > 100
     assert again.faults == []
     again.close()
@@ -559,7 +571,7 @@ def test_nothing_is_cut_off(browser, open_page, served, size):
     page = open_page.page
     page.set_viewport_size({"width": size[0], "height": size[1]})
     open_page.act("tool", "paint")
-    time.sleep(1.0)
+    open_page.settle()
     for part in (".ds-bar", ".ds-foot", ".ds-panel", ".ds-views"):
         box = page.locator(part).bounding_box()
         assert box["x"] >= 0
