@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -138,6 +139,19 @@ def answers_in(study):
     return events
 
 
+def wait_for_draft(study, nodule_class):
+    """The page saves what is typed every few seconds."""
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    saved = None
+    for _ in range(300):
+        saved = store.draft("S1")
+        if saved and saved["form"]["nodule_class"] == nodule_class:
+            break
+        time.sleep(0.1)
+    store.close()
+    assert saved["form"]["nodule_class"] == nodule_class
+
+
 def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser):
     server = a_server()
     page = open_page(a_browser, server)
@@ -184,7 +198,7 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     # The machine goes down in the middle of the second answer.
     press(page, "3")
     page.wait_for_function("window.trame.state.get('screen').answer.nodule_class === 'IAC'")
-    page.wait_for_timeout(2600)
+    wait_for_draft(a_study, "IAC")
     server.end(signal.SIGKILL)
     page.close()
     assert len(answers_in(a_study)) == 1
