@@ -11,50 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from damage import calm, changes, mutate
 from densesharp.errors import DenseSharpError
 from densesharp.reading import read_volume
 from dicom_phantom import axial, phantom, write_series
 
 SIZE = (6, 5, 4)
 ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha")
-
-changes = st.lists(
-    st.tuples(
-        st.sampled_from(["set", "set", "set", "cut", "insert", "remove", "digit"]),
-        st.floats(0, 1, exclude_max=True),
-        st.binary(min_size=1, max_size=6),
-    ),
-    min_size=1,
-    max_size=6,
-)
-calm = settings(
-    max_examples=150,
-    deadline=60_000,  # a hang, not a busy machine
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-
-
-def mutate(raw: bytes, plan: list[tuple[str, float, bytes]], first: int | None = None) -> bytes:
-    """Change, cut, insert or remove bytes; `first` limits the places to the header."""
-    data = bytearray(raw)
-    for what, where, value in plan:
-        at = int(where * min(len(data), first or len(data)))
-        if what == "set":
-            data[at : at + len(value)] = value
-        elif what == "cut":
-            del data[at:]
-        elif what == "insert":
-            data[at:at] = value
-        elif what == "remove":
-            del data[at : at + len(value)]
-        else:
-            digits = [n for n, byte in enumerate(data[: first or None]) if chr(byte).isdigit()]
-            if digits:
-                data[digits[int(where * len(digits))]] = ord("0") + value[0] % 10
-    return bytes(data)
 
 
 @lru_cache

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from damage import stays_calm
 from densesharp.errors import TableError
 from densesharp.explore.curves import draw_curves, read_curves, running_mean
 
@@ -55,3 +56,14 @@ def test_missing_logs_and_names_are_said(
         read_curves(tmp_path / "nothing")
     with pytest.raises(TableError, match="there are: loss, val_loss"):
         draw_curves(read_curves(a_run_that_was_stopped_at_step_three), ("speed",))
+
+
+def test_a_damaged_log_is_named(a_run_that_was_stopped_at_step_three: Path) -> None:
+    run = a_run_that_was_stopped_at_step_three
+    path = run / "from_2" / "metrics.csv"
+    (run / "from_later").mkdir()  # not one of ours
+    (run / "from_later" / "metrics.csv").write_text("loss,step\n1.0,2\n")
+    stays_calm(path, lambda: read_curves(run))
+    path.write_text("epoch,loss,step\n0,high,2\n")
+    with pytest.raises(TableError, match=r"from_2.*damaged"):
+        read_curves(run)

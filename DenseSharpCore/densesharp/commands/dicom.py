@@ -91,9 +91,9 @@ def _rerun(args: argparse.Namespace) -> int:
     from densesharp.reading import read_volume
     from densesharp.resources import model_path
 
-    nodules = read_report(_load(args.report))
+    nodules = read_report(load_dicom(args.report))
     seg = args.seg or args.report.with_name(SEG_NAME)
-    outlines = _load(seg) if args.seg or seg.exists() else None
+    outlines = load_dicom(seg) if args.seg or seg.exists() else None
     with progress_bar() as progress:
         volume = read_volume(args.dicom, args.series, progress)
         model = load_model(args.model or model_path())
@@ -122,16 +122,22 @@ def _rerun(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(path: Path) -> Dataset:
+def load_dicom(path: Path) -> Dataset:
     """A DICOM file.
 
     Raises:
-        ImageError: it is none.
+        ImageError: it is none, or damaged.
     """
     import pydicom
 
+    from densesharp.reading.series import quiet_pydicom
+
     try:
-        return pydicom.dcmread(path)
-    except (OSError, pydicom.errors.InvalidDicomError) as error:
+        with quiet_pydicom():
+            dataset = pydicom.dcmread(path)
+            for _ in dataset.iterall():
+                pass  # pydicom decodes an element when it is looked at
+        return dataset
+    except Exception as error:  # a damaged file can make pydicom raise nearly anything
         message = f"'{path}' is no DICOM file that can be read: give a file DenseSharp wrote."
         raise ImageError(message) from error

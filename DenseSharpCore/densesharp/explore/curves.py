@@ -29,9 +29,10 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
         run: folder of `densesharp train --out`.
 
     Raises:
-        TableError: there is no log.
+        TableError: there is no log, or one is damaged.
     """
-    logs = sorted(Path(run).glob("from_*/metrics.csv"), key=_first_step)
+    logs = [p for p in Path(run).glob("from_*/metrics.csv") if p.parent.name[5:].isdigit()]
+    logs.sort(key=_first_step)
     if not logs:
         message = f"'{run}' holds no log of a training run (from_0/metrics.csv)."
         raise TableError(message)
@@ -40,16 +41,24 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
         for values in found.values():
             for step in [step for step in values if step >= _first_step(log)]:
                 del values[step]
-        with log.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for name, text in row.items():
-                    if text and name not in ("step", "epoch"):
-                        found.setdefault(name, {})[int(row["step"])] = float(text)
+        try:
+            _add(log, found)
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+            message = f"The log '{log}' is damaged ({error}): remove it to see the others."
+            raise TableError(message) from error
     return {
         name: (np.array(sorted(values)), np.array([values[step] for step in sorted(values)]))
         for name, values in sorted(found.items())
         if values
     }
+
+
+def _add(log: Path, found: dict[str, dict[int, float]]) -> None:
+    with log.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for name, text in row.items():
+                if text and name not in ("step", "epoch"):
+                    found.setdefault(name, {})[int(row["step"])] = float(text)
 
 
 def _first_step(log: Path) -> int:

@@ -19,6 +19,7 @@ from densesharp.export.dicom_sr import numbers_of
 from densesharp.export.files import RESULT
 from densesharp.geometry import Grid
 from densesharp.pipeline import Options, analyse, update_mask
+from densesharp.reading.series import quiet_pydicom
 from densesharp.records import NoduleMask, NoduleResult, Seed, Volume
 
 if TYPE_CHECKING:
@@ -139,8 +140,9 @@ def outline_in(seg: Dataset, tracking_uid: str, grid: Grid) -> NoduleMask:
             for entry in seg.SegmentSequence
             if entry.get("TrackingUID") == tracking_uid
         )
-        points = np.concatenate(list(_points_of(seg, int(number))))
-    except (AttributeError, KeyError, IndexError, ValueError, TypeError, StopIteration) as error:
+        with quiet_pydicom():
+            points = np.concatenate(list(_points_of(seg, int(number))))
+    except Exception as error:  # a damaged file can make pydicom raise nearly anything
         message = "The segmentation does not hold the outline that the report refers to."
         raise ImageError(message) from error
     return mask_of_points(points, grid)

@@ -212,10 +212,11 @@ def design_from_json(text: str) -> Design:
         raise StudyError(message)
     try:
         design = _design_from_data(data)
-    except (KeyError, TypeError, ValueError) as error:
+        unchanged = design.sha256 == stored
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"design.json is damaged ({error}): restore it from a copy."
         raise StudyError(message) from error
-    if design.sha256 != stored:
+    if not unchanged:
         message = (
             "design.json was changed after the study was frozen: restore the original file. "
             "Another design is another study, made with 'densesharp study new'."

@@ -51,7 +51,12 @@ def _readings(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
     for _, reader in lines:
         if reader == "#":
             return
-        treatments = shlex.split(_next(path, lines)[1])
+        number, names = _next(path, lines)
+        try:
+            treatments = shlex.split(names)
+        except ValueError as error:
+            message = f"{path}, line {number}: a treatment's name lacks a quotation mark."
+            raise TableError(message) from error
         number, flags = _next(path, lines)
         signs = {"L": "", "S": "-"}
         if len(flags.split()) != len(treatments) or not set(flags.split()) <= set(signs):

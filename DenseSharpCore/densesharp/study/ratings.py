@@ -6,7 +6,8 @@ names; the classes of the paper (AAH-AIS < MIA < IAC) have their order, other na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def read_ratings(
 
     Raises:
         TableError: with line, column and reason: an empty cell, a rating given twice, a class
-            outside `order`, or a truth or patient that differs between rows of a case.
+            outside `order`, a name among numbers, or a truth or patient that differs between rows
+            of a case.
     """
     table = read_table(path, ("reader", "case", rating))
     readers, cases = table.texts("reader"), table.texts("case")
@@ -69,6 +71,8 @@ def read_ratings(
     texts = {rating: table.texts(rating)}
     if "truth" in table.columns:
         texts["truth"] = table.texts("truth")
+    if order is None:
+        _refuse_name_among_numbers(table, texts)
     classes, values, ordered = _classes([c for column in texts.values() for c in column], order)
     lookup = _lookup(classes, values, ordered)
     numbers = {name: _numbers(table, name, cells, lookup) for name, cells in texts.items()}
@@ -87,6 +91,30 @@ def read_ratings(
     return Ratings(*names, classes, values, ordered, codes, truth, patients)
 
 
+def _refuse_name_among_numbers(table: Table, texts: Mapping[str, Sequence[str]]) -> None:
+    """One "N/A" must not make names without an order of all ratings."""
+    numbers = {name: [_number(cell) is not None for cell in cells] for name, cells in texts.items()}
+    if not any(True in column for column in numbers.values()):
+        return
+    for name, column in numbers.items():
+        if False in column:
+            row = column.index(False)
+            reason = (
+                f"'{texts[name][row]}' is not a number, but other ratings are: leave out the row "
+                "of a missing rating, or give every class a name."
+            )
+            raise table.error(row, name, reason)
+
+
+def _number(cell: str) -> float | None:
+    """A finite number, None for other text."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def _classes(
     cells: list[str], order: Sequence[str] | None
 ) -> tuple[tuple[str, ...], FloatArray, bool]:
@@ -94,9 +122,8 @@ def _classes(
     if order is not None:
         return tuple(order), np.arange(1.0, len(order) + 1), True
     found = set(cells)
-    try:
-        values = sorted({float(cell) for cell in found})
-    except ValueError:
+    values = sorted({value for value in map(_number, found) if value is not None})
+    if not values:
         if found <= set(CLASS_NAMES):
             return CLASS_NAMES, np.arange(1.0, len(CLASS_NAMES) + 1), True
         return tuple(sorted(found)), np.arange(1.0, len(found) + 1), False

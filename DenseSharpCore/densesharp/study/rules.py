@@ -184,7 +184,21 @@ class ReaderState:
     # What happened
 
     def apply(self, event: Event) -> None:
-        """Take an event into account; it is not checked."""
+        """Take an event into account; the rules are not checked.
+
+        Raises:
+            StudyError: it is damaged.
+        """
+        try:
+            self._apply(event)
+        except (KeyError, TypeError, ValueError) as error:
+            message = (
+                f"Event {event.number} of reader {event.reader} is damaged ({error!r}): "
+                "'densesharp study verify' lists all that is wrong. Nothing was changed."
+            )
+            raise StudyError(message) from error
+
+    def _apply(self, event: Event) -> None:
         body = event.body
         if event.kind == "session":
             self.started[int(body["session"])] = event.moment

@@ -203,6 +203,9 @@ def plain_errors(label: str) -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         message = f"{_explanation(str(error.orig))} (store '{label}')"
         raise StudyError(message) from error
+    except UnicodeDecodeError as error:  # SQLite's own message of damage quotes the damaged text
+        message = f"{_explanation('malformed')} (store '{label}')"
+        raise StudyError(message) from error
 
 
 def _explanation(reason: str) -> str:

@@ -81,8 +81,9 @@ def _replay(study: Study, reader: str, events: list[Event], result: Verification
         try:
             _check_rules(state, event, where, result)
             state.apply(event)
-        except (KeyError, TypeError, ValueError) as error:
-            result.problems.append(f"{where} is damaged ({error!r}).")
+        except (KeyError, TypeError, ValueError, StudyError) as error:
+            cause = error.__cause__ or error
+            result.problems.append(f"{where} is damaged ({cause!r}).")
             return
         if event.kind == "session" and event.body["override"]:
             result.notices.append(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.errors import TableError
 from densesharp.files import atomic_path, write_text
 from densesharp.network.model_file import ModelFile
 from densesharp.records import CLASS_NAMES
@@ -32,18 +33,25 @@ def read_ideal(dataset: str | Path) -> Ideal:
     """Class probabilities of the perfect reader by nodule, from a simulated data set's truth.csv.
 
     Empty for other data sets.
+
+    Raises:
+        TableError: the file is damaged.
     """
     path = Path(dataset) / "truth.csv"
     if not path.exists():
         return {}
     columns = [f"ideal_{name}" for name in CLASS_NAMES]
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {
-        row["name"]: tuple(float(row[column]) for column in columns)
-        for row in rows
-        if all(row.get(column) for column in columns)
-    }
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {
+            row["name"]: tuple(float(row[column]) for column in columns)
+            for row in rows
+            if all(row.get(column) for column in columns)
+        }
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        message = f"'{path}' is damaged ({error}): simulate the data set again, or remove the file."
+        raise TableError(message) from error
 
 
 def write_report(

@@ -1,0 +1,60 @@
+"""Results, reports and segmentations as accidents leave them: read, or refused in a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from damage import stays_calm
+from densesharp.commands.dicom import load_dicom
+from densesharp.export.dicom_files import SEG_NAME, SR_NAME, write_dicom
+from densesharp.export.dicom_rerun import load_results, run_again
+from densesharp.export.dicom_run import read_report as read_structured_report
+from densesharp.export.dicom_run import run_of
+from densesharp.export.files import write_results
+from densesharp.export.report import read_report
+from densesharp.pipeline import Options, analyse, update_mask
+from densesharp.reading import read_volume
+from densesharp.records import Seed
+from dicom_phantom import write_series
+from phantoms import ThresholdEngine, grid_around, smooth_ball
+
+CENTER = (-60.0, 20.0, -100.0)
+ENGINE, OPTIONS = ThresholdEngine(), Options(1, stability=False)
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ct")
+    grid = grid_around(CENTER, (48, 46, 30), (0.8, 0.8, 1.25), np.eye(3))
+    ball = smooth_ball(grid, CENTER, radius=6, inside=20)
+    write_series(folder, ball.array, ball.grid)
+    return read_volume(folder)
+
+
+@pytest.fixture
+def written(volume, tmp_path):
+    """A result folder with DICOM objects of a corrected outline, which is read from the SEG."""
+    result = analyse(volume, Seed(np.array(CENTER)), ENGINE, options=OPTIONS)
+    result = update_mask(volume, result, result.mask, ENGINE, OPTIONS)
+    write_results([result], volume, ENGINE, tmp_path)
+    write_dicom([result], volume, run_of(ENGINE, OPTIONS), tmp_path)
+    return tmp_path
+
+
+def test_changed_results_are_read_or_refused(written, volume):
+    path = written / "result.json"
+    stays_calm(path, lambda: (read_report(written), load_results(written, volume)), as_json=True)
+
+
+def test_a_changed_mask_is_read_or_refused(written, volume):
+    stays_calm(written / "nodule_001_mask.nrrd", lambda: load_results(written, volume))
+
+
+@pytest.mark.parametrize("name", [SR_NAME, SEG_NAME])
+def test_changed_dicom_objects_are_read_or_refused(written, volume, name):
+    def repeat():
+        (nodule,) = read_structured_report(load_dicom(written / SR_NAME))
+        run_again(nodule, volume, ENGINE, load_dicom(written / SEG_NAME))
+
+    stays_calm(written / name, repeat)
