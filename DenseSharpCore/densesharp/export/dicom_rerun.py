@@ -42,7 +42,15 @@ def load_results(folder: Path, volume: Volume) -> tuple[list[NoduleResult], Run]
             for entry in document["nodules"]
         ]
         return results, _run_of(document, results)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (
+        OSError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ) as error:
         message = (
             f"'{folder}' holds no complete DenseSharp results: give the folder that "
             "'densesharp predict' wrote."
