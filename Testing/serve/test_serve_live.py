@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from live_server import KEY, free_port, group_of, inference_workers, live_server
 
-from densesharp.engine import open_engine
+from densesharp.engine import available_cores, open_engine
 from densesharp.errors import DeviceError, ModelError
 from densesharp.network.architecture import Architecture
 from densesharp.network.model_file import PAPER_CLASSES, ModelCard, load_model, save_model
@@ -85,7 +85,7 @@ def raw(url: str, method: str, path: str, body: bytes | None = None, **headers: 
 
 @pytest.mark.parametrize("count", [1, 5, 20])
 def test_the_server_gives_what_the_model_gives_here(url, model_file, count):
-    local = open_engine(load_model(model_file), "cpu", threads=1)
+    local = open_engine(load_model(model_file), "cpu", threads=available_cores())
     remote = RemoteEngine(url, KEY)
     assert remote.model.sha256 == local.model.sha256
     assert remote.model.card == local.model.card
@@ -95,7 +95,7 @@ def test_the_server_gives_what_the_model_gives_here(url, model_file, count):
 
 
 def test_many_clients_get_each_their_own_answer(url, model_file):
-    local = open_engine(load_model(model_file), "cpu", threads=1)
+    local = open_engine(load_model(model_file), "cpu", threads=available_cores())
 
     def ask(number: int) -> None:
         remote = RemoteEngine(url, KEY)
