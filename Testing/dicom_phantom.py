@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from densesharp.geometry import Grid
+from phantoms import grid_around, smooth_ball
 
 STUDY, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "frame"))
 
@@ -35,6 +36,18 @@ def phantom(size: tuple[int, int, int] = (24, 20, 12), nodule_hu: int = 40) -> n
 
 def axial(size: tuple[int, int, int] = (24, 20, 12), thickness: float = 1.25) -> Grid:
     return Grid(size, (-90.5, -120.25, 30.0), (0.7, 0.8, thickness), np.eye(3))
+
+
+def write_ball(
+    folder: Path,
+    center: tuple[float, float, float],
+    size: tuple[int, int, int] = (70, 66, 40),
+    number: int = 3,
+) -> None:
+    """A series with one solid ball, 12 mm wide, at a place (LPS mm)."""
+    grid = grid_around(center, size, (0.8, 0.8, 1.25), np.eye(3))
+    ball = smooth_ball(grid, center, radius=6, inside=20)
+    write_series(folder, ball.array, ball.grid, number=number)
 
 
 def write_series(

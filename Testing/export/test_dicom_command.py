@@ -14,7 +14,7 @@ from densesharp import cli
 from densesharp.export.dicom_run import read_report
 from densesharp.geometry import ras_to_lps
 from densesharp.reading import read_volume
-from dicom_phantom import write_series
+from dicom_phantom import write_ball, write_series
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = (-60.0, 20.0, -100.0)
@@ -33,9 +33,7 @@ def known_model():
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ct")
-    grid = grid_around(CENTER, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
-    ball = smooth_ball(grid, CENTER, radius=6, inside=20)
-    write_series(folder, ball.array, ball.grid)
+    write_ball(folder, CENTER)
     return folder
 
 
@@ -168,9 +166,7 @@ def test_another_series_or_model_is_not_taken_for_the_same_run(
 ):
     run("sr", results, "--dicom", series, "--out", tmp_path / "dicom")
     report = tmp_path / "dicom" / "densesharp_sr.dcm"
-    grid = grid_around(CENTER, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
-    ball = smooth_ball(grid, CENTER, radius=6, inside=20)
-    write_series(tmp_path / "copy", ball.array, ball.grid, number=9)
+    write_ball(tmp_path / "copy", CENTER, number=9)
     assert run("rerun", report, "--dicom", tmp_path / "copy", "--out", tmp_path / "x") == 2
     assert "another CT series" in capsys.readouterr().err
 

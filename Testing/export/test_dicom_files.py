@@ -19,9 +19,9 @@ from densesharp.masks import mask_from_box
 from densesharp.pipeline import Options, analyse, update_mask
 from densesharp.reading import SeriesChoiceError, read_volume
 from densesharp.records import Seed, Volume
-from dicom_phantom import axial, phantom, write_series
+from dicom_phantom import axial, phantom, write_ball, write_series
 from nodule_results import nodule
-from phantoms import ThresholdEngine, grid_around, smooth_ball
+from phantoms import ThresholdEngine
 
 RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
 
@@ -120,9 +120,7 @@ def test_a_corrected_outline_is_repeated_from_the_segmentation(
 ):
     """No seed gives it: it comes from the SEG, and every number is the same again."""
     center = (-60.0, 20.0, -100.0)
-    grid = grid_around(center, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
-    ball = smooth_ball(grid, center, radius=6, inside=20)
-    write_series(tmp_path / "ct", ball.array, ball.grid)
+    write_ball(tmp_path / "ct", center)
     volume = read_volume(tmp_path / "ct")
     engine, options = ThresholdEngine(), Options(2, stability=False)
     engine.description = said

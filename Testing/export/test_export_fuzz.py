@@ -16,8 +16,8 @@ from densesharp.export.report import read_report
 from densesharp.pipeline import Options, analyse, update_mask
 from densesharp.reading import read_volume
 from densesharp.records import Seed
-from dicom_phantom import write_series
-from phantoms import ThresholdEngine, grid_around, smooth_ball
+from dicom_phantom import write_ball
+from phantoms import ThresholdEngine
 
 CENTER = (-60.0, 20.0, -100.0)
 ENGINE, OPTIONS = ThresholdEngine(), Options(1, stability=False)
@@ -26,9 +26,7 @@ ENGINE, OPTIONS = ThresholdEngine(), Options(1, stability=False)
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ct")
-    grid = grid_around(CENTER, (48, 46, 30), (0.8, 0.8, 1.25), np.eye(3))
-    ball = smooth_ball(grid, CENTER, radius=6, inside=20)
-    write_series(folder, ball.array, ball.grid)
+    write_ball(folder, CENTER, (48, 46, 30))
     return read_volume(folder)
 
 

@@ -17,10 +17,10 @@ LARGEST_VOXEL_CHANGE = 0.03
 and on eight patches that may go well by chance."""
 
 
-def agrees(reduced: Engine, exact: Engine) -> bool:
+def agrees(engine: Engine, exact: Engine) -> bool:
     """Whether both engines give the same masks, classes and, nearly, probabilities."""
     patches = check_patches_of_nodules()
-    mine, theirs = reduced.run(patches), exact.run(patches)
+    mine, theirs = engine.run(patches), exact.run(patches)
     same_class = np.array_equal(mine.logits.argmax(-1), theirs.logits.argmax(-1))
     change = np.abs(_softmax(mine.logits) - _softmax(theirs.logits)).max()
     return bool(
