@@ -9,6 +9,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from densesharp.export.sentence import percent_words, report_sentence
 from densesharp.guidelines import Hint
 from densesharp.records import Measurements, NoduleResult, Stability, Uncertainty
 
@@ -34,9 +35,9 @@ def title(nodule: Nodule) -> str:
     result, name = nodule.result, escape(nodule.name)
     if result.class_probabilities is None:
         return _("<b>{name}: no nodule found</b>").format(name=name)
-    percent = round(100 * result.class_probabilities[str(result.predicted_class)])
-    return _("<b>{name}: {class_name}, {percent} %</b>").format(
-        name=name, class_name=result.predicted_class, percent=percent
+    probability = result.class_probabilities[str(result.predicted_class)]
+    return _("<b>{name}: {class_name}, {percent}</b>").format(
+        name=name, class_name=result.predicted_class, percent=escape(percent_words(probability))
     )
 
 
@@ -77,12 +78,12 @@ def stability(found: Stability | None, running: bool) -> str:
     words = {"green": _("stable"), "amber": _("somewhat unstable"), "red": _("unstable")}
     dot = f'<font color="{LIGHTS[found.light]}">●</font> '
     return dot + _(
-        "Click {light}: moved by {offset:.1f} mm, {same:.0f} % of {n} clicks give the same class, "
+        "Click {light}: moved by {offset:.1f} mm, {same:.0%} of {n} clicks give the same class, "
         "the outlines overlap by at least {dice:.2f} (Dice)."
     ).format(
         light=words[found.light],
         offset=found.offset_mm,
-        same=100 * found.same_class,
+        same=found.same_class,
         n=found.seeds,
         dice=found.dice_min,
     )
@@ -177,6 +178,4 @@ def _hint(hint: Hint) -> str:
 
 def sentence(result: NoduleResult) -> str:
     """The sentence for the report."""
-    from densesharp.export.sentence import report_sentence
-
     return report_sentence(result)

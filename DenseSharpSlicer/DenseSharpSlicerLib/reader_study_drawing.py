@@ -112,11 +112,11 @@ def _set_quietly(spin: Any, value: float | None) -> None:
 
 def _aid_text(aid: AidView) -> str:
     """The model's result as a text."""
-    shares = ", ".join(f"{name} {share:.0f} %" for name, share in aid.percentages)
+    shares = ", ".join(f"{name} {words}" for name, _percent, words in aid.shares)
     return _(
-        "The model: {best} ({shares}). Invasive {invasive:.0f} %, IAC {iac:.0f} %. "
+        "The model: {best} ({shares}). Invasive {invasive}, IAC {iac}. "
         "Trained on: {trained}"
     ).format(
-        best=aid.nodule_class, shares=shares, invasive=aid.p_invasive, iac=aid.p_iac,
+        best=aid.nodule_class, shares=shares, invasive=aid.invasive, iac=aid.iac,
         trained=aid.trained_on,
     )  # fmt: skip

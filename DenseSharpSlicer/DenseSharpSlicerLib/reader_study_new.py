@@ -52,7 +52,7 @@ class NewStudySection:
         label = self.ui.studyCreatedLabel
 
         def progress(fraction: float, text: str) -> None:
-            label.text = f"{text} ({100 * fraction:.0f} %)"
+            label.text = f"{text} ({fraction:.0%})"
             slicer.app.processEvents()
 
         self.ui.studyCreateButton.enabled = False

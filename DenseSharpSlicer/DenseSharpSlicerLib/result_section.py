@@ -9,6 +9,7 @@ import qt
 import slicer
 
 from densesharp.errors import DenseSharpError
+from densesharp.export.sentence import percent_words
 from densesharp.records import CLASS_NAMES, Measurements, NoduleResult, Prediction
 
 from . import card
@@ -63,9 +64,9 @@ class ResultSection:
         if probabilities is None:
             return
         for bar, name in zip(self._bars, CLASS_NAMES, strict=True):
-            bar.value = round(100 * probabilities[name])
-        self.ui.invasiveBar.value = round(100 * (result.probability_invasive or 0.0))
-        self.ui.iacBar.value = round(100 * (result.probability_iac or 0.0))
+            _fill(bar, probabilities[name])
+        _fill(self.ui.invasiveBar, result.probability_invasive or 0.0)
+        _fill(self.ui.iacBar, result.probability_iac or 0.0)
         self.ui.invasiveCall.text = card.call(result.probability_invasive or 0.0, self.threshold)
         self.ui.iacCall.text = card.call(result.probability_iac or 0.0, self.threshold)
 
@@ -133,3 +134,9 @@ class ResultSection:
         slicer.app.clipboard().setText(self.ui.reportEdit.toPlainText())
         self.session.say(card.copied())
         self.session.changed()
+
+
+def _fill(bar: Any, probability: float) -> None:
+    """Show a probability, 0 to 1."""
+    bar.value = round(100 * probability)
+    bar.format = percent_words(probability)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from densesharp.export.sentence import report_sentence
+from densesharp.export.sentence import percent_words, report_sentence
 from densesharp.reading import SeriesChoice
 from densesharp.records import Measurements, NoduleResult
 from DenseSharpSlicerLib.scene import Nodule
@@ -105,7 +105,7 @@ def _class_bars(result: NoduleResult) -> list[dict[str, Any]]:
             "title": name,
             "long": CLASS_TITLES[name],
             "percent": round(100 * probability, 1),
-            "text": _percent(probability),
+            "text": percent_words(probability),
             "spread": f"± {100 * spread[name]:.0f}" if name in spread else "",
             "most": name == result.predicted_class,
         }
@@ -125,7 +125,7 @@ def _binary_bars(result: NoduleResult) -> list[dict[str, Any]]:
         {
             "title": title,
             "percent": round(100 * value, 1),
-            "text": _percent(value),
+            "text": percent_words(value),
             "spread": f"± {100 * sd:.0f}" if sd is not None else "",
         }
         for title, value, sd in pairs
@@ -150,7 +150,7 @@ def _stability(result: NoduleResult) -> dict[str, str]:
     return {
         "light": stability.light,
         "text": f"{LIGHTS[stability.light]} {stability.found} of {stability.seeds} moved clicks "
-        f"({stability.offset_mm:g} mm) found the nodule, {100 * stability.same_class:.0f} % with "
+        f"({stability.offset_mm:g} mm) found the nodule, {stability.same_class:.0%} with "
         "the same class.",
     }
 
@@ -182,4 +182,4 @@ def _decided(nodule: Nodule) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return "–" if value is None else percent_words(value)

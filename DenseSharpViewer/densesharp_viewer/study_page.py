@@ -165,17 +165,16 @@ def _build_aid() -> None:
             html.Span(classes="ds-dot", style=f"background: {outline_color(MODEL)}")
             html.Span(" The model: {{ screen.aid.nodule_class }}")
         with html.Div(
-            v_for="share in screen.aid.percentages",
+            v_for="share in screen.aid.shares",
             key="share[0]",
             classes=("'ds-bar-line' + (share[0] === screen.aid.nodule_class ? ' ds-most' : '')",),
         ):
             html.Span("{{ share[0] }}", classes="ds-bar-title")
             with html.Span(classes="ds-bar-track"):
                 html.Span(classes="ds-bar-fill", style=("{width: share[1] + '%'}",))
-            html.Span("{{ share[1].toFixed(0) }} %", classes="ds-bar-text")
+            html.Span("{{ share[2] }}", classes="ds-bar-text")
         html.P(
-            "Invasive {{ screen.aid.p_invasive.toFixed(0) }} %, "
-            "IAC {{ screen.aid.p_iac.toFixed(0) }} %",
+            "Invasive {{ screen.aid.invasive }}, IAC {{ screen.aid.iac }}",
             classes="ds-dim",
         )
         html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim ds-small")

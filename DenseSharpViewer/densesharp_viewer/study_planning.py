@@ -98,7 +98,7 @@ class PlanningApp:
             self._later(busy=False, done=summary(study), progress="")
 
     def _progress(self, fraction: float, text: str) -> None:
-        self._later(progress=f"{text} ({100 * fraction:.0f} %)")
+        self._later(progress=f"{text} ({fraction:.0%})")
 
     def _later(self, **changed: Any) -> None:
         if self._loop is not None:

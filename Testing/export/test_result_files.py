@@ -13,7 +13,7 @@ import densesharp.export.files as files_module
 from densesharp.errors import OutputError
 from densesharp.export.files import write_results
 from densesharp.export.planes import context_view, views_of
-from densesharp.export.sentence import minus_signs, report_sentence
+from densesharp.export.sentence import minus_signs, percent_words, report_sentence
 from densesharp.export.table import COLUMNS, write_table
 from densesharp.geometry import ras_to_lps
 from densesharp.pipeline import Options, analyse
@@ -189,7 +189,8 @@ def test_the_sentence_has_size_class_and_limits(a_result):
     text = report_sentence(a_result)
     assert "solid nodule, 12 × 12 mm" in text
     assert f"volume {a_result.measurements.volume_mm3:.0f} mm³" in text
-    assert f"Predicted {a_result.predicted_class}" in text
+    assert f"Predicted {a_result.predicted_class} " in text
+    assert f"(MIA or IAC) {percent_words(a_result.probability_invasive)}." in text
     assert text.endswith("Research use only, not for diagnosis.")
     x, y, z = (f"{value:.0f}" for value in ras_to_lps(CENTER))
     assert minus_signs(f"RAS ({x}, {y}, {z}) mm") in text
@@ -216,6 +217,15 @@ def test_a_refused_result_tells_its_reason_and_no_numbers(refused, a_result):
     assert "Too large." in text
     assert "Predicted" not in text
     assert "volume" not in text
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(0.0, "<1%"), (0.0049, "<1%"), (0.0051, "1%"), (0.666, "67%"), (0.9949, "99%"),
+     (0.9951, ">99%"), (1.0, ">99%")],
+)  # fmt: skip
+def test_no_probability_is_called_impossible_or_certain(probability, words):
+    assert percent_words(probability) == words
 
 
 def test_minus_signs_spare_hyphens():

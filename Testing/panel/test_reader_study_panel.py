@@ -132,7 +132,7 @@ def test_a_whole_sequential_reading_by_buttons(reader: StudyPanel, tmp_path: Pat
         reader.answer()
         reader.submit()
         assert "Model" in reader.names()
-        assert ui.studyAidLabel.text.startswith("The model: IAC (AAH-AIS 12 %, MIA 34 %, IAC 53 %)")
+        assert ui.studyAidLabel.text.startswith("The model: IAC (AAH-AIS 12%, MIA 34%, IAC 53%)")
         reader.submit()
         assert "Case" not in reader.names()
     assert ui.studyHeadingLabel.text == "Thank you: everything is read."

@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from densesharp.export.planes import LUNG_WINDOW, View
+from densesharp.export.sentence import percent_words
 from densesharp.records import Measurements, NoduleResult
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _bar(
     axes.barh(y, 1, height=0.56, color="#eef1f5")
     axes.barh(y, value, height=0.56, color=colour, alpha=1 if bold else 0.75)
     axes.text(-0.34, y, name, fontsize=9.5, color=INK, va="center", fontweight=weight)
-    text = f"{value:.0%}"
+    text = percent_words(value)
     if deviation is not None:
         ends = np.clip([value - deviation, value + deviation], 0, 1)
         axes.plot(ends, [y, y], color=INK, linewidth=1.2, solid_capstyle="butt")

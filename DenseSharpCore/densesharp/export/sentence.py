@@ -66,14 +66,21 @@ def class_sentence(result: NoduleResult) -> str:
     """The predicted class, the other classes, and how much the answer varies."""
     probabilities = result.class_probabilities or {}
     first = result.predicted_class
-    others = ", ".join(f"{name} {probabilities[name]:.0%}" for name in CLASS_NAMES if name != first)
+    each = {name: percent_words(probabilities[name]) for name in CLASS_NAMES}
+    others = ", ".join(f"{name} {each[name]}" for name in CLASS_NAMES if name != first)
     spread = ""
     if first and result.uncertainty and result.uncertainty.samples > 1:
         spread = f" ± {result.uncertainty.sd_class[first]:.0%}"
     return (
-        f"Predicted {first} {probabilities[first or '']:.0%}{spread} ({others}); "
-        f"invasive (MIA or IAC) {result.probability_invasive or 0:.0%}."
+        f"Predicted {first} {each[first or '']}{spread} ({others}); "
+        f"invasive (MIA or IAC) {percent_words(result.probability_invasive or 0)}."
     )
+
+
+def percent_words(probability: float) -> str:
+    """A probability, 0 to 1, in whole percent. No model knows 0% or 100%: "<1%" or ">99%" then."""
+    whole = round(100 * probability)
+    return "<1%" if whole < 1 else ">99%" if whole > 99 else f"{whole}%"
 
 
 def minus_signs(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from densesharp.errors import DenseSharpError
+from densesharp.export.sentence import percent_words
 from densesharp.records import CLASS_NAMES
 from densesharp.study import form
 from densesharp.study.aid import Aid
@@ -342,7 +343,9 @@ def _instruction(opened: OpenCase) -> str:
 
 
 def _aid_view(aid: Aid) -> AidView:
-    shares = tuple((name, 100 * aid.probabilities[name]) for name in CLASS_NAMES)
-    return AidView(
-        aid.model, aid.trained_on, aid.nodule_class, shares, 100 * aid.p_invasive, 100 * aid.p_iac
+    shares = tuple(
+        (name, 100 * aid.probabilities[name], percent_words(aid.probabilities[name]))
+        for name in CLASS_NAMES
     )
+    invasive, iac = percent_words(aid.p_invasive), percent_words(aid.p_iac)
+    return AidView(aid.model, aid.trained_on, aid.nodule_class, shares, invasive, iac)

@@ -30,14 +30,18 @@ KEYS = (
 
 @dataclass(frozen=True)
 class AidView:
-    """The model's result as it is shown: class and percentages."""
+    """The model's result as it is shown.
+
+    `shares` holds each class with its probability in percent, as a number and in words; `invasive`
+    and `iac` are the two binary answers in words.
+    """
 
     model: str
     trained_on: str
     nodule_class: str
-    percentages: tuple[tuple[str, float], ...]
-    p_invasive: float
-    p_iac: float
+    shares: tuple[tuple[str, float, str], ...]
+    invasive: str
+    iac: str
 
 
 @dataclass(frozen=True)

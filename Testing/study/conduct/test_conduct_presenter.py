@@ -233,6 +233,7 @@ def test_before_the_design_allows_it_nothing_of_the_model_is_reachable(tmp_path,
                     text = everything_shown(presenter)
                     assert "example" not in text.replace("An example", "")
                     assert "30.0" not in text, "the model's percentages"
+                    assert "30%" not in text
                 shown += reading_step.aid
                 opened.clear()
                 submit(presenter)

@@ -163,7 +163,7 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
 
     # Before the first answer the client holds nothing of the model, and no name of anything.
     seen = everything_on(page)
-    for secret in ("53.2", "34.5", "C00", "patient-folder", ".nrrd", "J1"):
+    for secret in ("53.2", "53%", "34.5", "C00", "patient-folder", ".nrrd", "J1"):
         assert secret not in seen, secret
 
     # An outline with the mouse, the rest by keyboard.
