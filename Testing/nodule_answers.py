@@ -89,7 +89,7 @@ def _result(volume: Volume, seed: Seed, nodule_id: str, mask: NoduleMask) -> Nod
         guidelines=guideline_hints(measurements), verdict="caution",
         notices=(Notice("slice_thickness", "Slices are thick: small nodules are uncertain."),),
         timings_ms={"total": 1.0}, shift_mm=0.5, passes=1, evidence_inside=0.8,
-        prediction=_prediction(center, classes), mask=mask,
+        trained_on="balls & cubes", prediction=_prediction(center, classes), mask=mask,
     )  # fmt: skip
 
 

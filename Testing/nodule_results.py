@@ -71,5 +71,6 @@ def nodule(volume: Volume, center_ijk, radius: float = 3.0, number: int = 1) -> 
         shift_mm=0.5,
         passes=2,
         evidence_inside=0.8,
+        trained_on="phantoms (no patient)",
         mask=mask,
     )

@@ -294,6 +294,7 @@ def _assemble(
         shift_mm=prediction.shift_mm,
         passes=prediction.passes,
         evidence_inside=prediction.evidence_inside,
+        trained_on=engine.model.card.trained_on,
         prediction=prediction,
         mask=mask,
     )

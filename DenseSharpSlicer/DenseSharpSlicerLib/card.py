@@ -9,7 +9,12 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from densesharp.export.sentence import percent_words, report_sentence
+from densesharp.export.sentence import (
+    minus_signs,
+    percent_words,
+    report_sentence,
+    training_words,
+)
 from densesharp.guidelines import Hint
 from densesharp.records import Measurements, NoduleResult, Stability, Uncertainty
 
@@ -32,13 +37,18 @@ def copied() -> str:
 
 def title(nodule: Nodule) -> str:
     """Name and most probable class, as rich text."""
-    result, name = nodule.result, escape(nodule.name)
+    result, name = nodule.result.shown(), escape(nodule.name)
     if result.class_probabilities is None:
-        return _("<b>{name}: no nodule found</b>").format(name=name)
+        return _("<b>{name}: no result</b>").format(name=name)
     probability = result.class_probabilities[str(result.predicted_class)]
     return _("<b>{name}: {class_name}, {percent}</b>").format(
         name=name, class_name=result.predicted_class, percent=escape(percent_words(probability))
     )
+
+
+def training(result: NoduleResult) -> str:
+    """What taught the model that gave the class."""
+    return training_words(result)
 
 
 def call(probability: float, threshold: float) -> str:
@@ -103,23 +113,23 @@ def measurement_rows(measured: Measurements) -> list[tuple[str, str]]:
         (_("Volume"), f"{measured.volume_mm3:.0f} mm³"),
         (_("Type"), _type(measured.nodule_type)),
         (
-            _("Solid part above {hu:.0f} HU").format(hu=solid.threshold_hu),
+            minus_signs(_("Solid part above {hu:.0f} HU").format(hu=solid.threshold_hu)),
             f"{solid.long_axis_mm:.1f} mm, {solid.volume_mm3:.0f} mm³",
         ),
         (_("Consolidation-to-tumour ratio"), f"{solid.ctr:.2f}"),
-        (_("Density"), f"{measured.mean_hu:.0f} ± {measured.sd_hu:.0f} HU"),
+        (_("Density"), minus_signs(f"{measured.mean_hu:.0f} ± {measured.sd_hu:.0f} HU")),
         (_("Mass"), f"{measured.mass_mg:.0f} mg"),
     ]
 
 
 def row(nodule: Nodule, state: str) -> tuple[str, ...]:
     """One line of the table of nodules."""
-    result, measured = nodule.result, nodule.result.measurements
-    probability = result.probability_invasive
+    result = nodule.result.shown()
+    measured, probability = result.measurements, result.probability_invasive
     return (
         nodule.name,
         result.predicted_class or "–",
-        f"{probability:.2f}" if probability is not None else "–",
+        percent_words(probability) if probability is not None else "–",
         f"{measured.mean_diameter_mm:.1f}" if measured else "–",
         f"{measured.volume_mm3:.0f}" if measured else "–",
         f"{measured.solid.ctr:.2f}" if measured else "–",

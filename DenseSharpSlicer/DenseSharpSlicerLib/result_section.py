@@ -14,7 +14,6 @@ from densesharp.records import CLASS_NAMES, Measurements, NoduleResult, Predicti
 
 from . import card
 from .scene.geometry import EVIDENCE
-from .scene.nodule import Nodule
 from .scene.scan import ScanNodules
 from .scene.views import overlay_volume
 from .session import Session
@@ -48,15 +47,15 @@ class ResultSection:
             self.ui.resultTitle.text = card.nothing_selected()
             self.ui.outdatedLabel.visible = False
             return
-        reason = self.session.outdated(scan, nodule)
+        reason, result = self.session.outdated(scan, nodule), nodule.result.shown()
         self.ui.resultTitle.text = card.title(nodule)
         self.ui.outdatedLabel.visible = reason is not None
         self.ui.outdatedLabel.text = reason or ""
-        self._showClasses(nodule.result)
-        self._showQuality(nodule)
-        self._showMeasurements(nodule.result.measurements)
-        self._showText(self.ui.guidelineLabel, card.guidelines(nodule.result.guidelines))
-        self.ui.reportEdit.setPlainText(card.sentence(nodule.result))
+        self._showClasses(result)
+        self._showQuality(nodule.id, result)
+        self._showMeasurements(result.measurements)
+        self._showText(self.ui.guidelineLabel, card.guidelines(result.guidelines))
+        self.ui.reportEdit.setPlainText(card.sentence(result))
 
     def _showClasses(self, result: NoduleResult) -> None:
         probabilities: Mapping[str, float] | None = result.class_probabilities
@@ -68,11 +67,12 @@ class ResultSection:
         _fill(self.ui.invasiveBar, result.probability_invasive or 0.0)
         _fill(self.ui.iacBar, result.probability_iac or 0.0)
         self.ui.invasiveCall.text = card.call(result.probability_invasive or 0.0, self.threshold)
+        self.ui.trainingLabel.text = card.training(result)
         self.ui.iacCall.text = card.call(result.probability_iac or 0.0, self.threshold)
 
-    def _showQuality(self, nodule: Nodule) -> None:
-        scan, result = self.session.scan, nodule.result
-        running = scan is not None and self.session.analyst.is_running(scan, nodule.id)
+    def _showQuality(self, nodule_id: str, result: NoduleResult) -> None:
+        scan = self.session.scan
+        running = scan is not None and self.session.analyst.is_running(scan, nodule_id)
         self.ui.verdictLabel.text = card.verdict(result)
         self._showText(self.ui.uncertaintyLabel, card.uncertainty(result.uncertainty))
         self._showText(self.ui.stabilityLabel, card.stability(result.stability, running))
@@ -127,7 +127,7 @@ class ResultSection:
         """Read the two calls at another threshold."""
         self.threshold = value
         if self.session.nodule is not None:
-            self._showClasses(self.session.nodule.result)
+            self._showClasses(self.session.nodule.result.shown())
 
     def onCopy(self) -> None:
         """Put the report sentence on the clipboard."""

@@ -47,7 +47,13 @@ class ThresholdEngine:
     fallback = None
     batch = 8
     model = SimpleNamespace(
-        card=SimpleNamespace(name="threshold", temperature=1.0, classes=CLASS_NAMES, members=1),
+        card=SimpleNamespace(
+            name="threshold",
+            trained_on="nothing: a threshold",
+            temperature=1.0,
+            classes=CLASS_NAMES,
+            members=1,
+        ),
         sha256="0" * 64,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from densesharp.export.sentence import percent_words, report_sentence
+from densesharp.export.sentence import minus_signs, percent_words, report_sentence, training_words
 from densesharp.reading import SeriesChoice
 from densesharp.records import Measurements, NoduleResult
 from DenseSharpSlicerLib.scene import Nodule
@@ -15,15 +15,14 @@ from .wording import CLASS_TITLES, LIGHTS, VERDICTS
 
 def row_of(nodule: Nodule, color: str, state: str) -> dict[str, Any]:
     """One line of the list of nodules; `state` is empty, `busy` or `outdated`."""
-    result = nodule.result
-    refused = result.verdict == "refused"
-    measured = None if refused else result.measurements
+    result = nodule.result.shown()
+    measured = result.measurements
     return {
         "id": nodule.id,
         "name": nodule.name,
         "color": color,
-        "cls": (None if refused else result.predicted_class) or "–",
-        "invasive": _percent(None if refused else result.probability_invasive),
+        "cls": result.predicted_class or "–",
+        "invasive": _percent(result.probability_invasive),
         "diameter": f"{measured.mean_diameter_mm:.1f}" if measured else "–",
         "volume": f"{measured.volume_mm3:.0f}" if measured else "–",
         "ctr": f"{measured.solid.ctr:.2f}" if measured else "–",
@@ -38,8 +37,7 @@ def card_of(nodule: Nodule, outdated: str | None) -> dict[str, Any]:
 
     A refused answer shows its reasons only: its size and class must not reach a report.
     """
-    result = nodule.result
-    refused = result.verdict == "refused"
+    result = nodule.result.shown()
     return {
         "id": nodule.id,
         "name": nodule.name,
@@ -49,13 +47,14 @@ def card_of(nodule: Nodule, outdated: str | None) -> dict[str, Any]:
         "reasons": [
             {"text": notice.message, "severity": notice.severity} for notice in result.notices
         ],
-        "classes": [] if refused else _class_bars(result),
-        "binaries": [] if refused else _binary_bars(result),
-        "certainty": "" if refused else _certainty(result),
+        "classes": _class_bars(result),
+        "binaries": _binary_bars(result),
+        "certainty": _certainty(result) if result.class_probabilities else "",
         "stability": _stability(result),
-        "sizes": _sizes(result.measurements) if result.measurements and not refused else [],
-        "hints": [] if refused else hints_of(result.guidelines),
+        "sizes": _sizes(result.measurements) if result.measurements else [],
+        "hints": hints_of(result.guidelines),
         "sentence": report_sentence(result),
+        "training": training_words(result),
         "decision": nodule.review.decision,
         "decided": _decided(nodule),
         "has_evidence": result.prediction is not None,
@@ -170,7 +169,7 @@ def _sizes(measured: Measurements) -> list[dict[str, str]]:
         ("Density", f"{measured.mean_hu:.0f} ± {measured.sd_hu:.0f} HU"),
         ("Mass", f"{measured.mass_mg:.0f} mg"),
     )  # fmt: skip
-    return [{"title": title, "value": value} for title, value in pairs]
+    return [{"title": title, "value": minus_signs(value)} for title, value in pairs]
 
 
 def _decided(nodule: Nodule) -> str:

@@ -72,6 +72,7 @@ def _build_bars() -> None:
         _build_bar("card.classes", "(bar.most ? 'ds-most' : '')")
         html.Hr()
         _build_bar("card.binaries", "''")
+        html.P("{{ card.training }}", classes="ds-dim ds-small")
 
 
 def _build_bar(bars: str, extra: str) -> None:

@@ -99,6 +99,7 @@ def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
     assert first.uncertainty.sd_measurements == {}
     assert final.verdict == first.verdict == "ok"
     assert dice(first.mask, final.mask) > 0.99
+    assert first.trained_on == final.trained_on == engine.model.card.trained_on
 
 
 def test_results_are_plain_data(a_ball_in_lung):

@@ -92,6 +92,7 @@ def results():
         shift_mm=NUMBERS,
         passes=st.integers(0, 4),
         evidence_inside=st.none() | SHARES,
+        trained_on=st.text(max_size=20),
         prediction=st.none(),
         mask=st.none(),
     )
@@ -119,6 +120,26 @@ def test_json_carries_ras_and_both_binary_answers():
     assert data["predicted_class"] == "MIA"
     assert data["probability_invasive"] == pytest.approx(0.8)
     assert data["probability_iac"] == pytest.approx(0.3)
+
+
+@given(results())
+def test_of_a_refused_result_neither_class_nor_size_is_shown(result):
+    shown = result.shown().to_json()
+    hidden = {name for name, value in result.to_json().items() if shown[name] != value}
+    answers = {"class_probabilities", "predicted_class", "probability_invasive", "probability_iac",
+               "uncertainty", "measurements", "guidelines"}  # fmt: skip
+    if result.verdict == "refused":
+        assert hidden <= answers
+        assert not any(shown[name] for name in answers)
+    else:
+        assert not hidden
+
+
+@given(results())
+def test_a_result_that_says_nothing_of_its_training_is_read(result):
+    document = result.to_json()
+    del document["trained_on"]
+    assert NoduleResult.from_json(document).trained_on == ""
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from pydicom import DataElement
 
 from densesharp.errors import GeometryError, ImageError
+from densesharp.export.dicom_codes import ALGORITHM_PARAMETERS
 from densesharp.export.dicom_run import Run, read_report
 from densesharp.export.dicom_seg import segmentation
 from densesharp.export.dicom_source import lung_side, mask_on_series
@@ -213,6 +214,8 @@ def test_report_carries_every_number_exactly_and_the_same_ids(axial_volume, tmp_
             for name, value, _, derivation, _ in numbers_of(result)
         }
         assert group.numbers == expected
+    parameters = [item.TextValue for item in items(read, ALGORITHM_PARAMETERS.value)]
+    assert parameters.count('trained_on="phantoms (no patient)"') == 2
     m = results[1].measurements
     assert groups[1].numbers["118565006", "SCT", ""] == m.volume_mm3
     assert groups[1].numbers["112031", "DCM", "373098007"] == m.mean_hu

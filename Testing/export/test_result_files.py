@@ -191,6 +191,9 @@ def test_the_sentence_has_size_class_and_limits(a_result):
     assert f"volume {a_result.measurements.volume_mm3:.0f} mm³" in text
     assert f"Predicted {a_result.predicted_class} " in text
     assert f"(MIA or IAC) {percent_words(a_result.probability_invasive)}." in text
+    assert f"The model was trained on {a_result.trained_on.rstrip('.')}." in text
+    unknown = report_sentence(dataclasses.replace(a_result, trained_on=""))
+    assert "What the model was trained on is not known." in unknown
     assert text.endswith("Research use only, not for diagnosis.")
     x, y, z = (f"{value:.0f}" for value in ras_to_lps(CENTER))
     assert minus_signs(f"RAS ({x}, {y}, {z}) mm") in text
@@ -240,5 +243,6 @@ def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
     assert tuple(rows[0]) == COLUMNS
     assert float(rows[0]["volume_mm3"]) == pytest.approx(a_result.measurements.volume_mm3)
     assert float(rows[0]["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
+    assert rows[0]["trained_on"] == a_result.trained_on != ""
     assert (rows[1]["verdict"], rows[1]["volume_mm3"]) == ("refused", "")
     assert rows[1]["warnings"] == "slice_thickness"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
 
 from densesharp.errors import SeedError
+from densesharp.records import Notice
 
 pytestmark = pytest.mark.panel
 
@@ -81,8 +83,24 @@ def test_the_evidence_map_goes_when_a_refused_nodule_is_selected(marked: Panel) 
     assert composite.GetForegroundVolumeID() is not None
     marked.click_in_view((-45.0, 5.0, 30.0))
     marked.wait()
-    assert "no nodule found" in marked.ui.resultTitle.text
+    assert "no result" in marked.ui.resultTitle.text
     assert composite.GetForegroundVolumeID() is None
+
+
+def test_of_a_refused_answer_the_card_shows_reasons_only(marked: Panel) -> None:
+    """A class and a size that must not reach a report are not shown beside the warning either."""
+    reason = Notice("too_large", "The mass is too large for this model.", "refused")
+    result = replace(marked.session.nodule.result, verdict="refused", notices=(reason,))
+    assert result.class_probabilities
+    marked.scan.store(result)
+    marked.widget.refresh()
+    ui, cells = marked.ui, marked.cells(0)
+    assert ui.resultTitle.text == "<b>Nodule 1: no result</b>"
+    assert reason.message in ui.verdictLabel.text
+    for hidden in (ui.classFrame, ui.measurementsTable, ui.uncertaintyLabel, ui.guidelineLabel):
+        assert hidden.isHidden()
+    assert "Predicted" not in ui.reportEdit.toPlainText()
+    assert cells[1:] == ["–"] * 5 + ["refused"]
 
 
 def test_the_evidence_map_of_one_ct_does_not_stay_over_another(slicer: Any, marked: Panel) -> None:

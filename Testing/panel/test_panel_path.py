@@ -85,6 +85,7 @@ def test_the_card_shows_what_the_result_says(marked: Panel) -> None:
     assert bars == [round(100 * p) for p in result.class_probabilities.values()]
     assert result.predicted_class in ui.resultTitle.text
     assert ui.invasiveBar.value == round(100 * result.probability_invasive)
+    assert ui.trainingLabel.text == f"The model was trained on {result.trained_on}."
     assert ui.invasiveBar.format == percent_words(result.probability_invasive)
     shown = {
         ui.measurementsTable.item(row, 0).text(): ui.measurementsTable.item(row, 1).text()

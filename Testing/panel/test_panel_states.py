@@ -516,7 +516,7 @@ def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: 
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view((-45.0, 5.0, 30.0))
     panel.wait()
-    assert "no nodule found" in panel.ui.resultTitle.text
+    assert "no result" in panel.ui.resultTitle.text
     assert panel.ui.classFrame.isHidden()
     assert panel.ui.measurementsTable.isHidden()
     assert panel.cells(0)[-1] == "refused"

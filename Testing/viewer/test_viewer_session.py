@@ -293,6 +293,7 @@ def test_a_refused_answer_shows_reasons_only(answered, page):
     from densesharp.records import Notice
 
     session, _ = answered
+    assert page["card"]["training"] == "The model was trained on balls & cubes."
     reason = Notice("too_large", "The mass is too large for this model.", "refused")
     result = replace(session.scan.nodule("nodule_001").result, verdict="refused", notices=(reason,))
     session.scan.store(result)

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         result = analyse(volume, demo_seed(), engine, options=options, progress=progress)
         write_results([result], volume, engine, out)
     sys.stderr.write("A simulated chest CT: no patient, and its nodules are known.\n")
-    report([result], out, engine.description, engine.model.card.trained_on)
+    report([result], out, engine.description)
     if args.no_viewer or importlib.util.find_spec("trame_slicer") is None:
         sys.stderr.write(f"Look at {out / 'nodule_001_overview.png'}\n")
         return 0

@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         ]  # fmt: skip
         progress(0.9, "Writing the results")
         document = write_results(results, volume, engine, args.out)
-    report(results, args.out, engine.description, engine.model.card.trained_on)
+    report(results, args.out, engine.description)
     if args.json:
         write_json(document, args.json)
     return 0
@@ -144,11 +144,11 @@ def write_json(document: dict[str, object], target: str) -> None:
         write_text(target, text)
 
 
-def report(results: list[NoduleResult], out: Path, device: str, trained_on: str) -> None:
+def report(results: list[NoduleResult], out: Path, device: str) -> None:
     """Tell the user what was found and where it lies."""
     from densesharp.export.sentence import report_sentence
 
     lines = [report_sentence(result) for result in results]
-    lines += [f"Results: {out}", f"Ran on: {device}", f"Model trained on: {trained_on}"]
+    lines += [f"Results: {out}", f"Ran on: {device}"]
     lines.append("Research use only, not for diagnosis.")
     sys.stderr.write("\n".join(lines) + "\n")

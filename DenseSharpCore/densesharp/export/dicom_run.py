@@ -58,6 +58,7 @@ class Run:
             "seed_lps": nodule.seed.lps.tolist(),
             "nodule": nodule.id,
             "corrected": is_corrected(nodule),
+            "trained_on": nodule.trained_on,
         }
         return [f"{name}={json.dumps(value)}" for name, value in values.items()]
 

@@ -63,7 +63,7 @@ def size_words(measured: Measurements) -> str:
 
 
 def class_sentence(result: NoduleResult) -> str:
-    """The predicted class, the other classes, and how much the answer varies."""
+    """The predicted class, the other classes, how much the answer varies, and what taught it."""
     probabilities = result.class_probabilities or {}
     first = result.predicted_class
     each = {name: percent_words(probabilities[name]) for name in CLASS_NAMES}
@@ -73,8 +73,16 @@ def class_sentence(result: NoduleResult) -> str:
         spread = f" ± {result.uncertainty.sd_class[first]:.0%}"
     return (
         f"Predicted {first} {each[first or '']}{spread} ({others}); "
-        f"invasive (MIA or IAC) {percent_words(result.probability_invasive or 0)}."
+        f"invasive (MIA or IAC) {percent_words(result.probability_invasive or 0)}. "
+        f"{training_words(result)}"
     )
+
+
+def training_words(result: NoduleResult) -> str:
+    """What the model that gave the class learnt from, as a sentence."""
+    if not result.trained_on:
+        return "What the model was trained on is not known."
+    return f"The model was trained on {result.trained_on.rstrip('.')}."
 
 
 def percent_words(probability: float) -> str:

@@ -21,7 +21,7 @@ _MEASURED = (
 COLUMNS = (
     "id", "verdict", "x_ras", "y_ras", "z_ras", "predicted_class",
     *(f"p_{name}" for name in CLASS_NAMES), "p_invasive", "sd_invasive", "sd_iac", "entropy",
-    "stability", *_MEASURED, "warnings",
+    "stability", *_MEASURED, "warnings", "trained_on",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def row_of(result: NoduleResult) -> dict[str, object]:
         "entropy": spread.entropy if spread else None,
         "stability": stability.light if stability else None,
         "warnings": " ".join(notice.code for notice in result.notices),
+        "trained_on": result.trained_on,
         **{f"p_{name}": probabilities.get(name) for name in CLASS_NAMES},
         **{name: measured.get(name) for name in _MEASURED},
     }

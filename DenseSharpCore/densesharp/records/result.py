@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ class NoduleResult:
     A result that was refused before the model ran (slices too thick) has no class, measurements,
     mask or prediction; one where no nodule was found has a class of no meaning left out too.
     `prediction` and `mask` are also None in a result that was read back from JSON alone.
+    `trained_on` says what the model learnt from, and belongs wherever the class is shown; empty
+    when that is not known.
     """
 
     id: str
@@ -44,6 +46,7 @@ class NoduleResult:
     shift_mm: float
     passes: int
     evidence_inside: float | None
+    trained_on: str = ""
     prediction: Prediction | None = None
     mask: NoduleMask | None = None
 
@@ -64,6 +67,14 @@ class NoduleResult:
         """Probability of IAC."""
         return self.class_probabilities["IAC"] if self.class_probabilities else None
 
+    def shown(self) -> NoduleResult:
+        """The result as a reader may see it: a refused one without class, size and hints."""
+        if self.verdict != "refused":
+            return self
+        return replace(
+            self, class_probabilities=None, uncertainty=None, measurements=None, guidelines={}
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The `nodules` entry of result.json (see docs/reference/result-json.md)."""
         return {
@@ -79,6 +90,7 @@ class NoduleResult:
             "probability_invasive": self.probability_invasive,
             "probability_iac": self.probability_iac,
             "evidence_inside": self.evidence_inside,
+            "trained_on": self.trained_on,
             "uncertainty": plain(self.uncertainty) if self.uncertainty else None,
             "stability": plain(self.stability) if self.stability else None,
             "measurements": self.measurements.to_json() if self.measurements else None,
@@ -115,6 +127,7 @@ class NoduleResult:
             shift_mm=data["shift_mm"],
             passes=data["passes"],
             evidence_inside=data["evidence_inside"],
+            trained_on=data.get("trained_on", ""),
         )
 
 

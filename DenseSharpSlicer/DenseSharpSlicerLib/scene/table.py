@@ -19,7 +19,8 @@ COLUMNS = (
 
 def table_row(nodule: Nodule) -> tuple[str, ...]:
     """One nodule as text in the order of `COLUMNS`; what is not estimable is left empty."""
-    result, measured = nodule.result, nodule.result.measurements
+    result = nodule.result.shown()
+    measured = result.measurements
     center = ras_to_lps(result.center_lps)
     sizes = ("", "", "", "", "")
     if measured is not None:
