@@ -42,7 +42,8 @@ ANSWER_COLUMNS = (
     "event_sha256",
 )  # fmt: skip
 MODEL_COLUMNS = (
-    "case", "class", "p_aah_ais", "p_mia", "p_iac", "p_invasive", "model_sha256", "mask",
+    "case", "class", "p_aah_ais", "p_mia", "p_iac", "p_invasive", "model_sha256", "trained_on",
+    "mask",
 )  # fmt: skip
 
 
@@ -185,6 +186,7 @@ def _write_model(study: Study, folder: Path) -> None:
             "p_iac": _percent(aid.p_iac),
             "p_invasive": _percent(aid.p_invasive),
             "model_sha256": aid.model_sha256,
+            "trained_on": aid.trained_on,
             "mask": mask,
         })  # fmt: skip
     _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)

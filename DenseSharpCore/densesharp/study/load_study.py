@@ -166,7 +166,8 @@ def _read_model(path: Path, cases: tuple[str, ...]) -> Model:
                 masks[k] = path.parent / name
     known = ~np.isnan(probabilities[:, 0])
     classes = np.where(known, np.argmax(np.nan_to_num(probabilities), axis=1), -1)
-    return Model(classes, probabilities, masks)
+    trained_on = "; ".join(sorted({*table.columns.get("trained_on", ())} - {""}))
+    return Model(classes, probabilities, masks, trained_on)
 
 
 class _Answers:

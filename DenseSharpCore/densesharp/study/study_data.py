@@ -48,11 +48,13 @@ class Model:
         classes: Shape (K,): class numbers, -1 where there is no result.
         probabilities: Shape (K, 3), NaN where there is no result.
         masks: Case number -> file of its outline.
+        trained_on: What it learnt from; empty when the table does not say.
     """
 
     classes: IntArray
     probabilities: FloatArray
     masks: Mapping[int, Path] = field(default_factory=dict)
+    trained_on: str = ""
 
 
 @dataclass(frozen=True)

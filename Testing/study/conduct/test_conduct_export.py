@@ -13,6 +13,7 @@ import pytest
 from study_simulation import CT_GRID, ball, ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import OutputError, StudyError
+from densesharp.study.aid import load_aid
 from densesharp.study.design import design_from_json
 from densesharp.study.export import ANSWER_COLUMNS, export
 from densesharp.study.form import Answer
@@ -101,6 +102,8 @@ def test_the_model_s_results_are_exported_once_per_case(an_export):
     rows = table(folder / "model.csv")
     assert [row["case"] for row in rows] == [case.id for case in study.design.cases]
     assert {row["p_iac"] for row in rows} == {"50.0"}
+    taught = load_aid(study, study.design.cases[0]).trained_on
+    assert {row["trained_on"] for row in rows} == {taught} != {""}
     assert all((folder / row["mask"]).exists() for row in rows)
 
 

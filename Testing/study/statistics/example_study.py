@@ -55,6 +55,7 @@ def write_example(folder: Path, cases: int = 60, masks: int = 12, seed: int = 7)
         model.append({
             "case": case, "class": CLASSES[int(chance.argmax())], "p_aah_ais": chance[0],
             "p_mia": chance[1], "p_iac": chance[2], "p_invasive": chance[1] + chance[2],
+            "trained_on": "made-up nodules",
             "model_sha256": "ab" * 32, "mask": mask,
         })  # fmt: skip
     for r, (reader, group) in enumerate(READERS.items()):

@@ -25,6 +25,7 @@ def test_counts_are_those_of_the_tables(folder, results):
     assert described["unread_cases"] == 1
     assert described["practice_answers"] == 4
     assert described["missing_readings"] == 0
+    assert described["trained_on"] == "made-up nodules"
     truth = {row["case"]: row["class"] for row in rows_in(folder / "truth.csv")}
     answers = rows_in(folder / "export" / "answers.csv")
     for reader in READERS:

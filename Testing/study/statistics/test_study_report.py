@@ -16,6 +16,7 @@ from study_run import rows_in, run
 
 from densesharp.errors import StudyError
 from densesharp.study.output import number, p_text
+from densesharp.study.report.tables import study_table
 
 EXPECTED_FIGURES = {
     "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
@@ -56,6 +57,15 @@ def test_the_design_says_when_the_model_was_shown(folder):
         rows = [row for row in csv.reader(file) if row[0]]
     assert dict(rows)["The model was shown"] == "with the image, in aided readings"
     assert dict(rows)["Washout"] == "28 days at least"
+
+
+def test_the_design_says_what_the_model_was_trained_on(folder, results):
+    with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
+        assert ["Model trained on", "made-up nodules"] in list(csv.reader(file))
+    silent = {**results["study"], "trained_on": ""}
+    assert study_table(silent).rows[-1] == ["Model trained on", "not stated"]
+    without = {**results["study"], "trained_on": None}
+    assert "Model trained on" not in dict(study_table(without).rows)
 
 
 def test_the_roc_csv_holds_the_operating_points(folder, results):

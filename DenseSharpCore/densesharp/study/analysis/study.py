@@ -86,6 +86,7 @@ def describe(data: StudyData) -> dict[str, Any]:
         "reveal": design.get("reveal"),
         "model": (design.get("aid") or {}).get("model"),
         "model_sha256": (design.get("aid") or {}).get("model_sha256"),
+        "trained_on": data.model.trained_on if data.model else None,
         "conditions": list(data.conditions),
         "readers": [{"reader": r, "group": data.groups.get(r, "")} for r in data.readers],
         "class_names": list(data.class_names),

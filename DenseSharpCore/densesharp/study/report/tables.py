@@ -38,6 +38,8 @@ def study_table(study: Results) -> TableBlock:
         rows.insert(1, ["Washout", f"{study['washout_days']:g} days at least"])
     if study["model"]:
         rows.append(["Model", f"{study['model']} (sha256 {study['model_sha256'][:16]}…)"])
+    if study["trained_on"] is not None:
+        rows.append(["Model trained on", study["trained_on"] or "not stated"])
     return TableBlock("design", "Design of the study.", ("", ""), rows)
 
 
