@@ -10,9 +10,11 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from densesharp.errors import Cancelled, DenseSharpError
 
@@ -43,6 +45,13 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the list of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"densesharp: {message}. '{self.prog} --help' explains.\n")
+
+
 def command_module(name: str) -> ModuleType:
     """The module that implements a command."""
     return importlib.import_module("densesharp.commands." + name.replace("-", "_"))
@@ -52,7 +61,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the arguments of the command that `argv` begins with."""
     from densesharp import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="densesharp",
         description="Lung nodules in chest CT: outline, measure, classify. Research use only, "
         "not for diagnosis.",
@@ -71,7 +80,7 @@ def join_negative_values(argv: Sequence[str]) -> list[str]:
     """Write `--seed -10,20,30` as `--seed=-10,20,30`; argparse takes the first for an option."""
     joined: list[str] = []
     for word in argv:
-        if joined and joined[-1] == "--seed" and word[:1] == "-" and word[1:2].isdigit():
+        if joined and joined[-1] == "--seed" and re.match(r"-\.?\d", word):
             joined[-1] = f"--seed={word}"
         else:
             joined.append(word)
@@ -82,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
     try:
+        if "" in arguments:
+            # An empty path would mean the current folder: hardly what was meant.
+            build_parser(arguments).error("an argument is empty: was a variable not set?")
         args = build_parser(arguments).parse_args(arguments)
         return int(command_module(args.command).run(args))
     except DenseSharpError as error:

@@ -23,10 +23,30 @@ def ensure_folder(folder: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"Results cannot be written to '{path}' ({reason}): choose another folder."
-        raise OutputError(message) from error
+        raise _cannot_write(path, error) from error
     return path
+
+
+def check_folder(folder: str | Path) -> None:
+    """Check that `ensure_folder` will succeed, before hours are spent; nothing is made.
+
+    Raises:
+        OutputError: the folder, or the one it is to be made in, cannot be written to.
+    """
+    path = Path(folder).absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: str | Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    message = f"Results cannot be written to '{folder}' ({reason}): choose another folder."
+    return OutputError(message)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
 from densesharp.geometry import Grid, box_slices, index_box
-from densesharp.patch import resample
+from densesharp.patch import inside_mask, resample
 from densesharp.records import NoduleMask
 
 THRESHOLD = 0.5
@@ -35,15 +35,30 @@ def component_at(
     mask = probability >= THRESHOLD
     if not mask.any():
         return None
+    nearest, distance = _nearest(mask, grid, point)
+    if distance > reach:
+        return None
     labels = label(mask)
+    return np.asarray(labels == labels[nearest])
+
+
+def within_reach(
+    mask: NDArray[np.bool_], grid: Grid, point: ArrayLike, reach: float = REACH_MM
+) -> bool:
+    """Whether a mask (k, j, i), which is not empty, comes within `reach` mm of a point (LPS mm)."""
+    return _nearest(mask, grid, point)[1] <= reach
+
+
+def _nearest(
+    mask: NDArray[np.bool_], grid: Grid, point: ArrayLike
+) -> tuple[tuple[int, int, int], float]:
+    """(k, j, i) of the voxel nearest to a point, and mm between them."""
     ijk = np.argwhere(mask)[:, ::-1]
     distance = np.linalg.norm(grid.to_world(ijk) - np.asarray(point, dtype=np.float64), axis=1)
     nearest = int(distance.argmin())
+    i, j, k = ijk[nearest].tolist()
     # The point may lie anywhere inside the nearest voxel.
-    if distance[nearest] > reach + float(np.linalg.norm(grid.spacing)) / 2:
-        return None
-    i, j, k = ijk[nearest]
-    return np.asarray(labels == labels[k, j, i])
+    return (k, j, i), float(distance[nearest] - np.linalg.norm(grid.spacing) / 2)
 
 
 def label(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
@@ -94,7 +109,8 @@ def paste(probability: NDArray[np.float32], grid: Grid, target: Grid) -> NoduleM
     """A probability on the patch's grid as a mask on the CT's own grid.
 
     The probability is resampled trilinearly, then thresholded: smoother than resampling a mask,
-    and right for any spacing and direction of the CT.
+    and right for any spacing and direction of the CT. Beyond the CT's border the model saw air, so
+    what it says there does not count: else the outermost voxels of a nodule would be lost.
 
     Returns:
         The largest connected part in the smallest box that holds it; None when no voxel of the
@@ -104,7 +120,12 @@ def paste(probability: NDArray[np.float32], grid: Grid, target: Grid) -> NoduleM
     if not size.all():
         return None
     box = target.crop(start, size)
-    return trim((resample(probability, grid, box, outside=0.0) >= THRESHOLD), start, target)
+    inside = inside_mask(grid, target)
+    shares = resample(np.where(inside, probability, np.float32(0)), grid, box, outside=0.0)
+    if not inside.all():
+        known = resample(inside.astype(np.float32), grid, box, outside=0.0)
+        shares = np.divide(shares, known, out=np.zeros_like(shares), where=known > 0)
+    return trim(shares >= THRESHOLD, start, target)
 
 
 def trim(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask | None:

@@ -7,6 +7,8 @@ Only the crop is resampled, never the whole CT. Source of the numbers: Zhao et a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,9 @@ EDGE = 32
 
 WINDOW = (-1024.0, 400.0)
 """HU that map to grey 0 and 255; everything outside saturates."""
+
+ON_FACE = 1e-6
+"""Voxels from an outer face that count as lying on it: points are rounded."""
 
 
 def to_network_units(hu: ArrayLike) -> NDArray[np.float32]:
@@ -90,11 +95,19 @@ def share_inside(grid: Grid, other: Grid) -> float:
 
 
 def inside_mask(grid: Grid, other: Grid) -> NDArray[np.bool_]:
-    """(k, j, i) of `grid`: which of its voxel centres lie inside `other`."""
+    """(k, j, i) of `grid`: which of its voxel centres lie inside `other`.
+
+    A centre on an outer face counts as outside: interpolation takes some of them for air.
+    """
+
+    def inside(ijk: NDArray[Any]) -> NDArray[np.bool_]:
+        index = other.to_index(grid.to_world(ijk))
+        faces = (index > -0.5 + ON_FACE) & (index < np.array(other.size) - 0.5 - ON_FACE)
+        return np.asarray(faces.all(axis=-1))
+
     last = np.array(grid.size) - 1
     corners = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), -1).reshape(-1, 3)
-    if all(other.contains(corner) for corner in grid.to_world(corners)):
+    if inside(corners).all():
         return np.ones(grid.shape, dtype=np.bool_)
     k, j, i = np.indices(grid.shape)
-    index = other.to_index(grid.to_world(np.stack([i, j, k], axis=-1)))
-    return np.asarray(((index >= -0.5) & (index <= np.array(other.size) - 0.5)).all(axis=-1))
+    return inside(np.stack([i, j, k], axis=-1))

@@ -41,6 +41,7 @@ from densesharp.verdict import (
     mask_notices,
     nothing_found,
     stability_notices,
+    type_notices,
     verdict_of,
 )
 
@@ -51,8 +52,9 @@ AIR_HU = -960.0
 """Below this mean there is no lung tissue: the trachea and the outside are near -1000, inflated
 lung near -850, emphysema from -950."""
 
-BONE_HU = 300.0
-"""Above this mean there is bone, calcium or metal; soft tissue nodules stay below 150."""
+BONE_HU = 200.0
+"""Above this mean there is bone, calcium or metal; soft tissue nodules stay below 150, also with
+contrast."""
 
 SEED_RADIUS_MM = 2.5
 
@@ -101,7 +103,7 @@ def check_seed(volume: Volume, seed: Seed) -> None:
     Raises:
         SeedError: outside the image, in air, or in bone.
     """
-    where = "RAS ({:.1f}, {:.1f}, {:.1f})".format(*seed.ras)
+    where = "RAS ({:.6g}, {:.6g}, {:.6g})".format(*seed.ras.round(1) + 0.0)
     if not volume.grid.contains(seed.lps):
         message = f"The seed at {where} mm lies outside the image: click inside the lung."
         raise SeedError(message)
@@ -276,6 +278,7 @@ def _assemble(
         *_fallback(engine),
         *mask_notices(prediction, mask, volume),
         *class_notices(prediction, uncertainty),
+        *type_notices(prediction, measurements),
         *(stability_notices(stability) if stability else ()),
     )
     x, y, z = _middle(mask).tolist()

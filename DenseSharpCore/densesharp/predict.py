@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from densesharp.masks import THRESHOLD, centroid, component_at, grow
+from densesharp.masks import THRESHOLD, centroid, component_at, grow, within_reach
 from densesharp.patch import cut_patch
 from densesharp.progress import Progress, silent
 from densesharp.records import CLASS_NAMES, Patch, Prediction, Volume
@@ -63,6 +63,8 @@ def locate(volume: Volume, seed_lps: ArrayLike, engine: Engine) -> Located:
         if passes == MAX_PASSES or np.linalg.norm(anchor - center) < SETTLED_MM:
             break
         center = anchor
+    if component is not None and not within_reach(component, patch.grid, seed):
+        component = None  # recentring has moved on to something else than what was clicked
     shift = float(np.linalg.norm(patch.grid.center - seed))
     return Located(patch, output, component, passes, shift)
 

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.masks import THRESHOLD, grow
-from densesharp.patch import EDGE, WINDOW, inside_mask
+from densesharp.patch import EDGE, WINDOW
 from densesharp.predict import EVIDENCE_REACH
 from densesharp.records import (
+    CLASS_NAMES,
+    Measurements,
     NoduleMask,
     Notice,
     Prediction,
@@ -53,7 +55,7 @@ def mask_notices(prediction: Prediction, mask: NoduleMask, volume: Volume) -> li
     return [
         *_size(mask),
         *_touches_cube(prediction),
-        *_field_of_view(prediction, volume),
+        *_field_of_view(prediction, mask, volume),
         *_saturation(mask, volume),
         *_evidence(prediction),
     ]
@@ -80,7 +82,7 @@ def _size(mask: NoduleMask) -> list[Notice]:
     if volume >= SMALLEST_MM3:
         return []
     text = (
-        f"The outline holds only {volume:.0f} mm³; below {SMALLEST_MM3:.0f} mm³ the model's answer "
+        f"The outline holds only {volume:.1f} mm³; below {SMALLEST_MM3:.0f} mm³ the model's answer "
         "has no meaning."
     )
     return [Notice("mask_too_small", text, "refused")]
@@ -104,10 +106,11 @@ def _touches_cube(prediction: Prediction) -> list[Notice]:
     return []
 
 
-def _field_of_view(prediction: Prediction, volume: Volume) -> list[Notice]:
-    inside = inside_mask(prediction.patch.grid, volume.grid)
-    mask = prediction.mask >= THRESHOLD
-    if mask.any() and (mask & ~inside).any():
+def _field_of_view(prediction: Prediction, mask: NoduleMask, volume: Volume) -> list[Notice]:
+    # The CT's outermost voxels decide: beyond them is air for the model, which it never outlines.
+    i, j, k = np.nonzero(mask.array.transpose(2, 1, 0))
+    index = np.stack([i, j, k], axis=-1) + mask.start
+    if (index == 0).any() or (index == np.array(volume.grid.size) - 1).any():
         text = "The nodule reaches the edge of the scan: it is measured only as far as it is shown."
         return [Notice("field_of_view_cut", text)]
     if prediction.patch.inside < 0.75:
@@ -136,6 +139,17 @@ def _saturation(mask: NoduleMask, volume: Volume) -> list[Notice]:
         "contrast), which the model cannot tell apart: its class is not reliable here."
     )
     return [Notice("saturated", text)]
+
+
+def type_notices(prediction: Prediction, measured: Measurements) -> list[Notice]:
+    """A class that the nodule's density speaks against."""
+    if measured.nodule_type != "solid" or prediction.predicted_class != CLASS_NAMES[0]:
+        return []
+    text = (
+        "A solid nodule is hardly ever AAH or AIS: it may be a vessel, a lymph node or a scar, for "
+        "which the model has no class."
+    )
+    return [Notice("class_unlike_type", text)]
 
 
 def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Notice]:

@@ -43,6 +43,23 @@ def test_a_wrong_command_line_exits_with_2(arguments):
     assert stop.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--tta", "abc"], "'abc' is not a whole number from 1 to 48"),
+     (["--tta", "0"], "'0' is not"), (["--solid-threshold", "nan"], "'nan' is no density"),
+     (["--solid-threshold", "-5000"], "no density from -1000 to 400 HU"),
+     (["--model", ""], "an argument is empty"), (["--nonsense"], "--nonsense")],
+)  # fmt: skip
+def test_a_wrong_argument_is_named_in_one_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "ct.nrrd", "--seed", "1,2,3", "--out", "out", *arguments])
+    assert stop.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith("densesharp: ")
+    assert words in text
+    assert text.count("\n") == 1
+
+
 def test_a_users_error_is_one_sentence_and_status_2(tmp_path, capsys):
     code = main(["predict", str(tmp_path / "none.nrrd"), "--seed", "1,2,3", "--out", str(tmp_path)])
     assert code == 2
@@ -54,9 +71,10 @@ def test_a_users_error_is_one_sentence_and_status_2(tmp_path, capsys):
 
 
 def test_a_seed_that_begins_with_a_minus_is_understood():
-    given = ["predict", "a", "--seed", "-1,2,-3", "--seed", "4,5,6", "--seed", "--out"]
+    given = ["predict", "a", "--seed", "-1,2,-3", "--seed", "4,5,6", "--seed", "-.5,0,0", "--seed",
+             "--out"]  # fmt: skip
     assert join_negative_values(given) == [
-        "predict", "a", "--seed=-1,2,-3", "--seed", "4,5,6", "--seed", "--out",
+        "predict", "a", "--seed=-1,2,-3", "--seed", "4,5,6", "--seed=-.5,0,0", "--seed", "--out",
     ]  # fmt: skip
 
 

@@ -119,6 +119,7 @@ def test_a_volume_never_decides():
         ("part-solid", 9.0, 4.0, "growing", "4B"),
         ("ground-glass", 29.9, 0, "baseline", "2"), ("ground-glass", 30.0, 0, "baseline", "3"),
         ("ground-glass", 30.0, 0, "stable", "2"), ("ground-glass", 30.0, 0, "new", "3"),
+        ("ground-glass", 30.0, 0, "growing", "3"), ("ground-glass", 29.9, 0, "growing", "2"),
         ("solid", 9.0, 9, "stable", None), ("part-solid", 9.0, 4, "stable", None),
     ],
 )  # fmt: skip
@@ -131,6 +132,29 @@ def test_lung_rads_rounds_each_axis_to_one_decimal_first():
     """5.96 and 5.96 become 6.0 and 6.0, so the nodule is 6.0 mm."""
     assert category(measured("solid", 5.96, 5.96), SCREENING) == "3"
     assert category(measured("solid", 5.94, 5.94), SCREENING) == "2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "long", "short", "mean", "expected"),
+    [("solid", 15.0, 14.9, 15.0, "4B"), ("ground-glass", 30.0, 29.9, 30.0, "3"),
+     ("solid", 6.0, 5.9, 6.0, "3"), ("solid", 8.05, 7.95, 8.1, "4A")],
+)  # fmt: skip
+def test_a_mean_that_ends_in_half_a_tenth_is_rounded_up(kind, long, short, mean, expected):
+    nodule = measured(kind, long, short)
+    assert nodule.lung_rads_mean_mm == mean
+    assert category(nodule, SCREENING) == expected
+
+
+def test_large_ground_glass_that_grew_depends_on_how_fast():
+    context = Context(screening=True, comparison="growing")
+    answer = lung_rads_2022(measured("ground-glass", 36), context).answer
+    assert answer == "Category 3: low-dose CT in 6 months (category 2 if it grew only slowly)"
+
+
+def test_a_large_solid_part_is_not_only_followed():
+    large = fleischner_2017(measured("part-solid", 20, solid=8.1), INCIDENTAL).answer
+    assert "PET/CT, biopsy or resection" in large
+    assert "PET" not in fleischner_2017(measured("part-solid", 20, solid=8.0), INCIDENTAL).answer
 
 
 def test_lung_rads_is_for_screening_and_says_what_it_assumed():

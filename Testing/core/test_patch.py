@@ -73,4 +73,4 @@ def test_a_patch_far_outside_is_all_air():
 def test_inside_mask_counts_voxels_whose_centres_are_inside():
     large = Grid((10, 10, 10), np.zeros(3), np.ones(3), np.eye(3))
     small = Grid((4, 1, 1), np.array([-1.5, 0, 0]), np.ones(3), np.eye(3))
-    np.testing.assert_array_equal(inside_mask(small, large)[0, 0], [False, True, True, True])
+    np.testing.assert_array_equal(inside_mask(small, large)[0, 0], [False, False, True, True])

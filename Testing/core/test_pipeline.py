@@ -188,10 +188,57 @@ def test_a_nodule_at_the_edge_of_the_scan_is_measured_as_far_as_shown():
     grid = Grid((60, 60, 60), CENTER - [0, 30, 30], np.ones(3), np.eye(3))
     volume = smooth_ball(grid, CENTER, 7.0)
     result = analyse(volume, Seed(CENTER + [1, 0, 0]), ThresholdEngine(), options=QUICK)
+    assert "field_of_view_cut" in [notice.code for notice in result.notices]
     assert result.verdict == "caution"
     assert result.mask.start[0] == 0
     shown = (np.linalg.norm(world_points(grid) - CENTER, axis=-1) <= 7.0).sum()
     assert result.measurements.volume_mm3 == pytest.approx(shown, rel=0.05)
+
+
+def test_a_nodule_cut_by_a_face_of_the_scan_is_outlined_to_the_last_voxel_and_that_is_said():
+    """At all six faces alike: no layer of voxels may be lost at the far end of an axis."""
+    voxels, oblique = set(), rotation(0.2, 0.1, -0.3)
+    for direction in (np.eye(3), -np.eye(3), oblique):
+        for axis in range(3):
+            for side in (-1, 1):
+                toward = np.zeros(3)
+                toward[axis] = side
+                middle = CENTER - direction @ toward * 30  # the ball's middle is 2 mm inside
+                grid = grid_around(middle, (65, 65, 65), np.ones(3), direction)
+                volume = smooth_ball(grid, CENTER, 5.0)
+                result = analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+                assert "field_of_view_cut" in [notice.code for notice in result.notices]
+                ball, found = volume.array > -425, result.mask.full(volume.grid) == 1
+                assert 2 * (ball & found).sum() / (ball.sum() + found.sum()) > 0.96
+                if direction is not oblique:
+                    voxels.add(int(found.sum()))
+    assert len(voxels) == 1
+
+
+def test_spongy_bone_and_dense_soft_tissue_are_told_apart(a_ball_in_lung):
+    points = world_points(a_ball_in_lung.grid) - CENTER
+    for density, refused in ((150, False), (250, True)):
+        array = np.where(np.linalg.norm(points, axis=-1) < 8, density, a_ball_in_lung.array)
+        volume = Volume(array.astype(np.int16), a_ball_in_lung.grid)
+        if refused:
+            with pytest.raises(SeedError, match="in bone"):
+                analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+        else:
+            analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+
+
+def test_a_solid_nodule_called_pre_invasive_is_doubted():
+    small = ball_on((90, 90, 90), (0.7, 0.7, 0.7), np.eye(3), radius=3.5)
+    glass = ball_on((90, 90, 90), (0.7, 0.7, 0.7), np.eye(3), radius=3.5, inside=-550.0)
+    large = ball_on((90, 90, 90), (0.7, 0.7, 0.7), np.eye(3), radius=6.0)
+    for volume, engine, doubted in (
+        (small, ThresholdEngine(), True),
+        (glass, ThresholdEngine(-700.0), False),
+        (large, ThresholdEngine(), False),
+    ):
+        result = analyse(volume, Seed(CENTER), engine, options=QUICK)
+        assert (result.predicted_class == "AAH-AIS") is (volume is not large)
+        assert ("class_unlike_type" in [notice.code for notice in result.notices]) is doubted
 
 
 def test_a_click_between_two_nodules_is_unstable():

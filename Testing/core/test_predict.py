@@ -40,6 +40,23 @@ def test_a_click_far_from_any_nodule_finds_nothing_in_one_pass(a_ball_in_lung):
     assert found.passes == 1
 
 
+class Drifting(ThresholdEngine):
+    """Outlines a ball that is always a little to the left of the patch's middle."""
+
+    def run(self, patches):
+        output = super().run(patches)
+        k, j, i = np.indices(patches.shape[1:])
+        ball = (k - 15.5) ** 2 + (j - 15.5) ** 2 + (i - 19.5) ** 2 <= 9
+        return output._replace(mask=np.where(ball, 0.9, 0.0)[None, None].astype(np.float32))
+
+
+def test_what_recentring_finds_far_from_the_click_is_not_its_nodule(a_ball_in_lung):
+    """Each pass is within reach of the one before; the last is 12 mm from the click."""
+    found = locate(a_ball_in_lung, CENTER, Drifting())
+    assert found.passes == 4
+    assert found.component is None
+
+
 def test_the_48_orientations_are_different_and_undone_exactly():
     array = np.arange(2 * 27).reshape(2, 3, 3, 3)
     turned = [orient(array, each) for each in orientations()]

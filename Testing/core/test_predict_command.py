@@ -170,6 +170,31 @@ def test_a_damaged_model_is_refused(tmp_path, capsys):
     assert "broken.safetensors" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--out", "--json"])
+def test_where_nothing_can_be_written_is_said_before_anything_is_computed(
+    option, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("densesharp.pipeline.analyse", None)
+    (tmp_path / "taken").write_text("a file")
+    where = {"--out": str(tmp_path / "out"), option: str(tmp_path / "taken" / "x")}
+    (seed,) = seeds_of_the_sample(1)
+    arguments = [word for pair in where.items() for word in pair]
+    assert main(["predict", str(sample_path()), "--seed", seed, *arguments]) == 2
+    assert "cannot be written to" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_nodule_clicked_twice_is_said_to_be_one(tmp_path):
+    first, second = seeds_of_the_sample(2)
+    x, y, z = (float(part) for part in first.split(","))
+    seeds = [f"--seed={first}", f"--seed={second}", f"--seed={x + 1},{y},{z}"]
+    arguments = ["predict", str(sample_path()), *seeds, "--tta", "1", "--no-stability"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    entries = json.loads((tmp_path / "result.json").read_text())["nodules"]
+    told = [[w["message"] for w in e["warnings"] if w["code"] == "clicked_twice"] for e in entries]
+    assert told == [[], [], ["The same nodule as nodule 001."]]
+
+
 def test_an_output_folder_that_cannot_be_made_is_said(tmp_path, capsys):
     (tmp_path / "taken").write_text("a file")
     (seed,) = seeds_of_the_sample(1)

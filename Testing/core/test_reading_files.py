@@ -17,6 +17,7 @@ from densesharp.errors import DenseSharpError, GeometryError, ImageError
 from densesharp.geometry import Grid
 from densesharp.reading import read_volume
 from densesharp.records import Volume
+from densesharp.resources import sample_path
 from dicom_phantom import phantom
 
 ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
@@ -281,6 +282,14 @@ def test_detached_headers_read_no_file_elsewhere(tmp_path, capfd):
     nrrd = save(tmp_path, ".nrrd")
     nrrd.write_bytes(nrrd.read_bytes().replace(b"endian:", b"data file: /etc/passwd\nendian:"))
     refused(nrrd, "another file", capfd)
+    refused(nrrd.rename(tmp_path / "ct.nhdr"), "another file", capfd)
+
+
+def test_a_simulated_ct_says_so(tmp_path):
+    codes = [notice.code for notice in read_volume(sample_path()).notices]
+    assert "simulated" in codes
+    codes = [notice.code for notice in read_volume(save(tmp_path, ".nrrd")).notices]
+    assert "simulated" not in codes
 
 
 def test_paths_that_are_no_files_are_refused(tmp_path, capfd):

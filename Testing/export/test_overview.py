@@ -36,6 +36,7 @@ def test_everything_a_reader_needs_is_on_the_picture(a_ct, a_result):
     words = words_on(draw_overview(a_result, a_ct, "Model A", "simulated nodules only"))
     for expected in ("Axial", "Coronal", "Sagittal", "10 mm", "solid", "Fleischner", "Lung-RADS",
                      "mm³", "HU", "mg", "CTR", "Click moved by 3 mm", *CLASS_NAMES, "MIA or IAC",
+                     "SD over 2 runs, not how often",
                      f"predicted {a_result.predicted_class}", a_result.verdict.upper(),
                      "Model A, trained on simulated nodules only",
                      "Research use only, not for diagnosis."):  # fmt: skip
@@ -48,7 +49,9 @@ def test_a_refused_result_shows_its_reason_and_no_class(a_ct, a_result):
     words = words_on(draw_overview(refused, a_ct, "Model A", "nothing"))
     assert "REFUSED" in words
     assert "too small to mean anything." in words
-    assert "not to be used" in words
+    assert "the answer is refused" in words
+    assert "Long axis" not in words
+    assert "±" not in words
     assert "predicted" not in words
     assert "MIA or IAC" not in words
 

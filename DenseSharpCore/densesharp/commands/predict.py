@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from densesharp.errors import SeedError
 from densesharp.geometry import Grid
-from densesharp.records import NoduleResult, Seed
+from densesharp.records import NoduleResult, Notice, Seed
 
 HELP = "outline, measure and classify the nodule at a seed in a CT"
 
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument(
         "--solid-threshold",
-        type=float,
+        type=solid_threshold,
         default=-300.0,
         metavar="HU",
         help="density from which a part of the nodule counts as solid (default -300)",
@@ -71,11 +72,22 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def orientation_count(text: str) -> int:
     """A whole number from 1 to 48."""
-    count = int(text)
-    if not 1 <= count <= 48:
-        message = f"{count} is not between 1 and 48"
+    if not text.isdecimal() or not 1 <= int(text) <= 48:
+        message = f"'{text}' is not a whole number from 1 to 48"
         raise argparse.ArgumentTypeError(message)
-    return count
+    return int(text)
+
+
+def solid_threshold(text: str) -> float:
+    """HU from -1000 to 400, beyond which nothing or everything would be solid."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1000 <= value <= 400:
+        message = f"'{text}' is no density from -1000 to 400 HU"
+        raise argparse.ArgumentTypeError(message)
+    return value
 
 
 def parse_seed(text: str, space: str, grid: Grid) -> Seed:
@@ -88,7 +100,7 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
         point = np.array([float(part) for part in text.split(",")])
     except ValueError:
         point = np.empty(0)
-    if point.shape != (3,):
+    if point.shape != (3,) or not np.isfinite(point).all():
         message = f"The seed '{text}' is not three numbers: write X,Y,Z, for example 12.5,-40,88."
         raise SeedError(message)
     if space == "ijk":
@@ -101,11 +113,15 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.commands.terminal import progress_bar
     from densesharp.engine import available_cores, open_engine
     from densesharp.export.files import write_results
+    from densesharp.files import check_folder
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options, analyse, check_seed
     from densesharp.reading import read_volume
     from densesharp.resources import model_path
 
+    check_folder(args.out)
+    if args.json and args.json != "-":
+        check_folder(Path(args.json).parent)
     with progress_bar() as progress:
         progress(0.0, "Reading the CT")
         volume = read_volume(args.image, series=args.series)
@@ -125,12 +141,28 @@ def run(args: argparse.Namespace) -> int:
             )
             for number, seed in enumerate(seeds, start=1)
         ]  # fmt: skip
+        results = name_repeated(results)
         progress(0.9, "Writing the results")
         document = write_results(results, volume, engine, args.out)
     report(results, args.out, engine.description)
     if args.json:
         write_json(document, args.json)
     return 0
+
+
+def name_repeated(results: list[NoduleResult]) -> list[NoduleResult]:
+    """Say of a nodule that was clicked twice that it is one."""
+    from densesharp.masks import dice
+
+    told: list[NoduleResult] = []
+    for result in results:
+        found = [one.id for one in told if result.mask and dice(result.mask, one.mask) > 0.5]
+        notices = [
+            Notice("clicked_twice", f"The same nodule as {name.replace('_', ' ')}.", "info")
+            for name in found[:1]
+        ]
+        told.append(replace(result, notices=(*result.notices, *notices)))
+    return told
 
 
 def write_json(document: dict[str, object], target: str) -> None:

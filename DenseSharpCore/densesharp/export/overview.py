@@ -57,7 +57,11 @@ def write_overview(
 
 
 def draw_overview(result: NoduleResult, volume: Volume, model: str, trained_on: str) -> Figure:
-    """Three planes, place, surface, classes, numbers, verdict and provenance on one page."""
+    """Three planes, place, surface, classes, numbers, verdict and provenance on one page.
+
+    Of a refused result it shows place and reasons only.
+    """
+    result = result.shown()
     figure = Figure(figsize=SIZE, facecolor=PAPER)
     FigureCanvasAgg(figure)
     _header(figure, result)
@@ -81,7 +85,7 @@ def _header(figure: Figure, result: NoduleResult) -> None:
     measured = result.measurements
     name = result.id.replace("_", " ").capitalize()
     title = name if measured is None else f"{name}: {measured.nodule_type}"
-    if result.predicted_class and result.verdict != "refused":
+    if result.predicted_class:
         title += f", predicted {result.predicted_class}"
     figure.text(0.025, 0.945, title, fontsize=19, color=INK, fontweight="bold", va="center")
     where = "RAS {:.1f}, {:.1f}, {:.1f} mm".format(*ras_to_lps(result.center_lps).round(1) + 0.0)
@@ -134,10 +138,10 @@ def _numbers(figure: Figure, result: NoduleResult) -> None:
     """The table of key numbers at the right."""
     left, right, top, step = 0.765, 0.972, 0.866, 0.0335
     measured = result.measurements
-    heading = "Measurements" + (" (refused: not to be used)" if result.verdict == "refused" else "")
-    figure.text(left, top, heading, fontsize=10, color=INK, va="center")
+    figure.text(left, top, "Measurements", fontsize=10, color=INK, va="center")
     if measured is None:
-        figure.text(left, top - step, "none: no outline", fontsize=9.5, color=QUIET, va="center")
+        why = "none: no outline" if result.mask is None else "none: the answer is refused"
+        figure.text(left, top - step, why, fontsize=9.5, color=QUIET, va="center")
         return
     for number, (name, value) in enumerate(number_rows(result), start=1):
         y = top - step * number - 0.004

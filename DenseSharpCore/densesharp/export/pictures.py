@@ -151,15 +151,18 @@ def draw_classes(axes: Axes, result: NoduleResult) -> None:
     """Bars of the three classes and of the two binary answers, with their spread."""
     axes.axis("off")
     axes.set_title("Predicted invasiveness", fontsize=10, color=INK, loc="left", pad=4)
-    if result.class_probabilities is None or result.verdict == "refused":
+    if result.class_probabilities is None:
         axes.text(0, 0.6, "No class is given: the answer is refused.", fontsize=9, color=QUIET,
                   transform=axes.transAxes)  # fmt: skip
         return
     for y, row in zip((4.6, 3.7, 2.8, 1.3, 0.4), class_rows(result), strict=True):
         _bar(axes, y, *row, bold=row[0] == result.predicted_class)
     axes.text(-0.34, 2.02, "Two-class answers", fontsize=8.5, color=QUIET, va="center")
+    if result.uncertainty is not None and result.uncertainty.samples > 1:
+        runs = f"± is the SD over {result.uncertainty.samples} runs, not how often it is right."
+        axes.text(-0.34, -0.42, runs, fontsize=8.5, color=QUIET, va="center")
     axes.set_xlim(-0.36, 1.3)
-    axes.set_ylim(-0.1, 5.1)
+    axes.set_ylim(-0.6, 5.1)
 
 
 def class_rows(result: NoduleResult) -> list[tuple[str, float, float | None, str]]:

@@ -30,8 +30,12 @@ def report_sentence(result: NoduleResult) -> str:
 
 
 def reasons(result: NoduleResult) -> str:
-    """The messages that decide the verdict, as sentences."""
-    return " ".join(notice.message for notice in result.notices if notice.severity != "info")
+    """The messages that decide the verdict, as sentences.
+
+    Of a refused result those that refuse it: the cautions may hold numbers of what was refused.
+    """
+    decisive = ("refused",) if result.verdict == "refused" else ("caution",)
+    return " ".join(each.message for each in result.notices if each.severity in decisive)
 
 
 def describe(measured: Measurements) -> str:
@@ -70,7 +74,8 @@ def class_sentence(result: NoduleResult) -> str:
     others = ", ".join(f"{name} {each[name]}" for name in CLASS_NAMES if name != first)
     spread = ""
     if first and result.uncertainty and result.uncertainty.samples > 1:
-        spread = f" ± {result.uncertainty.sd_class[first]:.0%}"
+        runs = result.uncertainty.samples
+        spread = f" ± {result.uncertainty.sd_class[first]:.0%} over {runs} runs"
     return (
         f"Predicted {first} {each[first or '']}{spread} ({others}); "
         f"invasive (MIA or IAC) {percent_words(result.probability_invasive or 0)}. "

@@ -101,4 +101,6 @@ def _one_subsolid(measurements: Measurements, size: int) -> str:
     text = "CT at 3-6 months to confirm persistence; "
     if measurements.solid.long_axis_mm < SMALL_MM:
         return text + "if unchanged and the solid part stays under 6 mm, CT every year for 5 years"
-    return text + "a persistent solid part of 6 mm or more is highly suspicious"
+    if measurements.solid.long_axis_mm <= LARGE_MM:
+        return text + "a persistent solid part of 6 mm or more is highly suspicious"
+    return text + "a solid part over 8 mm is highly suspicious: PET/CT, biopsy or resection"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from densesharp.guidelines.context import Context, Hint
 from densesharp.records import Measurements
+from densesharp.records.measurements import tenth
 
 MANAGEMENT = {
     "2": "low-dose CT in 12 months",
@@ -15,6 +16,8 @@ MANAGEMENT = {
     "4A": "low-dose CT in 3 months; PET/CT may be considered for a solid part of 8 mm or more",
     "4B": "diagnostic CT, PET/CT, tissue sampling or referral",
 }
+
+LARGE_GLASS_MM = 30
 
 LIMITS = (
     "For lung cancer screening only.",
@@ -38,6 +41,8 @@ def lung_rads_2022(measurements: Measurements, context: Context) -> Hint:
         else:
             answer = f"Category {found}: {MANAGEMENT[found]}"
             answer += "" if context.comparison else " (as on a baseline CT)"
+            if found == "3" and _glass_growing(measurements, context):
+                answer += " (category 2 if it grew only slowly)"
     return Hint(
         title="Lung-RADS 2022",
         source="Christensen et al., CHEST 2024;165:738-753",
@@ -54,12 +59,16 @@ def category(measurements: Measurements, context: Context) -> str | None:
     comparison = context.comparison or "baseline"
     size = measurements.lung_rads_mean_mm
     if measurements.nodule_type == "ground-glass":
-        return "3" if size >= 30 and comparison in ("baseline", "new") else "2"
+        return "3" if size >= LARGE_GLASS_MM and comparison != "stable" else "2"
     if comparison == "stable":
         return None
     if measurements.nodule_type == "solid":
         return _solid(size, comparison)
-    return _part_solid(size, round(measurements.solid.long_axis_mm, 1), comparison)
+    return _part_solid(size, tenth(measurements.solid.long_axis_mm), comparison)
+
+
+def _glass_growing(measurements: Measurements, context: Context) -> bool:
+    return measurements.nodule_type == "ground-glass" and context.comparison == "growing"
 
 
 def _solid(size: float, comparison: str) -> str:

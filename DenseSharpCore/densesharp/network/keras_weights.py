@@ -83,6 +83,9 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
         ModelError: no such file, no such layout, or other layers; the message names the first
             layer that differs.
     """
+    if not Path(path).is_file():
+        message = f"'{path}' is no file: check the path."
+        raise ModelError(message)
     try:
         with h5py.File(path, "r") as file:
             layers = list(_layers(file))

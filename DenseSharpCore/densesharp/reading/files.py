@@ -36,6 +36,7 @@ from densesharp.records import Notice, Volume
 
 _FORMATS: dict[str, tuple[str, Callable[[Path], Header]]] = {
     ".nrrd": ("NrrdImageIO", read_nrrd),
+    ".nhdr": ("NrrdImageIO", read_nrrd),
     ".nii": ("NiftiImageIO", read_nifti),
     ".nii.gz": ("NiftiImageIO", read_nifti),
     ".mha": ("MetaImageIO", read_meta_image),
@@ -43,6 +44,7 @@ _FORMATS: dict[str, tuple[str, Callable[[Path], Header]]] = {
 }
 _MAGIC = {
     ".nrrd": (b"NRRD000",),
+    ".nhdr": (b"NRRD000",),
     ".nii": (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c"),
     ".nii.gz": (b"\x1f\x8b",),
     ".mha": (b"ObjectType", b"NDims", b"Comment"),
@@ -95,6 +97,9 @@ def read_volume_file(path: Path, progress: Progress = silent) -> Volume:
             "may be exchanged."
         )
         notices += (Notice("orientation_unknown", message, "caution"),)
+    if header.simulated:
+        message = "This CT is simulated: no patient is shown."
+        notices += (Notice("simulated", message, "info"),)
     progress(1.0, "Image read")
     return Volume(array, grid, notices + thickness_notices(float(grid.spacing.max())))
 

@@ -49,6 +49,7 @@ class Header:
         compression: how they are stored; `gzip-file` is a whole file compressed (.nii.gz).
         oriented: whether the header says how the image lies in the patient.
         nifti_float: numpy type of the voxels of a NIfTI file that holds floats.
+        simulated: whether it says that no patient is shown (NRRD's `content`).
     """
 
     size: tuple[int, int, int]
@@ -58,6 +59,7 @@ class Header:
     compression: Literal["none", "gzip", "zlib", "gzip-file"]
     oriented: bool
     nifti_float: str | None = None
+    simulated: bool = False
 
     @property
     def voxel_data_bytes(self) -> int:
@@ -97,7 +99,13 @@ def read_nrrd(path: Path) -> Header:
     if width is None:
         raise _bad_type(name, sample)
     return Header(
-        size, width, path, offset, "none" if encoding == "raw" else "gzip", bool(directions)
+        size,
+        width,
+        path,
+        offset,
+        "none" if encoding == "raw" else "gzip",
+        bool(directions),
+        simulated=fields.get("content", "").strip() == "simulated",
     )
 
 

@@ -82,7 +82,7 @@ class Seed:
             message = f"The seed {self.lps!r} is not three numbers."
             raise SeedError(message) from error
         if point.shape != (3,) or not np.isfinite(point).all():
-            message = f"The seed {self.lps!r} is not three finite numbers."
+            message = "A seed needs three finite numbers."
             raise SeedError(message)
         point.setflags(write=False)
         object.__setattr__(self, "lps", point)

@@ -10,6 +10,12 @@ from typing import Any, Literal
 from densesharp.geometry import ras_to_lps
 from densesharp.records.plain import plain
 
+
+def tenth(value: float) -> float:
+    """Rounded to one decimal, halves up as in guidelines; `round` takes them to even."""
+    return math.floor(10 * value + 0.5 + 1e-9) / 10
+
+
 NoduleType = Literal["solid", "part-solid", "ground-glass"]
 
 
@@ -88,8 +94,7 @@ class Measurements:
     @property
     def lung_rads_mean_mm(self) -> float:
         """Mean of the axes, each to one decimal, to one decimal (Lung-RADS 2022)."""
-        both = round(self.long_axis_mm, 1) + round(self.short_axis_mm, 1)
-        return round(both / 2, 1)
+        return tenth((tenth(self.long_axis_mm) + tenth(self.short_axis_mm)) / 2)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, RAS mm for points."""
