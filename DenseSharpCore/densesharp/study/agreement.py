@@ -1,7 +1,8 @@
 """Agreement of several raters on classes: Fleiss, Conger, Light, Gwet, Krippendorff and others.
 
 A table of ratings is an integer array (n cases, m raters) of classes 0..c-1, with -1 where a rater
-did not rate. Cases with fewer than two ratings say nothing about agreement.
+did not rate. A case with one rating has no observed agreement, but says how often the classes are
+used; a case without ratings is left out.
 """
 
 from __future__ import annotations
@@ -43,26 +44,33 @@ def class_counts(ratings: IntArray, classes: int) -> FloatArray:
 class _Parts:
     """Agreement and chance agreement, over all and for each case (its influence).
 
-    `bonus` is what a correction for small samples adds to the observed agreement.
+    `weight` is each case's share in the mean of `observed`, see `_case_weights`; `bonus` is what a
+    correction for small samples adds to the observed agreement.
     """
 
     observed: FloatArray
     chance: float
     chance_each: FloatArray
+    weight: FloatArray
     bonus: float = 0.0
 
 
 def percent_agreement(
     ratings: IntArray, classes: int, weights: Weights = "unweighted", *, confidence: float = 0.95
 ) -> Estimate:
-    """Mean share of agreeing rater pairs, with Gwet's variance over cases and a t interval."""
+    """Mean share of agreeing rater pairs, with Gwet's variance over cases and a t interval.
+
+    The mean is over the cases with two or more ratings, the variance over all cases with a rating
+    (Gwet 2014), as in `chance_corrected`.
+    """
     counts = class_counts(ratings, classes)
-    observed = _pair_agreement(counts[counts.sum(1) >= 2], weight_matrix(classes, weights))
-    n = len(observed)
-    if n < 2:
+    counts = counts[counts.sum(1) >= 1]
+    if (counts.sum(1) >= 2).sum() < 2:
         return not_estimable(TOO_FEW)
-    variance = float(observed.var(ddof=1)) / n
-    return t_estimate(float(observed.mean()), variance, n - 1, confidence=confidence)
+    each = _case_weights(counts) * _pair_agreement(counts, weight_matrix(classes, weights))
+    n = len(each)
+    variance = float(each.var(ddof=1)) / n
+    return t_estimate(float(each.mean()), variance, n - 1, confidence=confidence)
 
 
 def chance_corrected(
@@ -76,7 +84,10 @@ def chance_corrected(
     """A chance-corrected coefficient with its variance over cases (Gwet 2008, 2014).
 
     (pa - pe) / (1 - pe); the variance is that of kappa_i - 2 (1 - kappa)(pe_i - pe) / (1 - pe)
-    over cases, divided by n; interval and test by t with n-1 degrees of freedom.
+    over cases, divided by n; interval and test by t with n-1 degrees of freedom. n counts every
+    case with a rating. Of these, the n2 with two or more give pa, the mean of their pa_i, and have
+    kappa_i = (n / n2)(pa_i - pe) / (1 - pe); kappa_i is 0 for a case rated once, which counts in pe
+    and pe_i only. Krippendorff's alpha leaves cases rated once out.
 
     Args:
         ratings: Shape (n, m), -1 where missing.
@@ -86,82 +97,99 @@ def chance_corrected(
         confidence: Of the interval.
     """
     counts = class_counts(ratings, classes)
-    rated = counts.sum(1) >= 2
-    n = int(rated.sum())
-    if n < 2:
+    if (counts.sum(1) >= 2).sum() < 2:
         return not_estimable(TOO_FEW)
+    rated = counts.sum(1) >= (2 if coefficient == "krippendorff" else 1)
+    n = int(rated.sum())
     parts = _parts(ratings[rated], counts[rated], coefficient, weight_matrix(classes, weights))
     if 1 - parts.chance < 1e-12:
         return not_estimable("All raters used one and the same class only.")
-    each = (parts.observed - parts.chance) / (1 - parts.chance)
+    each = parts.weight * (parts.observed - parts.chance) / (1 - parts.chance)
     kappa = float(each.mean())
     each -= 2 * (1 - kappa) * (parts.chance_each - parts.chance) / (1 - parts.chance)
     variance = float(((each - kappa) ** 2).sum() / (n * (n - 1)))
     kappa += parts.bonus / (1 - parts.chance)
     method = f"{TITLES[coefficient]}, {weights}"
     if variance < 1e-15:
-        why = "The variance is zero (agreement is perfect), so there is no interval."
+        why = "agreement is perfect" if kappa > 1 - 1e-9 else "agreement is the same in every case"
+        why = f"The variance over cases is zero ({why}), so there is no interval."
         return Estimate(kappa, method=method, reason=why)
     return t_estimate(kappa, variance, n - 1, confidence=confidence, method=method)
 
 
 def _pair_agreement(counts: FloatArray, w: FloatArray) -> FloatArray:
+    """Shape (n,): share of agreeing pairs of raters; 0 for a case rated once, which has no pair."""
     m = counts.sum(1)
-    agreeing: FloatArray = (counts * (counts @ w - 1)).sum(1) / (m * (m - 1))
+    agreeing: FloatArray = (counts * (counts @ w - 1)).sum(1) / np.maximum(m * (m - 1), 1)
     return agreeing
+
+
+def _case_weights(counts: FloatArray) -> FloatArray:
+    """Shape (n,): n / n2 for each of the n2 cases with two or more ratings, 0 for the others."""
+    pairs = counts.sum(1) >= 2
+    weights: FloatArray = pairs * (len(counts) / float(pairs.sum()))
+    return weights
 
 
 def _parts(
     ratings: IntArray, counts: FloatArray, coefficient: Coefficient, w: FloatArray
 ) -> _Parts:
-    observed = _pair_agreement(counts, w)
+    observed, weight = _pair_agreement(counts, w), _case_weights(counts)
     classes = len(w)
     if coefficient == "krippendorff":
         return _alpha_parts(counts, observed, w)
     shares = counts / counts.sum(1, keepdims=True)
     pi = shares.mean(0)
     if coefficient == "fleiss":
-        return _Parts(observed, float(pi @ w @ pi), shares @ w @ pi)
+        return _Parts(observed, float(pi @ w @ pi), shares @ w @ pi, weight)
     if coefficient == "brennan-prediger":
         chance = float(w.sum()) / classes**2
-        return _Parts(observed, chance, np.full(len(counts), chance))
+        return _Parts(observed, chance, np.full(len(counts), chance), weight)
     if coefficient == "gwet":
         factor = float(w.sum()) / (classes * (classes - 1)) if classes > 1 else 1.0
-        return _Parts(observed, factor * float(pi @ (1 - pi)), factor * shares @ (1 - pi))
-    return _conger_parts(ratings, observed, w)
+        return _Parts(observed, factor * float(pi @ (1 - pi)), factor * shares @ (1 - pi), weight)
+    return _Parts(observed, *_conger_chance(ratings, w), weight)
 
 
 def _alpha_parts(counts: FloatArray, observed: FloatArray, w: FloatArray) -> _Parts:
     """Krippendorff's alpha with Gwet's variance (Gwet 2014): every *rating* weighs the same.
 
-    With N ratings in all, the observed agreement pa becomes (1 - 1/N) pa + 1/N.
+    With N ratings in all, the observed agreement pa becomes (1 - 1/N) pa + 1/N. In a case's part
+    the corrected one is taken for cases with more or fewer ratings than the mean, as in irrCAC.
     """
     share = counts.sum(1) / counts.sum(1).mean()
     pi = counts.sum(0) / counts.sum()
     agreement = float((observed * share).mean())
     chance = float(pi @ w @ pi)
     of_case = counts @ w @ pi / counts.sum(1).mean()
+    bonus = (1 - agreement) / float(counts.sum())
     return _Parts(
-        observed * share - agreement * (share - 1),
+        observed * share - (agreement + bonus) * (share - 1),
         chance,
         of_case - chance * (share - 1),
-        (1 - agreement) / float(counts.sum()),
+        np.ones(len(counts)),
+        bonus,
     )
 
 
-def _conger_parts(ratings: IntArray, observed: FloatArray, w: FloatArray) -> _Parts:
-    """Chance agreement from each rater's own marginals (Conger 1980)."""
+def _conger_chance(ratings: IntArray, w: FloatArray) -> tuple[float, FloatArray]:
+    """Chance agreement from each rater's own marginals (Conger 1980), and each case's part in it.
+
+    A marginal is a mean over the n_g of n cases that rater g rated, so that a case's part in it is
+    p + (n / n_g)(d - p) if g rated the case (d is 1 for the class chosen), else p (Gwet 2014).
+    """
     classes, raters = len(w), ratings.shape[1]
     one_hot = (ratings[:, :, None] == np.arange(classes)).astype(float)
-    seen = one_hot.sum((0, 2))
-    marginals = one_hot.sum(0) / np.maximum(seen, 1)[:, None]
+    rated = one_hot.sum(2)
+    seen = np.maximum(rated.sum(0), 1)
+    marginals = one_hot.sum(0) / seen[:, None]
     others = marginals.sum(0)[None, :] - marginals
     pairs = raters * (raters - 1)
     chance = float(np.einsum("gc,cd,gd->", marginals, w, others)) / pairs
-    # Each case's own ratings against the other raters' marginals.
-    scaled = one_hot * (len(ratings) / np.maximum(seen, 1))[None, :, None]
-    each = np.einsum("igc,cd,gd->i", scaled, w, others) / pairs
-    return _Parts(observed, chance, each)
+    surprise = one_hot - rated[:, :, None] * marginals
+    parts = marginals + (len(ratings) / seen)[None, :, None] * surprise
+    each: FloatArray = np.einsum("igc,cd,gd->i", parts, w, others) / pairs
+    return chance, each
 
 
 def fleiss_test(ratings: IntArray, classes: int) -> Estimate:

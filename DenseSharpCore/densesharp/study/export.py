@@ -18,6 +18,7 @@ import io
 import json
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from densesharp.study.folder import DESIGN, SCHEDULE, Study
 from densesharp.study.rules import ReaderState
 from densesharp.study.schedule import Item
 from densesharp.study.store import Store
+from densesharp.study.timing import Spent, spent_from_data
 from densesharp.study.verify import verify
 
 ANSWER_COLUMNS = (
@@ -106,28 +108,40 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
 
 
 def _answer_rows(study: Study, reader: str, events: Iterable[Event]) -> list[dict[str, Any]]:
-    """The valid answers of a reader in reading order, superseded ones left out."""
+    """The valid answers of a reader in reading order, superseded ones left out.
+
+    An answer took all the time on its item up to then: the reader of a second step or a correction
+    has seen the case before.
+    """
     state = ReaderState(study, reader)
+    spent: defaultdict[str, Spent] = defaultdict(Spent)
     aids: dict[tuple[str, int], Mapping[str, Any]] = {}
-    answers: dict[tuple[str, int], Event] = {}
+    answers: dict[tuple[str, int], tuple[Event, Spent]] = {}
     for event in events:
         state.apply(event)
         if event.kind == "aid":
             aids[event.body["item"], event.body["step"]] = event.body
         if event.kind == "answer":
-            answers[event.body["item"], event.body["step"]] = event
+            name = event.body["item"]
+            spent[name] = spent[name].plus(spent_from_data(event.body["time"]))
+            answers[name, event.body["step"]] = event, spent[name]
     return [
-        _row(study, state, study.by_item[name], event, aids.get((name, step)))
-        for (name, step), event in answers.items()
+        _row(study, state, study.by_item[name], event, time, aids.get((name, step)))
+        for (name, step), (event, time) in answers.items()
     ]
 
 
 def _row(
-    study: Study, state: ReaderState, item: Item, event: Event, aid: Mapping[str, Any] | None
+    study: Study,
+    state: ReaderState,
+    item: Item,
+    event: Event,
+    time: Spent,
+    aid: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     body, number = event.body, int(event.body["step"])
     step = state.steps(item)[number]
-    spent = body["time"]
+    spent = time.to_data()
     answer = body["form"]
     mask = f"masks/{item.item}_{number + 1}.nrrd" if body["mask_sha256"] else ""
     return {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,19 @@ import numpy as np
 from densesharp.errors import StudyError, TableError
 from densesharp.records import CLASS_NAMES
 from densesharp.study.formats import load_readings
+from densesharp.study.frozen import (
+    ANSWERS,
+    DESIGN,
+    MODEL,
+    Plan,
+    Record,
+    check_answers,
+    check_record,
+    check_sums,
+    plan_of,
+    read_design,
+    read_record,
+)
 from densesharp.study.study_data import Model, StudyData, Task, paper_tasks
 from densesharp.study.tables import (
     READING_COLUMNS,
@@ -22,9 +35,9 @@ from densesharp.study.tables import (
     read_table,
     refuse_duplicates,
 )
+from densesharp.study.washout import washout_of
 
 ANSWER_COLUMNS = ("reader", "case", "condition", "class")
-ANSWERS, DESIGN, MODEL = "answers.csv", "design.json", "model.csv"
 
 
 def load_study(
@@ -41,14 +54,15 @@ def load_study(
 
     Raises:
         TableError: a table is wrong, or a case has no truth; line, column and reason are said.
-        StudyError: the folder is none, or the truth is not the one that the design names.
+        StudyError: the folder is none, something in it was changed after it was frozen or
+            exported, or the truth is not the one that the design names.
     """
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, truth, model)
     if path.suffix.lower() != ".csv" or _has_readings(path):
         return _from_readings(path)
-    return _from_answers(path, {}, truth, model)
+    return _from_answers(read_table(path, ANSWER_COLUMNS), {}, truth, model)
 
 
 def _has_readings(path: Path) -> bool:
@@ -79,23 +93,31 @@ def _from_folder(folder: Path, truth: str | Path | None, model: str | Path | Non
                 "'densesharp study export'."
             )
             raise StudyError(message)
-    try:
-        design = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"The design '{folder / DESIGN}' cannot be read: restore it from a copy."
-        raise StudyError(message) from error
+    design = read_design(folder)
+    check_sums(folder)
+    table = read_table(folder / ANSWERS, ANSWER_COLUMNS)
+    verified = check_answers(table, design)
+    record = read_record(folder)
+    if record is not None:
+        check_record(folder, table, design, record)
     if model is None and (folder / MODEL).is_file():
         model = folder / MODEL
-    return _from_answers(folder / ANSWERS, design, truth, model)
+    data = _from_answers(table, design, truth, model, record)
+    return replace(data, verified=verified)
 
 
 def _from_answers(
-    path: Path, design: Mapping[str, Any], truth: str | Path | None, model: str | Path | None
+    table: Table,
+    design: Mapping[str, Any],
+    truth: str | Path | None,
+    model: str | Path | None,
+    record: Record | None = None,
 ) -> StudyData:
     if truth is None:
         message = "The analysis needs the truth: give a CSV with the columns case,class (--truth)."
         raise StudyError(message)
-    answers = _Answers(read_table(path, ANSWER_COLUMNS))
+    plan = plan_of(design, str(table.path.parent / DESIGN))
+    answers = _Answers(table, plan)
     pathology = _read_truth(Path(truth), str(design.get("truth_sha256", "")))
     for row, case in zip(answers.main, answers.cases_of(answers.main), strict=True):
         if case not in pathology:
@@ -104,11 +126,11 @@ def _from_answers(
     alone = None if model is None else _read_model(Path(model), cases)
     grid = answers.grid(cases)
     return StudyData(
-        str(design.get("title") or design.get("study") or path.stem),
+        str(design.get("title") or design.get("study") or table.path.stem),
         design,
         grid.conditions,
         grid.readers,
-        answers.groups(),
+        answers.groups() if plan is None else plan.readers,
         cases,
         CLASS_NAMES,
         np.array([pathology[case] for case in cases]),
@@ -119,9 +141,11 @@ def _from_answers(
         grid.numbers("position"),
         grid.repeats(),
         alone,
-        grid.masks(path.parent),
+        grid.masks(table.path.parent),
         tuple(sorted(set(pathology) - set(cases) - set(answers.cases_of(answers.practice)))),
         len(answers.practice),
+        plan=plan,
+        washout=washout_of(table, record),
     )
 
 
@@ -173,7 +197,7 @@ def _read_model(path: Path, cases: tuple[str, ...]) -> Model:
 class _Answers:
     """The rows of answers.csv by their role."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, plan: Plan | None) -> None:
         self.table = table
         for name in ("reader", "case", "condition"):
             table.texts(name)
@@ -188,6 +212,18 @@ class _Answers:
         if not self.main:
             message = f"{table.path}: there is no answer to analyse."
             raise TableError(message)
+        if plan is not None:
+            self._refuse_unplanned(plan)
+
+    def _refuse_unplanned(self, plan: Plan) -> None:
+        for column, planned in (
+            ("reader", plan.readers),
+            ("case", plan.cases),
+            ("condition", plan.conditions),
+        ):
+            for row, cell in zip(self.main, self.column(column, self.main), strict=True):
+                if planned and cell not in planned:
+                    raise self.table.error(row, column, f"the design names no {column} '{cell}'.")
 
     def column(self, name: str, rows: list[int]) -> list[str]:
         cells = self.table.columns[name]
@@ -199,7 +235,21 @@ class _Answers:
     def groups(self) -> dict[str, str]:
         if "group" not in self.table.columns:
             return {}
-        return dict(zip(self.table.columns["reader"], self.table.columns["group"], strict=True))
+        found: dict[str, tuple[str, int]] = {}
+        groups = self.table.columns["group"]
+        for row, (reader, group) in enumerate(
+            zip(self.table.columns["reader"], groups, strict=True)
+        ):
+            first, line = found.setdefault(reader, (group, self.table.lines[row]))
+            if group != first:
+                reason = f"reader '{reader}' has group '{group}' here and '{first}' in line {line}."
+                raise self.table.error(row, "group", reason)
+        if "" in groups and any(groups):
+            row = groups.index("")
+            reader = self.table.columns["reader"][row]
+            reason = f"reader '{reader}' has no group, but others have: give all a group or none."
+            raise self.table.error(row, "group", reason)
+        return {reader: group for reader, (group, _) in found.items()}
 
     def grid(self, cases: tuple[str, ...]) -> _Grid:
         return _Grid(self, cases)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from densesharp.errors import StudyError
@@ -45,6 +45,7 @@ class ReaderState:
         self.study = study
         self.reader = study.design.reader(reader)
         self.head: Event | None = None
+        self.latest = datetime.min.replace(tzinfo=timezone.utc)
         self.started: dict[int, datetime] = {}
         self.last_answer: dict[int, datetime] = {}
         self.items: defaultdict[str, ItemRecord] = defaultdict(ItemRecord)
@@ -200,6 +201,8 @@ class ReaderState:
 
     def _apply(self, event: Event) -> None:
         body = event.body
+        # A clock that was set back makes nothing earlier than what came before it.
+        self.latest = max(self.latest, event.moment)
         if event.kind == "session":
             self.started[int(body["session"])] = event.moment
             self.opened = self.reopened = None
@@ -224,7 +227,7 @@ class ReaderState:
             record.revisions[step] = record.revisions.get(step, 0) + 1
         record.answers[step] = event.body
         item = self.study.by_item[name]
-        self.last_answer[item.session] = event.moment
+        self.last_answer[item.session] = self.latest
         if self.reopened == name or self.complete(item):
             self.opened = self.reopened = None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import densesharp
 from densesharp.errors import StudyError
@@ -156,7 +156,7 @@ class Reading:
         """
         opened = self._require_open()
         form.require_complete(answer, self.study.design.mask, mask is not None)
-        if not self._stored_after_all(opened, answer):
+        if not self._stored_after_all(opened, answer, mask):
             self._write("answer", self._answer_body(opened, answer, mask), mask)
         # Should showing the next step fail, the case is opened anew at that step.
         self._open = None
@@ -176,12 +176,19 @@ class Reading:
     def save_draft(self, answer: Answer) -> None:
         """Keep the unsubmitted form, so that it is there again after a crash."""
         opened = self._require_open()
-        self.store.save_draft(self.reader, {
+        body = {
             "item": opened.item.item,
             "step": opened.number,
             "form": answer.to_data(),
             "time": opened.timer.count().to_data(),
-        })  # fmt: skip
+        }
+        try:
+            self.store.save_draft(self.reader, self._last_number, body)
+        except ChainMovedOn:
+            # After a lost connection the chain may have grown by this window's own answer:
+            # submitting again finds out and tells the reader.
+            if self._unsure is None:
+                raise
 
     def submitted(self) -> list[Item]:
         """The running session's complete items, in order: what `reopen` may name."""
@@ -282,29 +289,58 @@ class Reading:
             raise
         self._state.apply(event)
 
-    def _stored_after_all(self, opened: OpenCase, answer: Answer) -> bool:
-        """Whether a submission that failed with an error had reached the store all the same."""
-        unsure, self._unsure = self._unsure, None
+    def _stored_after_all(self, opened: OpenCase, answer: Answer, mask: Mask | None) -> bool:
+        """Whether a submission that failed with an error had reached the store all the same.
+
+        Raises:
+            StudyError: it had, but is not what is submitted now, or another window went on.
+        """
+        unsure = self._unsure
         if unsure is None:
             return False
-        self._catch_up()
-        head = self._state.head
-        if head is None or head.hash != unsure.hash or head.kind != "answer":
+        arrived = self._catch_up()
+        if unsure.hash not in {event.hash for event in arrived}:
+            if arrived:
+                self._open = None
+                raise ChainMovedOn(self.reader)
             return False
-        if head.body["form"] != answer.to_data():
-            self._open = None
-            message = (
-                "Your first answer to this case was saved just before the connection was lost, "
-                "and is final. Continue with the next case."
-            )
-            raise StudyError(message)
-        return (head.body["item"], head.body["step"]) == (opened.item.item, opened.number)
+        if unsure.kind != "answer":
+            return False
+        stored = (unsure.body["form"], unsure.body["mask_sha256"])
+        if stored != (answer.to_data(), mask.sha256 if mask else ""):
+            self._tell_stored(opened, answer, unsure)
+        return True
 
-    def _catch_up(self) -> None:
-        """Take events into account that this object did not write."""
-        after = -1 if self._state.head is None else self._state.head.number
-        for event in self.store.events(self.reader, after):
+    def _tell_stored(self, opened: OpenCase, answer: Answer, stored: Event) -> NoReturn:
+        """Tell that another answer than the one on the screen was stored.
+
+        Where the design allows corrections, what is on the screen becomes one.
+        """
+        self._open = None
+        first = "Your first answer to this case was saved just before the connection was lost"
+        if not self.study.design.going_back or opened.item not in self.submitted():
+            message = f"{first}, and is final: what you changed after it was not taken. Read on."
+            raise StudyError(message)
+        again = self.reopen(opened.item.item)
+        since = opened.timer.count().since(spent_from_data(stored.body["time"]))
+        again.timer = CaseTimer(self.clock, since)
+        self.save_draft(answer)
+        message = f"{first}. Submit once more to replace it with what is on the screen now."
+        raise StudyError(message)
+
+    @property
+    def _last_number(self) -> int:
+        """Number of the last event that this object knows, -1 before the first."""
+        return -1 if self._state.head is None else self._state.head.number
+
+    def _catch_up(self) -> list[Event]:
+        """Take events into account that this object has not seen in the store; gives them."""
+        arrived = self.store.events(self.reader, self._last_number)
+        for event in arrived:
             self._state.apply(event)
+        # Only now is it known whether the last write was stored.
+        self._unsure = None
+        return arrived
 
 
 def _software() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -27,6 +28,9 @@ from densesharp.study.fom_table import INCOMPLETE, fom_table, jackknife_covarian
 from densesharp.study.mrmc import ONE_READER
 from densesharp.study.tables import BoolArray, FloatArray, IntArray, Readings
 
+ReaderForm = Literal["rrrc", "frrc"]
+"""Random readers and cases, or these readers and random cases."""
+
 FIXED_CASES_WARNING = (
     "Cases are taken as fixed, so this says nothing about other cases; do not use it alone."
 )
@@ -34,15 +38,28 @@ FIXED_CASES_WARNING = (
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """One-sided test that the model is not worse than the readers by the margin or more.
+    """One-sided test that the first is not worse than the second by the margin or more.
 
-    Chen, Petrick & Sahiner 2012: t = (mean difference + margin) / SE.
+    Chen, Petrick & Sahiner 2012: t = (mean difference + margin) / SE. It rejects at `level` when
+    the two-sided interval of confidence 1 - 2 `level` lies above minus the margin.
+
+    Attributes:
+        margin: In units of the figure of merit, above 0.
+        t: The statistic.
+        p: One-sided.
+        reason: Why there is no test.
+        form: Of the difference and its standard error.
+        df: Degrees of freedom; None for these readers (`frrc`), where the statistic is a z.
+        level: One-sided level that `p` is compared with.
     """
 
     margin: float
     t: float | None
     p: float | None
     reason: str | None = None
+    form: ReaderForm = "rrrc"
+    df: float | None = None
+    level: float = 0.025
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class StandaloneResult:
         rrrc: Mean difference, random readers and cases: the primary result.
         frrc: Mean difference, these readers, random cases.
         rrfc: Mean difference, fixed cases, with its warning as `method`.
-        non_inferiority: By `rrrc`, if a margin was given.
+        non_inferiority: By the form asked for, if a margin was given.
         each_reader: Reader -> DeLong difference with Holm-adjusted p (AUC only, else empty).
     """
 
@@ -77,6 +94,7 @@ def standalone(
     *,
     truth: IntArray | None = None,
     margin: float | None = None,
+    form: ReaderForm = "rrrc",
     confidence: float = 0.95,
 ) -> StandaloneResult:
     """Compare a model's ratings with the readers' under one treatment.
@@ -87,6 +105,7 @@ def standalone(
         figure: What to compare.
         truth: Shape (K,): classes, for figures of merit that look at more than two.
         margin: Non-inferiority margin in units of the figure of merit, above 0.
+        form: What non-inferiority is tested by.
         confidence: Of the intervals.
     """
     # The model becomes one more reader, so that its leave-one-out values come along.
@@ -96,12 +115,14 @@ def standalone(
     table = fom_table(joint, figure, truth=truth)
     theta = [None if math.isnan(value) else float(value) for value in table.theta[0]]
     forms = _mean_differences(table.theta[0], table.left_out, table.reason, confidence)
+    judged = forms[0] if form == "rrrc" else forms[1]
+    level = round((1 - confidence) / 2, 9)
     return StandaloneResult(
         figure.name,
         theta[0],
         dict(zip(readings.readers, theta[1:], strict=True)),
         *forms,
-        None if margin is None else non_inferiority(forms[0], margin),
+        None if margin is None else non_inferiority(judged, margin, form, level=level),
         _each_reader(model, readings, confidence) if figure is AUC else {},
     )
 
@@ -140,13 +161,18 @@ def _mean_differences(
     return both, frrc, rrfc
 
 
-def non_inferiority(difference: Estimate, margin: float) -> NonInferiority:
-    """The one-sided test of `NonInferiority` from a difference with standard error."""
+def non_inferiority(
+    difference: Estimate, margin: float, form: ReaderForm = "rrrc", *, level: float = 0.025
+) -> NonInferiority:
+    """The one-sided test of `NonInferiority` from a difference with standard error.
+
+    By t with the difference's degrees of freedom, by z where it has none.
+    """
     if difference.value is None or difference.se is None:
-        return NonInferiority(margin, None, None, difference.reason)
+        return NonInferiority(margin, None, None, difference.reason, form, level=level)
     t = (difference.value + margin) / difference.se
     law = stats.norm if difference.df is None else stats.t(difference.df)
-    return NonInferiority(margin, t, float(law.sf(t)))
+    return NonInferiority(margin, t, float(law.sf(t)), None, form, difference.df, level)
 
 
 def _each_reader(model: FloatArray, readings: Readings, confidence: float) -> dict[str, Estimate]:

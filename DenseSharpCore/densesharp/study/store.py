@@ -27,6 +27,7 @@ from densesharp.study.store_schema import (
     MASKS,
     META,
     check_description,
+    insert,
     make_engine,
     plain_errors,
     prepare,
@@ -35,6 +36,12 @@ from densesharp.study.store_schema import (
 
 class ChainMovedOn(StudyError):  # noqa: N818 - a StudyError by what users see
     """Another window has written to this reader's chain meanwhile."""
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(
+            f"Reader {reader}'s reading went on in another window: close this one and continue "
+            "there. Nothing was saved from here."
+        )
 
 
 class Store:
@@ -94,21 +101,14 @@ class Store:
         Raises:
             ChainMovedOn: an event's place in its chain is taken.
         """
-        try:
-            with self._writing() as connection:
-                for mask in masks:
-                    self._add_mask(connection, mask)
-                for event in events:
-                    row = {**vars(event), "body": canonical_json(event.body)}
-                    connection.execute(sa.insert(EVENTS).values(row))
-                    if event.kind == "answer":
-                        connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.reader == event.reader))
-        except IntegrityError as error:
-            message = (
-                f"Reader {events[0].reader}'s reading went on in another window: close this one "
-                "and continue there. Nothing was saved from here."
-            )
-            raise ChainMovedOn(message) from error
+        with self._writing() as connection:
+            for mask in masks:
+                row = insert(connection, MASKS).values(sha256=mask.sha256, nrrd=mask.nrrd)
+                connection.execute(row.on_conflict_do_nothing())
+            for event in events:
+                self._add_event(connection, event)
+                if event.kind == "answer":
+                    connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.reader == event.reader))
 
     def mask(self, sha256: str) -> bytes | None:
         """The NRRD bytes of a mask."""
@@ -116,11 +116,27 @@ class Store:
         with self._reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def save_draft(self, reader: str, body: dict[str, Any]) -> None:
-        """Keep the unsubmitted form of a reader's current case, replacing the one before."""
+    def save_draft(self, reader: str, last: int, body: dict[str, Any]) -> None:
+        """Keep the unsubmitted form of a reader's current case, replacing the one before.
+
+        Args:
+            reader: whose.
+            last: number of the last event in the chain that the form's window knows.
+            body: the form.
+
+        Raises:
+            ChainMovedOn: the chain is longer, so the form is not that of the current case.
+        """
+        newest = sa.select(sa.func.max(EVENTS.c.number)).where(EVENTS.c.reader == reader)
         with self._writing() as connection:
-            connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.reader == reader))
-            connection.execute(sa.insert(DRAFTS).values(reader=reader, body=canonical_json(body)))
+            row = insert(connection, DRAFTS).values(reader=reader, body=canonical_json(body))
+            row = row.on_conflict_do_update(
+                index_elements=[DRAFTS.c.reader], set_={"body": row.excluded.body}
+            )
+            connection.execute(row)
+            # Written first, so that with PostgreSQL no other window's draft comes in between.
+            if connection.execute(newest).scalar_one() != last:
+                raise ChainMovedOn(reader)
 
     def draft(self, reader: str) -> dict[str, Any] | None:
         """The reader's unsubmitted form."""
@@ -129,10 +145,12 @@ class Store:
             text = connection.execute(query).scalar_one_or_none()
         return None if text is None else json.loads(text)
 
-    def _add_mask(self, connection: sa.Connection, mask: Mask) -> None:
-        query = sa.select(MASKS.c.sha256).where(MASKS.c.sha256 == mask.sha256)
-        if connection.execute(query).first() is None:
-            connection.execute(sa.insert(MASKS).values(sha256=mask.sha256, nrrd=mask.nrrd))
+    def _add_event(self, connection: sa.Connection, event: Event) -> None:
+        row = {**vars(event), "body": canonical_json(event.body)}
+        try:
+            connection.execute(sa.insert(EVENTS).values(row))
+        except IntegrityError as error:
+            raise ChainMovedOn(event.reader) from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

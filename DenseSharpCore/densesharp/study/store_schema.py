@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from densesharp.errors import StudyError
 
@@ -164,6 +165,16 @@ def _make_append_only(connection: sa.Connection, table: str) -> None:
         )
 
 
+def insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can be told what to do with a row that is there already.
+
+    Looking first would not do: with PostgreSQL another reader may add the row in between.
+    """
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
 def check_description(meta: dict[str, str], label: str, study: str, design_sha256: str) -> None:
     """Check that a store has this schema and belongs to this design.
 
@@ -191,17 +202,14 @@ def check_description(meta: dict[str, str], label: str, study: str, design_sha25
 def plain_errors(label: str) -> Iterator[None]:
     """Turn errors of the database into a sentence that says what to do.
 
-    A taken place in a chain (`IntegrityError`) is left to the caller.
-
     Raises:
-        StudyError: for every other error of the database.
+        StudyError: for every error of the database.
     """
     try:
         yield
-    except sa.exc.IntegrityError:
-        raise
-    except sa.exc.DBAPIError as error:
-        message = f"{_explanation(str(error.orig))} (store '{label}')"
+    except sa.exc.SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        message = f"{_explanation(str(reason))} (store '{label}')"
         raise StudyError(message) from error
     except UnicodeDecodeError as error:  # SQLite's own message of damage quotes the damaged text
         message = f"{_explanation('malformed')} (store '{label}')"
@@ -222,10 +230,12 @@ def _explanation(reason: str) -> str:
         (("not a database", "malformed", "no such table"),
          "The study store is damaged or is no study store: restore it from a copy."),
         (("connection", "resolve host", "server", "authentication"),
-         "The database server cannot be reached or refuses this user, nothing was saved: check "
-         "the network and the address, then try again."),
+         # Not "nothing was saved": a reply can be lost after the server has stored an answer.
+         "The database server cannot be reached or refuses this user: check the network and the "
+         "address, then try again."),
     )  # fmt: skip
     for signs, sentence in known:
         if any(sign in text for sign in signs):
             return sentence
-    return f"The study store reports an error, nothing was saved: {reason.strip().splitlines()[0]}"
+    first_line = reason.strip().partition("\n")[0]
+    return f"The study store reports an error, nothing was saved: {first_line}"

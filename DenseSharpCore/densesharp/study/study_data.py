@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from densesharp.records import CLASS_NAMES
+from densesharp.study.frozen import Plan
 from densesharp.study.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.study.washout import Washout
 
 UNAIDED, AIDED = "unaided", "aided"
 
@@ -80,6 +82,9 @@ class StudyData:
         masks: (condition, reader, case) numbers -> file of the outline.
         unread: Cases of the truth that nobody read.
         practice: How many practice answers were left out.
+        verified: Whether every answer names the frozen design by its hash.
+        plan: Who was to read what; None where no design names readers.
+        washout: The times between sessions; None where the answers have no times.
     """
 
     title: str
@@ -100,6 +105,9 @@ class StudyData:
     masks: Mapping[tuple[int, int, int], Path] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     practice: int = 0
+    verified: bool = False
+    plan: Plan | None = None
+    washout: Washout | None = None
 
     def positive(self, task: Task) -> BoolArray:
         """Shape (K,): which cases are positive for a task."""

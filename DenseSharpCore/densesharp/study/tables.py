@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 READING_COLUMNS = ("reader", "treatment", "case", "truth", "rating")
+
+# What other programs write as a number; float() would also take 1_0.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,7 @@ class Table:
         if not cell:
             reason = "the cell is empty; leave out the row of a case that was not read."
             raise self.error(row, column, reason)
-        try:
-            number = float(cell)
-        except ValueError:
-            number = math.nan
+        number = float(cell) if _NUMBER.fullmatch(cell) else math.nan
         if not math.isfinite(number):
             raise self.error(row, column, f"'{cell}' is not a number.")
         return number

@@ -3,7 +3,8 @@
 Wall time runs from opening a case to submitting it. Active time is the part of it in which the
 window had the focus, the reading was not paused and the last input was under 60 s ago. Durations
 come from a monotonic clock, so setting the computer's clock does not change them. Time on a case
-before a crash is kept from the last saved draft.
+before a crash is kept from the last saved draft. Each step and each correction is counted apart;
+the export adds them up.
 """
 
 from __future__ import annotations
@@ -38,6 +39,25 @@ class Spent:
     paused_s: float = 0.0
     pauses: int = 0
     first_action: str = ""
+
+    def plus(self, later: Spent) -> Spent:
+        """This time and a later one together."""
+        return Spent(
+            self.active_s + later.active_s,
+            self.wall_s + later.wall_s,
+            self.paused_s + later.paused_s,
+            self.pauses + later.pauses,
+            self.first_action or later.first_action,
+        )
+
+    def since(self, earlier: Spent) -> Spent:
+        """What was added to an earlier state of the same count."""
+        return Spent(
+            self.active_s - earlier.active_s,
+            self.wall_s - earlier.wall_s,
+            self.paused_s - earlier.paused_s,
+            self.pauses - earlier.pauses,
+        )
 
     def to_data(self) -> dict[str, Any]:
         """JSON values, seconds to the millisecond."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -64,6 +65,68 @@ def test_answers_hold_one_row_per_valid_answer(an_export):
     assert second["mask"] == "", "the corrected answer was given without an outline"
     hashes = {event.hash for event in store.events("S1")}
     assert {row["event_sha256"] for row in rows} <= hashes
+
+
+def read_in_parts(reading, clock, opened, *seconds):
+    """Spend each number of seconds on one answer to the open case."""
+    for count in seconds:
+        clock.pass_time(seconds=count)
+        opened.timer.touch()
+        opened.timer.pause()
+        clock.pass_time(seconds=1)
+        opened.timer.resume()
+        opened = reading.submit(plain_answer(opened))
+
+
+def times_of(study, reading, folder, item):
+    """Of each exported answer to an item: active_s, wall_s, paused_s, pauses."""
+    rows = table(export(study, reading.store, folder) / "answers.csv")
+    names = ("active_s", "wall_s", "paused_s", "pauses")
+    return [tuple(float(row[name]) for name in names) for row in rows if row["item"] == item]
+
+
+def test_a_second_look_is_exported_with_the_time_of_the_first(
+    tmp_path, reading_of, a_turnable_clock
+):
+    study = make_study(tmp_path / "study", "sequential", count=2)
+    reading = reading_of(study)
+    reading.start_session(1)
+    opened = reading.open_case()
+    started = a_turnable_clock.now()
+    read_in_parts(reading, a_turnable_clock, opened, 50, 5)
+    found = times_of(study, reading, tmp_path / "out", opened.item.item)
+    assert found == [(50, 51, 1, 1), (55, 57, 2, 2)]
+    parts = [e.body["time"]["active_s"] for e in reading.store.events("S1") if e.kind == "answer"]
+    assert parts == [50, 5], "the log keeps the single parts"
+    rows = table(tmp_path / "out" / "answers.csv")
+    first_action = (started + timedelta(seconds=50)).isoformat(timespec="milliseconds")
+    assert [row["t_first_action"] for row in rows] == [first_action] * 2
+
+
+def test_so_is_a_crossover_s_answer_after_one_without_the_model(
+    tmp_path, reading_of, a_turnable_clock
+):
+    study = make_study(tmp_path / "study", reveal="after_first_answer")
+    reading = reading_of(study)
+    reading.start_session(1)
+    while (opened := reading.open_case()).item.condition != "aided":
+        reading.submit(plain_answer(opened))
+    read_in_parts(reading, a_turnable_clock, opened, 50, 5)
+    found = times_of(study, reading, tmp_path / "out", opened.item.item)
+    assert found == [(50, 51, 1, 1), (55, 57, 2, 2)]
+
+
+def test_and_a_correction_with_the_time_of_what_it_corrects(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path / "study", "unaided", going_back=True)
+    reading = reading_of(study)
+    reading.start_session(1)
+    opened = reading.open_case()
+    read_in_parts(reading, a_turnable_clock, opened, 50)
+    a_turnable_clock.pass_time(seconds=600)
+    read_in_parts(reading, a_turnable_clock, reading.reopen(opened.item.item), 2)
+    read_in_parts(reading, a_turnable_clock, reading.open_case(), 7)
+    found = times_of(study, reading, tmp_path / "out", opened.item.item)
+    assert found == [(52, 54, 2, 2)], "the ten minutes between are no reading"
 
 
 def test_design_and_schedule_are_the_frozen_ones(an_export):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import postgresql_server
 import psycopg
@@ -12,10 +15,13 @@ from automatic_reader import fork_server, kill_many
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
+from densesharp.study.design import canonical_json
+from densesharp.study.events import next_event
 from densesharp.study.export import export
 from densesharp.study.folder import open_study
 from densesharp.study.form import Answer
 from densesharp.study.merge import merge
+from densesharp.study.presenter import Presenter
 from densesharp.study.session import Reading
 from densesharp.study.store import ChainMovedOn, open_store
 from densesharp.study.verify import verify
@@ -95,6 +101,81 @@ def test_of_two_windows_of_one_reader_one_is_refused(
     with pytest.raises(ChainMovedOn, match="another window"):
         first.submit(Answer("MIA", 1, 1, 1))
     assert verify(study, first.store).answers == 1
+
+
+def while_another_writes(address: str, statements: list[tuple[Any, ...]], action: Callable) -> Any:
+    """Do something that comes upon another connection's unfinished transaction.
+
+    That transaction is committed as soon as the action waits for it; no time is guessed.
+    """
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with (
+        psycopg.connect(address) as other,
+        psycopg.connect(address, autocommit=True) as watch,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        for statement in statements:
+            other.execute(*statement)
+        done = pool.submit(action)
+        while not done.done() and not watch.execute(waits).fetchone()[0]:
+            time.sleep(0.01)
+        other.commit()
+        return done.result(timeout=60)
+
+
+def test_two_readers_save_the_same_outline_at_the_same_moment(
+    an_empty_database, tmp_path, store_of, reading_of
+):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study, "S1", store_of(study, an_empty_database))
+    reading.start_session(1)
+    given, mask = plain_answer(reading.open_case()), ball_mask()
+    statement = ("INSERT INTO study_masks VALUES (%s, %s)", (mask.sha256, mask.nrrd))
+    while_another_writes(an_empty_database, [statement], lambda: reading.submit(given, mask))
+    found = verify(study, reading.store)
+    assert (found.clean, found.answers) == (True, 1)
+
+
+INSERT_DRAFT = "INSERT INTO study_drafts VALUES ('S1', '{}')"
+
+
+def test_two_drafts_at_the_same_moment_leave_one(an_empty_database, tmp_path, store_of, reading_of):
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study, "S1", store_of(study, an_empty_database))
+    presenter = Presenter(reading)
+    presenter.start_session(1)
+    presenter.next_case()
+    presenter.set_comment("mine")
+    while_another_writes(an_empty_database, [(INSERT_DRAFT,)], lambda: presenter.tick(force=True))
+    assert presenter.screen.message == ""
+    assert reading.store.draft("S1")["form"]["comment"] == "mine"
+
+
+def test_a_draft_that_another_window_outruns_is_not_kept(
+    an_empty_database, tmp_path, store_of, reading_of, a_turnable_clock
+):
+    """The other window goes on after this one has begun to save and before it has saved."""
+    study = make_study(tmp_path, "unaided")
+    reading = reading_of(study, "S1", store_of(study, an_empty_database))
+    reading.start_session(1)
+    item = reading.open_case().item.item
+    event = next_event(
+        reading.store.events("S1")[-1], "S1", a_turnable_clock.now(), "open", {"item": item}
+    )
+    row = (event.reader, event.number, event.time, event.kind, canonical_json(event.body),
+           event.previous, event.hash)  # fmt: skip
+    statements = [
+        ("INSERT INTO study_events VALUES (%s, %s, %s, %s, %s, %s, %s)", row),
+        (INSERT_DRAFT,),
+    ]
+    with pytest.raises(ChainMovedOn, match="went on in another window"):
+        while_another_writes(
+            an_empty_database, statements, lambda: reading.save_draft(Answer("MIA"))
+        )
+    assert reading.store.draft("S1") == {}
 
 
 def read_from_a_site(folder, address, reader, report):

@@ -1,4 +1,4 @@
-"""The rules of reading: order, sessions, washout, the model's moment, locking, drafts."""
+"""The rules of reading: order, the model's moment, locking, drafts."""
 
 from __future__ import annotations
 
@@ -42,61 +42,6 @@ def test_cases_come_one_at_a_time_in_the_schedule_s_order(tmp_path, reading_of):
 def test_a_stranger_is_refused_by_name(tmp_path, reading_of):
     with pytest.raises(StudyError, match="'S9' is no reader of the study 'example'"):
         reading_of(make_study(tmp_path), "S9")
-
-
-def test_sessions_wait_for_each_other_and_for_the_washout(tmp_path, reading_of, a_turnable_clock):
-    reading = reading_of(make_study(tmp_path))
-    with pytest.raises(StudyError, match="session 1 comes first"):
-        reading.start_session(2)
-    read_session(reading, 1)
-    a_turnable_clock.pass_time(days=27.9)
-    assert reading.sessions()[1].status == "waiting"
-    with pytest.raises(StudyError, match=r"may start on 2026-02-02 08:00 UTC, 28 days after"):
-        reading.start_session(2)
-    a_turnable_clock.pass_time(days=0.2)
-    assert reading.sessions()[1].status == "ready"
-    reading.start_session(2)
-    with pytest.raises(StudyError, match="started already"):
-        reading.start_session(2)
-
-
-def test_an_early_start_needs_a_reason_which_is_kept(tmp_path, reading_of, store_of):
-    study = make_study(tmp_path)
-    reading = reading_of(study)
-    read_session(reading, 1)
-    with pytest.raises(StudyError, match="needs a reason"):
-        reading.start_session(2, override="   ")
-    reading.start_session(2, override="Reader leaves the hospital next week.")
-    found = verify(study, reading.store)
-    assert found.clean
-    assert "Reader leaves the hospital next week." in found.notices[0]
-
-
-def test_a_needless_reason_is_not_kept(tmp_path, reading_of):
-    reading = reading_of(make_study(tmp_path))
-    reading.start_session(1, override="I am early")
-    assert reading.store.events("S1")[1].body["override"] == ""
-
-
-def test_a_clock_set_back_is_named_and_does_not_touch_durations(
-    tmp_path, reading_of, a_turnable_clock
-):
-    study = make_study(tmp_path)
-    reading = reading_of(study)
-    reading.start_session(1)
-    opened = reading.open_case()
-    a_turnable_clock.pass_time(seconds=30)
-    a_turnable_clock.wall = a_turnable_clock.wall.replace(year=2020)
-    reading.submit(plain_answer(opened))
-    answer = reading.store.events("S1")[-1]
-    assert answer.body["time"]["wall_s"] == answer.body["time"]["active_s"] == 30
-    read_session(reading, 1)
-    a_turnable_clock.wall = a_turnable_clock.wall.replace(year=2019)
-    with pytest.raises(StudyError, match=r"clock shows 2019-01-05 .* earlier than the last answer"):
-        reading.start_session(2)
-    found = verify(study, reading.store)
-    assert found.clean
-    assert any("clock went back" in notice for notice in found.notices)
 
 
 def test_in_sequential_reading_the_model_comes_only_after_the_locked_answer(tmp_path, reading_of):
@@ -318,6 +263,36 @@ def test_of_two_windows_of_one_reader_one_is_refused(tmp_path, reading_of, store
     assert len(answers) == 1
     assert first.open_case().item == study.by_reader["S1"][1]
     assert verify(study, first.store).clean
+
+
+def test_a_window_left_behind_does_not_replace_the_draft_of_the_open_case(tmp_path, reading_of):
+    study = make_study(tmp_path, "unaided")
+    left = reading_of(study)
+    left.start_session(1)
+    left.open_case()
+    going_on = reading_of(study)
+    going_on.submit(plain_answer(going_on.open_case()))
+    item = going_on.open_case().item
+    going_on.save_draft(GOOD)
+    with pytest.raises(ChainMovedOn, match="went on in another window"):
+        left.save_draft(Answer("IAC", 1, 1, 1))
+    assert left.open is not None, "the form stays until the reader has been told"
+    assert going_on.store.draft("S1")["item"] == item.item
+    assert reading_of(study).open_case().answer == GOOD
+
+
+def test_nor_that_of_the_same_case_opened_again_for_a_correction(tmp_path, reading_of):
+    study = make_study(tmp_path, "unaided", going_back=True)
+    left = reading_of(study)
+    left.start_session(1)
+    item = left.open_case().item
+    going_on = reading_of(study)
+    going_on.submit(plain_answer(going_on.open_case()))
+    going_on.reopen(item.item)
+    going_on.save_draft(GOOD)
+    with pytest.raises(ChainMovedOn):
+        left.save_draft(Answer("IAC", 1, 1, 1))
+    assert reading_of(study).open_case().answer == GOOD
 
 
 def test_two_readers_share_a_store(tmp_path, reading_of):

@@ -6,6 +6,8 @@ import resource
 import signal
 import sqlite3
 import threading
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from automatic_reader import check, fork_server, kill_many
@@ -13,8 +15,9 @@ from study_simulation import ball_mask, make_study, plain_answer
 
 from densesharp.errors import StudyError
 from densesharp.study.folder import open_study
+from densesharp.study.presenter import Presenter
 from densesharp.study.session import Reading
-from densesharp.study.store import open_store
+from densesharp.study.store import ChainMovedOn, open_store
 from densesharp.study.verify import verify
 
 
@@ -170,8 +173,6 @@ def test_a_lost_connection_after_the_commit_does_not_lead_to_a_second_answer(
         patch.setattr(reading.store, "append", append_and_lose_the_reply)
         with pytest.raises(StudyError, match="cannot be reached"):
             reading.submit(given)
-    from dataclasses import replace
-
     with pytest.raises(StudyError, match="was saved just before the connection was lost"):
         reading.submit(replace(given, comment="changed"))
     assert reading.open_case().item != opened.item
@@ -195,3 +196,148 @@ def test_a_lost_connection_before_the_commit_lets_the_answer_be_given_again(
             reading.submit(given)
     assert reading.submit(given) is None
     assert verify(study, reading.store).answers == 1
+
+
+@contextmanager
+def no_reply(store, monkeypatch, stored=True):
+    """The connection is lost while an event is written: after it was stored, or before."""
+    append = store.append
+
+    def lose(event, mask=None):
+        if stored:
+            append(event, mask)
+        raise StudyError("The database server cannot be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "append", lose)
+        yield
+
+
+def submit_without_reply(reading, monkeypatch, *given, stored=True):
+    with (
+        no_reply(reading.store, monkeypatch, stored),
+        pytest.raises(StudyError, match="cannot be reached"),
+    ):
+        reading.submit(*given)
+
+
+def answers_of(reading):
+    return [event.body for event in reading.store.events("S1") if event.kind == "answer"]
+
+
+@pytest.fixture
+def a_reading_of(tmp_path, reading_of):
+    """A study whose first case is open."""
+
+    def begun(**design):
+        reading = reading_of(make_study(tmp_path, **design))
+        reading.start_session(1)
+        reading.open_case()
+        return reading
+
+    return begun
+
+
+@pytest.mark.parametrize("redrawn", [ball_mask(6), None], ids=["redrawn", "removed"])
+def test_an_outline_changed_after_a_lost_reply_is_not_passed_over(
+    a_reading_of, monkeypatch, redrawn
+):
+    reading = a_reading_of(kind="unaided")
+    given, first = plain_answer(reading.open), ball_mask(4)
+    submit_without_reply(reading, monkeypatch, given, first)
+    with pytest.raises(StudyError, match="is final: what you changed after it was not taken"):
+        reading.submit(given, redrawn)
+    assert [body["mask_sha256"] for body in answers_of(reading)] == [first.sha256]
+    assert reading.open is None
+    assert verify(reading.study, reading.store).clean
+
+
+def test_the_same_outline_after_a_lost_reply_is_the_answer(a_reading_of, monkeypatch):
+    reading = a_reading_of(kind="unaided")
+    given = plain_answer(reading.open)
+    submit_without_reply(reading, monkeypatch, given, ball_mask(4))
+    assert reading.submit(given, ball_mask(4)) is None
+    assert len(answers_of(reading)) == 1
+
+
+def test_where_readers_may_go_back_the_changed_answer_becomes_a_correction(
+    a_reading_of, reading_of, a_turnable_clock, monkeypatch
+):
+    reading = a_reading_of(kind="unaided", going_back=True)
+    presenter = Presenter(reading)
+    given, item = plain_answer(reading.open), reading.open.item
+    presenter.set_class(given.nodule_class)
+    presenter.set_rating("p_invasive", given.p_invasive)
+    presenter.set_rating("p_iac", given.p_iac)
+    presenter.set_confidence(given.confidence)
+    presenter.set_mask(ball_mask(4))
+    a_turnable_clock.pass_time(seconds=20)
+    presenter.submit()
+    with no_reply(reading.store, monkeypatch):
+        presenter.submit()
+    a_turnable_clock.pass_time(seconds=7)
+    presenter.set_mask(ball_mask(6))
+    presenter.set_comment("redrawn")
+    presenter.submit()
+    presenter.submit()
+    screen = presenter.screen
+    assert "was saved just before the connection was lost. Submit once more" in screen.message
+    assert (screen.page, screen.heading) == ("case", "Correcting a submitted answer")
+    assert (screen.answer.comment, presenter.scene.own_mask) == ("redrawn", ball_mask(6).nrrd)
+    assert reading_of(reading.study).open_case().answer.comment == "redrawn", "kept over a crash"
+    presenter = Presenter(reading)
+    presenter.next_case()
+    presenter.set_mask(ball_mask(6))
+    presenter.submit()
+    presenter.submit()
+    first, second = answers_of(reading)
+    assert (first["item"], second["item"]) == (item.item, item.item)
+    assert (second["mask_sha256"], second["form"]["comment"]) == (ball_mask(6).sha256, "redrawn")
+    assert [body["time"]["wall_s"] for body in (first, second)] == [20, 7]
+    assert verify(reading.study, reading.store).clean
+
+
+def test_a_connection_lost_twice_still_finds_the_stored_answer(a_reading_of, monkeypatch):
+    reading = a_reading_of(kind="unaided")
+    given = plain_answer(reading.open)
+    submit_without_reply(reading, monkeypatch, given)
+
+    def lose(reader, after=-1):
+        raise StudyError("The database server cannot be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading.store, "events", lose)
+        with pytest.raises(StudyError, match="cannot be reached"):
+            reading.submit(given)
+    assert reading.submit(given) is None
+    assert len(answers_of(reading)) == 1
+    reading.open_case()
+    assert reading.submit(given) is None
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_after_a_lost_reply_a_draft_says_nothing_of_another_window(
+    a_reading_of, monkeypatch, stored
+):
+    reading = a_reading_of(kind="unaided")
+    given = plain_answer(reading.open)
+    submit_without_reply(reading, monkeypatch, given, stored=stored)
+    reading.save_draft(given)
+    assert (reading.store.draft("S1") is None) is stored, "a submitted answer needs no draft"
+    assert reading.submit(given) is None
+    assert len(answers_of(reading)) == 1
+
+
+def test_another_window_after_a_lost_connection_is_said_plainly(
+    a_reading_of, reading_of, monkeypatch
+):
+    reading = a_reading_of(kind="unaided")
+    given = plain_answer(reading.open)
+    submit_without_reply(reading, monkeypatch, given, stored=False)
+    other = reading_of(reading.study)
+    other.open_case()
+    other.submit(replace(given, comment="other"))
+    with pytest.raises(ChainMovedOn, match="went on in another window"):
+        reading.submit(given)
+    assert reading.open is None
+    assert [body["form"]["comment"] for body in answers_of(reading)] == ["other"]

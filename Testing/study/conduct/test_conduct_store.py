@@ -8,11 +8,14 @@ import sys
 from datetime import datetime, timezone
 
 import pytest
+import sqlalchemy
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
 from densesharp.study.events import next_event
-from densesharp.study.store import open_store
+from densesharp.study.masks import Mask
+from densesharp.study.store import ChainMovedOn, open_store
+from densesharp.study.store_schema import plain_errors
 from densesharp.study.verify import verify
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -104,6 +107,30 @@ def test_a_forged_but_well_hashed_event_breaks_the_rules(a_read_study):
     double = next_event(events[-1], "S1", NOW, "answer", events[-1].body)
     store.append(double)
     assert any("breaks the study's rules" in p for p in verify(study, store).problems)
+
+
+def test_only_a_taken_place_in_the_chain_means_another_window(a_read_study):
+    _, store = a_read_study
+    event = next_event(store.events("S1")[-1], "S1", NOW, "open", {"item": "x"})
+    with pytest.raises(StudyError, match="reports an error") as caught:
+        store.append(event, Mask(None, "00"))
+    assert not isinstance(caught.value, ChainMovedOn)
+    store.append(event)
+    with pytest.raises(ChainMovedOn, match="went on in another window"):
+        store.append(event)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlalchemy.exc.IntegrityError("INSERT", {}, Exception("duplicate key\nDETAIL: reader")),
+        sqlalchemy.exc.OperationalError("INSERT", {}, Exception("")),
+        sqlalchemy.exc.TimeoutError("all places in the pool are taken"),
+    ],
+)
+def test_no_error_of_the_database_leaves_the_store_as_such(error):
+    with pytest.raises(StudyError, match=r"reports an error.*\(store 'x'\)"), plain_errors("x"):
+        raise error
 
 
 def test_a_stranger_s_chain_is_a_problem(a_read_study):

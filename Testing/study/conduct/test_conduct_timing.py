@@ -57,6 +57,15 @@ def test_active_and_paused_time_never_exceed_the_wall(steps):
     assert 0 <= found.active_s <= found.wall_s - found.paused_s + 1e-6
 
 
+def test_times_are_added_and_taken_apart():
+    first = Spent(50, 70.5, 10, 1, "2026-01-05T08:00:05.000+00:00")
+    second = Spent(5, 6, 0.5, 2, "2026-01-05T08:02:00.000+00:00")
+    both = first.plus(second)
+    assert both == Spent(55, 76.5, 10.5, 3, first.first_action)
+    assert Spent().plus(second) == second
+    assert both.since(first) == Spent(5, 6, 0.5, 2)
+
+
 def test_the_first_action_is_noted_and_time_goes_through_json():
     found = spent([("open", 5), ("touch", 5), ("touch", 5)])
     assert found.first_action == "2026-01-05T08:00:05.000+00:00"

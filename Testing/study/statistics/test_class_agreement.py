@@ -113,6 +113,53 @@ def test_alpha_with_missing_ratings_is_krippendorffs_own_example():
         assert found.value == pytest.approx(value, abs=6e-4)
 
 
+# cac.raw4raters of Gwet's irrCAC: 12 subjects by 4 raters, 0 where a rating is missing.
+FOUR_RATERS = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 0],
+        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 3],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
+    ]
+).T  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("coefficient", "value", "se", "p"),
+    [
+        # As irrCAC's own readme prints them.
+        ("gwet", 0.77544, 0.14295, 0.000208721),
+        ("fleiss", 0.76117, 0.15302, 0.000419173),
+        ("conger", 0.76282, 0.14917, 0.0003367066),
+        ("brennan-prediger", 0.77273, 0.14472, 0.0002375609),
+        ("krippendorff", 0.74342, 0.14557, 0.0004594257),
+    ],
+)
+def test_missing_ratings_count_as_in_gwets_own_program(coefficient, value, se, p):
+    found = chance_corrected(FOUR_RATERS - 1, 5, coefficient)
+    assert (found.value, found.se) == pytest.approx((value, se), abs=5e-6)
+    assert found.p == pytest.approx(p, abs=5e-10)
+    # A subject that nobody rated adds nothing.
+    more = np.vstack([FOUR_RATERS, np.zeros((1, 4), dtype=int)])
+    assert chance_corrected(more - 1, 5, coefficient) == found
+
+
+def test_percent_agreement_with_missing_ratings_is_that_of_gwets_own_program():
+    found = percent_agreement(FOUR_RATERS - 1, 5)
+    assert (found.value, found.se) == pytest.approx((0.8181818, 0.12561), abs=5e-6)
+    assert found.p == pytest.approx(4.345373e-05, abs=5e-12)
+
+
+def test_one_pattern_in_every_case_is_not_called_perfect_agreement():
+    # One against two in each case: agreement 1/3 of the pairs, chance 1/2.
+    pattern = np.array([[0, 0, 1], [1, 0, 1]] * 4)
+    found = chance_corrected(pattern, 2, "fleiss")
+    assert found.value == pytest.approx((1 / 3 - 1 / 2) / (1 - 1 / 2))
+    assert found.ci is None
+    assert "perfect" not in found.reason
+    assert "the same in every case" in found.reason
+
+
 def test_clusters_are_drawn_together(nodules):
     codes = nodules("malignancy")[:60] - 1
     clusters = np.arange(60) // 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import html.parser
+import json
 import re
 import shutil
 import sys
@@ -56,7 +57,8 @@ def test_the_design_says_when_the_model_was_shown(folder):
     with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
         rows = [row for row in csv.reader(file) if row[0]]
     assert dict(rows)["The model was shown"] == "with the image, in aided readings"
-    assert dict(rows)["Washout"] == "28 days at least"
+    assert dict(rows)["Washout planned"] == "28 days at least"
+    assert dict(rows)["Shortest time between sessions"] == "not recorded"
 
 
 def test_the_design_says_what_the_model_was_trained_on(folder, results):
@@ -150,6 +152,22 @@ def test_the_report_can_be_made_again_and_is_the_same(folder, tmp_path):
     assert run("report", again) == 0
     for name in ("report.html", "report.pdf", "figures/roc_iac.svg", "tables/classes.csv"):
         assert (again / name).read_bytes() == (folder / "out" / name).read_bytes(), name
+
+
+def test_results_of_an_earlier_version_are_reported_without_what_they_do_not_say(folder, tmp_path):
+    found = json.loads((folder / "out" / "results.json").read_text())
+    for name in (
+        "design_verified", "truth_frozen", "washout", "absent_readers", "planned_readings",
+        "missing_by_reader", "missing_repeats", "interim",
+    ):  # fmt: skip
+        del found["study"][name]
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    assert run("report", tmp_path) == 0
+    with (tmp_path / "tables" / "design.csv").open(newline="") as file:
+        design = dict(csv.reader(file))
+    assert design["Shortest time between sessions"] == "not recorded"
+    assert design["Readings missing"] == "0"
+    assert "named before the first read" not in (tmp_path / "report.html").read_text()
 
 
 def test_results_that_are_none_or_of_another_version_are_refused(tmp_path):

@@ -28,6 +28,9 @@ BAD_ROWS = [
     ("r1,a,c2,0,2", 5, "case", "the first is in line 3"),
     ("r1,b,c2,0,high", 5, "rating", "'high' is not a number"),
     ("r1,b,c2,0,nan", 5, "rating", "'nan' is not a number"),
+    ("r1,b,c2,0,1_0", 5, "rating", "'1_0' is not a number"),
+    ("r1,b,c2,0,\u0661", 5, "rating", "is not a number"),
+    ("r1,b,c2,0,1e999", 5, "rating", "'1e999' is not a number"),
     ("r1,b,c2,0,inf", 5, "rating", "'inf' is not a number"),
     ("r1,b,c2,0,", 5, "rating", "empty"),
     (",b,c2,0,2", 5, "reader", "empty"),
@@ -46,6 +49,12 @@ def test_a_wrong_row_is_refused_with_line_column_and_reason(tmp_path, row, line,
     assert f"column '{column}'" in message
     assert reason in message
     assert str(path) in message
+
+
+@pytest.mark.parametrize("cell", ["-1", "+1.", ".5", "1e-3", "2.5E+1", "0010"])
+def test_what_programs_write_as_a_number_is_read(tmp_path, cell):
+    found = read_readings(table(tmp_path, [*GOOD[:3], f"r1,b,c2,0,{cell}"]))
+    assert found.ratings[1, 0, 1] == float(cell)
 
 
 def test_one_class_only_is_refused(tmp_path):

@@ -171,9 +171,11 @@ def _reclassification(
 def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
     """Log odds of a right class by condition, period, their interaction and position.
 
-    The interaction of condition and period is the carryover of a crossover study.
+    The interaction of condition and period is the carryover of a crossover study. Sessions are
+    coded -1/2 and 1/2 and the interaction is centred, so that `aided` is the mean of its effects
+    in the two sessions and `second_session` that in the two conditions.
     """
-    there = classes >= 0
+    there = _of_pair(classes, pair) >= 0
     t, _, k = np.nonzero(there)
     correct = classes[there] == data.truth[k]
     shown = (t == pair[0]).astype(float)
@@ -181,9 +183,9 @@ def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str,
     if data.session is not None:
         period = data.session[there]
         if not np.isnan(period).any() and len(np.unique(period)) == 2:
-            second = (period == period.max()).astype(float)
+            second = np.where(period == period.max(), 0.5, -0.5)
             covariates |= {"second_session": second}
-            product = shown * second
+            product = (shown - 0.5) * second
             design = np.column_stack([np.ones(len(shown)), shown, second, product])
             if np.linalg.matrix_rank(design) == 4:
                 covariates["aided_x_second_session"] = product
@@ -192,9 +194,16 @@ def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str,
     return gee_logistic(correct, covariates, k)
 
 
+def _of_pair(classes: IntArray, pair: tuple[int, int]) -> IntArray:
+    """The classes with all but the two conditions taken as not read."""
+    chosen = np.isin(np.arange(len(classes)), pair)
+    found: IntArray = np.where(chosen[:, None, None], classes, -1)
+    return found
+
+
 def _mixed_model(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
     """Log odds of a right class, aided against unaided, within reader and case."""
-    t, r, k = np.nonzero(classes >= 0)
+    t, r, k = np.nonzero(_of_pair(classes, pair) >= 0)
     correct = classes[t, r, k] == data.truth[k]
     return crossed_logistic(correct, {"aided": (t == pair[0]).astype(float)}, r, k)
 
@@ -208,6 +217,7 @@ def analyse_agreement(data: StudyData) -> dict[str, Any] | None:
         out["conditions"][condition] = _agreement(data, data.classes[t])
     if data.pair is not None and len(data.readers) > 1:
         out["differences"] = kappa_differences(data.classes, data.pair, len(data.class_names))
+        out["differences_cases"] = int((data.classes[list(data.pair)] >= 0).all((0, 1)).sum())
     if data.repeats is not None:
         out["repeats"] = _repeats(data, data.classes[data.alone], data.repeats)
     return out
@@ -227,6 +237,7 @@ def _agreement(data: StudyData, classes: IntArray) -> dict[str, Any]:
     if len(data.readers) < 2:
         return out | {"readers": {"reason": "There is only one reader."}}
     complete = codes[(codes >= 0).all(1)]
+    out |= {"cases": int((codes >= 0).any(1).sum()), "complete_cases": len(complete)}
     out["readers"] = {
         "percent_agreement": percent_agreement(codes, size),
         "fleiss": chance_corrected(codes, size, "fleiss"),

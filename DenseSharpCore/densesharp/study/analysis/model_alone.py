@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.planned import Planned, planned_of
 from densesharp.study.figures_of_merit import (
     AUC,
     VUS,
@@ -31,7 +32,7 @@ def analyse_model_alone(data: StudyData) -> dict[str, Any] | None:
     """Every comparison with the readers reading alone; None without the model's results."""
     if data.model is None:
         return None
-    named = dict(data.design.get("endpoint") or {})
+    primary = planned_of(data)
     rows = []
     for name, task, figure, model, ratings, truth in _comparisons(data, data.model):
         known = ~np.isnan(model)
@@ -44,14 +45,49 @@ def analyse_model_alone(data: StudyData) -> dict[str, Any] | None:
             truth[known] > 0,
             ratings[None, :, known],
         )
-        primary = named.get("figure") == name and (task is None or named.get("task") == task)
-        margin = named.get("margin") if primary else None
-        found = standalone(model[known], readings, figure, truth=truth[known], margin=margin)
-        rows.append({
-            "figure": name, "task": task, "cases": int(known.sum()), "result": found,
-            "margin": margin,
-        })  # fmt: skip
+        asked = primary if primary.of_model and primary.names(name, task) else None
+        found = against_readers(model[known], readings, figure, truth[known], asked)
+        rows.append({"figure": name, "task": task} | found)
     return {"condition": data.conditions[data.alone], "comparisons": rows} if rows else None
+
+
+def against_readers(
+    model: FloatArray,
+    readings: Readings,
+    figure: FigureOfMerit,
+    truth: IntArray,
+    primary: Planned | None,
+) -> dict[str, Any]:
+    """The model minus the readers, with the same on the cases that every reader read.
+
+    Args:
+        model: Shape (K,): the model's rating of every case.
+        readings: Of one condition.
+        figure: What to compare.
+        truth: Shape (K,): classes.
+        primary: The primary analysis if this is it, else None: then there is no margin.
+    """
+    form, margin = (primary.form, primary.margin) if primary else ("rrrc", None)
+    out: dict[str, Any] = {
+        "primary": primary is not None,
+        "form": form,
+        "margin": margin,
+        "cases": len(readings.cases),
+        "result": standalone(model, readings, figure, truth=truth, margin=margin, form=form),
+        "complete_cases": None,
+    }
+    whole = ~np.isnan(readings.ratings).any(axis=(0, 1))
+    if whole.any() and not whole.all():
+        part = Readings(
+            readings.treatments,
+            readings.readers,
+            tuple(np.array(readings.cases)[whole]),
+            readings.truth[whole],
+            readings.ratings[:, :, whole],
+        )
+        found = standalone(model[whole], part, figure, truth=truth[whole], margin=margin, form=form)
+        out["complete_cases"] = {"cases": int(whole.sum()), "result": found}
+    return out
 
 
 def _comparisons(data: StudyData, model: Model) -> Iterator[Comparison]:

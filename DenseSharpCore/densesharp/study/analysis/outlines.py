@@ -11,12 +11,10 @@ import numpy as np
 from densesharp.errors import StudyError
 from densesharp.study.analysis.outline_change import analyse_outline_change
 from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
-from densesharp.study.estimates import Estimate
 from densesharp.study.masks import decode
 from densesharp.study.segmentation import (
     compare,
     consensus_masks,
-    dice,
     pairwise_dice,
     within_spread,
 )
@@ -122,7 +120,7 @@ def _matrix(values: FloatArray) -> list[list[float | None]]:
 
 
 def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[dict[str, Any]]:
-    """Each case: model against reader, reader against reader (Dice), all against consensus.
+    """Each case: model against reader, reader against reader, all against consensus.
 
     A reader's consensus leaves that reader out; with two readers it is the other one's outline.
     """
@@ -137,7 +135,7 @@ def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[
             rows.append(row | {name: one.value for name, one in values.items()})
 
         for a, b in combinations(readers, 2):
-            add("reader-reader", a, b, {"dice": Estimate(dice(masks[a], masks[b]))})
+            add("reader-reader", a, b, compare(masks[a], masks[b], spacing))
         for name in readers:
             if "model" in masks:
                 values = compare(masks["model"], masks[name], spacing)

@@ -18,6 +18,7 @@ from densesharp.study.analysis.tasks import analyse_task
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.estimates import to_json
 from densesharp.study.study_data import StudyData
+from densesharp.study.washout import describe_washout
 
 SCHEMA = 1
 
@@ -54,9 +55,7 @@ def analyse_study(
     }
     for number, task in enumerate(data.tasks):
         progress(0.1 + 0.2 * number, f"ROC analysis: {task.name}")
-        primary = endpoint.get("task") == task.name and endpoint.get("figure", "auc") == "auc"
-        margin = endpoint.get("margin") if primary else None
-        results["tasks"][task.name] = analyse_task(data, task, margin)
+        results["tasks"][task.name] = analyse_task(data, task)
     steps = (
         ("model_alone", analyse_model_alone),
         ("classes", analyse_classes),
@@ -77,12 +76,15 @@ def analyse_study(
 def describe(data: StudyData) -> dict[str, Any]:
     """Design and numbers: what the flow chart and the first table show."""
     counts = np.bincount(data.truth, minlength=len(data.class_names))
-    read = _was_read(data)
     design = data.design
+    washout_days = design.get("washout_days")
     return {
         "title": data.title,
         "kind": design.get("kind"),
-        "washout_days": design.get("washout_days"),
+        "design_verified": data.verified,
+        "truth_frozen": bool(design.get("truth_sha256")),
+        "washout_days": washout_days,
+        "washout": describe_washout(data.washout, washout_days),
         "reveal": design.get("reveal"),
         "model": (design.get("aid") or {}).get("model"),
         "model_sha256": (design.get("aid") or {}).get("model_sha256"),
@@ -94,11 +96,38 @@ def describe(data: StudyData) -> dict[str, Any]:
         "cases_by_class": dict(zip(data.class_names, counts.tolist(), strict=True)),
         "unread_cases": len(data.unread),
         "practice_answers": data.practice,
+        **_readings(data),
+    }
+
+
+def _readings(data: StudyData) -> dict[str, Any]:
+    """What was read, and by the design what is still to be read; practice is not counted."""
+    read = _was_read(data)
+    plan = data.plan
+    each = len((plan and plan.conditions) or data.conditions) * len(
+        (plan and plan.cases) or data.cases
+    )
+    readers = data.readers if plan is None else tuple(plan.readers)
+    done = {reader: int(read[:, r].sum()) for r, reader in enumerate(data.readers)}
+    missing = {reader: each - done.get(reader, 0) for reader in readers}
+    repeats = 0 if data.repeats is None else int((data.repeats >= 0).sum())
+    missing_repeats = 0 if plan is None else plan.repeats * len(readers) - repeats
+    total = sum(missing.values())
+    return {
         "readings": {
             condition: {reader: int(read[t, r].sum()) for r, reader in enumerate(data.readers)}
             for t, condition in enumerate(data.conditions)
         },
-        "missing_readings": int((~read).sum()),
+        "absent_readers": [
+            {"reader": reader, "group": data.groups.get(reader, "")}
+            for reader in readers
+            if reader not in data.readers
+        ],
+        "planned_readings": None if plan is None else each * len(readers),
+        "missing_readings": total,
+        "missing_by_reader": {reader: count for reader, count in missing.items() if count},
+        "missing_repeats": missing_repeats,
+        "interim": plan is not None and total + missing_repeats > 0,
     }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.model_alone import against_readers
+from densesharp.study.analysis.planned import planned_of
 from densesharp.study.analysis.resampling import resampled_difference
 from densesharp.study.auc import (
     auc_estimate,
@@ -24,11 +26,11 @@ from densesharp.study.calibration import (
     reliability_bins,
 )
 from densesharp.study.estimates import Estimate, not_estimable
-from densesharp.study.figures_of_merit import FigureOfMerit, sensitivity, specificity
+from densesharp.study.figures_of_merit import AUC, FigureOfMerit, sensitivity, specificity
 from densesharp.study.mrmc import analyse
 from densesharp.study.mrmc_document import mrmc_document
 from densesharp.study.proportions import wilson
-from densesharp.study.standalone import sensitivity_at, standalone
+from densesharp.study.standalone import sensitivity_at
 from densesharp.study.study_data import StudyData, Task
 from densesharp.study.tables import BoolArray, FloatArray, Readings
 
@@ -39,14 +41,8 @@ HALF_STEP = 0.005
 BAND_REPLICATES = 500
 
 
-def analyse_task(data: StudyData, task: Task, margin: float | None = None) -> dict[str, Any]:
-    """Everything about one question.
-
-    Args:
-        data: The study.
-        task: The question.
-        margin: Non-inferiority margin in AUC of the model alone, or None.
-    """
+def analyse_task(data: StudyData, task: Task) -> dict[str, Any]:
+    """Everything about one question."""
     positive = data.positive(task)
     result: dict[str, Any] = {
         "title": task.title,
@@ -68,7 +64,7 @@ def analyse_task(data: StudyData, task: Task, margin: float | None = None) -> di
     if data.group_names:
         result["groups"] = {name: _group(data, task, name) for name in data.group_names}
     if task.model is not None and not np.isnan(task.model).all():
-        result["model"] = _model(data, task, task.model, margin)
+        result["model"] = _model(data, task, task.model)
     if task.scale is not None:
         result["calibration"] = _calibration(data, task)
         result["decision"] = _decision(data, task)
@@ -244,9 +240,7 @@ def _group(data: StudyData, task: Task, name: str) -> dict[str, Any]:
     }
 
 
-def _model(
-    data: StudyData, task: Task, ratings: FloatArray, margin: float | None
-) -> dict[str, Any]:
+def _model(data: StudyData, task: Task, ratings: FloatArray) -> dict[str, Any]:
     known = ~np.isnan(ratings)
     positive = data.positive(task)[known]
     area = auc_estimate(ratings[known], positive)
@@ -263,11 +257,17 @@ def _model(
     rates = [p["specificity"].value for p in points if p["specificity"].value is not None]
     average = float(np.mean(rates)) if rates else None
     at = None if average is None else sensitivity_at(ratings[known], positive, average)
+    primary = planned_of(data)
+    asked = primary if primary.of_model and primary.names("auc", task.name) else None
+    found = against_readers(ratings[known], readings, AUC, positive.astype(np.int64), asked)
     return {
         "auc": area,
         "logit_interval": logit_interval(area).ci,
         "condition": condition,
-        "against_readers": standalone(ratings[known], readings, margin=margin),
+        "against_readers": found["result"],
+        "complete_cases": found["complete_cases"],
+        "primary": found["primary"],
+        "form": found["form"],
         "readers_average_specificity": average,
         "sensitivity_there": Estimate(at)
         if at is not None

@@ -8,7 +8,7 @@ import numpy as np
 
 from densesharp.study.reading_time import reading_time, summarize
 from densesharp.study.study_data import StudyData
-from densesharp.study.tables import FloatArray, Readings
+from densesharp.study.tables import FloatArray, IntArray, Readings
 from densesharp.study.ustatistics import u_statistics
 
 
@@ -23,8 +23,23 @@ def analyse_times(data: StudyData) -> dict[str, Any] | None:
         }
         out["summary"][condition] = {"all": summarize(_known(data.seconds[t]))} | rows
     if data.pair is not None:
-        out["model"] = _model(data, data.seconds, data.pair)
+        group, out["group_reason"] = _groups(data)
+        out["model"] = _model(data, data.seconds, data.pair, group)
     return out
+
+
+def _groups(data: StudyData) -> tuple[IntArray | None, str | None]:
+    """Shape (r,): 0 or 1 for the group of each reader, or why the model has no group term."""
+    names = data.group_names
+    if not names:
+        return None, None
+    without = [reader for reader in data.readers if data.groups.get(reader, "") not in names]
+    if without:
+        reason = f"{', '.join(without)} without a group: the model has no term for groups."
+        return None, reason
+    if len(names) > 2:
+        return None, f"There are {len(names)} groups: the model has no term for groups."
+    return np.array([names.index(data.groups[reader]) for reader in data.readers]), None
 
 
 def _known(values: FloatArray) -> FloatArray:
@@ -43,18 +58,18 @@ def _points(data: StudyData, seconds: FloatArray) -> list[list[Any]]:
     return out
 
 
-def _model(data: StudyData, seconds: FloatArray, pair: tuple[int, int]) -> Any:
-    there = ~np.isnan(seconds)
+def _model(
+    data: StudyData, seconds: FloatArray, pair: tuple[int, int], group: IntArray | None
+) -> Any:
+    of_pair = np.isin(np.arange(len(seconds)), pair)
+    there = ~np.isnan(seconds) & of_pair[:, None, None]
     t, r, k = np.nonzero(there)
     extra: dict[str, FloatArray | None] = {"period": None, "position": None}
     for name, values in (("period", data.session), ("position", data.position)):
         if values is not None and not np.isnan(values[there]).any():
             extra[name] = values[there]
-    group = None
-    if len(data.group_names) == 2:
-        number = {name: i for i, name in enumerate(data.group_names)}
-        group = np.array([number.get(data.groups.get(reader, ""), 0) for reader in data.readers])[r]
-    return reading_time(seconds[there], t == pair[0], r, k, group=group, **extra)
+    of_reading = None if group is None else group[r]
+    return reading_time(seconds[there], t == pair[0], r, k, group=of_reading, **extra)
 
 
 def analyse_sessions(data: StudyData) -> dict[str, Any] | None:

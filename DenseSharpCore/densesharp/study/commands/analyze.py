@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
     from densesharp.commands.terminal import progress_bar
     from densesharp.study.analysis.study import analyse_study
-    from densesharp.study.load_study import ANSWERS, DESIGN, MODEL, load_study
+    from densesharp.study.frozen import ANSWERS, DESIGN, FILES
+    from densesharp.study.load_study import load_study
     from densesharp.study.report.write import write_results
 
     with ExitStack() as stack:
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="densesharp-"))
             source = _exported(source, args.store, Path(scratch) / "export")
         data = load_study(source, args.truth, args.model)
-        inside = [source / name for name in (DESIGN, ANSWERS, MODEL)]
+        inside = [source / name for name in FILES]
         inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
         inputs += [path for path in (args.truth, args.model) if path]
         progress = stack.enter_context(progress_bar())

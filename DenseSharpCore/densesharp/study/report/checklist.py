@@ -8,10 +8,12 @@ from densesharp.study.report.blocks import TableBlock
 
 AUTHORS = "for the authors to write"
 
+_PRIMARY = "Hypotheses and objectives; primary endpoint named before reading"
+
 _TOPICS = (
     ("Title or abstract names the study as one of diagnostic accuracy with AI", None),
     ("Intended use of the model and its place in the clinical path", None),
-    ("Hypotheses and objectives; primary endpoint named before reading", "Summary"),
+    (_PRIMARY, "Summary"),
     ("Prospective or retrospective collection; setting and dates", None),
     ("Eligibility, sampling and source of cases; how they were de-identified", None),
     ("Model: name, version or hash, input, output, training data", "Design"),
@@ -55,6 +57,9 @@ def checklist(results: dict[str, Any]) -> TableBlock:
         [topic, "not in this study" if section in absent else section or AUTHORS]
         for topic, section in _TOPICS
     ]
+    if not results["study"].get("design_verified"):
+        # Only a design with a hash shows what was named before.
+        rows = [[topic, AUTHORS if topic == _PRIMARY else where] for topic, where in rows]
     caption = (
         "Topics of STARD-AI (2025) and CLAIM (2024 update) in our words, and where this report "
         "answers them. Journals want the original lists with their item numbers."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from densesharp.study.output import interval, number, p_text
+from densesharp.study.output import interval, number
 from densesharp.study.report import reader_tables, tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
-from densesharp.study.report.cells import Results, shown
+from densesharp.study.report.cells import Results, equals, one_sided, shown
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import formulas, methods
 
@@ -51,23 +51,58 @@ def _summary(results: Results) -> Iterator[Block]:
     yield Heading("Summary")
     endpoints = results["endpoints"]
     primary = [row for row in endpoints if row["primary"]]
+    study = results["study"]
+    verified = bool(study.get("design_verified"))
+    if study.get("interim"):
+        yield Paragraph(interim_sentence(study), strong=True)
     if primary:
-        yield Paragraph(primary_sentence(primary[0]))
+        yield Paragraph(primary_sentence(primary[0], verified=verified))
     elif results["endpoint"]:
         yield Paragraph("The design's primary endpoint cannot be computed from these readings.")
     else:
         yield Paragraph(
             "No primary endpoint was named before the study, so every comparison is exploratory."
         )
+    if verified and not study["truth_frozen"]:
+        yield Paragraph(
+            "The truth was not frozen with the design: nothing shows that it is older than the "
+            "readings."
+        )
     if endpoints:
         yield tables.endpoint_table(endpoints)
+        yield tables.endpoint_tests_table(endpoints)
 
 
-def primary_sentence(row: Results) -> str:
-    """The primary result in words."""
+def interim_sentence(study: Results) -> str:
+    """That and where an unfinished study has gaps."""
+    text = (
+        f"Interim report of an unfinished study: {study['missing_readings']} of "
+        f"{study['planned_readings']} planned readings are missing"
+    )
+    if study["missing_repeats"]:
+        text += f", and {study['missing_repeats']} repeated readings"
+    text += ". The statistics are those of the readers who have read"
+    if study["absent_readers"]:
+        names = tables.reader_names(study["absent_readers"])
+        text += f"; without any answer: {names}"
+    return text + "."
+
+
+def primary_sentence(row: Results, *, verified: bool = False) -> str:
+    """The primary result in words.
+
+    Args:
+        row: The endpoint.
+        verified: Whether the design is known to be older than the readings.
+    """
     readers = "random readers" if row["form"] == "rrrc" else "these readers"
     what = f"{row['figure']} ({readers}, random cases)"
-    start = f"Primary endpoint, named before the first read: {what}."
+    named = (
+        "named before the first read"
+        if verified
+        else "which was not verified to be named before the readings"
+    )
+    start = f"Primary endpoint, {named}: {what}."
     if row["difference"] is None or row["p"] is None:
         return f"{start} It is not estimable: {row['reason']}"
     limits = interval((row["ci"][0], row["ci"][1]))
@@ -76,28 +111,28 @@ def primary_sentence(row: Results) -> str:
     text = (
         f"{start} {row['first'].capitalize()} {number(row['means'][row['first']])}, "
         f"{row['second']} {number(row['means'][row['second']])}, difference "
-        f"{number(row['difference'])} (95 % interval {limits}), p {_equals(row['p'])}."
+        f"{number(row['difference'])} (95 % interval {limits}), p of the difference "
+        f"{equals(row['p'])}."
     )
     if row["margin"] is not None:
         verdict = "lies above" if row["not_inferior"] else "does not lie above"
         subject = "the model" if row["first"] == "model" else f"{row['first']} reading"
+        found = row.get("non_inferiority")
+        tested = f" ({one_sided(found)})" if found else ""
         text += (
-            f" The interval {verdict} the non-inferiority margin of -{row['margin']:g}: "
+            f" The interval {verdict} the non-inferiority margin of -{row['margin']:g}{tested}: "
             f"{subject} is {'' if row['not_inferior'] else 'not '}shown to be "
             "not inferior."
         )
     return text
 
 
-def _equals(p: float) -> str:
-    text = p_text(p)
-    return text if text.startswith("<") else f"= {text}"
-
-
 def _design(results: Results, pictures: Pictures) -> Iterator[Block]:
     yield Heading("Design")
     yield tables.study_table(results["study"])
     yield from _show(pictures, "flow")
+    if results["study"].get("interim"):
+        yield Paragraph("The flow chart counts the readers who have read and the cases read.")
 
 
 def _task(name: str, task: Results, conditions: list[str], pictures: Pictures) -> Iterator[Block]:
@@ -172,6 +207,11 @@ def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
         yield from _show(pictures, "reclassification")
         yield reader_tables.change_table(changes)
         caption = "Log odds of a right class (GEE, clusters are cases)."
+        if "aided_x_second_session" in changes["gee"]:
+            caption += (
+                " Sessions are coded -1/2 and 1/2: aided is the mean of its effects in the two "
+                "sessions, and the interaction is the effect in the second minus that in the first."
+            )
         yield reader_tables.effects_table("gee", caption, changes["gee"])
         caption = (
             "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
@@ -228,6 +268,8 @@ def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
     if model:
         yield Paragraph(f"Time aided over time unaided: {shown(model['ratio'])}.")
         caption = "Mixed model of the logarithm of active seconds."
+        if time.get("group_reason"):
+            caption += f" {time['group_reason']}"
         yield reader_tables.effects_table("time_model", caption, model["effects"])
         yield reader_tables.spread_table(model["spreads"])
 

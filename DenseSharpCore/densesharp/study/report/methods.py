@@ -32,9 +32,14 @@ _AREA = (
 _STANDALONE = (
     "Model alone: ψⱼ = A(model) − Aⱼ; SE = √{[MS + r max(Cov2, 0)] / r}, MS the variance of ψⱼ and "
     "Cov2 the jackknife covariance of ψⱼ and ψₗ; df (r−1) {[MS + r max(Cov2, 0)] / MS}²; "
-    "non-inferior by margin δ: t = (mean ψ + δ) / SE"
+    "non-inferior by margin δ: t = (mean ψ + δ) / SE, one-sided"
 )
-_KAPPA = "Quadratic kappa = 1 − Σ d o / Σ d e, d = (i − j)²; alpha = 1 − (n−1) Σ o d / Σ nᵢ nⱼ d"
+_KAPPA = (
+    "Quadratic kappa = 1 − Σ d o / Σ d e, d = (i − j)²; alpha = 1 − (n−1) Σ o d / Σ nᵢ nⱼ d; "
+    "Fleiss and Gwet: κ = (pa − pe) / (1 − pe), Var = Σ (κᵢ* − κ)² / [n(n−1)], κᵢ* = κᵢ − "
+    "2 (1 − κ)(peᵢ − pe) / (1 − pe), κᵢ = (n / n₂)(paᵢ − pe) / (1 − pe) for the n₂ of n cases "
+    "rated twice or more, else 0"
+)
 _VUS = "Volume under the ROC surface = P(x₁ < x₂ < x₃), ties ½ and 1/6"
 _CALIBRATION = (
     "Brier = mean (p − y)²; calibration error = Σ nᵦ / n |mean y − mean p|; net benefit = TP / n − "
@@ -73,7 +78,14 @@ def methods(results: dict[str, Any]) -> list[str]:
         out.append(
             "The model alone was compared with the readers as a single treatment with random "
             "readers and cases (1T-RRRC; Hillis 2007), and with each reader by DeLong's test with "
-            "Holm's correction; non-inferiority one-sided (Chen, Petrick & Sahiner 2012)."
+            "Holm's correction."
+        )
+    if any(row.get("non_inferiority") for row in results["endpoints"]):
+        out.append(
+            "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
+            "design's margin and the standard error and degrees of freedom of the comparison "
+            "(Chen, Petrick & Sahiner 2012); this is the same as the two-sided 95 % interval above "
+            "minus the margin. All other p-values are two-sided."
         )
     if any(task.get("calibration") for task in tasks):
         out.append(
@@ -88,8 +100,10 @@ def methods(results: dict[str, Any]) -> list[str]:
             "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
             "bootstrap over cases within pathology, readers fixed. Paired calls: McNemar, "
             "Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; "
-            "generalized estimating equations with cases as clusters (Liang & Zeger 1986). "
-            "Agreement: Fleiss 1971, Gwet 2008, Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
+            "generalized estimating equations with cases as clusters (Liang & Zeger 1986), "
+            "sessions coded -1/2 and 1/2 and their interaction with the condition centred. "
+            "Agreement: Fleiss 1971, Gwet 2008 and 2014 (cases rated once count in the use of the "
+            "classes only), Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
             "Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
         )
     if results["outlines"]:

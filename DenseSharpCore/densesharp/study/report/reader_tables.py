@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from densesharp.study.output import NOT_ESTIMABLE, number, p_text
 from densesharp.study.report.blocks import TableBlock
-from densesharp.study.report.cells import Results, bounded, limits, shown
+from densesharp.study.report.cells import CUT, Results, bounded, limits, shown
 
 
 def class_table(classes: Results) -> TableBlock:
@@ -17,7 +17,7 @@ def class_table(classes: Results) -> TableBlock:
         rows.append([label, *_class_cells(part["mean"])])
     caption = (
         "Three-class results. One step: calls one class away from pathology; two steps: "
-        "AAH-AIS called IAC or the reverse."
+        "AAH-AIS called IAC or the reverse." + CUT
     )
     header = (
         "Who", "Accuracy", "Weighted F1", "Macro F1", "MCC", "Kappa (quadratic)", "One step",
@@ -123,7 +123,7 @@ def agreement_table(agreement: Results) -> TableBlock:
         [title, *(bounded(part["readers"].get(key)) for part in conditions.values())]
         for key, title in titles.items()
     ]
-    caption = "Agreement between readers on the class, 95 % intervals."
+    caption = "Agreement between readers on the class, 95 % intervals." + CUT
     header = ("Coefficient", *conditions)
     differences = agreement.get("differences")
     if differences:
@@ -131,13 +131,33 @@ def agreement_table(agreement: Results) -> TableBlock:
         header += ("Difference",)
         for key, row in zip(titles, rows, strict=True):
             row.append(shown(differences[key]) if key in differences else "")
+    caption += _missing_ratings(agreement)
     return TableBlock("agreement_readers", caption, header, rows)
+
+
+def _missing_ratings(agreement: Results) -> str:
+    """Which coefficients use which cases, where not every reader rated every case."""
+    counts = {
+        condition: (part["cases"], part["complete_cases"])
+        for condition, part in agreement["conditions"].items()
+        if "complete_cases" in part
+    }
+    if all(cases == complete for cases, complete in counts.values()):
+        return ""
+    rated = ", ".join(f"{name} {complete} of {n}" for name, (n, complete) in counts.items())
+    text = f" Ratings are missing: ICC uses the cases that all readers rated ({rated})"
+    if "differences_cases" in agreement:
+        text += (
+            ", the differences those that all rated under both conditions "
+            f"({agreement['differences_cases']})"
+        )
+    return text + ", the other coefficients all ratings."
 
 
 def repeats_table(repeats: Results) -> TableBlock:
     """Agreement of each reader with himself or herself."""
     rows = [[reader, bounded(one)] for reader, one in repeats.items()]
-    caption = "Intra-reader agreement: quadratic kappa of first and repeated unaided reading."
+    caption = "Intra-reader agreement: quadratic kappa of first and repeated unaided reading." + CUT
     return TableBlock("repeats", caption, ("Reader", "Quadratic kappa"), rows)
 
 
@@ -158,6 +178,8 @@ def outline_table(outlines: Results) -> TableBlock:
     definition = outlines["definition"]
     caption = (
         f"Outlines ({outlines['condition']}): mean over pairs. Distances and NSD from {definition}."
+        " Volume ratio: the first named over the second; between two readers, the first in the "
+        "alphabet over the other."
     )
     header = ("Pair", "n", *measures.values())
     return TableBlock("outlines_summary", caption, header, rows)

@@ -1,0 +1,225 @@
+"""Is an export what was frozen before the first read and written by the readers?
+
+What can be compared is compared: the design with its own hash, every answer with the design's hash
+and with the record, all files with SHA256SUMS. What does not agree is refused; where there is
+nothing to compare with, the report says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from densesharp.errors import StudyError
+from densesharp.study.design import design_from_json
+from densesharp.study.events import Event, chain_problems
+from densesharp.study.schedule import schedule_from_csv
+from densesharp.study.tables import Table
+
+ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
+SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
+FILES = (DESIGN, SCHEDULE, ANSWERS, MODEL, EVENTS)
+
+Record: TypeAlias = Mapping[str, Sequence[Event]]
+"""Reader -> events, oldest first."""
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_BOTH_CONDITIONS = ("aided", "unaided")
+_CONDITIONS = {
+    "crossover": _BOTH_CONDITIONS,
+    "sequential": _BOTH_CONDITIONS,
+    "unaided": ("unaided",),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who was to read what.
+
+    Attributes:
+        readers: Reader -> group.
+        cases: The cases to analyse; empty where the design does not list them.
+        conditions: In which each case is read; empty where the kind of study is not known.
+        repeats: Cases that each reader reads again.
+    """
+
+    readers: Mapping[str, str]
+    cases: tuple[str, ...]
+    conditions: tuple[str, ...]
+    repeats: int
+
+
+def read_design(folder: Path) -> dict[str, Any]:
+    """The design as JSON data; one that carries its hash must be as it was frozen.
+
+    Raises:
+        StudyError: it cannot be read or was changed.
+    """
+    path = folder / DESIGN
+    try:
+        text = path.read_text(encoding="utf-8")
+        design = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path) from error
+    if not isinstance(design, dict):
+        raise _unreadable(path)
+    if "design_sha256" in design:
+        design_from_json(text)
+    return design
+
+
+def plan_of(design: Mapping[str, Any], where: str) -> Plan | None:
+    """What a design plans; None when it names no readers.
+
+    Raises:
+        StudyError: its readers or cases are not written as in a design.
+    """
+    if not design.get("readers"):
+        return None
+    try:
+        readers = {str(row["id"]): str(row.get("group", "")) for row in design["readers"]}
+        cases = [str(row["id"]) for row in design.get("cases", ()) if not row.get("practice")]
+        repeats = int(design.get("repeats", 0))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"The design '{where}' does not list its readers and cases as objects with 'id'."
+        raise StudyError(message) from error
+    conditions = _CONDITIONS.get(str(design.get("kind")), ())
+    return Plan(readers, tuple(sorted(cases)), conditions, repeats)
+
+
+def check_sums(folder: Path) -> None:
+    """Check all files against SHA256SUMS, if it lies there.
+
+    Raises:
+        StudyError: a file is missing, changed or was added.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        return
+    again = f"{SUMS}: restore it, or export the study again."
+    listed = set()
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise _unreadable(path)
+        digest, name = found.groups()
+        listed.add(name)
+        if not (folder / name).is_file():
+            message = f"'{folder / name}' is missing, but stands in {again}"
+            raise StudyError(message)
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            message = f"'{folder / name}' was changed after the export, by {again}"
+            raise StudyError(message)
+    for name in FILES:
+        if name not in listed and (folder / name).exists():
+            message = f"'{folder / name}' is not part of the export, by {again}"
+            raise StudyError(message)
+
+
+def check_answers(answers: Table, design: Mapping[str, Any]) -> bool:
+    """Whether every answer names the design by its hash.
+
+    Raises:
+        TableError: an answer names another design.
+    """
+    stored = design.get("design_sha256", "")
+    cells = answers.columns.get("design_sha256")
+    if cells is None:
+        return False
+    for row, cell in enumerate(cells):
+        if cell != stored:
+            reason = f"this answer was not given under the design in '{DESIGN}'."
+            raise answers.error(row, "design_sha256", reason)
+    return bool(stored)
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record; None when the folder has no record.
+
+    Raises:
+        StudyError: the record cannot be read or a chain is broken.
+    """
+    path = folder / EVENTS
+    if not path.is_file():
+        return None
+    chains: dict[str, list[Event]] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            event = Event(**json.loads(line))
+            chains.setdefault(event.reader, []).append(event)
+        problems = [text for reader in chains for text in chain_problems(reader, chains[reader])]
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreadable(path) from error
+    if problems:
+        message = f"The record '{path}' was changed: {problems[0]} Restore it from a copy."
+        raise StudyError(message)
+    return chains
+
+
+def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record: Record) -> None:
+    """Check that the record was begun under this design and holds every answer as it stands.
+
+    Raises:
+        StudyError: it was begun under another design, or the schedule is not the frozen one.
+        TableError: an answer is not the one in the record.
+    """
+    stored = design.get("design_sha256")
+    if any(chain[0].body.get("design_sha256") != stored for chain in record.values()):
+        message = f"The record '{folder / EVENTS}' was not begun under the design in '{DESIGN}'."
+        raise StudyError(message)
+    case_of = _scheduled_cases(folder, design)
+    given = {
+        event.hash: event
+        for chain in record.values()
+        for event in chain
+        if event.kind == "answer"
+    }  # fmt: skip
+    for row, digest in enumerate(answers.columns.get("event_sha256", ())):
+        wrong = _difference(answers, row, given.get(digest), case_of)
+        if wrong:
+            raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
+
+
+def _scheduled_cases(folder: Path, design: Mapping[str, Any]) -> dict[str, str]:
+    """Item -> case, empty when the folder has no schedule."""
+    path = folder / SCHEDULE
+    if not path.is_file():
+        return {}
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != design.get("schedule_sha256"):
+        message = f"'{path}' was changed after the study was frozen: restore the original file."
+        raise StudyError(message)
+    return {item.item: item.case for item in schedule_from_csv(content.decode("utf-8"))}
+
+
+def _difference(
+    answers: Table, row: int, event: Event | None, case_of: Mapping[str, str]
+) -> str | None:
+    """The first column in which a row is not what its event says."""
+    if event is None:
+        return "event_sha256"
+    form = event.body["form"]
+    said = {
+        "reader": event.reader,
+        "item": event.body["item"],
+        "case": case_of.get(event.body["item"]),
+        "t_submit": event.time,
+        "class": form["nodule_class"],
+        "p_invasive": form["p_invasive"],
+        "p_iac": form["p_iac"],
+        "mask_sha256": event.body["mask_sha256"],
+    }
+    for name, value in said.items():
+        cells = answers.columns.get(name)
+        if cells is not None and value is not None and cells[row] != str(value):
+            return name
+    return None
+
+
+def _unreadable(path: Path) -> StudyError:
+    return StudyError(f"'{path}' cannot be read: restore it from a copy.")

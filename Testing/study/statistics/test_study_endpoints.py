@@ -1,0 +1,321 @@
+"""What the design named, missing readings, sessions and groups in the analysis of a study."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from known_shapes import SHAPES
+from scipy import stats
+
+from densesharp.geometry import Grid
+from densesharp.records import CLASS_NAMES
+from densesharp.study.analysis import classes, times
+from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
+from densesharp.study.analysis.endpoints import endpoints
+from densesharp.study.analysis.model_alone import analyse_model_alone
+from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.tasks import analyse_task
+from densesharp.study.analysis.times import analyse_times
+from densesharp.study.estimates import to_json
+from densesharp.study.masks import encode
+from densesharp.study.report import reader_tables, tables
+from densesharp.study.report.content import primary_sentence
+from densesharp.study.standalone import standalone
+from densesharp.study.study_data import Model, StudyData, paper_tasks
+
+PRIMARY = {"figure": "auc", "task": "invasive", "readers": "fixed", "margin": 0.05}
+
+
+def made_up(conditions=("unaided",), *, cases=40, readers=4, kind=None, endpoint=None, seed=5):
+    """Ratings, classes and times of readers, and a model that is better."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=cases)
+    shape = (len(conditions), readers, cases)
+    hard = 0.4 * rng.normal(size=cases)
+    score = truth + hard + 0.7 * rng.normal(size=shape)
+    alone = truth + hard + 0.4 * rng.normal(size=cases)
+    chances = np.exp(-((alone[:, None] - np.arange(3)) ** 2))
+    chances /= chances.sum(1, keepdims=True)
+    model = Model(chances.argmax(1), chances)
+    percent = [np.round(100 / (1 + np.exp(-2 * (score - at)))) for at in (0.5, 1.5)]
+    return StudyData(
+        "made up",
+        {"kind": kind, "endpoint": endpoint},
+        tuple(conditions),
+        tuple(f"R{r}" for r in range(readers)),
+        {},
+        tuple(f"C{k:03d}" for k in range(cases)),
+        CLASS_NAMES,
+        truth,
+        paper_tasks(*percent, model),
+        (score > 0.5).astype(int) + (score > 1.5),
+        np.exp(3 + 0.3 * rng.normal(size=shape)),
+        model=model,
+    )
+
+
+def without_a_reading(data):
+    """The first reader did not read the first case under the first condition."""
+    tasks = []
+    for task in data.tasks:
+        ratings = task.ratings.copy()
+        ratings[0, 0, 0] = np.nan
+        tasks.append(dataclasses.replace(task, ratings=ratings))
+    chosen = data.classes.copy()
+    chosen[0, 0, 0] = -1
+    return dataclasses.replace(data, tasks=tuple(tasks), classes=chosen)
+
+
+def analysed(data):
+    """The parts of results.json that endpoints are made of."""
+    results = {
+        "study": {"conditions": list(data.conditions), "kind": data.design["kind"]},
+        "endpoint": data.design["endpoint"],
+        "tasks": {task.name: analyse_task(data, task) for task in data.tasks[:1]},
+        "model_alone": analyse_model_alone(data),
+        "classes": None,
+        "outlines": None,
+    }
+    plain = to_json(results)
+    return plain | {"endpoints": endpoints(plain)}
+
+
+def area(positive, negative):
+    return np.mean([(x > y) + 0.5 * (x == y) for x, y in product(positive, negative)])
+
+
+def test_the_model_is_compared_on_the_cases_that_all_read():
+    data = without_a_reading(made_up(kind="unaided", endpoint=PRIMARY))
+    found = analysed(data)
+    primary = found["endpoints"][0]
+    assert primary["primary"]
+    assert primary["complete_cases_only"]
+    assert primary["cases"] == 39
+    task, sick = data.tasks[0], data.truth[1:] > 0
+    model, *readers = (
+        area(row[1:][sick], row[1:][~sick]) for row in (task.model, *task.ratings[0])
+    )
+    assert primary["means"] == pytest.approx({"model": model, "readers": np.mean(readers)})
+    assert primary["difference"] == pytest.approx(model - np.mean(readers))
+    assert primary["ci"][0] < primary["difference"] < primary["ci"][1]
+    text = primary_sentence(primary)
+    assert "the 39 cases that all read are compared" in text
+    assert "not estimable" not in text
+    assert "39 cases that all readers read" in tables.endpoint_table(found["endpoints"]).caption
+    rows = tables.standalone_table("invasive", found["tasks"]["invasive"]["model"]).rows
+    marked = [row for row in rows if "(primary)" in row[0]]
+    assert [row[0] for row in marked] == [
+        "these readers, random cases; 39 cases that all read (primary)"
+    ]
+    assert "not estimable" not in marked[0]
+    table = tables.model_alone_table(found["model_alone"])
+    assert "cases that all readers read" in table.caption
+    assert {row[1] for row in table.rows} == {"39"}
+
+
+@pytest.mark.parametrize("readers", ["fixed", "random"])
+def test_non_inferiority_is_tested_by_the_form_that_the_design_names(readers):
+    data = made_up(kind="unaided", endpoint=PRIMARY | {"readers": readers})
+    found = analysed(data)
+    primary, *others = found["endpoints"]
+    form = "frrc" if readers == "fixed" else "rrrc"
+    against = found["tasks"]["invasive"]["model"]["against_readers"]
+    one = against[form]
+    t = (one["value"] + 0.05) / one["se"]
+    p = stats.norm.sf(t) if readers == "fixed" else stats.t.sf(t, one["df"])
+    for tested in (against["non_inferiority"], primary["non_inferiority"]):
+        assert tested["p"] == pytest.approx(p)
+        assert (tested["form"], tested["level"]) == (form, 0.025)
+    # The test at its level and the interval say the same.
+    assert primary["not_inferior"] is bool(p < 0.025)
+    test = primary["test"]
+    assert test["statistic"] == pytest.approx(one["value"] / one["se"])
+    assert (test["name"], test["df"]) == (("z", []) if form == "frrc" else ("t", [one["df"]]))
+    assert all(row["margin"] is None and row["non_inferiority"] is None for row in others)
+    text = primary_sentence(primary)
+    assert "p of the difference" in text
+    assert "one-sided p" in text
+    assert "level 0.025" in text
+    table = tables.standalone_table("invasive", found["tasks"]["invasive"]["model"])
+    (marked,) = (row[0] for row in table.rows if "(primary)" in row[0])
+    assert marked.startswith("these readers" if form == "frrc" else "random readers, random")
+    assert "level 0.025" in table.caption
+
+
+def test_the_interval_and_the_one_sided_test_agree_at_every_margin(van_dyke):
+    model = van_dyke.ratings[0, 0]
+    readings = van_dyke.select(treatments=["1"], readers=["2", "3", "4", "5"])
+    for form in ("rrrc", "frrc"):
+        low = getattr(standalone(model, readings), form).ci[0]
+        for margin in (-low - 1e-6, -low + 1e-6):
+            tested = standalone(model, readings, margin=margin, form=form).non_inferiority
+            assert (tested.p < tested.level) is bool(low > -margin)
+            assert tested.p == pytest.approx(0.025, abs=1e-4)
+
+
+def test_the_margin_of_a_crossover_is_for_aided_against_unaided():
+    data = made_up(("aided", "unaided"), kind="crossover", endpoint=PRIMARY)
+    found = analysed(data)
+    alone = found["tasks"]["invasive"]["model"]
+    assert alone["against_readers"]["non_inferiority"] is None
+    table = tables.standalone_table("invasive", alone)
+    assert "primary" not in str(table.rows) + table.caption
+    assert all(not part["primary"] for part in found["model_alone"]["comparisons"])
+    primary, *others = found["endpoints"]
+    document = found["tasks"]["invasive"]["auc"]
+    section = document["frrc"]
+    assert (primary["first"], primary["second"]) == ("aided", "unaided")
+    assert primary["p"] == pytest.approx(section["p"])
+    z = (document["difference"] + 0.05) / section["se"]
+    assert primary["non_inferiority"]["p"] == pytest.approx(stats.norm.sf(z))
+    assert primary["test"]["name"] == "χ²"
+    assert primary["test"]["statistic"] == pytest.approx(section["chi2"])
+    for row, name in zip(others, ("sensitivity", "specificity"), strict=True):
+        main = found["tasks"]["invasive"][name]["rrrc"]
+        assert row["test"]["name"] == "F"
+        assert row["test"]["statistic"] == pytest.approx(main["f"])
+        assert row["test"]["df"] == pytest.approx([1, main["ddf"]])
+    first, second, *rest = tables.endpoint_tests_table(found["endpoints"]).rows
+    assert first[1:3] == ["cases", f"χ²(1) = {section['chi2']:.2f}"]
+    assert second[0] == "Primary: AUC, invasive, not worse by 0.05"
+    assert second[2] == f"z = {z:.2f}"
+    assert "one-sided, level 0.025" in second[3]
+    for row in rest:
+        assert row[1] == "readers and cases"
+        assert row[2].startswith("F(1, ")
+
+
+def test_a_crossover_of_which_only_unaided_readings_exist_has_no_primary_result():
+    found = analysed(made_up(kind="crossover", endpoint=PRIMARY))
+    assert found["endpoints"]
+    for row in found["endpoints"]:
+        assert not row["primary"]
+        assert row["margin"] is None
+    assert found["tasks"]["invasive"]["model"]["against_readers"]["non_inferiority"] is None
+
+
+def test_a_third_condition_does_not_take_the_place_of_the_named_ones():
+    both = made_up(("aided", "unaided"), kind="crossover", endpoint=PRIMARY)
+    wanted = analysed(both)["endpoints"][0]
+    data = with_third(both)
+    row = analysed(data)["endpoints"][0]
+    assert (row["first"], row["second"], row["primary"]) == ("aided", "unaided", True)
+    assert row["difference"] == pytest.approx(wanted["difference"])
+
+
+def with_third(data):
+    """A condition before the others, with the readings of the last in another order."""
+
+    def more(values):
+        return np.concatenate([values[-1:, :, ::-1], values])
+
+    tasks = (dataclasses.replace(task, ratings=more(task.ratings)) for task in data.tasks)
+    return dataclasses.replace(
+        data,
+        conditions=("a third", *data.conditions),
+        tasks=tuple(tasks),
+        classes=more(data.classes),
+        seconds=more(data.seconds),
+        session=None if data.session is None else more(data.session),
+    )
+
+
+def crossed():
+    """Aided helps in the first session and harms in the second."""
+    data = made_up(("aided", "unaided"), cases=80, readers=2)
+    aided_first = (np.arange(80)[None, :] + np.arange(2)[:, None]) % 2 == 0
+    session = np.stack([np.where(aided_first, 1.0, 2.0), np.where(aided_first, 2.0, 1.0)])
+    # Of every 20 readings of a cell so many are right.
+    shares = {(0, 1): 16, (0, 2): 11, (1, 1): 8, (1, 2): 15}
+    right = np.zeros(data.classes.shape, dtype=bool)
+    for (t, number), many in shares.items():
+        places = np.argwhere(session[t] == number)
+        for place in places[np.arange(len(places)) % 20 < many]:
+            right[t, place[0], place[1]] = True
+    chosen = np.where(right, data.truth, (data.truth + 1) % 3)
+    logit = {cell: math.log(many / (20 - many)) for cell, many in shares.items()}
+    return dataclasses.replace(data, classes=chosen, session=session), logit
+
+
+def test_aided_is_the_mean_of_its_effects_in_the_two_sessions(monkeypatch):
+    monkeypatch.setattr(classes, "REPLICATES", 10)
+    data, logit = crossed()
+    found = analyse_classes(data)["changes"]["gee"]
+    # Independence and as many coefficients as cells: the fit is the cells' log odds.
+    effects = [logit[0, s] - logit[1, s] for s in (1, 2)]
+    assert found["aided"].value == pytest.approx(np.mean(effects))
+    assert found["aided_x_second_session"].value == pytest.approx(effects[1] - effects[0])
+    later = [logit[t, 2] - logit[t, 1] for t in (0, 1)]
+    assert found["second_session"].value == pytest.approx(np.mean(later))
+    assert found["intercept"].value == pytest.approx(np.mean([logit[1, 1], logit[1, 2]]))
+
+
+def test_models_of_two_conditions_leave_a_third_out(monkeypatch):
+    monkeypatch.setattr(classes, "REPLICATES", 10)
+    data, _ = crossed()
+    more = with_third(data)
+    one, other = (analyse_classes(d)["changes"] for d in (data, more))
+    for part in ("gee", "mixed_model_sensitivity"):
+        for name, estimate in one[part].items():
+            assert other[part][name].value == pytest.approx(estimate.value), (part, name)
+    one, other = (analyse_times(d)["model"] for d in (data, more))
+    assert other.ratio.value == pytest.approx(one.ratio.value)
+    assert other.ratio.df == pytest.approx(one.ratio.df)
+
+
+def test_readers_without_a_group_are_not_counted_into_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr(times, "reading_time", lambda *_, group, **__: asked.append(group))
+    data = made_up(("aided", "unaided"), cases=20)
+    grouped = {"R0": "junior", "R1": "junior", "R2": "senior", "R3": "senior"}
+    assert analyse_times(dataclasses.replace(data, groups=grouped))["group_reason"] is None
+    assert list(asked.pop()) == 2 * ([0] * 40 + [1] * 40)
+    for groups, reason in (
+        (grouped | {"R3": ""}, "R3 without a group: the model has no term for groups."),
+        (grouped | {"R3": "fellow"}, "There are 3 groups: the model has no term for groups."),
+    ):
+        found = analyse_times(dataclasses.replace(data, groups=groups))
+        assert asked.pop() is None
+        assert found["group_reason"] == reason
+    assert analyse_times(data)["group_reason"] is None
+
+
+def test_the_agreement_table_says_which_cases_and_limits_it_shows():
+    data = without_a_reading(made_up(("aided", "unaided"), cases=30, readers=2))
+    found = to_json(analyse_agreement(data))
+    caption = reader_tables.agreement_table(found).caption
+    assert "cut at -1 and 1" in caption
+    assert "ICC uses the cases that all readers rated (aided 29 of 30, unaided 30 of 30)" in caption
+    assert "under both conditions (29), the other coefficients all ratings" in caption
+    for part in found["conditions"].values():
+        part["complete_cases"] = 30
+    assert "missing" not in reader_tables.agreement_table(found).caption
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_readers_outlines_are_compared_by_every_measure(name, expected, tmp_path):
+    """Against surface-distance, see known_shapes."""
+    first, second, spacing = SHAPES[name]
+    grid = Grid(first.shape[::-1], (0, 0, 0), spacing[::-1], np.eye(3))
+    files = {}
+    for r, mask in enumerate((first, second)):
+        files[0, r, 0] = tmp_path / f"{r}.nrrd"
+        files[0, r, 0].write_bytes(encode(mask.astype(np.uint8), grid))
+    data = dataclasses.replace(made_up(readers=2, cases=4), model=None, masks=files)
+    outlines = to_json(analyse_outlines(data))
+    (row,) = (row for row in outlines["comparisons"] if row["kind"] == "reader-reader")
+    wanted = expected("segmetrics_expected")["values"][name]
+    assert row["dice"] == pytest.approx(wanted["dice"])
+    for measure in ("hd95", "nsd_1mm", "nsd_2mm"):
+        key = "hd95_mm" if measure == "hd95" else measure
+        assert row[key] == pytest.approx(wanted["deepmind"][measure])
+    assert row["volume_ratio"] == pytest.approx(first.sum() / second.sum())
+    low, high = sorted(wanted["deepmind"]["asd"])
+    assert low - 1e-9 <= row["assd_mm"] <= high + 1e-9
+    table = reader_tables.outline_table(outlines)
+    cells = next(row for row in table.rows if row[0] == "reader-reader")
+    assert "—" not in cells
