@@ -99,6 +99,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.session = Session(self.logic.backend(), self._timer.start)
         self.session.on_change = self.refresh
+        self.session.usable = lambda: self.parent.enabled
         wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
         self.inputs = InputsSection(self.ui, self.session)
         self.nodules = NodulesSection(self.ui, self.session)
@@ -118,7 +119,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             "previous": self.nodules.onPrevious,
             "next": self.nodules.onNext,
         }
-        self.shortcuts = Shortcuts(actions, uiWidget)
+        self.shortcuts = Shortcuts(actions, uiWidget, self.session.usable)
 
     def _observeScene(self):
         scene = slicer.mrmlScene
@@ -150,7 +151,9 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self):
-        """Called each time the module is opened."""
+        """Called each time the module is opened; a reader study has it switched off."""
+        if not self.session.usable():
+            return
         self.initializeParameterNode()
         self.onViews()
         self._followViews()
@@ -193,7 +196,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onNodeRemoved(self, caller, event):
         """A node left the scene; it may be a CT that is analysed or shown."""
-        self.session.analyst.cancel_dead()
+        self.session.forget_dead()
         if self.session.scan is not None and not self.session.scan.alive:
             self.session.choose(None)
             self.refresh()
@@ -355,22 +358,9 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
         :return: the new nodule (see DenseSharpSlicerLib.scene.nodule.Nodule).
         """
         from densesharp.progress import silent
-        from DenseSharpSlicerLib.scene.scan import ScanNodules
+        from DenseSharpSlicerLib import scripted
 
-        scan = ScanNodules(volumeNode)
-        noduleId = scan.claim(scan.place(ras))
-        try:
-            result = self.backend().analyse(
-                scan.volume(),
-                scan.seed_of(noduleId),
-                noduleId,
-                progress or silent,
-                lambda _first: None,
-            )
-        except Exception:
-            scan.drop(noduleId)
-            raise
-        return scan.store(result)
+        return scripted.process(self.backend(), volumeNode, ras, progress or silent)
 
 
 class DenseSharpSlicerTest(ScriptedLoadableModuleTest):

@@ -152,6 +152,10 @@ class AdvancedSection:
             self._install(self._requirements, Path(folder))
 
     def _install(self, wanted: list[str], wheels: Path | None) -> None:
+        if self._installer.running:
+            self.session.say(_("An installation is running: wait until it has ended."), failed=True)
+            self.session.changed()
+            return
         self.ui.doctorText.setPlainText("")
         self.session.say(_("Installing. This can take some minutes."))
         self.session.installing = True

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError, GeometryError
 from densesharp.geometry import ras_to_lps
+from densesharp.records import Seed
 
 from .backend import LocalBackend
 from .scene.errors import SceneError
@@ -28,6 +29,8 @@ class Job:
         kind: what was asked.
         prior: of `match`: the earlier CT in which the nodule is looked for.
         mask_digest: of `outline`: the corrected outline that was sent.
+        seed: of `seed`: the place that was sent.
+        backend: what answers; the reader may choose another one meanwhile.
         shown: of `seed`: the first answer is in the scene already.
     """
 
@@ -36,6 +39,8 @@ class Job:
     kind: Literal["model", "seed", "outline", "match", "task"]
     prior: ScanNodules | None = None
     mask_digest: str = ""
+    seed: Seed | None = None
+    backend: LocalBackend | None = None
     shown: bool = False
 
     @property
@@ -65,8 +70,7 @@ class Outcome:
 
     Attributes:
         changed: results were written.
-        stored: (scan, nodule id, whether a point was placed or dragged) of nodules that are new
-            or were answered anew.
+        stored: (scan, nodule id, whether it is new) of nodules that were answered.
         found: (scan, nodule id, earlier scan, RAS mm) of nodules found in an earlier CT.
     """
 
@@ -97,6 +101,19 @@ class Analyst:
         """Whether this nodule waits for an answer."""
         return any(job.scan is scan and job.nodule_id == nodule_id for job in self._jobs.values())
 
+    def is_renewing(self, scan: ScanNodules, nodule_id: str) -> bool:
+        """Whether an answer is to come that takes the place of what is shown of a nodule."""
+        return any(
+            job.scan is scan and job.nodule_id == nodule_id and not job.shown
+            for job in self._jobs.values()
+            if job.kind in ("seed", "outline")
+        )
+
+    def dragged(self, scan: ScanNodules) -> list[str]:
+        """New nodules whose point was dragged after it was sent."""
+        sent = {job.nodule_id: job.seed for job in self._jobs.values() if job.scan is scan}
+        return [name for name, seed in sent.items() if seed and scan.was_dragged(name, seed)]
+
     # Requests
 
     def use(self, backend: LocalBackend) -> None:
@@ -115,7 +132,7 @@ class Analyst:
         def work(task: Task) -> Any:
             return backend.analyse(volume, seed, nodule_id, task.progress, task.partial)
 
-        self._submit(Job(scan, nodule_id, "seed"), work)
+        self._submit(Job(scan, nodule_id, "seed", seed=seed), work)
 
     def analyse_outline(self, scan: ScanNodules, nodule_id: str) -> None:
         """Measure and classify the outline as it is in the scene now."""
@@ -179,6 +196,7 @@ class Analyst:
         self._worker.close()
 
     def _submit(self, job: Job, work: Callable[[Task], Any]) -> None:
+        job.backend = self.backend
         self._jobs[self._worker.submit(work, job.key)] = job
 
     # Answers
@@ -218,7 +236,9 @@ class Analyst:
             outcome.changed = True
 
     def _write(self, job: Job, scan: ScanNodules, event: Event, outcome: Outcome) -> None:
-        scan.model = self.backend.model_hash
+        backend = job.backend or self.backend
+        scan.model = backend.model_hash
+        new = all(nodule.id != job.nodule_id for nodule in scan.nodules)
         if job.kind == "outline":
             if digest(scan.mask_of(job.nodule_id)) != job.mask_digest:
                 return  # corrected further in the meantime: the next answer will fit
@@ -228,16 +248,11 @@ class Analyst:
         else:
             scan.store(event.value)
         if event.kind == "done":
-            self.status = Status(self._done_text())
+            self.status = Status(_done_text(backend))
         outcome.changed = True
         if not job.shown:
-            outcome.stored.append((scan, job.nodule_id, job.kind == "seed"))
+            outcome.stored.append((scan, job.nodule_id, new))
         job.shown = True
-
-    def _done_text(self) -> str:
-        if self.backend.fallback:
-            return _("Done. {reason}").format(reason=self.backend.fallback)
-        return _("Done.")
 
     def _give_up(self, job: Job, event: Event) -> None:
         """Failed or cancelled: leave the scene as it was before the request."""
@@ -249,6 +264,12 @@ class Analyst:
             return
         if job.kind == "seed":
             _take_back(job.scan, job.nodule_id)
+
+
+def _done_text(backend: LocalBackend) -> str:
+    if backend.fallback:
+        return str(_("Done. {reason}").format(reason=backend.fallback))
+    return str(_("Done."))
 
 
 def _take_back(scan: ScanNodules, nodule_id: str) -> None:

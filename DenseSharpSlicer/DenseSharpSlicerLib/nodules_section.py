@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import qt
@@ -39,6 +40,17 @@ class NodulesSection:
         """Fill the table anew and select the chosen nodule in it."""
         nodules = self.session.nodules
         self._filling = True
+        try:
+            self._fill(nodules)
+        finally:
+            self._filling = False
+        several = len(nodules) > 1
+        self.ui.previousButton.enabled = several
+        self.ui.nextButton.enabled = several
+        self.ui.deleteButton.enabled = self.session.nodule is not None
+        self.ui.undoButton.enabled = self.session.can_undo()
+
+    def _fill(self, nodules: Sequence[Nodule]) -> None:
         self.ui.nodulesTable.setRowCount(len(nodules))
         for row, nodule in enumerate(nodules):
             for column, text in enumerate(card.row(nodule, self._state(nodule))):
@@ -49,12 +61,6 @@ class NodulesSection:
             self.ui.nodulesTable.setCurrentCell(-1, -1)
         elif self.ui.nodulesTable.currentRow() != ids.index(self.session.nodule_id):
             self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))
-        self._filling = False
-        several = len(nodules) > 1
-        self.ui.previousButton.enabled = several
-        self.ui.nextButton.enabled = several
-        self.ui.deleteButton.enabled = self.session.nodule is not None
-        self.ui.undoButton.enabled = self.session.can_undo()
 
     def _write(self, row: int, column: int, text: str) -> None:
         """Put a text into a cell; one that holds it already is left alone, it may be edited now."""

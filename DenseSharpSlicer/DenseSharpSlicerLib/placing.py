@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import slicer
@@ -24,6 +26,16 @@ def start(seeds_node: Any) -> None:
     logic = slicer.modules.markups.logic()
     logic.SetActiveList(seeds_node)
     logic.StartPlaceMode(True)
+
+
+@contextmanager
+def same_list() -> Iterator[None]:
+    """Inside it lists may be made: Slicer would place the next points into the newest of them."""
+    node = selection_node()
+    active = node.GetActivePlaceNodeID() if node is not None else None
+    yield
+    if active and node.GetActivePlaceNodeID() != active:
+        slicer.modules.markups.logic().SetActiveList(slicer.mrmlScene.GetNodeByID(active))
 
 
 def stop() -> None:

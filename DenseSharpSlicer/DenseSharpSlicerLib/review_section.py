@@ -76,11 +76,10 @@ class ReviewSection:
         self._decide("open")
 
     def _decide(self, decision: Decision) -> None:
-        scan, nodule = self.session.scan, self.session.nodule
-        if scan is None or nodule is None:
+        if self.session.nodule is None:
             return
         reader = self.ui.readerEdit.text.strip()
-        self.session.run(lambda: scan.decide(nodule.id, decision, reader))
+        self.session.run(lambda: self.session.decide(decision, reader))
         self.session.changed()
 
     def onEdit(self) -> None:
@@ -102,14 +101,9 @@ class ReviewSection:
 
     def onUpdate(self) -> None:
         """Analyse what no longer fits again: a corrected outline as it is, else from its point."""
-        scan, nodule = self.session.scan, self.session.nodule
-        if scan is None or nodule is None:
-            return
-        corrected = nodule.edited or scan.is_edited(nodule.id)
-        analyst = self.session.analyst
-        again = analyst.analyse_outline if corrected else analyst.analyse_seed
-        self.session.run(lambda: again(scan, nodule.id))
-        self.session.changed()
+        if self.session.nodule is not None:
+            self.session.run(self.session.update)
+            self.session.changed()
 
     def onAutoUpdate(self, checked: bool) -> None:
         """Whether corrected outlines are analysed at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,14 @@ from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
 
+from . import placing
 from .analyst import Analyst, Status
 from .backend import LocalBackend
+from .outdated import Outdated
 from .pairs import pair
 from .scene.errors import SceneError
-from .scene.nodule import Nodule
+from .scene.nodule import Decision, Nodule
 from .scene.scan import ScanNodules
-from .scene.segments import LABELMAP
 from .scene.views import look_at
 
 SETTLE_SECONDS = 0.4
@@ -29,6 +30,9 @@ SETTLE_SECONDS = 0.4
 SHARE_FROM = 40
 """From this many nodules on they are kept ready for saving: Slicer does not tell before it saves,
 and a hundred segments with an image each take minutes to write."""
+
+SESSIONS: list[Session] = []
+"""Of the panels that are open; scripts that bring nodules into the scene go through the last."""
 
 
 class Session(VTKObservationMixin):  # type: ignore[misc]
@@ -40,6 +44,9 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     Args:
         backend: the model.
         wake: called when there is something to do; the panel starts its timer.
+
+    Attributes:
+        usable: whether the model may be asked; not while a reader study is read.
     """
 
     def __init__(self, backend: LocalBackend, wake: Callable[[], None]) -> None:
@@ -48,15 +55,18 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self.auto_update = True
         self.installing = False
         self.on_change: Callable[[], None] = lambda: None
+        self.usable: Callable[[], bool] = lambda: True
         self.scan: ScanNodules | None = None
         self.nodule_id = ""
         self._wake = wake
         self._scans: dict[str, ScanNodules] = {}
         self._seeds_touched: set[str] = set()
         self._outlines_touched: dict[str, float] = {}
+        self._outlines_waiting: list[tuple[ScanNodules, str]] = []
         self._moved: set[str] = set()
         self._to_share: list[ScanNodules] = []
-        self._outdated: dict[tuple[int, str], tuple[tuple[Any, ...], str | None]] = {}
+        self._outdated = Outdated()
+        SESSIONS.append(self)
 
     # What is shown
 
@@ -81,8 +91,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
 
     def choose(self, volume_node: Any | None) -> None:
         """Show the nodules of another CT; says why when it cannot be used."""
-        self.scan = None
-        self.nodule_id = ""
+        self.scan, self.nodule_id = None, ""
         if volume_node is None:
             return
         try:
@@ -126,19 +135,18 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
 
     def _jump(self, centered: bool) -> None:
         """Bring slice views and 3D views to the selected nodule."""
-        if self.scan is not None and self.nodule is not None:
-            self.scan.jump(self.nodule_id, centered)
-            look_at(self.scan.scene, self.scan.center_of(self.nodule_id))
+        scan = self.scan
+        if scan is None or self.nodule is None:
+            return
+        try:
+            scan.jump(self.nodule_id, centered)
+            look_at(scan.scene, scan.center_of(self.nodule_id))
+        except SceneError as error:  # the CT lies under a transform that bends space
+            self.say(str(error), failed=True)
 
     def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
-        """Why a result does not fit the scene any more; looks again only when something changed."""
-        scan.model = self.analyst.backend.model_hash
-        state = _state_of(scan, nodule)
-        known = self._outdated.get((id(scan), nodule.id))
-        if known is None or known[0] != state:
-            known = (state, scan.outdated(nodule.id))
-            self._outdated[(id(scan), nodule.id)] = known
-        return known[1]
+        """Why a result does not fit the scene any more; None when it does."""
+        return self._outdated.why(scan, nodule, self.analyst.backend.model_hash)
 
     def changed(self) -> None:
         """Have the panel drawn anew."""
@@ -146,19 +154,48 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
 
     def can_undo(self) -> bool:
         """Whether `undo` would do something."""
-        if self.scan is None or not self.scan.alive:
+        try:
+            return self._last_step() is not None
+        except SceneError:  # nothing is written under a transform that bends space
             return False
-        return self.nodule is None or self.scan.can_undo(self.nodule_id)
 
     def undo(self) -> None:
-        """Take back the last step of the selected nodule, or of all when none is selected."""
-        if self.scan is None:
+        """Take back the last step on this CT, whichever nodule is selected, and select its nodule.
+
+        A correction of the selected nodule that has no answer yet comes first.
+        """
+        last = self._last_step()
+        if self.scan is None or last is None:
             return
-        if self.nodule is not None:
-            self.analyst.cancel_nodule(self.scan, self.nodule_id)
-            self.scan.undo(self.nodule_id)
-        else:
-            self.nodule_id = self.scan.undo_last() or ""
+        self.analyst.cancel_nodule(self.scan, last)
+        self.scan.undo(last)
+        if last != self.nodule_id:
+            self.select(last)
+
+    def _last_step(self) -> str | None:
+        """The nodule that `undo` would change."""
+        if self.scan is None or not self.scan.alive:
+            return None
+        return self.nodule_id if self.scan.repainted(self.nodule_id) else self.scan.last_step
+
+    def decide(self, decision: Decision, reader: str) -> None:
+        """Accept or reject the selected nodule, or open it again.
+
+        Raises:
+            SceneError: an answer is to come that the reader has not seen.
+        """
+        scan = self.opened()
+        if decision != "open" and self.analyst.is_renewing(scan, self.nodule_id):
+            message = _("A new result of this nodule is on its way: decide when it is there.")
+            raise SceneError(message)
+        scan.decide(self.nodule_id, decision, reader)
+
+    def update(self) -> None:
+        """Answer for the selected nodule again: a corrected outline as it is, else its point."""
+        scan = self.opened()
+        corrected = scan.nodule(self.nodule_id).edited or scan.is_edited(self.nodule_id)
+        again = self.analyst.analyse_outline if corrected else self.analyst.analyse_seed
+        again(scan, self.nodule_id)
 
     def delete(self) -> None:
         """Remove the selected nodule and select the one that takes its place."""
@@ -176,8 +213,9 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         """The list of points to place into, watched from now on.
 
         Raises:
-            SceneError: no CT is chosen, or it has left the scene.
+            SceneError: no CT is chosen, it has left the scene, or a study is read.
         """
+        self.check_usable()
         scan = self.opened()
         scan.volume()  # refuses a CT that has left the scene or cannot be used
         scan.follow_ct()
@@ -201,14 +239,16 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._touch(lambda scan: scan.volume_node is caller, self._moved.add)
 
     def _on_seed(self, caller: Any, _event: str) -> None:
-        self._touch(lambda scan: scan.seeds_node is caller, self._seeds_touched.add)
+        self._touch(lambda scan: scan.known("seeds") is caller, self._seeds_touched.add)
 
     def _on_outline(self, caller: Any, _event: str) -> None:
         now = time.monotonic()
-        self._touch(
-            lambda scan: scan.segmentation_node.GetSegmentation() is caller,
-            lambda node_id: self._outlines_touched.__setitem__(node_id, now),
-        )
+
+        def belongs(scan: ScanNodules) -> bool:
+            node = scan.known("segmentation")
+            return node is not None and node.GetSegmentation() is caller
+
+        self._touch(belongs, lambda node_id: self._outlines_touched.__setitem__(node_id, now))
 
     def _touch(self, belongs: Callable[[ScanNodules], bool], note: Callable[[str], None]) -> None:
         for node_id, scan in self._scans.items():
@@ -222,7 +262,7 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     def idle(self) -> bool:
         """Whether there is nothing to do and nothing to wait for."""
         touched = self._seeds_touched or self._outlines_touched or self._moved
-        return not (self.analyst.busy or touched)
+        return not (self.analyst.busy or touched or self._outlines_waiting)
 
     def tick(self) -> bool:
         """Do what has come up since the last call; True when the panel must be drawn anew."""
@@ -230,11 +270,10 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         changed = self._take_seeds() or changed
         changed = self._take_outlines() or changed
         outcome = self.analyst.poll()
-        for scan, nodule_id, placed in outcome.stored:
-            if scan is self.scan:
-                self.nodule_id = nodule_id
-                if placed:  # whoever corrects an outline is looking at it already
-                    self._jump(centered=False)
+        for scan, nodule_id, new in outcome.stored:
+            if new and scan is self.scan:  # a reader may look at another nodule than one that is
+                self.nodule_id = nodule_id  # answered again, and would decide on the wrong one
+                self._jump(centered=False)
             self._watch(scan)
             self._to_share.append(scan)
         for scan, nodule_id, prior, ras in outcome.found:
@@ -253,28 +292,32 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     def _take_moved(self) -> bool:
         """Outlines and points go along with a CT that was moved."""
         moved, self._moved = self._moved, set()
-        for node_id in moved:
-            scan = self._scans[node_id]
-            if scan.alive:
-                self.run(scan.follow_ct)
+        for scan in self._living(moved):
+            self.run(scan.follow_ct)
         return bool(moved)
 
     def _take_seeds(self) -> bool:
         touched, self._seeds_touched = self._seeds_touched, set()
-        for node_id in touched:
-            scan = self._scans[node_id]
-            if not scan.alive:
-                continue
-            new = [scan.claim(seed_id) for seed_id in scan.new_seeds()]
-            for nodule_id in (*new, *scan.moved_seeds()):
-                self.run(partial(self.analyst.analyse_seed, scan, nodule_id))
+        for scan in self._living(touched):
+            self.run(partial(self._analyse_points, scan))
         return bool(touched)
+
+    def _analyse_points(self, scan: ScanNodules) -> None:
+        moved = (*self.analyst.dragged(scan), *scan.moved_seeds())
+        new = [scan.claim(seed_id) for seed_id in scan.new_seeds()]
+        for nodule_id in (*moved, *new):
+            self.run(partial(self.analyst.analyse_seed, scan, nodule_id))
+
+    def _living(self, node_ids: Iterable[str]) -> list[ScanNodules]:
+        """Scans of CTs that are still there."""
+        return [s for name in node_ids if (s := self._scans.get(name)) is not None and s.alive]
 
     def _take_found(
         self, scan: ScanNodules, nodule_id: str, prior: ScanNodules, ras: Sequence[float]
     ) -> None:
         """A nodule was found in an earlier CT: mark it there and analyse it."""
-        prior_id = prior.claim(prior.place(ras))
+        with placing.same_list():
+            prior_id = prior.claim(prior.place(ras))
         pair(scan, nodule_id, prior, prior_id)
         self._watch(prior)
         self.analyst.analyse_seed(prior, prior_id)
@@ -282,24 +325,28 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     def _take_outlines(self) -> bool:
         settled = time.monotonic() - SETTLE_SECONDS
         ready = [node_id for node_id, at in self._outlines_touched.items() if at <= settled]
-        edited = False
         for node_id in ready:
             del self._outlines_touched[node_id]
-            scan = self._scans[node_id]
-            for nodule in scan.nodules if scan.alive else ():
-                running = self.analyst.is_running(scan, nodule.id)
-                if not running and self.outdated(scan, nodule) and scan.is_edited(nodule.id):
-                    edited = True
-                    self._on_edited(scan, nodule.id)
-        return edited
+        waiting, self._outlines_waiting = self._outlines_waiting, []
+        found = [(scan, nodule.id) for scan in self._living(ready) for nodule in scan.nodules]
+        for scan, nodule_id in dict.fromkeys((*waiting, *found)):
+            self.run(partial(self._take_outline, scan, nodule_id))
+        return bool(ready)
 
-    def _on_edited(self, scan: ScanNodules, nodule_id: str) -> None:
-        if self.auto_update:
-            self.run(lambda: self.analyst.analyse_outline(scan, nodule_id))
+    def _take_outline(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Have a corrected outline analysed; one whose nodule is busy waits for that answer."""
+        nodule = next((nodule for nodule in scan.nodules if nodule.id == nodule_id), None)
+        if nodule is None or not scan.alive or not self.auto_update:
+            return
+        if self.analyst.is_running(scan, nodule_id):
+            self._outlines_waiting.append((scan, nodule_id))
+        elif self.outdated(scan, nodule) and scan.is_edited(nodule_id):
+            self.analyst.analyse_outline(scan, nodule_id)
 
     def run(self, action: Callable[[], Any]) -> bool:
         """Do something that may be refused; the reason goes to the standing line."""
         try:
+            self.check_usable()
             action()
         except DenseSharpError as error:
             self.say(str(error), failed=True)
@@ -308,7 +355,30 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             self._wake()
         return True
 
+    def check_usable(self) -> None:
+        """Refuse while a reader study is read.
+
+        Raises:
+            SceneError: it is; the model may not be asked.
+        """
+        if not self.usable():
+            message = _("DenseSharp is off while a reader study is read.")
+            raise SceneError(message)
+
     # Life cycle
+
+    def forget_dead(self) -> None:
+        """CTs have left the scene: let go of them, or their voxels stay in memory."""
+        self.analyst.cancel_dead()
+        living = {node_id: scan for node_id, scan in self._scans.items() if scan.alive}
+        if len(living) == len(self._scans):
+            return
+        self._scans = living
+        self._outdated.clear()
+        self.removeObservers()  # of all: what is observed is held
+        for scan in living.values():
+            if scan.known("seeds") is not None:
+                self._watch(scan)
 
     def forget(self) -> None:
         """The scene closes: stop everything and let go of its nodes."""
@@ -317,29 +387,14 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         self._scans.clear()
         self._seeds_touched.clear()
         self._outlines_touched.clear()
+        self._outlines_waiting.clear()
         self._moved.clear()
         self._to_share.clear()
         self._outdated.clear()
-        self.scan = None
-        self.nodule_id = ""
+        self.scan, self.nodule_id = None, ""
 
     def close(self) -> None:
         """The panel goes away."""
         self.forget()
         self.analyst.close()
-
-
-def _state_of(scan: ScanNodules, nodule: Nodule) -> tuple[Any, ...]:
-    """Changes whenever the outline, the CT's place or the result does."""
-    segment = scan.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id)
-    image = segment.GetRepresentation(LABELMAP) if segment is not None else None
-    transform = scan.volume_node.GetParentTransformNode()
-    return (
-        nodule.world.tobytes(),
-        nodule.mask_digest,
-        nodule.model,
-        scan.model,
-        image.GetMTime() if image is not None else None,
-        scan.volume_node.GetMTime(),
-        transform.GetTransformToWorldMTime() if transform is not None else None,
-    )
+        SESSIONS[:] = [session for session in SESSIONS if session is not self]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import qt
@@ -27,11 +28,15 @@ class Shortcuts:
     Args:
         actions: what each key of `KEYS` does.
         owner: gets the keys when there is no main window.
+        usable: whether the panel may be used now; else a key does nothing.
     """
 
-    def __init__(self, actions: dict[str, Callable[[], None]], owner: Any) -> None:
+    def __init__(
+        self, actions: dict[str, Callable[[], None]], owner: Any, usable: Callable[[], bool]
+    ) -> None:
         self._actions = actions
         self._owner = owner
+        self._usable = usable
         self._keys: list[Any] = []
 
     def enable(self) -> None:
@@ -42,8 +47,12 @@ class Shortcuts:
         for name, action in self._actions.items():
             key = qt.QShortcut(parent)
             key.setKey(qt.QKeySequence(KEYS[name]))
-            key.connect("activated()", action)
+            key.connect("activated()", partial(self._press, action))
             self._keys.append(key)
+
+    def _press(self, action: Callable[[], None]) -> None:
+        if self._usable():
+            action()
 
     def disable(self) -> None:
         """Listen no longer."""

@@ -169,6 +169,7 @@ class Worker:
         while (entry := self._jobs.get()) is not None:
             task, function = entry
             self._run(task, function)
+            del entry, task, function  # they hold the CT's voxels, until the next job comes
 
     def _run(self, task: Task, function: Callable[[Task], Any]) -> None:
         end: dict[str, Any]

@@ -87,6 +87,8 @@ def test_the_panel_says_what_is_missing_and_how_big_it_is(
 def test_while_pip_runs_the_panel_shows_that_it_goes_on(
     without_openvino: None, panel: Panel, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import qt
+
     callbacks: dict[str, Any] = {}
     packaging = panel.slicer.packaging
     monkeypatch.setattr(
@@ -94,6 +96,11 @@ def test_while_pip_runs_the_panel_shows_that_it_goes_on(
     )
     panel.ui.installButton.click()
     assert not panel.ui.installButton.enabled
+    monkeypatch.setattr(panel.slicer.packaging, "pip_install", None)  # must not be called
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: "wheels", raising=False)
+    panel.ui.wheelsButton.click()
+    assert "installation is running" in panel.ui.statusLabel.text
+    assert panel.ui.doctorText.toPlainText() == ""
     callbacks["logCallback"]("Downloading openvino-2026.4.1.whl (59.1 MB)\n")
     assert panel.ui.statusLabel.text == "Installing: Downloading openvino-2026.4.1.whl (59.1 MB)"
     assert not panel.ui.progressBar.isHidden()

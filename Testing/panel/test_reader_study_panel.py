@@ -189,6 +189,7 @@ def test_the_model_s_module_is_off_while_a_session_runs(
     assert other.enabled
     reader.ui.studyStartButton.click()
     assert not other.enabled
+    assert not other.self().session.usable()
     reader.ui.studyNextButton.click()
     assert not other.enabled
     reader.ui.studyCloseButton.click()

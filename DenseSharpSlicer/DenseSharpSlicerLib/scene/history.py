@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from densesharp.records import NoduleMask
+
 from .nodule import Nodule
 
 STEPS = 100
@@ -23,6 +25,18 @@ class History:
         """Keep what a nodule was before a step; None: it was not there."""
         self._steps.append((nodule_id, state))
         del self._steps[:-STEPS]
+
+    def step(self, nodule: Nodule, mask: NoduleMask | None) -> Nodule:
+        """Keep a nodule as it is before a step, with its voxels; returns it with them.
+
+        An outline that was changed since the last step is a step of its own: or undo would take
+        it back in place of what a reader did after it.
+        """
+        if not nodule.has_voxels(mask):
+            self.remember(nodule.id, nodule)
+            nodule = nodule.with_mask(mask)
+        self.remember(nodule.id, nodule)
+        return nodule
 
     def knows(self, nodule_id: str) -> bool:
         """Whether a nodule has a former state."""

@@ -40,6 +40,18 @@ def carried(volume_node: Any, world: NDArray[np.float64], point: ArrayLike) -> N
     return np.asarray((now @ np.linalg.solve(world, np.append(place, 1.0)))[:3])
 
 
+def why_outdated(volume_node: Any, world: NDArray[np.float64]) -> str | None:
+    """Why a result of an earlier place does not fit any more, as a sentence; None when it does."""
+    try:
+        change = ijk_to_world(volume_node) - world
+    except SceneError as error:  # under a transform that bends space
+        return str(error)
+    corners = np.array([[0, 0, 0, 1], [*volume_node.GetImageData().GetDimensions(), 1]]).T
+    if np.abs(change @ corners).max() > seeds.MOVED_MM:
+        return "The CT was moved after this result: run it again."
+    return None
+
+
 def bring_segments(node: Any, volume_node: Any) -> None:
     """Put a segmentation under the CT's transform and its outlines on the CT's voxels."""
     _lie_under(node, volume_node)

@@ -69,16 +69,44 @@ class Nodule:
     mask_digest: str = ""
     model: str = ""
 
+    @classmethod
+    def first(cls, result: NoduleResult, seed_id: str) -> Nodule:
+        """A nodule for the answer to a point, by the number in its id; no segment is made yet."""
+        number = int(result.id.rsplit("_", 1)[1])
+        return cls(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+
     @property
     def id(self) -> str:
         """The result's id, such as `nodule_001`."""
         return self.result.id
+
+    def has_voxels(self, mask: NoduleMask | None) -> bool:
+        """Whether a mask holds the voxels that this nodule has."""
+        return digest(mask) == digest(self.result.mask)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether its voxels are a correction that has no answer yet."""
+        return digest(self.result.mask) != self.mask_digest
 
     def with_result(self, result: NoduleResult, world: NDArray[np.float64]) -> Nodule:
         """The same nodule with another answer; a decision does not outlive its answer."""
         return replace(
             self, result=result, world=world, review=Review(), mask_digest=digest(result.mask)
         )
+
+    def refined(self, better: NoduleResult, untouched: bool) -> Nodule:
+        """The same nodule with a better founded answer of the same run.
+
+        What a reader has touched stays as it was seen: it gets only the spread and the stability,
+        and these only when they are about the outline that was seen.
+        """
+        if untouched:
+            return self.with_result(better, self.world)
+        if digest(better.mask) != self.mask_digest:
+            return self
+        spread = {"uncertainty": better.uncertainty, "stability": better.stability}
+        return replace(self, result=replace(self.result, **spread))
 
     def with_mask(self, mask: NoduleMask | None) -> Nodule:
         """The same nodule with the mask that was read back from its segment."""

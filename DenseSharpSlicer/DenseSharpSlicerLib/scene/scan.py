@@ -29,9 +29,6 @@ from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_fr
 from .history import History
 from .nodule import Decision, Nodule, Review
 
-MOVED_MM = 0.01
-"""A seed or CT that lies further than this from where it was has been moved."""
-
 
 class ScanNodules:
     """Nodules of one CT: results, segments, seeds, table and text, kept in step.
@@ -111,17 +108,21 @@ class ScanNodules:
     def table_node(self) -> Any:
         """The table of nodules; made on first use."""
         return record.referenced(
-            self._record(),
-            "table",
-            lambda: self.scene.AddNewNodeByClass(
-                "vtkMRMLTableNode", f"{self.volume_node.GetName()} nodules table"
-            ),
+            self._record(), "table", lambda: table.create_table(self.scene, self.volume_node)
         )
 
     @property
     def record_node(self) -> Any:
         """The text node with all results."""
         return self._record()
+
+    def known(self, role: str) -> Any | None:
+        """The node of a role (`seeds`, `segmentation`, `table`) when it was made already.
+
+        Looking makes none: Slicer would place the next points into a list that is new.
+        """
+        stored = record.find_record(self.volume_node)
+        return stored.GetNodeReference(role) if stored is not None else None
 
     def follow_ct(self) -> None:
         """Bring outlines and points along when the CT was moved since the last look.
@@ -152,12 +153,13 @@ class ScanNodules:
 
     def moved_seeds(self) -> list[str]:
         """Ids of nodules whose point was dragged away from where its result was computed."""
-        return [
-            nodule.id
-            for nodule in self.nodules
-            if (position := seeds.seed_position(self.seeds_node, nodule.seed_id)) is not None
-            and np.linalg.norm(position - self._carried(nodule, nodule.result.seed.ras)) > MOVED_MM
-        ]
+        node = self.seeds_node
+        places = {n: self._carried(n, n.result.seed.ras) for n in self.nodules}
+        return [n.id for n, place in places.items() if seeds.was_moved(node, n.seed_id, place)]
+
+    def was_dragged(self, nodule_id: str, sent: Seed) -> bool:
+        """Whether a claimed point lies elsewhere than where it was sent to be analysed."""
+        return seeds.was_moved(self.seeds_node, self._claimed.get(nodule_id, ""), sent.ras)
 
     def place(self, ras: Sequence[float]) -> str:
         """Put a point at world RAS mm as a click would; returns its id."""
@@ -207,9 +209,13 @@ class ScanNodules:
         """
         self._check_alive()
         self.follow_ct()
-        former = self._nodules.get(result.id)
-        self._history.remember(result.id, former)
-        fresh = former or self._new_nodule(result)
+        fresh = self._nodules.get(result.id) or self._new_nodule(result)
+        if result.id not in self._nodules:
+            self._history.remember(result.id, None)
+        elif not edited:
+            fresh = self._step(result.id)
+        elif not fresh.unanswered:  # else the correction is a step already
+            self._history.remember(result.id, fresh)
         world = ijk_to_world(self.volume_node)
         fresh = replace(fresh.with_result(result, world), edited=edited, model=self.model)
         return self._write(fresh)
@@ -217,31 +223,31 @@ class ScanNodules:
     def refine(self, result: NoduleResult) -> Nodule:
         """Replace an answer by a better founded one of the same run; no step of undo.
 
+        What a reader decided on or corrects stays as it was seen (see `Nodule.refined`).
+
         Raises:
             SceneError: the CT or the nodule has left the scene; nothing is written.
         """
         self._check_alive()
         former = self.nodule(result.id)
-        better = former.with_result(result, former.world)
-        if better.mask_digest == former.mask_digest or self.is_edited(result.id):
-            # The outline on screen is this one, or a reader corrects it already: leave it alone.
-            return self._keep(replace(better, review=former.review, edited=former.edited))
-        return self._write(replace(better, edited=former.edited))
+        untouched = former.review.decision == "open" and not self.is_edited(result.id)
+        better = former.refined(result, untouched)
+        same = better.mask_digest == former.mask_digest
+        return self._keep(better) if same else self._write(better)
 
     def mask_of(self, nodule_id: str) -> NoduleMask | None:
         """The mask as it is in the scene now, corrections included."""
-        nodule = self.nodule(nodule_id)
-        if not nodule.segment_id:
+        if not self.nodule(nodule_id).segment_id:
             return None
-        mask = segments.read_mask(
-            self.segmentation_node, nodule.segment_id, grid_of(self.volume_node)
-        )
-        return segments.trim_mask(mask, grid_of(self.volume_node)) if mask else None
+        node, grid = self.segmentation_node, grid_of(self.volume_node)
+        # Asked now: a segmentation that had to be made again has segments of other ids.
+        mask = segments.read_mask(node, self.nodule(nodule_id).segment_id, grid)
+        return segments.trim_mask(mask, grid) if mask else None
 
     def outline(self, nodule_id: str) -> str:
-        """The segment of a nodule; an empty one for a nodule without, so that a reader can draw."""
+        """The segment of a nodule; an empty one where there is none, to draw."""
         nodule = self.nodule(nodule_id)
-        if not nodule.segment_id:
+        if self.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id) is None:
             segment_id = segments.add_segment(self.segmentation_node, nodule.name, nodule.number)
             nodule = self._nodules[nodule_id] = replace(nodule, segment_id=segment_id)
         return nodule.segment_id
@@ -253,10 +259,9 @@ class ScanNodules:
     def outdated(self, nodule_id: str) -> str | None:
         """Why the result does not fit the scene any more, as a sentence; None when it does."""
         nodule = self.nodule(nodule_id)
-        now = ijk_to_world(self.volume_node)
-        corners = np.array([[0, 0, 0, 1], [*self.volume_node.GetImageData().GetDimensions(), 1]]).T
-        if np.abs((now - nodule.world) @ corners).max() > MOVED_MM:
-            return "The CT was moved after this result: run it again."
+        moved = moving.why_outdated(self.volume_node, nodule.world)
+        if moved is not None:
+            return moved
         if self.is_edited(nodule_id):
             return "The outline was changed after this result: class and measurements are old."
         if self.model and nodule.model and nodule.model != self.model:
@@ -268,33 +273,42 @@ class ScanNodules:
     def rename(self, nodule_id: str, name: str) -> None:
         """Give a nodule another name; empty names are ignored."""
         name = " ".join(name.split())
-        nodule = self.nodule(nodule_id)
-        if not name or name == nodule.name:
-            return
-        self._history.remember(nodule_id, nodule)
-        self._keep(replace(nodule, name=name))
+        if name and name != self.nodule(nodule_id).name:
+            self._keep(replace(self._step(nodule_id), name=name))
 
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
-        """Accept or reject a nodule, or open it again; who and when are kept."""
-        nodule = self.nodule(nodule_id)
-        self._history.remember(nodule_id, nodule)
-        self._keep(replace(nodule, review=Review.now(decision, reader)))
+        """Accept or reject a nodule, or open it again; who and when are kept.
+
+        Raises:
+            SceneError: its outline was changed and is not answered yet.
+        """
+        if decision != "open" and self.is_edited(nodule_id):
+            message = "The outline was changed: decide when it has its new result, or undo that."
+            raise SceneError(message)
+        self._keep(replace(self._step(nodule_id), review=Review.now(decision, reader)))
 
     def delete(self, nodule_id: str) -> None:
         """Remove a nodule with its segment and point; can be undone."""
-        nodule = self.nodule(nodule_id)
-        self._history.remember(nodule_id, nodule.with_mask(self.mask_of(nodule_id)))
-        self._remove(nodule)
+        self._remove(self._step(nodule_id))
         self._write_lists()
+
+    def repainted(self, nodule_id: str) -> bool:
+        """Whether a nodule's outline was changed after its last step; `undo` begins with that."""
+        nodule = self._nodules.get(nodule_id)
+        return nodule is not None and not nodule.has_voxels(self.mask_of(nodule_id))
 
     def can_undo(self, nodule_id: str) -> bool:
         """Whether a nodule has a former state."""
-        edited = nodule_id in self._nodules and self.is_edited(nodule_id)
-        return edited or self._history.knows(nodule_id)
+        return self.repainted(nodule_id) or self._history.knows(nodule_id)
+
+    @property
+    def last_step(self) -> str | None:
+        """The nodule of the last step of all, a deletion too; None when there is none."""
+        return self._history.last
 
     def undo(self, nodule_id: str) -> bool:
         """Bring a nodule back to its state before the last step; False when there is none."""
-        if nodule_id in self._nodules and self.is_edited(nodule_id):
+        if self.repainted(nodule_id):
             self._write(self._nodules[nodule_id])
             return True
         if not self._history.knows(nodule_id):
@@ -304,7 +318,7 @@ class ScanNodules:
 
     def undo_last(self) -> str | None:
         """Undo the last step of any nodule (a deletion too); returns its id."""
-        nodule_id = self._history.last
+        nodule_id = self.last_step
         if nodule_id is not None:
             self.undo(nodule_id)
         return nodule_id
@@ -381,19 +395,24 @@ class ScanNodules:
             self._nodules[nodule.id] = self._write_segment(node, replace(nodule, segment_id=""))
         return node
 
+    def _step(self, nodule_id: str) -> Nodule:
+        """Remember a nodule before a step; returns it with the voxels it has in the scene."""
+        mask = self.mask_of(nodule_id)
+        return self._history.step(self.nodule(nodule_id), mask)
+
     def _new_nodule(self, result: NoduleResult) -> Nodule:
         if result.id not in self._claimed:
             message = f"The nodule '{result.id}' was removed while it was analysed."
             raise SceneError(message)
-        number = int(result.id.rsplit("_", 1)[1])
-        seed_id = self._claimed.pop(result.id)
-        return Nodule(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+        return Nodule.first(result, self._claimed.pop(result.id))
 
     def _restore(self, nodule_id: str, state: Nodule | None) -> None:
         if state is None:
             self._remove(self.nodule(nodule_id))
             self._write_lists()
             return
+        now = self._nodules.get(nodule_id, state)  # point and segment may be others by now
+        state = replace(state, seed_id=now.seed_id, segment_id=now.segment_id)
         place = self._carried(state, state.result.seed.ras)
         seeds.move_seed(self.seeds_node, state.seed_id, place)
         self._write(state)

@@ -17,6 +17,9 @@ SIZE_MM = 2.0
 COLOR = (0.1, 0.9, 1.0)
 """Stands out on dark lung, on a bright nodule and beside the outlines."""
 
+MOVED_MM = 0.01
+"""A point or CT that lies further than this from where it was has been moved."""
+
 
 def create_seeds(scene: Any, volume_node: Any) -> Any:
     """A list of points under the CT's transform, shown small and without labels."""
@@ -49,6 +52,12 @@ def seed_position(node: Any, seed_id: str) -> NDArray[np.float64] | None:
     point = [0.0, 0.0, 0.0]
     node.GetNthControlPointPositionWorld(index, point)
     return np.array(point)
+
+
+def was_moved(node: Any, seed_id: str, ras: ArrayLike) -> bool:
+    """Whether a point lies elsewhere than at world RAS mm; not when it is gone."""
+    position = seed_position(node, seed_id)
+    return position is not None and bool(np.linalg.norm(position - np.asarray(ras)) > MOVED_MM)
 
 
 def move_seed(node: Any, seed_id: str, ras: ArrayLike) -> None:

@@ -44,6 +44,11 @@ def table_row(nodule: Nodule) -> tuple[str, ...]:
     )
 
 
+def create_table(scene: Any, volume_node: Any) -> Any:
+    """An empty table for the nodules of one CT."""
+    return scene.AddNewNodeByClass("vtkMRMLTableNode", f"{volume_node.GetName()} nodules table")
+
+
 def write_table(node: Any, nodules: Sequence[Nodule]) -> None:
     """Replace what a table node holds by the rows of `nodules`."""
     rows = [table_row(nodule) for nodule in nodules]
