@@ -108,12 +108,18 @@ class ViewerApp:
         actions = Actions(self.viewer, self.viewer.say)
         self._server.controller.trigger(TRIGGER)(actions.run)
         self.guard = Guard(
-            self.token, (host, "localhost"), frozenset([TRIGGER]), private=frozenset(REPORTS)
+            self.token,
+            (host, "localhost"),
+            frozenset([TRIGGER]),
+            private=frozenset(REPORTS),
+            leaving=lambda: self.viewer.away,
         )
         self.guard.open_on(port)
         self.uploads = Uploads(self.session.open_file)
+        self.session.on_replaced = self.uploads.keep
         downloads = Downloads(lambda: self.session.results, lambda: self.session.exports.reported)
         build_page(self._server, self.viewer.layout_manager)
+        self._server.controller.on_client_connected.add(lambda **_: self.viewer.set_away(False))
         self._server.controller.on_server_bind.add(self.guard.install)
         self._server.controller.on_server_bind.add(self.uploads.install)
         self._server.controller.on_server_bind.add(downloads.install)

@@ -39,10 +39,22 @@ class Exports:
         self.reported = False
         self._session.publish({"reported": False})
 
-    def save(self) -> None:
-        """Write masks, meshes, table, report and the scene into the results folder."""
-        scan = self._session.open_scan()
-        self._write(scan, results_of(scan), lambda event: self._saved(scan, event))
+    def save(self, then: Callable[[], None] | None = None) -> None:
+        """Write masks, meshes, table, report and the scene into the results folder.
+
+        Args:
+            then: called when all is written.
+        """
+        scan, state = self._session.open_scan(), self._session.unsaved.state()
+
+        def finish(event: Event) -> None:
+            self._saved(scan, event)
+            if event.kind == "done":
+                self._session.unsaved.saved(state)
+                if then is not None:
+                    then()
+
+        self._write(scan, results_of(scan), finish)
 
     def report(self) -> None:
         """Write the files of the nodules that were not rejected, and the report on them."""

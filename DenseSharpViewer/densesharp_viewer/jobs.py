@@ -24,6 +24,9 @@ class Job:
 class Jobs:
     """One worker and what was given to it.
 
+    A job that is cancelled is over at once: what the worker still brings of it is thrown away, as
+    work that was past its last look at the cancel flag runs to its end.
+
     Args:
         publish: told what the page must show of progress.
         say: tells the reader of a failure.
@@ -67,18 +70,21 @@ class Jobs:
             key: what it is about; earlier work of the same key is cancelled.
             quiet: `finish` itself tells of failures.
         """
-        job = self._worker.submit(function, key)
-        self._jobs[job] = Job(key, finish, quiet)
+        if key:  # what takes over also takes the place of the former: its end is nobody's business
+            self._jobs = {number: job for number, job in self._jobs.items() if job.key != key}
+        self._jobs[self._worker.submit(function, key)] = Job(key, finish, quiet)
         self._publish({"busy": True, "progress_text": "Waiting"})
 
     def cancel(self, key: str) -> None:
-        """Stop what is about this key."""
+        """Stop what is about this key; it ends here and now as cancelled."""
         self._worker.cancel(key)
+        for number in [number for number, job in self._jobs.items() if job.key == key]:
+            self._hand_over(self._jobs.pop(number), Event(number, key, "cancelled"))
 
     def cancel_all(self) -> None:
         """Stop everything that is about something; loading the model goes on."""
         for key in self.keys - {""}:
-            self._worker.cancel(key)
+            self.cancel(key)
 
     def poll(self) -> None:
         """Take over what the worker has done."""
@@ -92,12 +98,17 @@ class Jobs:
         self._worker.close()
 
     def _take(self, event: Event) -> None:
+        job = self._jobs.get(event.job)
+        if job is None:
+            return
         if event.kind == "progress":
             self._publish({"progress": round(100 * event.fraction), "progress_text": event.text})
             return
-        job = self._jobs[event.job]
         if event.kind != "partial":
             del self._jobs[event.job]
+        self._hand_over(job, event)
+
+    def _hand_over(self, job: Job, event: Event) -> None:
         if event.kind == "failed" and not job.quiet:
             self._say(event.text, "caution" if event.expected else "error")
         try:

@@ -14,7 +14,7 @@ from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
 from .page_card import build_card
-from .page_dialogs import build_dialogs
+from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
@@ -37,6 +37,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
     server.enable_module(trame_slicer_module)
     server.enable_module(MODULE)
     server.state.trame__title = "DenseSharp"
+    server.state.trame__template_error = LOST
     with VAppLayout(server) as layout:
         layout.root.theme = "dark"
         with html.Div(classes="ds-page"):
@@ -116,7 +117,7 @@ def _build_hint() -> None:
 def _build_message() -> None:
     with html.Div(v_if="message.text", classes=("`ds-message ds-${message.kind}`",), role="status"):
         html.Span("{{ message.text }}")
-        with html.Button(classes="ds-icon", click=do("forget"), title="Close"):
+        with html.Button(classes="ds-icon", click="utils.densesharp.forget()", title="Close"):
             v.VIcon("mdi-close", size="small")
 
 

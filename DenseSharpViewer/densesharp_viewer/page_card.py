@@ -24,9 +24,12 @@ def build_card() -> None:
 
 def _build_title() -> None:
     with html.Div(classes="ds-title"):
+        # What is typed stays, whatever the card shows meanwhile, until the field is left.
         html.Input(
-            type="text", maxlength="60", value=("card.name",), classes="ds-rename",
-            change=do("rename", "card.id", "$event.target.value"), aria_label="Name of the nodule",
+            type="text", maxlength="60", classes="ds-rename", aria_label="Name of the nodule",
+            value=("utils.densesharp?.nameOf(card) ?? card.name",),
+            focus="utils.densesharp.naming(card)", input="utils.densesharp.typed($event)",
+            blur="utils.densesharp.named($event, card)",
         )  # fmt: skip
         for decision, icon, title in (
             ("accepted", "mdi-check-bold", "Accept (A)"),

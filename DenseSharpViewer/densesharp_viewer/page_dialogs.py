@@ -1,4 +1,4 @@
-"""Dialogs of the page: which DICOM series to open, and what computes."""
+"""Dialogs of the page: which series to open, unsaved work, what computes, and the program's end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,29 @@ from trame.widgets import vuetify3 as v
 
 from .page_tools import do
 
+LOST = """
+<div class="ds-lost" role="alert">
+  <h2>DenseSharp does not answer any more</h2>
+  <p>The program has ended, or the connection to it is lost.</p>
+  <p>What was saved lies in the results folder. Work that was not saved is lost when the program
+  has ended; when it still runs, it is kept.</p>
+  <p>If it still runs, reload this page. Else start it again, with <code>densesharp view</code> and
+  the saved <code>scene.mrb</code>, and open the address that it prints.</p>
+  <div class="ds-buttons">
+    <button class="ds-button ds-strong" onclick="location.reload()">Reload</button>
+  </div>
+</div>
+"""
+"""Takes the place of the page when the connection ends; trame's own is white and says less."""
+
+# Keyboard users begin in a dialog that opens by itself.
+_FOCUS = '@vue:mounted="$event.el.focus()"'
+
 
 def build_dialogs() -> None:
     """All dialogs but the list of keys."""
     _build_series()
+    _build_leaving()
     _build_settings()
 
 
@@ -18,7 +37,7 @@ def _build_series() -> None:
     """Which of several CT series to open; shown while there is something to choose."""
     with (
         html.Div(v_if="series.length", classes="ds-veil"),
-        html.Div(classes="ds-choice", role="dialog", aria_modal="true", aria_label="Series"),
+        _dialog("Series"),
     ):
         html.H2("Several CT series were found. Which one?")
         html.P("For nodules choose a thin lung reconstruction, without contrast if there is one.")
@@ -33,6 +52,23 @@ def _build_series() -> None:
         html.Button("Cancel", classes="ds-button", click=do("no_series"))
 
 
+def _build_leaving() -> None:
+    """Whether to save before another CT is opened; shown while that one waits."""
+    with (
+        html.Div(v_if="leaving", classes="ds-veil"),
+        _dialog("Not saved"),
+    ):
+        html.H2("Save before another CT is opened?")
+        html.P("Nodules, names, outlines or decisions changed since this CT was last saved.")
+        with html.Div(classes="ds-buttons"):
+            html.Button(
+                "Save and open", classes="ds-button ds-strong", click=do("leave_saved"),
+                raw_attrs=[_FOCUS],
+            )  # fmt: skip
+            html.Button("Open without saving", classes="ds-button ds-plain", click=do("leave"))
+            html.Button("Stay here", classes="ds-button ds-plain", click=do("no_leave"))
+
+
 def _build_settings() -> None:
     """This computer or a server, with a test. What is typed stays in the page until it is used."""
     with html.Dialog(classes="ds-help", id="ds-settings"):
@@ -42,7 +78,8 @@ def _build_settings() -> None:
             html.Label("Server address", raw_attrs=['for="ds-server"'])
             html.Input(
                 type="text", id="ds-server", placeholder="http://host:8321 or https://host",
-                maxlength="200", value=("server",), spellcheck="false",
+                maxlength="200", spellcheck="false",
+                value=("utils.densesharp?.kept('ds-server', server) ?? server",),
             )  # fmt: skip
             html.Label("Key", raw_attrs=['for="ds-key"'])
             html.Input(
@@ -60,6 +97,12 @@ def _build_settings() -> None:
             _button("Use this server", "utils.densesharp.server('use_server')", "mdi-server")
             _button("Use this computer", do("use_local"), "mdi-laptop")
             html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.settings()")
+
+
+def _dialog(name: str) -> html.Div:
+    """The middle of a question; trame's own parameters know no roles."""
+    roles = ['role="dialog"', 'aria-modal="true"', f'aria-label="{name}"']
+    return html.Div(classes="ds-choice", raw_attrs=roles)
 
 
 def _button(text: str, click: str, icon: str) -> None:

@@ -71,7 +71,8 @@ def build_tools() -> None:
     with html.Label(classes="ds-reader"):
         html.Span("Reader")
         html.Input(
-            type="text", maxlength="60", value=("reader",), placeholder="your name",
+            type="text", maxlength="60", placeholder="your name", id="ds-reader",
+            value=("utils.densesharp?.kept('ds-reader', reader) ?? reader",),
             change=do("reader", "$event.target.value"),
         )  # fmt: skip
     _button("mdi-cog-outline", "", "utils.densesharp.settings()", "This computer or a server")

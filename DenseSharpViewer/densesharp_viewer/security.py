@@ -72,6 +72,7 @@ class Guard:
         hosts: names this server is reached by, without port.
         triggers: names of the triggers the page may call.
         private: paths that only the page may get.
+        leaving: whether the page that is open may be about to be loaded anew.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class Guard:
         hosts: tuple[str, ...],
         triggers: frozenset[str],
         private: frozenset[str] = frozenset(),
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._token = token
         self._hosts = hosts
         self._triggers = triggers
         self._private = private
+        self._leaving = leaving
         self._handlers: list[Any] = []
         self._port = 0
 
@@ -141,7 +144,8 @@ class Guard:
             return None if await self._free() else _page(409, SECOND_READER)
         if request.path in ("/", "/index.html"):
             if self._equal(request.query.get("secret", "")):
-                if await self._free():
+                # The browser ends a page that it loads anew only after this answer.
+                if await self._free(self._leaving):
                     return None
                 return _page(409, SECOND_READER)
             if self._knows_cookie(request):
@@ -158,10 +162,10 @@ class Guard:
     def _equal(self, offered: str) -> bool:
         return hmac.compare_digest(offered.encode(), self._token.encode())
 
-    async def _free(self) -> bool:
+    async def _free(self, leaving: Callable[[], bool] = lambda: False) -> bool:
         """Whether no page is connected; a page being reloaded gets a moment to leave."""
         for _ in range(15):
-            if not any(handler.connections for handler in self._handlers):
+            if leaving() or not any(handler.connections for handler in self._handlers):
                 return True
             await asyncio.sleep(0.1)
         return False

@@ -14,18 +14,18 @@ import numpy as np
 
 from densesharp.errors import DenseSharpError, ImageError
 from densesharp.reading import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp.records import NoduleResult, Volume
+from densesharp.records import Volume
 from DenseSharpSlicerLib.scene import Decision, Nodule, ScanNodules, segments
 from DenseSharpSlicerLib.scene.geometry import contains
 from DenseSharpSlicerLib.worker import Event, Task
 
 from . import brush, documents
+from .answers import Answers
 from .card import card_of, row_of, series_of
 from .compute import Compute
 from .exports import Exports
 from .jobs import Jobs
-
-NO_MESSAGE = {"text": "", "kind": "info"}
+from .unsaved import Unsaved
 
 Publish = Callable[[dict[str, Any]], None]
 
@@ -46,6 +46,9 @@ class Session:
         files: the DICOM files it was read from; empty for other formats and saved scenes.
         scene_files: the DICOM folder that a saved scene's CT was read from, where it is told.
         jobs: the work in the background.
+        answers: asks the model and writes its answers.
+        drawing: the nodule that a brush stroke is drawn on; None between strokes.
+        unsaved: asks before work is lost.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
     """
@@ -71,7 +74,10 @@ class Session:
         self.scene_files: Path | None = None
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.exports, self.compute = Exports(self), Compute(self)
+        self.answers, self.unsaved = Answers(self), Unsaved(self)
+        self.drawing: str | None = None
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
+        self.on_replaced: Callable[[Path], None] = lambda _path: None
         self.on_looked_at: Callable[[Nodule], None] = lambda _nodule: None
 
     # Opening
@@ -85,8 +91,7 @@ class Session:
         """Read a CT file, a DICOM folder or a saved scene; asks which of several series to read."""
         self._choose_among(None, ())
         if documents.is_scene(path):
-            self._show(lambda: documents.open_scene(self.slicer_app, path))
-            self.files, self.results = self.scene_files or (), self._base
+            self.unsaved.ask(lambda: self._open_scene(path))
             return
         self.say("Reading the CT …", "info")
         self.jobs.submit(
@@ -104,11 +109,9 @@ class Session:
         """Leave the choice; what was open stays open."""
         self._choose_among(None, ())
 
-    def open_volume(self, volume: Volume) -> None:
-        """Show a CT that is read already."""
-        self._show(lambda: documents.show_volume(self.slicer_app, volume))
-        self.results = documents.free_folder(self._base)
-        self.files = tuple(Path(path) for path in volume.series.get("paths", ()))
+    def open_volume(self, volume: Volume, path: Path | None = None) -> None:
+        """Show a CT that was read (from `path`); asks first where unsaved work would be lost."""
+        self.unsaved.ask(lambda: self._open_volume(volume, path))
 
     def close(self) -> None:
         """End the worker."""
@@ -127,7 +130,7 @@ class Session:
         if known is not None:
             self.select(known)
             return
-        self.analyse(self.scan.claim(self.scan.place(ras)))
+        self._ask_about(self.scan.place(ras))
 
     def check_seeds(self) -> None:
         """Analyse what was placed or dragged."""
@@ -136,40 +139,11 @@ class Session:
         for nodule_id in self.scan.moved_seeds():
             self.analyse(nodule_id)
         for seed_id in self.scan.new_seeds():
-            self.analyse(self.scan.claim(seed_id))
+            self._ask_about(seed_id)
 
     def analyse(self, nodule_id: str) -> None:
         """Ask the model about a claimed or stored nodule."""
-        scan = self.open_scan()
-        try:
-            volume, seed = scan.volume(), scan.seed_of(nodule_id)
-        except DenseSharpError as error:
-            scan.drop(nodule_id)
-            self.say(str(error), "caution")
-            return
-        self.publish({"message": NO_MESSAGE})  # what an earlier click was told is over
-        self.jobs.submit(
-            lambda task: self.backend.analyse(volume, seed, nodule_id, task.progress, task.partial),
-            lambda event: self._answered(scan, event),
-            key=nodule_id,
-        )
-        self.refresh()
-
-    def correct(self, nodule_id: str) -> None:
-        """Measure and classify a nodule again after its outline was corrected."""
-        scan = self.open_scan()
-        mask = scan.mask_of(nodule_id)
-        if mask is None:
-            self.say("The outline is empty: undo, or delete the nodule.", "caution")
-            self.refresh()
-            return
-        volume, result = scan.volume(), scan.nodule(nodule_id).result
-        self.jobs.submit(
-            lambda task: self.backend.update_mask(volume, result, mask, task.progress),
-            lambda event: self._corrected(scan, event),
-            key=nodule_id,
-        )
-        self.refresh()
+        self.answers.analyse(nodule_id)
 
     def cancel(self) -> None:
         """Stop everything that is computed."""
@@ -179,12 +153,19 @@ class Session:
 
     def select(self, nodule_id: str | None, jump: bool = False) -> None:
         """Show a nodule's card and bring the slices to it; `jump` also centres the views."""
+        if self.drawing not in (None, nodule_id):
+            self.stroke_ended()
+        self.stay()
         self.selected = nodule_id
         if nodule_id is not None:
             self.open_scan().jump(nodule_id, centered=jump)
             self.on_looked_at(self.open_scan().nodule(nodule_id))
-        self._follow_evidence()
+        self.follow_evidence()
         self.refresh()
+
+    def stay(self) -> None:
+        """The reader works on the nodule that is shown: no coming answer takes its place."""
+        self.answers.expected = None
 
     def step(self, by: int) -> None:
         """Select the next or the previous nodule and jump there."""
@@ -199,8 +180,14 @@ class Session:
         self.refresh()
 
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
-        """Accept, reject or open again; the same decision twice opens it again."""
+        """Accept, reject or open again; the same decision twice opens it again.
+
+        Refused while a new answer is on its way: the decision would not outlive the old one.
+        """
         scan = self.open_scan()
+        if self.drawing == nodule_id or self.answers.pending(nodule_id):
+            self.say("A new answer is being computed: decide when it is there.", "caution")
+            return
         same = scan.nodule(nodule_id).review.decision == decision
         scan.decide(nodule_id, "open" if same else decision, reader)
         self.refresh()
@@ -211,7 +198,9 @@ class Session:
         self.open_scan().delete(nodule_id)
         if self.selected == nodule_id:
             self.selected = None
-        self._follow_evidence()
+        if self.drawing == nodule_id:
+            self.drawing = None
+        self.follow_evidence()
         self.refresh()
         self.say("Nodule deleted: Ctrl + Z brings it back.", "info")
 
@@ -227,11 +216,13 @@ class Session:
         else:
             nodule_id = scan.undo_last()
             done = nodule_id is not None
+            if nodule_id is not None:
+                self.jobs.cancel(nodule_id)
         if not done:
             self.say("Nothing to undo.", "info")
         ids = {nodule.id for nodule in scan.nodules}
         self.selected = nodule_id if nodule_id in ids else None
-        self._follow_evidence()
+        self.follow_evidence()
         self.refresh()
 
     def show_evidence(self, shown: bool) -> None:
@@ -239,8 +230,18 @@ class Session:
         self.evidence = shown
         if shown and self.selected is None:
             self.say("Choose a nodule to see its evidence map.", "info")
-        self._follow_evidence()
+        self.follow_evidence()
         self.publish({"evidence": self.evidence})
+
+    def follow_evidence(self) -> None:
+        """Show the evidence map of the selected nodule, or none when it is off."""
+        scan = self.scan
+        if scan is None:
+            return
+        shown = self.evidence and self.selected is not None
+        if not scan.show_evidence(self.selected if shown else None):
+            scan.show_evidence(None)
+            self.say("No evidence map belongs to this nodule: compute it again for one.", "info")
 
     # Painting
 
@@ -256,6 +257,8 @@ class Session:
             return
         # A nodule that the model did not find can be outlined by hand.
         segment_id = scan.outline(nodule.id)
+        self.drawing = nodule.id
+        self.stay()
         self.jobs.cancel(nodule.id)
         flip = np.array([-1.0, -1.0, 1.0])
         mask = brush.paint(
@@ -266,8 +269,9 @@ class Session:
 
     def stroke_ended(self) -> None:
         """The brush was lifted: measure and classify again."""
-        if self.scan is not None and self.selected and self.scan.is_edited(self.selected):
-            self.correct(self.selected)
+        drawn, self.drawing = self.drawing, None
+        if self.scan is not None and drawn is not None and self.scan.is_edited(drawn):
+            self.answers.correct(drawn)
 
     # What the page shows
 
@@ -275,7 +279,7 @@ class Session:
         """Publish the list of nodules and the card of the selected one."""
         scan = self.scan
         if scan is None or not scan.alive:
-            self.publish({"nodules": [], "card": None, "selected": ""})
+            self.publish({"nodules": [], "card": None, "selected": "", "unsaved": False})
             return
         rows = []
         for nodule in scan.nodules:
@@ -287,7 +291,12 @@ class Session:
             nodule = scan.nodule(self.selected)
             outdated = None if nodule.id in self.jobs.keys else scan.outdated(nodule.id)
             card = card_of(nodule, outdated)
-        self.publish({"nodules": rows, "card": card, "selected": self.selected or ""})
+        self.publish(
+            {
+                "nodules": rows, "card": card, "selected": self.selected or "",
+                "unsaved": self.unsaved.any,
+            }
+        )  # fmt: skip
 
     # Inside
 
@@ -308,17 +317,30 @@ class Session:
             self.say("", "info")
             self._choose_among(path, event.value.choices)
         else:
-            self.open_volume(event.value)
+            self.open_volume(event.value, path)
 
     def _choose_among(self, path: Path | None, choices: Sequence[SeriesChoice]) -> None:
         keys = tuple(choice.key for choice in choices)
         self._choosing = (path, keys) if path is not None else None
         self.publish({"series": [series_of(choice) for choice in choices]})
 
+    def _open_scene(self, path: Path) -> None:
+        self._show(lambda: documents.open_scene(self.slicer_app, path))
+        self.files, self.results = self.scene_files or (), self._base
+
+    def _open_volume(self, volume: Volume, path: Path | None) -> None:
+        self._show(lambda: documents.show_volume(self.slicer_app, volume))
+        self.results = documents.free_folder(self._base)
+        self.files = tuple(Path(file) for file in volume.series.get("paths", ()))
+        if path is not None:
+            self.on_replaced(path)
+
     def _show(self, make: Callable[[], ScanNodules]) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
         self.cancel()
         self.scan, self.selected, self.evidence = None, None, False
+        self.drawing = None
+        self.unsaved.saved("")
         self.files = ()
         self.exports.forget()
         try:
@@ -336,46 +358,16 @@ class Session:
         notices = [notice.message for notice in scan.volume().notices]
         opened = f"CT {sizes}, {edges} mm"
         self.publish({"opened": opened, "notices": notices, "evidence": False})
+        self.unsaved.saved(self.unsaved.state())
         self.on_opened(scan)
         if scan.nodules:
             self.select(scan.nodules[0].id, jump=True)
         self.refresh()
 
-    def _answered(self, scan: ScanNodules, event: Event) -> None:
-        if event.kind == "partial":
-            result: NoduleResult = event.value
-            scan.store(result)
-            self.select(result.id)
-        elif event.kind == "done":
-            self._finish(scan, event)
-        else:
-            scan.drop(event.key)
-
-    def _finish(self, scan: ScanNodules, event: Event) -> None:
-        result: NoduleResult = event.value
-        known = {nodule.id for nodule in scan.nodules}
-        if result.id in known and scan.nodule(result.id).result.seed.lps.tolist() == list(
-            result.seed.lps
-        ):
-            scan.refine(result)
-        else:
-            scan.store(result)
-            self.select(result.id)
-        self._follow_evidence()
-
-    def _corrected(self, scan: ScanNodules, event: Event) -> None:
-        if event.kind == "done":
-            scan.store(event.value, edited=True)
-            self._follow_evidence()
-
-    def _follow_evidence(self) -> None:
-        scan = self.scan
-        if scan is None:
-            return
-        shown = self.evidence and self.selected is not None
-        if not scan.show_evidence(self.selected if shown else None):
-            scan.show_evidence(None)
-            self.say("No evidence map belongs to this nodule: compute it again for one.", "info")
+    def _ask_about(self, seed_id: str) -> None:
+        """A point of a click: its answer will be selected."""
+        self.answers.expected = self.open_scan().claim(seed_id)
+        self.analyse(self.answers.expected)
 
     def _nodule_at(self, ras: np.ndarray) -> str | None:
         """The nodule whose outline holds a point."""

@@ -36,6 +36,7 @@ class Uploads:
         self._opened, self._limit = opened, limit
         self._base = Path(tempfile.mkdtemp(prefix="densesharp-"))
         self._count = 0
+        self._complete: list[Path] = []
 
     def install(self, web_server: object) -> None:
         """Add the route; called by trame before the server listens."""
@@ -45,19 +46,29 @@ class Uploads:
         """Delete everything that was uploaded."""
         shutil.rmtree(self._base, ignore_errors=True)
 
+    def keep(self, path: Path) -> None:
+        """Delete what was uploaded before the CT that is open now, read from this path."""
+        kept = [folder for folder in self._complete if folder in (path, path.parent)]
+        while kept and self._complete[0] != kept[0]:
+            shutil.rmtree(self._complete.pop(0), ignore_errors=True)
+
     async def _receive(self, request: web.Request) -> web.Response:
         if not request.content_type.startswith("multipart/"):
             return web.Response(status=415, text="Choose image files to upload.")
         self._count += 1
         folder = self._base / f"upload_{self._count:03d}"
         folder.mkdir()
+        files: list[Path] = []
         try:
             files = await self._store_all(request, folder)
         except _RefusedError as error:
-            shutil.rmtree(folder, ignore_errors=True)
             return web.Response(status=413, text=str(error))
+        finally:
+            if not files:  # refused, empty, or broken off on its way
+                shutil.rmtree(folder, ignore_errors=True)
         if not files:
             return web.Response(status=400, text="No file arrived.")
+        self._complete.append(folder)
         self._opened(files[0] if len(files) == 1 and _ending(files[0].name) else folder)
         return web.Response(text="ok")
 

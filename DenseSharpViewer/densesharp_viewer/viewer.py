@@ -17,9 +17,10 @@ from DenseSharpSlicerLib.scene import Nodule, ScanNodules
 from DenseSharpSlicerLib.scene import views as scene_views
 
 from . import views
+from .answers import NO_MESSAGE
 from .mouse import SliceMouse
 from .readouts import SliceReadouts
-from .session import NO_MESSAGE, Session
+from .session import Session
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ FIRST_STATE: dict[str, Any] = {
     "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
     "reader": "", "hint": "", "slices": {}, "series": [], "server": "",
     "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
+    "unsaved": False, "leaving": False,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -49,6 +51,9 @@ class Viewer:
         backend: what computes.
         results: folder for saved files.
         decorate: adds page elements over each view.
+
+    Attributes:
+        away: the browser asks the reader whether to leave the page, or the page was left.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Viewer:
         self._server, self._state = server, server.state
         self._state.update(FIRST_STATE)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.away = False
         self.slicer_app = SlicerApp()
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
         self.session.on_opened = self._opened
@@ -155,6 +161,10 @@ class Viewer:
         self.session.reader = " ".join(name.split())
         self.publish({"reader": self.session.reader})
 
+    def set_away(self, away: bool) -> None:
+        """The browser asks whether to leave the page; or the reader stayed, or is back."""
+        self.away = away
+
     def set_tool(self, tool: str) -> None:
         """Seed, move, paint or erase."""
         self.session.tool = tool
@@ -198,10 +208,10 @@ class Viewer:
         node.SetCrosshairBehavior(vtkMRMLCrosshairNode.OffsetJumpSlice)
         self.publish({"crosshair": shown})
 
-    def seed_at_mouse(self) -> None:
-        """A seed where the mouse is, whatever the tool."""
+    def seed_at_mouse(self, over_slice: bool) -> None:
+        """A seed where the mouse is, whatever the tool; only the page knows if it is in a view."""
         position = [0.0, 0.0, 0.0]
-        if self._crosshair().GetCursorPositionRAS(position):
+        if over_slice and self._crosshair().GetCursorPositionRAS(position):
             self.session.click(np.array(position))
         else:
             self.say("Move the mouse over a slice view first.", "info")

@@ -38,7 +38,7 @@ KEYS = (
     ("O", "outlines on or off"),
     ("H", "evidence map on or off"),
     ("X", "crosshair on or off"),
-    ("Tab, Shift + Tab", "next, previous nodule"),
+    (".  ,", "next, previous nodule"),
     ("J", "jump to the selected nodule"),
     ("A  R", "accept, reject the selected nodule"),
     ("Delete", "delete the selected nodule"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from browser_page import CHROMIUM
 from viewer_helpers import Served, sphere_volume
 
 pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
@@ -81,3 +82,16 @@ def serve():
     yield start
     for served in started:
         served.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()

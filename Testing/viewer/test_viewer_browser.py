@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import shutil
 import time
 
 import numpy as np
 import pytest
+from browser_page import Page, bright_middle, show_sphere
 
 from dicom_phantom import write_series
 from phantoms import grid_around, smooth_ball
 
 pytestmark = pytest.mark.web
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SPACING = np.array([0.9, 0.9, 1.5])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -40,67 +25,6 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(serve, sphere_file, results):
     return serve(str(results), str(sphere_file[0]))
-
-
-class Page:
-    """The open page, with the few things that tests do on it."""
-
-    def __init__(self, browser, url: str, size=(1280, 800)) -> None:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-        self.faults: list[str] = []
-        self.page = context.new_page()
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._console)
-        self.page.goto(url)
-        self.page.wait_for_selector(".ds-bar", timeout=30_000)
-
-    def _console(self, message) -> None:
-        # trame's client asks by POST for a session launcher first, which is not used here.
-        if message.type == "error" and "405" not in message.text:
-            self.faults.append(message.text)
-
-    def get(self, name: str):
-        return self.page.evaluate(f"window.trame.state.get('{name}')")
-
-    def wait(self, condition: str, seconds: float = 20) -> None:
-        self.page.wait_for_function(
-            condition.replace("$", "window.trame.state.get"), timeout=1000 * seconds
-        )
-
-    def settle(self) -> None:
-        """Wait until the views have stood still for a second."""
-        shown = "[...document.querySelectorAll('.ds-views img')].map(i => i.src)"
-        last, still = None, 0
-        for _ in range(150):
-            time.sleep(0.2)
-            now = self.page.evaluate(shown)
-            last, still = now, still + 1 if now == last else 0
-            if still == 5:
-                return
-        pytest.fail("the views never stand still")
-
-    def act(self, *call) -> None:
-        self.page.evaluate(f"window.trame.trigger('act', {json.dumps(call)})")
-
-    def picture(self, number: int) -> np.ndarray:
-        """The n-th view as shown, (rows, columns) grey values."""
-        from matplotlib.image import imread
-
-        png = self.page.locator(".ds-views img").nth(number).screenshot()
-        return imread(io.BytesIO(png), format="png")[..., :3].mean(axis=-1)
-
-    def box(self, number: int):
-        return self.page.locator(".ds-views img").nth(number).bounding_box()
-
-    def click(self, number: int, x: float, y: float) -> None:
-        """A click at pixel (x, y) of a view."""
-        box = self.box(number)
-        self.page.mouse.move(box["x"] + x, box["y"] + y)
-        self.page.mouse.down()
-        self.page.mouse.up()
-
-    def close(self) -> None:
-        self.page.context.close()
 
 
 @pytest.fixture
@@ -119,22 +43,6 @@ def open_page(browser, served):
     faults = page.faults
     page.close()
     assert faults == []
-
-
-def bright_middle(picture: np.ndarray) -> tuple[float, float]:
-    """(x, y) of the middle of the bright disc; texts at the border are left out."""
-    rows, columns = picture.shape
-    inner = picture.copy()
-    inner[: rows // 8], inner[-rows // 8 :] = 0, 0
-    inner[:, : columns // 12], inner[:, -columns // 12 :] = 0, 0
-    y, x = np.nonzero(inner > 0.75)
-    return float(x.mean()) + 0.5, float(y.mean()) + 0.5
-
-
-def show_sphere(page) -> None:
-    """Bring the slices to the sphere: its middle lies at half of the axial range."""
-    page.act("fit")
-    page.settle()
 
 
 VIEWS = {"axial": 0, "coronal": 1, "sagittal": 3}
@@ -238,7 +146,8 @@ def test_keys_do_what_the_help_says(open_page):
     page.wait("$('brush_mm') > 3")
     page.page.keyboard.press("?")
     page.page.wait_for_selector("#ds-help[open]")
-    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("?")
+    page.page.wait_for_selector("#ds-help", state="hidden")
     page.page.keyboard.press("Delete")
     page.wait("!$('nodules').length")
     page.page.keyboard.press("Control+z")
@@ -380,7 +289,11 @@ def test_the_list_jumps_and_the_card_is_copied(browser, open_page):
     box = page.box(0)
     found = bright_middle(page.picture(0))
     assert abs(found[0] - box["width"] / 2) < 12  # centred on the nodule
-    page.page.keyboard.press("Tab")
+    page.page.keyboard.press(".")
+    page.wait(f"$('selected') === '{second}'")
+    page.page.keyboard.press(",")
+    page.wait(f"$('selected') === '{first}'")
+    page.page.keyboard.press(".")
     page.wait(f"$('selected') === '{second}'")
     page.page.get_by_text("Copy", exact=True).click()
     time.sleep(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 
 import aiohttp
@@ -330,9 +331,17 @@ def test_names_of_uploads_are_ours_and_sizes_are_counted(tmp_path):
 
     uploads.install(WebServer)
 
+    async def broken_off():
+        """A page that is closed while its file is on its way."""
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.nrrd"\r\n\r\naaa'
+        raise ConnectionError
+
     async def run():
         async with TestClient(TestServer(WebServer.app)) as client:
             codes = []
+            headers = {"Content-Type": "multipart/form-data; boundary=x"}
+            with pytest.raises((ConnectionError, aiohttp.ClientError)):
+                await client.post("/upload", data=broken_off(), headers=headers)
             for name, size in (("../../evil.nrrd", 10), ("/abs/ct.NII.GZ", 10), ("x", 2000)):
                 form = aiohttp.FormData()
                 form.add_field("files", b"a" * size, filename=name)
@@ -343,5 +352,45 @@ def test_names_of_uploads_are_ours_and_sizes_are_counted(tmp_path):
     assert [path.name for path in opened] == ["00001.nrrd", "00001.nii.gz"]
     base = opened[0].parent.parent
     assert sorted(p.name for p in base.rglob("*") if p.is_file()) == ["00001.nii.gz", "00001.nrrd"]
+    assert len(list(base.iterdir())) == 2  # what was refused or broken off is gone
     uploads.remove()
     assert not base.exists()
+
+
+def test_earlier_uploads_are_deleted_when_another_ct_is_open(session, ct_with_a_sphere, tmp_path):
+    """Not before: a file that is no CT leaves the open one, and its DICOM files, as they are."""
+    import SimpleITK
+    from aiohttp import web
+    from aiohttp.test_utils import TestClient, TestServer
+    from viewer_helpers import settle
+
+    from densesharp_viewer.uploads import Uploads
+
+    volume, _ = ct_with_a_sphere
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(volume.array), str(tmp_path / "ct.nrrd"))
+    ct, base, left = (tmp_path / "ct.nrrd").read_bytes(), [], []
+
+    def opened(path):
+        base.append(path.parent.parent)
+        session.open_file(path)
+
+    uploads = Uploads(opened)
+    session.on_replaced = uploads.keep
+
+    class WebServer:
+        app = web.Application()
+
+    uploads.install(WebServer)
+
+    async def run():
+        async with TestClient(TestServer(WebServer.app)) as client:
+            for content in (ct, b"no image", ct):
+                form = aiohttp.FormData()
+                form.add_field("files", io.BytesIO(content), filename="a.nrrd")
+                await client.post("/upload", data=form)
+                settle(session)
+                left.append(sorted(folder.name for folder in base[0].iterdir()))
+
+    asyncio.run(run())
+    assert left == [["upload_001"], ["upload_001", "upload_002"], ["upload_003"]]
+    uploads.remove()

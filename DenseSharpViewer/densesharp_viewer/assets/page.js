@@ -9,6 +9,13 @@
   const TOOLS = { n: "seed", v: "move", p: "paint", e: "erase" };
   const SWITCHES = { o: "outlines", h: "evidence", x: "crosshair" };
 
+  // The server knows where the mouse was in a slice view, but not that it has left it since.
+  let overSlice = false;
+  function onMove(event) {
+    const view = event.target.closest?.(".ds-views .layout-grid-item");
+    overSlice = Boolean(view?.querySelector(".ds-where"));
+  }
+
   function brush(change) {
     const size = Number(state("brush_mm")) + change;
     act("brush", Math.min(Math.max(size, 1), 20));
@@ -20,7 +27,7 @@
   }
 
   const KEYS = {
-    s: () => act("seed_here"),
+    s: () => act("seed_here", overSlice),
     j: () => withSelected("select"),
     a: () => withSelected("decide", "accepted"),
     r: () => withSelected("decide", "rejected"),
@@ -29,13 +36,20 @@
     "]": () => brush(1),
     "?": () => help(),
     delete: () => withSelected("delete"),
-    escape: () => act(state("series").length ? "no_series" : "cancel"),
+    ".": () => act("step", 1),
+    ",": () => act("step", -1),
+    escape: () => act(question() ?? "cancel"),
     arrowup: () => act("scroll", 1),
     arrowdown: () => act("scroll", -1),
   };
 
-  function plainKey(key, shift) {
-    if (key === "tab") return act("step", shift ? -1 : 1);
+  // What Escape answers to an open question of the page.
+  function question() {
+    if (state("leaving")) return "no_leave";
+    return state("series").length ? "no_series" : undefined;
+  }
+
+  function plainKey(key) {
     if (LAYOUTS[key]) return act("layout", LAYOUTS[key]);
     if (WINDOWS[key]) return act("window", WINDOWS[key]);
     if (TOOLS[key]) return act("tool", TOOLS[key]);
@@ -45,20 +59,58 @@
   }
 
   function onKey(event) {
-    const typing = event.target.closest?.("input[type=text], textarea, dialog[open]");
-    if (typing || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
-    // While a series is chosen, Tab and Enter walk through the list as in any dialog.
-    if (state("series").length && key !== "escape") return;
+    const typing = event.target.closest?.("input[type=text], textarea, dialog[open]");
+    if (key === "?" && typing?.id === "ds-help") return help();
+    if (typing?.classList.contains("ds-rename")) leaveName(event);
+    if (typing || event.altKey || event.metaKey) return;
+    // While something is asked, Tab and Enter walk through the answers as in any dialog.
+    if (question() && key !== "escape") return;
     if (event.ctrlKey) {
       if (key === "z") act("undo");
       else if (key === "s") act("save");
       else return;
-    } else if (plainKey(key, event.shiftKey) === false) {
+    } else if (plainKey(key) === false) {
       return;
     }
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  // The name being typed and the nodule it was begun for; the card may show another by then.
+  let typing = null;
+  const nameOf = (card) => typing?.text ?? card.name;
+
+  // What a field shows: what is being typed into it, else the value that the server knows.
+  function kept(id, value) {
+    const field = document.getElementById(id);
+    const used = field && (field === document.activeElement || field.closest("dialog[open]"));
+    return used ? field.value : value;
+  }
+
+  function naming(card) {
+    typing = { id: card.id, text: card.name, before: card.name };
+    act("stay");
+  }
+
+  function typed(event) {
+    if (typing) typing.text = event.target.value;
+  }
+
+  function named(event, card) {
+    if (!typing) return;
+    const { id, text, before } = typing;
+    typing = null;
+    const name = text.trim().split(/\s+/).join(" ");
+    const renamed = name && name !== before;
+    if (renamed) act("rename", id, name);
+    event.target.value = renamed && id === card.id ? name : card.name;
+  }
+
+  function leaveName(event) {
+    if (event.key === "Escape" && typing) typing.text = "";
+    else if (event.key !== "Enter") return;
+    event.target.blur();
   }
 
   function help() {
@@ -118,7 +170,24 @@
     window.trame.state.set("message", { text, kind: "error" });
   }
 
+  // A message of the page itself is not known to the server, which then has nothing to take back.
+  function forget() {
+    window.trame.state.set("message", { text: "", kind: "info" });
+    act("forget");
+  }
+
   window.addEventListener("keydown", onKey, true);
+  window.addEventListener("mousemove", onMove, { capture: true, passive: true });
+  document.addEventListener("mouseleave", onMove);
+  // trame ends the connection at this event, too early for a reader who then stays. One who loads
+  // the page anew must find the place free: the server is told before the browser asks.
+  window.addEventListener("beforeunload", (event) => {
+    if (!state("unsaved") || document.querySelector(".ds-lost")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    act("away", true);
+    setTimeout(() => act("away", false), 2000);
+  }, true);
   // The views use the right and middle buttons themselves.
   window.addEventListener("contextmenu", (event) => {
     if (event.target.closest?.(".ds-views")) event.preventDefault();
@@ -127,6 +196,8 @@
   const wait = setInterval(() => {
     if (!window.trame?.utils) return;
     clearInterval(wait);
-    window.trame.utils.densesharp = { copy, choose, help, settings, server };
+    window.trame.utils.densesharp = {
+      choose, copy, forget, help, kept, nameOf, named, naming, server, settings, typed,
+    };
   }, 20);
 })();

@@ -1,0 +1,90 @@
+"""The open page in Debian's Chromium, with the few things that tests do on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class Page:
+    """The open page, with the few things that tests do on it."""
+
+    def __init__(self, browser, url: str, size=(1280, 800)) -> None:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        self.faults: list[str] = []
+        self.page = context.new_page()
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.goto(url)
+        self.page.wait_for_selector(".ds-bar", timeout=30_000)
+
+    def _console(self, message) -> None:
+        # trame's client asks by POST for a session launcher first, which is not used here.
+        if message.type == "error" and "405" not in message.text:
+            self.faults.append(message.text)
+
+    def get(self, name: str):
+        return self.page.evaluate(f"window.trame.state.get('{name}')")
+
+    def wait(self, condition: str, seconds: float = 20) -> None:
+        self.page.wait_for_function(
+            condition.replace("$", "window.trame.state.get"), timeout=1000 * seconds
+        )
+
+    def settle(self) -> None:
+        """Wait until the views have stood still for a second."""
+        shown = "[...document.querySelectorAll('.ds-views img')].map(i => i.src)"
+        last, still = None, 0
+        for _ in range(150):
+            time.sleep(0.2)
+            now = self.page.evaluate(shown)
+            last, still = now, still + 1 if now == last else 0
+            if still == 5:
+                return
+        pytest.fail("the views never stand still")
+
+    def act(self, *call) -> None:
+        self.page.evaluate(f"window.trame.trigger('act', {json.dumps(call)})")
+
+    def picture(self, number: int) -> np.ndarray:
+        """The n-th view as shown, (rows, columns) grey values."""
+        from matplotlib.image import imread
+
+        png = self.page.locator(".ds-views img").nth(number).screenshot()
+        return imread(io.BytesIO(png), format="png")[..., :3].mean(axis=-1)
+
+    def box(self, number: int):
+        return self.page.locator(".ds-views img").nth(number).bounding_box()
+
+    def click(self, number: int, x: float, y: float) -> None:
+        """A click at pixel (x, y) of a view."""
+        box = self.box(number)
+        self.page.mouse.move(box["x"] + x, box["y"] + y)
+        self.page.mouse.down()
+        self.page.mouse.up()
+
+    def close(self) -> None:
+        self.page.context.close()
+
+
+def bright_middle(picture: np.ndarray) -> tuple[float, float]:
+    """(x, y) of the middle of the bright disc; texts at the border are left out."""
+    rows, columns = picture.shape
+    inner = picture.copy()
+    inner[: rows // 8], inner[-rows // 8 :] = 0, 0
+    inner[:, : columns // 12], inner[:, -columns // 12 :] = 0, 0
+    y, x = np.nonzero(inner > 0.75)
+    return float(x.mean()) + 0.5, float(y.mean()) + 0.5
+
+
+def show_sphere(page) -> None:
+    """Bring the slices to the sphere: its middle lies at half of the axial range."""
+    page.act("fit")
+    page.settle()

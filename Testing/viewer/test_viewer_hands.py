@@ -1,0 +1,247 @@
+"""Typing, keys and questions on the real page: nothing typed is lost, nothing is out of reach."""
+
+from __future__ import annotations
+
+import pytest
+from browser_page import Page, bright_middle, show_sphere
+
+pytestmark = pytest.mark.web
+
+
+@pytest.fixture(scope="module")
+def served(serve, sphere_file, tmp_path_factory):
+    """A viewer with a CT open; an analysis takes a while."""
+    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]), "2")
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page with the CT open and no nodule."""
+    page = Page(browser, served.url)
+    page.wait("$('opened') && !$('busy')")
+    page.act("tool", "seed")
+    show_sphere(page)
+    yield page
+    for nodule in page.get("nodules"):
+        page.act("delete", nodule["id"])
+    page.wait("!$('nodules').length")
+    faults = page.faults
+    page.close()
+    assert faults == []
+
+
+def click_the_sphere(page):
+    """Where the sphere is in the axial view, after its nodule was answered."""
+    x, y = bright_middle(page.picture(0))
+    page.click(0, x, y)
+    page.wait("$('nodules').length === 1 && !$('busy')")
+    return x, y
+
+
+def first_name(page) -> str:
+    return page.get("nodules")[0]["name"]
+
+
+def test_a_name_is_typed_while_the_nodule_is_computed_again(page):
+    click_the_sphere(page)
+    page.act("again", page.get("selected"))
+    page.wait("$('busy') && $('nodules')[0].state === 'busy'")
+    field = page.page.locator(".ds-rename")
+    field.press("Control+a")
+    page.page.keyboard.type("Left upper ")
+    page.wait("!$('busy')")
+    page.act("outlines", False)
+    page.wait("!$('outlines')")  # the page was drawn anew once more
+    assert field.input_value() == "Left upper "
+    page.page.keyboard.type("lobe")
+    page.page.keyboard.press("Enter")
+    page.wait("$('nodules')[0].name === 'Left upper lobe'")
+    assert field.input_value() == "Left upper lobe"
+
+
+def test_other_fields_keep_what_is_typed_too(page):
+    reader = page.page.locator("#ds-reader")
+    reader.press("Control+a")
+    page.page.keyboard.type("Dr ")
+    page.act("again", "nodule_999")
+    page.wait("$('message').text")  # the page was drawn anew
+    assert reader.input_value() == "Dr "
+    page.page.keyboard.type("A")
+    page.page.keyboard.press("Enter")
+    page.wait("$('reader') === 'Dr A'")
+    page.page.get_by_title("This computer or a server", exact=True).click()
+    page.page.fill("#ds-server", "http://host:8321")
+    page.page.locator("#ds-key").focus()
+    page.act("forget")
+    page.wait("!$('message').text")
+    assert page.page.locator("#ds-server").input_value() == "http://host:8321"
+    page.page.keyboard.press("Escape")
+
+
+def test_a_name_belongs_to_the_nodule_it_was_begun_for(page):
+    """The reader clicks beside, then names the first nodule before the answer comes."""
+    x, y = click_the_sphere(page)
+    first = page.get("selected")
+    page.click(0, x - 70, y)
+    page.wait("$('busy')")
+    field = page.page.locator(".ds-rename")
+    field.press("Control+a")
+    page.page.keyboard.type("Old ")
+    page.wait("$('nodules').length === 2 && !$('busy')")
+    assert page.get("selected") == first
+    second = page.get("nodules")[1]["id"]
+    page.act("select", second)  # whatever the card shows by then
+    page.wait(f"$('card').id === '{second}'")
+    assert field.input_value() == "Old "
+    page.page.keyboard.type("nodule")
+    page.page.keyboard.press("Enter")
+    page.wait("$('nodules')[0].name === 'Old nodule'")
+    other = page.get("nodules")[1]["name"]
+    assert other.startswith("Nodule ")
+    assert field.input_value() == other
+
+
+def test_an_emptied_name_goes_back_and_escape_leaves_it(page):
+    click_the_sphere(page)
+    name = first_name(page)
+    field = page.page.locator(".ds-rename")
+    for last in ("Enter", "Escape"):
+        field.press("Control+a")
+        page.page.keyboard.press("Delete")
+        if last == "Escape":
+            page.page.keyboard.type("never")
+        page.page.keyboard.press(last)
+        assert field.input_value() == name
+        assert first_name(page) == name
+
+
+def test_the_message_of_a_refused_upload_is_closed(page, tmp_path):
+    path = tmp_path / "bad.zip"
+    path.write_bytes(b"PK")
+    with page.page.expect_file_chooser() as chosen:
+        page.page.get_by_text("Open …").first.click()
+    chosen.value.set_files(str(path))
+    message = page.page.locator(".ds-message")
+    message.wait_for()
+    assert "Only CT images" in message.inner_text()
+    message.locator("button").click()
+    message.wait_for(state="hidden")
+    page.faults.clear()  # the console names the refusal
+
+
+def test_the_seed_key_places_nothing_beside_the_views(page):
+    x, y = bright_middle(page.picture(0))
+    box, panel = page.box(0), page.page.locator(".ds-panel").bounding_box()
+    solid = page.box(2)
+    page.page.mouse.move(box["x"] + x, box["y"] + y, steps=3)
+    for away in (
+        (panel["x"] + 100, panel["y"] + panel["height"] - 30),
+        (solid["x"] + 100, solid["y"] + 100),
+    ):
+        page.page.mouse.move(*away, steps=5)
+        page.settle()
+        page.page.keyboard.press("s")
+        page.wait("$('message').text.startsWith('Move the mouse over a slice view')")
+        assert page.get("nodules") == []
+        assert not page.get("busy")
+        page.act("forget")
+        page.wait("!$('message').text")
+    page.page.mouse.move(box["x"] + x, box["y"] + y, steps=3)
+    page.settle()
+    page.page.keyboard.press("s")
+    page.wait("$('nodules').length === 1 && !$('busy')")
+
+
+def test_tab_reaches_every_field_and_shows_where_it_is(page):
+    click_the_sphere(page)
+    focused = "document.activeElement.className || document.activeElement.placeholder || ''"
+    page.page.locator(".ds-bar button").first.focus()
+    reached, rings = set(), []
+    for _ in range(80):
+        page.page.keyboard.press("Tab")
+        reached.add(page.page.evaluate(focused))
+        rings.append(
+            page.page.evaluate(
+                "document.activeElement.closest('.ds-bar, .ds-panel') "
+                "? getComputedStyle(document.activeElement).outlineStyle : 'solid'"
+            )
+        )
+    assert {"your name", "ds-rename", "ds-device"} <= reached
+    assert set(rings) == {"solid"}
+    for title in ("This computer or a server", "Write the report", "Write outlines (SEG)"):
+        assert page.page.locator(f"button[title^='{title}']").first.evaluate("b => b.tabIndex") == 0
+    assert page.get("selected") == page.get("nodules")[0]["id"]
+
+
+def test_another_ct_is_opened_after_a_question(page, sphere_file):
+    click_the_sphere(page)
+
+    def open_again():
+        with page.page.expect_file_chooser() as chosen:
+            page.page.get_by_text("Open …").first.click()
+        chosen.value.set_files(str(sphere_file[0]))
+        page.page.get_by_role("dialog", name="Not saved").wait_for()
+
+    open_again()
+    focused = page.page.evaluate("document.activeElement.innerText")
+    assert focused == "Save and open"
+    page.page.keyboard.press("Escape")
+    page.page.get_by_role("dialog", name="Not saved").wait_for(state="hidden")
+    assert len(page.get("nodules")) == 1
+    open_again()
+    page.page.get_by_text("Open without saving").click()
+    page.wait("!$('nodules').length && !$('leaving')")
+    assert page.get("opened").startswith("CT 128")
+
+
+def test_the_browser_asks_before_unsaved_work_is_left(browser, page, served):
+    """Who stays goes on working; who leaves and comes back finds everything."""
+    click_the_sphere(page)
+    page.wait("$('unsaved')")
+    with page.page.expect_event("dialog") as asked:
+        page.page.evaluate("void setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    page.act("window", "bone")
+    page.wait("$('window') === 'bone'")
+    page.act("window", "lung")
+    page.wait("$('window') === 'lung'")
+    page.page.on("dialog", lambda dialog: dialog.accept())
+    with page.page.expect_navigation():
+        page.page.evaluate("void setTimeout(() => location.reload())")
+    page.page.wait_for_selector(".ds-rename", timeout=30_000)
+    assert len(page.get("nodules")) == 1
+    second = browser.new_context()
+    other = second.new_page()
+    other.goto(served.url)  # the place is not left open for others
+    assert "already open in another window" in other.inner_text("body")
+    second.close()
+
+
+def test_a_small_window_shows_all_tools(page):
+    page.page.set_viewport_size({"width": 900, "height": 600})
+    page.act("tool", "paint")
+    page.wait("$('tool') === 'paint'")
+    page.settle()
+    for button in page.page.locator(".ds-bar button, .ds-bar input").all():
+        box = button.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 900
+    views = page.page.locator(".ds-views").bounding_box()
+    assert views["height"] > 300
+
+
+def test_the_end_of_the_program_is_told_in_our_words(browser, serve, sphere_file, tmp_path):
+    served = serve(str(tmp_path / "out"), str(sphere_file[0]))
+    page = Page(browser, served.url)
+    page.wait("$('opened') && !$('busy')")
+    served.process.kill()
+    lost = page.page.locator(".ds-lost")
+    lost.wait_for()
+    text = " ".join(lost.inner_text().split())
+    for words in ("does not answer any more", "What was saved lies in", "Reload"):
+        assert words in text
+    assert lost.evaluate("page => getComputedStyle(page).backgroundColor") == "rgb(13, 16, 20)"
+    lost.get_by_text("Reload", exact=True).click()
+    lost.wait_for(state="detached")
+    page.close()
