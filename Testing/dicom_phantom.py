@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.datadict import dictionary_VR, keyword_dict
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
@@ -173,3 +175,55 @@ def _take(dataset: Dataset, *names: str) -> Dataset:
 
 def read_slice(path: Path) -> Dataset:
     return pydicom.dcmread(path)
+
+
+_OF_THE_SERIES = {
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID",
+    "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "SeriesNumber", "InstanceNumber",
+    "PatientIdentityRemoved",
+}  # fmt: skip
+
+
+def fill_modules(dataset: Dataset) -> dict[str, bytes]:
+    """Give a CT slice every attribute of its patient, study, trial, series, equipment and SOP
+    modules, those in sequences too; returns what stands in each, no value twice."""
+    from highdicom._standard_utils import get_iod_module_map, get_module_attribute_map
+
+    modules = [
+        module["key"]
+        for module in get_iod_module_map()["ct-image"]
+        if module["ie"] != "Image" or module["key"] == "sop-common"
+    ]
+    values: dict[str, bytes] = {}
+    for module in modules:
+        for entry in get_module_attribute_map()[module]:
+            name, path = entry["keyword"], entry["path"]
+            if name in keyword_dict and not {name, *path} & _OF_THE_SERIES:
+                value = _secret(dictionary_VR(name), len(values))
+                if value:
+                    setattr(_item(dataset, path), name, value)
+                    values["/".join([*path, name])] = value.encode()
+    return values
+
+
+def _item(dataset: Dataset, path: list[str]) -> Dataset:
+    """The one item at the end of a path of sequences, made if needed."""
+    for name in path:
+        if not dataset.get(name):
+            setattr(dataset, name, [Dataset()])
+        dataset = dataset[name].value[0]
+    return dataset
+
+
+def _secret(representation: str, number: int) -> str | None:
+    """A value that stands nowhere else; None for numbers in binary form and sequences."""
+    day = (dt.date(1801, 1, 1) + dt.timedelta(number)).strftime("%Y%m%d")
+    texts = {
+        "PN": f"SEC{number:05}^RET", "LO": f"SECRET{number:05}", "SH": f"SECRET{number:05}",
+        "LT": f"SECRET{number:05}", "ST": f"SECRET{number:05}", "UT": f"SECRET{number:05}",
+        "UC": f"SECRET{number:05}", "CS": f"SECRET{number:05}", "AE": f"SECRET{number:05}",
+        "DA": day, "DT": f"{day}070809", "TM": f"070809.{number:06}", "AS": f"{number % 1000:03}Y",
+        "DS": f"{number:05}.4711", "IS": f"4711{number:05}",
+        "UI": generate_uid(entropy_srcs=["secret", str(number)]),
+    }  # fmt: skip
+    return texts.get(representation)

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from densesharp import cli
-from densesharp.errors import GeometryError
+from densesharp.errors import GeometryError, OutputError
 from densesharp.followup import (
     compare,
     days_between,
@@ -30,6 +31,7 @@ from phantoms import ThresholdEngine, world_points
 
 NODULE = np.array([10.0, -15.0, 20.0])
 QUICK = Options(augmentations=1, stability=False)
+CLICK = "--seed={},{},{}".format(*NODULE * (-1, -1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -246,8 +248,9 @@ def test_the_later_ct_first_is_told(tmp_path):
         days_between(late, early)
 
 
-def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, monkeypatch):
-    """And `--days` wins over them; nothing is written when the order is wrong."""
+@pytest.fixture
+def two_cts(lung_texture, tmp_path, monkeypatch):
+    """Two dated CTs of a growing nodule; gives what runs the command on them, and what it asked."""
     asked = []
     monkeypatch.setattr(
         "densesharp.engine.open_engine",
@@ -262,12 +265,17 @@ def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, m
             return dataset
 
         write_series(tmp_path / name, volume.array, volume.grid, edit=edit)
-    r, a, s = NODULE * (-1, -1, 1)
-    options = [f"--seed={r},{a},{s}", "--tta", "1", "--no-stability", "--out"]
+    options = [CLICK, "--tta", "1", "--no-stability", "--out"]
 
     def run(one, two, *more):
         return cli.main(["followup", str(tmp_path / one), str(tmp_path / two), *options, *more])
 
+    return run, asked
+
+
+def test_the_command_takes_the_days_from_dicom(two_cts, tmp_path, capsys):
+    """`--days` wins over them, with a warning; nothing is written when the order is wrong."""
+    run, asked = two_cts
     assert run("first", "second", str(tmp_path / "out")) == 0
     said = capsys.readouterr().err
     assert "Days between the CTs, from their DICOM dates: 201." in said
@@ -279,11 +287,64 @@ def test_the_command_takes_the_days_from_dicom(lung_texture, tmp_path, capsys, m
     assert run("first", "second", str(tmp_path / "given"), *more) == 0
     assert asked == ["auto", "fp32"]
     assert json.loads((tmp_path / "given" / "followup.json").read_text())["days"] == 90
-    assert "from their DICOM dates" not in capsys.readouterr().err
-    assert run("second", "first", str(tmp_path / "wrong")) == 2
-    assert "give the earlier CT first" in capsys.readouterr().err
+    assert "By their DICOM dates the CTs are 201 days apart, not 90" in capsys.readouterr().err
+    for more in ((), ("--days", "90")):
+        assert run("second", "first", str(tmp_path / "wrong"), *more) == 2
+        assert "give the earlier CT first" in capsys.readouterr().err
     assert not (tmp_path / "wrong").exists()
     write_series(tmp_path / "second" / "more", phantom(), axial(), number=9)
     assert run("first", "second", str(tmp_path / "wrong")) == 2
     assert "say which one (--second-series KEY).\n  3: Lung thin" in capsys.readouterr().err
     assert run("first", "second", str(tmp_path / "chosen"), "--second-series", "3") == 0
+
+
+@pytest.mark.parametrize("days", ["0", "-5", "inf", "nan", "1e9", "soon"])
+def test_days_that_are_none_are_refused_before_anything_is_read(tmp_path, capsys, days):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["followup", "no.nrrd", "none.nrrd", "--seed=1,2,3", f"--days={days}", "--out",
+                  str(tmp_path / "out")])  # fmt: skip
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert f"'{days}' is not a number of days above 0" in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_of_a_comparison_is_written_or_nothing(two_cts, tmp_path, capsys, monkeypatch):
+    run, _ = two_cts
+    out = tmp_path / "out"
+    arguments = ("first", "second", str(out), CLICK)  # clicked in both: quicker
+
+    def content():
+        return {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    def fail(*_):
+        raise OutputError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("densesharp.export.followup_picture.write_followup_picture", fail)
+        assert run(*arguments) == 2
+    assert list(out.iterdir()) == []
+    assert run(*arguments) == 0
+    before = content()
+    assert {"first", "second", "followup.json", "followup.png"} == {p.name for p in out.iterdir()}
+    replace = Path.replace
+
+    def fail_late(self, target):
+        if self.name == "result.json" and self.parent.parent.name == "made":
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail_late)
+        assert run(*arguments) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert content() == before
+    assert run(*arguments, "--days", "200") == 0
+    assert "DICOM dates" not in capsys.readouterr().err  # a day more or less is no contradiction
+    assert set(content()) == set(before)
+    (out / "second" / "result.json").write_text("{}")  # not ours any more
+    before = content()
+    assert run(*arguments) == 2
+    assert "was not written by this program" in capsys.readouterr().err
+    assert content() == before

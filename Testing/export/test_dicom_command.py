@@ -143,6 +143,9 @@ def test_wrong_input_gives_one_sentence_and_writes_nothing(series, results, tmp_
     grid = grid_around((0, 0, 0), (20, 20, 10), (0.8, 0.8, 1.25), np.eye(3))
     moved = smooth_ball(grid, (0, 0, 0), radius=4)
     write_series(elsewhere, moved.array, moved.grid, number=8)
+    twin = tmp_path / "twin"
+    volume = read_volume(series)
+    write_series(twin, volume.array + 5, volume.grid, number=9)
     text = tmp_path / "report.txt"
     text.write_text("no report")
     ct_file = next(series.iterdir())
@@ -150,6 +153,8 @@ def test_wrong_input_gives_one_sentence_and_writes_nothing(series, results, tmp_
         (("seg", empty, "--dicom", series), "holds no complete DenseSharp results"),
         (("seg", damaged, "--dicom", series), "holds no complete DenseSharp results"),
         (("sr", results, "--dicom", elsewhere), "does not lie on the voxels"),
+        (("sr", results, "--dicom", twin), "not computed from this series"),
+        (("seg", results, "--dicom", twin), "not computed from this series"),
         (("sr", results, "--dicom", empty), "holds no DICOM image"),
         (("rerun", text, "--dicom", series), "no DICOM file"),
         (("rerun", ct_file, "--dicom", series), "no structured report"),

@@ -16,14 +16,21 @@ from densesharp.export.dicom_files import SEG_NAME, SR_NAME, on_series, write_di
 from densesharp.export.dicom_run import Run, read_report, run_of
 from densesharp.geometry import Grid
 from densesharp.masks import mask_from_box
+from densesharp.measure import measure
 from densesharp.pipeline import Options, analyse, update_mask
 from densesharp.reading import SeriesChoiceError, read_volume
-from densesharp.records import Seed, Volume
-from dicom_phantom import axial, phantom, write_ball, write_series
+from densesharp.records import NoduleResult, Seed, Volume
+from dicom_phantom import axial, phantom, write_ball, write_enhanced, write_series
 from nodule_results import nodule
 from phantoms import ThresholdEngine
 
 RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+
+
+def measured(volume: Volume, center_ijk) -> NoduleResult:
+    """A nodule whose densities are those of the volume."""
+    result = nodule(volume, center_ijk)
+    return replace(result, measurements=measure(volume, result.mask))
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ def test_a_part_of_the_series_keeps_its_places(files, tmp_path):
     read = read_volume(files[0])
     grid = read.grid.crop((4, 3, 2), (15, 14, 9))
     part = Volume(read.array[2:11, 3:17, 4:19], grid)
-    result = nodule(part, (6, 6, 3))
+    result = measured(part, (6, 6, 3))
     (moved,), volume = on_series([result], part, files)
     write_dicom([moved], volume, RUN, tmp_path / "out")
     seg = pydicom.dcmread(tmp_path / "out" / SEG_NAME)
@@ -95,9 +102,46 @@ def test_another_series_or_a_moved_ct_is_refused(files, tmp_path):
         on_series([result], read, tmp_path / "empty")
 
 
+def test_results_of_another_series_on_the_same_grid_are_refused(files, tmp_path):
+    """Another reconstruction, another day: the voxels under the outline tell, whatever is named."""
+    read = read_volume(files[0])
+    result = measured(read, (10, 9, 5))
+    rounded = replace(result.measurements, mean_hu=result.measurements.mean_hu + 0.6)
+    refused = replace(result, verdict="refused")
+    silent = replace(nodule(read, (17, 12, 7), number=2), measurements=None)
+    nameless = Volume(read.array, read.grid)
+    noise = np.random.default_rng(4).normal(0, 3, phantom().shape).astype(np.int16)
+    other = write_series(tmp_path / "other", phantom() + noise, axial(), number=9)
+    for given in (result, replace(result, measurements=rounded), refused):
+        moved, volume = on_series([given, silent], nameless, files)
+        write_dicom(moved, volume, RUN, tmp_path / "out")
+        moved, volume = on_series([given, silent], nameless, other)
+        with pytest.raises(ImageError, match=r"not computed from this series: .* nodule_001"):
+            write_dicom(moved, volume, RUN, tmp_path / "none")
+    odd = replace(result, measurements=replace(result.measurements, mean_hu="many"))
+    with pytest.raises(ImageError, match="not computed from this series"):
+        write_dicom([odd], read, RUN, tmp_path / "none")
+    for path in files:
+        path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ImageError, match="can no longer be read"):
+        write_dicom([result], read, RUN, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_densities_of_an_enhanced_ct_are_found_in_its_frames(tmp_path):
+    order = [7, 3, 11, 0, 5, 9, 1, 10, 4, 8, 2, 6]
+    write_enhanced(tmp_path / "ct" / "one.dcm", phantom(), axial(), order=order)
+    volume = read_volume(tmp_path / "ct")
+    result = measured(volume, (10, 9, 5))
+    write_dicom([result], volume, RUN, tmp_path / "out")
+    elsewhere = replace(result, measurements=measured(volume, (12, 9, 5)).measurements)
+    with pytest.raises(ImageError, match="not computed from this series"):
+        write_dicom([elsewhere], volume, RUN, tmp_path / "out")
+
+
 def test_both_files_are_written_or_none(files, tmp_path, monkeypatch):
     volume = read_volume(files[0])
-    result = nodule(volume, (10, 9, 5))
+    result = measured(volume, (10, 9, 5))
     assert write_dicom([result], volume, RUN, tmp_path / "out") == (SEG_NAME, SR_NAME)
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     save, calls = pydicom.Dataset.save_as, []

@@ -270,31 +270,6 @@ def test_a_refused_answer_gives_outline_and_reasons_but_no_class_and_no_number(
         assert [line for line in checked.stderr.splitlines() if line.startswith("Error")] == []
 
 
-def test_patient_is_left_out_unless_asked_for(axial_volume, tmp_path):
-    results = two_nodules(axial_volume)
-    for kept in (False, True):
-        for dataset in measurement_report(results, axial_volume, RUN, keep_identity=kept):
-            dataset.save_as(tmp_path / "object.dcm")
-            raw = (tmp_path / "object.dcm").read_bytes()
-            for secret in (b"Secret", b"ID-4711", b"19500102", b"20200304", b"ACC-99"):
-                assert (secret in raw) == kept
-            assert (dataset.get("PatientIdentityRemoved") == "YES") != kept
-    first, second = measurement_report(results, axial_volume, RUN)
-    assert first.PatientID == second.PatientID
-
-
-def test_a_source_that_is_deidentified_keeps_its_patient(tmp_path):
-    def public(dataset, index):
-        dataset.PatientIdentityRemoved = "YES"
-        dataset.PatientName = dataset.PatientID = "TRIAL-007"
-        return dataset
-
-    write_series(tmp_path, phantom(), axial(), edit=public)
-    volume = read_volume(tmp_path)
-    seg, _, _ = segmentation([nodule(volume, CENTERS[0])], volume, RUN)
-    assert seg.PatientID == "TRIAL-007"
-
-
 def test_headers_that_break_the_standard_are_told_without_names(tmp_path, capfd):
     def odd(dataset, index):
         dataset["PatientBirthDate"] = DataElement(

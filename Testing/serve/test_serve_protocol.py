@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from densesharp.engine.interface import EngineOutput
+from densesharp.errors import DeviceError
 from densesharp.patch import to_network_units
 from densesharp.serve import protocol
+from densesharp.serve.client import RemoteEngine
 from densesharp.serve.guard import Guard, Metrics
 
 
@@ -153,3 +155,39 @@ def test_a_client_needs_numpy_and_the_standard_library_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["densesharp", "numpy"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:99999", "http://127.0.0.1:abc", "http://127.0.0.1:0", "http://[::1",
+        "http://" + "a" * 70, "http://a..b", "http://:8321", "ftp://host", "host:8321", "",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_in_a_sentence(url):
+    with pytest.raises(DeviceError, match="is no server address: write http://host:port") as caught:
+        RemoteEngine(url, "key")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sec\r\nret", "secrét", "secret€", "sec\0ret"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key):
+    with pytest.raises(DeviceError, match="cannot be sent") as caught:
+        RemoteEngine("http://127.0.0.1:9", key)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "sec" not in str(error)
+        error = error.__cause__ or error.__context__
+
+
+def test_white_space_around_address_and_key_is_taken_off(monkeypatch):
+    sent = []
+
+    def listen(self, method, path, body=None, headers=None):
+        sent.append((self.host, headers[protocol.KEY_HEADER]))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("http.client.HTTPConnection.request", listen)
+    with pytest.raises(DeviceError, match="cannot be reached"):
+        RemoteEngine(" http://127.0.0.1:9\n", " a long secret\r\n")
+    assert sent == [("127.0.0.1", "a long secret")]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from densesharp.engine import Engine
+    from densesharp.followup import FollowUp
     from densesharp.records import Volume
 
 HELP = "compare a nodule in two CTs of the same patient"
+
+_MAX_DAYS = 36500
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", choices=("ras", "lps", "ijk"), default="ras")
     parser.add_argument(
         "--days",
-        type=float,
+        type=day_count,
         metavar="N",
         help="days between the two CTs; default: from their DICOM dates, where they have them",
     )
@@ -45,15 +51,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
 
 
+def day_count(text: str) -> float:
+    """Days above 0, up to a hundred years."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value <= _MAX_DAYS:
+        message = f"'{text}' is not a number of days above 0 and up to {_MAX_DAYS}"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
 def run(args: argparse.Namespace) -> int:
     """Analyse both CTs, compare, write both result folders and the comparison."""
     from densesharp.commands.predict import parse_seed
     from densesharp.commands.terminal import progress_bar
     from densesharp.engine import available_cores, open_engine
     from densesharp.errors import SeedError
-    from densesharp.export.files import write_results
-    from densesharp.export.followup_picture import write_followup_picture
-    from densesharp.files import ensure_folder, write_text
+    from densesharp.files import check_folder
     from densesharp.followup import days_between, follow_up, followup_sentence
     from densesharp.network.model_file import load_model
     from densesharp.pipeline import Options
@@ -64,11 +80,14 @@ def run(args: argparse.Namespace) -> int:
             f"{len(args.seed)} seeds were given: one for the earlier and one for the later CT."
         )
         raise SeedError(message)
+    check_folder(args.out)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")
         first = _read(args.first, args.first_series, "first")
         second = _read(args.second, args.second_series, "second")
-        days = args.days if args.days is not None else days_between(first, second)
+        # Asked even where the user says the days: the dates may prove the order wrong.
+        dated = days_between(first, second)
+        days = dated if args.days is None else args.days
         seeds = [
             parse_seed(text, args.space, volume.grid)
             for text, volume in zip(args.seed, (first, second), strict=False)
@@ -85,14 +104,67 @@ def run(args: argparse.Namespace) -> int:
             options=Options(args.tta, not args.no_stability),
             progress=progress,
         )
-    out = ensure_folder(args.out)
-    write_results([found.first], first, engine, out / "first")
-    write_results([found.second], second, engine, out / "second")
-    write_followup_picture(out / "followup.png", found, first, second)
-    write_text(out / "followup.json", json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")
-    sys.stderr.write(_about_days(args.days, days))
-    sys.stderr.write(f"{followup_sentence(found)}\nResults: {out}\n")
+    _write(found, first, second, engine, args.out)
+    sys.stderr.write(_about_days(args.days, dated))
+    sys.stderr.write(f"{followup_sentence(found)}\nResults: {args.out}\n")
     return 0
+
+
+def _write(found: FollowUp, first: Volume, second: Volume, engine: Engine, target: Path) -> None:
+    """Both result folders, picture and comparison: all of them, or the folder stays as it was.
+
+    Raises:
+        OutputError: the folder cannot be written to, or holds other files of the same names.
+    """
+    from densesharp.export.files import write_results
+    from densesharp.export.followup_picture import write_followup_picture
+    from densesharp.files import ensure_folder, write_text
+
+    out = ensure_folder(target)
+    with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=out) as hidden:
+        made = Path(hidden) / "made"
+        write_results([found.first], first, engine, made / "first")
+        write_results([found.second], second, engine, made / "second")
+        write_followup_picture(made / "followup.png", found, first, second)
+        text = json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
+        write_text(made / "followup.json", text)
+        _move(made, out, Path(hidden) / "earlier")
+
+
+def _move(made: Path, out: Path, aside: Path) -> None:
+    """Put new files into place of those of an earlier run; all of it is undone when one fails.
+
+    Raises:
+        OutputError: it failed, or a file that this program did not write is in the way.
+    """
+    from densesharp.errors import OutputError
+    from densesharp.export.files import files_of_earlier_run
+
+    new = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+    old = {Path("followup.json"), Path("followup.png")}
+    for part in ("first", "second"):
+        old |= {Path(part, name) for name in files_of_earlier_run(out / part)}
+    for path in new:
+        if (out / path).exists() and path not in old:
+            message = (
+                f"'{out / path}' exists and was not written by this program: choose another "
+                "folder or move the file away."
+            )
+            raise OutputError(message)
+    moves = [(out / path, aside / path) for path in sorted(old) if (out / path).exists()]
+    moves += [(made / path, out / path) for path in new]
+    try:
+        with contextlib.ExitStack() as undo:
+            for source, target in moves:
+                if not target.parent.exists():
+                    target.parent.mkdir(parents=True)
+                    undo.callback(target.parent.rmdir)
+                source.replace(target)
+                undo.callback(target.replace, source)
+            undo.pop_all()  # all is in place: nothing is to be undone
+    except OSError as error:
+        message = f"The results cannot be moved into '{out}' ({error.strerror})."
+        raise OutputError(message) from error
 
 
 def _read(path: Path, series: str | None, which: str) -> Volume:
@@ -106,12 +178,17 @@ def _read(path: Path, series: str | None, which: str) -> Volume:
         raise SeriesChoiceError(message, error.choices) from error
 
 
-def _about_days(given: float | None, used: float | None) -> str:
-    """Where the time between the CTs comes from, unless the user said it."""
+def _about_days(given: float | None, dated: int | None) -> str:
+    """Where the time between the CTs comes from, and where user and headers disagree."""
     if given is not None:
-        return ""
-    if used is None:
+        if dated is None or abs(given - dated) <= 1:
+            return ""
+        return (
+            f"By their DICOM dates the CTs are {dated} days apart, not {given:g}: "
+            f"{given:g} was taken, as --days says. Check it.\n"
+        )
+    if dated is None:
         return "The CTs carry no dates, so no doubling time can be given: say --days N.\n"
-    if used == 0:
+    if dated == 0:
         return "Both CTs are of the same day, so there is no doubling time.\n"
-    return f"Days between the CTs, from their DICOM dates: {used:g}.\n"
+    return f"Days between the CTs, from their DICOM dates: {dated}.\n"

@@ -19,7 +19,7 @@ import numpy as np
 from densesharp.errors import GeometryError, OutputError
 from densesharp.export.dicom_run import Run
 from densesharp.export.dicom_seg import segmentation
-from densesharp.export.dicom_source import mask_on_series
+from densesharp.export.dicom_source import check_densities, mask_on_series
 from densesharp.export.dicom_sr import measurement_report
 from densesharp.files import ensure_folder
 from densesharp.geometry import Grid
@@ -103,7 +103,8 @@ def write_dicom(
 ) -> tuple[str, ...]:
     """Write nodules as DICOM SEG, and as a structured report that refers to it.
 
-    All files are written or none. Names of files hold nothing about the patient.
+    All files are written or none. Names of files hold nothing about the patient. The command line
+    and the front ends meet here, so here results of another series on the same grid are refused.
 
     Args:
         results: nodules with masks on the volume's grid; those without a mask are left out.
@@ -119,9 +120,11 @@ def write_dicom(
         Names of the files.
 
     Raises:
-        ImageError: no nodule has an outline, or the volume is from no DICOM series.
+        ImageError: no nodule has an outline, the volume is from no DICOM series, or the results
+            were computed from another one.
         OutputError: the folder cannot be written to.
     """
+    check_densities(results, volume)
     if report:
         objects = measurement_report(
             results, volume, made_by, observer=observer, keep_identity=keep_identity

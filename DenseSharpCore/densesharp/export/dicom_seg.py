@@ -14,13 +14,7 @@ from pydicom.uid import generate_uid
 from densesharp.errors import ImageError
 from densesharp.export import dicom_codes as codes
 from densesharp.export.dicom_run import MANUFACTURER, MODEL_NAME, Run, tracking_uid
-from densesharp.export.dicom_source import (
-    Source,
-    building,
-    load_source,
-    lung_side,
-    mark_pseudonymised,
-)
+from densesharp.export.dicom_source import Source, building, load_source, lung_side
 from densesharp.records import NoduleResult, Volume
 
 COLOUR = (230, 60, 60)
@@ -72,8 +66,6 @@ def segmentation(
             content_label="LUNG_NODULES",
         )
     written.SeriesDescription = "DenseSharp nodules (research use)"
-    if source.pseudonymised:
-        mark_pseudonymised(written)
     return written, source, nodules
 
 

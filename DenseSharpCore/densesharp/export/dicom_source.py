@@ -1,40 +1,59 @@
 """What a DICOM object takes over from the CT series it refers to: headers, places, side, identity.
 
-By default the patient is pseudonymised: name, id, birth date, sex, dates, accession number and
-referring physician do not get into the written objects. Instance and series UIDs stay, because
+By default the patient is pseudonymised: of the headers only UIDs and geometry get into the written
+objects, and nothing else about patient, study, trial, staff, site or scanner. UIDs stay, because
 without them an object refers to nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pydicom
+import SimpleITK as sitk
 from numpy.typing import NDArray
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.geometry import Grid
 from densesharp.masks import mask_from_box
+from densesharp.reading.files import quiet_libraries
 from densesharp.reading.series import quiet_pydicom
-from densesharp.records import NoduleMask, Volume
+from densesharp.records import Measurements, NoduleMask, NoduleResult, Volume
 
-_EMPTIED = (
-    "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
-    "ReferringPhysicianName",
+_NEEDED = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+    "AccessionNumber", "StudyID", "ReferringPhysicianName",
 )  # fmt: skip
-_NEEDED = ("PatientName", "PatientID", *_EMPTIED)
-_REMOVED = (
-    "PatientAge", "PatientSize", "PatientWeight", "OtherPatientIDs", "OtherPatientIDsSequence",
-    "PatientAddress", "PatientComments", "EthnicGroup", "InstitutionName", "InstitutionAddress",
-    "PerformingPhysicianName", "OperatorsName", "PhysiciansOfRecord", "StudyDescription",
-    "RequestAttributesSequence", "ReferencedPatientSequence", "IssuerOfPatientID",
-)  # fmt: skip
+"""What an object must have, if empty (type 2)."""
+
+# All that gets out of a pseudonymised header. A list of what to remove would never be complete:
+# highdicom copies every attribute of the patient and study modules, and there are hundreds.
+_KEPT = frozenset((
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID",
+    "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "SeriesNumber", "InstanceNumber",
+    "Rows", "Columns", "NumberOfFrames", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
+    "ImageOrientationPatient", "ImagePositionPatient",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence",
+))  # fmt: skip
+_METHODS = ("DeidentificationMethod", "DeidentificationMethodCodeSequence")
+_DEIDENTIFIED = frozenset((
+    "PatientName", "PatientID", "PatientIdentityRemoved", *_METHODS,
+    "CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning",
+))  # fmt: skip
+"""What is kept besides of a source that says of itself that it is de-identified."""
+
+_TOLERANCE_HU = 1.0
+"""A CT that was converted may have been rounded, or cut off, to whole numbers."""
+
 _BODY_HU = -300
 _BEYOND_BODY_MM = 5.0
 _BODY_WIDTH_MM = (200.0, 600.0)
@@ -66,12 +85,10 @@ class Source:
     Attributes:
         images: headers without pixels: one for each slice, or a single enhanced object.
         slices: k of each image, or of each frame of the enhanced object.
-        pseudonymised: whether the patient's identity was taken out of them.
     """
 
     images: tuple[Dataset, ...]
     slices: tuple[int, ...]
-    pseudonymised: bool
 
 
 def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool) -> Source:
@@ -109,8 +126,7 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
         with quiet_pydicom():
             images = [pydicom.dcmread(path, stop_before_pixels=True) for path in wanted]
     except OSError as error:
-        message = "The files of the DICOM series can no longer be read: load the CT again."
-        raise ImageError(message) from error
+        raise _gone() from error
     for image in images:
         if not keep_identity:
             pseudonymise(image)
@@ -119,33 +135,98 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
                 setattr(image, name, None)
         if image.PatientSex not in ("M", "F", "O"):
             image.PatientSex = None
-    return Source(tuple(images), slices, not keep_identity)
+    return Source(tuple(images), slices)
+
+
+def _gone() -> ImageError:
+    return ImageError("The files of the DICOM series can no longer be read: load the CT again.")
 
 
 def pseudonymise(image: Dataset) -> None:
-    """Take the patient out of a header, in place.
+    """Take everything out of a header that a written object does not need, in place.
 
     The pseudonym comes from the Study Instance UID, which the object carries anyway; so all objects
     of one study get the same one, and it tells nothing more. A source that says of itself that it
     is de-identified (Patient Identity Removed) keeps its name and id, so that archives file the
-    object beside it.
+    object beside it, and its own words on how that was done.
     """
     if image.get("PatientIdentityRemoved") == "YES":
+        _keep_only(image, _KEPT | _DEIDENTIFIED)
+        if not any(image.get(name) for name in _METHODS):
+            image.DeidentificationMethod = "DenseSharp: details removed; name, id and UIDs kept"
         return
+    _keep_only(image, _KEPT)
     digest = hashlib.sha256(str(image.StudyInstanceUID).encode()).hexdigest()
     image.PatientID = f"DS-{digest[:12].upper()}"
     image.PatientName = f"{image.PatientID}^"  # the caret says: one component is meant
-    for name in _EMPTIED:
-        setattr(image, name, None)
-    for name in _REMOVED:
-        if name in image:
-            delattr(image, name)
+    # highdicom copies these two into the objects, with the rest of the patient module.
+    image.PatientIdentityRemoved = "YES"
+    image.DeidentificationMethod = "DenseSharp: patient and study details removed, UIDs kept"
 
 
-def mark_pseudonymised(written: Dataset) -> None:
-    """Say in a written object that its patient was pseudonymised."""
-    written.PatientIdentityRemoved = "YES"
-    written.DeidentificationMethod = "DenseSharp: patient and study details removed, UIDs kept"
+def _keep_only(dataset: Dataset, keywords: frozenset[str]) -> None:
+    """Delete all other attributes, private ones too, at every level."""
+    for tag in list(dataset.keys()):
+        if keyword_for_tag(tag) not in keywords:
+            del dataset[tag]
+        elif dataset[tag].VR == "SQ":
+            for item in dataset[tag].value:
+                _keep_only(item, keywords)
+
+
+def check_densities(results: Sequence[NoduleResult], volume: Volume) -> None:
+    """Refuse results whose measured densities are not those of the series under their outlines.
+
+    Another reconstruction, or a CT of another day, may have the same grid. Results do not say which
+    series they come from, as its UID would identify the patient; but its voxels tell.
+
+    Args:
+        results: nodules on the volume's grid; those without outline or measurements tell nothing.
+        volume: from a DICOM series; the voxels are read from its files, not from its array.
+
+    Raises:
+        ImageError: the results come from another series, or its files cannot be read.
+    """
+    for result in results if volume.series.get("paths") else ():
+        if result.mask is None or result.measurements is None:
+            continue
+        hu = _values_under(result.mask, volume)
+        if not _measured_on(result.measurements, hu):
+            message = (
+                "These results were not computed from this series: under the outline of "
+                f"{result.id} it has other densities. Give the series they were computed from."
+            )
+            raise ImageError(message)
+
+
+def _values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
+    """(n,) HU of a series' files under a mask."""
+    paths, frames = volume.series["paths"], volume.series["frames"]
+
+    @functools.cache  # all frames of an enhanced object lie in one file
+    def pixels(path: str) -> NDArray[Any]:
+        with quiet_libraries():
+            return sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO"))
+
+    (x, y, z), (depth, rows, columns) = mask.start, mask.array.shape
+    try:
+        box = [
+            pixels(paths[k])[(frames[k] or 1) - 1, y : y + rows, x : x + columns]
+            for k in range(z, z + depth)
+        ]
+        return np.array(box, dtype=np.float64)[mask.array > 0]
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise _gone() from error
+
+
+def _measured_on(measured: Measurements, hu: NDArray[np.float64]) -> bool:
+    """Whether densities are those of these voxels, as `densesharp.measure` defines them."""
+    given = (measured.mean_hu, measured.sd_hu, measured.min_hu, measured.max_hu)
+    found = (hu.mean(), hu.std(), hu.min(), hu.max())
+    try:
+        return bool(np.allclose(given, found, rtol=0, atol=_TOLERANCE_HU))
+    except (TypeError, ValueError):  # no numbers: somebody changed result.json
+        return False
 
 
 def mask_on_series(array: NDArray[Any], grid: Grid, series: Grid) -> NoduleMask:

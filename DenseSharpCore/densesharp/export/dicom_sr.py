@@ -30,7 +30,7 @@ from pydicom.uid import generate_uid
 from densesharp.export import dicom_codes as codes
 from densesharp.export.dicom_run import MANUFACTURER, MODEL_NAME, Run, tracking_uid
 from densesharp.export.dicom_seg import segmentation, series_number
-from densesharp.export.dicom_source import building, lung_side, mark_pseudonymised
+from densesharp.export.dicom_source import building, lung_side
 from densesharp.records import Measurements, NoduleResult, Volume
 
 _SERIES_OFFSET = 52
@@ -86,8 +86,6 @@ def measurement_report(
     report.SoftwareVersions = run.software
     report.DeviceSerialNumber = run.model_sha256[:16]
     report.CodingSchemeIdentificationSequence = [_own_scheme()]
-    if source.pseudonymised:
-        mark_pseudonymised(report)
     return seg, report
 
 

@@ -11,7 +11,7 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
@@ -41,6 +41,40 @@ class Answer:
             return f"status {self.status}"
 
 
+def _address(url: str) -> SplitResult:
+    """The parts of a server's address.
+
+    Raises:
+        DeviceError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        # A port out of range and a name that no network can have raise when they are looked at.
+        usable = parts.port != 0 and (parts.hostname or "").encode("idna") != b""
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https"):
+        message = f"'{url}' is no server address: write http://host:port or https://host."
+        raise DeviceError(message)
+    return parts
+
+
+def _usable_key(key: str | None) -> str:
+    """The key without the white space that copying adds; the error does not show it.
+
+    Raises:
+        DeviceError: no HTTP header can carry it.
+    """
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        message = (
+            "The API key holds characters that cannot be sent: give it in letters, digits and "
+            "signs of the English keyboard, in one line."
+        )
+        raise DeviceError(message)
+    return key
+
+
 class RemoteEngine:
     """An engine whose model runs on a DenseSharp server.
 
@@ -51,7 +85,8 @@ class RemoteEngine:
         sha256: the model that the server must run; None takes the server's.
 
     Raises:
-        DeviceError: the server is down, slow, wants a key, or speaks another version.
+        DeviceError: the address or the key cannot be used, or the server is down, slow, wants a
+            key, or speaks another version.
         ModelError: it runs another model.
     """
 
@@ -61,11 +96,8 @@ class RemoteEngine:
     def __init__(
         self, url: str, key: str | None = None, timeout: float = 30.0, sha256: str | None = None
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            message = f"'{url}' is no server address: write http://host:port or https://host."
-            raise DeviceError(message)
-        self._parts, self._key, self._timeout = parts, key, timeout
+        parts = _address(url.strip())
+        self._parts, self._key, self._timeout = parts, _usable_key(key), timeout
         info = self._info()
         try:
             card = ModelCard.from_json(info["card"])
