@@ -355,7 +355,7 @@ class Session:
         scan.model = self.backend.model_hash
         sizes = " × ".join(str(n) for n in grid.size)
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
-        notices = [notice.message for notice in scan.volume().notices]
+        notices = [each.message for each in scan.volume().notices if each.severity != "info"]
         opened = f"CT {sizes}, {edges} mm"
         self.publish({"opened": opened, "notices": notices, "evidence": False})
         self.unsaved.saved(self.unsaved.state())
