@@ -283,6 +283,14 @@ def test_other_computers_need_a_key(model_file):
     assert "Traceback" not in ended.stderr
 
 
+def test_a_server_refuses_a_key_that_no_client_can_send(model_file):
+    ended = command("--model", str(model_file), DENSESHARP_SERVER_KEY="schlüssel")
+    assert ended.returncode == 2
+    assert "cannot be sent" in ended.stderr
+    assert "schl" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_port_in_use_is_named(server, model_file):
     port = server[0].rsplit(":", 1)[1]
     ended = command("--port", port, "--model", str(model_file), "--device", "cpu")

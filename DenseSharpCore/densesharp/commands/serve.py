@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
 
     try:
+        from densesharp.serve.client import usable_key
         from densesharp.serve.protocol import KEY_VARIABLE
         from densesharp.serve.server import serve
     except ImportError as error:
@@ -48,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
         message = "Give a --port from 1024 to 65535, and --workers and --rate above 0."
         raise DeviceError(message)
+    key = usable_key(os.environ.get(KEY_VARIABLE)) or None
     sys.stderr.write(f"DenseSharp server on http://{args.host}:{args.port}, stop with Ctrl-C.\n")
-    key = os.environ.get(KEY_VARIABLE)
     model = args.model or model_path()
     serve(model, args.host, args.port, args.device, args.workers, key, args.rate)
     return 0

@@ -59,7 +59,7 @@ def _address(url: str) -> SplitResult:
     return parts
 
 
-def _usable_key(key: str | None) -> str:
+def usable_key(key: str | None) -> str:
     """The key without the white space that copying adds; the error does not show it.
 
     Raises:
@@ -97,7 +97,7 @@ class RemoteEngine:
         self, url: str, key: str | None = None, timeout: float = 30.0, sha256: str | None = None
     ) -> None:
         parts = _address(url.strip())
-        self._parts, self._key, self._timeout = parts, _usable_key(key), timeout
+        self._parts, self._key, self._timeout = parts, usable_key(key), timeout
         info = self._info()
         try:
             card = ModelCard.from_json(info["card"])
