@@ -260,6 +260,9 @@ BAD_LISTS = {
     "case,image,x,y,z,space\na,i,1,2,3,ras\nA,j,1,2,3,ras\n": "line 3, column 'case'",
     "case,image,x,y,z,space,nodule\na,i,1,2,3,ras,n\na,i,1,2,3,ras,n\n": "line 3, column 'nodule'",
     "case,image,x,y,z,space,nodule\na,i,1,2,3,ras,a/b\n": "line 2, column 'nodule'",
+    "case,image,x,y,z,space,nodule\np,i,1,2,3,ras,left_1\nq,i,1,2,3,ras,\n"
+    "p_left,j,1,2,3,ras,1\n": "line 4, column 'nodule': .* 'p_left_1_mask.nrrd', as line 2",
+    "case,image,x,y,z,space,nodule\na,i,1,2,3,ras,n\na,i,1,2,3,ras,N\n": "as line 2: rename",
 }
 
 
@@ -269,6 +272,17 @@ def test_a_wrong_list_is_told_with_line_and_column(tmp_path, text):
     path.write_text(text)
     with pytest.raises(TableError, match=BAD_LISTS[text]):
         read_cases(path)
+
+
+def test_a_list_is_the_same_however_it_is_named_and_its_paths_are_absolute(
+    case_list, tmp_path, known_engine, monkeypatch
+):
+    run_here(read_cases(case_list)[:1], SETTINGS, tmp_path)
+    monkeypatch.chdir(case_list.parent.parent)
+    for name in (Path(case_list.parent.name, case_list.name), case_list):
+        (case, *_) = read_cases(name)
+        assert Path(case.image).is_absolute()  # a Dask worker runs in another folder
+        assert is_finished(case, SETTINGS, tmp_path)
 
 
 def test_a_list_that_is_no_text_is_refused(tmp_path):
@@ -310,6 +324,30 @@ def test_the_command_runs_a_list_to_the_table(
     assert "Table of 4 nodules" in said
     assert cli.main(["cohort", str(tmp_path / "no.csv"), "--out", str(tmp_path / "x")]) == 2
     assert not (tmp_path / "x").exists()
+
+
+def test_a_part_that_changes_records_removes_the_old_table_and_says_so(
+    case_list, tmp_path, known_engine, monkeypatch, capsys
+):
+    model = type("Model", (), {"sha256": "0" * 64})
+    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: model)
+    lines = case_list.read_text().splitlines()
+    short = tmp_path / "list.csv"
+    rows = [line.replace(",ball", f",{case_list.parent}/ball") for line in lines]
+    short.write_text("\n".join([rows[0], rows[1], rows[2], rows[4]]) + "\n")
+    merged = [tmp_path / name for name in ("cohort.csv", "failures.csv", "summary.json",
+                                           "summary.png")]  # fmt: skip
+    arguments = ["cohort", str(short), "--out", str(tmp_path), "--tta", "1", "--no-stability"]
+    assert cli.main(arguments) == 0
+    assert all(path.exists() for path in merged)
+    assert cli.main([*arguments, "--shard", "1/3"]) == 0  # nothing to do: it stays
+    assert all(path.exists() for path in merged)
+    assert "removed" not in capsys.readouterr().err
+    assert cli.main([*arguments, "--shard", "1/3", "--solid-threshold", "-200"]) == 0
+    assert not any(path.exists() for path in merged)
+    assert "The old cohort.csv and summary were removed" in capsys.readouterr().err
+    assert cli.main([*arguments, "--solid-threshold", "-200"]) == 0
+    assert all(path.exists() for path in merged)
 
 
 SLOW_WORKER = """

@@ -133,11 +133,11 @@ def test_even_a_perfect_reader_stays_well_below_one_hundred_percent(
     many_nodules_of_the_papers_mix: list[Latents],
 ) -> None:
     ceiling = bayes_accuracy(many_nodules_of_the_papers_mix)
-    assert ceiling == pytest.approx(0.77, abs=0.03)
+    assert ceiling == pytest.approx(0.75, abs=0.02)
     ideal = np.array([posterior(nodule) for nodule in many_nodules_of_the_papers_mix])
     truth = np.array([nodule.class_index for nodule in many_nodules_of_the_papers_mix])
     assert empirical_auc(ideal[:, 2], truth == 2) == pytest.approx(0.97, abs=0.015)
-    assert empirical_auc(ideal[:, 1:].sum(axis=1), truth >= 1) == pytest.approx(0.91, abs=0.02)
+    assert empirical_auc(ideal[:, 1:].sum(axis=1), truth >= 1) == pytest.approx(0.89, abs=0.015)
 
 
 def test_sizes_follow_the_rules_of_who_and_tnm() -> None:

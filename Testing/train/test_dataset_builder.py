@@ -113,7 +113,9 @@ def test_processes_and_progress(tmp_path: Path) -> None:
         write_table(tmp_path, rows), tmp_path / "set", 40, workers=2,
         progress=lambda *words: told.append(words),
     )  # fmt: skip
-    assert [text for _, text in told] == [f"{n} of 3 nodules" for n in (1, 2, 3)]
+    assert [text for _, text in told] == [
+        f"{n} of 3 {what}" for what in ("nodules checked", "nodules") for n in (1, 2, 3)
+    ]
     build_dataset(tmp_path / "table.csv", tmp_path / "alone", 40)
     for name in "abc":
         first, second = (
@@ -147,7 +149,67 @@ def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
         build_dataset(write_table(tmp_path, rows), tmp_path / "set", edge=40)
     for words in ("a: the mask is empty", "b: the mask 'b_mask.nrrd' does not lie", "c: the mask"):
         assert words in str(error.value)
-    assert not (tmp_path / "set" / "info.csv").exists()
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_ct_that_is_missing_or_no_ct_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    for name in "abc":
+        write_case(tmp_path, name)
+    (tmp_path / "b_ct.nrrd").unlink()
+    (tmp_path / "c_ct.nrrd").write_bytes(b"nothing")
+    with pytest.raises(TableError) as error:
+        build_dataset(write_table(tmp_path, [row(n) for n in "abc"]), tmp_path / "set", edge=40)
+    for words in ("2 nodule(s)", "nothing was cut out", "b: ", "does not exist", "c: "):
+        assert words in str(error.value)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_ct_that_proves_damaged_while_it_is_read_leaves_the_finished_cubes(
+    tmp_path: Path,
+) -> None:
+    for name in "ab":
+        write_case(tmp_path, name)
+    whole = (tmp_path / "b_ct.nrrd").read_bytes()
+    (tmp_path / "b_ct.nrrd").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TableError, match=r"the others lie in .*, info\.csv is not written"):
+        build_dataset(write_table(tmp_path, [row(n) for n in "ab"]), tmp_path / "set", edge=40)
+    assert [path.name for path in (tmp_path / "set").rglob("*.*")] == ["a.npz"]
+
+
+def subsets_of(folder: Path) -> dict[str, str]:
+    with (folder / "info.csv").open(newline="") as file:
+        return {line["name"]: line["subset"] for line in csv.DictReader(file)}
+
+
+def test_patients_stay_in_their_subsets_when_the_set_grows(tmp_path: Path) -> None:
+    """A patient dealt anew would be tested on by a network that has learnt from it."""
+    write_case(tmp_path, "a")
+
+    def line(name: str, diagnosis: str) -> dict[str, str]:
+        return {**row("a", diagnosis=diagnosis), "name": name}
+
+    first = [line(f"n{n}", "AIS") for n in range(7)]
+    build_dataset(write_table(tmp_path, first), tmp_path / "set", edge=40)
+    before = subsets_of(tmp_path / "set")
+    # Names that come before the others in the alphabet, and another seed.
+    new = [line(f"a{n}", "AIS") for n in range(3)] + [line(f"b{n}", "IAC") for n in range(5)]
+    again = [{**line("z", "IAC"), "patient": "n3"}]
+    rows = [{"patient": "", **one} for one in [*new, *first, *again]]
+    build_dataset(write_table(tmp_path, rows), tmp_path / "set", edge=40, seed=9)
+    after = subsets_of(tmp_path / "set")
+    assert {name: after[name] for name in before} == before
+    assert after["z"] == before["n3"]
+    for diagnosis, size in (("n", 10), ("b", 5)):
+        dealt = [after[n] for n in after if (n[0] == "b") == (diagnosis == "b") and n != "z"]
+        assert sorted(dealt) == sorted("01234" * (size // 5))
+
+
+def test_a_damaged_info_csv_is_told_and_not_dealt_over(tmp_path: Path) -> None:
+    write_case(tmp_path, "a")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "info.csv").write_text("name,diagnosis,subset\na,,x\n")
+    with pytest.raises(TableError, match=r"subset 'x' is no whole number.* dealt anew"):
+        build_dataset(write_table(tmp_path, [row("a")]), tmp_path / "set", edge=40)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +217,7 @@ def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
     [
         ([{"name": "a", "image": "x"}], "no column mask"),
         ([row("a"), row("a")], "stands 2 times"),
+        ([row("a"), row("A")], "'a' and 'A' differ in upper and lower case only"),
         ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is not known"),
         ([row("a", label="x")], "label 'x' is no whole number"),
         ([row("../a")], "that can be the name of a file"),

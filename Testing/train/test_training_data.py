@@ -155,6 +155,22 @@ def test_impossible_numbers_are_said_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_fold_that_no_data_set_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "set", [row("a"), row("b", "IAC", subset="1")])
+    words = ["train", str(folder), "--out", str(tmp_path / "run"), "--fold", "9"]
+    assert main(words) == 2
+    assert "no nodules in subset 9" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluating_a_fold_that_is_not_there_writes_nothing(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", [row("a")])
+    assert main(["evaluate", str(folder), "--out", str(tmp_path / "out"), "--fold", "9"]) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_tables_that_pandas_wrote_and_grey_values_as_floats_are_read(tmp_path: Path) -> None:
     arrays = cubes()
     arrays["voxel"] = np.full((EDGE, EDGE, EDGE), 29.9)
@@ -204,6 +220,20 @@ def test_no_patient_is_dealt_into_two_subsets(
     subsets = assign_subsets(patients, strata, count, seed)
     assert len({(p, s) for p, s in zip(patients, subsets, strict=True)}) == len(set(patients))
     assert set(subsets) <= set(range(count))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz")), min_size=1),
+    st.dictionaries(st.sampled_from("abcdefghij"), st.integers(0, 9)),
+)
+def test_known_patients_stay_where_they_are(
+    nodules: list[tuple[str, str]], known: dict[str, int]
+) -> None:
+    patients, strata = zip(*nodules, strict=True)
+    for patient, subset in zip(
+        patients, assign_subsets(patients, strata, 3, 0, known), strict=True
+    ):
+        assert subset == known[patient] if patient in known else 0 <= subset < 3
 
 
 def test_classes_are_spread_evenly_over_the_subsets() -> None:

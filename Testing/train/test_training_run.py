@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from densesharp.errors import TableError
+from densesharp.commands import train as command
+from densesharp.errors import ModelError, TableError
 from densesharp.network.model_file import ModelCard, load_model
 from densesharp.train import batches
 from densesharp.train.augment import Augmentation
 from densesharp.train.batches import Source, make_batch
 from densesharp.train.dataset import Sample
-from densesharp.train.fit import Settings, best, fit, like_paper
+from densesharp.train.fit import Precision, Settings, best, fit, like_paper
 
 CARD = ModelCard("test", "balls in noise")
 REACHED_LOSS = 0.9
@@ -74,6 +77,93 @@ def test_a_run_with_other_settings_in_the_same_folder_is_refused(
     fit([balls_of_three_sizes], reduced(1), tmp_path / "run", CARD)
     with pytest.raises(TableError, match="other settings"):
         fit([balls_of_three_sizes], reduced(2), tmp_path / "run", CARD)
+
+
+def with_precision(settings: Settings, name: Precision) -> Settings:
+    return replace(settings, precision=name)
+
+
+def test_a_run_does_not_change_its_precision_in_silence(
+    balls_of_three_sizes: list[Sample], tmp_path: Path
+) -> None:
+    exact = reduced(1)
+    fit([balls_of_three_sizes], exact, tmp_path / "run", CARD)
+    with pytest.raises(TableError, match=r"begun in fp32.* in bf16: add --precision fp32"):
+        fit([balls_of_three_sizes], with_precision(exact, "bf16-mixed"), tmp_path / "run", CARD)
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text().replace("32-true", "bf16-mixed"))
+    with pytest.raises(TableError, match=r"begun in bf16.* in fp32: go on where it was begun"):
+        fit([balls_of_three_sizes], exact, tmp_path / "run", CARD)
+    path.write_text("{")
+    with pytest.raises(TableError, match="damaged"):
+        fit([balls_of_three_sizes], exact, tmp_path / "run", CARD)
+
+
+def test_a_run_goes_on_from_its_own_start_only(
+    balls_of_three_sizes: list[Sample], tmp_path: Path
+) -> None:
+    start = fit([balls_of_three_sizes], reduced(1), tmp_path / "start", CARD)
+    run = tmp_path / "run"
+    fit([balls_of_three_sizes], reduced(1), run, CARD, start)
+    with pytest.raises(TableError, match="data or start"):
+        fit([balls_of_three_sizes], reduced(1), run, CARD)
+    moved = start.rename(tmp_path / "moved.safetensors")
+    fit([balls_of_three_sizes], reduced(1), run, CARD, moved)
+    # Earlier versions did not note the start.
+    content = json.loads((run / "run.json").read_text())
+    assert content.pop("start_sha256") == load_model(moved).sha256
+    (run / "run.json").write_text(json.dumps(content))
+    fit([balls_of_three_sizes], reduced(1), run, CARD, moved)
+
+
+def test_a_damaged_start_leaves_nothing_behind(
+    balls_of_three_sizes: list[Sample], tmp_path: Path
+) -> None:
+    (tmp_path / "start.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ModelError):
+        fit([balls_of_three_sizes], reduced(1), tmp_path / "run", CARD,
+            tmp_path / "start.safetensors")  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bf16_is_taken_only_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr("densesharp.engine.openvino_engine.has_native_bfloat16", lambda: has)
+    assert best().precision == ("bf16-mixed" if has else "32-true")
+    assert best(precision="fp32").precision == like_paper(9).precision == "32-true"
+
+
+def test_without_openvino_training_is_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> bool:
+        raise ImportError
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("densesharp.engine.openvino_engine.has_native_bfloat16", missing)
+    assert best().precision == "32-true"
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_graphics_processor_is_asked_itself_and_not_for_an_imitation(
+    monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or has
+    )
+    assert best().precision == ("bf16-mixed" if has else "32-true")
+
+
+def test_the_command_takes_the_precision_and_the_model_card_repeats_it() -> None:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    args = parser.parse_args(["set", "--out", "run", "--precision", "fp32"])
+    assert command._settings(args, 9).precision == "32-true"
+    assert "--precision fp32" in command._command(args)
+    assert "precision" not in command._command(parser.parse_args(["set", "--out", "run"]))
 
 
 def test_a_share_of_the_batch_is_needed_for_each_data_set(

@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     sys.stderr.write(f"{tally.done} CTs done, {tally.failed} failed, {skipped} done before.\n")
     summary = merge(cases, settings, args.out)
     if summary is None:
+        if tally.outdated:
+            sys.stderr.write("The old cohort.csv and summary were removed: records changed.\n")
         sys.stderr.write("Other parts of the list are not finished yet, so nothing is merged.\n")
     else:
         sys.stderr.write(

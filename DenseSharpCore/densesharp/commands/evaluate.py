@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the report."""
     from densesharp.commands.terminal import progress_bar
-    from densesharp.files import ensure_folder
+    from densesharp.files import check_folder, ensure_folder
     from densesharp.network.model_file import load_model
     from densesharp.resources import model_path
     from densesharp.train.dataset import read_dataset
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.tta <= 48:
         message = f"--tta {args.tta}: a number from 1 to 48 is needed."
         raise TableError(message)
-    folder = ensure_folder(args.out)
+    check_folder(args.out)
     model = load_model(args.model or model_path())
     samples = read_dataset(args.dataset)
     if args.fold is not None:
@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if not samples:
         message = f"'{args.dataset}' has no nodules in subset {args.fold}."
         raise TableError(message)
+    folder = ensure_folder(args.out)
     with progress_bar() as progress:
         outcomes = evaluate(samples, model, args.by_fold, not args.no_shifts, args.tta, progress)
     write_report(folder, outcomes, model, read_ideal(args.dataset))

@@ -66,6 +66,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint-every", type=int, metavar="STEPS", help="steps in between (default 50)"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32"),
+        default="auto",
+        help="auto (default): bf16 where the hardware has it, half the time of a step, else fp32; "
+        "--like-paper is always fp32",
+    )
     _configure_extras(parser)
     parser.add_argument("--start", help="model file to go on from")
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
@@ -122,7 +129,13 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.train.dataset import read_datasets, split
     from densesharp.train.fit import fit
 
-    datasets = [split(samples, args.fold)[0] for samples in read_datasets(args.dataset)]
+    datasets, left_out = zip(
+        *(split(samples, args.fold) for samples in read_datasets(args.dataset)), strict=True
+    )
+    if args.fold is not None and not any(left_out):
+        folders = ", ".join(f"'{folder}'" for folder in args.dataset)
+        message = f"{folders}: no nodules in subset {args.fold}, so nothing would be left out."
+        raise TableError(message)
     nodules = sum(len(samples) for samples in datasets)
     names = ", ".join(Path(folder).name for folder in args.dataset)
     card = ModelCard(
@@ -138,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace, nodules: int) -> Settings:
     from densesharp.train.fit import best, like_paper
 
-    settings = like_paper(nodules) if args.like_paper else best()
+    settings = like_paper(nodules) if args.like_paper else best(precision=args.precision)
     given = {name: value for name, value in vars(args).items() if value is not None}
 
     def changed(part: Any, **names: str) -> Any:
@@ -190,6 +203,8 @@ def _command(args: argparse.Namespace) -> str:
         value = getattr(args, name)
         if value is not None:
             parts.append(f"--{name.replace('_', '-')} {value}")
+    if args.precision != "auto":
+        parts.append(f"--precision {args.precision}")
     parts.append("--like-paper" if args.like_paper else "--best")
     if args.start:
         parts.append(f"--start {Path(args.start).name}")

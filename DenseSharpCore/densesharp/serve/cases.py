@@ -82,30 +82,38 @@ class Settings:
 def read_cases(path: str | Path) -> list[Case]:
     """Read a case list: CSV with columns case, image, x, y, z, space[, nodule][, series].
 
-    Rows with the same case are nodules of one CT. Image paths are relative to the list.
+    Rows with the same case are nodules of one CT. Image paths are relative to the list. They
+    become absolute: workers run in other folders, and a list is the same however it is named.
 
     Raises:
         TableError: with line and column of what is wrong.
     """
     source = Path(path)
     rows = _rows(source)
+    folder = source.parent.resolve()
     cases: dict[str, Case] = {}
+    lines: dict[str, int] = {}
     for line, row in rows:
-        case = _case(row, line, source.parent)
+        case = _case(row, line, folder)
         known = cases.get(case.id.lower())
-        if known is None:
-            cases[case.id.lower()] = case
-            continue
-        if (known.id, known.image, known.series) != (case.id, case.image, case.series):
-            raise _wrong(line, "case", f"'{case.id}' was used above for another image")
-        names = [point.nodule for point in known.points]
         (point,) = case.points
-        if not row.get("nodule"):
-            point = Point(f"nodule_{len(names) + 1:03d}", point.position, point.space)
-        if point.nodule in names:
-            raise _wrong(line, "nodule", f"'{point.nodule}' is in this case already")
-        points = (*known.points, point)
-        cases[case.id.lower()] = Case(known.id, known.image, points, known.series)
+        points = case.points
+        if known is not None:
+            if (known.id, known.image, known.series) != (case.id, case.image, case.series):
+                raise _wrong(line, "case", f"'{case.id}' was used above for another image")
+            if not row.get("nodule"):
+                count = len(known.points) + 1
+                point = Point(f"nodule_{count:03d}", point.position, point.space)
+            if point.nodule in [before.nodule for before in known.points]:
+                raise _wrong(line, "nodule", f"'{point.nodule}' is in this case already")
+            points = (*known.points, point)
+        # Case a, nodule b_c and case a_b, nodule c; and on Windows and macOS case n and N.
+        name = mask_name(case.id, point.nodule).lower()
+        if name in lines:
+            what = f"with the case it names the same file, '{name}', as line {lines[name]}"
+            raise _wrong(line, "nodule", f"{what}: rename one of them")
+        lines[name] = line
+        cases[case.id.lower()] = Case(case.id, case.image, points, case.series)
     if not cases:
         message = f"The case list '{source.name}' has no cases."
         raise TableError(message)
@@ -187,6 +195,11 @@ def fingerprint(case: Case, settings: Settings) -> str:
     chosen = {**asdict(settings), "model": None, "device": None}
     text = json.dumps([SCHEMA, asdict(case), chosen], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def mask_name(case: str, nodule: str) -> str:
+    """The file of a nodule's outline, beside the record of its case."""
+    return f"{case}_{nodule}_mask.nrrd"
 
 
 def record_path(case: Case, out: Path) -> Path:

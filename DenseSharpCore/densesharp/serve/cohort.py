@@ -28,12 +28,11 @@ from densesharp.pipeline import Options, analyse
 from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
 from densesharp.records import NoduleResult, Volume
-from densesharp.serve.cases import FOLDER, Case, Settings, is_finished, write_record
+from densesharp.serve.cases import FOLDER, Case, Settings, is_finished, mask_name, write_record
+from densesharp.serve.summary import remove_merged
 
 if TYPE_CHECKING:
     from densesharp.engine import Engine, Precision
-
-_ODD = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 CONNECT_S = 10.0
 ATTEMPTS = 3
@@ -48,11 +47,13 @@ class Tally:
         cases: number of cases to do now.
         done: finished with a result.
         failed: finished with a reason.
+        outdated: whether a table of all cases was removed, because records change.
     """
 
     cases: int
     done: int = 0
     failed: int = 0
+    outdated: bool = False
     _begin: float = field(default_factory=time.monotonic)
 
     def count(self, status: str, progress: Progress) -> None:
@@ -84,7 +85,8 @@ def run_here(
     Two CTs are in memory at most.
 
     Args:
-        cases: to do; finished ones are skipped.
+        cases: to do; finished ones are skipped. Where some are not, table and summary of all cases
+            are removed: records change.
         settings: the same for all.
         out: folder of the records, `cases/CASE.json`.
         progress: told after each case; may cancel.
@@ -104,6 +106,7 @@ def run_here(
     engine = open_engine(
         load_model(settings.model), settings.device, settings.precision, available_cores()
     )
+    tally.outdated = remove_merged(out)
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
         ahead = reader.submit(_read, todo[0])
         for number, case in enumerate(todo, start=1):
@@ -193,7 +196,7 @@ def _analyse(
 
 def _write_mask(case: Case, result: NoduleResult, out: Path) -> None:
     """The outline as a small NRRD with the CT's own voxels, cut to the nodule."""
-    target = out / FOLDER / f"{case.id}_{result.id}_mask.nrrd"
+    target = out / FOLDER / mask_name(case.id, result.id)
     if result.mask is None:
         target.unlink(missing_ok=True)
         return
@@ -214,7 +217,8 @@ def run_on_dask(
     as failed.
 
     Args:
-        cases: to do; finished ones are skipped.
+        cases: to do; finished ones are skipped. Where some are not, table and summary of all cases
+            are removed: records change.
         settings: the same for all.
         out: folder of the records.
         address: of the scheduler, such as `tcp://host:8786`.
@@ -239,6 +243,7 @@ def run_on_dask(
     except (OSError, ValueError) as error:
         message = f"No Dask scheduler answers at '{address}': start one, or check the address."
         raise DeviceError(message) from error
+    tally.outdated = remove_merged(out)
     with client:
         futures = {
             client.submit(

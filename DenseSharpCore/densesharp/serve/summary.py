@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.errors import OutputError
 from densesharp.export.table import COLUMNS, row_of
 from densesharp.files import atomic_path, write_text
 from densesharp.records import CLASS_NAMES, NoduleResult
@@ -57,6 +58,26 @@ def merge(cases: Sequence[Case], settings: Settings, out: Path) -> dict[str, Any
     _draw(out / PICTURE, rows, summary)
     write_text(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return summary
+
+
+def remove_merged(out: Path) -> bool:
+    """Remove what `merge` wrote, before records change that it no longer belongs to.
+
+    Returns:
+        Whether there was anything.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    merged = [out / name for name in (TABLE, FAILURES, SUMMARY, PICTURE)]
+    found = [path for path in merged if path.exists()]
+    try:
+        for path in found:
+            path.unlink(missing_ok=True)  # another part of the list may have been faster
+    except OSError as error:
+        message = f"'{path}' is out of date and cannot be removed ({error.strerror}): remove it."
+        raise OutputError(message) from error
+    return bool(found)
 
 
 def _summary(

@@ -6,7 +6,8 @@ The table (CSV) has one nodule a line:
     label                      which label of the mask (default: everything that is not 0)
     diagnosis                  AAH, AIS, MIA, IAC or empty
     patient                    default: the name
-    subset                     fold; where it is missing, nodules are dealt by patient
+    subset                     fold; where it is missing, nodules are dealt by patient, and a
+                               patient stays in the subset that the folder's info.csv has
     keep_slice_axis            1 for masks drawn slice by slice on thick slices
     texture                    a reader's rating, 1 ground-glass to 5 solid
 
@@ -32,14 +33,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import GeometryError, ImageError, TableError
-from densesharp.files import atomic_path, ensure_folder
+from densesharp.files import atomic_path, check_folder, ensure_folder
 from densesharp.geometry import Grid, cube_grid
 from densesharp.masks import centroid, with_volume_of
 from densesharp.patch import WINDOW, resample, to_network_units
 from densesharp.progress import Progress, silent
 from densesharp.reading import read_volume
+from densesharp.reading.files import is_volume_file
 from densesharp.tasks import run_tasks
-from densesharp.train.dataset import CLASS_INDEX, assign_subsets
+from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_patients
 from densesharp.train.lift import draw_lift, lift
 
 EDGE = 80
@@ -64,27 +66,42 @@ def build_dataset(
         out: folder of the data set.
         edge: mm along each side of the cubes.
         folds: subsets that nodules without one are dealt into, by patient, classes spread evenly.
+            Patients that the data set had before stay in their subsets.
         seed: of the dealing.
         workers: processes.
-        progress: told after every nodule.
+        progress: told after every nodule, first as files are checked, then as they are cut out.
 
     Returns:
         How many nodules the data set has.
 
     Raises:
-        TableError: all faults of the table and of its images in one list; info.csv is not written.
+        TableError: all faults of the table and of its images in one list. Nothing is written, but
+            where a CT proves to be damaged only when its voxels are read: then finished cubes are
+            kept, and info.csv stays as it was.
         OutputError: the folder cannot be written to.
     """
     path = Path(table)
     rows = _read_rows(path)
-    folder = ensure_folder(Path(out) / "nodule")
-    _, faults = run_tasks(partial(_cut, path.parent, folder, edge), rows, workers, progress)
+    before = subsets_of_patients(out)
+    check_folder(out)
+    folder = Path(out) / "nodule"
+    check, cut = (partial(step, path.parent, folder, edge) for step in (_check, _cut))
+    _, faults = run_tasks(check, rows, workers, progress, "nodules checked")
+    _refuse(path, rows, faults, "nothing was cut out")
+    ensure_folder(folder)
+    _, faults = run_tasks(cut, rows, workers, progress)
+    _refuse(path, rows, faults, f"the others lie in '{folder}', info.csv is not written")
+    _write_info(Path(out) / "info.csv", rows, folds, seed, before)
+    return len(rows)
+
+
+def _refuse(
+    path: Path, rows: Sequence[Mapping[str, str]], faults: Mapping[int, str], state: str
+) -> None:
     if faults:
         lines = "\n".join(f"  - {rows[n]['name']}: {faults[n]}" for n in sorted(faults))
-        message = f"{len(faults)} nodule(s) of '{path}' cannot be used:\n{lines}"
+        message = f"{len(faults)} nodule(s) of '{path}' cannot be used; {state}:\n{lines}"
         raise TableError(message)
-    _write_info(Path(out) / "info.csv", rows, folds, seed)
-    return len(rows)
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
@@ -109,6 +126,14 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
     counts = Counter(row["name"] for row in rows)
     faults = [f"name '{name}' stands {n} times" for name, n in counts.items() if n > 1]
+    spelled: dict[str, str] = {}
+    for name in counts:
+        other = spelled.setdefault(name.casefold(), name)
+        if other != name:
+            faults.append(
+                f"names '{other}' and '{name}' differ in upper and lower case only: they would be "
+                "one file on Windows and macOS"
+            )
     given: dict[str, set[str]] = {}
     for number, row in enumerate(rows, 2):
         name = row["name"] or f"line {number}"
@@ -130,6 +155,39 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _patient(row: Mapping[str, str]) -> str:
     return row.get("patient") or row["name"]
+
+
+def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
+    """Check what can be checked without reading a CT's voxels, unless the nodule is cut out.
+
+    Raises:
+        DenseSharpError: its files cannot be used.
+    """
+    if _is_cut_from(folder / f"{row['name']}.npz", _source(root, edge, row)):
+        return
+    image = root / row["image"]
+    if _is_one_slice(image):
+        _read_slice(root, row)
+    else:
+        _marked(_read_mask(root / row["mask"], _grid_of(image)), row)
+
+
+def _grid_of(path: Path) -> Grid:
+    """The grid of a CT, from its header where that is plain."""
+    if path.is_dir():
+        from densesharp.reading.dicom import locate_series
+
+        return locate_series(path)[0]
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:  # `read_volume` names the fault
+        return read_volume(path).grid
+    if reader.GetDimension() != 3 or not is_volume_file(path):
+        return read_volume(path).grid
+    direction = np.array(reader.GetDirection()).reshape(3, 3)
+    return Grid(reader.GetSize(), reader.GetOrigin(), reader.GetSpacing(), direction)
 
 
 def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
@@ -220,6 +278,16 @@ def _lifted(
     root: Path, edge: int, row: Mapping[str, str]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """A cube (HU and mask, k j i) from one slice; its third dimension depends on the name alone."""
+    hu, marked, width = _read_slice(root, row)
+    rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
+    how = draw_lift(rng, float(marked.sum()) * width**2)
+    return lift(hu, marked, width, how, edge)
+
+
+def _read_slice(
+    root: Path, row: Mapping[str, str]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+    """A slice and its mask (j, i), and the width of a pixel in mm."""
     image = sitk.ReadImage(str(root / row["image"]), sitk.sitkFloat32)
     width, height, _ = image.GetSpacing()
     if abs(width - height) > 1e-3 * width:
@@ -228,9 +296,7 @@ def _lifted(
     direction = np.array(image.GetDirection()).reshape(3, 3)
     grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
     marked = _marked(_read_mask(root / row["mask"], grid), row)[0]
-    rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
-    how = draw_lift(rng, float(marked.sum()) * width * height)
-    return lift(sitk.GetArrayFromImage(image)[0], marked, width, how, edge)
+    return sitk.GetArrayFromImage(image)[0], marked, width
 
 
 def _read_mask(path: Path, grid: Grid) -> NDArray[Any]:
@@ -249,15 +315,18 @@ def _read_mask(path: Path, grid: Grid) -> NDArray[Any]:
     raise GeometryError(message)
 
 
-def _write_info(path: Path, rows: Sequence[dict[str, str]], folds: int, seed: int) -> None:
+def _write_info(
+    path: Path, rows: Sequence[dict[str, str]], folds: int, seed: int, before: Mapping[str, int]
+) -> None:
     patients = [_patient(row) for row in rows]
-    given = {_patient(row): row["subset"] for row in rows if row.get("subset")}
+    # All nodules of a patient are where the table puts one of them, else where they were before:
+    # dealt anew, a patient could come into the part that a trained network is tested on.
+    given = {_patient(row): int(row["subset"]) for row in rows if row.get("subset")}
     strata = [row.get("diagnosis") or "" for row in rows]
-    dealt = assign_subsets(patients, strata, folds, seed)
+    dealt = assign_subsets(patients, strata, folds, seed, {**before, **given})
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for row, patient, subset in zip(rows, patients, dealt, strict=True):
             values = {column: row.get(column) or "" for column in COLUMNS}
-            # All nodules of a patient are where the table puts one of them.
-            writer.writerow(values | {"patient": patient, "subset": given.get(patient, subset)})
+            writer.writerow(values | {"patient": patient, "subset": subset})

@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import math
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,11 @@ def split(samples: Iterable[Sample], fold: int | None) -> tuple[list[Sample], li
 
 
 def assign_subsets(
-    patients: Sequence[str], strata: Sequence[str], count: int, seed: int
+    patients: Sequence[str],
+    strata: Sequence[str],
+    count: int,
+    seed: int,
+    known: Mapping[str, int] | None = None,
 ) -> list[int]:
     """Deal nodules into `count` subsets of like composition, all nodules of a patient into one.
 
@@ -120,13 +125,47 @@ def assign_subsets(
         strata: of each nodule, what shall be spread evenly (class, size, texture).
         count: number of subsets.
         seed: of the shuffling.
+        known: subsets of patients that stay where they are; the others are dealt around them.
     """
     rng = np.random.default_rng(seed)
     first = dict(reversed(list(zip(patients, strata, strict=True))))
+    subset = {patient: n for patient, n in (known or {}).items() if patient in first}
     order = [sorted(first)[n] for n in rng.permutation(len(first))]
     order.sort(key=lambda patient: first[patient])  # stable: random within a stratum
-    subset = {patient: n % count for n, patient in enumerate(order)}
+    alike = Counter((first[patient], n) for patient, n in subset.items())
+    everyone = Counter(subset.values())
+    for patient in order:
+        if patient in subset:
+            continue
+        stratum = first[patient]
+        # Where the fewest of its kind are, then the fewest of all: the subsets take turns.
+        chosen = min(range(count), key=lambda n: (alike[stratum, n], everyone[n], n))
+        alike[stratum, chosen] += 1
+        everyone[chosen] += 1
+        subset[patient] = chosen
     return [subset[patient] for patient in patients]
+
+
+def subsets_of_patients(folder: str | Path) -> dict[str, int]:
+    """The subset of every patient of a data set, as its info.csv says; empty where it has none.
+
+    Raises:
+        TableError: info.csv is damaged.
+    """
+    path = Path(folder) / "info.csv"
+    if not path.exists():
+        return {}
+    try:
+        return {
+            row.get("patient") or row["name"]: _whole_number(row, "subset")
+            for row in _read_table(path)
+        }
+    except ValueError as error:
+        message = (
+            f"Which subset each patient is in cannot be read ({error}). Repair or remove "
+            f"'{path}'; without it all patients are dealt anew."
+        )
+        raise TableError(message) from error
 
 
 def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> list[Sample]:

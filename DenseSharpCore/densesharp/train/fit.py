@@ -42,6 +42,9 @@ from densesharp.train.losses import Objective
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
 from densesharp.train.validation import Validation, Watcher, hold_out
 
+Precision = Literal["32-true", "bf16-mixed"]
+"""As Lightning names number formats."""
+
 REFRESH_BATCHES = 16
 """Batches that the running statistics of the result are averaged over."""
 
@@ -55,7 +58,8 @@ class Settings:
         augmentation: how patches are varied.
         objective: what is minimised.
         optimisation: how.
-        precision: Lightning's name of the number format; `bf16-mixed` halves the time of a step.
+        precision: Lightning's name of the number format; `bf16-mixed` halves the time of a step
+            where the hardware has it (see `choose_precision`).
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
         validation: whether and how the run is watched on nodules it does not learn from.
@@ -65,7 +69,7 @@ class Settings:
     augmentation: Augmentation
     objective: Objective
     optimisation: Optimisation
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     seed: int = 0
     checkpoint_every: int = 50
     validation: Validation = field(default_factory=Validation)
@@ -73,6 +77,32 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
         return asdict(self)
+
+
+def choose_precision(asked: Literal["auto", "fp32"] = "auto") -> Precision:
+    """The number format of a run on this machine.
+
+    Args:
+        asked: "auto" takes bf16, in which a step takes half the time, where the hardware has it.
+    """
+    return "bf16-mixed" if asked == "auto" and has_bf16() else "32-true"
+
+
+def has_bf16() -> bool:
+    """Whether the device that Lightning takes multiplies bf16 in hardware.
+
+    Imitated in software, a step takes tens of times as long as in fp32.
+    """
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if torch.backends.mps.is_available():
+        return False
+    try:
+        from densesharp.engine.openvino_engine import has_native_bfloat16
+
+        return has_native_bfloat16()
+    except (ImportError, RuntimeError):  # without OpenVINO nobody can say; fp32 is always right
+        return False
 
 
 def like_paper(nodules: int) -> Settings:
@@ -85,14 +115,19 @@ def like_paper(nodules: int) -> Settings:
     return Settings((24,), LIKE_PAPER, Objective(), Optimisation(steps, 1e-4, "fixed"))
 
 
-def best(steps: int = 1200) -> Settings:
-    """What works best in few steps on a CPU; see the ablation table in the documentation."""
+def best(steps: int = 1200, precision: Literal["auto", "fp32"] = "auto") -> Settings:
+    """What works best in few steps on a CPU; see the ablation table in the documentation.
+
+    Args:
+        steps: of the optimiser.
+        precision: see `choose_precision`.
+    """
     return Settings(
         per_batch=(12,),
         augmentation=Augmentation(shift_mm=5, zoom=(0.85, 1.15), grey=3.0),
         objective=Objective(mask_weight=1.0, cross_entropy=1.0),
         optimisation=Optimisation(steps, 3e-3, "cosine", averaging=0.99),
-        precision="bf16-mixed",
+        precision=choose_precision(precision),
     )
 
 
@@ -122,7 +157,8 @@ def fit(
         The model file: the last step, or with a validation the best one by it.
 
     Raises:
-        TableError: data sets and settings do not fit, or the run was started with other ones.
+        TableError: data sets and settings do not fit, or the run was started with other ones or
+            from another model file.
         ModelError: `start` is of another architecture.
         DeviceError: there are not as many devices.
         OutputError: the disk is full or not writable; the last checkpoint is as it was.
@@ -135,23 +171,29 @@ def fit(
         message = "The plateau schedule follows a validation: give it a share of the patients."
         raise TableError(message)
     datasets, watched = hold_out(datasets, how.share, settings.seed)
-    folder = ensure_folder(run)
-    _remember(folder, settings, [*datasets, watched] if watched else datasets)
+    folder = Path(run)
     keep_freed_memory(all_of_it=True)
     # Lightning greets with what it could use, and with advertisements.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(settings.seed)
+    network, start_sha256 = _network(start)
+    described = _described(settings, [*datasets, watched] if watched else datasets, start_sha256)
+    _check_same_run(folder, described)
     sources = [
         Source(samples, count, settings.augmentation)
         for samples, count in zip(datasets, settings.per_batch, strict=True)
     ]
-    module = TrainingModule(settings.objective, settings.optimisation, _network(start))
+    module = TrainingModule(settings.objective, settings.optimisation, network)
     finished = partial(_finished, sources, settings)
     watcher = Watcher(how, watched, settings.augmentation.edge, finished) if watched else None
     checkpoint = folder / "last.ckpt"
     first = _restore(checkpoint, module, watcher)
     batches = Batches(sources, settings.seed, first, settings.optimisation.steps)
     trainer = _trainer(folder, settings, watcher, devices, nodes, first)
+    # Only now, so that a run that cannot begin leaves nothing behind.
+    ensure_folder(folder)
+    if not (folder / "run.json").exists():
+        write_text(folder / "run.json", json.dumps(described, indent=1) + "\n")
     if first < settings.optimisation.steps and not (watcher and watcher.stopped):
         with warnings.catch_warnings():
             # Batches take a few milliseconds; worker processes would only take cores away.
@@ -189,28 +231,55 @@ def _finished(sources: Sequence[Source], settings: Settings, module: TrainingMod
     return network
 
 
-def _network(start: str | Path | None) -> DenseSharp:
+def _network(start: str | Path | None) -> tuple[DenseSharp, str | None]:
+    """The network to begin with, and the SHA-256 of the file it is from."""
     network = DenseSharp()
-    if start is not None:
-        model = load_model(start)
-        if model.card.architecture != Architecture():
-            message = f"'{start}' is of another architecture and cannot be trained on."
-            raise ModelError(message)
-        import_weights(network, model.members[0])
-    return network
+    if start is None:
+        return network, None
+    model = load_model(start)
+    if model.card.architecture != Architecture():
+        message = f"'{start}' is of another architecture and cannot be trained on."
+        raise ModelError(message)
+    import_weights(network, model.members[0])
+    return network, model.sha256
 
 
-def _remember(folder: Path, settings: Settings, datasets: Sequence[Sequence[Sample]]) -> None:
-    """Write run.json, or check that a run that goes on has the settings it began with."""
-    path = folder / "run.json"
+def _described(
+    settings: Settings, datasets: Sequence[Sequence[Sample]], start_sha256: str | None
+) -> dict[str, Any]:
+    """What run.json holds."""
     data = [sorted(sample.name for sample in samples) for samples in datasets]
-    text = json.dumps({"settings": settings.to_json(), "nodules": data}, indent=1)
+    content = {"settings": settings.to_json(), "nodules": data, "start_sha256": start_sha256}
+    described: dict[str, Any] = json.loads(json.dumps(content))  # lists, as a file gives them back
+    return described
+
+
+def _check_same_run(folder: Path, described: dict[str, Any]) -> None:
+    """Check that a run that goes on has the settings, the data and the start it began with."""
+    path = folder / "run.json"
     if not path.exists():
-        write_text(path, text + "\n")
-    elif path.read_text(encoding="utf-8") != text + "\n":
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        # Earlier versions did not note the start.
+        before = {"start_sha256": described["start_sha256"], **before}
+        was, wanted = before["settings"]["precision"], described["settings"]["precision"]
+        before["settings"]["precision"] = wanted
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"'{path}' is damaged, so that its run cannot go on: choose another folder."
+        raise TableError(message) from error
+    if before != described:
         message = (
-            f"'{folder}' holds a run with other settings or data: choose another folder, "
+            f"'{folder}' holds a run with other settings, data or start: choose another folder, "
             "or repeat the command that started it."
+        )
+        raise TableError(message)
+    if was != wanted:
+        names = {"32-true": "fp32", "bf16-mixed": "bf16"}
+        way = "add --precision fp32" if was == "32-true" else "go on where it was begun"
+        message = (
+            f"The run in '{folder}' was begun in {names.get(was, was)}, and here it would go on in "
+            f"{names[wanted]}: {way}, or choose another folder."
         )
         raise TableError(message)
 
