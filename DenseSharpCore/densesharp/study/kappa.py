@@ -80,7 +80,8 @@ def _with_errors(
         z = kappa / math.sqrt(null_variance)
         p = float(2 * stats.norm.sf(abs(z)))
     if variance <= 1e-15:
-        why = "The variance is zero (agreement is perfect), so there is no interval."
+        agreement = "agreement is perfect" if kappa > 1 - 1e-9 else "it is the same everywhere"
+        why = f"The variance is zero ({agreement}), so there is no interval."
         return Estimate(kappa, statistic=z, p=p, method=method, reason=why)
     se = math.sqrt(variance)
     half = float(stats.norm.ppf(0.5 + confidence / 2)) * se

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from densesharp.study.create import Sources, create_study
 from densesharp.study.design import Endpoint, Figure
 from densesharp.study.folder import Study
 from densesharp.study.plan import FIELDS, Field
+from densesharp.study.tables import plain_number
 
 Values = Mapping[str, str | bool]
 """Field name -> text, or True and False for switches; absent fields have their defaults."""
@@ -82,11 +82,8 @@ def _text(field: Field, values: Values) -> str:
 
 
 def _number(name: str, text: Mapping[str, str]) -> float:
-    try:
-        value = float(text[name])
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = plain_number(text[name])
+    if value is None:
         raise StudyError(_not_a_number(name, text))
     return value
 

@@ -6,7 +6,6 @@ names; the classes of the paper (AAH-AIS < MIA < IAC) have their order, other na
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,14 @@ import numpy as np
 
 from densesharp.errors import TableError
 from densesharp.records import CLASS_NAMES
-from densesharp.study.tables import FloatArray, IntArray, Table, read_table, refuse_duplicates
+from densesharp.study.tables import (
+    FloatArray,
+    IntArray,
+    Table,
+    plain_number,
+    read_table,
+    refuse_duplicates,
+)
 
 RATING_COLUMNS = ("reader", "case", "rating")
 
@@ -93,7 +99,9 @@ def read_ratings(
 
 def _refuse_name_among_numbers(table: Table, texts: Mapping[str, Sequence[str]]) -> None:
     """One "N/A" must not make names without an order of all ratings."""
-    numbers = {name: [_number(cell) is not None for cell in cells] for name, cells in texts.items()}
+    numbers = {
+        name: [plain_number(cell) is not None for cell in cells] for name, cells in texts.items()
+    }
     if not any(True in column for column in numbers.values()):
         return
     for name, column in numbers.items():
@@ -106,15 +114,6 @@ def _refuse_name_among_numbers(table: Table, texts: Mapping[str, Sequence[str]])
             raise table.error(row, name, reason)
 
 
-def _number(cell: str) -> float | None:
-    """A finite number, None for other text."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _classes(
     cells: list[str], order: Sequence[str] | None
 ) -> tuple[tuple[str, ...], FloatArray, bool]:
@@ -122,7 +121,7 @@ def _classes(
     if order is not None:
         return tuple(order), np.arange(1.0, len(order) + 1), True
     found = set(cells)
-    values = sorted({value for value in map(_number, found) if value is not None})
+    values = sorted({value for value in map(plain_number, found) if value is not None})
     if not values:
         if found <= set(CLASS_NAMES):
             return CLASS_NAMES, np.arange(1.0, len(CLASS_NAMES) + 1), True
@@ -145,12 +144,8 @@ def _numbers(
 ) -> IntArray:
     out = np.empty(len(cells), dtype=np.int64)
     for row, cell in enumerate(cells):
-        key: object = cell
-        if cell not in lookup:
-            try:
-                key = float(cell)
-            except ValueError:
-                key = cell
+        number = plain_number(cell)
+        key: object = cell if cell in lookup or number is None else number
         if key not in lookup:
             known = ", ".join(str(label) for label in lookup if isinstance(label, str))
             raise table.error(row, column, f"'{cell}' is none of the classes {known}.")

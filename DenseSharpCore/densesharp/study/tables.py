@@ -78,10 +78,16 @@ class Table:
         if not cell:
             reason = "the cell is empty; leave out the row of a case that was not read."
             raise self.error(row, column, reason)
-        number = float(cell) if _NUMBER.fullmatch(cell) else math.nan
-        if not math.isfinite(number):
+        number = plain_number(cell)
+        if number is None:
             raise self.error(row, column, f"'{cell}' is not a number.")
         return number
+
+
+def plain_number(text: str) -> float | None:
+    """A finite number as people write it, not as Python does (1_0); None for other text."""
+    number = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    return number if math.isfinite(number) else None
 
 
 def read_table(path: str | Path, required: Sequence[str]) -> Table:

@@ -68,6 +68,13 @@ def test_numbers_with_a_gap_are_steps_of_one_scale(rows_of, tmp_path, capsys):
     assert not ratings.complete
 
 
+def test_a_number_that_only_python_would_read_is_none(tmp_path):
+    rows = [(r, c, "1_0" if (r, c) == (2, 3) else c) for r in (1, 2) for c in (1, 2, 3)]
+    table = write(tmp_path / "a.csv", ("reader", "case", "rating"), rows)
+    with pytest.raises(TableError, match="line 7, column 'rating': '1_0' is not a number"):
+        read_ratings(table)
+
+
 def test_lidc_radiologists_are_interchangeable_and_patients_are_drawn(
     rows_of, expected, tmp_path, capsys
 ):

@@ -160,6 +160,13 @@ def test_one_pattern_in_every_case_is_not_called_perfect_agreement():
     assert "the same in every case" in found.reason
 
 
+def test_complete_disagreement_of_two_raters_is_not_called_perfect_agreement():
+    found = cohen_kappa(np.array([[0.0, 5.0], [5.0, 0.0]]))
+    assert found.value == pytest.approx(-1)
+    assert found.ci is None
+    assert "perfect" not in found.reason
+
+
 def test_clusters_are_drawn_together(nodules):
     codes = nodules("malignancy")[:60] - 1
     clusters = np.arange(60) // 20
