@@ -43,9 +43,9 @@ def test_the_file_is_small_and_says_that_it_is_simulated(the_sample_ct: sitk.Ima
     assert sample_truth()["simulated"] is True
 
 
-def test_it_reads_as_a_chest_ct_without_warnings() -> None:
+def test_it_reads_as_a_simulated_chest_ct_without_warnings() -> None:
     volume = read_volume(sample_path())
-    assert volume.notices == ()
+    assert [(notice.code, notice.severity) for notice in volume.notices] == [("simulated", "info")]
     lung = ((volume.array < -700) & (volume.array > -980)).mean()
     assert 0.15 < lung < 0.6
     assert (volume.array > 200).mean() > 0.005  # bone
