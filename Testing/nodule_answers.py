@@ -105,6 +105,18 @@ def _prediction(center, classes) -> Prediction:
     )  # fmt: skip
 
 
+def click(scan, ras, radius_mm=5.0):
+    """A click that is answered at once; returns the nodule's id."""
+    nodule_id = scan.claim(scan.place(ras))
+    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, radius_mm))
+    return nodule_id
+
+
+def middle(scan):
+    """(3,) world RAS mm of the CT's middle."""
+    return scan.volume().grid.center * (-1, -1, 1)
+
+
 class AnsweringBackend:
     """Does what the worker's backend does, with the answers above.
 

@@ -11,18 +11,7 @@ import pytest
 from vtk.util.numpy_support import vtk_to_numpy
 
 from densesharp.records import Seed
-from nodule_answers import answer, ball_mask
-
-
-def click(scan, ras, radius_mm=5.0):
-    """A click that is answered at once; returns the nodule's id."""
-    nodule_id = scan.claim(scan.place(ras))
-    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, radius_mm))
-    return nodule_id
-
-
-def middle(scan):
-    return scan.volume().grid.center * (-1, -1, 1)
+from nodule_answers import answer, ball_mask, click, middle
 
 
 def exported(scan, nodule_id):

@@ -70,6 +70,15 @@ class Page:
         self.page.mouse.down()
         self.page.mouse.up()
 
+    def leave_empty(self) -> None:
+        """Delete all nodules for the next test, close, and see that nothing failed meanwhile."""
+        for nodule in self.get("nodules"):
+            self.act("delete", nodule["id"])
+        self.wait("!$('nodules').length")
+        faults = self.faults
+        self.close()
+        assert faults == []
+
     def close(self) -> None:
         self.page.context.close()
 
