@@ -23,7 +23,9 @@ def without(monkeypatch, *packages):
     monkeypatch.setattr("importlib.util.find_spec", hidden)
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
+        # Both places that hold a module, or later tests would patch one and run the other.
         monkeypatch.delitem(sys.modules, f"densesharp.engine.{package}_engine", raising=False)
+        monkeypatch.delattr(engines, f"{package}_engine", raising=False)
 
 
 def with_a_gpu(monkeypatch, works, right=True):
