@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from densesharp.study.tables import Table
 ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
 SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
 FILES = (DESIGN, SCHEDULE, ANSWERS, MODEL, EVENTS)
+
+SAME_PERCENT = 1e-6  # exports round to ten digits
 
 Record: TypeAlias = Mapping[str, Sequence[Event]]
 """Reader -> events, oldest first."""
@@ -183,6 +186,33 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
         wrong = _difference(answers, row, given.get(digest), case_of)
         if wrong:
             raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
+
+
+def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
+    """Check that results of the model are those that the readers were shown.
+
+    Raises:
+        TableError: they are another model's, or another probability was shown.
+    """
+    aid = design.get("aid")
+    frozen = aid.get("model_sha256") if isinstance(aid, Mapping) else None
+    if frozen is None:
+        return
+    hint = "To compare readers with another model, give 'answers.csv' alone, without its folder."
+    for row, cell in enumerate(results.columns.get("model_sha256", ())):
+        if cell != frozen:
+            reason = f"this is not the model whose results the readers saw. {hint}"
+            raise results.error(row, "model_sha256", reason)
+    if "aid_p_iac" not in answers.columns:
+        return
+    probabilities = results.numbers("p_iac")
+    row_of = {case: row for row, case in enumerate(results.columns["case"])}
+    shown = answers.numbers("aid_p_iac", empty=math.nan)
+    for case, value in zip(answers.columns["case"], shown, strict=True):
+        row = row_of.get(case, -1)
+        if row >= 0 and abs(probabilities[row] - value) > SAME_PERCENT:
+            reason = f"the readers were shown {value:g} % for case '{case}'. {hint}"
+            raise results.error(row, "p_iac", reason)
 
 
 def _scheduled_cases(folder: Path, design: Mapping[str, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from densesharp.study.frozen import (
     Plan,
     Record,
     check_answers,
+    check_model,
     check_record,
     check_sums,
     plan_of,
@@ -38,6 +39,7 @@ from densesharp.study.tables import (
 from densesharp.study.washout import washout_of
 
 ANSWER_COLUMNS = ("reader", "case", "condition", "class")
+MODEL_COLUMNS = ("case", "p_aah_ais", "p_mia", "p_iac")
 
 
 def load_study(
@@ -55,7 +57,7 @@ def load_study(
     Raises:
         TableError: a table is wrong, or a case has no truth; line, column and reason are said.
         StudyError: the folder is none, something in it was changed after it was frozen or
-            exported, or the truth is not the one that the design names.
+            exported, or truth or model are not those that the design names.
     """
     path = Path(source)
     if path.is_dir():
@@ -102,6 +104,8 @@ def _from_folder(folder: Path, truth: str | Path | None, model: str | Path | Non
         check_record(folder, table, design, record)
     if model is None and (folder / MODEL).is_file():
         model = folder / MODEL
+    if model is not None:
+        check_model(read_table(model, MODEL_COLUMNS), table, design)
     data = _from_answers(table, design, truth, model, record)
     return replace(data, verified=verified)
 
@@ -171,11 +175,10 @@ def _class(table: Table, row: int, column: str) -> int:
 
 
 def _read_model(path: Path, cases: tuple[str, ...]) -> Model:
-    columns = ("p_aah_ais", "p_mia", "p_iac")
-    table = read_table(path, ("case", *columns))
+    table = read_table(path, MODEL_COLUMNS)
     refuse_duplicates(table, ("case",))
     rows = {case: row for row, case in enumerate(table.texts("case"))}
-    percent = np.column_stack([table.numbers(name) for name in columns])
+    percent = np.column_stack([table.numbers(name) for name in MODEL_COLUMNS[1:]])
     wrong = np.flatnonzero((percent < 0).any(1) | (np.abs(percent.sum(1) - 100) > 0.1))
     if len(wrong):
         reason = "the three probabilities are percentages that add up to 100."

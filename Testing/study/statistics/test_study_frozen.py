@@ -220,6 +220,32 @@ def test_a_truth_that_was_not_frozen_is_named(found):
     assert design["Truth fixed before reading"].startswith("no")
 
 
+def test_results_that_the_readers_were_not_shown_are_refused(own):
+    model, other = own / "export" / "model.csv", own / "other.csv"
+    rows = rows_in(model)
+    load_study(own / "export", own / "truth.csv", model)
+
+    write_csv(other, [row | {"model_sha256": "0" * 64} for row in rows])
+    with pytest.raises(TableError, match="line 2, column 'model_sha256': this is not the model"):
+        load_study(own / "export", own / "truth.csv", other)
+
+    seen = next(row["case"] for row in rows_in(own / "export" / "answers.csv") if row["aid_p_iac"])
+    at = next(n for n, row in enumerate(rows) if row["case"] == seen)
+    was = float(rows[at]["p_iac"])
+    swapped = {"p_iac": rows[at]["p_mia"], "p_mia": rows[at]["p_iac"]}
+    assert abs(float(swapped["p_iac"]) - was) > 0.1
+    changed = [row | swapped if row["case"] == seen else row for row in rows]
+    write_csv(other, [{k: v for k, v in row.items() if k != "model_sha256"} for row in changed])
+    expected = rf"line {at + 2}, column 'p_iac': the readers were shown {was:g} % for case '{seen}'"
+    with pytest.raises(TableError, match=expected):
+        load_study(own / "export", own / "truth.csv", other)
+    # As the message says: another model can be compared with the answers alone.
+    data = load_study(own / "export" / "answers.csv", own / "truth.csv", other)
+    assert data.model.probabilities[data.cases.index(seen)][2] == pytest.approx(
+        float(swapped["p_iac"]) / 100
+    )
+
+
 def test_a_design_that_is_none_is_refused(own):
     for text in ("[]", "{", '{"readers": ["S1"]}'):
         (own / "export" / "design.json").write_text(text)
