@@ -21,6 +21,7 @@ from densesharp.guidelines import (
     mean_hu_baseline,
     stage_hint,
 )
+from densesharp.guidelines.concordance import concordance
 from densesharp.guidelines.lung_rads import category
 from densesharp.guidelines.stage import t_category
 from densesharp.records import Measurements, Segment, SolidPart
@@ -56,6 +57,7 @@ def measured(kind: str, long: float, short: float | None = None, solid: float = 
         ("solid", 8.5, 8, {}, "Consider CT at 3 months, PET/CT or tissue sampling"),
         ("solid", 8.5, 8, {"nodules": 3}, "CT at 3-6 months, then consider CT at 18-24 months"),
         ("solid", 7, 7, {"nodules": 2, "high_risk": True}, "CT at 3-6 months, then at 18-24"),
+        ("solid", 5.5, 5, {"nodules": 2}, "CT at 3-6 months, then consider CT at 18-24 months"),
         ("solid", 4, 4, {"nodules": 2}, "No routine follow-up"),
         ("ground-glass", 5.4, 0, {}, "No routine follow-up"),
         ("ground-glass", 6, 0, {}, "CT at 6-12 months to confirm persistence, then CT every 2"),
@@ -63,6 +65,8 @@ def measured(kind: str, long: float, short: float | None = None, solid: float = 
         ("part-solid", 9, 5.9, {}, "solid part stays under 6 mm, CT every year for 5 years"),
         ("part-solid", 9, 6, {}, "highly suspicious"),
         ("ground-glass", 5, 0, {"nodules": 2}, "CT at 3-6 months; if stable, consider CT at 2 and"),
+        ("ground-glass", 5.5, 0, {"nodules": 2}, "the most suspicious nodule decides"),
+        ("solid", 5.4, 5, {"age": 35}, "No routine follow-up"),
         ("part-solid", 9, 3, {"nodules": 2}, "the most suspicious nodule decides"),
     ],
 )
@@ -82,6 +86,29 @@ def test_fleischner_is_silent_where_it_does_not_apply(changes):
     hint = fleischner_2017(measured("solid", 9), dataclasses.replace(INCIDENTAL, **changes))
     assert hint.applies is False
     assert hint.answer is None
+
+
+@pytest.mark.parametrize("unknown", ["age", "known_cancer", "immunosuppressed", "screening"])
+def test_fleischner_may_not_apply_while_one_answer_is_unknown(unknown):
+    context = dataclasses.replace(INCIDENTAL, **{unknown: None})
+    assert fleischner_2017(measured("solid", 9), context).applies is None
+
+
+def test_the_basis_names_the_solid_part_only_where_there_is_one():
+    nodule = measured("part-solid", 12, solid=6)
+    assert fleischner_2017(nodule, INCIDENTAL).basis == (
+        "part-solid nodule, mean diameter 12 mm, solid part 6 mm"
+    )
+    assert lung_rads_2022(nodule, SCREENING).basis == (
+        "part-solid nodule, mean diameter 12.0 mm, solid part 6.0 mm"
+    )
+    for kind in ("solid", "ground-glass"):
+        for hint in (
+            fleischner_2017(measured(kind, 12), INCIDENTAL),
+            lung_rads_2022(measured(kind, 12), SCREENING),
+        ):
+            assert hint.basis.startswith(f"{kind} nodule, mean diameter 12")
+            assert "solid part" not in hint.basis
 
 
 def test_fleischner_asks_for_what_it_does_not_know():
@@ -116,7 +143,8 @@ def test_a_volume_never_decides():
         ("part-solid", 5.9, 3, "baseline", "2"), ("part-solid", 6.0, 5.9, "baseline", "3"),
         ("part-solid", 9.0, 6.0, "baseline", "4A"), ("part-solid", 9.0, 8.0, "baseline", "4B"),
         ("part-solid", 5.9, 3, "new", "3"), ("part-solid", 9.0, 3.9, "new", "4A"),
-        ("part-solid", 9.0, 4.0, "growing", "4B"),
+        ("part-solid", 9.0, 4.0, "growing", "4B"), ("part-solid", 6.0, 5.0, "new", "4B"),
+        ("part-solid", 5.9, 3, "growing", "4A"),
         ("ground-glass", 29.9, 0, "baseline", "2"), ("ground-glass", 30.0, 0, "baseline", "3"),
         ("ground-glass", 30.0, 0, "stable", "2"), ("ground-glass", 30.0, 0, "new", "3"),
         ("ground-glass", 30.0, 0, "growing", "3"), ("ground-glass", 29.9, 0, "growing", "2"),
@@ -149,6 +177,16 @@ def test_large_ground_glass_that_grew_depends_on_how_fast():
     context = Context(screening=True, comparison="growing")
     answer = lung_rads_2022(measured("ground-glass", 36), context).answer
     assert answer == "Category 3: low-dose CT in 6 months (category 2 if it grew only slowly)"
+
+
+def test_only_ground_glass_that_grew_may_have_grown_slowly():
+    for kind, size, comparison in (
+        ("solid", 6, "baseline"), ("ground-glass", 30, "new"), ("ground-glass", 29, "growing"),
+    ):  # fmt: skip
+        context = Context(screening=True, comparison=comparison)
+        assert "slowly" not in lung_rads_2022(measured(kind, size), context).answer
+    stable = lung_rads_2022(measured("solid", 9), Context(screening=True, comparison="stable"))
+    assert stable.answer == "A stable nodule keeps or steps down its earlier category"
 
 
 def test_a_large_solid_part_is_not_only_followed():
@@ -211,6 +249,12 @@ def test_brock_takes_the_largest_diameter_and_gives_a_range_where_it_must():
     assert brock(nodule, dataclasses.replace(known, age=None)).answer is None
     barred = brock(nodule, dataclasses.replace(known, known_cancer=True))
     assert (barred.applies, barred.answer, barred.value) == (False, None, None)
+    assert brock(nodule, known).answer == "Probability of cancer 60.6%"
+    assert brock(nodule, known).applies is None
+    without = {"emphysema": False, "spiculated": False}
+    lowest = brock(nodule, dataclasses.replace(known, **without)).value
+    words = f"Probability of cancer {lowest:.1%} to 60.6%, depending on what is unknown"
+    assert unsure.answer == words
 
 
 @pytest.mark.parametrize(
@@ -220,7 +264,9 @@ def test_brock_takes_the_largest_diameter_and_gives_a_range_where_it_must():
         ("part-solid", 12, 5.0, "cT1mi"), ("part-solid", 12, 5.1, "cT1a"),
         ("part-solid", 31, 5.0, "cT1a"), ("part-solid", 25, 10.1, "cT1b"),
         ("part-solid", 28, 20.1, "cT1c"), ("solid", 5, 4, "cT1a"), ("solid", 12, 9, "cT1b"),
-        ("solid", 31, 25, "cT2 or more"),
+        ("solid", 31, 25, "cT2 or more"), ("ground-glass", 30, 0, "cTis"),
+        ("part-solid", 30, 5.0, "cT1mi"), ("part-solid", 28, 10.0, "cT1a"),
+        ("part-solid", 28, 20.0, "cT1b"), ("solid", 30, 25, "cT1c"),
     ],
 )  # fmt: skip
 def test_the_t_category_follows_the_solid_part(kind, total, solid, expected):
@@ -232,7 +278,9 @@ def test_the_t_category_follows_the_solid_part(kind, total, solid, expected):
 @pytest.mark.parametrize(
     ("size", "solid", "words"),
     [(18, 4, "JCOG0804"), (18, 8, "JCOG1211"), (25, 5, "JCOG1211"), (18, 12, "JCOG0802"),
-     (25, 20, "none"), (40, 10, "none")],
+     (25, 20, "none"), (40, 10, "none"), (20, 5, "JCOG0804"), (20.5, 5, "JCOG1211"),
+     (20, 5.4, "JCOG1211"), (30, 15, "JCOG1211"), (30.5, 10, "none"), (20, 10.4, "JCOG0802"),
+     (20.5, 10.7, "none"), (29, 15.5, "none")],
 )  # fmt: skip
 def test_the_ctr_group_is_that_of_the_trials(size, solid, words):
     hint = ctr_group(measured("part-solid", size, solid=solid))
@@ -250,6 +298,36 @@ def test_the_baselines_answer_only_for_the_kind_of_nodule_they_come_from():
     assert mean_hu_baseline(measured("part-solid", 9, mean_hu=-400.0)).answer.endswith(" IAC")
     assert mean_hu_baseline(glass).answer is None
     assert diameter_baseline(mixed).value == 11
+    # At the limits themselves.
+    assert diameter_baseline(measured("ground-glass", 10.4)).answer.endswith(": IAC")
+    assert mean_hu_baseline(measured("part-solid", 9, mean_hu=-581.0)).answer.endswith("MIA")
+    assert mean_hu_baseline(measured("part-solid", 9, mean_hu=-464.0)).answer.endswith(": IAC")
+
+
+SUGGESTED = {  # (kind, size, solid part, mean HU): class by T, by CTR, by diameter, by density
+    ("ground-glass", 9, 0, -650): ("AAH-AIS", "not IAC", "not IAC", None),
+    ("ground-glass", 10.4, 0, -650): ("AAH-AIS", "not IAC", "IAC", None),
+    ("part-solid", 12, 3, -582): ("MIA", "not IAC", None, "AAH-AIS"),
+    ("part-solid", 20, 5, -581): ("MIA", "not IAC", None, "MIA"),
+    ("part-solid", 20, 5.1, -465): ("IAC", None, None, "MIA"),
+    ("part-solid", 20.5, 4, -464): ("MIA", None, None, "IAC"),
+    ("solid", 12, 12, -20): ("IAC", None, None, None),
+}
+
+
+@pytest.mark.parametrize(("nodule", "suggested"), SUGGESTED.items())
+@pytest.mark.parametrize("predicted", ["AAH-AIS", "MIA", "IAC", None])
+def test_the_model_is_compared_with_every_rule_that_names_a_class(nodule, suggested, predicted):
+    kind, size, solid, mean = nodule
+    measurements = measured(kind, size, solid=solid, mean_hu=float(mean))
+    rows = concordance(predicted, measurements, all_hints(measurements, INCIDENTAL))
+    names = ("clinical_t", "ctr", "diameter_baseline", "mean_hu_baseline")
+    expected = dict.fromkeys(all_hints(measurements, INCIDENTAL), "not comparable")
+    for name, classes in zip(names, suggested, strict=True):
+        if predicted is not None and classes is not None:
+            same = predicted in {"not IAC": ("AAH-AIS", "MIA")}.get(classes, (classes,))
+            expected[name] = "agrees" if same else "differs"
+    assert {name: row.agreement for name, row in zip(expected, rows, strict=True)} == expected
 
 
 def test_hints_are_json_and_come_back():
@@ -260,7 +338,8 @@ def test_hints_are_json_and_come_back():
     assert all(hint.source and hint.basis for hint in hints.values())
 
 
-@pytest.mark.parametrize("wrong", [{"age": -1}, {"age": 200}, {"nodules": 0}])
+@pytest.mark.parametrize("wrong", [{"age": -1}, {"age": 131}, {"nodules": 0}])
 def test_an_impossible_patient_is_refused(wrong):
     with pytest.raises(ContextError):
         Context(**wrong)
+    assert (Context(age=0).age, Context(age=130).age) == (0, 130)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from densesharp.guidelines.baselines import IAC_MEAN_DIAMETER_MM, IAC_MEAN_HU, MIA_MEAN_HU
 from densesharp.guidelines.context import Hint
-from densesharp.guidelines.stage import t_category
+from densesharp.guidelines.stage import radiologically_non_invasive, t_category
 from densesharp.records import CLASS_NAMES, Measurements
 
 Agreement = Literal["agrees", "differs", "not comparable"]
@@ -50,8 +50,7 @@ def classes_suggested(name: str, measurements: Measurements, hint: Hint) -> tupl
     if name == "clinical_t":
         return (_T_CLASS.get(t_category(measurements), "IAC"),)
     if name == "ctr":
-        radiologically_non_invasive = measurements.solid.ctr <= 0.25
-        return _NOT_IAC if radiologically_non_invasive and measurements.long_axis_mm <= 20 else ()
+        return _NOT_IAC if radiologically_non_invasive(measurements) else ()
     if name == "diameter_baseline":
         return ("IAC",) if measurements.mean_diameter_mm >= IAC_MEAN_DIAMETER_MM else _NOT_IAC
     if name == "mean_hu_baseline":

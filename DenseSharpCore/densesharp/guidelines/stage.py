@@ -57,7 +57,7 @@ def ctr_group(measurements: Measurements) -> Hint:
         title="Consolidation-to-tumour ratio",
         source="JCOG0201, JCOG0802, JCOG0804, JCOG1211",
         applies=None,
-        answer=_jcog(ctr, size),
+        answer=_trial_group(measurements),
         basis=f"CTR {ctr:.2f} at {measurements.solid.threshold_hu:.0f} HU, "
         f"largest diameter {size:.1f} mm",
         value=ctr,
@@ -68,8 +68,14 @@ def ctr_group(measurements: Measurements) -> Hint:
     )
 
 
-def _jcog(ctr: float, size: float) -> str:
-    if size <= 20 and ctr <= 0.25:
+def radiologically_non_invasive(measurements: Measurements) -> bool:
+    """Largest diameter up to 20 mm and CTR up to 0.25, as in JCOG0201 and JCOG0804."""
+    return measurements.long_axis_mm <= 20 and measurements.solid.ctr <= 0.25
+
+
+def _trial_group(measurements: Measurements) -> str:
+    ctr, size = measurements.solid.ctr, measurements.long_axis_mm
+    if radiologically_non_invasive(measurements):
         return "CTR up to 0.25 and up to 20 mm: radiologically non-invasive (JCOG0201, JCOG0804)"
     if ctr <= 0.5 and size <= 30:
         return "CTR up to 0.5 and up to 30 mm: the group of JCOG1211"
