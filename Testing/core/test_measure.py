@@ -6,13 +6,15 @@ import itertools
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from densesharp.errors import ImageError
 from densesharp.geometry import Grid
 from densesharp.masks import mask_from_box
 from densesharp.measure import CURVE_HU, mass_mg, measure
+from densesharp.measure.solid import SolidMeter, nodule_type
 from densesharp.records import Measurements, NoduleMask, Volume
 from phantoms import grid_around, rotation, signed_permutations, world_points
 
@@ -272,6 +274,46 @@ def test_partial_volume_does_not_make_a_solid_nodule_part_solid():
     assert found.nodule_type == "solid"
     assert found.volume_mm3 == pytest.approx(4 / 3 * np.pi * 64, rel=0.03)
     assert found.solid.ctr > 0.8
+
+
+@settings(max_examples=40)
+@given(
+    spacing=st.tuples(*[st.sampled_from([0.5, 0.7, 1.0, 1.25, 2.0])] * 3),
+    seed=st.integers(0, 2**31),
+)
+def test_the_core_is_what_lies_a_rim_inside_the_outline(spacing, seed):
+    """Against scipy's distance from each voxel to the nearest one outside."""
+    rng = np.random.default_rng(seed)
+    grid = grid_for(6, spacing)
+    inside = ellipsoid_on(grid, rng.uniform(2.5, 6, 3), turn=rotation(*rng.uniform(-3, 3, 3)))
+    padded = np.pad(inside, 1)
+    depth = ndimage.distance_transform_edt(padded, sampling=spacing[::-1])[1:-1, 1:-1, 1:-1]
+    meter = SolidMeter(inside * 0.0, inside, grid, "axial", 1.0)
+    expected = depth >= 1 + min(spacing) / 2
+    assume(expected.any())
+    np.testing.assert_array_equal(meter.core, expected)
+
+
+@pytest.mark.parametrize(("voxels", "kind"), [(17, "part-solid"), (18, "solid"), (19, "solid")])
+def test_two_thirds_of_the_core_make_a_nodule_solid(voxels, kind):
+    """A cube of 5 voxels of 1 mm; its core is the 27 in the middle."""
+    grid = grid_around((0, 0, 0), (5, 5, 5), (1, 1, 1), np.eye(3))
+    values = np.full((5, 5, 5), -600.0)
+    core = np.zeros((5, 5, 5), bool)
+    core[1:-1, 1:-1, 1:-1] = True
+    values[tuple(index[:voxels] for index in np.nonzero(core))] = 0
+    meter = SolidMeter(values, np.ones_like(core), grid, "axial", 5.0)
+    np.testing.assert_array_equal(meter.core, core)
+    assert nodule_type(meter, meter.above([-300.0])[0]) == kind
+
+
+@pytest.mark.parametrize(("voxels", "volume"), [(4, 0), (5, 5)])
+def test_an_island_smaller_than_a_ball_of_2_mm_is_no_solid_part(voxels, volume):
+    grid = grid_around((0, 0, 0), (9, 9, 9), (1, 1, 1), np.eye(3))
+    values = np.full((9, 9, 9), -600.0)
+    values[4, 4, 2 : 2 + voxels] = 0
+    meter = SolidMeter(values, np.ones(values.shape, bool), grid, "axial", 9.0)
+    assert meter.above([-300.0])[0].volume_mm3 == volume
 
 
 def test_an_empty_mask_is_refused():
