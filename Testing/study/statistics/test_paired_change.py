@@ -69,6 +69,20 @@ def test_obuchowski_gives_the_published_statistics(counts, printed):
     assert found.ci[0] < found.value < found.ci[1]
 
 
+def test_the_interval_of_obuchowski_by_hand():
+    # Three cases of 2, 2, 1 readers: d = 1, 2, -1, so 2 / 5, and d - n 2/5 = 0.2, 1.2, -1.4.
+    found = obuchowski(np.array([1.0, 2, 0, 0]), np.eye(4)[2], np.array([2.0, 2, 1, 0]))
+    se = np.sqrt(3 / 2 * (0.04 + 1.44 + 1.96) / 25)
+    half = norm.ppf(0.975) * se
+    assert (found.value, found.se) == pytest.approx((0.4, se))
+    assert found.ci == pytest.approx((0.4 - half, 0.4 + half))
+    assert (found.statistic, found.df) == pytest.approx((2 / 3 * 4 / 6, 1))
+    assert found.p == pytest.approx(2 * norm.sf(2 / 3))
+    same = obuchowski(np.ones(4), np.zeros(4), np.ones(4))
+    assert (same.value, same.ci, same.statistic) == (1, None, pytest.approx(3))
+    assert "the same amount" in same.reason
+
+
 def test_obuchowski_with_one_reading_per_case_is_nearly_mcnemar():
     b, c = np.repeat([1.0, 0, 0], [30, 12, 158]), np.repeat([0.0, 1, 0], [30, 12, 158])
     found = obuchowski(b, c, np.ones(200))

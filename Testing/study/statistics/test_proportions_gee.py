@@ -27,6 +27,8 @@ def test_few_discordant_cases_are_tested_exactly():
     assert mcnemar(12, 3).p == pytest.approx(tables.mcnemar([[0, 12], [3, 0]]).pvalue)
     assert mcnemar(0, 0).p is None
     assert mcnemar(0, 0).reason
+    assert mcnemar(12, 12).method == "McNemar, exact"
+    assert mcnemar(12, 13).method == "McNemar"
 
 
 @given(st.integers(0, 60), st.integers(1, 60))
@@ -41,23 +43,26 @@ def test_intervals_of_one_proportion(successes, n):
     assert clopper_pearson(0, 0).value is None
 
 
-@pytest.mark.parametrize(
-    ("cells", "low", "high"),
-    [
-        # Newcombe 1998, Table III, method 10, as printed.
-        ((36, 14, 0, 0), 0.1528, 0.4228),
-        ((36, 12, 2, 0), 0.0569, 0.3404),
-        ((1, 1, 7, 91), -0.1230, 0.0016),
-        ((0, 10, 0, 0), None, None),
-    ],
-)
-def test_difference_of_paired_proportions(cells, low, high):
+# Newcombe 1998, Table III, method 10: the limits as printed.
+NEWCOMBE = [
+    ((36, 12, 2, 0), (0.0569, 0.3404)),
+    ((20, 12, 2, 16), (0.0562, 0.3292)),
+    ((36, 14, 0, 0), (0.1528, 0.4167)),
+    ((18, 14, 0, 18), (0.1441, 0.3963)),
+    ((0, 29, 1, 0), (0.6666, 0.9882)),
+    ((1, 98, 0, 1), (0.9171, 0.9916)),
+    ((0, 30, 0, 0), (0.8395, 1)),
+    ((54, 0, 0, 0), (-0.0664, 0.0664)),
+    ((30, 0, 0, 24), (-0.0358, 0.0358)),
+]
+
+
+@pytest.mark.parametrize(("cells", "printed"), NEWCOMBE)
+def test_difference_of_paired_proportions_has_newcombes_limits(cells, printed):
     found = paired_difference(*cells)
     a, b, c, d = cells
     assert found.value == pytest.approx((b - c) / sum(cells))
-    assert found.ci[0] <= found.value <= found.ci[1]
-    assert found.ci[0] >= -1
-    assert found.ci[1] <= 1
+    assert found.ci == pytest.approx(printed, abs=5.1e-5)
     swapped = paired_difference(a, c, b, d)
     assert swapped.ci == pytest.approx((-found.ci[1], -found.ci[0]))
 
@@ -74,6 +79,10 @@ def test_durkalski_by_hand():
     # Three cases of 2, 2, 1 readers: d = 1/2, 2/2, -1/1.
     found = durkalski(np.array([1.0, 2, 0]), np.array([0.0, 0, 1]), np.array([2.0, 2, 1]))
     assert found.statistic == pytest.approx(0.5**2 / 2.25)
+    assert found.value == pytest.approx(0.5 / 3)
+    # A case that nobody read under both adds nothing.
+    assert durkalski(np.array([1.0, 2, 0, 0]), np.eye(4)[2], np.array([2.0, 2, 1, 0])) == found
+    assert durkalski(np.zeros(2), np.zeros(2), np.zeros(2)).value is None
     nothing = durkalski(np.zeros(3), np.zeros(3), np.ones(3))
     assert nothing.p is None
     assert nothing.reason
