@@ -116,11 +116,16 @@ class Grid:
         return Grid((i, j, k), self.to_world(start), self.spacing, self.direction)
 
     def same_as(self, other: Grid, tolerance: float = 1e-4) -> bool:
-        """Whether both grids put every voxel at the same place, within `tolerance` voxels."""
+        """Whether both grids put every voxel at the same place.
+
+        Args:
+            other: the grid to compare with.
+            tolerance: by how much steps between voxels may differ, in parts of the finest spacing;
+                origins by that for every voxel of the longest side.
+        """
         if self.size != other.size:
             return False
         corners = np.array([[0, 0, 0], np.array(self.size) - 1])
-        # Two opposite corners and the axes fix a grid.
         step = float(self.spacing.min())
         axes = np.abs(self.direction * self.spacing - other.direction * other.spacing).max()
         ends = np.abs(self.to_world(corners) - other.to_world(corners)).max()

@@ -111,3 +111,18 @@ def test_grids_are_the_same_only_where_their_voxels_are():
     assert not grid.same_as(Grid((50, 50, 50), np.full(3, 0.5), np.full(3, 0.7), np.eye(3)))
     assert not grid.same_as(Grid((50, 50, 50), np.zeros(3), np.full(3, 0.701), np.eye(3)))
     assert not grid.same_as(Grid((50, 50, 49), np.zeros(3), np.full(3, 0.7), np.eye(3)))
+    # Offsets count in the finest spacing; along the grid they may add up, voxel by voxel.
+    thick = Grid((50, 50, 50), np.zeros(3), (0.5, 0.5, 5.0), np.eye(3))
+    for offset, same in ((0.9, True), (1.1, False)):
+        moved = Grid((50, 50, 50), (0, offset * 0.5 * 50 * 1e-4, 0), (0.5, 0.5, 5.0), np.eye(3))
+        assert thick.same_as(moved) is same
+        wider = Grid((50, 50, 2), np.zeros(3), (0.5, 0.5, 5.0 + offset * 0.5e-4), np.eye(3))
+        assert Grid((50, 50, 2), np.zeros(3), (0.5, 0.5, 5.0), np.eye(3)).same_as(wider) is same
+
+
+def test_a_grid_holds_plain_numbers_that_nobody_can_change():
+    grid = Grid(tuple(np.array([3, 4, 5])), [0, 0, 0], [1, 1, 1], np.eye(3))
+    assert [type(n) for n in grid.size] == [int] * 3
+    for values in (grid.origin, grid.spacing, grid.direction):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 7
