@@ -181,6 +181,8 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     def decide(self, decision: Decision, reader: str) -> None:
         """Accept or reject the selected nodule, or open it again.
 
+        One that was decided on before its answer was complete is then answered again.
+
         Raises:
             SceneError: an answer is to come that the reader has not seen.
         """
@@ -188,7 +190,10 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
         if decision != "open" and self.analyst.is_renewing(scan, self.nodule_id):
             message = _("A new result of this nodule is on its way: decide when it is there.")
             raise SceneError(message)
+        early = scan.nodule(self.nodule_id).decided_early
         scan.decide(self.nodule_id, decision, reader)
+        if decision == "open" and early:
+            self.update()
 
     def update(self) -> None:
         """Answer for the selected nodule again: a corrected outline as it is, else its point."""

@@ -182,14 +182,18 @@ class Session:
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
         """Accept, reject or open again; the same decision twice opens it again.
 
+        One that was decided on before its answer was complete is then answered again.
         Refused while a new answer is on its way: the decision would not outlive the old one.
         """
         scan = self.open_scan()
         if self.drawing == nodule_id or self.answers.pending(nodule_id):
             self.say("A new answer is being computed: decide when it is there.", "caution")
             return
-        same = scan.nodule(nodule_id).review.decision == decision
+        nodule = scan.nodule(nodule_id)
+        same = nodule.review.decision == decision
         scan.decide(nodule_id, "open" if same else decision, reader)
+        if same and nodule.decided_early:
+            self.analyse(nodule_id)
         self.refresh()
 
     def delete(self, nodule_id: str) -> None:

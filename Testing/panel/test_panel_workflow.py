@@ -178,6 +178,14 @@ def test_a_decision_on_the_first_answer_outlives_the_whole_answer(panel: Panel, 
     panel.wait()
     assert decisions(panel) == {"Nodule 1": "accepted"}
     assert voxels(panel) == seen
+    assert "Decided on before all was computed" in panel.ui.verdictLabel.text
+    panel.ui.reopenButton.click()
+    panel.wait()
+    assert voxels(panel) < seen, "the whole answer"
+    assert "Decided on before" not in panel.ui.verdictLabel.text
+    panel.ui.acceptButton.click()
+    panel.ui.reopenButton.click()
+    assert not panel.session.analyst.busy, "this decision was about the whole answer"
 
 
 def test_a_decision_waits_for_the_answer_to_a_correction(marked: Panel) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from densesharp.records import Stability, Uncertainty
+from densesharp.records import Notice, Stability, Uncertainty
 from nodule_answers import answer, ball_mask, click, middle
 
 
@@ -129,6 +129,38 @@ def test_what_was_decided_on_stays_as_it_was_seen(ct_with_a_nodule, same_outline
     assert voxels(scan, nodule_id) == drawn
     assert (nodule.result.stability is not None) == same_outline
     assert (nodule.result.uncertainty is not None) == same_outline
+    # But what it missed is said.
+    assert seen.predicted_class == "AAH-AIS"
+    assert nodule.decided_early
+    assert nodule.result.verdict == "caution"
+    volume = better.measurements.volume_mm3
+    expected = f"the complete answer is IAC, 80%, {volume:.0f} mm³. Open it again"
+    assert expected in nodule.result.notices[-1].message
+
+
+def test_a_decision_before_a_refusal_is_known_learns_of_it(ct_with_a_nodule):
+    scan, nodule_id = ct_with_a_nodule
+    seen = scan.nodule(nodule_id).result
+    scan.decide(nodule_id, "accepted", "Dr A")
+    reason = Notice("mask_too_small", "The outline holds only 3.0 mm³.", "refused")
+    scan.refine(replace(seen, notices=(*seen.notices, reason), verdict="refused"))
+    found = scan.nodule(nodule_id).result
+    assert found.verdict == "caution", "the reader decided, and keeps what the decision is about"
+    assert "the complete answer is refused. Open it" in found.notices[-1].message
+    assert found.notices[-1].message.endswith("The outline holds only 3.0 mm³.")
+
+
+def test_an_early_decision_on_what_stays_is_only_noted(ct_with_a_nodule):
+    scan, nodule_id = ct_with_a_nodule
+    seen = scan.nodule(nodule_id).result
+    scan.decide(nodule_id, "accepted", "Dr A")
+    scan.refine(spread(seen))
+    found = scan.nodule(nodule_id).result
+    assert found.verdict == seen.verdict
+    assert [notice.severity for notice in found.notices[len(seen.notices) :]] == ["info"]
+    scan.decide(nodule_id, "open", "")
+    scan.refine(spread(seen))
+    assert not scan.nodule(nodule_id).decided_early
 
 
 def test_nobody_decides_on_an_outline_whose_answer_is_still_to_come(ct_with_a_nodule):

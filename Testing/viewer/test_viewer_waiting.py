@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,10 @@ def paint(session, at) -> None:
     session.stroke(at, at, NORMAL)
 
 
+def shown_class(page) -> list[str]:
+    return [bar["title"] for bar in page["card"]["classes"] if bar["most"]]
+
+
 def seed_place(session) -> np.ndarray:
     nodule = session.scan.nodule(FIRST)
     return seeds.seed_position(session.scan.seeds_node, nodule.seed_id)
@@ -105,6 +110,34 @@ def test_the_answer_of_one_stroke_does_not_undo_the_next(answered, page):
     assert voxels(session) == both
     assert page["card"]["outdated"] == ""
     assert page["card"]["edited"]
+
+
+def test_a_decision_on_the_first_answer_learns_of_the_whole_one(session, ct_with_a_sphere, page):
+    class Refining(HeldBackend):
+        """Gives its first answer at once; the whole one waits, and has another class."""
+
+        def analyse(self, volume, seed, nodule_id, progress, on_first):
+            first = AnsweringBackend.analyse(self, volume, seed, nodule_id, deaf, on_first)
+            self._wait()
+            return replace(first, class_probabilities={"AAH-AIS": 0.1, "MIA": 0.2, "IAC": 0.7})
+
+    volume, center = ct_with_a_sphere
+    session.backend = Refining()
+    session.open_volume(volume)
+    session.backend.hold()
+    session.click(center)
+    session.backend.at_work()
+    session.jobs.poll()
+    (first,) = shown_class(page)
+    assert first != "IAC"
+    session.decide(FIRST, "accepted", "Dr A")
+    session.backend.let_go()
+    settle(session)
+    assert (page["card"]["decision"], shown_class(page)) == ("accepted", [first])
+    assert "the complete answer is IAC, 70%" in page["card"]["reasons"][-1]["text"]
+    session.decide(FIRST, "accepted", "Dr A")  # the same again opens it
+    settle(session)
+    assert (page["card"]["decision"], shown_class(page)) == ("open", ["IAC"])
 
 
 def test_an_answer_for_an_outline_that_is_another_by_now_is_dropped(answered, page):

@@ -10,12 +10,14 @@ earlier export are compared (`densesharp study verify --heads`).
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
 from densesharp.study.design import canonical_json
+from densesharp.study.timing import Spent, spent_from_data
 
 Kind = Literal["begin", "session", "open", "aid", "answer", "reopen"]
 
@@ -90,3 +92,19 @@ def chain_problems(reader: str, events: Iterable[Event]) -> list[str]:
             problems.append(f"{where} was changed after it was written.")
         expected_number, expected_previous = event.number + 1, event.hash
     return problems
+
+
+def valid_answers(events: Iterable[Event]) -> dict[tuple[str, int], tuple[Event, Spent]]:
+    """(item, step) -> the answer that counts, superseded ones left out, and the time it took.
+
+    An answer took all the time on its item up to then: the reader of a second step or a correction
+    has seen the case before.
+    """
+    spent: defaultdict[str, Spent] = defaultdict(Spent)
+    answers: dict[tuple[str, int], tuple[Event, Spent]] = {}
+    for event in events:
+        if event.kind == "answer":
+            name = event.body["item"]
+            spent[name] = spent[name].plus(spent_from_data(event.body["time"]))
+            answers[name, event.body["step"]] = event, spent[name]
+    return answers

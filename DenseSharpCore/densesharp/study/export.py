@@ -18,7 +18,6 @@ import io
 import json
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,27 +106,17 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     _write_hashes(folder)
 
 
-def _answer_rows(study: Study, reader: str, events: Iterable[Event]) -> list[dict[str, Any]]:
-    """The valid answers of a reader in reading order, superseded ones left out.
-
-    An answer took all the time on its item up to then: the reader of a second step or a correction
-    has seen the case before.
-    """
+def _answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The valid answers of a reader in reading order, superseded ones left out."""
     state = ReaderState(study, reader)
-    spent: defaultdict[str, Spent] = defaultdict(Spent)
     aids: dict[tuple[str, int], Mapping[str, Any]] = {}
-    answers: dict[tuple[str, int], tuple[Event, Spent]] = {}
     for event in events:
         state.apply(event)
         if event.kind == "aid":
             aids[event.body["item"], event.body["step"]] = event.body
-        if event.kind == "answer":
-            name = event.body["item"]
-            spent[name] = spent[name].plus(spent_from_data(event.body["time"]))
-            answers[name, event.body["step"]] = event, spent[name]
     return [
         _row(study, state, study.by_item[name], event, time, aids.get((name, step)))
-        for (name, step), (event, time) in answers.items()
+        for (name, step), (event, time) in valid_answers(events).items()
     ]
 
 

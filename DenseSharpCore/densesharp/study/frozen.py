@@ -18,9 +18,10 @@ from typing import Any, TypeAlias
 
 from densesharp.errors import StudyError
 from densesharp.study.design import design_from_json
-from densesharp.study.events import Event, chain_problems
-from densesharp.study.schedule import schedule_from_csv
+from densesharp.study.events import Event, chain_problems, valid_answers
+from densesharp.study.schedule import Item, Step, schedule_from_csv, steps
 from densesharp.study.tables import Table
+from densesharp.study.timing import Spent
 
 ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
 SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
@@ -165,27 +166,35 @@ def read_record(folder: Path) -> Record | None:
 
 
 def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record: Record) -> None:
-    """Check that the record was begun under this design and holds every answer as it stands.
+    """Check that the record was begun under this design and that the answers are all of its own.
 
     Raises:
-        StudyError: it was begun under another design, or the schedule is not the frozen one.
-        TableError: an answer is not the one in the record.
+        StudyError: it was begun under another design, the schedule is not the frozen one, or an
+            answer of the record was left out.
+        TableError: an answer is not the valid one in the record.
     """
     stored = design.get("design_sha256")
     if any(chain[0].body.get("design_sha256") != stored for chain in record.values()):
         message = f"The record '{folder / EVENTS}' was not begun under the design in '{DESIGN}'."
         raise StudyError(message)
-    case_of = _scheduled_cases(folder, design)
+    entries = _entries(folder, design)
     given = {
-        event.hash: event
+        event.hash: (event, spent)
         for chain in record.values()
-        for event in chain
-        if event.kind == "answer"
+        for event, spent in valid_answers(chain).values()
     }  # fmt: skip
-    for row, digest in enumerate(answers.columns.get("event_sha256", ())):
-        wrong = _difference(answers, row, given.get(digest), case_of)
+    digests = answers.columns.get("event_sha256", ())
+    for row, digest in enumerate(digests):
+        wrong = _difference(answers, row, given.get(digest), entries)
         if wrong:
             raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
+    for digest, (event, _) in given.items():
+        if digest not in digests:
+            message = (
+                f"'{answers.path}' lacks the answer of reader {event.reader} to "
+                f"'{event.body['item']}', which stands in the record '{EVENTS}'."
+            )
+            raise StudyError(message)
 
 
 def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
@@ -215,38 +224,48 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
             raise results.error(row, "p_iac", reason)
 
 
-def _scheduled_cases(folder: Path, design: Mapping[str, Any]) -> dict[str, str]:
-    """Item -> case, empty when the folder has no schedule."""
+def _entries(folder: Path, design: Mapping[str, Any]) -> dict[str, tuple[Item, tuple[Step, ...]]]:
+    """Item -> its entry in the schedule and the answers that it asks for."""
     path = folder / SCHEDULE
     if not path.is_file():
-        return {}
+        message = f"'{path}' is missing: restore it, or export the study again."
+        raise StudyError(message)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != design.get("schedule_sha256"):
         message = f"'{path}' was changed after the study was frozen: restore the original file."
         raise StudyError(message)
-    return {item.item: item.case for item in schedule_from_csv(content.decode("utf-8"))}
+    frozen = design_from_json((folder / DESIGN).read_text(encoding="utf-8"))
+    items = schedule_from_csv(content.decode("utf-8"))
+    return {item.item: (item, steps(frozen, item)) for item in items}
 
 
 def _difference(
-    answers: Table, row: int, event: Event | None, case_of: Mapping[str, str]
+    answers: Table,
+    row: int,
+    given: tuple[Event, Spent] | None,
+    entries: Mapping[str, tuple[Item, tuple[Step, ...]]],
 ) -> str | None:
-    """The first column in which a row is not what its event says."""
-    if event is None:
+    """The first column in which a row is not what its event and the schedule say."""
+    if given is None:
         return "event_sha256"
-    form = event.body["form"]
+    event, spent = given
+    item, asked = entries[event.body["item"]]
+    step, form = asked[event.body["step"]], event.body["form"]
     said = {
         "reader": event.reader,
-        "item": event.body["item"],
-        "case": case_of.get(event.body["item"]),
+        **vars(item),
+        "condition": step.condition,
+        "step": event.body["step"] + 1,
+        "final": int(step.final),
         "t_submit": event.time,
         "class": form["nodule_class"],
-        "p_invasive": form["p_invasive"],
-        "p_iac": form["p_iac"],
+        **{name: form[name] for name in ("p_invasive", "p_iac", "confidence")},
         "mask_sha256": event.body["mask_sha256"],
+        "active_s": spent.to_data()["active_s"],
     }
     for name, value in said.items():
         cells = answers.columns.get(name)
-        if cells is not None and value is not None and cells[row] != str(value):
+        if cells is not None and cells[row] != str(value):
             return name
     return None
 

@@ -10,12 +10,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from densesharp.records import NoduleMask, NoduleResult
+from densesharp.export.sentence import percent_words
+from densesharp.records import NoduleMask, NoduleResult, Notice
+from densesharp.verdict import verdict_of
 
 from .segments import digest
 
 Decision = Literal["open", "accepted", "rejected"]
 DECISIONS: tuple[Decision, ...] = ("open", "accepted", "rejected")
+
+DECIDED_EARLY = "decided_early"
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,23 @@ class Nodule:
         """The same nodule with a better founded answer of the same run.
 
         What a reader has touched stays as it was seen: it gets only the spread and the stability,
-        and these only when they are about the outline that was seen.
+        and these only when they are about the outline that was seen. A decided one also gets a
+        notice of what the better answer says.
         """
         if untouched:
             return self.with_result(better, self.world)
-        if digest(better.mask) != self.mask_digest:
-            return self
-        spread = {"uncertainty": better.uncertainty, "stability": better.stability}
-        return replace(self, result=replace(self.result, **spread))
+        result = self.result
+        if digest(better.mask) == self.mask_digest:
+            result = replace(result, uncertainty=better.uncertainty, stability=better.stability)
+        if self.review.decision != "open":
+            notices = (*result.notices, _decided_early(result, better))
+            result = replace(result, notices=notices, verdict=verdict_of(notices))
+        return replace(self, result=result)
+
+    @property
+    def decided_early(self) -> bool:
+        """Whether the decision is about a first answer, which a better one followed."""
+        return any(notice.code == DECIDED_EARLY for notice in self.result.notices)
 
     def with_mask(self, mask: NoduleMask | None) -> Nodule:
         """The same nodule with the mask that was read back from its segment."""
@@ -149,3 +162,19 @@ class Nodule:
             mask_digest=data["mask"]["digest"],
             model=data.get("model", ""),
         )
+
+
+def _decided_early(seen: NoduleResult, complete: NoduleResult) -> Notice:
+    """What the complete answer says; a caution where it differs from what was decided on."""
+    name = complete.shown().predicted_class
+    if name is None or complete.class_probabilities is None:
+        says = "the complete answer is refused"
+    else:
+        says = f"the complete answer is {name}, {percent_words(complete.class_probabilities[name])}"
+    if name is not None and complete.measurements is not None:
+        says += f", {complete.measurements.volume_mm3:.0f} mm³"
+    new = [notice for notice in complete.notices if notice not in seen.notices]
+    reasons = [notice.message for notice in new if notice.severity != "info"]
+    differs = bool(reasons) or complete.predicted_class != seen.predicted_class
+    text = f"Decided on before all was computed: {says}. Open it again to see that answer."
+    return Notice(DECIDED_EARLY, " ".join([text, *reasons]), "caution" if differs else "info")
