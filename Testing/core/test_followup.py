@@ -93,6 +93,9 @@ def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_m
     ratio = (6.5 / 5) ** 3
     assert found.changes["volume_mm3"].relative == pytest.approx(ratio - 1, rel=0.12)
     assert found.volume_doubling_days == pytest.approx(200 * math.log(2) / math.log(ratio), rel=0.1)
+    mass = found.changes["mass_mg"]
+    expected = 200 * math.log(2) / math.log(mass.second / mass.first)
+    assert found.mass_doubling_days == pytest.approx(expected)
     assert found.changes["mean_diameter_mm"].difference == pytest.approx(3, abs=0.7)
     text = followup_sentence(found)
     assert text.startswith("Growth in 200 days")
@@ -101,6 +104,8 @@ def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_m
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert document["trend"] == "growth"
     assert document["registration"]["similarity"] > 0.6
+    x, y, z = a_moved_patient.TransformPoint(NODULE)
+    assert document["registration"]["point_ras"] == pytest.approx([-x, -y, z], abs=1.5)
     assert document["second"]["id"] == "second"
 
 
@@ -154,6 +159,7 @@ def test_growth_needs_more_than_measurement_error():
     assert trend(100, 110, diameter_change=2.0) == "unclear"
     assert trend(100, 140, diameter_change=-2.0) == "unclear"
     assert trend(100, 140, limit=0.5) == nothing
+    assert trend(100, 0) == "shrinkage"
 
 
 def test_growth_and_shrinkage_mirror_each_other():
@@ -186,7 +192,11 @@ def test_a_model_that_varies_widens_the_limit(two_results):
     wide = Uncertainty(8, {}, 0.0, 0.0, 0.5, 0.5 * volume, (0.0, 2 * volume))
     doubtful = dataclasses.replace(before, uncertainty=wide)
     assert volume_limit(doubtful, after) == pytest.approx(1.96 * 0.5, rel=0.01)
-    assert compare(doubtful, after, None).trend == "unclear"  # the diameter still changes
+    found = compare(doubtful, after, 100)
+    assert found.trend == "unclear"  # the diameter still changes
+    assert [notice.code for notice in found.notices] == ["outlines_differ"]
+    assert (found.volume_doubling_days, found.mass_doubling_days) == (None, None)
+    assert "doubling time" not in followup_sentence(found)
 
 
 def test_refused_results_are_not_compared(two_results):
@@ -201,15 +211,29 @@ def test_refused_results_are_not_compared(two_results):
 def test_growth_without_days_has_no_doubling_time(two_results):
     found = compare(*two_results, None)
     assert found.trend == "growth"
-    assert found.volume_doubling_days is None
+    assert (found.volume_doubling_days, found.mass_doubling_days) == (None, None)
+    text = followup_sentence(found)
+    assert text.startswith("Growth: volume ")
+    assert "doubling time" not in text
+
+
+def test_a_larger_nodule_that_is_no_heavier_has_no_mass_doubling_time(two_results):
+    before, after = two_results
+    same_mass = dataclasses.replace(after.measurements, mass_mg=before.measurements.mass_mg)
+    found = compare(before, dataclasses.replace(after, measurements=same_mass), 100)
+    assert found.mass_doubling_days is None
+    assert f"Volume doubling time {found.volume_doubling_days:.0f} days." in followup_sentence(
+        found
+    )
 
 
 def test_a_nodule_far_from_where_it_is_expected_is_remarked(two_results):
     from densesharp.followup import Match
 
     x, y, z = two_results[1].center_lps
-    found = compare(*two_results, 100, Match((x + 15, y, z), 0.0, 0.9))
-    assert "far_from_expected" in [notice.code for notice in found.notices]
+    for away, codes in ((15, ["far_from_expected"]), (9, [])):
+        found = compare(*two_results, 100, Match((x + away, y, z), 0.0, 0.9))
+        assert [notice.code for notice in found.notices] == codes
 
 
 def dated(folder, day, **more) -> Volume:

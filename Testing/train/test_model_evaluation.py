@@ -18,12 +18,13 @@ from densesharp.network.model_file import load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.dataset import Recipe, write_dataset
 from densesharp.train import combine as combining
-from densesharp.train import summary
+from densesharp.train import evaluation, summary
 from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
-from densesharp.train.dataset import read_dataset
+from densesharp.train.dataset import Sample, read_dataset
 from densesharp.train.evaluation import Outcome, _inner, _solid_share, evaluate
 from densesharp.train.report import markdown, show
+from phantoms import ThresholdEngine
 
 AN_OUTCOME = Outcome(
     name="a", label=0, subset=0, patient="a", texture=1, diameter_mm=7.0, mean_hu=-600.0,
@@ -101,6 +102,103 @@ def test_the_outermost_voxels_can_be_left_out_of_the_solid_share() -> None:
     line[9, 9, 5:15] = True
     assert (_inner(line) == line).all()
     assert _solid_share(hu, np.zeros_like(ball)) is None
+
+
+def balls(edge: int = 48, **hu_within: float) -> Sample:
+    """Concentric balls about the middle of a cube of lung: `r5=-100` is 5 mm of -100 HU; the
+    reader's outline has a radius of 6 mm."""
+    distance = np.linalg.norm(np.stack(np.indices((edge,) * 3), -1) - (edge - 1) / 2, axis=-1)
+    hu = np.full(distance.shape, -850.0)
+    for radius, value in hu_within.items():
+        hu[distance < float(radius[1:])] = value
+    grey = np.rint((hu + 1024) / 1424 * 255).astype(np.uint8)
+    return Sample("a", 1, 0, "p", grey, distance < 6, texture=3)
+
+
+@pytest.fixture
+def dense_voxels_as_mask(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """A model that outlines what is above -625 HU; gives the members each engine was made of."""
+    members: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        evaluation,
+        "open_engine",
+        lambda model, **_: members.append(model.members) or ThresholdEngine(-625, 5),
+    )
+    return members
+
+
+def test_an_outcome_compares_what_was_found_with_the_readers_outline(
+    dense_voxels_as_mask: list[tuple[object, ...]],
+) -> None:
+    sample = balls(r5=-400, r3=-100)
+    found, solid = sample.voxel > 70, sample.voxel > 140
+    (outcome,) = evaluate([sample], load_model(model_path()))
+    both, own = found.sum(), sample.seg.sum()
+    assert outcome.dice == pytest.approx(2 * both / (both + own))  # all of it lies in the outline
+    assert outcome.volume_ratio == pytest.approx(both / own)
+    assert 0.5 < outcome.hd95_mm <= np.sqrt(2)  # the surfaces are 1 mm apart
+    assert outcome.shifted_dice == pytest.approx([outcome.dice] * 6, abs=0.02)
+    assert outcome.solid_share == pytest.approx(solid.sum() / both)
+    inner = ndimage.binary_erosion(found)
+    assert outcome.inner_solid_share == pytest.approx((solid & inner).sum() / inner.sum())
+    assert outcome.diameter_mm == pytest.approx(12, abs=0.15)
+    shell = own - both
+    expected = (solid.sum() * -100 + (both - solid.sum()) * -400 + shell * -850) / own
+    assert outcome.mean_hu == pytest.approx(expected, abs=3)  # a grey value is 5.6 HU wide
+    assert (outcome.fits, outcome.refused, outcome.predicted) == (True, False, 1)
+    assert sum(outcome.probabilities) == pytest.approx(1)
+
+
+def test_a_nodule_that_is_not_found_counts_as_no_overlap(
+    dense_voxels_as_mask: list[tuple[object, ...]],
+) -> None:
+    (outcome,) = evaluate([balls()], load_model(model_path()))
+    assert outcome.refused
+    assert (outcome.dice, outcome.volume_ratio, outcome.shifted_dice) == (0, 0, (0.0,) * 6)
+    assert outcome.hd95_mm is outcome.solid_share is outcome.inner_solid_share is None
+
+
+def test_less_than_ten_cubic_millimetres_are_refused_as_by_predict(
+    dense_voxels_as_mask: list[tuple[object, ...]],
+) -> None:
+    small = balls(r1=-100)  # the eight voxels about the middle
+    assert (small.voxel > 140).sum() == 8
+    larger = replace(small, voxel=small.voxel.copy())
+    larger.voxel[23:25, 23, 22] = small.voxel.max()  # ten voxels
+    outcomes = evaluate([small, larger], load_model(model_path()), shifts=False)
+    assert [outcome.refused for outcome in outcomes] == [True, False]
+    assert outcomes[0].dice > 0
+
+
+def test_a_mask_fits_up_to_the_patchs_edge(
+    dense_voxels_as_mask: list[tuple[object, ...]],
+) -> None:
+    lines = []
+    for length in (32, 33):
+        sample = balls(r5=-100)
+        sample.seg[24, 24, 8 : 8 + length] = True
+        lines.append(sample)
+    outcomes = evaluate(lines, load_model(model_path()), shifts=False)
+    assert [outcome.fits for outcome in outcomes] == [True, False]
+
+
+def test_each_fold_is_run_by_the_member_that_never_saw_it(
+    dense_voxels_as_mask: list[tuple[object, ...]],
+) -> None:
+    one = load_model(model_path())
+    first, second = {"of fold": np.zeros(1)}, {"of fold": np.ones(1)}
+    both = replace(one, members=(first, second))
+    samples = [replace(balls(r5=-100), name=str(n), subset=n % 2) for n in (1, 0, 1)]
+    outcomes = evaluate(samples, both, by_fold=True, shifts=False)
+    assert dense_voxels_as_mask == [(first,), (second,)]
+    assert [(outcome.name, outcome.subset) for outcome in outcomes] == [
+        ("0", 0),
+        ("1", 1),
+        ("1", 1),
+    ]
+    for subset in (-1, 2):
+        with pytest.raises(ModelError, match="one member per fold"):
+            evaluate([replace(samples[0], subset=subset)], both, by_fold=True)
 
 
 def test_groups_of_masks() -> None:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from densesharp.engine import Engine, open_engine
 from densesharp.errors import ModelError
-from densesharp.geometry import Grid, cube_grid
+from densesharp.geometry import cube_grid
 from densesharp.masks import THRESHOLD, component_at
 from densesharp.network.model_file import ModelFile
 from densesharp.patch import EDGE, WINDOW, resample
@@ -172,12 +172,7 @@ def as_volume(sample: Sample) -> Volume:
     """A sample's cube as a CT whose middle is the origin."""
     low, high = WINDOW
     hu = sample.voxel.astype(np.float32) * ((high - low) / 255) + low
-    return Volume(hu, _grid(sample.voxel.shape[0]))
-
-
-def _grid(edge: int) -> Grid:
-    # An even cube's nodule sits beside its middle voxel's corner: index n // 2 is the middle.
-    return cube_grid(np.zeros(3), edge)
+    return Volume(hu, cube_grid(np.zeros(3), sample.voxel.shape[0]))
 
 
 def _outlined(
