@@ -26,12 +26,12 @@ from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder
 from densesharp.records import CLASS_NAMES
 from densesharp.study.aid import load_aid, logged_probabilities
-from densesharp.study.events import Event
+from densesharp.study.events import Event, valid_answers
 from densesharp.study.folder import DESIGN, SCHEDULE, Study
 from densesharp.study.rules import ReaderState
 from densesharp.study.schedule import Item
 from densesharp.study.store import Store
-from densesharp.study.timing import Spent, spent_from_data
+from densesharp.study.timing import Spent
 from densesharp.study.verify import verify
 
 ANSWER_COLUMNS = (

@@ -188,13 +188,14 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
         wrong = _difference(answers, row, given.get(digest), entries)
         if wrong:
             raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
-    for digest, (event, _) in given.items():
-        if digest not in digests:
-            message = (
-                f"'{answers.path}' lacks the answer of reader {event.reader} to "
-                f"'{event.body['item']}', which stands in the record '{EVENTS}'."
-            )
-            raise StudyError(message)
+    named = set(digests)
+    lacking = next((event for event, _ in given.values() if event.hash not in named), None)
+    if lacking is not None:
+        message = (
+            f"'{answers.path}' lacks the answer of reader {lacking.reader} to "
+            f"'{lacking.body['item']}' that stands in the record '{EVENTS}': restore the file."
+        )
+        raise StudyError(message)
 
 
 def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
@@ -246,7 +247,7 @@ def _difference(
     entries: Mapping[str, tuple[Item, tuple[Step, ...]]],
 ) -> str | None:
     """The first column in which a row is not what its event and the schedule say."""
-    if given is None:
+    if given is None or given[0].body["item"] not in entries:
         return "event_sha256"
     event, spent = given
     item, asked = entries[event.body["item"]]
@@ -267,7 +268,15 @@ def _difference(
         cells = answers.columns.get(name)
         if cells is not None and cells[row] != str(value):
             return name
+    masks = answers.columns.get("mask")
+    if masks is not None and _hash(answers.path.parent / masks[row]) != said["mask_sha256"]:
+        return "mask"
     return None
+
+
+def _hash(path: Path) -> str:
+    """The sha256 of a file; "" when there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _unreadable(path: Path) -> StudyError:

@@ -14,12 +14,19 @@ from study_run import rows_in, run
 from densesharp.errors import StudyError, TableError
 from densesharp.study.analysis.study import analyse_study, describe
 from densesharp.study.export import export
+from densesharp.study.form import Answer
 from densesharp.study.load_study import load_study
 from densesharp.study.report.blocks import Paragraph, TableBlock
 from densesharp.study.report.content import content
 from densesharp.study.session import Reading
 from densesharp.study.store import open_store
-from study.conduct.study_simulation import TurnableClock, make_study, read_session, truth_of
+from study.conduct.study_simulation import (
+    TurnableClock,
+    ball_mask,
+    make_study,
+    read_session,
+    truth_of,
+)
 
 CASES = 12
 
@@ -149,7 +156,9 @@ def test_answers_given_under_another_design_are_refused(own):
 @pytest.mark.parametrize(
     ("column", "value"),
     [("p_invasive", "101"), ("case", "C999"), ("reader", "J2"), ("event_sha256", "0" * 64),
-     ("t_submit", "2026-01-01T00:00:00.000+00:00"), ("mask_sha256", "ab")],
+     ("t_submit", "2026-01-01T00:00:00.000+00:00"), ("mask_sha256", "ab"), ("session", "2"),
+     ("condition", "either"), ("role", "practice"), ("final", "0"), ("confidence", "9"),
+     ("active_s", "1.0"), ("position", "99")],
 )  # fmt: skip
 def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
     answers = own / "export" / "answers.csv"
@@ -160,12 +169,68 @@ def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
         load(own)
 
 
+def test_an_answer_of_the_record_that_was_left_out_is_refused(own):
+    answers = own / "export" / "answers.csv"
+    first, *others = rows = rows_in(answers)
+    said = f"lacks the answer of reader {first['reader']} to '{first['item']}' that stands in"
+    for fewer in (others, [{k: v for k, v in r.items() if k != "event_sha256"} for r in rows]):
+        write_csv(answers, fewer)
+        reseal(own / "export")
+        with pytest.raises(StudyError, match=said):
+            load(own)
+
+
+@pytest.fixture
+def corrected(tmp_path):
+    """The export of one answer with an outline, p_invasive 70, which was corrected to 71."""
+    study = make_study(tmp_path / "study", "unaided", count=2, going_back=True)
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    reading = Reading(study, store, "S1", TurnableClock())
+    reading.start_session(1)
+    item = reading.open_case().item
+    reading.submit(Answer("MIA", 70, 20, 4), ball_mask())
+    reading.reopen(item.item)
+    reading.submit(Answer("MIA", 71, 20, 4), ball_mask())
+    export(study, store, tmp_path / "export")
+    store.close()
+    (tmp_path / "truth.csv").write_text("case,class\nC000,MIA\nC001,IAC\n")
+    assert load(tmp_path).tasks[0].ratings[0, 0, 0] == 71
+    return tmp_path
+
+
+def test_an_answer_that_was_corrected_later_does_not_count(corrected):
+    record = (corrected / "export" / "events.jsonl").read_text().splitlines()
+    before = next(e for e in map(json.loads, record) if e["kind"] == "answer")
+    said = {"event_sha256": before["hash"], "t_submit": before["time"], "p_invasive": "70"}
+    answers = corrected / "export" / "answers.csv"
+    write_csv(answers, [rows_in(answers)[0] | said])
+    reseal(corrected / "export")
+    with pytest.raises(TableError, match="line 2, column 'event_sha256': this is not the answer"):
+        load(corrected)
+
+
+def test_an_outline_that_is_not_the_recorded_one_is_refused(corrected):
+    answers = corrected / "export" / "answers.csv"
+    row = rows_in(answers)[0]
+    (corrected / "export" / row["mask"]).write_bytes(ball_mask(3).nrrd)
+    reseal(corrected / "export")
+    with pytest.raises(TableError, match="line 2, column 'mask': this is not the answer"):
+        load(corrected)
+    write_csv(answers, [row | {"mask": ""}])
+    reseal(corrected / "export")
+    with pytest.raises(TableError, match="line 2, column 'mask': this is not the answer"):
+        load(corrected)
+
+
 def test_a_record_or_schedule_that_was_changed_is_refused(own):
     (own / "export" / "SHA256SUMS").unlink()
     schedule = own / "export" / "schedule.csv"
     kept = schedule.read_text()
     change(schedule, "C000", "C00x")
     with pytest.raises(StudyError, match=r"schedule\.csv' was changed after the study was frozen"):
+        load(own)
+    schedule.unlink()
+    with pytest.raises(StudyError, match=r"schedule\.csv' is missing"):
         load(own)
     schedule.write_text(kept)
     record = own / "export" / "events.jsonl"
@@ -332,7 +397,8 @@ def test_a_finished_study_is_not_interim_until_its_repeats_are_read(tmp_path):
 def test_before_both_conditions_are_read_nothing_is_the_primary_endpoint(own):
     answers = own / "export" / "answers.csv"
     write_csv(answers, [r for r in rows_in(answers) if r["condition"] == "unaided"])
-    reseal(own / "export")
+    for name in ("events.jsonl", "SHA256SUMS"):
+        (own / "export" / name).unlink()
     found = analyse_study(load(own))
     assert found["endpoints"]
     assert not any(row["primary"] for row in found["endpoints"])
