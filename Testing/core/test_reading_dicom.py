@@ -191,6 +191,7 @@ FAULTS = {
     "mixed rescale slope": (set_in(3, RescaleSlope=2), ImageError, "mixed rescale"),
     "mixed rescale intercept": (set_in(3, RescaleIntercept=-1000), ImageError, "mixed rescale"),
     "no rescale": (in_all(RescaleSlope=None), ImageError, "Hounsfield"),
+    "rescale slope of zero": (in_all(RescaleSlope=0), ImageError, "Hounsfield"),
     "other unit": (in_all(RescaleType="MGML"), ImageError, "Hounsfield"),
     "inverted": (in_all(PhotometricInterpretation="MONOCHROME1"), ImageError, "colour or inverted"),
     "MR": (in_all(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), ImageError, "12 MR"),
@@ -242,6 +243,70 @@ def test_rounded_positions_are_accepted(tmp_path):
 
     write_series(tmp_path, phantom(), axial(thickness=0.625), edit=edit)
     assert read_volume(tmp_path).grid.spacing[2] == pytest.approx(0.625, abs=0.01)
+
+
+@pytest.mark.parametrize(("axis", "words"), [(0, "shifted sideways"), (2, "unevenly spaced")])
+def test_slices_may_lie_a_tenth_of_their_distance_off_their_place(tmp_path, axis, words):
+    for share in (0.09, 0.11):
+
+        def edit(dataset, index, share=share):
+            position = [float(value) for value in dataset.ImagePositionPatient]
+            # Four in turn, so that the line through all slices stays where it is.
+            position[axis] += (share, -share, -share, share)[index % 4] * 1.25
+            dataset.ImagePositionPatient = [round(value, 6) for value in position]
+            return dataset
+
+        write_series(tmp_path / str(share), phantom(), axial(), edit=edit)
+    assert read_volume(tmp_path / "0.09").grid.same_as(axial())
+    with pytest.raises(GeometryError, match=words):
+        read_volume(tmp_path / "0.11")
+
+
+def test_a_tilt_may_move_a_slice_by_a_thousandth_of_its_height(tmp_path):
+    for slope in (0.0009, 0.0011):
+        angle = np.arctan(slope)
+        cosines = [1, 0, 0, 0, round(np.cos(angle), 9), round(np.sin(angle), 9)]
+        write_series(
+            tmp_path / str(slope), phantom(), axial(), edit=in_all(ImageOrientationPatient=cosines)
+        )
+    assert read_volume(tmp_path / "0.0009").grid.spacing[2] == pytest.approx(1.25, rel=1e-5)
+    with pytest.raises(GeometryError, match=r"tilted by 0\.1 degrees"):
+        read_volume(tmp_path / "0.0011")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(0, 1), (4, 1), (1, 0), (3, 0)], ids=["row", "column", "angle", "angle 2"]
+)
+def test_rounded_cosines_become_right_angles_and_damaged_ones_are_refused(tmp_path, place, value):
+    for error in (0.0008, 0.0015):
+        cosines = [1, 0, 0, 0, 1, 0]
+        cosines[place] = value + error
+        write_series(
+            tmp_path / str(error), phantom(), axial(), edit=in_all(ImageOrientationPatient=cosines)
+        )
+    direction = read_volume(tmp_path / "0.0008").grid.direction
+    np.testing.assert_allclose(direction.T @ direction, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(direction, np.eye(3), atol=0.0008)
+    with pytest.raises(GeometryError, match="not at right angles"):
+        read_volume(tmp_path / "0.0015")
+
+
+def test_orientations_may_differ_by_what_rounding_does(tmp_path):
+    for error in (0.0009, 0.0011):
+        odd = set_in(4, ImageOrientationPatient=[1, 0, 0, 0, 1, error])
+        write_series(tmp_path / str(error), phantom(), axial(), edit=odd)
+    assert read_volume(tmp_path / "0.0009").grid.same_as(axial())
+    with pytest.raises(GeometryError, match="different orientations"):
+        read_volume(tmp_path / "0.0011")
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(0.5, -1000), (1, -1024.5)])
+def test_a_rescale_with_fractions_gives_fractions(tmp_path, slope, intercept):
+    edit = in_all(RescaleSlope=slope, RescaleIntercept=intercept)
+    write_series(tmp_path, phantom(), axial(), edit=edit)
+    array = read_volume(tmp_path).array
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, (phantom() + 1024) * slope + intercept)
 
 
 @pytest.mark.parametrize(
