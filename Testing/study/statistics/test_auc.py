@@ -12,8 +12,12 @@ from densesharp.study.auc import (
     delong_test,
     empirical_auc,
     logit_interval,
+    mcclish,
+    operating_point,
     partial_auc,
+    placements,
     roc_curve,
+    youden_point,
 )
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
@@ -57,6 +61,74 @@ def test_the_logit_interval_stays_inside_and_contains_the_area(van_dyke):
     assert found.ci[1] > 1
     low, high = logit_interval(found).ci
     assert 0 < low < found.value < high < 1
+
+
+# The curve goes (0, 0), (0, 1/2), (1/4, 1/2), (1/4, 3/4), (1/2, 3/4), (3/4, 1), (1, 1).
+EIGHT = np.array([9.0, 8, 6, 3, 7, 5, 3, 1])
+DISEASED = np.arange(8) < 4
+
+
+def test_a_curve_its_parts_and_its_points_by_hand():
+    curve = roc_curve(EIGHT, DISEASED)
+    assert curve.fpr.tolist() == [0, 0, 0, 0.25, 0.25, 0.5, 0.75, 1]
+    assert curve.tpr.tolist() == [0, 0.25, 0.5, 0.5, 0.75, 0.75, 1, 1]
+    whole = placements(EIGHT, DISEASED)
+    assert whole.diseased.tolist() == [1, 1, 0.75, 0.375]
+    assert whole.others.tolist() == [0.5, 0.75, 0.875, 1]
+    for specificities, area in (
+        ((1, 0.75), 0.125),
+        ((0.75, 0.5), 0.1875),
+        ((0.5, 0.75), 0.1875),
+        ((0.9, 0.6), 0.15 * 0.5 + 0.15 * 0.75),
+        ((0.4, 0.25), 0.15 * (0.85 + 1) / 2),
+    ):
+        found = partial_auc(EIGHT, DISEASED, specificities)
+        assert found.value == pytest.approx(area), specificities
+    best = youden_point(EIGHT, DISEASED)
+    assert (best.threshold, best.tp, best.fp, best.tn, best.fn) == (7.5, 2, 0, 4, 2)
+
+
+def test_a_step_at_the_edge_of_a_band_counts_inside_it_only():
+    """Specificity 3/4 lies on the step from 1/2 to 3/4."""
+    left = partial_auc(EIGHT, DISEASED, (0.95, 0.75)).value
+    right = partial_auc(EIGHT, DISEASED, (0.75, 0.55)).value
+    assert (left, right) == pytest.approx((0.2 * 0.5, 0.2 * 0.75))
+
+
+def test_mcclish_makes_chance_a_half_and_perfection_one():
+    truth = np.arange(20) < 10
+    for band in ((1.0, 0.9), (0.8, 0.5), (0.25, 0.0)):
+        perfect = partial_auc(truth * 1.0, truth, band)
+        chance = partial_auc(np.ones(20), truth, band)
+        assert mcclish(perfect, band).value == pytest.approx(1)
+        assert mcclish(chance, band).value == pytest.approx(0.5)
+
+
+def test_a_band_that_is_none_and_one_class_have_no_part():
+    for band in ((0.9, 0.9), (1.1, 0.9), (0.5, -0.1)):
+        assert "must differ" in partial_auc(EIGHT, DISEASED, band).reason
+    for truth in (np.ones(8, bool), np.zeros(8, bool)):
+        part = partial_auc(EIGHT, truth)
+        assert (part.value, mcclish(part)) == (None, part)
+
+
+def test_the_counts_of_a_threshold():
+    found = operating_point(EIGHT, DISEASED, 3)
+    assert (found.tp, found.fp, found.tn, found.fn) == (4, 3, 1, 0)
+    assert (found.sensitivity, found.specificity) == (1, 0.25)
+    assert (found.ppv, found.npv, found.accuracy) == (4 / 7, 1, 5 / 8)
+    nobody, everybody = (operating_point(EIGHT, DISEASED, at) for at in (10, 0))
+    assert (nobody.ppv, nobody.npv, everybody.ppv, everybody.npv) == (None, 0.5, 0.5, None)
+    assert operating_point(EIGHT, np.zeros(8, bool), 3).sensitivity is None
+    assert operating_point(EIGHT, np.ones(8, bool), 3).specificity is None
+
+
+def test_where_no_threshold_is_better_than_another_everybody_or_nobody_is_called():
+    for ratings in (np.ones(8), -EIGHT):
+        point = youden_point(ratings, DISEASED)
+        assert point.sensitivity + point.specificity == 1
+    reversed_scale = youden_point(np.where(DISEASED, 0.0, 1.0), DISEASED)
+    assert (reversed_scale.threshold, reversed_scale.tp) == (np.inf, 0)
 
 
 rating_lists = st.lists(st.integers(0, 6), min_size=4, max_size=30)
