@@ -68,6 +68,19 @@ def test_every_axis_order_and_flip_keeps_its_place(tmp_path, ending):
             np.testing.assert_allclose(volume.grid.direction, direction, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("space", "signs"), [("RAS", (-1, -1, 1)), ("left-anterior-superior", (1, -1, 1))]
+)
+def test_nrrd_spaces_of_the_patient_become_lps(tmp_path, space, signs):
+    path = save(tmp_path, ".nrrd", packed=False)
+    written = read_volume(path).grid
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"space: left-posterior-superior", b"space: " + space.encode()))
+    volume = read_volume(path)
+    np.testing.assert_allclose(volume.grid.to_world((3, 2, 1)), written.to_world((3, 2, 1)) * signs)
+    assert volume.notices == ()
+
+
 @pytest.mark.parametrize("kind", [np.int32, np.float32, np.float64, np.int64])
 @pytest.mark.parametrize("ending", [".nrrd", ".nii.gz", ".mha"])
 def test_whole_numbers_of_any_type_become_int16(tmp_path, ending, kind):
@@ -247,6 +260,10 @@ def test_geometry_that_is_missing_or_odd_is_told(tmp_path, capfd):
     spaced = tmp_path / "spaced.nrrd"
     spaced.write_bytes(b"\n".join(lines).replace(b"kinds:", b"spacings: 0.7 0.8 1.25\nkinds:"))
     assert [n.code for n in read_volume(spaced).notices] == ["orientation_unknown"]
+    for space in (b"space: scanner-xyz", b"space dimension: 3"):
+        anywhere = tmp_path / "anywhere.nrrd"
+        anywhere.write_bytes(raw.replace(b"space: left-posterior-superior", space))
+        assert [n.code for n in read_volume(anywhere).notices] == ["orientation_unknown"]
     sheared = tmp_path / "sheared.nrrd"
     sheared.write_bytes(raw.replace(b"(0,0,1.25)", b"(0,0.4,1.25)"))
     refused(sheared, "right angles|damaged", capfd)

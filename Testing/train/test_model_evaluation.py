@@ -14,7 +14,7 @@ from scipy import ndimage
 from densesharp.commands import evaluate as command
 from densesharp.engine import open_engine
 from densesharp.errors import ModelError
-from densesharp.network.model_file import load_model, save_model
+from densesharp.network.model_file import ModelFile, load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.dataset import Recipe, write_dataset
 from densesharp.train import combine as combining
@@ -22,7 +22,7 @@ from densesharp.train import evaluation, summary
 from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, PAPER_SHARES, combine, fit_temperature
 from densesharp.train.dataset import Sample, read_dataset
-from densesharp.train.evaluation import Outcome, _inner, _solid_share, evaluate
+from densesharp.train.evaluation import SHIFTS, Outcome, _inner, _solid_share, evaluate
 from densesharp.train.report import markdown, show
 from phantoms import ThresholdEngine
 
@@ -102,6 +102,9 @@ def test_the_outermost_voxels_can_be_left_out_of_the_solid_share() -> None:
     line[9, 9, 5:15] = True
     assert (_inner(line) == line).all()
     assert _solid_share(hu, np.zeros_like(ball)) is None
+    assert _solid_share(np.array([-301.0, -300.0]), np.array([True, True])) == 0.5
+    assert (_inner(np.ones((3, 3, 7), dtype=bool))).sum() == 5
+    assert (_inner(np.ones((3, 3, 6), dtype=bool))).all()  # four would be left
 
 
 def balls(edge: int = 48, **hu_within: float) -> Sample:
@@ -112,18 +115,20 @@ def balls(edge: int = 48, **hu_within: float) -> Sample:
     for radius, value in hu_within.items():
         hu[distance < float(radius[1:])] = value
     grey = np.rint((hu + 1024) / 1424 * 255).astype(np.uint8)
-    return Sample("a", 1, 0, "p", grey, distance < 6, texture=3)
+    return Sample("a", 1, 4, "p", grey, distance < 6, texture=3)
 
 
 @pytest.fixture
 def dense_voxels_as_mask(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """A model that outlines what is above -625 HU; gives the members each engine was made of."""
     members: list[tuple[object, ...]] = []
-    monkeypatch.setattr(
-        evaluation,
-        "open_engine",
-        lambda model, **_: members.append(model.members) or ThresholdEngine(-625, 5),
-    )
+
+    def opened(model: ModelFile, **_: object) -> ThresholdEngine:
+        assert model.card.members == len(model.members)
+        members.append(model.members)
+        return ThresholdEngine(-625, 5)
+
+    monkeypatch.setattr(evaluation, "open_engine", opened)
     return members
 
 
@@ -137,6 +142,9 @@ def test_an_outcome_compares_what_was_found_with_the_readers_outline(
     assert outcome.dice == pytest.approx(2 * both / (both + own))  # all of it lies in the outline
     assert outcome.volume_ratio == pytest.approx(both / own)
     assert outcome.hd95_mm == pytest.approx(1)  # the surfaces are 1 mm apart
+    assert sorted(SHIFTS) == sorted(
+        [(5, 0, 0), (-5, 0, 0), (0, 5, 0), (0, -5, 0), (0, 0, 5), (0, 0, -5)]
+    )
     assert outcome.shifted_dice == pytest.approx([outcome.dice] * 6, abs=0.02)
     assert outcome.solid_share == pytest.approx(solid.sum() / both)
     inner = ndimage.binary_erosion(found)
@@ -187,9 +195,13 @@ def test_each_fold_is_run_by_the_member_that_never_saw_it(
 ) -> None:
     one = load_model(model_path())
     first, second = {"of fold": np.zeros(1)}, {"of fold": np.ones(1)}
-    both = replace(one, members=(first, second))
+    both = replace(one, card=replace(one.card, members=2), members=(first, second))
     samples = [replace(balls(r5=-100), name=str(n), subset=n % 2) for n in (1, 0, 1)]
-    outcomes = evaluate(samples, both, by_fold=True, shifts=False)
+    told: list[float] = []
+    outcomes = evaluate(
+        samples, both, by_fold=True, shifts=False, progress=lambda share, _: told.append(share)
+    )
+    assert told == pytest.approx([1 / 3, 2 / 3, 1])
     assert dense_voxels_as_mask == [(first,), (second,)]
     assert [(outcome.name, outcome.subset) for outcome in outcomes] == [
         ("0", 0),

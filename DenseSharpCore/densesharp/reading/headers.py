@@ -31,6 +31,10 @@ _NRRD_BYTES = {
         "int64", "int64_t", "ulonglong", "unsigned long long", "unsigned long long int", "uint64",
         "uint64_t", "double"),
 }  # fmt: skip
+_PATIENT_SPACES = ("right-anterior-superior", "ras", "left-anterior-superior", "las",
+                   "left-posterior-superior", "lps")  # fmt: skip
+"""NRRD spaces that name the patient's axes; `scanner-xyz` and a bare dimension do not."""
+
 _NIFTI_BYTES = {2: 1, 256: 1, 4: 2, 512: 2, 8: 4, 768: 4, 16: 4, 1024: 8, 1280: 8, 64: 8}
 _NIFTI_COLOUR = (128, 2304)
 _META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "FLOAT": 4,
@@ -104,7 +108,7 @@ def read_nrrd(path: Path) -> Header:
         path,
         offset,
         "none" if encoding == "raw" else "gzip",
-        bool(directions),
+        bool(directions) and fields.get("space", "").lower() in _PATIENT_SPACES,
         simulated=fields.get("content", "").strip() == "simulated",
     )
 

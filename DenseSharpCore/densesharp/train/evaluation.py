@@ -133,8 +133,6 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
     volume = as_volume(sample)
     inside = volume.array[sample.seg]
     mask, probabilities = _outlined(volume, (0.0, 0.0, 0.0), engine, augmentations)
-    found = mask is not None and mask.sum() >= SMALLEST_MM3
-    mask = mask if mask is not None else np.zeros_like(sample.seg)
     shifted = [_outlined(volume, s, engine, 1)[0] for s in SHIFTS] if shifts else []
     measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
     extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
@@ -151,10 +149,10 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         dice=dice(mask, sample.seg),
         hd95_mm=measures["hd95_mm"].value if mask.any() else None,
         volume_ratio=float(mask.sum() / sample.seg.sum()),
-        shifted_dice=tuple(0.0 if m is None else dice(m, sample.seg) for m in shifted),
+        shifted_dice=tuple(dice(m, sample.seg) for m in shifted),
         solid_share=_solid_share(volume.array, mask),
         inner_solid_share=_solid_share(volume.array, _inner(mask)),
-        refused=not found,
+        refused=bool(mask.sum() < SMALLEST_MM3),
     )
 
 
@@ -177,14 +175,14 @@ def as_volume(sample: Sample) -> Volume:
 
 def _outlined(
     volume: Volume, seed: Sequence[float], engine: Engine, augmentations: int
-) -> tuple[NDArray[np.bool_] | None, NDArray[np.float64]]:
-    """Mask on the cube's own grid (None where nothing was found), and class probabilities."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Mask on the cube's own grid (empty where nothing was found), and class probabilities."""
     located = locate(volume, np.array(seed), engine)
     prediction, _ = predict(located, engine, augmentations)
     grid = located.patch.grid
     component = component_at(prediction.mask, grid, grid.center)
     if component is None:
-        return None, prediction.class_probabilities
+        return np.zeros(volume.grid.shape, dtype=np.bool_), prediction.class_probabilities
     probability = np.where(component, prediction.mask, 0).astype(np.float32)
     on_cube = resample(probability, grid, volume.grid, 0.0)
     return np.asarray(on_cube >= THRESHOLD), prediction.class_probabilities
