@@ -175,8 +175,11 @@ def test_tables_that_pandas_wrote_and_grey_values_as_floats_are_read(tmp_path: P
     arrays = cubes()
     arrays["voxel"] = np.full((EDGE, EDGE, EDGE), 29.9)
     arrays["seg"] = arrays["seg"].astype(bool)
-    (sample,) = read_dataset(write(tmp_path / "set", [row("a", subset="2.0")], a=arrays))
-    assert sample.subset == 2
+    rows = [row("a", subset="2.0", patient="p")]
+    first = write(tmp_path / "set", rows, a=arrays)
+    second = write(tmp_path / "other", [row("b", subset="2", patient="p")])
+    (sample,), (other,) = read_datasets([first, second])
+    assert (sample.subset, other.subset) == (2, 2)
     assert (sample.voxel == 30).all()
 
 

@@ -185,7 +185,8 @@ def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> li
         except ValueError as error:
             faults.append(f"{row['name'] or f'line {number} of info.csv'}: {error}")
         if row.get("patient"):
-            subsets.setdefault(row["patient"], set()).add(row["subset"])
+            # 2.0, as pandas writes it, is the same subset as 2.
+            subsets.setdefault(row["patient"], set()).add(row["subset"].removesuffix(".0"))
     return samples
 
 
