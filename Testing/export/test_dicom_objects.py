@@ -15,6 +15,7 @@ from pydicom import DataElement
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.export.dicom_codes import ALGORITHM_PARAMETERS
+from densesharp.export.dicom_rerun import differences
 from densesharp.export.dicom_run import Run, read_report
 from densesharp.export.dicom_seg import segmentation
 from densesharp.export.dicom_source import lung_side, mask_on_series
@@ -268,6 +269,16 @@ def test_a_refused_answer_gives_outline_and_reasons_but_no_class_and_no_number(
             ["dciodvfy", tmp_path / "sr.dcm"], capture_output=True, text=True, timeout=60
         )
         assert [line for line in checked.stderr.splitlines() if line.startswith("Error")] == []
+
+
+def test_a_number_that_only_report_or_new_run_has_is_a_difference(axial_volume):
+    whole = nodule(axial_volume, CENTERS[0])
+    refused = replace(whole, verdict="refused")
+    numbers = numbers_of(whole)
+    for reported, now in ((whole, refused), (refused, whole)):
+        (group,) = read_report(measurement_report([reported], axial_volume, RUN)[1])
+        assert differences(group, reported) == []
+        assert len(differences(group, now)) == len(numbers)
 
 
 def test_headers_that_break_the_standard_are_told_without_names(tmp_path, capfd):

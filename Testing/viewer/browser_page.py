@@ -75,6 +75,8 @@ class Page:
         for nodule in self.get("nodules"):
             self.act("delete", nodule["id"])
         self.wait("!$('nodules').length")
+        self.act("forget")  # the message of the deletion
+        self.wait("!$('message').text")
         faults = self.faults
         self.close()
         assert faults == []

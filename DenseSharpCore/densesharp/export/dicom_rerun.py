@@ -174,14 +174,15 @@ def _points_of(seg: Dataset, number: int) -> Iterator[NDArray[np.float64]]:
 def differences(nodule: ReportedNodule, result: NoduleResult) -> list[str]:
     """Where a new run differs from a report, in the last bit even; empty when it does not.
 
-    Each entry names a number and gives the reported and the new value.
+    Each entry names a number and gives the reported and the new value, None where there is none.
     """
     new = {
         (name.value, name.scheme_designator, kind.value if kind else ""): (name.meaning, value)
         for name, value, _, kind, _ in numbers_of(result)
     }
     found = []
-    for key, reported in nodule.numbers.items():
+    for key in nodule.numbers | new:
+        reported = nodule.numbers.get(key)
         meaning, value = new.get(key, (key[0], None))
         if value != reported:
             found.append(f"{meaning}: {reported!r} in the report, {value!r} now")

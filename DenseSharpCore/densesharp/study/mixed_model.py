@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import optimize
 
 from densesharp.study.estimates import Estimate, not_estimable, t_estimate
 from densesharp.study.tables import FloatArray, IntArray
@@ -139,11 +139,11 @@ class CrossProducts:
         rest = u - b.T @ (u0 / a[:, None])
         inner = self.ww - u0.T @ (u0 / a[:, None])
         log_det = float(np.log(a).sum())
-        if len(s):
-            factor = linalg.cho_factor(schur)
-            inner = inner - rest.T @ linalg.cho_solve(factor, rest)
-            log_det += 2 * float(np.log(np.diag(factor[0])).sum())
-        return log_det, inner
+        # The identity and a part that is never negative, but for rounding where ratios are huge.
+        values, vectors = np.linalg.eigh(schur)
+        values, turned = np.maximum(values, 1.0), vectors.T @ rest
+        inner = inner - turned.T @ (turned / values[:, None])
+        return log_det + float(np.log(values).sum()), inner
 
     def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """X'V^-1X, the coefficients, and the weighted residual sum of squares."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from known_shapes import SHAPES
 from scipy import stats
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from densesharp.geometry import Grid
 from densesharp.records import CLASS_NAMES
@@ -19,7 +20,7 @@ from densesharp.study.analysis.endpoints import endpoints
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.tasks import analyse_task
-from densesharp.study.analysis.times import analyse_times
+from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.estimates import to_json
 from densesharp.study.masks import encode
 from densesharp.study.report import reader_tables, tables
@@ -319,3 +320,187 @@ def test_readers_outlines_are_compared_by_every_measure(name, expected, tmp_path
     table = reader_tables.outline_table(outlines)
     cells = next(row for row in table.rows if row[0] == "reader-reader")
     assert "—" not in cells
+
+
+# The numbers of tables, counted reading by reading
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Two readers, of whom one left a case out, read twelve of 36 cases again."""
+    monkeypatch.setattr(classes, "REPLICATES", 10)
+    data = without_a_reading(made_up(("aided", "unaided"), cases=36, readers=2, seed=11))
+    again = np.where(np.arange(36) < 12, (data.classes[1] + (np.arange(36) % 5 == 0)) % 3, -1)
+    first_aided = (np.arange(36)[None, :] + np.arange(2)[:, None]) % 2 == 0
+    session = np.stack([np.where(first_aided, 1.0, 2.0), np.where(first_aided, 2.0, 1.0)])
+    return dataclasses.replace(data, repeats=again, session=session)
+
+
+def both_read(data):
+    """(reader, case, truth, aided class, unaided class) of the readings under both conditions."""
+    for r, k in np.ndindex(data.classes.shape[1:]):
+        aided, unaided = (int(c) for c in data.classes[:, r, k])
+        if min(aided, unaided) >= 0:
+            yield r, k, int(data.truth[k]), aided, unaided
+
+
+def test_changes_between_the_conditions_are_counted(few):
+    found = to_json(analyse_classes(few)["changes"])
+    tables = {part: np.zeros((3, 3, 3), int) for part in ("all", "model right", "model wrong")}
+    gained, lost, read = np.zeros((3, 2, 36))
+    for r, k, truth, aided, unaided in both_read(few):
+        told = "right" if few.model.classes[k] == truth else "wrong"
+        for part in ("all", f"model {told}"):
+            tables[part][truth, unaided, aided] += 1
+        read[r, k] = 1
+        gained[r, k] = aided == truth != unaided
+        lost[r, k] = unaided == truth != aided
+    for part, counts in tables.items():
+        for label, wanted in zip(CLASS_NAMES, counts.tolist(), strict=True):
+            assert found["reclassification"][part][label] == wanted, (part, label)
+    assert gained.sum() != lost.sum()
+    raw = []
+    for r, row in enumerate(found["readers"].values()):
+        b, c, n = (int(x[r].sum()) for x in (gained, lost, read))
+        counted = [row[name] for name in ("right_aided_only", "right_unaided_only", "both_read")]
+        assert counted == [b, c, n]
+        for name in ("accuracy_difference", "accuracy_difference_tango"):
+            assert row[name]["value"] == pytest.approx((b - c) / n)
+        raw.append(stats.binomtest(b, b + c).pvalue)
+    smaller, larger = sorted(raw)
+    holm = {smaller: min(1, 2 * smaller), larger: max(min(1, 2 * smaller), larger)}
+    assert [row["p_holm"] for row in found["readers"].values()] == pytest.approx(
+        [holm[p] for p in raw]
+    )
+    gap, times = (gained - lost).sum(0), read.sum(0)
+    assert found["all_readers"]["value"] == pytest.approx(np.mean(gap / times))
+    assert found["all_readers_obuchowski"]["value"] == pytest.approx(gap.sum() / times.sum())
+
+
+def test_confusion_f1_and_accuracy_are_those_of_the_readings(few):
+    found = to_json(analyse_classes(few))
+    means = {}
+    for t, condition in enumerate(few.conditions):
+        scores = []
+        for r, reader in enumerate(few.readers):
+            counts = np.zeros((3, 3))
+            for truth, called in zip(few.truth, few.classes[t, r], strict=True):
+                if called >= 0:
+                    counts[truth, called] += 1
+            shown = found["confusion"][condition]["readers"][reader]
+            assert shown["counts"] == counts.tolist()
+            f1 = 2 * np.diag(counts) / (counts.sum(0) + counts.sum(1))
+            scores.append(f1 @ counts.sum(1) / counts.sum())
+            assert shown["weighted_f1"]["value"] == pytest.approx(scores[-1])
+        means[condition] = np.mean(scores)
+        assert found["weighted_f1"][condition]["value"] == pytest.approx(means[condition])
+    difference = found["weighted_f1"]["difference"]["value"]
+    assert difference == pytest.approx(means["aided"] - means["unaided"])
+
+
+def test_agreement_in_pairs_and_with_oneself_is_kappa_of_the_cases_that_both_rated(few):
+    def kappa(one, other):
+        both = (one >= 0) & (other >= 0)
+        counts = np.zeros((3, 3))
+        np.add.at(counts, (one[both], other[both]), 1)
+        return cohens_kappa(counts, wt="quadratic").kappa
+
+    found = to_json(analyse_agreement(few))
+    for t, condition in enumerate(few.conditions):
+        rows = {"R0": few.classes[t, 0], "R1": few.classes[t, 1]}
+        rows |= {"model": few.model.classes, "pathology": few.truth}
+        shown = found["conditions"][condition]["pairs"]["quadratic_kappa"]
+        assert len(shown) == 6
+        for name, one in shown.items():
+            first, second = name.split(" / ")
+            assert one["value"] == pytest.approx(kappa(rows[first], rows[second])), name
+    assert list(found["repeats"]) == ["R0", "R1"]
+    for r, one in enumerate(found["repeats"].values()):
+        assert one["value"] == pytest.approx(kappa(few.classes[1, r], few.repeats[r]))
+
+
+def test_sessions_show_their_own_readings_only(few):
+    found = to_json(analyse_sessions(few))
+    for row in found["accuracy"]:
+        t = few.conditions.index(row["condition"])
+        chosen = (few.session[t] == row["session"]) & (few.classes[t] >= 0)
+        assert row["readings"] == chosen.sum()
+        assert row["accuracy"] == pytest.approx(np.mean((few.classes[t] == few.truth)[chosen]))
+    assert len(found["accuracy"]) == 4
+    for task in few.tasks:
+        sick, wins = few.truth >= task.level, {}
+        for t, condition in enumerate(few.conditions):
+            # All pairs of cases of the readers count alike.
+            pairs = [
+                (x > y) + 0.5 * (x == y)
+                for row, when in zip(task.ratings[t], few.session[t], strict=True)
+                for x, y in product(row[sick & (when == 1)], row[~sick & (when == 1)])
+                if not np.isnan(x + y)
+            ]
+            wins[condition] = np.mean(pairs)
+        first = found["first_session_auc"][task.name]
+        for condition, wanted in wins.items():
+            assert first["auc"][condition]["value"] == pytest.approx(wanted)
+        gap = first["differences"]["aided minus unaided"]["value"]
+        assert gap == pytest.approx(wins["aided"] - wins["unaided"])
+
+
+def test_points_of_the_curve_decisions_and_histograms_are_those_of_the_readings(few):
+    for task in few.tasks:
+        found, sick = to_json(analyse_task(few, task)), few.truth >= task.level
+        for t, condition in enumerate(few.conditions):
+            rates, benefits = [], []
+            for r, reader in enumerate(few.readers):
+                read = few.classes[t, r] >= 0
+                called = few.classes[t, r][read] >= task.level
+                hits, quiet = np.mean(called[sick[read]]), np.mean(~called[~sick[read]])
+                point = found["operating_points"][condition][reader]
+                for name, wanted in (
+                    ("sensitivity", hits),
+                    ("specificity", quiet),
+                    ("ppv", np.mean(sick[read][called])),
+                    ("npv", np.mean(~sick[read][~called])),
+                    ("accuracy", np.mean(called == sick[read])),
+                ):
+                    assert point[name]["value"] == pytest.approx(wanted), name
+                rates.append((hits, quiet))
+                ratings = task.ratings[t, r][read] / 100
+                act = ratings >= 0.2
+                benefits.append(np.mean(act & sick[read]) - np.mean(act & ~sick[read]) / 4)
+                counts = found["histograms"]["counts"][condition][reader]
+                assert np.sum(list(counts.values())) == read.sum()
+                low = np.sum((100 * ratings < 10) & (few.truth[read] == 0))
+                assert counts[CLASS_NAMES[0]][0] == low
+            average = found["average_points"][condition]
+            assert list(average.values()) == pytest.approx(np.mean(rates, axis=0))
+            curve = found["decision"]["net_benefit"][condition]
+            assert curve[19] == pytest.approx(np.mean(benefits))
+            if condition == "unaided":
+                alone = found["model"]
+                assert alone["readers_average_specificity"] == pytest.approx(average["specificity"])
+        assert found["decision"]["thresholds"][19] == pytest.approx(0.2)
+        everybody = np.mean(sick) - np.mean(~sick) / 4
+        assert found["decision"]["treat_all"][19] == pytest.approx(everybody)
+
+
+def test_times_are_summed_up_by_condition_and_reader(few):
+    seconds = few.seconds.copy()
+    seconds[0, 1, 4:9] = np.nan
+    place = np.broadcast_to(np.arange(36.0), seconds.shape)
+    found = to_json(analyse_times(dataclasses.replace(few, seconds=seconds, position=place)))
+    for t, condition in enumerate(few.conditions):
+        shown = found["summary"][condition]
+        for name, values in (("all", seconds[t]), ("R0", seconds[t, 0]), ("R1", seconds[t, 1])):
+            known = values[~np.isnan(values)]
+            assert shown[name]["n"] == len(known)
+            assert shown[name]["median"] == pytest.approx(np.median(known))
+            assert shown[name]["quartiles"] == pytest.approx(np.quantile(known, [0.25, 0.75]))
+    assert len(found["points"]) == 4 * 36 - 5
+    assert ["aided", "R1", 20.0, pytest.approx(seconds[0, 1, 20])] in found["points"]
+    # With the model against without: aided comes first.
+    assert found["model"]["effects"]["aided"]["value"] == pytest.approx(
+        np.nanmean(np.log(seconds[0])) - np.mean(np.log(seconds[1])), abs=0.05
+    )
+    assert found["model"]["ratio"]["value"] == pytest.approx(
+        np.exp(found["model"]["effects"]["aided"]["value"])
+    )
