@@ -59,7 +59,8 @@ class Grid:
             message = "The image's geometry holds values that are not numbers."
             raise GeometryError(message)
         if min(self.size) < 1 or (spacing <= 0).any():
-            message = f"The image's size {self.size} or spacing {tuple(spacing)} is not positive."
+            numbers = f"size {[*map(int, self.size)]} or spacing {spacing.tolist()}"
+            message = f"The image's {numbers} is not positive."
             raise GeometryError(message)
         if np.abs(direction.T @ direction - np.eye(3)).max() > ORTHOGONAL_TOLERANCE:
             message = (

@@ -90,7 +90,10 @@ def test_a_crop_keeps_its_place():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"spacing": np.array([1, 1, 0.0])}, "not positive"),
+        (
+            {"spacing": np.array([1, 1, 0.0])},
+            r"size \[4, 4, 4\] or spacing \[1.0, 1.0, 0.0\] is not",
+        ),
         ({"spacing": np.array([1, 1, -1.0])}, "not positive"),
         ({"size": (4, 0, 4)}, "not positive"),
         ({"origin": np.array([0, np.nan, 0])}, "not numbers"),

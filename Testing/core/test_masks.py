@@ -13,6 +13,7 @@ from densesharp.masks import (
     paste,
     trim,
     with_volume_of,
+    within_reach,
 )
 from densesharp.patch import resample
 from densesharp.records import NoduleMask
@@ -38,6 +39,17 @@ def test_a_click_beside_the_nodule_finds_the_nearest_part_within_reach():
     assert component_at(one, grid, [8.5, 0, 0]).any()
     assert component_at(one, grid, [12, 0, 0]) is None
     assert component_at(np.zeros_like(one), grid, [0, 0, 0]) is None
+
+
+@pytest.mark.parametrize(("beyond_mm", "reached"), [(4.9, True), (5.1, False)])
+def test_reach_is_counted_from_the_corner_of_the_nearest_voxel(beyond_mm, reached):
+    """A voxel of 1 x 2 x 2 mm reaches 1.5 mm from its middle, along its diagonal."""
+    grid = Grid((9, 9, 9), (0, 0, 0), (1, 2, 2), np.eye(3))
+    one = np.zeros(grid.shape, np.float32)
+    one[4, 4, 4] = 1
+    point = grid.to_world([4, 4, 4]) + (0, 1.5 + beyond_mm, 0)
+    assert (component_at(one, grid, point) is not None) is reached
+    assert within_reach(one > 0, grid, point) is reached
 
 
 def test_voxels_that_meet_only_at_a_corner_are_two_parts():

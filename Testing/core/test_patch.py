@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from densesharp.geometry import Grid
-from densesharp.patch import cut_patch, inside_mask, to_network_units
+from densesharp.patch import cut_patch, inside_mask, resample, to_network_units
 from densesharp.records import Volume
 from phantoms import rotation, signed_permutations
 
@@ -74,3 +74,33 @@ def test_inside_mask_counts_voxels_whose_centres_are_inside():
     large = Grid((10, 10, 10), np.zeros(3), np.ones(3), np.eye(3))
     small = Grid((4, 1, 1), np.array([-1.5, 0, 0]), np.ones(3), np.eye(3))
     np.testing.assert_array_equal(inside_mask(small, large)[0, 0], [False, False, True, True])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_centre_on_an_outer_face_counts_as_outside(axis):
+    spacing = np.array([0.8, 0.7, 1.25])
+    large = Grid((10, 9, 8), np.array([5.0, -3, 7]), spacing, np.eye(3))
+    size = np.ones(3, int)
+    size[axis] = large.size[axis] + 1
+    start = np.where(np.arange(3) == axis, -0.5, 0)
+    small = Grid(tuple(size), large.to_world(start), spacing, np.eye(3))
+    found = inside_mask(small, large).ravel()
+    assert not found[0]
+    assert not found[-1]
+    assert found[1:-1].all()
+    # A grid that ends within the last voxel is inside.
+    within = Grid(tuple(np.maximum(size - 1, 1)), large.to_world(start * 0.9), spacing, np.eye(3))
+    assert inside_mask(within, large).all()
+
+
+def test_an_oblique_grid_of_other_spacing_is_filled_as_scipy_does():
+    rng = np.random.default_rng(2)
+    source = Grid((14, 12, 10), (3.0, -2, 1), (0.8, 1.0, 1.5), rotation(0.1, 0.4, -0.2))
+    target = Grid((7, 6, 5), source.to_world([3, 3, 2.5]), (0.9, 0.6, 1.1), rotation(0.3, 0.2, 0.1))
+    values = rng.normal(0, 100, source.shape).astype(np.float32)
+    k, j, i = np.indices(target.shape)
+    index = source.to_index(target.to_world(np.stack([i, j, k], -1)))
+    assert (index >= 0).all()
+    assert (index <= np.array(source.size) - 1).all()
+    expected = ndimage.map_coordinates(values, np.moveaxis(index[..., ::-1], -1, 0), order=1)
+    np.testing.assert_allclose(resample(values, source, target, 0.0), expected, atol=1e-3)

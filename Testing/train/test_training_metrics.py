@@ -50,6 +50,18 @@ def test_invasive_and_iac_against_the_rest() -> None:
     assert found["iac_precision"] == found["iac_recall"] == found["iac_f1"] == 0
 
 
+def test_predicted_is_what_lies_above_one_half() -> None:
+    found = of_classes([[0.48, 0.26, 0.26], [0.5, 0.25, 0.25]], ONE_HOT[[1, 1]])
+    assert found["class_precision"] == 0  # 0.48 and 0.5 are no prediction
+    assert found["invasive_recall"] == pytest.approx(1 / 2, abs=1e-6)  # 0.52 is, 0.5 is not
+    found = of_classes([[0.47, 0.53, 0.0]], ONE_HOT[[1]])
+    assert found["class_recall"] == pytest.approx(1, abs=1e-6)
+    logits = torch.tensor([0.05, 0.0, 0.05, -0.05]).reshape(1, 1, 1, 1, 4)
+    masks = torch.tensor([0.52, 1.0, 0.5, 0.48]).reshape(1, 1, 1, 1, 4)
+    found = metrics(count(torch.zeros(1, 3), ONE_HOT[[0]], logits, masks))
+    assert found["mask_precision"] == found["mask_recall"] == pytest.approx(1 / 2, abs=1e-6)
+
+
 def test_masks() -> None:
     logits = torch.tensor([2.0, 2.0, -2.0, -2.0, 2.0]).reshape(1, 1, 1, 1, 5)
     masks = torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0]).reshape(1, 1, 1, 1, 5)

@@ -29,7 +29,7 @@ def count(logits: Tensor, targets: Tensor, mask_logits: Tensor, masks: Tensor) -
         targets: (N, classes), 1 for the known class; all 0 where it is not known, which leaves
             the nodule out of all but the mask's metrics. A mixture counts as its largest part.
         mask_logits: (N, 1, D, H, W)
-        masks: like `mask_logits`, 0 or 1; a mixture counts from one half on.
+        masks: like `mask_logits`, 0 or 1; a mixture counts above one half.
 
     Returns:
         (4, 5) int64, rows as in `GROUPS`: how many were judged, judged rightly, predicted and
