@@ -28,11 +28,13 @@ def test_beta_weighs_recall() -> None:
 
 
 def test_the_whole_loss_is_cross_entropy_plus_a_fifth_of_dice() -> None:
-    logits = torch.tensor([[0.0, 0.0, 0.0]])
-    mask_logits = torch.full((1, 1, 2, 2, 2), 50.0)
-    masks = torch.ones(1, 1, 2, 2, 2)
+    logits = torch.tensor([[math.log(2), 0.0, 0.0]])  # p = (1/2, 1/4, 1/4)
+    mask_logits = torch.zeros(1, 1, 2, 2, 2)  # p = 1/2 in all eight voxels, four of them true
+    masks = torch.zeros(1, 1, 2, 2, 2)
+    masks[0, 0, 0] = 1
     losses = Objective()(logits, mask_logits, ONE_HOT[[1]], masks)
-    assert losses.total.item() == pytest.approx(math.log(3) - 0.2, abs=1e-5)
+    # I = 2, T = 4, P = 4: -(2 * 2 + 1) / (4 + 4 + 1)
+    assert losses.total.item() == pytest.approx(math.log(4) - 0.2 * 5 / 9, abs=1e-5)
 
 
 def test_nodules_without_class_teach_the_mask_only() -> None:
@@ -70,6 +72,9 @@ def test_ordinal_loss_is_the_squared_earth_movers_distance() -> None:
     # p = (1/3, 1/3, 1/3), truth MIA: below the borders 1/3 and 2/3 instead of 0 and 1.
     assert ordinal_loss(torch.zeros(1, 3), ONE_HOT[[1]]).item() == pytest.approx(2 / 9)
     assert ordinal_loss(torch.zeros(1, 3), NO_CLASS).item() == 0
+    # The mean over those whose class is known: 0, 2 and 1.
+    truth = torch.cat([ONE_HOT[[0, 0]], NO_CLASS, ONE_HOT[[2]]])
+    assert ordinal_loss(certain[[0, 2, 1, 1]], truth).item() == pytest.approx(1)
 
 
 def test_beta_and_smooth_reach_the_dice_loss() -> None:
