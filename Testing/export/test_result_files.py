@@ -90,6 +90,15 @@ def test_the_mask_lies_on_the_cts_own_grid(tmp_path, an_oblique_ct, a_result):
     assert probability.GetSpacing() == (1, 1, 1)
 
 
+def test_the_document_says_where_the_ct_lies_in_ras(tmp_path, an_oblique_ct, refused):
+    image = write_results([refused], an_oblique_ct, ThresholdEngine(), tmp_path)["image"]
+    grid, index = an_oblique_ct.grid, np.array([5, 17, 31])
+    assert tuple(image["size"]) == grid.size
+    steps = index * image["spacing_mm"] @ np.array(image["direction_ras"])
+    place = grid.to_world(index) * (-1, -1, 1)
+    np.testing.assert_allclose(image["origin_ras"] + steps, place)
+
+
 def test_the_mesh_lies_where_the_mask_lies(tmp_path, an_oblique_ct, a_result):
     write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
     reader = vtkSTLReader()
@@ -241,8 +250,19 @@ def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
     with path.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert tuple(rows[0]) == COLUMNS
-    assert float(rows[0]["volume_mm3"]) == pytest.approx(a_result.measurements.volume_mm3)
-    assert float(rows[0]["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
-    assert rows[0]["trained_on"] == a_result.trained_on != ""
+    for name, value in a_result.measurements.to_json().items():
+        if name in COLUMNS:
+            expected = value if isinstance(value, str) else pytest.approx(value, abs=1e-6)
+            assert type(value)(rows[0][name]) == expected
+    place = [float(rows[0][f"{axis}_ras"]) for axis in "xyz"]
+    assert place == pytest.approx(CENTER * (-1, -1, 1), abs=0.3)
+    spread, row = a_result.uncertainty, rows[0]
+    assert float(row["p_invasive"]) == pytest.approx(a_result.probability_invasive, abs=1e-6)
+    assert float(row["sd_invasive"]) == pytest.approx(spread.sd_invasive, abs=1e-6)
+    assert float(row["sd_iac"]) == pytest.approx(spread.sd_iac, abs=1e-6)
+    assert float(row["entropy"]) == pytest.approx(spread.entropy, abs=1e-6)
+    assert row["stability"] == a_result.stability.light
+    assert float(row["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
+    assert row["trained_on"] == a_result.trained_on != ""
     assert (rows[1]["verdict"], rows[1]["volume_mm3"]) == ("refused", "")
     assert rows[1]["warnings"] == "slice_thickness"
