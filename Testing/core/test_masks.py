@@ -125,6 +125,19 @@ def test_dice_counts_shared_voxels_whatever_the_boxes():
     assert dice(None, None) == 1
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_dice_is_that_of_the_whole_images(seed):
+    rng = np.random.default_rng(seed)
+    target = Grid((9, 11, 13), np.zeros(3), np.ones(3), np.eye(3))
+    masks = []
+    for _ in range(2):
+        start = rng.integers(1, 5, 3)
+        array = (rng.random(rng.integers(2, 5, 3)) < 0.7).astype(np.uint8)
+        masks.append(NoduleMask(array, tuple(start), target.crop(start, array.shape[::-1])))
+    full = [mask.full(target).astype(bool) for mask in masks]
+    assert dice(*masks) == pytest.approx(dice_of(*full))
+
+
 def test_growing_adds_a_box_and_the_centroid_is_the_middle():
     grid = cube_grid([5, 6, 7], 9)
     mask = np.zeros(grid.shape, bool)

@@ -18,6 +18,7 @@ from densesharp.export.table import COLUMNS, write_table
 from densesharp.geometry import ras_to_lps
 from densesharp.pipeline import Options, analyse
 from densesharp.records import NoduleResult, Notice, Seed
+from nodule_results import nodule
 from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
 
 CENTER = np.array([30.0, -20.0, 55.0])
@@ -208,16 +209,32 @@ def test_the_sentence_has_size_class_and_limits(a_result):
     assert minus_signs(f"RAS ({x}, {y}, {z}) mm") in text
 
 
-def test_small_nodules_are_reported_as_their_mean(a_result):
-    small = dataclasses.replace(
-        a_result.measurements, long_axis_mm=7.4, short_axis_mm=5.5, mean_diameter_mm=6.45
+def test_the_whole_sentence_of_a_part_solid_nodule(an_oblique_ct):
+    result = nodule(an_oblique_ct, (35, 36, 25))
+    x, y, z = (f"{value:.0f}" for value in ras_to_lps(result.seed.lps))
+    assert report_sentence(result) == minus_signs(
+        f"Nodule 001 at RAS ({x}, {y}, {z}) mm: part-solid nodule, 12 × 9 mm (axial), "
+        "volume 1235 mm³, solid part 7 mm above -300 HU (CTR 0.51), mean density -412 HU, "
+        "mass 726 mg. Predicted IAC 70% ± 3% over 8 runs (AAH-AIS 10%, MIA 20%); "
+        "invasive (MIA or IAC) 90%. The model was trained on phantoms (no patient). "
+        "Caution: Thick. Hm. Research use only, not for diagnosis."
     )
-    assert "mean diameter 6 mm" in report_sentence(
-        dataclasses.replace(a_result, measurements=small)
-    )
-    tiny = dataclasses.replace(small, mean_diameter_mm=2.9)
-    text = report_sentence(dataclasses.replace(a_result, measurements=tiny))
-    assert "micronodule under 3 mm" in text
+    single = dataclasses.replace(result.uncertainty, samples=1)
+    assert "±" not in report_sentence(dataclasses.replace(result, uncertainty=single))
+
+
+@pytest.mark.parametrize(
+    ("long", "short", "words"),
+    [(3.4, 2.6, "mean diameter 3 mm"), (3.3, 2.6, "under 3 mm"), (11.0, 9.0, "diameter 10 mm"),
+     (11.5, 9.5, "12 × 10 mm"), (12.5, 10.49, "13 × 10 mm")],
+)  # fmt: skip
+def test_sizes_are_worded_and_rounded_as_the_fleischner_society_asks(a_result, long, short, words):
+    """Both axes above 10 mm, the mean up to there, nothing under 3 mm; halves up."""
+    measured = dataclasses.replace(
+        a_result.measurements, long_axis_mm=long, short_axis_mm=short,
+        mean_diameter_mm=(long + short) / 2,
+    )  # fmt: skip
+    assert words in report_sentence(dataclasses.replace(a_result, measurements=measured))
 
 
 def test_a_refused_result_tells_its_reason_and_no_numbers(refused, a_result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from densesharp.records import CLASS_NAMES, Measurements, NoduleResult
@@ -45,7 +46,7 @@ def describe(measured: Measurements) -> str:
     if measured.nodule_type == "part-solid":
         solid = measured.solid
         text += (
-            f", solid part {solid.long_axis_mm:.0f} mm above {solid.threshold_hu:.0f} HU "
+            f", solid part {_whole(solid.long_axis_mm)} mm above {solid.threshold_hu:.0f} HU "
             f"(CTR {solid.ctr:.2f})"
         )
     text += f", mean density {measured.mean_hu:.0f} HU, mass {measured.mass_mg:.0f} mg."
@@ -62,8 +63,13 @@ def size_words(measured: Measurements) -> str:
         return "micronodule under 3 mm"
     if measured.mean_diameter_mm <= BOTH_AXES_FROM_MM:
         return f"mean diameter {measured.fleischner_mean_mm} mm ({measured.plane})"
-    long, short = round(measured.long_axis_mm), round(measured.short_axis_mm)
+    long, short = _whole(measured.long_axis_mm), _whole(measured.short_axis_mm)
     return f"{long} × {short} mm ({measured.plane})"
+
+
+def _whole(length_mm: float) -> int:
+    """The nearest whole mm, halves up like the mean; 12.5 mm are 20 voxels of 0.625 mm."""
+    return math.floor(length_mm + 0.5)
 
 
 def class_sentence(result: NoduleResult) -> str:

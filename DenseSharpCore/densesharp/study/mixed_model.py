@@ -173,14 +173,22 @@ class CrossProducts:
         return float(value + df * math.log(2 * math.pi * residual))
 
     def best_ratios(self) -> FloatArray:
-        """Variance ratios of the smallest criterion; found over their square roots."""
-        found = optimize.minimize(
+        """Variance ratios of the smallest criterion.
+
+        Looked for over their square roots, where steps fit small and large ratios alike. But there
+        the slope at 0 is always 0, also where it is no minimum: over the ratios it shows.
+        """
+        size = len(self.names)
+        rough = optimize.minimize(
             lambda root: self._profiled_criterion(root**2),
-            np.full(len(self.names), 1.0),
+            np.full(size, 1.0),
             method="L-BFGS-B",
-            bounds=[(0, 1e3)] * len(self.names),
+            bounds=[(0, 1e3)] * size,
         )
-        return self._polished(np.where(found.x < 1e-3, 0.0, found.x)) ** 2
+        found = optimize.minimize(
+            self._profiled_criterion, rough.x**2, method="L-BFGS-B", bounds=[(0, 1e6)] * size
+        )
+        return self._polished(np.sqrt(np.where(found.x < 1e-6, 0.0, found.x))) ** 2
 
     def _polished(self, roots: FloatArray) -> FloatArray:
         """Newton steps on the roots that are not zero, where the criterion is smooth."""

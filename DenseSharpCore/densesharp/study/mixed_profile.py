@@ -78,21 +78,25 @@ def _deviance(products: CrossProducts, deviations: FloatArray) -> float:
 def _minimum(
     products: CrossProducts, start: FloatArray, fixed: int | None = None, value: float = 0.0
 ) -> _Best:
-    """The smallest deviance, with the `fixed`-th standard deviation held at `value`."""
+    """The smallest deviance, with the `fixed`-th standard deviation held at `value`.
+
+    Looked for over variances: over deviations the slope at 0 is 0, also where it is no minimum.
+    """
     free = np.array([row for row in range(len(start)) if row != fixed])
+    unit = float(start @ start)
 
     def at(moving: FloatArray) -> FloatArray:
         deviations: FloatArray = start.copy()
         if fixed is not None:
             deviations[fixed] = value
-        deviations[free] = moving
+        deviations[free] = np.sqrt(unit * moving)
         return deviations
 
     floor = np.full(len(start), 0.0)
-    floor[-1] = 1e-4 * start[-1]
+    floor[-1] = 1e-8
     found = optimize.minimize(
         lambda moving: _deviance(products, at(moving)),
-        start[free],
+        start[free] ** 2 / unit,
         method="L-BFGS-B",
         bounds=[(low, None) for low in floor[free]],
         options={"ftol": 1e-13, "gtol": 1e-6},
