@@ -5,7 +5,7 @@ import os
 import pytest
 
 from densesharp.errors import OutputError
-from densesharp.files import atomic_path, ensure_folder, write_text
+from densesharp.files import atomic_path, check_folder, ensure_folder, write_text
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
@@ -60,3 +60,11 @@ def test_a_folder_that_cannot_be_made_is_said_with_its_name(tmp_path):
 
 def test_a_new_folder_is_made_with_its_parents(tmp_path):
     assert ensure_folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_a_folder_is_checked_before_it_is_needed_and_not_made(tmp_path):
+    check_folder(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match=r"below.*choose another folder"):
+        check_folder(tmp_path / "taken" / "below")

@@ -221,6 +221,13 @@ def test_each_fault_has_its_own_sentence(tmp_path, fault, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_two_slices_are_a_stack(tmp_path):
+    write_series(tmp_path, phantom(), axial(), edit=drop(*range(2, 12)))
+    volume = read_volume(tmp_path)
+    np.testing.assert_array_equal(volume.array, phantom()[:2])
+    assert volume.grid.spacing[2] == pytest.approx(1.25)
+
+
 def test_every_fault_says_something_else():
     words = [sentence for _, _, sentence in FAULTS.values()]
     assert len({word.split()[-1] for word in words}) >= 17
