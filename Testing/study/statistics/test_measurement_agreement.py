@@ -16,6 +16,7 @@ from densesharp.study.bland_altman import (
     limits_of_agreement,
     repeated_limits,
 )
+from densesharp.study.mixed_model import fit_mixed_model
 from densesharp.study.mixed_profile import profile_intervals
 from densesharp.study.reading_time import reading_time, summarize
 
@@ -163,6 +164,67 @@ def test_time_ratio_holds_the_truth_and_knows_its_few_readers():
     assert found.ratio.ci[0] < np.exp(-0.2) < found.ratio.ci[1]
     assert found.ratio.df < 10
     assert "position_per_100" in found.effects
+
+
+def times_of_alike_readers(seed, readers, cases=30):
+    """Logarithms of times that cases and readers may hardly change; a crossover's covariates."""
+    rng = np.random.default_rng(seed)
+    grid = np.meshgrid(np.arange(readers), np.arange(cases), [0, 1], indexing="ij")
+    reader, case, aided = (part.ravel() for part in grid)
+    log = 3 + 0.3 * rng.normal(size=len(reader))
+    log += (0 if seed % 2 else 0.3) * rng.normal(size=readers)[reader]
+    period = np.where((case + reader) % 2 == aided, 1.0, 2.0)
+    covariates = {"aided": aided * 1.0, "period": period, "position": case / 100}
+    return log, covariates, {"case": case, "reader": reader, "both": 2 * reader + aided}
+
+
+def dense_criterion(outcome, design, levels, deviations):
+    """-2 log restricted likelihood from the whole covariance matrix."""
+    covariance = deviations[-1] ** 2 * np.eye(len(outcome))
+    for level, sd in zip(levels, deviations[:-1], strict=True):
+        covariance += sd**2 * (level[:, None] == level[None, :])
+    inverse = np.linalg.inv(covariance)
+    information = design.T @ inverse @ design
+    rest = outcome - design @ np.linalg.solve(information, design.T @ inverse @ outcome)
+    dets = np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(information)[1]
+    return float(dets + rest @ inverse @ rest + (len(rest) - design.shape[1]) * np.log(2 * np.pi))
+
+
+@pytest.mark.parametrize("seed", [6, 21])
+def test_no_other_start_finds_a_better_restricted_likelihood(seed):
+    log, covariates, factors = times_of_alike_readers(seed, readers=2)
+    found = fit_mixed_model(log, covariates, factors)
+    design = np.column_stack([np.ones(len(log)), *covariates.values()])
+    best = min(
+        optimize.minimize(
+            lambda deviations: dense_criterion(log, design, [*factors.values()], deviations),
+            start,
+            method="Nelder-Mead",
+            options={"fatol": 1e-8},
+        ).fun
+        for start in np.where(np.eye(4)[:3] > 0, 0.1, [0.01, 0.01, 0.01, 0.3])
+    )
+    assert found.criterion == pytest.approx(best, abs=1e-4)
+    variances = [found.variances[name] for name in (*factors, "residual")]
+    again = dense_criterion(log, design, [*factors.values()], np.sqrt(variances))
+    assert found.criterion == pytest.approx(again)
+
+
+@pytest.mark.parametrize(("seed", "readers"), [(4, 3), (17, 4), (18, 2)])
+def test_rounding_does_not_decide_about_readers_who_are_alike(seed, readers):
+    log, covariates, factors = times_of_alike_readers(seed, readers)
+    noise = 1 + 1e-14 * np.random.default_rng(1).normal(size=len(log))
+    one, other = (
+        fit_mixed_model(y, covariates, factors).fixed["aided"] for y in (log, log * noise)
+    )
+    assert one.ci == pytest.approx(other.ci, rel=1e-2)
+    one, other = (
+        profile_intervals(y, covariates, factors, coefficients=False) for y in (log, log * noise)
+    )
+    for name, spread in one.items():
+        assert spread.ci[0] <= spread.value <= spread.ci[1]
+        values = (other[name].value, *other[name].ci)
+        assert (spread.value, *spread.ci) == pytest.approx(values, abs=1e-3)
 
 
 def test_times_without_a_comparison_say_so():
