@@ -192,6 +192,16 @@ FAULTS = {
     "mixed rescale intercept": (set_in(3, RescaleIntercept=-1000), ImageError, "mixed rescale"),
     "no rescale": (in_all(RescaleSlope=None), ImageError, "Hounsfield"),
     "rescale slope of zero": (in_all(RescaleSlope=0), ImageError, "Hounsfield"),
+    "values above 16 bits": (
+        in_all(RescaleSlope=100, RescaleIntercept=-30000),
+        ImageError,
+        "holds values that are not Hounsfield",
+    ),
+    "values below 16 bits": (
+        in_all(RescaleSlope=-100, RescaleIntercept=0),
+        ImageError,
+        "holds values that are not Hounsfield",
+    ),
     "other unit": (in_all(RescaleType="MGML"), ImageError, "Hounsfield"),
     "inverted": (in_all(PhotometricInterpretation="MONOCHROME1"), ImageError, "colour or inverted"),
     "MR": (in_all(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), ImageError, "12 MR"),
