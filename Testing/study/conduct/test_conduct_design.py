@@ -16,14 +16,15 @@ from densesharp.errors import StudyError
 from densesharp.study.aid import describe_aids
 from densesharp.study.design import AidSource, Case, Design, Endpoint, Reader, design_from_json
 from densesharp.study.folder import freeze, hash_image, open_study
-from densesharp.study.schedule import make_schedule
+from densesharp.study.schedule import Step, make_schedule, steps
 
 
-def a_design(kind="crossover", count=12, readers=READERS, **changes) -> Design:
+def a_design(kind="crossover", count=12, readers=READERS, practice_of=0, **changes) -> Design:
     cases = tuple(Case(f"C{n:03d}", "x.nrrd", SEED) for n in range(count))
+    cases += tuple(Case(f"P{n}", "x.nrrd", SEED, practice=True) for n in range(practice_of))
     aid = AidSource("m", "0" * 64, {case.id: "0" * 64 for case in cases})
     parts = {"study": "s", "title": "t", "seed": 1, "aid": None if kind == "unaided" else aid}
-    return Design(kind=kind, readers=readers, cases=cases, **{**parts, **changes})
+    return Design(kind=kind, readers=readers, **{"cases": cases, **parts, **changes})
 
 
 def test_a_study_folder_is_read_back_as_it_was_frozen(tmp_path):
@@ -162,6 +163,47 @@ def test_readers_of_a_pair_take_opposite_halves_and_opposite_block_orders():
     for pair in (("S1", "S2"), ("J1", "J2")):
         assert not unaided_first(pair[0]) & unaided_first(pair[1])
         assert {first_condition(reader) for reader in pair} == {"unaided", "aided"}
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_groups_of_odd_size_balance_each_other(each):
+    readers = tuple(Reader(f"{group}{n}", group) for group in "SJ" for n in range(each))
+    items = make_schedule(a_design(readers=readers), truth_of(12))
+    begun = {i.reader: i.condition for i in items if (i.session, i.position) == (1, 1)}
+    assert Counter(begun.values()) == {"aided": each, "unaided": each}
+
+
+def test_the_two_readings_of_a_case_are_about_as_far_apart_as_the_sessions():
+    design = a_design(practice_of=2, repeats=4)
+    items = make_schedule(design, truth_of(12))
+    blocks = {(i.reader, i.session, i.case): i.block for i in items if i.role == "main"}
+    assert set(blocks.values()) == {1, 2}
+    for (reader, _, case), block in blocks.items():
+        assert blocks[reader, 1, case] == blocks[reader, 2, case] == block
+    others = {(i.role, i.session, i.block) for i in items if i.role != "main"}
+    assert others == {("practice", 1, 0), ("repeat", 3, 1)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_repeats_are_spread_over_classes_and_sizes(seed):
+    """Three classes by two sizes of two cases each: six repeats are one of each."""
+    cases = tuple(Case(f"C{n:03d}", "x", SEED, strata={"size": "ab"[n // 6]}) for n in range(12))
+    truth = truth_of(12)
+    items = make_schedule(a_design("unaided", cases=cases, repeats=6, seed=seed), truth)
+    drawn = {i.case for i in items if i.role == "repeat"}
+    assert len({(truth[case], int(case[1:]) // 6) for case in drawn}) == len(drawn) == 6
+
+
+def test_the_answers_that_each_way_of_reading_asks_for():
+    crossover, sequential = a_design(), a_design("sequential")
+    item = make_schedule(crossover)[0]
+    shown, hidden = Step("aided", aid=True, final=True), Step("unaided", aid=False, final=True)
+    aided = replace(item, condition="aided")
+    assert steps(crossover, aided) == (shown,)
+    assert steps(crossover, replace(item, condition="unaided")) == (hidden,)
+    assert steps(sequential, make_schedule(sequential)[0]) == (hidden, shown)
+    first = Step("aided", aid=False, final=False)
+    assert steps(replace(crossover, reveal="after_first_answer"), aided) == (first, shown)
 
 
 def test_neither_design_nor_schedule_tells_the_truth(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from study_simulation import (
+    TurnableClock,
     aid_for,
     ball_mask,
     make_study,
@@ -16,7 +17,9 @@ from study_simulation import (
 
 from densesharp.errors import StudyError
 from densesharp.study.aid import describe_aids, logged_probabilities, write_aids
+from densesharp.study.events import next_event
 from densesharp.study.form import Answer
+from densesharp.study.rules import ReaderState
 from densesharp.study.store import ChainMovedOn
 from densesharp.study.verify import verify
 
@@ -293,6 +296,86 @@ def test_nor_that_of_the_same_case_opened_again_for_a_correction(tmp_path, readi
     with pytest.raises(ChainMovedOn):
         left.save_draft(Answer("IAC", 1, 1, 1))
     assert reading_of(study).open_case().answer == GOOD
+
+
+# A record that was not made by reading: `verify` asks the same rules
+
+
+class Replay:
+    """The rules after some events of a reader; `refuses` says which event may not come next."""
+
+    def __init__(self, study, events=()):
+        self.state = ReaderState(study, "S1")
+        for event in events:
+            self.state.check(event)
+            self.state.apply(event)
+
+    def refuses(self, sentence, kind, **body):
+        event = next_event(self.state.head, "S1", TurnableClock().now(), kind, body)
+        with pytest.raises(StudyError, match=sentence):
+            self.state.check(event)
+
+
+def test_a_record_begins_with_joining_this_study(tmp_path, reading_of):
+    study = make_study(tmp_path, "sequential", count=4)
+    nothing = Replay(study)
+    nothing.refuses("starts with joining the study", "session", session=1, override="")
+    nothing.refuses("belongs to another design", "begin", design_sha256="0" * 64)
+    reading = reading_of(study)
+    reading.start_session(1)
+    begun = Replay(study, reading.store.events("S1"))
+    begun.refuses("starts with joining the study", "begin", design_sha256=study.design.sha256)
+    begun.refuses("started already", "session", session=1, override="")
+    begun.refuses("Session 2 cannot be read now", "session", session=2, override="")
+
+
+def test_what_reading_would_not_do_is_refused_step_by_step(tmp_path, reading_of):
+    study = make_study(tmp_path, "sequential", count=4, going_back=True)
+    first, second = (item.item for item in study.by_reader["S1"][:2])
+    other = study.by_reader["J1"][0].item
+    reading = reading_of(study)
+    reading.start_session(1)
+    good = {"form": GOOD.to_data(), "mask_sha256": ""}
+
+    started = Replay(study, reading.store.events("S1"))
+    started.refuses("not open", "answer", item=first, step=0, **good)
+    started.refuses("not open", "aid", item=first, step=1)
+    started.refuses("not the case to read now", "open", item=second)
+    started.refuses(f"no case '{other}' on the list of reader S1", "reopen", item=other)
+    started.refuses("no case 'X' on the list", "reopen", item="X")
+
+    reading.open_case()
+    opened = Replay(study, reading.store.events("S1"))
+    opened.refuses("not the case to read now", "answer", item=second, step=0, **good)
+    for step in (0, 1):
+        opened.refuses("does not allow the model's result", "aid", item=first, step=step)
+    opened.refuses("submitted already", "answer", item=first, step=1, **good)
+    opened.refuses(
+        "Choose a class", "answer", item=first, step=0, form=Answer().to_data(), mask_sha256=""
+    )
+
+    reading.submit(GOOD)
+    *answered, shown = reading.store.events("S1")
+    assert shown.kind == "aid"
+    before = Replay(study, answered)
+    before.refuses("was not shown before this answer", "answer", item=first, step=1, **good)
+    before.refuses("submitted already", "answer", item=first, step=0, **good)
+    before.refuses("Only a submitted answer", "reopen", item=first)
+
+    reading.submit(GOOD)
+    done = Replay(study, reading.store.events("S1"))
+    assert done.state.opened is None
+    assert done.state.items[first].revisions == {}
+    done.refuses("not the case to read now", "open", item=first)
+    done.refuses("not open", "answer", item=second, step=0, **good)
+    reading.reopen(first)
+    again = Replay(study, reading.store.events("S1"))
+    again.refuses("not the case to read now", "open", item=second)
+    again.refuses("submitted already", "answer", item=first, step=0, **good)
+    reading.submit(GOOD)
+    corrected = Replay(study, reading.store.events("S1"))
+    assert corrected.state.items[first].revisions == {1: 1}
+    assert (corrected.state.opened, corrected.state.reopened) == (None, None)
 
 
 def test_two_readers_share_a_store(tmp_path, reading_of):
