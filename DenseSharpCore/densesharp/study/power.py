@@ -133,11 +133,11 @@ def cases_needed(
     limit: int = 100_000,
 ) -> Power | None:
     """The smallest number of cases with the target power; None if even `limit` are too few."""
-    low, high = 2, 4
+    low, high = 2, min(4, limit)
     while power(pilot, readers, high, effect, form, alpha).power < target:
-        low, high = high, 2 * high
-        if low >= limit:
+        if high == limit:
             return None
+        low, high = high + 1, min(2 * high, limit)
     while low < high:
         middle = (low + high) // 2
         if power(pilot, readers, middle, effect, form, alpha).power < target:

@@ -23,6 +23,7 @@ from densesharp.study.multiclass import (
     mean_pairwise_auc,
     one_vs_rest,
     ordinal_concordance,
+    weighted_f1,
 )
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
@@ -112,6 +113,62 @@ def test_the_papers_confusion_matrix():
     assert found.kappa["quadratic"].value == pytest.approx(0.591, abs=5e-4)
     assert found.two_steps.value == 0
     assert found.one_step.value == pytest.approx(46 / 128)
+
+
+def test_a_confusion_matrix_by_hand():
+    counts = np.array([[4.0, 1, 1], [2, 5, 0], [0, 2, 5]])
+    found = confusion(counts)
+    assert found.accuracy.value == pytest.approx(14 / 20)
+    assert [one.value for one in found.sensitivity] == pytest.approx([4 / 6, 5 / 7, 5 / 7])
+    assert found.balanced_accuracy.value == pytest.approx((4 / 6 + 10 / 7) / 3)
+    f1 = [8 / 12, 10 / 15, 10 / 13]
+    assert [one.value for one in found.f1] == pytest.approx(f1)
+    assert found.macro_f1.value == pytest.approx(np.mean(f1))
+    weighted = (6 * f1[0] + 7 * f1[1] + 7 * f1[2]) / 20
+    assert found.weighted_f1.value == weighted_f1(counts) == pytest.approx(weighted)
+    assert found.one_step.value == pytest.approx(5 / 20)
+    assert found.two_steps.value == pytest.approx(1 / 20)
+    # Gorodkin: covariance of truth and call over the root of their variances.
+    pairs = [pair for pair in np.ndindex(3, 3) for _ in range(int(counts[pair]))]
+    x, y = (
+        one - one.mean(0) for one in (np.eye(3)[[*called]] for called in zip(*pairs, strict=True))
+    )
+    mcc = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
+    assert found.mcc.value == pytest.approx(mcc)
+    mean = confusion(counts / 2, averaged=True)
+    for name in ("accuracy", "mcc", "weighted_f1", "one_step"):
+        assert getattr(mean, name).value == pytest.approx(getattr(found, name).value)
+    assert mean.kappa["linear"].value == pytest.approx(found.kappa["linear"].value)
+    for one in (mean.accuracy, mean.kappa["linear"], *mean.sensitivity):
+        assert one.ci is None, "averaged counts are no number of readings"
+    assert weighted_f1(np.diag([1.0, 0, 2])) is None
+
+
+def test_bins_errors_and_scores_by_hand():
+    probabilities = np.array([0.0, 0.05, 0.1, 0.55, 0.58, 1.0])
+    outcome = np.array([False, True, False, True, True, True])
+    bins = reliability_bins(probabilities, outcome)
+    shown = [(b.low, b.high, b.n, b.observed.value) for b in bins]
+    assert shown == [(0, 0.1, 2, 0.5), (0.1, 0.2, 1, 0), (0.5, 0.6, 2, 1), (0.9, 1, 1, 1)]
+    gaps = [0.475, 0.1, 0.435, 0]
+    expected_error, largest = calibration_errors(bins)
+    assert expected_error.value == pytest.approx((2 * 0.475 + 0.1 + 2 * 0.435) / 6)
+    assert largest.value == pytest.approx(max(gaps))
+    halves = reliability_bins(probabilities, outcome, 2, equal_count=True)
+    assert [(b.low, b.high, b.n) for b in halves] == [(0, 0.1, 3), (0.55, 1, 3)]
+    squares = [0, 0.95**2, 0.01, 0.45**2, 0.42**2, 0]
+    assert brier(probabilities, outcome).value == pytest.approx(np.mean(squares))
+    skill = 1 - np.mean(squares) / (4 / 6 * 2 / 6)
+    assert brier_skill(probabilities, outcome).value == pytest.approx(skill)
+    assert net_benefit(probabilities, outcome, 0.1) == pytest.approx(3 / 6 - 1 / 6 / 9)
+    assert net_benefit(probabilities, outcome, 0.0) == pytest.approx(4 / 6)
+    curve = decision_curve(probabilities, outcome, np.array([0.1, 0.5]))
+    assert curve.treat_all == pytest.approx([4 / 6 - 2 / 6 / 9, 4 / 6 - 2 / 6])
+    nothing = np.zeros(0)
+    for one in (brier, brier_skill):
+        assert one(nothing, nothing.astype(bool)).value is None
+    assert brier_multiclass(np.zeros((0, 3)), nothing.astype(int)).value is None
+    assert net_benefit(nothing, nothing.astype(bool), 0.1) is None
 
 
 def test_confusion_of_one_class_has_reasons():

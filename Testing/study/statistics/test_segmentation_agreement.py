@@ -20,6 +20,8 @@ from densesharp.study.segmentation import (
 from densesharp.study.surface_distance import (
     assd,
     average_distances,
+    hausdorff,
+    normalized_surface_dice,
     surface_distances,
 )
 
@@ -112,6 +114,60 @@ def test_a_model_like_a_reader_is_within_the_spread_and_a_poor_one_is_not():
     none = within_spread([], 0.05)
     assert none.not_worse is None
     assert none.difference.reason
+
+
+def line(*marked):
+    """A mask of 1 by 1 by 8 voxels."""
+    return np.isin(np.arange(8), marked)[None, None, :]
+
+
+def test_spread_and_pairs_by_hand():
+    cases = [
+        # Dice with the readers 1/2 and 1, of the readers 1/2.
+        (line(0, 1), [line(1, 2), line(0, 1)]),
+        # 0 and 0; 1, of three readers 1, 0 and 0.
+        (line(5), [line(0), line(0), line(1)]),
+        (line(2), [line(2)]),
+    ]
+    found = within_spread(cases, 0.3, replicates=50)
+    assert found.model_reader.value == pytest.approx((0.75 + 0) / 2)
+    assert found.reader_reader.value == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert found.difference.value == pytest.approx((1 / 4 - 1 / 3) / 2)
+    # One of the two cases alone: the limits are its differences.
+    assert found.difference.ci == pytest.approx((-1 / 3, 1 / 4))
+    assert found.not_worse is False
+    assert within_spread(cases, 0.34, replicates=50).not_worse is True
+    assert within_spread(cases, replicates=50).not_worse is None
+    assert within_spread(cases[1:], 0.3).difference.reason
+    by_case = [{"a": line(0, 1), "b": line(1, 2)}, {"b": line(3), "a": line(3)}, {"b": line(0)}]
+    matrix = pairwise_dice(by_case, ["a", "b"])
+    assert matrix == pytest.approx(np.array([[1, 0.75], [0.75, 1]]))
+
+
+def test_one_reader_is_the_consensus_and_of_two_only_what_both_marked_is_the_majority():
+    alone = consensus_masks([line(2, 3)])
+    assert (alone["staple"] == line(2, 3)).all()
+    assert (alone["majority"] == line(2, 3)).all()
+    assert (consensus_masks([line(2, 3), line(3, 4)])["majority"] == line(3)).all()
+
+
+def test_distances_of_two_plates_are_their_gap():
+    """Plates of 6 by 6 by 1 voxels, 3 voxels of 2 mm apart: every element has one opposite."""
+    first, second = np.zeros((2, 10, 12, 12), bool)
+    first[3, 3:9, 3:9] = second[6, 3:9, 3:9] = True
+    found = surface_distances(first, second, (2.0, 1.0, 1.0))
+    # Upper side 6 mm, lower side 4 mm from the other plate's lower side.
+    assert sorted({*found.first, *found.second}) == pytest.approx([4, 6])
+    assert found.first_area.sum() == pytest.approx(found.second_area.sum())
+    near = found.first_area[found.first < 5].sum() / found.first_area.sum()
+    assert near == pytest.approx(0.5)
+    assert [one.value for one in average_distances(found)] == pytest.approx([5, 5])
+    assert assd(found).value == pytest.approx(5)
+    for percent, wanted in ((49, 4), (51, 6), (100, 6)):
+        assert hausdorff(found, percent).value == pytest.approx(wanted)
+    for tolerance, wanted in ((3.9, 0), (4.0, 0.5), (6.0, 1)):
+        assert normalized_surface_dice(found, tolerance).value == pytest.approx(wanted)
+    assert hausdorff(None).reason == assd(None).reason == normalized_surface_dice(None, 1).reason
 
 
 def test_pairwise_dice_leaves_pairs_without_common_cases_open():

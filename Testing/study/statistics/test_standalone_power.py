@@ -71,6 +71,10 @@ def test_sensitivity_at_a_specificity_lies_on_the_curve(van_dyke):
 def test_cases_for_eighty_percent_power(van_dyke):
     pilot = pilot_from(analyse(van_dyke).components, 114)
     assert cases_needed(pilot, 6, 0.0438).cases == 251
+    assert power(pilot, 6, 250, 0.0438).power < 0.8 <= power(pilot, 6, 251, 0.0438).power
+    assert cases_needed(pilot, 6, 0.0438, limit=251).cases == 251
+    assert cases_needed(pilot, 6, 0.0438, limit=250) is None
+    assert cases_needed(pilot, 6, 0.9).cases == 2
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,29 @@ def test_four_readers(van_dyke, cases, both, fixed):
     pilot = pilot_from(analyse(van_dyke).components, 114)
     assert power(pilot, 4, cases, 0.05, "rrrc").power == pytest.approx(both, abs=6e-3)
     assert power(pilot, 4, cases, 0.05, "frrc").power == pytest.approx(fixed, abs=6e-3)
+
+
+def test_power_of_the_three_forms_by_hand():
+    """40 cases from a pilot of 80, so that the covariances double; t and z by scipy."""
+    pilot = pilot_from(Components(None, 0.001, 0.002, 0.0016, 0.0011, 0.004), 80)
+    noise, excess = 2 * (0.004 - 0.002), 2 * (0.0016 - 0.0011)
+    for form, denominator in (
+        ("rrrc", 0.001 + noise + 4 * excess),
+        ("frrc", noise + 4 * excess),
+        ("rrfc", 0.001 + noise - excess),
+    ):
+        found = power(pilot, 5, 40, 0.08, form, alpha=0.1)
+        shift = 0.08 / np.sqrt(2 * denominator / 5)
+        assert found.ncp == pytest.approx(shift**2)
+        df = 4 if form == "rrfc" else 4 * (denominator / (0.001 + noise - excess)) ** 2
+        law = stats.norm(shift) if form == "frrc" else stats.nct(df, shift)
+        edge = stats.norm.isf(0.05) if form == "frrc" else stats.t(df).isf(0.05)
+        assert found.power == pytest.approx(law.sf(edge) + law.cdf(-edge), rel=1e-6), form
+        assert found.ddf == (None if form == "frrc" else pytest.approx(df))
+    assert power(pilot, 1, 40, 0.08, "frrc").ncp == pytest.approx(0.08**2 / (2 * noise))
+    # Negative components count as none.
+    odd = pilot_from(Components(None, -0.001, 0.002, 0.001, 0.0011, 0.004), 40)
+    assert power(odd, 5, 40, 0.08).ncp == pytest.approx(5 * 0.08**2 / (2 * 0.002))
 
 
 def test_power_that_no_number_of_cases_reaches(van_dyke):
