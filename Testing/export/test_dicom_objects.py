@@ -223,6 +223,59 @@ def test_report_carries_every_number_exactly_and_the_same_ids(axial_volume, tmp_
     assert groups[1].numbers["DS-P-IAC", "99DENSESHARP", ""] == 0.7
 
 
+def numbers_in(report) -> dict[tuple[str, ...], tuple[float, str]]:
+    """Value and unit of every number of the one nodule, by its code and that of its derivation."""
+    found: dict[tuple[str, ...], tuple[float, str]] = {}
+    for group in items(report, "125007"):
+        for item in group.ContentSequence:
+            if item.ValueType == "NUM":
+                derivation = [i.ConceptCodeSequence[0].CodeValue for i in items(item, "121401")]
+                measured = item.MeasuredValueSequence[0]
+                found[(item.ConceptNameCodeSequence[0].CodeValue, *derivation)] = (
+                    measured.get("FloatingPointValue", measured.NumericValue),
+                    measured.MeasurementUnitsCodeSequence[0].CodeValue,
+                )
+    return found
+
+
+def test_every_number_has_its_code_and_unit(axial_volume):
+    result = nodule(axial_volume, CENTERS[0])
+    hu, mean, spread, low, high = "[hnsf'U]", "373098007", "386136009", "255605001", "56851009"
+    measured = {
+        ("103339001",): (12.3456789012345, "mm"),  # SCT: long axis, short axis, volume
+        ("103340004",): (9.1, "mm"),
+        ("118565006",): (1234.5678901234567, "mm3"),
+        ("L0JK",): (13.3, "mm"),
+        ("112031", mean): (-412.00000012345, hu),
+        ("112031", spread): (123.4, hu),
+        ("112031", low): (-900.0, hu),
+        ("112031", high): (88.0, hu),
+        ("DS-MASS",): (725.9, "mg"),
+        ("DS-SOLID-VOLUME",): (211.12345678901234, "mm3"),
+        ("DS-SOLID-LONG",): (6.5, "mm"),
+        ("DS-CTR",): (0.5123456789012345, "1"),
+    }
+    classes = {
+        ("DS-P-AAH-AIS",): (0.1, "1"),
+        ("DS-P-MIA",): (0.2, "1"),
+        ("DS-P-IAC",): (0.7, "1"),
+        ("DS-P-INVASIVE",): (0.2 + 0.7, "1"),
+    }
+    spreads = {
+        ("DS-P-AAH-AIS", spread): (0.01, "1"),
+        ("DS-P-MIA", spread): (0.02, "1"),
+        ("DS-P-IAC", spread): (0.03, "1"),
+    }
+    for changes, expected in (
+        ({}, measured | classes | spreads),
+        ({"uncertainty": None}, measured | classes),
+        ({"class_probabilities": None}, measured),
+        ({"measurements": None}, classes | spreads),
+    ):
+        _, report = measurement_report([replace(result, **changes)], axial_volume, RUN)
+        assert numbers_in(report) == expected
+
+
 def test_report_states_type_class_verdict_and_who(axial_volume):
     seg, report = measurement_report(
         [nodule(axial_volume, CENTERS[0])], axial_volume, RUN, observer="Reader^One"
@@ -238,6 +291,8 @@ def test_report_states_type_class_verdict_and_who(axial_volume):
     assert reasons == ["slice_thickness", "orientation_unknown"]
     assert [c.CodeValue for c in value("121071")] == ["27925004"]
     assert [i.PersonName for i in items(report, "121008")] == ["Reader^One"]
+    flags = (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag)
+    assert flags == ("COMPLETE", "PRELIMINARY", "UNVERIFIED")
     refers = next(items(report, "121191")).ReferencedSOPSequence[0]
     assert refers.ReferencedSOPInstanceUID == seg.SOPInstanceUID
     assert refers.ReferencedSegmentNumber == 1
