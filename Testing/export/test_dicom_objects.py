@@ -415,10 +415,21 @@ def test_a_mask_from_elsewhere_is_refused(axial_volume):
     grid = axial_volume.grid
     array = ball(axial_volume, CENTERS[0], 3)
     moved = Grid(grid.size, grid.origin + 0.3, grid.spacing, grid.direction)
+    # Every voxel of the coarser grid lies on one of the series.
     coarser = Grid(grid.size, grid.origin, grid.spacing * 2, grid.direction)
-    for other in (moved, coarser):
+    for other, mask in ((moved, array), (coarser, ball(axial_volume, (4, 4, 2), 2))):
         with pytest.raises(GeometryError, match="does not lie on the voxels"):
-            mask_on_series(array, other, grid)
+            mask_on_series(mask, other, grid)
+    for shift, fits in ((0.04, True), (0.06, False)):
+        near = Grid(grid.size, grid.to_world((shift, 0, 0)), grid.spacing, grid.direction)
+        if fits:
+            np.testing.assert_array_equal(mask_on_series(array, near, grid).full(grid), array)
+        else:
+            with pytest.raises(GeometryError, match="does not lie on the voxels"):
+                mask_on_series(array, near, grid)
+    beyond = Grid(grid.size, grid.to_world((grid.size[0] - 10, 0, 0)), grid.spacing, grid.direction)
+    with pytest.raises(GeometryError, match="does not lie on the voxels"):
+        mask_on_series(array, beyond, grid)
     with pytest.raises(ImageError, match="empty"):
         mask_on_series(np.zeros_like(array), grid, grid)
 
@@ -437,12 +448,19 @@ def body(width_mm: float, margin_mm: float) -> Volume:
     [
         (340, 20, 80, "left"),
         (340, 20, -80, "right"),
-        (340, 20, 10, None),
+        (340, 20, 25, "left"),
+        (340, 20, 24, None),
+        (340, 5, 80, "left"),
+        (340, 4, 80, None),
         (340, 0, 80, None),
-        (120, 20, 50, None),
+        (200, 20, 50, "left"),
+        (198, 20, 50, None),
+        (600, 20, 80, "left"),
+        (602, 20, 80, None),
     ],
-    ids=["left", "right", "near the middle", "flanks cut off", "too narrow for a body"],
-)
+    ids=["left", "right", "beside the middle", "near the middle", "air beyond", "little air",
+         "flanks cut off", "narrow", "too narrow for a body", "wide", "too wide for a body"],
+)  # fmt: skip
 def test_side_is_stated_only_when_it_is_sure(width, margin, x, side):
     assert lung_side(body(width, margin), np.array([x, 1.0, 1.0])) == side
 
