@@ -411,6 +411,13 @@ def test_a_mask_of_the_turned_image_lands_on_the_same_voxels(axial_volume, order
     np.testing.assert_array_equal(mask.full(grid), array)
 
 
+def test_a_mask_may_reach_the_borders_of_the_series(axial_volume):
+    array = np.zeros(axial_volume.grid.shape, dtype=bool)
+    array[0, 0, 0] = array[-1, -1, -1] = True
+    mask = mask_on_series(array, axial_volume.grid, axial_volume.grid)
+    np.testing.assert_array_equal(mask.full(axial_volume.grid), array)
+
+
 def test_a_mask_from_elsewhere_is_refused(axial_volume):
     grid = axial_volume.grid
     array = ball(axial_volume, CENTERS[0], 3)
