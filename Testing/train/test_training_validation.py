@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from densesharp.cli import main
 from densesharp.errors import TableError
 from densesharp.network.model_file import ModelCard, load_model
-from densesharp.train import batches, fit
+from densesharp.train import batches, fit, validation
 from densesharp.train.augment import Augmentation
 from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Settings, like_paper
-from densesharp.train.validation import Validation, Watcher, hold_out
+from densesharp.train.losses import Objective
+from densesharp.train.metrics import count, metrics
+from densesharp.train.validation import Validation, Watcher, hold_out, middles
 
 CARD = ModelCard("test", "balls in noise")
 
@@ -123,6 +126,42 @@ def test_every_batch_and_validation_is_logged_with_all_metrics(
         assert all(np.isfinite(float(row[f"val_{name}"])) for name in names)
         total = float(row["val_loss_class"]) + 0.2 * float(row["val_loss_mask"])
         assert float(row["val_loss"]) == pytest.approx(total, rel=1e-5)
+
+
+class _Means:
+    """A network with an answer from a few voxels of each patch."""
+
+    def to(self, _: object) -> _Means:
+        return self
+
+    def __call__(self, patches: torch.Tensor) -> SimpleNamespace:
+        flat = patches.flatten(1)
+        return SimpleNamespace(logits=9 * flat[:, [0, 700, 999]], mask_logits=3 * patches)
+
+
+def test_a_validation_in_parts_is_one_over_all_nodules(
+    fifteen_balls: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where parts have fewer known classes than others, or none; the last part is small."""
+    monkeypatch.setattr(validation, "BATCH", 4)
+    samples = [
+        replace(sample, label=UNKNOWN) if n in (0, 1, 2, 3, 7) else sample
+        for n, sample in enumerate(fifteen_balls)
+    ]
+    module = SimpleNamespace(device="cpu", objective=Objective(mask_weight=0.3))
+    strategy = SimpleNamespace(reduce=lambda tensor, **_: tensor)
+    trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
+    network = _Means()
+    watcher = Watcher(Validation(0.2), samples, 12, lambda _: network)
+    values = watcher._validate(trainer, module, network)
+    patches, targets, masks = middles(samples, 12)
+    output = network(patches)
+    losses = module.objective(output.logits, output.mask_logits, targets, masks)
+    assert values["loss"] == pytest.approx(losses.total.item(), rel=1e-5)
+    assert values["loss_class"] == pytest.approx(losses.classes.item(), rel=1e-5)
+    assert values["loss_mask"] == pytest.approx(losses.mask.item(), rel=1e-5)
+    whole = metrics(count(output.logits, targets, output.mask_logits, masks))
+    assert {name: values[name] for name in whole} == whole
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, losses: Sequence[float]) -> None:
