@@ -46,9 +46,10 @@ def gee_logistic(
         # Separation shows as huge standard errors, which are caught below.
         warnings.simplefilter("ignore")
         fit = model.fit(cov_type=kind)
+        errors = fit.bse
     method = f"GEE, {clusters} cases as clusters" + (", Mancl-DeRouen" if clusters < SMALL else "")
     estimates = {}
-    for name, value, se in zip(names, fit.params, fit.bse, strict=True):
+    for name, value, se in zip(names, fit.params, errors, strict=True):
         if not (math.isfinite(value) and math.isfinite(se)) or abs(value) > 15 or se > 100:
             why = "A combination of covariates is always right or always wrong."
             estimates[name] = not_estimable(why, method)

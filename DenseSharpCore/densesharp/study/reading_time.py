@@ -17,6 +17,9 @@ from densesharp.study.mixed_model import MixedModel, fit_mixed_model
 from densesharp.study.mixed_profile import profile_intervals
 from densesharp.study.tables import BoolArray, FloatArray, IntArray
 
+LARGEST = 20
+"""Logarithm of a ratio of times (485 million) beyond which an interval says nothing."""
+
 
 @dataclass(frozen=True)
 class TimeSummary:
@@ -105,8 +108,12 @@ def _ratio(model: MixedModel) -> Estimate:
     effect = model.fixed["aided"]
     if effect.value is None:
         return effect
-    ci = (math.exp(effect.ci[0]), math.exp(effect.ci[1])) if effect.ci else None
+    ci, reason = None, effect.reason
+    if effect.ci is not None and max(map(abs, effect.ci)) < LARGEST:
+        ci = math.exp(effect.ci[0]), math.exp(effect.ci[1])
+    elif effect.ci is not None:
+        reason = "The readings say too little about how readers differ for an interval."
     return Estimate(
         math.exp(effect.value), None, ci, effect.statistic, effect.df, effect.p, effect.method,
-        effect.reason,
+        reason,
     )  # fmt: skip

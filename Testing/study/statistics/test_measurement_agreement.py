@@ -16,7 +16,8 @@ from densesharp.study.bland_altman import (
     limits_of_agreement,
     repeated_limits,
 )
-from densesharp.study.mixed_model import fit_mixed_model
+from densesharp.study.estimates import t_estimate
+from densesharp.study.mixed_model import MixedModel, fit_mixed_model
 from densesharp.study.mixed_profile import profile_intervals
 from densesharp.study.reading_time import reading_time, summarize
 
@@ -225,6 +226,18 @@ def test_rounding_does_not_decide_about_readers_who_are_alike(seed, readers):
         assert spread.ci[0] <= spread.value <= spread.ci[1]
         values = (other[name].value, *other[name].ci)
         assert (spread.value, *spread.ci) == pytest.approx(values, abs=1e-3)
+
+
+def test_an_interval_without_end_is_left_out_with_its_reason(monkeypatch):
+    """Next to no degrees of freedom: the limits of the ratio would be 0 and infinite."""
+    seconds, aided, reader, case = simulated_times(cases=5, readers=2)
+    wide = t_estimate(-0.2, 0.01, 0.01)
+    assert wide.ci[1] > 1000
+    model = MixedModel({"aided": wide}, {}, 0.0)
+    monkeypatch.setattr("densesharp.study.reading_time.fit_mixed_model", lambda *_: model)
+    found = reading_time(seconds, aided, reader, case).ratio
+    assert (found.value, found.ci, found.p) == (pytest.approx(np.exp(-0.2)), None, wide.p)
+    assert "too little" in found.reason
 
 
 def test_times_without_a_comparison_say_so():

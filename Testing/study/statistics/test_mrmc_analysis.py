@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from densesharp.study.auc import delong_covariance, placements
 from densesharp.study.dbm import dbm
 from densesharp.study.figures_of_merit import sensitivity
 from densesharp.study.fom_table import fom_table
@@ -42,6 +44,43 @@ def test_one_reader_leaves_only_the_fixed_reader_test(van_dyke, expected):
     assert found.rrrc.test.p is None
     assert "one reader" in found.rrrc.test.reason
     assert found.components.cov2 is None
+
+
+def test_means_of_two_readers_by_hand(random_study):
+    """Hillis 2007: one treatment's mean from its own readings only."""
+    study = random_study(readers=2, cases=30)
+    found = analyse(study, covariance="delong")
+    for t, name in enumerate(study.treatments):
+        curves = [placements(row, study.truth) for row in study.ratings[t]]
+        covariance = delong_covariance(curves)
+        areas = np.array([curve.auc for curve in curves])
+        for reader, one, variance in zip(study.readers, areas, np.diag(covariance), strict=True):
+            shown = found.values[name][reader]
+            assert (shown.value, shown.se) == pytest.approx((one, math.sqrt(variance)))
+        spread, shared = areas.var(ddof=1), max(covariance[0, 1], 0)
+        d = spread + 2 * shared
+        for form, variance, df in (
+            (found.rrrc, d / 2, (d / spread) ** 2),
+            (found.rrfc, spread / 2, 1),
+            (found.frrc, (np.trace(covariance) / 2 + shared) / 2, None),
+        ):
+            mean = form.means[name]
+            assert (mean.value, mean.se) == pytest.approx((areas.mean(), math.sqrt(variance)))
+            assert mean.df == (df if df is None else pytest.approx(df))
+            law = stats.norm if df is None else stats.t(df)
+            half = law.ppf(0.975) * mean.se
+            assert mean.ci == pytest.approx((mean.value - half, mean.value + half))
+
+
+def test_one_treatment_has_means_and_nothing_to_compare(random_study):
+    found = analyse(random_study(treatments=1))
+    for form in (found.rrrc, found.frrc, found.rrfc):
+        assert "only one treatment" in form.test.reason
+        assert form.differences == {}
+        assert form.means["t0"].ci is not None
+    assert (found.mean_squares.t, found.mean_squares.tr) == (None, None)
+    assert found.components.cov1 is None
+    assert found.components.cov2 is not None
 
 
 def test_missing_readings_leave_values_but_no_analysis(van_dyke):

@@ -484,6 +484,15 @@ def test_points_of_the_curve_decisions_and_histograms_are_those_of_the_readings(
         assert found["decision"]["treat_all"][19] == pytest.approx(everybody)
 
 
+def test_a_model_without_a_result_for_these_cases_has_no_curve(few):
+    nothing = np.full(len(few.cases), np.nan)
+    found = analyse_task(few, dataclasses.replace(few.tasks[0], model=nothing))
+    assert "model" not in found
+    assert found["roc"]["model"] is None
+    assert found["decision"]["net_benefit"]["model"] is None
+    assert found["calibration"]["model"]["brier"].reason
+
+
 def test_times_are_summed_up_by_condition_and_reader(few):
     seconds = few.seconds.copy()
     seconds[0, 1, 4:9] = np.nan

@@ -318,6 +318,7 @@ def _decision(data: StudyData, task: Task) -> dict[str, Any]:
         found = [decision_curve(*pair, THRESHOLDS).model for pair in pairs if len(pair[0])]
         curves[condition] = np.mean(found, axis=0) if found else None
     if task.model is not None:
-        curves["model"] = decision_curve(*_read(task.model / scale, positive), THRESHOLDS).model
+        pair = _read(task.model / scale, positive)
+        curves["model"] = decision_curve(*pair, THRESHOLDS).model if len(pair[0]) else None
     everyone = decision_curve(np.ones(len(positive)), positive, THRESHOLDS).treat_all
     return {"thresholds": THRESHOLDS, "net_benefit": curves, "treat_all": everyone}
