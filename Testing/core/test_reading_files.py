@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from densesharp.errors import DenseSharpError, GeometryError, ImageError
 from densesharp.geometry import Grid
 from densesharp.reading import read_volume
+from densesharp.reading.checks import check_hu, check_memory, check_spacing
 from densesharp.records import Volume
 from densesharp.resources import sample_path
 from dicom_phantom import phantom
@@ -248,6 +249,45 @@ def test_more_than_this_machine_can_hold_is_refused(tmp_path, monkeypatch, capfd
     path = save(tmp_path, ".nrrd")
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
     refused(path, "more than this machine can hold", capfd)
+    check_memory(5000, "half of 100 pages of 100 bytes")
+    with pytest.raises(ImageError):
+        check_memory(5001, "a byte more")
+
+    def unknown(_):
+        raise ValueError
+
+    monkeypatch.setattr(os, "sysconf", unknown)
+    check_memory(8 * 2**30, "half of 16 GB")
+    with pytest.raises(ImageError):
+        check_memory(8 * 2**30 + 1, "a byte more")
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_voxels_from_a_twentieth_of_a_mm_to_50_mm_are_a_body(axis):
+    for good, bad in ((0.05, 0.049), (50.0, 50.1)):
+        spacing = np.ones(3)
+        spacing[axis] = good
+        check_spacing(Grid((4, 4, 4), (0, 0, 0), spacing, np.eye(3)), "ct")
+        spacing[axis] = bad
+        with pytest.raises(GeometryError, match="unit is wrong"):
+            check_spacing(Grid((4, 4, 4), (0, 0, 0), spacing, np.eye(3)), "ct")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "answer"),
+    [(-500, 0, []), (-499, 0, ["no_air"]), (-32768, 32767, []), (-32769, 0, "not Hounsfield"),
+     (-1000, 32768, "not Hounsfield"), (-1, 99, ["no_air"]), (-1, 98, "normalised"),
+     (0, 1000, "without its offset"), (-7, -7, "Every voxel")],
+)  # fmt: skip
+def test_what_hounsfield_units_may_be(low, high, answer):
+    array = np.linspace(low, high, 8).reshape(2, 2, 2)
+    if isinstance(answer, str):
+        with pytest.raises(ImageError, match=answer):
+            check_hu(array, "ct")
+    else:
+        kept, notices = check_hu(array, "ct")
+        np.testing.assert_array_equal(kept, array.astype(np.float32))
+        assert [notice.code for notice in notices] == answer
 
 
 def test_geometry_that_is_missing_or_odd_is_told(tmp_path, capfd):
