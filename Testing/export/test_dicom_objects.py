@@ -186,6 +186,7 @@ def test_segment_is_coded_and_refers_to_its_slices(axial_volume):
     named = {item.ReferencedSOPInstanceUID for item in series.ReferencedInstanceSequence}
     assert named == set(axial_volume.series["sop_instance_uids"][start : start + depth])
     assert series.SeriesInstanceUID == axial_volume.series["series_uid"]
+    assert seg.SeriesNumber == 351  # sorts behind its source, series 3
     assert seg.FrameOfReferenceUID == axial_volume.series["frame_of_reference_uid"]
 
 
@@ -292,6 +293,7 @@ def test_report_states_type_class_verdict_and_who(axial_volume):
     assert [c.CodeValue for c in value("121071")] == ["27925004"]
     assert [i.PersonName for i in items(report, "121008")] == ["Reader^One"]
     flags = (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag)
+    assert report.SeriesNumber == 352
     assert flags == ("COMPLETE", "PRELIMINARY", "UNVERIFIED")
     refers = next(items(report, "121191")).ReferencedSOPSequence[0]
     assert refers.ReferencedSOPInstanceUID == seg.SOPInstanceUID

@@ -17,7 +17,7 @@ from densesharp.network.model_file import ModelCard, load_model
 from densesharp.train import batches
 from densesharp.train.augment import Augmentation
 from densesharp.train.batches import Source, make_batch
-from densesharp.train.dataset import Sample
+from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Precision, Settings, best, fit, like_paper
 
 CARD = ModelCard("test", "balls in noise")
@@ -181,6 +181,33 @@ def test_a_batch_depends_on_seed_and_step_only_and_is_balanced(
     assert torch.equal(first.patches, again.patches)
     assert not torch.equal(first.patches, next_one.patches)
     assert first.targets.sum(dim=0).tolist() == [2, 2, 2]
+
+
+def test_classes_are_drawn_equally_often_however_many_nodules_each_has(
+    fifteen_balls: list[Sample],
+) -> None:
+    of_class = [[s for s in fifteen_balls if s.label == label] for label in range(3)]
+    unknown = [replace(sample, label=UNKNOWN) for sample in of_class[1] + of_class[2]]
+    source = Source([*of_class[0][:1], *of_class[2], *unknown], 6, Augmentation(0, (1, 1), edge=16))
+    for step in range(5):
+        targets = make_batch([source], 7, step).targets
+        assert targets.sum(dim=0).tolist() == [2, 0, 2]  # and two without class
+
+
+def test_mixup_stays_within_its_source(fifteen_balls: list[Sample]) -> None:
+    plain, mixing = Augmentation(0, (1, 1), edge=16), Augmentation(0, (1, 1), edge=16, mixup=0.9)
+    small = [sample for sample in fifteen_balls if sample.label == 0]
+    large = [sample for sample in fifteen_balls if sample.label == 2]
+    for step in range(5):
+        before, after = (
+            make_batch([Source(small, 2, plain), Source(large, 3, how), Source(small, 1, plain)],
+                       7, step)
+            for how in (plain, mixing)
+        )  # fmt: skip
+        for rows in (slice(0, 2), slice(5, 6)):
+            assert torch.equal(before.patches[rows], after.patches[rows])
+        assert torch.equal(before.targets, after.targets)  # mixed with one of its own class
+        assert torch.allclose(before.patches[2:5].sum(dim=0), after.patches[2:5].sum(dim=0))
 
 
 def test_mixup_mixes_patch_class_and_mask_alike(balls_of_three_sizes: list[Sample]) -> None:
