@@ -186,6 +186,7 @@ def test_segment_is_coded_and_refers_to_its_slices(axial_volume):
     named = {item.ReferencedSOPInstanceUID for item in series.ReferencedInstanceSequence}
     assert named == set(axial_volume.series["sop_instance_uids"][start : start + depth])
     assert series.SeriesInstanceUID == axial_volume.series["series_uid"]
+    assert "Secret" not in str(seg.PatientName)  # unless it is asked for
     assert seg.SeriesNumber == 351  # sorts behind its source, series 3
     assert seg.FrameOfReferenceUID == axial_volume.series["frame_of_reference_uid"]
 
