@@ -85,6 +85,23 @@ def test_smaller_patches_can_be_asked_for(
     assert patch.shape == mask.shape == (24, 24, 24)
 
 
+def test_grey_values_are_offset_and_noisy_by_what_is_asked_for() -> None:
+    """The offset is normal, the noise's own deviation half-normal: its mean is sqrt(2 / pi)."""
+    seg = np.zeros((40, 40, 40), bool)
+    seg[18:22, 18:22, 18:22] = True
+    grey = np.full(seg.shape, 128, np.uint8)
+    how = Augmentation(0, (1.0, 1.0), grey=10, edge=12)
+    patches = [augmented_patch(np.random.default_rng(n), grey, seg, how)[0] for n in range(400)]
+    offsets, noise = (np.array([f(p) for p in patches]) * 128 for f in (np.mean, np.std))
+    assert abs(offsets.mean()) < 1.5  # three standard errors
+    assert offsets.std() == pytest.approx(10, rel=0.11)
+    assert noise.mean() == pytest.approx(10 * np.sqrt(2 / np.pi), rel=0.12)
+    strong = Augmentation(0, (1.0, 1.0), grey=400, edge=12)
+    patches = [augmented_patch(np.random.default_rng(n), grey, seg, strong)[0] for n in range(20)]
+    assert min(p.min() for p in patches) == -1
+    assert max(p.max() for p in patches) == 255 / 128 - 1
+
+
 def test_network_units_are_the_papers() -> None:
     assert network_units(np.array([0, 128, 255])) == pytest.approx([-1, 0, 0.9921875])
 
