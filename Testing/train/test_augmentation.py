@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from densesharp.errors import TableError
 from densesharp.train.augment import (
     IN_PLANE,
     LIKE_PAPER,
@@ -83,6 +84,14 @@ def test_smaller_patches_can_be_asked_for(
     how = Augmentation(3, (0.8, 1.15), edge=24)
     patch, mask = augmented_patch(np.random.default_rng(0), *a_cube_with_an_off_centre_box, how)
     assert patch.shape == mask.shape == (24, 24, 24)
+
+
+def test_patches_have_a_multiple_of_four_voxels_from_twelve_on() -> None:
+    for edge in (12, 16, 32):
+        assert Augmentation(0, (1.0, 1.0), edge=edge).edge == edge
+    for edge in (0, 8, 14, 30):
+        with pytest.raises(TableError, match="give a multiple of 4 from 12 on"):
+            Augmentation(0, (1.0, 1.0), edge=edge)
 
 
 def test_grey_values_are_offset_and_noisy_by_what_is_asked_for() -> None:
