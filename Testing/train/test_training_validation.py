@@ -26,6 +26,7 @@ from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Settings, like_paper
 from densesharp.train.losses import Objective
 from densesharp.train.metrics import count, metrics
+from densesharp.train.module import TrainingModule
 from densesharp.train.validation import Validation, Watcher, hold_out, middles
 
 CARD = ModelCard("test", "balls in noise")
@@ -162,6 +163,29 @@ def test_a_validation_in_parts_is_one_over_all_nodules(
     assert values["loss_mask"] == pytest.approx(losses.mask.item(), rel=1e-5)
     whole = metrics(count(output.logits, targets, output.mask_logits, masks))
     assert {name: values[name] for name in whole} == whole
+
+
+@pytest.mark.parametrize(
+    ("monitor", "seen"),
+    [("loss", [0.9, 0.5, 0.7, 0.5]), ("class_accuracy", [0.3, 0.6, 0.5, 0.6]),
+     ("mask_f1", [0.3, 0.6, 0.5, 0.6])],
+)  # fmt: skip
+def test_a_loss_shall_fall_and_accuracy_and_f_rise(
+    fifteen_balls: list[Sample], monkeypatch: pytest.MonkeyPatch, monitor: Any, seen: list[float]
+) -> None:
+    values = iter(seen)
+    monkeypatch.setattr(Watcher, "_validate", lambda *_: {"loss": 1.0, monitor: next(values)})
+    module = TrainingModule(Objective(), like_paper(12).optimisation)
+    how = Validation(0.2, every=1, patience=2, monitor=monitor)
+    watcher = Watcher(how, fifteen_balls, 12, lambda given: given.network)
+    stops = []
+    for step in range(1, 5):
+        trainer = SimpleNamespace(global_step=step, loggers=[], should_stop=False)
+        watcher.on_train_batch_end(trainer, module)
+        stops.append(trainer.should_stop)
+    assert watcher.best is not None
+    assert abs(watcher.best) == seen[1]
+    assert stops == [False, False, False, True]  # as good as the best is no improvement
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, losses: Sequence[float]) -> None:
