@@ -148,7 +148,8 @@ class CrossProducts:
     def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """X'V^-1X, the coefficients, and the weighted residual sum of squares."""
         xx, xy, yy = inner[:-1, :-1], inner[:-1, -1], float(inner[-1, -1])
-        beta: FloatArray = np.linalg.solve(xx, xy).astype(np.float64)
+        # Not `solve`: where ratios are huge, X'V^-1X can be singular to all digits.
+        beta: FloatArray = np.linalg.lstsq(xx, xy, rcond=None)[0].astype(np.float64)
         return xx, beta, yy - float(xy @ beta)
 
     def profiled_residual(self, ratios: FloatArray) -> float:

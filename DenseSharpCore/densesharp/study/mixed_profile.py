@@ -93,7 +93,7 @@ def _minimum(
         return deviations
 
     floor = np.full(len(start), 0.0)
-    floor[-1] = 1e-8
+    floor[-1] = 1e-6
     found = optimize.minimize(
         lambda moving: _deviance(products, at(moving)),
         start[free] ** 2 / unit,

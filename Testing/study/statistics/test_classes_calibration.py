@@ -45,6 +45,27 @@ def test_absent_classes_are_told():
     assert mean_pairwise_auc(np.arange(3.0), np.zeros(3, int)).value is None
 
 
+def test_one_against_the_rest_and_pairs_by_counting():
+    truth = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2])
+    probabilities = np.random.default_rng(4).dirichlet(np.ones(3), 9).round(1)
+
+    def area(column, of, others):
+        pairs = [
+            (x > y) + 0.5 * (x == y)
+            for x in probabilities[truth == of, column]
+            for y in probabilities[np.isin(truth, others), column]
+        ]
+        return np.mean(pairs)
+
+    each = [area(c, c, [d for d in range(3) if d != c]) for c in range(3)]
+    found = one_vs_rest(probabilities, truth)
+    assert found["each"] == pytest.approx(each)
+    assert found["macro"].value == pytest.approx(np.mean(each))
+    assert found["weighted"].value == pytest.approx((3 * each[0] + 2 * each[1] + 4 * each[2]) / 9)
+    pairs = [area(c, c, [d]) for c in range(3) for d in range(3) if c != d]
+    assert hand_till(probabilities, truth).value == pytest.approx(np.mean(pairs))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=6, max_size=15))
 def test_concordance_counts_pairs_of_cases(values):

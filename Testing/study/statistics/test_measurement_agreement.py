@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import integrate, optimize, stats
 
 from densesharp.study.bland_altman import (
     concordance,
@@ -31,6 +31,63 @@ def test_exact_limits_hold_the_true_limit_as_often_as_they_say():
         hits += low <= 1.96 <= high
     assert hits / 400 == pytest.approx(0.95, abs=0.03)
     assert exact_limits(np.ones(3), np.ones(3)) is None
+    assert exact_limits(np.ones(1), np.zeros(1)) is None
+
+
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_exact_limits_are_passed_in_one_of_forty_samples(n):
+    """The chance that mean + k s lies below 1.96, over all values of s."""
+    sample = np.random.default_rng(n).normal(size=n)
+    (_, (low, high)) = exact_limits(sample, np.zeros(n))
+    law = stats.chi(n - 1, scale=1 / np.sqrt(n - 1))
+    for limit, chance in ((low, 0.975), (high, 0.025)):
+        k = (limit - sample.mean()) / sample.std(ddof=1)
+
+        def below(s, k=k):
+            return law.pdf(s) * stats.norm.cdf(np.sqrt(n) * (1.96 - k * s))
+
+        assert integrate.quad(below, 0, 12)[0] == pytest.approx(chance, abs=1e-6)
+
+
+def test_limits_and_concordance_of_three_pairs_by_hand():
+    """Differences 1, 2, 6: mean 3, variance 7."""
+    first, second = np.array([3.0, 5, 10]), np.array([2.0, 3, 4])
+    found = limits_of_agreement(first, second)
+    s, t = np.sqrt(7), stats.t(2).ppf(0.975)
+    assert (found.n, found.bias.value, found.sd.value) == (3, 3, pytest.approx(s))
+    assert found.bias.ci == pytest.approx((3 - t * s / np.sqrt(3), 3 + t * s / np.sqrt(3)))
+    assert found.bias.df == found.upper.df == 2
+    for approximate, factor in ((False, 1 / 3 + 1.96**2 / 4), (True, 1)):
+        found = limits_of_agreement(first, second, approximate=approximate)
+        for one, value in ((found.lower, 3 - 1.96 * s), (found.upper, 3 + 1.96 * s)):
+            half = t * s * np.sqrt(factor)
+            assert one.value == pytest.approx(value)
+            assert one.ci == pytest.approx((value - half, value + half))
+    # Means 6 and 3; sums of squares 26, 2 and of products 7, divided by 3.
+    assert concordance(first, second).value == pytest.approx(2 * 7 / (26 + 2 + 3 * 9))
+    constant = limits_of_agreement(np.arange(3.0), np.arange(3.0))
+    assert constant.sd.value == 0
+
+
+def test_limits_of_two_cases_read_unequally_often_by_hand():
+    """Differences 1, 3 and 6: means 2 and 6, between 8, within 2 (1 df), 1 - 1/m = 1/4."""
+    found = repeated_limits(np.array([1.0, 3, 6]), np.array([7, 7, 9]))
+    variance = 8 + 2 / 4
+    sd, t = np.sqrt(variance), stats.t(1).ppf(0.975)
+    assert (found.bias.value, found.sd.value) == pytest.approx((4, sd))
+    assert found.bias.ci == pytest.approx((4 - 2 * t, 4 + 2 * t))
+    # Zou 2013: each component's own limits (both 1 df), combined; then those of the mean.
+    small, large = 1 / stats.chi2(1).ppf([0.975, 0.025])
+    parts = np.array([8, 0.5])
+    down = np.sqrt(max(0, variance - np.hypot(*(parts * (1 - small)))))
+    up = np.sqrt(variance + np.hypot(*(parts * (large - 1))))
+    assert found.sd.ci == pytest.approx((down, up))
+    z = stats.norm.ppf(0.975)
+    inner, outer = (np.hypot(z * 2, 1.96 * (end - sd)) for end in (down, up))
+    upper, lower = 4 + 1.96 * sd, 4 - 1.96 * sd
+    assert found.upper.value == pytest.approx(upper)
+    assert found.upper.ci == pytest.approx((upper - inner, upper + outer))
+    assert found.lower.ci == pytest.approx((lower - outer, lower + inner))
 
 
 def test_what_cannot_be_compared_says_so():
@@ -226,6 +283,15 @@ def test_rounding_does_not_decide_about_readers_who_are_alike(seed, readers):
         assert spread.ci[0] <= spread.value <= spread.ci[1]
         values = (other[name].value, *other[name].ci)
         assert (spread.value, *spread.ci) == pytest.approx(values, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_times_of_three_cases_have_results_or_a_reason(seed):
+    log, covariates, factors = times_of_alike_readers(seed, readers=2, cases=3)
+    aided = covariates["aided"] > 0
+    found = reading_time(np.exp(log), aided, factors["reader"], factors["case"])
+    for one in (found.ratio, *found.effects.values(), *found.spreads.values()):
+        assert one.reason or one.ci[0] <= one.value <= one.ci[1]
 
 
 def test_an_interval_without_end_is_left_out_with_its_reason(monkeypatch):
