@@ -252,6 +252,47 @@ def test_a_click_between_two_nodules_is_unstable():
     assert result.verdict == "caution"
 
 
+@pytest.mark.parametrize(
+    ("axis", "away", "others", "expected"),
+    [
+        # A smaller nodule is nearer to one moved click, and a large one is in its picture only.
+        (0, 3.5, [(9.5, 2.6), (24, 6.5)], (6, 5 / 6)),
+        (1, -3.5, [(9.5, 2.6), (24, 6.5)], (6, 5 / 6)),
+        (2, 3.5, [(9.5, 2.6), (24, 6.5)], (6, 5 / 6)),
+        # One moved click is too far out.
+        (2, -7.0, [], (5, 5 / 6)),
+        (0, 1.0, [], (6, 1.0)),
+    ],
+)
+def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others, expected):
+    grid = grid_around(CENTER, (90, 90, 76), (0.75, 0.75, 0.9), np.eye(3))
+    offset = away * np.eye(3)[axis]
+    balls = [smooth_ball(grid, CENTER, 4.0)]
+    balls += [
+        smooth_ball(grid, CENTER + np.sign(away) * np.eye(3)[axis] * at, r) for at, r in others
+    ]
+    volume = Volume(np.max([ball.array for ball in balls], axis=0), grid)
+    engine = ThresholdEngine()
+    steps: list[str] = []
+    options = Options(augmentations=1)
+    own = analyse(volume, Seed(CENTER + offset), engine, options=options,
+                  progress=lambda _, text: steps.append(text))  # fmt: skip
+    moves = [3.0 * sign * axis for axis in np.eye(3) for sign in (1, -1)]
+    moved = [analyse(volume, Seed(CENTER + offset + move), engine, options=QUICK) for move in moves]
+    found = [each for each in moved if each.mask is not None]
+    sizes = [each.measurements.volume_mm3 for each in found]
+    rows = np.array([list(each.class_probabilities.values()) for each in found])
+    same = [each.predicted_class == own.predicted_class for each in found]
+    stability = own.stability
+    assert (stability.offset_mm, stability.seeds, stability.found) == (3.0, 6, len(found))
+    assert stability.same_class == pytest.approx(sum(same) / 6)
+    assert (stability.found, stability.same_class) == pytest.approx(expected)
+    assert stability.dice_min == pytest.approx(min(dice(own.mask, each.mask) for each in moved))
+    assert stability.volume_cv == pytest.approx(np.std(sizes, ddof=1) / np.mean(sizes))
+    assert list(stability.sd_class.values()) == pytest.approx(rows.std(axis=0).tolist())
+    assert [f"Moved click {n} of 6" for n in range(1, 7)] == [t for t in steps if "Moved" in t]
+
+
 def test_a_corrected_outline_is_measured_as_drawn(a_ball_in_lung):
     engine = ThresholdEngine()
     result = analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
