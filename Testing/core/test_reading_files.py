@@ -320,10 +320,18 @@ def test_nifti_without_orientation_is_noticed_and_a_sheared_one_refused(tmp_path
     struct.pack_into("<2h", raw, 252, 0, 0)
     path.write_bytes(raw)
     assert [n.code for n in read_volume(path).notices] == ["orientation_unknown"]
-    struct.pack_into("<2h", raw, 252, 0, 1)
-    struct.pack_into("<f", raw, 280 + 4, 0.5)
-    path.write_bytes(raw)
-    refused(path, "right angles", capfd, GeometryError)
+    for qform, limit in ((1, 1e-3), (0, 1e-4)):  # without a qform ITK takes no more
+        struct.pack_into("<2h", raw, 252, qform, 1)
+        for row, column in ((0, 1), (0, 2), (1, 2)):
+            sheared = bytearray(raw)
+            place, length = 280 + 4 * (4 * row + column), (0.7, 0.8, 1.25)[column]
+            struct.pack_into("<f", sheared, place, 0.9 * limit * length)
+            path.write_bytes(sheared)
+            assert read_volume(path).grid.spacing == pytest.approx((0.7, 0.8, 1.25))
+            for cosine in (1.1 * limit, -1.1 * limit, 0.5):
+                struct.pack_into("<f", sheared, place, cosine * length)
+                path.write_bytes(sheared)
+                refused(path, "right angles", capfd, GeometryError)
     struct.pack_into("<f", raw, 76 + 4, 0.0)
     path.write_bytes(raw)
     refused(path, "how large its voxels are", capfd, GeometryError)

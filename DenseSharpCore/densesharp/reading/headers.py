@@ -146,7 +146,10 @@ def read_nifti(path: Path) -> Header:
         raise _no_spacing(name)
     if not 348 <= offset < _MAX_TEXT_HEADER:
         raise _damaged(name)
-    _check_sform(struct.unpack_from(order + "12f", raw, 280) if sform > 0 else None, name)
+    if sform > 0:
+        # ITK refuses a smaller shear where it has no qform to go by, and calls the file damaged.
+        limit = 1e-3 if qform > 0 else 1e-4
+        _check_sform(struct.unpack_from(order + "12f", raw, 280), limit, name)
     return Header(
         size,
         _NIFTI_BYTES[sample],
@@ -236,17 +239,21 @@ def _without_trailing_ones(counts: Sequence[int]) -> list[int]:
     return kept
 
 
-def _check_sform(values: tuple[float, ...] | None, name: str) -> None:
-    """Refuse an affine that is sheared or not a number; ITK would straighten it in silence."""
-    if values is None:
-        return
+def _check_sform(values: tuple[float, ...], limit: float, name: str) -> None:
+    """Refuse an affine that is sheared or not a number; ITK would straighten it in silence.
+
+    Args:
+        values: its first three rows.
+        limit: largest cosine of the angle between two axes.
+        name: of the file.
+    """
     columns = [[values[row * 4 + column] for row in range(3)] for column in range(3)]
     lengths = [math.hypot(*column) for column in columns]
     if not all(map(math.isfinite, values)) or min(lengths) == 0:
         raise _damaged(name)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         dot = sum(a * b for a, b in zip(columns[one], columns[other], strict=True))
-        if abs(dot) > 1e-3 * lengths[one] * lengths[other]:
+        if abs(dot) > limit * lengths[one] * lengths[other]:
             message = (
                 f"The axes of '{name}' are not at right angles (gantry tilt or a shear): "
                 "resample it onto a rectangular grid first."
