@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -12,7 +14,7 @@ import sqlalchemy
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.events import next_event
+from densesharp.study.events import chain_problems, next_event
 from densesharp.study.masks import Mask
 from densesharp.study.store import ChainMovedOn, open_store
 from densesharp.study.store_schema import plain_errors
@@ -107,6 +109,30 @@ def test_a_forged_but_well_hashed_event_breaks_the_rules(a_read_study):
     double = next_event(events[-1], "S1", NOW, "answer", events[-1].body)
     store.append(double)
     assert any("breaks the study's rules" in p for p in verify(study, store).problems)
+
+
+def test_a_hash_covers_every_part_of_an_event_and_the_one_before():
+    first = next_event(None, "S1", NOW, "begin", {"a": 1})
+    second = next_event(first, "S1", NOW, "open", {"item": "x"})
+    assert (first.number, first.previous, second.number, second.previous) == (
+        0, "0" * 64, 1, first.hash,
+    )  # fmt: skip
+    # As docs/reference/study-files.md says: the JSON list of the six parts, sorted and dense.
+    text = '["S1",1,"2026-01-01T00:00:00.000+00:00","open",{"item":"x"},"' + first.hash + '"]'
+    assert second.hash == hashlib.sha256(text.encode()).hexdigest()
+    assert chain_problems("S1", [first, second]) == []
+    for change in (
+        {"reader": "S2"}, {"number": 2}, {"time": "2026-01-01T00:00:00.001+00:00"},
+        {"kind": "aid"}, {"body": {"item": "y"}}, {"previous": "1" * 64}, {"hash": "1" * 64},
+    ):  # fmt: skip
+        found = chain_problems("S1", [first, replace(second, **change)])
+        assert any("was changed after it was written" in problem for problem in found), change
+    # Whole by itself, but of another chain.
+    other = next_event(next_event(None, "S1", NOW, "begin", {"a": 2}), "S1", NOW, "open", {})
+    (problem,) = chain_problems("S1", [first, other])
+    assert "does not continue the event before it" in problem
+    (problem,) = chain_problems("S1", [second])
+    assert "Event 1 of reader S1 follows event -1: events were removed" in problem
 
 
 def test_only_a_taken_place_in_the_chain_means_another_window(a_read_study):

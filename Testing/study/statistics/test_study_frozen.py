@@ -20,6 +20,7 @@ from densesharp.study.report.blocks import Paragraph, TableBlock
 from densesharp.study.report.content import content
 from densesharp.study.session import Reading
 from densesharp.study.store import open_store
+from densesharp.study.washout import Washout, describe_washout
 from study.conduct.study_simulation import (
     TurnableClock,
     ball_mask,
@@ -337,6 +338,18 @@ def test_a_washout_that_was_not_kept_stands_in_the_report(conducted, found):
     early = f"S2, session 2 after 3.00 days: {reason}"
     assert design["Began before the washout was over"] == early
     assert "leaves on Friday &lt;soon&gt;" in (conducted / "out" / "report.html").read_text()
+
+
+def test_early_is_what_is_shorter_than_planned_or_has_a_reason():
+    washout = Washout({"a": {2: 3.0, 3: 2.999}, "b": {2: 30.0}, "c": {}}, {("b", 2): "ill"})
+    found = describe_washout(washout, 3.0)
+    assert found["shortest_days"] == {"a": 2.999, "b": 30.0, "c": None}
+    assert found["early"] == [
+        {"reader": "a", "session": 3, "days": 2.999, "reason": None},
+        {"reader": "b", "session": 2, "days": 30.0, "reason": "ill"},
+    ]
+    assert describe_washout(washout, None)["early"] == found["early"][1:]
+    assert describe_washout(None, 3.0) is None
 
 
 def test_without_the_record_the_times_still_tell_who_began_early(own, found):
