@@ -17,6 +17,7 @@ from densesharp.errors import DenseSharpError, GeometryError, ImageError
 from densesharp.geometry import Grid
 from densesharp.reading import read_volume
 from densesharp.reading.checks import check_hu, check_memory, check_spacing
+from densesharp.reading.headers import read_meta_image, read_nifti, read_nrrd
 from densesharp.records import Volume
 from densesharp.resources import sample_path
 from dicom_phantom import phantom
@@ -335,6 +336,36 @@ def test_nifti_without_orientation_is_noticed_and_a_sheared_one_refused(tmp_path
     struct.pack_into("<f", raw, 76 + 4, 0.0)
     path.write_bytes(raw)
     refused(path, "how large its voxels are", capfd, GeometryError)
+
+
+@pytest.mark.parametrize(
+    ("place", "form", "value", "words"),
+    [(40, "<h", 0, "damaged"), (40, "<h", 8, "damaged"), (108, "<f", np.nan, "damaged"),
+     (108, "<f", 347, "damaged"), (112, "<f", np.nan, "damaged"), (116, "<f", np.inf, "damaged"),
+     (280, "<f", np.nan, "damaged"), (280, "<f", 0, "damaged"), (344, "<4s", b"ni1", "one piece"),
+     (70, "<h", 2304, "several values"), (70, "<h", 32, "type number 32")],
+    ids=["no dimension", "8 dimensions", "no offset", "offset", "slope", "intercept", "sform",
+         "flat sform", "two files", "colour", "complex"],
+)  # fmt: skip
+def test_nifti_headers_that_cannot_be_are_told(tmp_path, capfd, place, form, value, words):
+    path = save(tmp_path, ".nii")
+    raw = bytearray(path.read_bytes())
+    struct.pack_into(form, raw, place, value)
+    path.write_bytes(raw)
+    refused(path, words, capfd)
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
+@pytest.mark.parametrize(
+    ("ending", "read"), [(".nrrd", read_nrrd), (".nii", read_nifti), (".mha", read_meta_image)]
+)
+def test_a_header_tells_where_the_voxels_lie_whatever_their_type(tmp_path, ending, read, kind):
+    array = (phantom() % 100).astype(kind)
+    path = save(tmp_path, ending, image(array), packed=False)
+    header = read(path)
+    assert header.size == (24, 20, 12)
+    assert header.voxel_data_bytes == array.nbytes
+    assert path.read_bytes()[header.data_offset :] == array.tobytes()
 
 
 def test_detached_headers_read_no_file_elsewhere(tmp_path, capfd):
