@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from densesharp.errors import StudyError
-from densesharp.study.auc import auc_estimate
+from densesharp.study.auc import auc_estimate, delong_test
 from densesharp.study.estimates import holm
 from densesharp.study.mrmc import Components, analyse
 from densesharp.study.power import cases_needed, pilot_from, power
@@ -31,6 +33,10 @@ def test_the_fixed_case_form_warns_and_non_inferiority_is_that_of_googles_librar
     found = standalone(*reader_one_as_model, margin=0.05)
     assert "fixed" in found.rrfc.method
     assert found.non_inferiority.p == pytest.approx(0.0393703, abs=6e-8)
+    ninety = standalone(*reader_one_as_model, margin=0.05, confidence=0.9)
+    assert (found.non_inferiority.level, ninety.non_inferiority.level) == (0.025, 0.05)
+    half = stats.t(ninety.rrrc.df).ppf(0.95) * ninety.rrrc.se
+    assert ninety.rrrc.ci[1] - ninety.rrrc.value == pytest.approx(half)
 
 
 def test_it_equals_two_treatments_with_the_model_repeated(reader_one_as_model):
@@ -46,9 +52,30 @@ def test_it_equals_two_treatments_with_the_model_repeated(reader_one_as_model):
 
 
 def test_each_reader_is_tested_with_holm(reader_one_as_model):
-    found = standalone(*reader_one_as_model).each_reader
-    assert len(found) == 4
-    assert all("Holm" in one.method for one in found.values())
+    model, readings = reader_one_as_model
+    ratings = readings.ratings.copy()
+    ratings[0, 1, :20] = np.nan
+    some = dataclasses.replace(readings, ratings=ratings)
+    found = standalone(model, some).each_reader
+    raw = []
+    for r, one in enumerate(found.values()):
+        read = np.arange(len(model)) >= (20 if r == 1 else 0)
+        test = delong_test(model[read], readings.ratings[0, r, read], readings.truth[read])
+        assert (one.value, one.se, one.ci) == pytest.approx((test.value, test.se, test.ci))
+        assert "Holm" in one.method
+        raw.append(test.p)
+    assert [one.p for one in found.values()] == holm(raw)
+
+
+def test_readers_who_are_all_alike_say_nothing_of_others(reader_one_as_model):
+    model, readings = reader_one_as_model
+    same = dataclasses.replace(readings, ratings=np.repeat(readings.ratings[:, :1], 4, axis=1))
+    found = standalone(model, same)
+    assert "same figure of merit" in found.rrrc.reason
+    assert found.rrfc.ci is None
+    single = delong_test(model, readings.ratings[0, 0], readings.truth)
+    assert found.frrc.value == pytest.approx(single.value)
+    assert found.frrc.se == pytest.approx(single.se, rel=0.02), "jackknife and DeLong are close"
 
 
 def test_one_reader_gives_no_random_reader_test(reader_one_as_model):
