@@ -60,6 +60,26 @@ def test_the_mask_fits_the_grey_values_in_every_slice(lean: tuple[float, float])
         assert (y, x) == pytest.approx((z * lean[0], z * lean[1]), abs=0.2)
 
 
+def test_each_slice_is_the_outlined_one_seen_through_the_radial_map() -> None:
+    """Grey values that tell the distance from the middle, against the map of the module's head."""
+    radius, height, z = 8.0, 8.0, 4
+    y, x = np.indices((101, 101)) - 50
+    image = -10.0 * np.hypot(y, x)
+    hu, seg = lift(image, np.hypot(y, x) <= radius, 1.0, Lift(height), EDGE)
+    middle = EDGE // 2
+    shrunk = np.sqrt(1 - (z / height) ** 2)  # an ellipsoid
+    for k in (middle - z, middle + z):
+        shown = hu[k, middle, middle:] / -10
+        assert shown[3] == pytest.approx(3 / shrunk, abs=0.1)
+        assert shown[5] == pytest.approx(5 / shrunk, abs=0.1)
+        wide = (radius + SURROUNDINGS_MM - shrunk * radius) / SURROUNDINGS_MM
+        for r in (10, 14):
+            expected = radius + (r - shrunk * radius) / wide
+            assert shown[r] == pytest.approx(expected, abs=0.15)
+        assert shown[20] == pytest.approx(20, abs=0.1)
+        assert seg[k, middle, middle:].sum() == 8  # 7 shows 8.1; the last pixel ends at 8.5
+
+
 def test_what_is_far_from_the_nodule_is_the_real_slice_everywhere() -> None:
     rng = np.random.default_rng(1)
     mask = disc(4, 1.0)
@@ -85,12 +105,25 @@ def test_the_outlines_radius_is_measured_in_every_direction() -> None:
     assert radii[len(radii) // 4] == pytest.approx(5, abs=0.4)  # along y
 
 
+def test_a_discs_radius_is_that_of_its_area() -> None:
+    mask = disc(10, 0.5)
+    radii = outline_radii(mask, np.array([35.0, 35.0]), 0.5)
+    assert radii.mean() == pytest.approx(np.sqrt(mask.sum() * 0.25 / np.pi), abs=0.12)
+
+
 def test_heights_are_like_widths_and_follow_from_the_seed() -> None:
     drawn = [draw_lift(np.random.default_rng(n), np.pi * 36) for n in range(200)]
     heights = [each.half_height_mm for each in drawn]
     assert 0.7 * 6 <= min(heights) < 4.6
     assert 6.5 < max(heights) <= 1.15 * 6
-    assert max(np.hypot(*each.lean) for each in drawn) <= np.tan(np.pi / 6)
+    leans = np.array([each.lean for each in drawn])
+    assert 0.95 * np.tan(np.pi / 6) < np.hypot(*leans.T).max() <= np.tan(np.pi / 6)
+    assert len({tuple(signs) for signs in np.sign(leans)}) == 4  # to all sides
+    for values, low, high in (
+        ([each.bend for each in drawn], 1.8, 2.8),
+        ([each.smoothing_mm for each in drawn], 0.3, 1.0),
+    ):
+        assert low <= min(values) < low + 0.05 < high - 0.05 < max(values) <= high
     assert draw_lift(np.random.default_rng(3), 50.0) == draw_lift(np.random.default_rng(3), 50.0)
 
 
