@@ -102,6 +102,9 @@ def test_cases_for_eighty_percent_power(van_dyke):
     assert cases_needed(pilot, 6, 0.0438, limit=251).cases == 251
     assert cases_needed(pilot, 6, 0.0438, limit=250) is None
     assert cases_needed(pilot, 6, 0.9).cases == 2
+    for effect in np.linspace(0.09, 0.3, 12):
+        enough = (k for k in range(2, 200) if power(pilot, 6, k, effect).power >= 0.8)
+        assert cases_needed(pilot, 6, effect).cases == next(enough)
 
 
 @pytest.mark.parametrize(
