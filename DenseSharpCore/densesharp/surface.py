@@ -80,15 +80,13 @@ def mask_surface(mask: NDArray[np.bool_], grid: Grid) -> vtkPolyData:
     wanted = float(mask.sum() * grid.voxel_volume)
     around = grid.crop((-1, -1, -1), np.array(grid.size) + 2)
     low, high = 0.0, float(field.max())
-    surface = level_surface(field, around, high / 2)
     for _ in range(12):  # halving: the level is then known to 1/4096
         middle = (low + high) / 2
-        surface = level_surface(field, around, middle)
-        if surface_volume(surface) > wanted:
+        if surface_volume(level_surface(field, around, middle)) > wanted:
             low = middle
         else:
             high = middle
-    return surface
+    return level_surface(field, around, (low + high) / 2)
 
 
 def surface_volume(surface: vtkPolyData) -> float:

@@ -262,6 +262,8 @@ def test_a_click_between_two_nodules_is_unstable():
         # One moved click is too far out.
         (2, -7.0, [], (5, 5 / 6)),
         (0, 1.0, [], (6, 1.0)),
+        # Only the moved click towards the nodule finds it: one volume has no spread.
+        (0, 9.25, [], (1, 1 / 6)),
     ],
 )
 def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others, expected):
@@ -288,7 +290,8 @@ def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others,
     assert stability.same_class == pytest.approx(sum(same) / 6)
     assert (stability.found, stability.same_class) == pytest.approx(expected)
     assert stability.dice_min == pytest.approx(min(dice(own.mask, each.mask) for each in moved))
-    assert stability.volume_cv == pytest.approx(np.std(sizes, ddof=1) / np.mean(sizes))
+    spread = np.std(sizes, ddof=1) / np.mean(sizes) if len(sizes) > 1 else None
+    assert stability.volume_cv == pytest.approx(spread)
     assert list(stability.sd_class.values()) == pytest.approx(rows.std(axis=0).tolist())
     assert [f"Moved click {n} of 6" for n in range(1, 7)] == [t for t in steps if "Moved" in t]
 
