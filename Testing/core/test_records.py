@@ -144,7 +144,13 @@ def test_a_result_that_says_nothing_of_its_training_is_read(result):
 
 @pytest.mark.parametrize(
     ("long", "short", "fleischner", "lung_rads"),
-    [(7.44, 5.55, 6, 6.5), (6.0, 5.0, 6, 5.5), (5.0, 3.98, 4, 4.5), (10.04, 8.0, 9, 9.0)],
+    [
+        (7.44, 5.55, 6, 6.5),
+        (7.449, 5.549, 6, 6.5),
+        (6.0, 5.0, 6, 5.5),
+        (5.0, 3.98, 4, 4.5),
+        (10.04, 8.0, 9, 9.0),
+    ],
 )
 def test_diameters_are_rounded_as_each_guideline_asks(long, short, fleischner, lung_rads):
     line, solid = Segment((0, 0, 0), (1, 0, 0)), SolidPart(-300, 0, 0, 0)

@@ -12,7 +12,7 @@ from vtkmodules.vtkIOGeometry import vtkSTLReader
 import densesharp.export.files as files_module
 from densesharp.errors import OutputError
 from densesharp.export.files import write_results
-from densesharp.export.planes import context_view, views_of
+from densesharp.export.planes import LUNG_WINDOW, context_view, views_of, width_for
 from densesharp.export.sentence import minus_signs, percent_words, report_sentence
 from densesharp.export.table import COLUMNS, write_table
 from densesharp.geometry import ras_to_lps
@@ -183,6 +183,15 @@ def test_the_picture_shows_what_lies_there(an_oblique_ct, a_result):
         step = view.width_mm / len(view.mask)
         assert (view.mask[middle] >= 0.5).sum() * step == pytest.approx(12, abs=0.6)
     assert context_view(a_result, an_oblique_ct).width_mm > 55
+
+
+def test_views_are_40_mm_wide_or_half_as_wide_again_as_the_nodule(a_result):
+    for diameter, width in ((12, 40), (26, 40), (30, 45)):
+        measured = dataclasses.replace(a_result.measurements, max_3d_diameter_mm=diameter)
+        assert width_for(dataclasses.replace(a_result, measurements=measured)) == width
+    assert width_for(dataclasses.replace(a_result, measurements=None)) == 40
+    level, width = -600, 1500  # the usual lung window
+    assert LUNG_WINDOW == (level - width / 2, level + width / 2)
 
 
 def test_views_follow_the_radiologists_convention(an_oblique_ct, a_result):
