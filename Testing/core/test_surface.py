@@ -106,12 +106,22 @@ def test_a_results_surface_agrees_with_its_volume(a_result):
 
 
 def test_a_corrected_outline_is_drawn_from_the_mask_and_nothing_from_nothing(a_result):
-    edited = dataclasses.replace(
-        a_result, notices=(Notice("edited_by_hand", "Corrected.", "info"),)
-    )
-    assert surface_volume(nodule_surface(edited)) == pytest.approx(
-        a_result.measurements.volume_mm3, rel=0.01
-    )
+    whole = a_result.mask
+    half = whole.array.copy()
+    half[:, :, half.shape[2] // 2 :] = 0
+    mask = dataclasses.replace(whole, array=half)
+    volume = half.sum() * whole.grid.voxel_volume
+    by_hand = (Notice("edited_by_hand", "Corrected.", "info"),)
+    edited = dataclasses.replace(a_result, mask=mask, notices=by_hand)
+    assert surface_volume(nodule_surface(edited)) == pytest.approx(volume, rel=0.01)
+    # So is one that the model's probability does not know: read back from files, or not outlined.
+    for unknown in (None, dataclasses.replace(a_result.prediction, mask=np.zeros((32, 32, 32)))):
+        drawn = dataclasses.replace(a_result, mask=mask, prediction=unknown)
+        assert surface_volume(nodule_surface(drawn)) == pytest.approx(volume, rel=0.01)
+    # Else it is the model's own, which is smoother than voxels.
+    other = (Notice("near_border", "Near.", "caution"),)
+    smooth = nodule_surface(dataclasses.replace(a_result, mask=mask, notices=other))
+    assert surface_volume(smooth) == pytest.approx(a_result.measurements.volume_mm3, rel=0.05)
     assert nodule_surface(dataclasses.replace(a_result, mask=None)) is None
 
 
