@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.inter_rater import cohens_kappa
 
-from densesharp.study.figures_of_merit import AUC, MEAN_SCORE, VUS, accuracy, quadratic_kappa
+from densesharp.study.figures_of_merit import (
+    AUC,
+    MEAN_SCORE,
+    VUS,
+    accuracy,
+    quadratic_kappa,
+    sensitivity,
+    specificity,
+)
 
 FIGURES = [AUC, MEAN_SCORE, VUS, accuracy(), quadratic_kappa(3)]
 
@@ -29,6 +38,32 @@ def test_leave_one_out_equals_leaving_one_out(figure, ratings, seed):
         rest = figure.compute(rated[keep], truth[keep])
         if rest is not None:
             assert found[1][k] == pytest.approx(rest[0], abs=1e-10)
+
+
+def test_sensitivity_and_specificity_are_shares_of_their_own_class():
+    ratings = np.array([0.0, 1, 2, 3, 1, 2, 2, 5])
+    truth = np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    for figure, cases, called in (
+        (sensitivity(2), truth > 0, [0, 1, 1, 1]),
+        (specificity(2), truth == 0, [1, 1, 0, 0]),
+        (accuracy(), np.ones(8, bool), [1, 0, 0, 0, 1, 0, 1, 0]),
+    ):
+        used = figure.uses(truth)
+        assert used.tolist() == cases.tolist()
+        value, without = figure.compute(ratings[used], truth[used])
+        assert value == pytest.approx(np.mean(called))
+        left = [np.mean(np.delete(called, k)) for k in range(len(called))]
+        assert without == pytest.approx(left)
+
+
+def test_quadratic_kappa_is_cohens():
+    rng = np.random.default_rng(2)
+    truth = rng.integers(3, size=40)
+    rated = np.clip(truth + rng.integers(-1, 2, size=40), 0, 2)
+    counts = np.zeros((3, 3))
+    np.add.at(counts, (truth, rated), 1)
+    wanted = cohens_kappa(counts, wt="quadratic").kappa
+    assert quadratic_kappa(3).compute(rated.astype(float), truth)[0] == pytest.approx(wanted)
 
 
 def brute_force_volume(ratings, truth):
