@@ -139,6 +139,15 @@ def test_verify_compares_what_was_shown_with_the_frozen_result(tmp_path, reading
     )))  # fmt: skip
     found = verify(with_other, reading.store)
     assert any("names another result" in problem for problem in found.problems)
+    last = reading.store.events("S1")[-1]
+    for body in ({}, {"sealed_probabilities": "?"}, {"sealed_probabilities": "AAAA"}):
+        said = {"item": study.by_reader["S1"][0].item, "step": 1} | body
+        last = next_event(last, "S1", TurnableClock().now(), "aid", said)
+        reading.store.append(last)
+        assert (
+            f"Event {last.number} of reader S1 does not say what of the model was shown."
+            in verify(study, reading.store).problems
+        )
 
 
 def test_a_changed_model_result_is_not_shown(tmp_path, reading_of):
