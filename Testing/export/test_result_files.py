@@ -190,8 +190,8 @@ def test_views_are_40_mm_wide_or_half_as_wide_again_as_the_nodule(a_result):
         measured = dataclasses.replace(a_result.measurements, max_3d_diameter_mm=diameter)
         assert width_for(dataclasses.replace(a_result, measurements=measured)) == width
     assert width_for(dataclasses.replace(a_result, measurements=None)) == 40
-    level, width = -600, 1500  # the usual lung window
-    assert LUNG_WINDOW == (level - width / 2, level + width / 2)
+    low, high = LUNG_WINDOW
+    assert ((low + high) / 2, high - low) == (-600, 1500)  # the usual level and width for lung
 
 
 def test_views_follow_the_radiologists_convention(an_oblique_ct, a_result):
