@@ -17,7 +17,7 @@ from densesharp.export.sentence import minus_signs, percent_words, report_senten
 from densesharp.export.table import COLUMNS, write_table
 from densesharp.geometry import ras_to_lps
 from densesharp.pipeline import Options, analyse
-from densesharp.records import NoduleResult, Notice, Seed
+from densesharp.records import NoduleResult, Notice, Seed, Segment
 from nodule_results import nodule
 from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
 
@@ -181,8 +181,35 @@ def test_the_picture_shows_what_lies_there(an_oblique_ct, a_result):
         middle = len(view.hu) // 2
         assert view.hu[middle, middle] > -100
         step = view.width_mm / len(view.mask)
-        assert (view.mask[middle] >= 0.5).sum() * step == pytest.approx(12, abs=0.6)
+        inside = view.mask >= 0.5
+        assert inside[middle].sum() * step == pytest.approx(12, abs=0.6)
+        assert inside.sum() * step**2 == pytest.approx(np.pi * 36, rel=0.05)
+        row, column = np.argwhere(inside).mean(axis=0) - (len(inside) - 1) / 2
+        expected = view.on_screen(CENTER)
+        assert (column * step, row * step) == pytest.approx(expected, abs=0.25)
     assert context_view(a_result, an_oblique_ct).width_mm > 55
+
+
+def test_the_context_shows_the_whole_slice_at_the_nodules_height(a_result):
+    ct = smooth_ball(grid_around(CENTER + [3, -2, 1], (70, 72, 50), (0.8, 0.75, 1.25), np.eye(3)),
+                     CENTER, 6.0)  # fmt: skip
+    view = context_view(a_result, ct)
+    assert view.width_mm == pytest.approx(70 * 0.8)  # 72 rows of 0.75 mm are less
+    x, y, _ = CENTER + [3, -2, 1]
+    assert view.center == pytest.approx((x, y, a_result.center_lps[2]))
+
+
+def test_the_view_of_the_measured_plane_goes_through_its_axes(a_result):
+    x, y, z = a_result.center_lps
+    line = Segment((x - 5, y + 1, z + 2), (x + 6, y + 3, z + 2))
+    measured = dataclasses.replace(a_result.measurements, plane="axial", long_axis=line)
+    result = dataclasses.replace(a_result, measurements=measured)
+    ct = smooth_ball(grid_around(CENTER, (20, 20, 20), (3, 3, 3), np.eye(3)), CENTER, 6.0)
+    axial, coronal, sagittal = views_of(result, ct)
+    assert axial.center == pytest.approx((x, y, z + 2))
+    assert coronal.center == pytest.approx((x, y, z))
+    assert sagittal.center == pytest.approx((x, y, z))
+    np.testing.assert_allclose(axial.line(line), [[-5, 1], [6, 3]])
 
 
 def test_views_are_40_mm_wide_or_half_as_wide_again_as_the_nodule(a_result):
