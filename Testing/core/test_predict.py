@@ -13,6 +13,7 @@ from densesharp.predict import (
     predict,
     share_of_evidence,
 )
+from densesharp.records import Volume
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = np.array([12.0, -30.0, 45.0])
@@ -114,6 +115,40 @@ def test_evidence_lies_where_the_activation_does_and_against_is_cut():
     assert (np.abs(peak - [25.5, 5.5, 17.5]) < 1).all()
     assert evidence[:8, :3, :8].max() == 0
     assert evidence_map(np.zeros((3, 8, 8, 8)), 0, (32, 32, 32)).max() == 0
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_evidence_is_what_speaks_for_the_class_more_than_for_all_stretched_as_torch_does(chosen):
+    torch = pytest.importorskip("torch")
+    activation = np.random.default_rng(4).normal(2, 3, (3, 8, 8, 8))
+    more = np.maximum(activation[chosen] - (activation[0] + activation[1] + activation[2]) / 3, 0)
+    stretched = torch.nn.functional.interpolate(
+        torch.from_numpy(more)[None, None], (32, 24, 16), mode="trilinear", align_corners=False
+    )[0, 0].numpy()
+    found = evidence_map(activation, chosen, (32, 24, 16))
+    np.testing.assert_allclose(found, stretched / stretched.max(), atol=1e-6)
+
+
+def test_a_second_nodule_in_the_cube_is_in_no_mask(a_ball_in_lung):
+    grid = a_ball_in_lung.grid
+    other = smooth_ball(grid, CENTER + [13, 0, 0], 3.0)
+    both = Volume(np.maximum(a_ball_in_lung.array, other.array), grid)
+    engine = ThresholdEngine()
+    alone, _ = predict(locate(a_ball_in_lung, CENTER, engine), engine, augmentations=3)
+    found, masks = predict(locate(both, CENTER, engine), engine, augmentations=3)
+    np.testing.assert_array_equal(found.mask >= 0.5, alone.mask >= 0.5)
+    np.testing.assert_array_equal(found.volume_samples_mm3, alone.volume_samples_mm3)
+    for each in masks:
+        np.testing.assert_array_equal(each >= 0.5, alone.mask >= 0.5)
+
+
+def test_where_nothing_is_found_there_is_no_mask_and_no_evidence_at_it(a_ball_in_lung):
+    engine = ThresholdEngine()
+    located = locate(a_ball_in_lung, CENTER + [0, 0, 20], engine)
+    assert located.component is None
+    prediction, masks = predict(located, engine)
+    assert prediction.mask.max() == masks.max() == 0
+    assert prediction.evidence_inside == 0
 
 
 def test_the_share_of_evidence_inside_is_counted_around_the_mask():
