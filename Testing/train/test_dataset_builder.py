@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
 from densesharp.errors import TableError
 from densesharp.train.builder import build_dataset
@@ -75,6 +77,48 @@ def test_a_ct_of_1_mm_is_copied_and_not_interpolated(tmp_path: Path) -> None:
     part = np.s_[max(k, 0) : k + 40, max(j, 0) : j + 40, max(i, 0) : i + 40]
     assert (sample.seg[: part[0].stop - k] == mask[part]).all()
     assert (sample.voxel == grey[part]).all()
+
+
+def test_beyond_the_ct_there_is_air(tmp_path: Path) -> None:
+    write_case(tmp_path, "a", shift=20)  # ten voxels from the border
+    build_dataset(write_table(tmp_path, [row("a")]), tmp_path / "set", edge=40)
+    (sample,) = read_dataset(tmp_path / "set")
+    lung = round((1024 - 850) / 1424 * 255)
+    assert (sample.voxel[5, 5, :28] == lung).all()
+    assert (sample.voxel[..., 31:] == 0).all()
+    assert not sample.seg[..., 31:].any()
+
+
+def test_steps_of_masks_on_thick_slices_are_closed(tmp_path: Path) -> None:
+    write_case(tmp_path, "a")
+    rng = np.random.default_rng(0)
+    for kind in ("ct", "mask"):
+        image = sitk.ReadImage(str(tmp_path / f"a_{kind}.nrrd"))
+        array = sitk.GetArrayFromImage(image)
+        if kind == "mask":
+            array[rng.random(array.shape) < 0.3] = 0
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing((1, 1, 2.5))
+        sitk.WriteImage(image, str(tmp_path / f"a_{kind}.nrrd"))
+    build_dataset(write_table(tmp_path, [row("a")]), tmp_path / "set", edge=40)
+    (sample,) = read_dataset(tmp_path / "set")
+    assert sample.seg.any()
+    assert (ndimage.binary_closing(sample.seg) <= sample.seg).all()
+
+
+def test_a_cube_with_code_in_it_is_not_run_but_made_again(tmp_path: Path) -> None:
+    class Code:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "run"),)
+
+    write_case(tmp_path, "a")
+    table = write_table(tmp_path, [row("a")])
+    build_dataset(table, tmp_path / "set", edge=40)
+    before = cube_of(tmp_path / "set", "a")
+    np.savez(tmp_path / "set" / "nodule" / "a.npz", source=np.array([Code()], dtype=object))
+    build_dataset(table, tmp_path / "set", edge=40)
+    assert cube_of(tmp_path / "set", "a") == before
+    assert not (tmp_path / "run").exists()
 
 
 def test_nodules_already_cut_out_are_kept(tmp_path: Path) -> None:
@@ -221,6 +265,7 @@ def test_a_damaged_info_csv_is_told_and_not_dealt_over(tmp_path: Path) -> None:
         ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is not known"),
         ([row("a", label="x")], "label 'x' is no whole number"),
         ([row("../a")], "that can be the name of a file"),
+        ([row("a"), row("")], "line 3: a name is needed"),
         (
             [row("a", patient="p", subset="1"), row("b", patient="p", subset="2")],
             "patient p: nodules in several subsets",
