@@ -89,6 +89,27 @@ def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]
     return {name: float(found[name]) for name in CLASS_NAMES}
 
 
+def shown_columns(body: Mapping[str, Any], case: str) -> dict[str, Any]:
+    """What an event says was shown, as the columns of answers.csv.
+
+    Raises:
+        ValueError: the note is damaged.
+    """
+    chances = logged_probabilities(body, case)
+    return {
+        "aid_model_sha256": body["model_sha256"],
+        "aid_mask_sha256": body["mask_sha256"],
+        "aid_class": max(CLASS_NAMES, key=lambda name: chances[name]),
+        "aid_p_invasive": percent(chances["MIA"] + chances["IAC"]),
+        "aid_p_iac": percent(chances["IAC"]),
+    }
+
+
+def percent(probability: float) -> float:
+    """A probability in percent; with ten digits, as ranks must not be tied by rounding."""
+    return round(100 * probability, 10)
+
+
 def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
     """What the design keeps of the model's results; None when there are none.
 

@@ -24,8 +24,7 @@ from typing import Any
 
 from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder
-from densesharp.records import CLASS_NAMES
-from densesharp.study.aid import load_aid, logged_probabilities
+from densesharp.study.aid import load_aid, percent, shown_columns
 from densesharp.study.events import Event, valid_answers
 from densesharp.study.folder import DESIGN, SCHEDULE, Study
 from densesharp.study.rules import ReaderState
@@ -153,23 +152,10 @@ def _row(
         **{name: spent[name] for name in ("active_s", "wall_s", "paused_s", "pauses")},
         "visits": body["visits"],
         "aid_shown": int(aid is not None),
-        **_aid_columns(aid, item.case),
+        **(shown_columns(aid, item.case) if aid else {}),
         "changed": "" if body["changed"] is None else int(body["changed"]),
         "software": body["software"],
         "event_sha256": event.hash,
-    }
-
-
-def _aid_columns(aid: Mapping[str, Any] | None, case: str) -> dict[str, Any]:
-    if aid is None:
-        return {}
-    chances = logged_probabilities(aid, case)
-    return {
-        "aid_model_sha256": aid["model_sha256"],
-        "aid_mask_sha256": aid["mask_sha256"],
-        "aid_class": max(CLASS_NAMES, key=lambda name: chances[name]),
-        "aid_p_invasive": _percent(chances["MIA"] + chances["IAC"]),
-        "aid_p_iac": _percent(chances["IAC"]),
     }
 
 
@@ -184,20 +170,15 @@ def _write_model(study: Study, folder: Path) -> None:
         rows.append({
             "case": case.id,
             "class": aid.nodule_class,
-            "p_aah_ais": _percent(aid.probabilities["AAH-AIS"]),
-            "p_mia": _percent(aid.probabilities["MIA"]),
-            "p_iac": _percent(aid.p_iac),
-            "p_invasive": _percent(aid.p_invasive),
+            "p_aah_ais": percent(aid.probabilities["AAH-AIS"]),
+            "p_mia": percent(aid.probabilities["MIA"]),
+            "p_iac": percent(aid.p_iac),
+            "p_invasive": percent(aid.p_invasive),
             "model_sha256": aid.model_sha256,
             "trained_on": aid.trained_on,
             "mask": mask,
         })  # fmt: skip
     _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)
-
-
-def _percent(probability: float) -> float:
-    # Ten digits: ranks must not be tied by rounding.
-    return round(100 * probability, 10)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from densesharp.errors import StudyError
+from densesharp.study.aid import shown_columns
 from densesharp.study.design import design_from_json
 from densesharp.study.events import Event, chain_problems, valid_answers
 from densesharp.study.schedule import Item, Step, schedule_from_csv, steps
@@ -183,9 +184,15 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
         for chain in record.values()
         for event, spent in valid_answers(chain).values()
     }  # fmt: skip
+    aids = {
+        (event.body["item"], event.body["step"]): event.body
+        for chain in record.values()
+        for event in chain
+        if event.kind == "aid"
+    }  # fmt: skip
     digests = answers.columns.get("event_sha256", ())
     for row, digest in enumerate(digests):
-        wrong = _difference(answers, row, given.get(digest), entries)
+        wrong = _difference(answers, row, given.get(digest), entries, aids)
         if wrong:
             raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
     named = set(digests)
@@ -213,16 +220,21 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
         if cell != frozen:
             reason = f"this is not the model whose results the readers saw. {hint}"
             raise results.error(row, "model_sha256", reason)
-    if "aid_p_iac" not in answers.columns:
-        return
-    probabilities = results.numbers("p_iac")
+    iac = results.numbers("p_iac")
     row_of = {case: row for row, case in enumerate(results.columns["case"])}
-    shown = answers.numbers("aid_p_iac", empty=math.nan)
-    for case, value in zip(answers.columns["case"], shown, strict=True):
-        row = row_of.get(case, -1)
-        if row >= 0 and abs(probabilities[row] - value) > SAME_PERCENT:
-            reason = f"the readers were shown {value:g} % for case '{case}'. {hint}"
-            raise results.error(row, "p_iac", reason)
+    for name, column, percent in (
+        ("aid_p_iac", "p_iac", iac),
+        ("aid_p_invasive", "p_mia", results.numbers("p_mia") + iac),
+    ):
+        if name not in answers.columns:
+            continue
+        shown = answers.numbers(name, empty=math.nan)
+        for case, value in zip(answers.columns["case"], shown, strict=True):
+            row = row_of.get(case, -1)
+            if row >= 0 and abs(percent[row] - value) > SAME_PERCENT:
+                what = column if column == "p_iac" else "p_mia and p_iac together"
+                reason = f"the readers were shown {value:g} % for case '{case}' ({what}). {hint}"
+                raise results.error(row, column, reason)
 
 
 def _entries(folder: Path, design: Mapping[str, Any]) -> dict[str, tuple[Item, tuple[Step, ...]]]:
@@ -245,6 +257,7 @@ def _difference(
     row: int,
     given: tuple[Event, Spent] | None,
     entries: Mapping[str, tuple[Item, tuple[Step, ...]]],
+    aids: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> str | None:
     """The first column in which a row is not what its event and the schedule say."""
     if given is None or given[0].body["item"] not in entries:
@@ -252,6 +265,11 @@ def _difference(
     event, spent = given
     item, asked = entries[event.body["item"]]
     step, form = asked[event.body["step"]], event.body["form"]
+    aid = aids.get((item.item, event.body["step"]))
+    try:
+        shown = shown_columns(aid, item.case) if aid else {}
+    except (KeyError, TypeError, ValueError):
+        return "aid_shown"
     said = {
         "reader": event.reader,
         **vars(item),
@@ -263,6 +281,8 @@ def _difference(
         **{name: form[name] for name in ("p_invasive", "p_iac", "confidence")},
         "mask_sha256": event.body["mask_sha256"],
         "active_s": spent.to_data()["active_s"],
+        "aid_shown": int(aid is not None),
+        **shown,
     }
     for name, value in said.items():
         cells = answers.columns.get(name)

@@ -159,7 +159,7 @@ def test_answers_given_under_another_design_are_refused(own):
     [("p_invasive", "101"), ("case", "C999"), ("reader", "J2"), ("event_sha256", "0" * 64),
      ("t_submit", "2026-01-01T00:00:00.000+00:00"), ("mask_sha256", "ab"), ("session", "2"),
      ("condition", "either"), ("role", "practice"), ("final", "0"), ("confidence", "9"),
-     ("active_s", "1.0"), ("position", "99")],
+     ("active_s", "1.0"), ("position", "99"), ("aid_shown", "2")],
 )  # fmt: skip
 def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
     answers = own / "export" / "answers.csv"
@@ -168,6 +168,18 @@ def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
     (own / "export" / "SHA256SUMS").unlink()
     with pytest.raises(TableError, match=f"line 2, column '{column}': this is not the answer in"):
         load(own)
+
+
+def test_what_was_shown_is_what_the_record_says(own):
+    answers = own / "export" / "answers.csv"
+    rows = rows_in(answers)
+    at = next(n for n, row in enumerate(rows) if row["aid_p_iac"])
+    for column in ("aid_p_iac", "aid_p_invasive"):
+        more = rows[at] | {column: str(float(rows[at][column]) + 1)}
+        write_csv(answers, [*rows[:at], more, *rows[at + 1 :]])
+        reseal(own / "export")
+        with pytest.raises(TableError, match=f"line {at + 2}, column '{column}': this is not"):
+            load(own)
 
 
 def test_an_answer_of_the_record_that_was_left_out_is_refused(own):
@@ -305,7 +317,12 @@ def test_results_that_the_readers_were_not_shown_are_refused(own):
     expected = rf"line {at + 2}, column 'p_iac': the readers were shown {was:g} % for case '{seen}'"
     with pytest.raises(TableError, match=expected):
         load_study(own / "export", own / "truth.csv", other)
+    turned = {"p_mia": rows[at]["p_aah_ais"], "p_aah_ais": rows[at]["p_mia"]}
+    write_csv(other, [row | turned if row["case"] == seen else row for row in rows])
+    with pytest.raises(TableError, match=rf"line {at + 2}, column 'p_mia': the readers were shown"):
+        load_study(own / "export", own / "truth.csv", other)
     # As the message says: another model can be compared with the answers alone.
+    write_csv(other, changed)
     data = load_study(own / "export" / "answers.csv", own / "truth.csv", other)
     assert data.model.probabilities[data.cases.index(seen)][2] == pytest.approx(
         float(swapped["p_iac"]) / 100
