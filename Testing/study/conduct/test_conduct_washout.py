@@ -66,6 +66,18 @@ def test_a_clock_set_back_is_named_and_does_not_touch_durations(
     assert any("clock went back" in notice for notice in found.notices)
 
 
+def test_a_clock_set_back_by_seconds_is_a_notice_too(tmp_path, reading_of, a_turnable_clock):
+    study = make_study(tmp_path, "unaided", count=2)
+    reading = reading_of(study)
+    reading.start_session(1)
+    reading.submit(plain_answer(reading.open_case()))
+    assert verify(study, reading.store).notices == []
+    a_turnable_clock.wall -= timedelta(seconds=30)
+    reading.open_case()
+    (notice,) = verify(study, reading.store).notices
+    assert "went back by 30 s before event 4 of reader S1" in notice
+
+
 def read_all_but(reading, left):
     """Read the first session's cases but for the last few."""
     while reading.sessions()[0].total - reading.sessions()[0].done > left:
