@@ -85,6 +85,21 @@ def test_the_nodule_is_found_again_after_the_patient_moved(lung_texture, a_moved
     assert match.rotation_deg == pytest.approx(angle, abs=1)
 
 
+def test_the_nodule_is_found_again_where_the_second_ct_has_another_origin(
+    lung_texture, a_moved_patient
+):
+    """Another table, another landmark: the two CTs need not overlap in patient coordinates."""
+    far = sitk.Euler3DTransform(a_moved_patient)
+    far.SetTranslation(np.add(a_moved_patient.GetTranslation(), (150, -80, 400)).tolist())
+    first = scanned(lung_texture, 5.0)
+    other = Grid((90, 90, 64), np.array([88.0, -142, 345]), (1.4, 1.4, 1.8), np.eye(3))
+    second = scanned(lung_texture, 5.0, far, other, seed=1)
+    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), options=QUICK)
+    match = find_again(first, before, second)
+    assert np.linalg.norm(np.subtract(match.point, far.TransformPoint(NODULE))) < 1.5
+    assert match.similarity > 0.6
+
+
 def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_moved_patient):
     first = scanned(lung_texture, 5.0)
     second = scanned(lung_texture, 6.5, a_moved_patient, seed=1)
