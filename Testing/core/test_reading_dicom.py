@@ -182,6 +182,12 @@ FAULTS = {
     "no orientation": (set_in(4, ImageOrientationPatient=None), GeometryError, "Image Orientation"),
     "no position": (set_in(4, ImagePositionPatient=None), GeometryError, "Image Position"),
     "no pixel size": (in_all(PixelSpacing=None), GeometryError, "Pixel Spacing"),
+    "three pixel sizes": (in_all(PixelSpacing=[0.7, 0.8, 1]), GeometryError, "Pixel Spacing"),
+    "place beyond the earth": (
+        set_in(4, ImagePositionPatient=[0, 0, 1e10]),
+        GeometryError,
+        "Image Position",
+    ),
     "mixed pixel size": (set_in(3, PixelSpacing=[0.5, 0.5]), GeometryError, "pixel spacings"),
     "mixed frame": (
         set_in(3, FrameOfReferenceUID=generate_uid()),
