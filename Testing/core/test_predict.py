@@ -58,6 +58,34 @@ def test_what_recentring_finds_far_from_the_click_is_not_its_nodule(a_ball_in_lu
     assert found.component is None
 
 
+class Stepping(ThresholdEngine):
+    """Outlines a ball that lies by the next of these steps to the left of the patch's middle."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = iter(steps)
+
+    def run(self, patches):
+        k, j, i = np.indices(patches.shape[1:]) - 15.5
+        ball = k**2 + j**2 + (i - next(self.steps)) ** 2 <= 36
+        mask = np.where(ball, 0.9, 0.0)[None, None].astype(np.float32)
+        return super().run(patches)._replace(mask=mask)
+
+
+@pytest.mark.parametrize(
+    ("steps", "passes", "moved"),
+    [([0.5], 1, 0), ([1, 0.5], 2, 1), ([3, 1, 0.5], 3, 4), ([2, 1, 1, 1], 4, 4)],
+)
+def test_recentring_ends_with_a_step_under_1_mm_or_the_fourth_pass(
+    a_ball_in_lung, steps, passes, moved
+):
+    found = locate(a_ball_in_lung, CENTER, Stepping(steps))
+    assert found.passes == passes
+    np.testing.assert_allclose(found.patch.grid.center, CENTER + [moved, 0, 0], atol=1e-6)
+    assert found.shift_mm == pytest.approx(moved)
+    assert found.component is not None
+
+
 def test_the_48_orientations_are_different_and_undone_exactly():
     array = np.arange(2 * 27).reshape(2, 3, 3, 3)
     turned = [orient(array, each) for each in orientations()]
