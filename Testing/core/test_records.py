@@ -178,6 +178,21 @@ def test_a_seed_that_is_no_point_is_refused(point):
         Seed(point)
 
 
+def test_what_a_seed_and_a_volume_hold_cannot_be_changed_afterwards():
+    point, series, notices = [1, 2, 3], {"series_uid": "1.2"}, [Notice("a", "A.")]
+    seed = Seed(point)
+    volume = Volume(np.zeros(GRID.shape, np.int16), GRID, notices, series)
+    point[0], series["series_uid"] = 9, "3.4"
+    notices.clear()
+    np.testing.assert_array_equal(seed.lps, [1, 2, 3])
+    assert volume.series == {"series_uid": "1.2"}
+    assert [notice.code for notice in volume.notices] == ["a"]
+    with pytest.raises(ValueError, match="read-only"):
+        seed.lps[0] = 9
+    with pytest.raises(TypeError):
+        volume.series["series_uid"] = "3.4"
+
+
 def test_a_seed_knows_both_conventions():
     np.testing.assert_array_equal(Seed.from_ras([1, 2, 3]).lps, [-1, -2, 3])
     np.testing.assert_array_equal(Seed(np.array([1.0, 2, 3])).ras, [-1, -2, 3])
