@@ -127,3 +127,17 @@ def test_a_treatment_nobody_could_be_scored_on_is_told():
     found = u_statistics(study)
     assert found.auc["b"].value is None
     assert found.differences["a", "b"].reason
+
+
+def test_one_case_without_disease_leaves_no_degrees_of_freedom(random_study):
+    study = random_study(readers=3, cases=9)
+    keep = study.truth | (np.arange(9) == 1)
+    cases = tuple(np.array(study.cases)[keep])
+    few = Readings(
+        study.treatments, study.readers, cases, study.truth[keep], study.ratings[:, :, keep]
+    )
+    results = u_statistics(few)
+    for one in (*results.auc_v.values(), *results.differences_v.values()):
+        assert one.value is not None
+        assert (one.p, one.ci) == (None, None)
+        assert "too few readers or cases" in one.reason
