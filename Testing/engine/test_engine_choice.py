@@ -247,14 +247,27 @@ def test_parity_judges_masks_classes_and_probabilities(a_tiny_model, change, agr
     assert agrees(AnEngine(a_tiny_model, **{"mask": 0.501, **change}), exact) is agreeing
 
 
+@pytest.mark.parametrize(("lost", "agreeing"), [(0.0099, True), (0.0101, False)])
+def test_one_patch_with_a_dice_under_0995_is_enough(a_tiny_model, lost, agreeing):
+    """Of the voxels of one patch a share is lost; Dice is then 2 (1 - lost) / (2 - lost)."""
+    mask = np.full((8, 1, 32**3), 0.501, np.float32)
+    mask[5, 0, : round(lost * 32**3)] = 0.499
+    changed = AnEngine(a_tiny_model, mask=mask.reshape(8, 1, 32, 32, 32))
+    assert agrees(changed, AnEngine(a_tiny_model, mask=0.501)) is agreeing
+
+
 def test_two_empty_masks_agree(a_tiny_model):
     assert agrees(AnEngine(a_tiny_model, mask=0.0), AnEngine(a_tiny_model, mask=0.02))
 
 
-def test_check_patches_look_like_nodules_in_lung():
+def test_check_patches_are_balls_of_four_densities_and_two_sizes_in_lung():
     patches = check_patches_of_nodules()
     assert patches.shape == (8, 32, 32, 32)
     assert patches.dtype == np.float32
-    corner, centre = patches[:, :4, :4, :4].mean((1, 2, 3)), patches[:, 15:17, 15:17, 15:17]
-    assert (np.abs(corner + 0.758) < 0.02).all()  # -850 HU in network units
-    assert (centre.mean((1, 2, 3)) - corner > 0.3).all()
+    hounsfield = (patches + 1) * 128 / 255 * 1424 - 1024
+    corner, centre = hounsfield[:, :4, :4, :4], hounsfield[:, 15:17, 15:17, 15:17]
+    assert corner.mean((1, 2, 3)) == pytest.approx(-850, abs=10)
+    assert centre.mean((1, 2, 3)) == pytest.approx([-550, 0, 30, 300] * 2, abs=20)
+    for number, radius in ((2, 3.5), (6, 7.5)):
+        volume = (hounsfield[number] > -410).sum()
+        assert volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.15)

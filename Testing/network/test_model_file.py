@@ -31,6 +31,13 @@ def a_card(**changes):
     return ModelCard(**(values | changes))
 
 
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"members": 0}])
+def test_a_card_needs_a_name_and_a_member(wrong):
+    with pytest.raises(ModelError, match="a name and at least one member"):
+        a_card(**wrong)
+    assert a_card().temperature == 1
+
+
 @pytest.fixture
 def a_model_of_two_members(tmp_path):
     path = tmp_path / "two.safetensors"
