@@ -51,8 +51,10 @@ def test_invasive_and_iac_against_the_rest() -> None:
 
 
 def test_predicted_is_what_lies_above_one_half() -> None:
-    found = of_classes([[0.48, 0.26, 0.26], [0.5, 0.25, 0.25]], ONE_HOT[[1, 1]])
-    assert found["class_precision"] == 0  # 0.48 and 0.5 are no prediction
+    probabilities = [[0.48, 0.26, 0.26], [0.5, 0.25, 0.25]]
+    found = of_classes(probabilities, ONE_HOT[[0, 0]])
+    assert found["class_recall"] == 0  # 0.48 and 0.5 are no prediction
+    found = of_classes(probabilities, ONE_HOT[[1, 1]])
     assert found["invasive_recall"] == pytest.approx(1 / 2, abs=1e-6)  # 0.52 is, 0.5 is not
     found = of_classes([[0.47, 0.53, 0.0]], ONE_HOT[[1]])
     assert found["class_recall"] == pytest.approx(1, abs=1e-6)
