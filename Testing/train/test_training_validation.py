@@ -75,6 +75,17 @@ def test_classes_are_spread_and_the_share_is_kept(fifteen_balls: list[Sample]) -
     assert hold_out([fifteen_balls], 0.0, 0) == ([fifteen_balls], [])
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.15, 0.25, 0.3, 0.33, 0.4, 0.5])
+@pytest.mark.parametrize("patients", [20, 60, 200])
+def test_any_share_is_what_was_asked_for(patients: int, share: float) -> None:
+    cube = np.zeros((1, 1, 1), np.uint8)
+    samples = [Sample(str(n), n % 3, 0, str(n), cube, cube > 0) for n in range(patients)]
+    _, taken = hold_out([samples], share, 0)
+    assert len(taken) == pytest.approx(share * patients, abs=1)
+    for label in range(3):
+        assert sum(s.label == label for s in taken) == pytest.approx(len(taken) / 3, abs=1)
+
+
 @pytest.mark.parametrize(("share", "words"), [(0.7, "from 0 to 0.5"), (-0.1, "from 0 to 0.5")])
 def test_an_impossible_share_is_refused(
     fifteen_balls: list[Sample], share: float, words: str

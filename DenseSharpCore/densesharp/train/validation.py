@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -75,12 +76,14 @@ def hold_out(
     everything = [(n, sample) for n, samples in enumerate(datasets) for sample in samples]
     patients = [sample.patient for _, sample in everything]
     strata = [f"{n} {sample.class_name}" for n, sample in everything]
-    parts = assign_subsets(patients, strata, round(1 / share), seed)
-    taken = [sample for (_, sample), part in zip(everything, parts, strict=True) if part == 0]
+    ratio = Fraction(share).limit_denominator(100)
+    parts = assign_subsets(patients, strata, ratio.denominator, seed)
+    taken: list[Sample] = []
     left: list[list[Sample]] = [[] for _ in datasets]
     for (n, sample), part in zip(everything, parts, strict=True):
-        if part != 0:
-            left[n].append(sample)
+        # Parts at even distances: where there are fewer patients than parts, the last stay empty.
+        held = part * ratio.numerator % ratio.denominator < ratio.numerator
+        (taken if held else left[n]).append(sample)
     if not taken or not all(left):
         message = f"There are too few patients to keep {share:.0%} of them out for validation."
         raise TableError(message)
