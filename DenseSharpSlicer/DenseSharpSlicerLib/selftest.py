@@ -108,6 +108,7 @@ def wait_for(session: Session) -> None:
         check(time.monotonic() < end, f"no answer within {TIME_LIMIT_S:.0f} s: {session.status}")
         session.tick()
         slicer.app.processEvents()
+        time.sleep(0.005)  # without a pause this loop would hold up the thread that it waits for
 
 
 def check_geometry() -> None:

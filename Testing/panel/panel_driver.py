@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,17 @@ class Panel:
     def scan(self) -> Any:
         return self.session.scan
 
-    def wait(self, seconds: float = 60.0) -> None:
-        """Let Qt run until the panel has nothing left to wait for."""
-        end = time.monotonic() + seconds
-        while not self.session.idle or self.widget._timer.isActive():
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Let Qt run until something is so, with pauses in which other threads get on."""
+        end = time.monotonic() + 60
+        while not condition():
             assert time.monotonic() < end, self.session.status
             self.slicer.app.processEvents()
             time.sleep(0.005)
+
+    def wait(self) -> None:
+        """Let Qt run until the panel has nothing left to wait for."""
+        self.until(lambda: self.session.idle and not self.widget._timer.isActive())
 
     def click_in_view(self, ras: Any) -> None:
         """What place mode does with a mouse click: a point that is defined."""

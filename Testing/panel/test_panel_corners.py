@@ -45,8 +45,7 @@ def test_entering_twice_keeps_one_set_of_keys(panel: Panel) -> None:
 
 def test_an_answer_that_nobody_waits_for_is_dropped(panel: Panel) -> None:
     panel.session.analyst._worker.submit(lambda _task: "late")
-    while panel.session.analyst._worker.busy:
-        panel.slicer.app.processEvents()
+    panel.until(lambda: not panel.session.analyst._worker.busy)
     assert not panel.session.analyst.poll().changed
 
 

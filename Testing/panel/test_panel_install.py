@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ def test_slicer_5_10_runs_pip_as_a_process_of_its_own(
     installer.start(["openvino>=2026.0"])
     while installer.running:
         slicer.app.processEvents()
+        time.sleep(0.005)
     assert ends == [False]
     assert "got -m pip install --only-binary :all: openvino>=2026.0 -c" in installer.last_lines
 

@@ -37,10 +37,8 @@ def running(panel: Panel, ct: Any) -> Any:
     panel.session.analyst.use(backend)
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    while not backend.started.is_set():
-        panel.slicer.app.processEvents()
-    while panel.session.status.text != "Looking for the nodule":
-        panel.slicer.app.processEvents()
+    panel.until(backend.started.is_set)
+    panel.until(lambda: panel.session.status.text == "Looking for the nodule")
     yield panel
     backend.go.set()
 

@@ -68,15 +68,6 @@ def drag(panel: Panel, ras: Any, index: int = 0) -> None:
     seeds.InvokeEvent(seeds.PointEndInteractionEvent)
 
 
-def until(panel: Panel, condition: Any) -> None:
-    """Let Qt run until something is so."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        panel.slicer.app.processEvents()
-        time.sleep(0.002)
-
-
 def bend(slicer: Any, node: Any) -> None:
     """Put a node under a transform that bends space."""
     spline = vtk.vtkThinPlateSplineTransform()
@@ -171,7 +162,7 @@ def test_a_decision_on_the_first_answer_outlives_the_whole_answer(panel: Panel, 
     panel.session.analyst.use(Refining(after=0.5))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    until(panel, lambda: panel.session.nodule is not None)
+    panel.until(lambda: panel.session.nodule is not None)
     seen = voxels(panel)
     panel.ui.acceptButton.click()
     assert panel.session.analyst.busy
@@ -202,7 +193,7 @@ def test_a_decision_waits_for_the_answer_to_a_correction(marked: Panel) -> None:
 def test_a_decision_waits_for_the_answer_to_a_point_that_was_dragged(marked: Panel) -> None:
     marked.session.analyst.use(SlowBackend(before=0.4))
     drag(marked, np.add(BALLS[1], (1, 0, 0)), index=1)
-    until(marked, lambda: marked.session.analyst.busy)
+    marked.until(lambda: marked.session.analyst.busy)
     marked.ui.rejectButton.click()
     assert "on its way" in marked.ui.statusLabel.text
     assert decisions(marked)["Nodule 2"] == "open"
@@ -294,7 +285,7 @@ def test_an_answer_is_marked_with_the_model_that_gave_it(
     panel.session.analyst.use(Named("old"))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    until(panel, lambda: panel.session.analyst.busy)
+    panel.until(lambda: panel.session.analyst.busy)
     logic = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic
     monkeypatch.setattr(logic, "backend", lambda _self: Named("new"))
     panel.widget.onBackend()
@@ -309,9 +300,9 @@ def test_an_outline_corrected_during_the_analysis_is_analysed_after_it(
     panel.session.analyst.use(SlowBackend(after=1.0))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    until(panel, lambda: panel.session.nodule is not None)
+    panel.until(lambda: panel.session.nodule is not None)
     drawn = cut(panel)
-    until(panel, lambda: panel.session._outlines_waiting)
+    panel.until(lambda: panel.session._outlines_waiting)
     panel.wait()
     assert panel.session.nodule.edited
     assert panel.session.nodule.result.measurements.volume_mm3 == pytest.approx(drawn, rel=0.01)
@@ -324,7 +315,7 @@ def test_a_point_dragged_before_its_first_answer_is_analysed_where_it_lies(
     panel.session.analyst.use(SlowBackend(before=0.4))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    until(panel, lambda: panel.session.analyst.busy)
+    panel.until(lambda: panel.session.analyst.busy)
     drag(panel, BALLS[1])
     panel.wait()
     assert len(panel.session.nodules) == 1
