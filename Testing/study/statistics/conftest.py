@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conducted_study import CASES
 from example_study import write_example
 from study_run import run
 
+from densesharp.study.export import export
+from densesharp.study.session import Reading
+from densesharp.study.store import open_store
 from densesharp.study.tables import Readings, read_readings
+from study.conduct.study_simulation import TurnableClock, make_study, read_session, truth_of
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +88,40 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(folder: Path) -> Any:
     """The content of its results.json."""
     return json.loads((folder / "out" / "results.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def conducted(tmp_path_factory):
+    """A crossover of four: S1 waits, S2 has a reason not to, J1 stops half-way, J2 never begins."""
+    base = tmp_path_factory.mktemp("conducted")
+    truth = base / "truth.csv"
+    truth.write_text("case,class\n" + "".join(f"{c},{t}\n" for c, t in truth_of(CASES).items()))
+    digest = hashlib.sha256(truth.read_bytes()).hexdigest()
+    study = make_study(base / "study", count=CASES, truth_sha256=digest)
+    store = open_store(study.default_store, study.design.study, study.design.sha256)
+    for reader, days in (("S1", 30), ("S2", 3), ("J1", None)):
+        clock = TurnableClock()
+        reading = Reading(study, store, reader, clock)
+        read_session(reading, 1)
+        if days is not None:
+            clock.pass_time(days=days)
+            read_session(reading, 2, override="S2 leaves on Friday <soon>" if days < 28 else "")
+    export(study, store, base / "export")
+    store.close()
+    return base
+
+
+@pytest.fixture(scope="session")
+def found(conducted):
+    """Its results, through the command."""
+    arguments = ("--truth", conducted / "truth.csv", "--out", conducted / "out")
+    assert run("analyze", conducted / "export", *arguments) == 0
+    return json.loads((conducted / "out" / "results.json").read_text())
+
+
+@pytest.fixture
+def own(conducted, tmp_path):
+    """A copy of the export that a test may change."""
+    shutil.copytree(conducted / "export", tmp_path / "export")
+    shutil.copy(conducted / "truth.csv", tmp_path)
+    return tmp_path

@@ -1,0 +1,35 @@
+"""A study that four read and did not finish, as an export; and ways to tamper with one."""
+
+from __future__ import annotations
+
+import hashlib
+
+from densesharp.study.load_study import load_study
+from densesharp.study.report.blocks import Paragraph, TableBlock
+from densesharp.study.report.content import content
+
+CASES = 12
+
+
+def load(base):
+    return load_study(base / "export", base / "truth.csv")
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def reseal(folder):
+    """SHA256SUMS as somebody would write it again after a change."""
+    names = [line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def report_of(results):
+    """The report's paragraphs as one text, and the rows of its design table."""
+    blocks = content(results, {})
+    table = next(b for b in blocks if isinstance(b, TableBlock) and b.name == "design")
+    return " ".join(b.text for b in blocks if isinstance(b, Paragraph)), dict(table.rows)
