@@ -166,13 +166,12 @@ class Nodule:
 
 def _decided_early(seen: NoduleResult, complete: NoduleResult) -> Notice:
     """What the complete answer says; a caution where it differs from what was decided on."""
-    name = complete.shown().predicted_class
-    if name is None or complete.class_probabilities is None:
-        says = "the complete answer is refused"
-    else:
-        says = f"the complete answer is {name}, {percent_words(complete.class_probabilities[name])}"
-    if name is not None and complete.measurements is not None:
-        says += f", {complete.measurements.volume_mm3:.0f} mm³"
+    shown = complete.shown()
+    says = "the complete answer is refused"
+    if shown.class_probabilities is not None and shown.measurements is not None:
+        probability = percent_words(max(shown.class_probabilities.values()))
+        says = f"the complete answer is {shown.predicted_class}, {probability}, "
+        says += f"{shown.measurements.volume_mm3:.0f} mm³"
     new = [notice for notice in complete.notices if notice not in seen.notices]
     reasons = [notice.message for notice in new if notice.severity != "info"]
     differs = bool(reasons) or complete.predicted_class != seen.predicted_class
