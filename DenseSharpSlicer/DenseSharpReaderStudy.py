@@ -137,10 +137,10 @@ class DenseSharpReaderStudyLogic(ScriptedLoadableModuleLogic):
     """What scripts may use without the panel."""
 
     def verify(self, folder):
-        """Check the record of a study; see densesharp.study.verify.Verification."""
-        from densesharp.study.folder import open_study
-        from densesharp.study.store import open_store
-        from densesharp.study.verify import verify
+        """Check the record of a study; see densesharp.study.conduct.verify.Verification."""
+        from densesharp.study.conduct.store import open_store
+        from densesharp.study.conduct.study_folder import open_study
+        from densesharp.study.conduct.verify import verify
 
         study = open_study(Path(folder))
         design = study.design
@@ -162,9 +162,9 @@ class DenseSharpReaderStudyTest(ScriptedLoadableModuleTest):
         """A case shows under a fixed name, and nothing of it stays afterwards."""
         import numpy as np
 
-        from densesharp.geometry import Grid
-        from densesharp.records import Volume
-        from DenseSharpSlicerLib.scene.study_case import StudyCase
+        from densesharp.image.grid import Grid
+        from densesharp.image.volume import Volume
+        from densesharp_scene.study_case import StudyCase
 
         grid = Grid((40, 30, 20), np.zeros(3), np.array([1.0, 1.0, 2.0]), np.eye(3))
         case = StudyCase(slicer.mrmlScene)

@@ -146,7 +146,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onReload(self):
         """The developer's Reload button: take the library anew too, not only this file."""
-        for name in [name for name in sys.modules if name.split(".")[0] == "DenseSharpSlicerLib"]:
+        library = {"DenseSharpSlicerLib", "densesharp_scene"}
+        for name in [name for name in sys.modules if name.split(".")[0] in library]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
@@ -307,9 +308,9 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
 
     def backend(self):
         """The model on the device or the server that the user chose."""
+        from densesharp_scene.backend import LocalBackend
+        from densesharp_scene.server_backend import ServerBackend
         from DenseSharpSlicerLib import preferences
-        from DenseSharpSlicerLib.backend import LocalBackend
-        from DenseSharpSlicerLib.server_backend import ServerBackend
 
         if preferences.read("Server"):
             return ServerBackend(preferences.read("Server"), preferences.read("ServerKey"))
@@ -318,7 +319,7 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
 
     def options(self, parameters):
         """The parameters as the pipeline takes them."""
-        from densesharp.pipeline import Options
+        from densesharp.nodule.pipeline import Options
 
         return Options(
             augmentations=parameters.augmentations,
@@ -337,14 +338,14 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
 
     def backgroundVolume(self):
         """The CT in the slice views; none when they show something else."""
-        from DenseSharpSlicerLib.scene.views import background_volume
+        from densesharp_scene.views import background_volume
 
         shown = background_volume(slicer.mrmlScene)
         return shown if shown is not None and self._mayBeCT(shown) else None
 
     def _mayBeCT(self, node):
         """Whether a volume is a scalar volume and none of our evidence maps."""
-        from DenseSharpSlicerLib.scene.geometry import EVIDENCE
+        from densesharp_scene.geometry import EVIDENCE
 
         plain = node.GetClassName() == "vtkMRMLScalarVolumeNode"
         return plain and not node.GetAttribute(EVIDENCE)
@@ -355,7 +356,7 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
         :param volumeNode: the CT.
         :param ras: world point in mm.
         :param progress: called with the done fraction and a text.
-        :return: the new nodule (see DenseSharpSlicerLib.scene.nodule.Nodule).
+        :return: the new nodule (see densesharp_scene.nodule.Nodule).
         """
         from densesharp.progress import silent
         from DenseSharpSlicerLib import scripted

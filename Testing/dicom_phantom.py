@@ -17,7 +17,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from densesharp.geometry import Grid
+from densesharp.image.grid import Grid
 from phantoms import grid_around, smooth_ball
 
 STUDY, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "frame"))

@@ -13,13 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from densesharp.errors import SeedError
-from densesharp.geometry import cube_grid
-from densesharp.guidelines import guideline_hints
-from densesharp.records import (
+from densesharp.image.grid import cube_grid
+from densesharp.image.masks import NoduleMask
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.guidelines import guideline_hints
+from densesharp.nodule.records import (
     Measurements,
-    NoduleMask,
     NoduleResult,
-    Notice,
     Patch,
     Prediction,
     Seed,
@@ -27,7 +27,6 @@ from densesharp.records import (
     SolidPart,
     Stability,
     Uncertainty,
-    Volume,
 )
 
 RADIUS_MM = 5.0

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from densesharp.masks import mask_from_box
-from densesharp.records import (
+from densesharp.image.masks import mask_from_box
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.records import (
     Measurements,
     NoduleResult,
-    Notice,
     Seed,
     Segment,
     SolidPart,
     Stability,
     Uncertainty,
-    Volume,
 )
 
 

@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import SimpleITK as sitk
 
-from densesharp.engine.interface import EngineOutput
-from densesharp.geometry import Grid
-from densesharp.network.model_file import ModelCard, ModelFile
-from densesharp.patch import to_network_units
-from densesharp.records import Volume
+from densesharp.image.grid import Grid
+from densesharp.image.volume import Volume
+from densesharp.model.engines.interface import EngineOutput
+from densesharp.model.model_file import ModelCard, ModelFile
+from densesharp.nodule.patch import to_network_units
 
 
 def rotation(a: float, b: float, c: float) -> np.ndarray:

@@ -4,17 +4,16 @@ Research use only, not for diagnosis. The import loads numpy and SimpleITK, noth
 """
 
 from densesharp.errors import DenseSharpError
-from densesharp.geometry import Grid
-from densesharp.records import (
+from densesharp.image.grid import Grid
+from densesharp.image.masks import NoduleMask
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.records import (
     CLASS_NAMES,
     Measurements,
-    NoduleMask,
     NoduleResult,
-    Notice,
     Patch,
     Prediction,
     Seed,
-    Volume,
 )
 
 __version__ = "0.1.0"

@@ -1,19 +1,23 @@
-"""Library of the Slicer modules. `scene` needs MRML and numpy only; the rest needs Slicer."""
+"""Library of the Slicer modules: what needs Qt. What the browser shares is `densesharp_scene`."""
 
 import importlib.util
 import sys
 from pathlib import Path
 
 
-def find_core() -> None:
-    """Make `import densesharp` work from a source folder that was added as module path.
+def find_packages() -> None:
+    """Make the core and the scene importable from a source folder that was added as module path.
 
-    An installed extension has the package beside this one. The folder goes to the end of the path,
-    so that nothing of it hides a module of Slicer or of another extension.
+    An installed extension has both packages beside this one. The folders go to the end of the path,
+    so that nothing of them hides a module of Slicer or of another extension.
     """
-    core = Path(__file__).resolve().parents[2] / "DenseSharpCore"
-    if importlib.util.find_spec("densesharp") is None and (core / "densesharp").is_dir():
-        sys.path.append(str(core))
+    root = Path(__file__).resolve().parents[2]
+    for folder, package in (
+        ("DenseSharpCore", "densesharp"),
+        ("DenseSharpScene", "densesharp_scene"),
+    ):
+        if importlib.util.find_spec(package) is None and (root / folder / package).is_dir():
+            sys.path.append(str(root / folder))
 
 
-find_core()
+find_packages()

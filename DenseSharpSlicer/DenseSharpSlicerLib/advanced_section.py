@@ -10,10 +10,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.server_backend import ServerBackend
+from densesharp_scene.worker import Task
+
 from . import packages, preferences
-from .server_backend import ServerBackend
 from .session import Session
-from .worker import Task
 
 SHOWN_LINE = 90
 """So many signs of pip's newest line are shown while it installs."""
@@ -187,7 +188,7 @@ class AdvancedSection:
 
     def onDoctor(self) -> None:
         """List versions and devices."""
-        from densesharp.commands import doctor
+        from densesharp.cli import doctor
 
         with slicer.util.WaitCursor():
             checks = (doctor.machine, doctor.packages, doctor.model, doctor.devices)

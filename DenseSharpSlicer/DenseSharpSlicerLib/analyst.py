@@ -9,14 +9,13 @@ from typing import Any, Literal
 from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError, GeometryError
-from densesharp.geometry import ras_to_lps
-from densesharp.records import Seed
-
-from .backend import LocalBackend
-from .scene.errors import SceneError
-from .scene.scan import ScanNodules
-from .scene.segments import digest
-from .worker import Event, Task, Worker
+from densesharp.image.grid import ras_to_lps
+from densesharp.nodule.records import Seed
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.errors import SceneError
+from densesharp_scene.scan import ScanNodules
+from densesharp_scene.segments import digest
+from densesharp_scene.worker import Event, Task, Worker
 
 
 @dataclass
@@ -161,8 +160,8 @@ class Analyst:
         )
 
         def work(task: Task) -> Any:
-            from densesharp.followup import SIMILAR_ENOUGH
-            from densesharp.followup.registration import find_again
+            from densesharp.nodule.followup import SIMILAR_ENOUGH
+            from densesharp.nodule.followup.registration import find_again
 
             task.progress(0.1, looking)
             match = find_again(volume, result, earlier)

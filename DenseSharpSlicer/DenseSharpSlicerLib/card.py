@@ -9,16 +9,15 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from densesharp.export.sentence import (
+from densesharp.nodule.guidelines import Hint
+from densesharp.nodule.records import Measurements, NoduleResult, Stability, Uncertainty
+from densesharp.report.labels import (
     minus_signs,
     percent_words,
     report_sentence,
     training_words,
 )
-from densesharp.guidelines import Hint
-from densesharp.records import Measurements, NoduleResult, Stability, Uncertainty
-
-from .scene.nodule import Nodule
+from densesharp_scene.nodule import Nodule
 
 LIGHTS = {"green": "#2e9e4f", "amber": "#d98a00", "red": "#d03a3a"}
 """Colours of the stability light that stand out in Slicer's light and dark theme; the word beside

@@ -10,10 +10,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.findings import findings_of, observer_name, reported_of
+from densesharp_scene.worker import Task
+
 from . import packages
-from .scene.findings import findings_of, observer_name, reported_of
 from .session import Session
-from .worker import Task
 
 
 class ExportSection:

@@ -9,9 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
-from densesharp.followup.change import compare, followup_sentence
+from densesharp.nodule.followup.change import compare, followup_sentence
+from densesharp_scene.prior_link import earlier
 
-from .pairs import earlier
 from .session import Session
 
 STUDY_DATE = "0008,0020"

@@ -7,8 +7,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.views import WINDOWS, set_window, show_background, shows_only
+
 from . import placing, sample
-from .scene.views import WINDOWS, set_window, show_background, shows_only
 from .session import Session
 
 

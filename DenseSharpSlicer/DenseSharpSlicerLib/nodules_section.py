@@ -8,8 +8,9 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from densesharp_scene.nodule import Nodule
+
 from . import card
-from .scene.nodule import Nodule
 from .session import Session
 
 MOST_ROWS = 8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .scene.nodule import Nodule
-from .scene.scan import ScanNodules
-from .scene.segments import LABELMAP
+from densesharp_scene.nodule import Nodule
+from densesharp_scene.scan import ScanNodules
+from densesharp_scene.segments import LABELMAP
 
 
 class Outdated:

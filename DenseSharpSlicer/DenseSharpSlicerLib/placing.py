@@ -8,7 +8,7 @@ from typing import Any
 
 import slicer
 
-from .scene.record import records
+from densesharp_scene.record import records
 
 
 def interaction_node() -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from densesharp.records import CLASS_NAMES
-from densesharp.study.form import CONFIDENCE_LEVELS
-from densesharp.study.screen import AidView, Screen
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS
+from densesharp.study.conduct.screen import AidView, Screen
 
 
 def class_button(ui: Any, number: int) -> Any:

@@ -9,8 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
-from densesharp.study.plan import FIELDS, Field
-from densesharp.study.planning import create, summary
+from densesharp.study.conduct.design_fields import FIELDS, Field
+from densesharp.study.conduct.new_study import create, summary
 
 
 class NewStudySection:

@@ -18,15 +18,17 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
-from densesharp.reading import read_volume
-from densesharp.records import CLASS_NAMES
-from densesharp.study.folder import open_study
-from densesharp.study.form import CONFIDENCE_LEVELS
-from densesharp.study.masks import make_mask, nodule_mask
-from densesharp.study.presenter import Presenter
-from densesharp.study.screen import Scene
-from densesharp.study.session import Reading
-from densesharp.study.store import Store, open_store
+from densesharp.io import read_volume
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.reader_masks import make_mask, nodule_mask
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.screen import Scene
+from densesharp.study.conduct.store import Store, open_store
+from densesharp.study.conduct.study_folder import open_study
+from densesharp_scene import segments
+from densesharp_scene.study_case import StudyCase
 
 from .reader_study_drawing import (
     class_button,
@@ -35,8 +37,6 @@ from .reader_study_drawing import (
     draw_closed,
     draw_reading,
 )
-from .scene import segments
-from .scene.study_case import StudyCase
 
 KEYS = {
     **{key: key for key in ("1", "2", "3", "5", "6", "7", "8", "9")},

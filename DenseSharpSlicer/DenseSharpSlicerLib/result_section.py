@@ -9,13 +9,13 @@ import qt
 import slicer
 
 from densesharp.errors import DenseSharpError
-from densesharp.export.sentence import percent_words
-from densesharp.records import CLASS_NAMES, Measurements, NoduleResult, Prediction
+from densesharp.nodule.records import CLASS_NAMES, Measurements, NoduleResult, Prediction
+from densesharp.report.labels import percent_words
+from densesharp_scene.geometry import EVIDENCE
+from densesharp_scene.scan import ScanNodules
+from densesharp_scene.views import overlay_volume
 
 from . import card
-from .scene.geometry import EVIDENCE
-from .scene.scan import ScanNodules
-from .scene.views import overlay_volume
 from .session import Session
 
 

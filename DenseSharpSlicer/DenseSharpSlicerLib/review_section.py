@@ -7,8 +7,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.nodule import Decision
+
 from . import card, followup, preferences
-from .scene.nodule import Decision
 from .session import Session
 
 

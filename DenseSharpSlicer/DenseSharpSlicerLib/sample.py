@@ -20,10 +20,9 @@ def load() -> Any:
     """
     import numpy as np
 
-    from densesharp.reading import read_volume
+    from densesharp.io import read_volume
     from densesharp.resources import sample_path
-
-    from .scene.geometry import RAS_TO_LPS, array_to_matrix
+    from densesharp_scene.geometry import RAS_TO_LPS, array_to_matrix
 
     volume = read_volume(sample_path())
     node = slicer.util.addVolumeFromArray(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from densesharp.progress import Progress
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.nodule import Nodule
+from densesharp_scene.scan import ScanNodules
 
 from . import placing
-from .backend import LocalBackend
-from .scene.nodule import Nodule
-from .scene.scan import ScanNodules
 from .session import SESSIONS
 
 

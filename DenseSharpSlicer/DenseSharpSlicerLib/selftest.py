@@ -17,14 +17,14 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from densesharp.patch import to_network_units
+from densesharp.nodule.patch import to_network_units
+from densesharp.nodule.records import CLASS_NAMES
 from densesharp.progress import Progress
-from densesharp.records import CLASS_NAMES
+from densesharp_scene import segments
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.scan import ScanNodules
 
 from . import placing
-from .backend import LocalBackend
-from .scene import segments
-from .scene.scan import ScanNodules
 from .session import Session
 
 RADIUS_MM = 5.0
@@ -33,7 +33,7 @@ TIME_LIMIT_S = 60.0
 
 
 class Output(NamedTuple):
-    """As `densesharp.engine.interface.EngineOutput`, whose package needs what is not installed."""
+    """As `engines.interface.EngineOutput`, whose package needs what is not installed."""
 
     logits: NDArray[np.float32]
     mask: NDArray[np.float32]
@@ -58,7 +58,7 @@ class ThresholdEngine:
     )
 
     def run(self, patches: NDArray[np.float32]) -> Output:
-        """See `densesharp.engine.interface.Engine.run`."""
+        """See `densesharp.model.engines.interface.Engine.run`."""
         mask = 1 / (1 + np.exp(-20 * (patches - to_network_units(-400.0))))
         logits = np.tile(np.array([0.0, 0.5, 2.0], np.float32), (len(patches), 1, 1))
         cells = mask.reshape(-1, 1, 1, 8, 4, 8, 4, 8, 4).mean(axis=(4, 6, 8))

@@ -13,16 +13,16 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.errors import SceneError
+from densesharp_scene.nodule import Decision, Nodule
+from densesharp_scene.prior_link import pair
+from densesharp_scene.scan import ScanNodules
+from densesharp_scene.views import look_at
 
 from . import placing
 from .analyst import Analyst, Status
-from .backend import LocalBackend
 from .outdated import Outdated
-from .pairs import pair
-from .scene.errors import SceneError
-from .scene.nodule import Decision, Nodule
-from .scene.scan import ScanNodules
-from .scene.views import look_at
 
 SETTLE_SECONDS = 0.4
 """An outline that was not touched for so long is analysed; a brush stroke is many changes."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import DenseSharpError
-from DenseSharpSlicerLib.scene import DECISIONS
+from densesharp_scene import DECISIONS
 
 if TYPE_CHECKING:
     from .viewer import Viewer

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import DenseSharpError
-from densesharp.records import NoduleResult
-from DenseSharpSlicerLib.scene import ScanNodules
-from DenseSharpSlicerLib.scene.segments import digest
-from DenseSharpSlicerLib.worker import Event, Task
+from densesharp.nodule.records import NoduleResult
+from densesharp_scene import ScanNodules
+from densesharp_scene.segments import digest
+from densesharp_scene.worker import Event, Task
 
 if TYPE_CHECKING:
     from .session import Session

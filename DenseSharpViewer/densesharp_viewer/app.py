@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from densesharp.errors import DeviceError, ImageError
-from densesharp.export.files import RESULT
-from densesharp.records import Seed
+from densesharp.nodule.records import Seed
+from densesharp.report.result_files import RESULT
 from densesharp.resources import sample_truth
 
 from .graphics import prepare_graphics
@@ -91,7 +91,7 @@ class ViewerApp:
     def __init__(self, results: Path, backend: Any, host: str, port: int) -> None:
         from trame.app import get_server
 
-        from DenseSharpSlicerLib.backend import LocalBackend
+        from densesharp_scene.backend import LocalBackend
 
         from .actions import TRIGGER, Actions
         from .downloads import REPORTS, Downloads

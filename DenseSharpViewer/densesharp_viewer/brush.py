@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from densesharp.geometry import Grid
-from densesharp.records import NoduleMask
+from densesharp.image.grid import Grid
+from densesharp.image.masks import NoduleMask
 
 
 def paint(

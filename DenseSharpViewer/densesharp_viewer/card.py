@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from densesharp.export.sentence import minus_signs, percent_words, report_sentence, training_words
-from densesharp.reading import SeriesChoice
-from densesharp.records import Measurements, NoduleResult
-from DenseSharpSlicerLib.scene import Nodule
+from densesharp.io import SeriesChoice
+from densesharp.nodule.records import Measurements, NoduleResult
+from densesharp.report.labels import (
+    minus_signs,
+    percent_words,
+    report_sentence,
+    training_words,
+)
+from densesharp_scene import Nodule
 
-from .wording import CLASS_TITLES, LIGHTS, VERDICTS
+from .labels import CLASS_TITLES, LIGHTS, VERDICTS
 
 
 def row_of(nodule: Nodule, color: str, state: str) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def series_of(choice: SeriesChoice) -> dict[str, str]:
 
 
 def hints_of(guidelines: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Guideline hints (`densesharp.guidelines`) as blocks of title, answer and small print."""
+    """Guideline hints (`nodule.guidelines`) as blocks of title, answer and small print."""
     return [
         {
             "title": hint["title"],

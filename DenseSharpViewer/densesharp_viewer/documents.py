@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from densesharp.errors import ImageError, OutputError
-from densesharp.export.files import RESULT
-from densesharp.records import Volume
-from DenseSharpSlicerLib.scene import ScanNodules, views
-from DenseSharpSlicerLib.scene.geometry import add_volume_node
-from DenseSharpSlicerLib.scene.record import records
+from densesharp.image.volume import Volume
+from densesharp.report.result_files import RESULT
+from densesharp_scene import ScanNodules, views
+from densesharp_scene.geometry import add_volume_node
+from densesharp_scene.record import records
 
 from .views import quiet_vtk
 

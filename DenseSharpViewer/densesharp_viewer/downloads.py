@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from densesharp.export.report_pdf import HTML_NAME, PDF_NAME
+from densesharp.report.pdf import HTML_NAME, PDF_NAME
 
 REPORTS = {"/report.html": (HTML_NAME, "text/html"), "/report.pdf": (PDF_NAME, "application/pdf")}
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from densesharp.errors import ImageError
-from densesharp.records import NoduleResult
-from DenseSharpSlicerLib.scene import ScanNodules
-from DenseSharpSlicerLib.scene.findings import findings_of, observer_name, reported_of, results_of
-from DenseSharpSlicerLib.worker import Event
+from densesharp.nodule.records import NoduleResult
+from densesharp_scene import ScanNodules
+from densesharp_scene.findings import findings_of, observer_name, reported_of, results_of
+from densesharp_scene.worker import Event
 
 from . import documents
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from densesharp.errors import DenseSharpError
-from DenseSharpSlicerLib.worker import Event, Task, Worker
+from densesharp_scene.worker import Event, Task, Worker
 
 Say = Callable[[str, str], None]
 

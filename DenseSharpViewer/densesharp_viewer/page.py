@@ -13,13 +13,13 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
+from .labels import RESEARCH_ONLY
 from .page_card import build_card
 from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
 from .views import COLORS, SLICE_VIEWS
-from .wording import RESEARCH_ONLY
 
 ASSETS = Path(__file__).with_name("assets")
 

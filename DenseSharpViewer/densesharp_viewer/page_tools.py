@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from .actions import TRIGGER
-from .wording import KEYS
+from .labels import KEYS
 
 TOOLS = (
     ("seed", "mdi-target", "Seed: click a nodule (N)"),

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from densesharp.errors import DenseSharpError, ImageError
-from densesharp.reading import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp.records import Volume
-from DenseSharpSlicerLib.scene import Decision, Nodule, ScanNodules, segments
-from DenseSharpSlicerLib.scene.geometry import contains
-from DenseSharpSlicerLib.worker import Event, Task
+from densesharp.image.volume import Volume
+from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
+from densesharp_scene import Decision, Nodule, ScanNodules, segments
+from densesharp_scene.geometry import contains
+from densesharp_scene.worker import Event, Task
 
 from . import brush, documents
 from .answers import Answers
+from .backend_choice import Compute
 from .card import card_of, row_of, series_of
-from .compute import Compute
 from .exports import Exports
 from .jobs import Jobs
 from .unsaved import Unsaved
@@ -35,7 +35,7 @@ class Session:
 
     Args:
         slicer_app: trame-slicer's application object: scene, views, logics.
-        backend: what computes, such as `DenseSharpSlicerLib.backend.LocalBackend`.
+        backend: what computes, such as `densesharp_scene.backend.LocalBackend`.
         publish: told what the page must show.
         results: folder for saved files; a further CT gets a folder of its own beside it.
         wake: called on the worker's thread when `jobs.poll` has something to do.

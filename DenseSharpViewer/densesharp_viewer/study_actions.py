@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from densesharp.records import CLASS_NAMES
-from densesharp.study.form import CONFIDENCE_LEVELS, LONGEST_COMMENT
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
 
 from .actions import LAYOUT_NAMES, SLICE_NAMES, WINDOW_NAMES
 from .study_viewer import FIRST_LAYOUT, StudyViewer

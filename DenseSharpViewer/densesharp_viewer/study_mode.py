@@ -15,7 +15,7 @@ import webbrowser
 from typing import Any
 
 from densesharp.errors import DeviceError
-from densesharp.study.session import Reading
+from densesharp.study.conduct.reading_session import Reading
 
 from .graphics import prepare_graphics
 

@@ -13,15 +13,15 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
-from densesharp.records import CLASS_NAMES
-from densesharp.study.form import CONFIDENCE_LEVELS, LONGEST_COMMENT
-from densesharp.study.screen import KEYS
-from DenseSharpSlicerLib.scene.study_case import MODEL, OWN, outline_color
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
+from densesharp.study.conduct.screen import KEYS
+from densesharp_scene.study_case import MODEL, OWN, outline_color
 
+from .labels import CLASS_TITLES, RESEARCH_ONLY
 from .page import ASSETS
 from .page_tools import WINDOWS, do
 from .study_viewer import FIRST_LAYOUT
-from .wording import CLASS_TITLES, RESEARCH_ONLY
 
 MODULE = {
     "serve": {"densesharp_assets": str(ASSETS)},

@@ -18,15 +18,15 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 
 from densesharp.errors import DenseSharpError
-from densesharp.study.plan import FIELDS, Field
-from densesharp.study.planning import Values, create, summary
+from densesharp.study.conduct.design_fields import FIELDS, Field
+from densesharp.study.conduct.new_study import Values, create, summary
 
 from .actions import TRIGGER
+from .labels import RESEARCH_ONLY
 from .page import ASSETS
 from .page_tools import do
 from .security import Guard, new_token
 from .study_mode import LOCAL, free_port
-from .wording import RESEARCH_ONLY
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import StudyError
-from densesharp.geometry import ras_to_lps
-from densesharp.records import NoduleMask, Volume
-from densesharp.study.click_outline import join, outline_at
-from densesharp.study.masks import Mask, make_mask, nodule_mask
-from DenseSharpSlicerLib.scene.study_case import StudyCase
+from densesharp.image.grid import ras_to_lps
+from densesharp.image.masks import NoduleMask
+from densesharp.image.volume import Volume
+from densesharp.study.conduct.click_outline import join, outline_at
+from densesharp.study.conduct.reader_masks import Mask, make_mask, nodule_mask
+from densesharp_scene.study_case import StudyCase
 
 from . import brush
 

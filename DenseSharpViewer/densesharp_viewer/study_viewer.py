@@ -14,15 +14,15 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition
 
 from densesharp.errors import DenseSharpError
-from densesharp.reading import read_volume
-from densesharp.records import Volume
-from densesharp.study.presenter import Presenter
-from densesharp.study.screen import Scene
-from densesharp.study.session import Reading
+from densesharp.image.volume import Volume
+from densesharp.io import read_volume
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.screen import Scene
 
 from . import views
+from .corner_annotations import SliceReadouts
 from .mouse import SliceMouse
-from .readouts import SliceReadouts
 from .study_scene import StudyScene
 
 log = logging.getLogger(__name__)

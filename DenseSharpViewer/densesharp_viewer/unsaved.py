@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from DenseSharpSlicerLib.scene import ScanNodules, segments
+from densesharp_scene import ScanNodules, segments
 
 if TYPE_CHECKING:
     from .session import Session

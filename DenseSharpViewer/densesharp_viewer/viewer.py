@@ -12,14 +12,14 @@ import numpy as np
 from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
-from densesharp.records import Seed
-from DenseSharpSlicerLib.scene import Nodule, ScanNodules
-from DenseSharpSlicerLib.scene import views as scene_views
+from densesharp.nodule.records import Seed
+from densesharp_scene import Nodule, ScanNodules
+from densesharp_scene import views as scene_views
 
 from . import views
 from .answers import NO_MESSAGE
+from .corner_annotations import SliceReadouts
 from .mouse import SliceMouse
-from .readouts import SliceReadouts
 from .session import Session
 
 log = logging.getLogger(__name__)

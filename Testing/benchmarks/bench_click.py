@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from timing import peak_memory
 
-from densesharp.engine import EngineOutput, open_engine
-from densesharp.geometry import Grid
-from densesharp.masks import centroid, component_at, paste
-from densesharp.network.model_file import load_model
-from densesharp.patch import cut_patch, to_network_units
-from densesharp.pipeline import Options, analyse
-from densesharp.records import Seed, Volume
+from densesharp.image.grid import Grid
+from densesharp.image.masks import centroid, component_at, paste
+from densesharp.image.volume import Volume
+from densesharp.model.engines import EngineOutput, open_engine
+from densesharp.model.model_file import load_model
+from densesharp.nodule.patch import cut_patch, to_network_units
+from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.records import Seed
 from densesharp.resources import model_path, sample_path, sample_truth
 
 CLICK_OFFSET_MM = 4.0  # far enough from the middle for one recentring, two passes in all
@@ -89,7 +90,7 @@ def milliseconds(call, rounds=15):
 
 def parts_of_a_click(volume, middle, engine):
     """Each step by itself, as `pipeline.analyse` takes them."""
-    from densesharp.surface import level_surface
+    from densesharp.nodule.surface import level_surface
 
     patch = cut_patch(volume, middle)
     steered = SteeredEngine(engine, middle)
@@ -109,7 +110,7 @@ def parts_of_a_click(volume, middle, engine):
 
 def whole_click(volume, middle, engine):
     """`analyse` up to the first result, and the surface; with two passes."""
-    from densesharp.surface import nodule_surface
+    from densesharp.nodule.surface import nodule_surface
 
     steered = SteeredEngine(engine, middle)
     seed = Seed(middle + [CLICK_OFFSET_MM, 0, 0])
@@ -178,17 +179,20 @@ print(peak_memory())
 IMPORTS = {
     "python alone": "",
     "import densesharp": "import densesharp",
-    "OpenVINO": "from densesharp.engine.openvino_engine import import_openvino; import_openvino()",
+    "OpenVINO": (
+        "from densesharp.model.engines.openvino_engine import import_openvino;import_openvino()"
+    ),
     "OpenVINO engine, ready": (
-        "from densesharp.engine import open_engine; from densesharp.resources import model_path;"
-        "from densesharp.network.model_file import load_model;"
+        "from densesharp.model.engines import open_engine;"
+        "from densesharp.resources import model_path;"
+        "from densesharp.model.model_file import load_model;"
         "open_engine(load_model(model_path()), 'cpu', threads=1)"
     ),
     "torch": "import torch",
     "torch engine, ready": (
-        "from densesharp.engine.torch_engine import TorchEngine;"
+        "from densesharp.model.engines.torch_engine import TorchEngine;"
         "from densesharp.resources import model_path;"
-        "from densesharp.network.model_file import load_model;"
+        "from densesharp.model.model_file import load_model;"
         "TorchEngine(load_model(model_path()), 'cpu', 'fp32', 1)"
     ),
 }
@@ -245,8 +249,8 @@ def cohort(cases=24):
 
 def precision(folder):
     """bf16 against fp32 on the cubes of real nodules, with the bundled model."""
-    from densesharp.engine.openvino_engine import OpenVinoEngine
-    from densesharp.reading import read_volume
+    from densesharp.io import read_volume
+    from densesharp.model.engines.openvino_engine import OpenVinoEngine
 
     model = load_model(model_path())
     exact, reduced = (OpenVinoEngine(model, name, 1) for name in ("fp32", "bf16"))

@@ -17,8 +17,8 @@ MATRIX = 2048
 
 
 def a_model(path):
-    from densesharp.network.keras_weights import read_keras_weights
-    from densesharp.network.model_file import ModelCard, ModelFile
+    from densesharp.model.keras_weights import read_keras_weights
+    from densesharp.model.model_file import ModelCard, ModelFile
 
     weights, architecture = read_keras_weights(path)
     return ModelFile(ModelCard("bench", "nothing", architecture), (weights,), "0")
@@ -28,11 +28,11 @@ def engine_worker(peer, threads, path):
     """openvino-fp32, openvino-bf16, torch-fp32, torch-bf16"""
     kind, precision = peer.split("-")
     if kind == "openvino":
-        from densesharp.engine.openvino_engine import OpenVinoEngine
+        from densesharp.model.engines.openvino_engine import OpenVinoEngine
 
         engine = OpenVinoEngine(a_model(path), precision, threads)
     else:
-        from densesharp.engine.torch_engine import TorchEngine
+        from densesharp.model.engines.torch_engine import TorchEngine
 
         engine = TorchEngine(a_model(path), "cpu", precision, threads)
 
@@ -48,7 +48,7 @@ def plain_worker(threads, path):
     import torch
     from plain_port import plainly
 
-    from densesharp.network.densesharp import DenseSharp, import_weights
+    from densesharp.model.densesharp import DenseSharp, import_weights
 
     torch.set_num_threads(threads)
     network = DenseSharp().eval()
@@ -79,7 +79,7 @@ def training_worker(peer, threads):
     from plain_port import plainly
 
     from densesharp.memory import keep_freed_memory
-    from densesharp.network.densesharp import DenseSharp
+    from densesharp.model.densesharp import DenseSharp
     from densesharp.train.losses import Objective
 
     torch.set_num_threads(threads)

@@ -8,9 +8,9 @@ import pytest
 
 from densesharp import __version__
 from densesharp.cli import COMMANDS, join_negative_values, main
-from densesharp.commands.predict import parse_seed
+from densesharp.cli.predict import parse_seed
 from densesharp.errors import DenseSharpError, SeedError
-from densesharp.geometry import Grid
+from densesharp.image.grid import Grid
 
 
 def test_help_lists_every_command(capsys):

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from densesharp.cli import main
-from densesharp.records import NoduleResult
+from densesharp.nodule.records import NoduleResult
 from densesharp.resources import model_path, sample_path, sample_truth
 
 
@@ -112,7 +112,7 @@ def test_running_twice_gives_the_same_numbers(two_nodules, tmp_path):
 def test_the_engine_is_asked_for_the_precision_given(
     command, given, precision, tmp_path, monkeypatch
 ):
-    import densesharp.engine as engines
+    import densesharp.model.engines as engines
 
     asked = []
 
@@ -174,7 +174,7 @@ def test_a_damaged_model_is_refused(tmp_path, capsys):
 def test_where_nothing_can_be_written_is_said_before_anything_is_computed(
     option, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("densesharp.pipeline.analyse", None)
+    monkeypatch.setattr("densesharp.nodule.pipeline.analyse", None)
     (tmp_path / "taken").write_text("a file")
     where = {"--out": str(tmp_path / "out"), option: str(tmp_path / "taken" / "x")}
     (seed,) = seeds_of_the_sample(1)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from densesharp.cli import main
-from densesharp.simulate.dataset import Recipe, write_dataset
+from densesharp.simulate.simulated_set import Recipe, write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "tutorial" / "explore.ipynb"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from densesharp.explore.mesh import COLOURS, mesh, scene, surface_mesh, write_page
-from densesharp.geometry import Grid
+from densesharp.image.grid import Grid
 
 pytest.importorskip("plotly")
 RADIUS = 9.0

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from densesharp.explore.network import layers, summary
-from densesharp.network.densenet import DenseNet
-from densesharp.network.densesharp import DenseSharp
+from densesharp.model.densenet import DenseNet
+from densesharp.model.densesharp import DenseSharp
 
 
 def test_the_layers_add_up_to_the_papers_network() -> None:

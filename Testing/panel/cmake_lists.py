@@ -1,4 +1,4 @@
-"""The file lists of the two CMakeLists.txt that Slicer's build copies from, and their folders.
+"""The file lists of the three CMakeLists.txt that Slicer's build copies from, and their folders.
 
 python Testing/panel/cmake_lists.py            says what is missing or gone
 python Testing/panel/cmake_lists.py --write    brings the lists in step with the folders
@@ -12,7 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS, RESOURCES = "MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"
-FOLDERS = {"DenseSharpCore": ("densesharp",), "DenseSharpSlicer": (".",)}
+FOLDERS = {
+    "DenseSharpCore": ("densesharp",),
+    "DenseSharpScene": ("densesharp_scene",),
+    "DenseSharpSlicer": (".",),
+}
 """CMake folder -> the parts of it that are packaged."""
 
 _NOT_PACKAGED = {"CMakeLists.txt"}

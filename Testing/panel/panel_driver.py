@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import vtk
 
-from DenseSharpSlicerLib.backend import LocalBackend
+from densesharp_scene.backend import LocalBackend
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 ROOT = Path(__file__).resolve().parents[2]

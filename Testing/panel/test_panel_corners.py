@@ -13,7 +13,7 @@ import pytest
 from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
 
 from densesharp.errors import SeedError
-from densesharp.records import Notice
+from densesharp.image.volume import Notice
 
 pytestmark = pytest.mark.panel
 
@@ -113,7 +113,7 @@ def test_the_evidence_map_of_one_ct_does_not_stay_over_another(slicer: Any, mark
 def test_an_evidence_map_that_cannot_be_placed_is_said(
     slicer: Any, marked: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from DenseSharpSlicerLib.scene.errors import SceneError
+    from densesharp_scene.errors import SceneError
 
     def refuse(nodule_id: str | None) -> None:
         if nodule_id is not None:
@@ -152,7 +152,7 @@ def test_a_deleted_point_does_not_take_its_nodule_along(marked: Panel) -> None:
 
 
 def test_an_outline_outside_the_ct_counts_as_empty(marked: Panel) -> None:
-    from DenseSharpSlicerLib.scene.segments import trim_mask
+    from densesharp_scene.segments import trim_mask
 
     mask, grid = marked.scan.mask_of("nodule_001"), marked.scan.volume().grid
     outside = type(mask)(mask.array, (500, 500, 500), mask.grid)
@@ -165,7 +165,7 @@ def test_an_outline_outside_the_ct_counts_as_empty(marked: Panel) -> None:
 
 def test_volumes_that_lack_something_are_refused(slicer: Any, panel: Panel) -> None:
     from densesharp.errors import DenseSharpError
-    from DenseSharpSlicerLib.scene.geometry import check_volume, grid_of
+    from densesharp_scene.geometry import check_volume, grid_of
 
     flat = add_ct(slicer, "Flat")
     flat.SetIJKToRASMatrix(slicer.vtkMRMLSliceNode().GetSliceToRAS())
@@ -217,8 +217,9 @@ def test_a_source_folder_finds_the_core_beside_it(
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    DenseSharpSlicerLib.find_core()
-    assert Path(sys.path[-1]) == ROOT / "DenseSharpCore"
+    DenseSharpSlicerLib.find_packages()
+    added = [Path(folder) for folder in sys.path[-2:]]
+    assert added == [ROOT / "DenseSharpCore", ROOT / "DenseSharpScene"]
 
 
 def test_a_failed_self_test_says_what_failed(slicer: Any) -> None:

@@ -11,8 +11,8 @@ import pydicom
 import pytest
 from panel_driver import BALLS, Panel, add_ct
 
-from densesharp.geometry import Grid
-from densesharp.reading import read_volume
+from densesharp.image.grid import Grid
+from densesharp.io import read_volume
 from dicom_phantom import write_series
 from phantoms import grid_around, smooth_ball
 
@@ -57,7 +57,7 @@ def series(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def loaded(slicer: Any, panel: Panel, series: list[Path]) -> Panel:
     """That series in the scene as Slicer's DICOM module loads it, its nodule answered."""
-    from DenseSharpSlicerLib.scene.geometry import add_volume_node
+    from densesharp_scene.geometry import add_volume_node
 
     volume = read_volume(series[0].parent)
     node = add_volume_node(slicer.mrmlScene, volume, "CT")
@@ -196,7 +196,7 @@ def test_rejected_and_outdated_nodules_are_not_handed_on(
 def test_a_nodule_without_an_outline_is_no_finding(
     panel: Panel, ct: Any, tmp_path: Path, folders: list[str]
 ) -> None:
-    from DenseSharpSlicerLib.scene.findings import results_of
+    from densesharp_scene.findings import results_of
 
     panel.ui.inputSelector.setCurrentNode(ct)
     with pytest.raises(Exception, match="click a nodule first"):
@@ -210,7 +210,7 @@ def test_a_nodule_without_an_outline_is_no_finding(
 
 
 def test_names_as_dicom_writes_them(slicer: Any) -> None:
-    from DenseSharpSlicerLib.scene.findings import observer_name
+    from densesharp_scene.findings import observer_name
 
     names = {"AB": "AB^", "Doe^Jane": "Doe^Jane", " ": None, "a=b": "a b^"}
     assert {text: observer_name(text) for text in names} == names

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from panel_driver import BALLS, ROOT, Panel, ThresholdBackend
 
-from DenseSharpSlicerLib.server_backend import ServerBackend
+from densesharp_scene.server_backend import ServerBackend
 
 pytestmark = pytest.mark.panel
 

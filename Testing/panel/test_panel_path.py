@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from panel_driver import BALLS, Panel, add_ct
 
-from densesharp.export.sentence import percent_words
+from densesharp.report.labels import percent_words
 
 pytestmark = pytest.mark.panel
 
@@ -249,7 +249,7 @@ def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
     slicer: Any, marked: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registration has tests of its own; here its answer is given."""
-    from densesharp.followup.registration import Match
+    from densesharp.nodule.followup.registration import Match
 
     moved = add_ct(slicer, "Moved", radii=(4.0, 7.0))
     shift = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -259,7 +259,7 @@ def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
     moved.SetAndObserveTransformNodeID(shift.GetID())
     place = np.array(BALLS[0]) + (40, 0, -25)
     answer = Match((-place[0], -place[1], place[2]), 0.0, 0.95)
-    monkeypatch.setattr("densesharp.followup.registration.find_again", lambda *_: answer)
+    monkeypatch.setattr("densesharp.nodule.followup.registration.find_again", lambda *_: answer)
     marked.ui.priorSelector.setCurrentNode(moved)
     assert "not marked" in marked.ui.changeLabel.text
     marked.ui.findPriorButton.click()
@@ -277,7 +277,7 @@ def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
     now.SetAndObserveTransformNodeID(None)
     marked.wait()
     unlike = Match((0.0, 0.0, 0.0), 0.0, 0.1)
-    monkeypatch.setattr("densesharp.followup.registration.find_again", lambda *_: unlike)
+    monkeypatch.setattr("densesharp.nodule.followup.registration.find_again", lambda *_: unlike)
     marked.ui.findPriorButton.click()
     marked.wait()
     assert "was not found in the earlier CT" in marked.ui.statusLabel.text
@@ -360,7 +360,7 @@ def test_the_views_go_to_a_new_answer_but_not_to_a_correction(marked: Panel) -> 
 
 
 def test_a_picture_moves_only_where_the_nodule_would_not_be_seen(marked: Panel) -> None:
-    from DenseSharpSlicerLib.scene.views import jump_to
+    from densesharp_scene.views import jump_to
 
     red, yellow = (
         marked.slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")
@@ -437,7 +437,7 @@ def test_an_evidence_map_is_no_ct(slicer: Any, marked: Panel) -> None:
 
 
 def test_the_stability_light_has_its_colour(marked: Panel) -> None:
-    from densesharp.records import Stability
+    from densesharp.nodule.records import Stability
     from DenseSharpSlicerLib import card
 
     marked.ui.stabilityCheckBox.checked = True

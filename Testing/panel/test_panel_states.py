@@ -263,10 +263,10 @@ def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
 @pytest.fixture
 def library() -> Iterator[None]:
     """Reload imports the library anew; the other tests go on with the one they hold."""
-    name = "DenseSharpSlicerLib"
-    held = {key: code for key, code in sys.modules.items() if key.split(".")[0] == name}
+    names = {"DenseSharpSlicerLib", "densesharp_scene"}
+    held = {key: code for key, code in sys.modules.items() if key.split(".")[0] in names}
     yield
-    for key in [key for key in sys.modules if key.split(".")[0] == name]:
+    for key in [key for key in sys.modules if key.split(".")[0] in names]:
         del sys.modules[key]
     sys.modules.update(held)
 
@@ -523,7 +523,7 @@ def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: 
 def test_a_reader_can_draw_what_the_model_did_not_find(
     slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[1])

@@ -50,7 +50,7 @@ def voxels(panel: Panel, nodule_id: str = "nodule_001") -> int:
 
 def cut(panel: Panel, nodule_id: str = "nodule_001") -> int:
     """Correct an outline by hand: half of it goes; returns how many voxels are left."""
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     scan = panel.scan
     mask = scan.mask_of(nodule_id)
@@ -148,7 +148,7 @@ def test_points_go_to_the_ct_that_is_marked_though_another_was_looked_at(
 
 
 def test_a_decision_on_the_first_answer_outlives_the_whole_answer(panel: Panel, ct: Any) -> None:
-    from densesharp.masks import mask_from_box
+    from densesharp.image.masks import mask_from_box
 
     class Refining(SlowBackend):
         """The whole answer has a smaller outline than the first."""
@@ -219,7 +219,7 @@ def test_an_answer_that_comes_later_does_not_change_the_selection(
 
 def test_switched_off_the_panel_does_nothing(slicer: Any, marked: Panel, ct: Any) -> None:
     """A reader study switches it off; neither key nor script asks the model then."""
-    from DenseSharpSlicerLib.scene import SceneError
+    from densesharp_scene import SceneError
 
     marked.host.enabled = False
     accept = next(key for key in marked.widget.shortcuts._keys if "Y" in key.key.toString())

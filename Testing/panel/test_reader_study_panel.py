@@ -17,10 +17,10 @@ sys.path.append(str(ROOT / "Testing" / "study" / "conduct"))
 
 from study_simulation import CT_GRID, SEED, aid_for, ball, ball_mask, make_study
 
-from densesharp.patch import to_sitk
-from densesharp.records import NoduleMask
-from densesharp.study.store import open_store
-from densesharp.study.verify import verify
+from densesharp.image.masks import NoduleMask
+from densesharp.image.sampling import to_sitk
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.verify import verify
 
 pytestmark = pytest.mark.panel
 
@@ -309,8 +309,8 @@ def test_the_seed_is_where_the_views_go(reader: StudyPanel, tmp_path: Path) -> N
 
 
 def test_a_study_is_planned_and_made(reader: StudyPanel, tmp_path: Path) -> None:
-    from densesharp.study.folder import open_study
-    from densesharp.study.plan import FIELDS
+    from densesharp.study.conduct.design_fields import FIELDS
+    from densesharp.study.conduct.study_folder import open_study
 
     ui, section = reader.ui, reader.widget.newStudy
     begun = section.values()
@@ -440,7 +440,7 @@ def test_an_outline_that_is_no_nodule_is_refused_with_a_sentence(
     reader: StudyPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     an_open_case(reader, tmp_path)
-    monkeypatch.setattr("densesharp.study.masks.CASE_EDGE_MM", 10)
+    monkeypatch.setattr("densesharp.study.conduct.reader_masks.CASE_EDGE_MM", 10)
     far = np.zeros(CT_GRID.shape, np.uint8)
     far[0, 0, 0] = 1
     reader.panel.case.write_own(NoduleMask(far, (0, 0, 0), CT_GRID))

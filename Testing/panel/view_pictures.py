@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from densesharp.pipeline import Options
+from densesharp.io import read_volume
+from densesharp.nodule.pipeline import Options
 from densesharp.progress import silent
-from densesharp.reading import read_volume
 from densesharp.resources import sample_path, sample_truth
+from densesharp_scene.backend import LocalBackend
 from densesharp_viewer.graphics import prepare_graphics
-from DenseSharpSlicerLib.backend import LocalBackend
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (420, 330)
@@ -104,9 +104,9 @@ def main(folder: Path) -> None:
     prepare_graphics()
     from trame_slicer.core import SlicerApp
 
-    from DenseSharpSlicerLib.scene import ScanNodules
-    from DenseSharpSlicerLib.scene.geometry import add_volume_node
-    from DenseSharpSlicerLib.scene.views import WINDOWS, set_window
+    from densesharp_scene import ScanNodules
+    from densesharp_scene.geometry import add_volume_node
+    from densesharp_scene.views import WINDOWS, set_window
 
     app = SlicerApp()
     node = add_volume_node(app.scene, read_volume(sample_path()), "CT")

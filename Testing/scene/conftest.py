@@ -30,7 +30,7 @@ def make_ct(scene):
     import vtk
     from vtk.util.numpy_support import vtk_to_numpy
 
-    from DenseSharpSlicerLib.scene.geometry import array_to_matrix
+    from densesharp_scene.geometry import array_to_matrix
 
     def make(size=(40, 36, 30), matrix=None, name="CT"):
         image = vtk.vtkImageData()
@@ -54,7 +54,7 @@ def make_ct(scene):
 @pytest.fixture
 def ct_with_a_nodule(make_ct):
     """A CT whose seed at its middle has been answered: (scan, nodule id)."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
     from nodule_answers import answer
 
     scan = ScanNodules(make_ct())

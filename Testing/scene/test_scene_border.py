@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "DenseSharpSlicer" / "DenseSharpSlicerLib" / "scene"
+FOLDER = Path(__file__).resolve().parents[2] / "DenseSharpScene" / "densesharp_scene"
 FILES = sorted(FOLDER.glob("*.py"))
 ALLOWED = {"__future__", "base64", "collections", "dataclasses", "datetime", "hashlib", "json",
-           "typing", "zlib", "numpy", "vtk", "slicer", "densesharp"}  # fmt: skip
+           "logging", "pathlib", "queue", "threading", "typing", "zlib", "numpy", "vtk", "slicer",
+           "densesharp"}  # fmt: skip
 FORBIDDEN = re.compile(
     r"slicer\.(app|modules|mrmlScene|util)\b|\b(qt|ctk|parameterNodeWrapper|SimpleITK)\b"
 )

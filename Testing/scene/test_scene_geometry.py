@@ -59,7 +59,7 @@ def ijk_to_ras(order, signs):
 
 def put_under(scene, node, matrices):
     """Nest the node under transforms; the last of the list is the outermost."""
-    from DenseSharpSlicerLib.scene.geometry import array_to_matrix
+    from densesharp_scene.geometry import array_to_matrix
 
     child = node
     for matrix in matrices:
@@ -73,7 +73,7 @@ def put_under(scene, node, matrices):
 @pytest.mark.parametrize(("order", "signs"), ORIENTATIONS)
 def test_every_orientation_under_every_transform(scene, make_ct, order, signs, transforms):
     """World = outermost ... innermost times IJK-to-RAS; LPS flips the first two coordinates."""
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node, world_to_ijk
+    from densesharp_scene.geometry import volume_from_node, world_to_ijk
 
     local = ijk_to_ras(order, signs)
     node = make_ct((9, 8, 7), local)
@@ -101,7 +101,7 @@ def test_every_orientation_under_every_transform(scene, make_ct, order, signs, t
 )
 def test_oblique_volumes_under_rotations(scene, make_ct, axis, degrees, outer):
     """A rotated image under a rotated transform has the product of both as direction."""
-    from DenseSharpSlicerLib.scene.geometry import grid_of
+    from densesharp_scene.geometry import grid_of
 
     turned, above = rotation(axis, degrees), rotation((0, 0, 1), outer)
     node = make_ct((5, 6, 7), linear(turned * SPACING, ORIGIN))
@@ -113,7 +113,7 @@ def test_oblique_volumes_under_rotations(scene, make_ct, axis, degrees, outer):
 
 def test_the_array_is_a_view_not_a_copy(make_ct):
     """A write into the node is seen in the record and the other way round."""
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node, voxels_of
+    from densesharp_scene.geometry import volume_from_node, voxels_of
 
     node = make_ct()
     volume = volume_from_node(node)
@@ -123,7 +123,7 @@ def test_the_array_is_a_view_not_a_copy(make_ct):
 
 def test_the_array_outlives_its_node(scene, make_ct):
     """A worker may still read the voxels after the reader deleted the CT."""
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node
+    from densesharp_scene.geometry import volume_from_node
 
     node = make_ct()
     volume = volume_from_node(node)
@@ -135,7 +135,7 @@ def test_the_array_outlives_its_node(scene, make_ct):
 
 def test_a_shearing_transform_is_refused(scene, make_ct):
     """The core measures on right-angled voxels only."""
-    from DenseSharpSlicerLib.scene.geometry import grid_of
+    from densesharp_scene.geometry import grid_of
 
     node = make_ct()
     put_under(scene, node, [linear([[1, 0.3, 0], [0, 1, 0], [0, 0, 1]])])
@@ -147,8 +147,8 @@ def test_a_bending_transform_is_refused_with_a_way_out(scene, make_ct):
     """The sentence names both nodes and says: harden."""
     import vtk
 
-    from DenseSharpSlicerLib.scene import SceneError
-    from DenseSharpSlicerLib.scene.geometry import grid_of
+    from densesharp_scene import SceneError
+    from densesharp_scene.geometry import grid_of
 
     node = make_ct()
     spline = vtk.vtkThinPlateSplineTransform()
@@ -170,8 +170,8 @@ def test_what_is_no_ct_is_refused(scene, make_ct):
     """Nothing, a label map, a node without voxels, a colour volume, a frame of a sequence."""
     import vtk
 
-    from DenseSharpSlicerLib.scene import SceneError
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node
+    from densesharp_scene import SceneError
+    from densesharp_scene.geometry import volume_from_node
 
     with pytest.raises(SceneError, match="No CT is chosen"):
         volume_from_node(None)
@@ -192,8 +192,8 @@ def test_a_frame_of_a_sequence_is_refused(scene, make_ct):
     """The proxy changes while the sequence plays, so results would belong to no image."""
     import slicer
 
-    from DenseSharpSlicerLib.scene import SceneError
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node
+    from densesharp_scene import SceneError
+    from densesharp_scene.geometry import volume_from_node
 
     logic = slicer.vtkSlicerSequencesLogic()
     logic.SetMRMLScene(scene)
@@ -208,7 +208,7 @@ def test_a_frame_of_a_sequence_is_refused(scene, make_ct):
 
 def test_dicom_identity_is_kept(make_ct):
     """Exports refer back to the source by its instance UIDs."""
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node
+    from densesharp_scene.geometry import volume_from_node
 
     node = make_ct()
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
@@ -218,7 +218,7 @@ def test_dicom_identity_is_kept(make_ct):
 @pytest.mark.parametrize(("offset", "inside"), [(-0.49, True), (-0.51, False)])
 def test_the_volume_reaches_half_a_voxel_beyond_its_first_centre(make_ct, offset, inside):
     """A click on the outer face of a border voxel is still inside."""
-    from DenseSharpSlicerLib.scene.geometry import contains
+    from densesharp_scene.geometry import contains
 
     node = make_ct()
     ras = np.array([10.0 - 0.7 * offset, 12.0, -30.0])
@@ -229,8 +229,8 @@ def test_what_reading_found_stays_with_the_ct(scene, make_ct):
     """A CT put into the scene and taken out again is the same: voxels, place, notices, identity."""
     from dataclasses import replace
 
-    from densesharp.records import Notice
-    from DenseSharpSlicerLib.scene.geometry import add_volume_node, volume_from_node
+    from densesharp.image.volume import Notice
+    from densesharp_scene.geometry import add_volume_node, volume_from_node
 
     volume = volume_from_node(make_ct((9, 8, 7), ijk_to_ras((2, 0, 1), (1, -1, -1))))
     contrast = Notice("contrast", "The CT was taken with contrast agent.", "caution")
@@ -245,7 +245,7 @@ def test_what_reading_found_stays_with_the_ct(scene, make_ct):
 def test_thick_slices_and_values_of_a_scenes_ct_are_judged(make_ct):
     """A CT that Slicer loaded itself is judged by its spacing and its values."""
     from densesharp.errors import ImageError
-    from DenseSharpSlicerLib.scene.geometry import volume_from_node, voxels_of
+    from densesharp_scene.geometry import volume_from_node, voxels_of
 
     node = make_ct(matrix=np.diag([0.7, 0.7, 4.0, 1.0]))
     assert [(n.code, n.severity) for n in volume_from_node(node).notices] == [

@@ -13,7 +13,7 @@ from nodule_answers import answer
 @pytest.fixture
 def saved_and_opened(ct_with_a_nodule, tmp_path):
     """Two nodules, one accepted and renamed, one corrected; (scan before, scan after)."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scan, first = ct_with_a_nodule
     ras = scan.volume().grid.center * (-1, -1, 1) + (0, 0, 10)
@@ -81,7 +81,7 @@ def test_seeds_stay_tied_to_their_nodules(saved_and_opened):
 
 def test_surfaces_and_table_are_back(saved_and_opened):
     """The surface is computed again on opening, the table is read from its file."""
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     _, after = saved_and_opened
     segments.show_surface(after.segmentation_node)
@@ -92,7 +92,7 @@ def test_surfaces_and_table_are_back(saved_and_opened):
 
 def test_the_models_maps_are_back_to_the_last_bit(saved_and_opened):
     """Evidence, probability, spread: an opened scene shows and exports what it did before."""
-    from DenseSharpSlicerLib.scene.geometry import voxels_of
+    from densesharp_scene.geometry import voxels_of
 
     before, after = saved_and_opened
     for old, new in zip(before.nodules, after.nodules, strict=True):
@@ -107,8 +107,8 @@ def test_the_models_maps_are_back_to_the_last_bit(saved_and_opened):
 
 
 def test_damaged_maps_are_told_and_nothing_is_made_up(saved_and_opened):
-    from DenseSharpSlicerLib.scene import ScanNodules
-    from DenseSharpSlicerLib.scene.errors import SceneError
+    from densesharp_scene import ScanNodules
+    from densesharp_scene.errors import SceneError
 
     _, after = saved_and_opened
     node = after.record_node.GetNodeReference("maps")
@@ -120,7 +120,7 @@ def test_damaged_maps_are_told_and_nothing_is_made_up(saved_and_opened):
 
 
 def test_an_answer_of_another_model_counts_as_outdated(saved_and_opened):
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     before, _ = saved_and_opened
     before.model = "a" * 64
@@ -160,7 +160,7 @@ def test_work_goes_on_after_opening(saved_and_opened):
 
 def test_opening_beside_another_scene_keeps_references(ct_with_a_nodule, tmp_path):
     """Ids change when they clash; references follow, and the two CTs stay apart."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scan, nodule_id = ct_with_a_nodule
     path = _save(scan.scene, tmp_path / "case.mrb")
@@ -180,7 +180,7 @@ def test_opening_beside_another_scene_keeps_references(ct_with_a_nodule, tmp_pat
 @pytest.mark.parametrize("text", ["{", '{"schema": 1}', '{"schema": 99, "nodules": []}', "[]"])
 def test_a_damaged_record_says_what_to_do(ct_with_a_nodule, text):
     """One sentence, and the nodes stay as they are."""
-    from DenseSharpSlicerLib.scene import ScanNodules, SceneError
+    from densesharp_scene import ScanNodules, SceneError
 
     scan, _ = ct_with_a_nodule
     scan.record_node.SetText(text)
@@ -228,8 +228,8 @@ def test_outlines_stay_in_place_when_slicer_turns_the_axes_round(
     scene, make_ct, tmp_path, order, signs
 ):
     """Slicer reads a volume with left-handed axes back with one of them reversed."""
-    from DenseSharpSlicerLib.scene import ScanNodules
-    from DenseSharpSlicerLib.scene.geometry import grid_of
+    from densesharp_scene import ScanNodules
+    from densesharp_scene.geometry import grid_of
 
     matrix = np.zeros((4, 4))
     for axis, (row, sign) in enumerate(zip(order, signs, strict=True)):

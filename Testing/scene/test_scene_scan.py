@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from vtk.util.numpy_support import vtk_to_numpy
 
-from densesharp.records import Seed
+from densesharp.nodule.records import Seed
 from nodule_answers import answer, ball_mask, click, middle
 
 
@@ -84,8 +84,8 @@ def test_the_surface_is_there_and_follows_every_update(ct_with_a_nodule):
 
 def test_everything_lies_under_the_transform_of_the_ct(scene, make_ct):
     """Seed, segment and evidence are where the views show the CT."""
-    from DenseSharpSlicerLib.scene import ScanNodules
-    from DenseSharpSlicerLib.scene.geometry import array_to_matrix
+    from densesharp_scene import ScanNodules
+    from densesharp_scene.geometry import array_to_matrix
 
     node = make_ct()
     turn = np.array([[0, -1, 0, 30], [1, 0, 0, -20], [0, 0, 1, 5], [0, 0, 0, 1]], float)
@@ -111,7 +111,7 @@ def test_everything_lies_under_the_transform_of_the_ct(scene, make_ct):
 
 def test_the_evidence_lies_where_its_patch_lies(ct_with_a_nodule):
     """Voxel (0, 0, 0) of the overlay is voxel (0, 0, 0) of the patch, also under a transform."""
-    from DenseSharpSlicerLib.scene.geometry import grid_of
+    from densesharp_scene.geometry import grid_of
 
     scan, nodule_id = ct_with_a_nodule
     assert scan.show_evidence(nodule_id)
@@ -133,7 +133,7 @@ def test_a_result_without_prediction_has_no_evidence(ct_with_a_nodule):
 
 def test_a_dragged_seed_is_noticed(ct_with_a_nodule):
     """Moving the point by 3 mm lists the nodule; its new answer clears the list."""
-    from DenseSharpSlicerLib.scene import seeds
+    from densesharp_scene import seeds
 
     scan, nodule_id = ct_with_a_nodule
     assert scan.moved_seeds() == []
@@ -164,7 +164,7 @@ def test_a_placed_point_is_new_until_it_is_claimed(ct_with_a_nodule):
 
 def paint(scan, nodule_id, radius_mm):
     """A correction by hand, as Segment Editor would do it: behind the scan's back."""
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     mask = ball_mask(scan.volume(), scan.seed_of(nodule_id).lps, radius_mm)
     segments.write_mask(
@@ -192,7 +192,7 @@ def test_a_moved_ct_makes_the_result_outdated(scene, ct_with_a_nodule):
     transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     scan.volume_node.SetAndObserveTransformNodeID(transform.GetID())
     assert scan.outdated(nodule_id) is None
-    from DenseSharpSlicerLib.scene.geometry import array_to_matrix
+    from densesharp_scene.geometry import array_to_matrix
 
     shift = np.eye(4)
     shift[0, 3] = 1.0
@@ -299,7 +299,7 @@ def test_the_table_shows_what_the_results_say(ct_with_a_nodule):
 
 def test_the_label_map_has_the_cts_geometry_and_the_nodules_numbers(ct_with_a_nodule):
     """Label 1 is nodule 1, label 3 is nodule 3 though nodule 2 was deleted."""
-    from DenseSharpSlicerLib.scene.geometry import grid_of, voxels_of
+    from densesharp_scene.geometry import grid_of, voxels_of
 
     scan, first = ct_with_a_nodule
     scan.delete(click(scan, middle(scan)))
@@ -325,7 +325,7 @@ def test_nodes_are_filed_in_one_folder(ct_with_a_nodule):
 
 def test_two_cts_keep_their_nodules_apart(scene, make_ct):
     """Each CT has its own record, segmentation, seeds and table."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scans = [ScanNodules(make_ct(name=name)) for name in ("before", "after")]
     for scan in scans:
@@ -336,7 +336,7 @@ def test_two_cts_keep_their_nodules_apart(scene, make_ct):
 
 def test_nothing_is_written_after_the_ct_or_the_scene_went_away(ct_with_a_nodule):
     """A late answer meets one sentence, not a crash and not a lost node."""
-    from DenseSharpSlicerLib.scene import SceneError
+    from densesharp_scene import SceneError
 
     scan, nodule_id = ct_with_a_nodule
     late = answer(scan.volume(), scan.seed_of(nodule_id), nodule_id)
@@ -353,7 +353,7 @@ def test_nothing_is_written_after_the_ct_or_the_scene_went_away(ct_with_a_nodule
 
 def test_an_answer_for_a_removed_nodule_is_refused(ct_with_a_nodule):
     """The reader deleted the nodule while its spread was computed."""
-    from DenseSharpSlicerLib.scene import SceneError
+    from densesharp_scene import SceneError
 
     scan, nodule_id = ct_with_a_nodule
     late = scan.nodule(nodule_id).result
@@ -378,7 +378,7 @@ def test_deleted_nodes_are_made_again(ct_with_a_nodule, role):
 
 def test_a_hundred_nodules_stay_quick(scene, make_ct):
     """The hundredth click costs about as much as the tenth, and overlaps stay apart."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scan = ScanNodules(make_ct((160, 160, 90)))
     rng = np.random.default_rng(1)
@@ -408,7 +408,7 @@ def test_a_hundred_nodules_stay_quick(scene, make_ct):
 @pytest.mark.parametrize("corner", [(0, 0, 0), (39, 35, 29), (0, 20, 29)])
 def test_nodules_at_the_border_stay_inside(make_ct, corner):
     """The box ends where the CT ends; export gives the same voxels back."""
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scan = ScanNodules(make_ct())
     nodule_id = click(scan, scan.volume().grid.to_world(corner) * (-1, -1, 1))
@@ -439,7 +439,7 @@ def test_one_nodule_needs_no_shared_image(ct_with_a_nodule):
 
 
 def test_an_empty_record_holds_no_nodules(scene, make_ct):
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     node = make_ct()
     ScanNodules(node).record_node.SetText("")
@@ -448,7 +448,7 @@ def test_an_empty_record_holds_no_nodules(scene, make_ct):
 
 def shifted(scene, node, how, move):
     """Move a CT: under a new transform, by hardening one, or by its own matrix."""
-    from DenseSharpSlicerLib.scene.geometry import array_to_matrix, ijk_to_local
+    from densesharp_scene.geometry import array_to_matrix, ijk_to_local
 
     if how == "matrix":  # as Center Volume does
         node.SetIJKToRASMatrix(array_to_matrix(move @ ijk_to_local(node)))

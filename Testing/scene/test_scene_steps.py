@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from densesharp.records import Notice, Stability, Uncertainty
+from densesharp.image.volume import Notice
+from densesharp.nodule.records import Stability, Uncertainty
 from nodule_answers import answer, ball_mask, click, middle
 
 
@@ -17,7 +18,7 @@ def voxels(scan, nodule_id):
 
 def paint(scan, nodule_id, radius_mm):
     """A correction by hand, as Segment Editor would do it; returns how many voxels it has."""
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     mask = ball_mask(scan.volume(), scan.seed_of(nodule_id).lps, radius_mm)
     segments.write_mask(
@@ -91,7 +92,7 @@ def test_undo_gets_past_a_correction_that_is_answered_again_each_time(ct_with_a_
 
 
 def test_an_answer_that_is_refused_is_no_step(ct_with_a_nodule):
-    from DenseSharpSlicerLib.scene import SceneError
+    from densesharp_scene import SceneError
 
     scan, nodule_id = ct_with_a_nodule
     scan.rename(nodule_id, "Upper lobe")
@@ -164,7 +165,7 @@ def test_an_early_decision_on_what_stays_is_only_noted(ct_with_a_nodule):
 
 
 def test_nobody_decides_on_an_outline_whose_answer_is_still_to_come(ct_with_a_nodule):
-    from DenseSharpSlicerLib.scene import SceneError
+    from densesharp_scene import SceneError
 
     scan, nodule_id = ct_with_a_nodule
     paint(scan, nodule_id, 7.0)
@@ -180,7 +181,7 @@ def test_nobody_decides_on_an_outline_whose_answer_is_still_to_come(ct_with_a_no
 
 
 def test_looking_for_a_node_makes_none(make_ct):
-    from DenseSharpSlicerLib.scene import ScanNodules
+    from densesharp_scene import ScanNodules
 
     scan = ScanNodules(make_ct())
     before = scan.scene.GetNumberOfNodes()
@@ -224,7 +225,7 @@ def test_a_ct_under_a_bending_transform_makes_the_result_outdated(scene, ct_with
 
 
 def test_a_claimed_point_that_is_dragged_is_noticed(ct_with_a_nodule):
-    from DenseSharpSlicerLib.scene import seeds
+    from densesharp_scene import seeds
 
     scan, stored = ct_with_a_nodule
     seed_id = scan.place(middle(scan) + (0, 0, 5))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from densesharp.geometry import Grid
-from densesharp.records import Volume
-from densesharp.study.masks import make_mask
+from densesharp.image.grid import Grid
+from densesharp.image.volume import Volume
+from densesharp.study.conduct.reader_masks import make_mask
 from nodule_answers import ball_mask
 
 
 @pytest.fixture
 def case(scene):
-    from DenseSharpSlicerLib.scene.study_case import StudyCase
+    from densesharp_scene.study_case import StudyCase
 
     grid = Grid((60, 60, 40), (-30.0, -30.0, -25.0), (1.0, 1.0, 1.25), np.eye(3))
     case = StudyCase(scene)
@@ -36,8 +36,8 @@ def test_the_model_s_outline_comes_and_goes(case):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_page_names_the_colour_that_the_scene_shows(case, number):
-    from DenseSharpSlicerLib.scene import segments
-    from DenseSharpSlicerLib.scene.study_case import outline_color
+    from densesharp_scene import segments
+    from densesharp_scene.study_case import outline_color
 
     segment_id = segments.add_segment(case.segmentation_node, "Outline", number)
     shown = case.segmentation_node.GetSegmentation().GetSegment(segment_id).GetColor()
@@ -46,7 +46,7 @@ def test_a_page_names_the_colour_that_the_scene_shows(case, number):
 
 
 def test_the_window_of_a_ct_is_known_by_its_name(case):
-    from DenseSharpSlicerLib.scene import views
+    from densesharp_scene import views
 
     for name in views.WINDOWS:
         case.set_window(name)

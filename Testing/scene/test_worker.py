@@ -8,7 +8,7 @@ import time
 import pytest
 
 from densesharp.errors import SeedError
-from DenseSharpSlicerLib.worker import Worker
+from densesharp_scene.worker import Worker
 
 
 @pytest.fixture

@@ -20,12 +20,19 @@ import SimpleITK as sitk
 
 from densesharp import cli
 from densesharp.errors import Cancelled, DeviceError, OutputError, TableError
-from densesharp.patch import to_sitk
-from densesharp.reading import read_volume
-from densesharp.serve import cohort
-from densesharp.serve.cases import Case, Point, Settings, is_finished, read_cases, take_shard
-from densesharp.serve.cohort import run_here, run_on_dask, run_one
-from densesharp.serve.summary import merge
+from densesharp.image.sampling import to_sitk
+from densesharp.io import read_volume
+from densesharp.serve import run_cohort as cohort
+from densesharp.serve.case_list import (
+    Case,
+    Point,
+    Settings,
+    is_finished,
+    read_cases,
+    take_shard,
+)
+from densesharp.serve.cohort_summary import merge
+from densesharp.serve.run_cohort import run_here, run_on_dask, run_one
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = (-60.0, 20.0, -100.0)
@@ -313,7 +320,7 @@ def test_the_command_runs_a_list_to_the_table(
     case_list, tmp_path, known_engine, monkeypatch, capsys
 ):
     model = type("Model", (), {"sha256": "0" * 64})
-    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: model)
+    monkeypatch.setattr("densesharp.model.model_file.load_model", lambda _: model)
     monkeypatch.setattr(cohort, "load_model", lambda _: model)
     arguments = ["cohort", str(case_list), "--out", str(tmp_path), "--tta", "1", "--no-stability"]
     assert cli.main([*arguments, "--shard", "1/2"]) == 0
@@ -330,7 +337,7 @@ def test_a_part_that_changes_records_removes_the_old_table_and_says_so(
     case_list, tmp_path, known_engine, monkeypatch, capsys
 ):
     model = type("Model", (), {"sha256": "0" * 64})
-    monkeypatch.setattr("densesharp.network.model_file.load_model", lambda _: model)
+    monkeypatch.setattr("densesharp.model.model_file.load_model", lambda _: model)
     lines = case_list.read_text().splitlines()
     short = tmp_path / "list.csv"
     rows = [line.replace(",ball", f",{case_list.parent}/ball") for line in lines]

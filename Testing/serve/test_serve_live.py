@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 from live_server import KEY, free_port, group_of, inference_workers, live_server
 
-from densesharp.engine import available_cores, open_engine
 from densesharp.errors import DeviceError, ModelError
-from densesharp.network.architecture import Architecture
-from densesharp.network.model_file import PAPER_CLASSES, ModelCard, load_model, save_model
-from densesharp.patch import to_network_units
-from densesharp.serve import protocol
+from densesharp.model.architecture import Architecture
+from densesharp.model.engines import available_cores, open_engine
+from densesharp.model.model_file import PAPER_CLASSES, ModelCard, load_model, save_model
+from densesharp.nodule.patch import to_network_units
+from densesharp.serve import messages as protocol
 from densesharp.serve.client import RemoteEngine
 
 pytest.importorskip("litserve", reason="the extra 'serve' is not installed")

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densesharp.engine.interface import EngineOutput
 from densesharp.errors import DeviceError
-from densesharp.patch import to_network_units
-from densesharp.serve import protocol
+from densesharp.model.engines.interface import EngineOutput
+from densesharp.nodule.patch import to_network_units
+from densesharp.serve import messages as protocol
 from densesharp.serve.client import RemoteEngine
-from densesharp.serve.guard import Guard, Metrics
+from densesharp.serve.rate_limit import Guard, Metrics
 
 
 def some_patches(count: int) -> np.ndarray:
@@ -137,7 +137,7 @@ def test_a_request_whose_worker_has_gone_is_given_back(monkeypatch):
     async def never(scope, receive, send):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr("densesharp.serve.guard.ANSWER_S", 0.05)
+    monkeypatch.setattr("densesharp.serve.rate_limit.ANSWER_S", 0.05)
     metrics = Metrics()
     assert ask(Guard(never, metrics, rate=100))[0] == 503
     assert metrics.answers[503] == 1

@@ -16,10 +16,11 @@ from scipy import ndimage
 
 from densesharp.cli import main
 from densesharp.errors import ImageError
-from densesharp.geometry import Grid, cube_grid
-from densesharp.patch import WINDOW, resample
-from densesharp.reading import read_volume
-from densesharp.records import Volume
+from densesharp.image.grid import Grid, cube_grid
+from densesharp.image.sampling import resample
+from densesharp.image.volume import Volume
+from densesharp.io import read_volume
+from densesharp.nodule.patch import WINDOW
 from densesharp.resources import sample_path, sample_truth
 from densesharp.simulate import real_lung as module
 from densesharp.simulate.case import simulate

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from densesharp.geometry import ras_to_lps
-from densesharp.reading import read_volume
+from densesharp.image.grid import ras_to_lps
+from densesharp.io import read_volume
 from densesharp.resources import sample_path, sample_truth
 from densesharp.simulate.sample import make_sample
 

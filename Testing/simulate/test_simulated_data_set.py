@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from densesharp.commands import simulate as command
+from densesharp.cli import simulate as command
 from densesharp.errors import TableError
-from densesharp.simulate import dataset
-from densesharp.simulate.dataset import BALANCED, Recipe, make_case, write_dataset
+from densesharp.simulate import simulated_set as dataset
+from densesharp.simulate.simulated_set import BALANCED, Recipe, make_case, write_dataset
 from densesharp.train.dataset import UNKNOWN, read_dataset
-from densesharp.train.report import read_ideal
+from densesharp.train.evaluation_report import read_ideal
 
 
 def test_a_data_set_can_be_read_back_by_the_training_code(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from scipy import ndimage, stats
 
 from densesharp.simulate.background import add_tube
 from densesharp.simulate.case import simulate
-from densesharp.simulate.dataset import grey
 from densesharp.simulate.fields import Outline, coordinates
 from densesharp.simulate.latents import (
     CASES,
@@ -24,7 +23,8 @@ from densesharp.simulate.latents import (
     posterior,
 )
 from densesharp.simulate.scanner import Scanner, scan
-from densesharp.study.auc import empirical_auc
+from densesharp.simulate.simulated_set import grey
+from densesharp.stats.auc import empirical_auc
 
 A_ROUND_SOLID_NODULE = Latents("IAC", "solid", 12.0, -500, 1.0, 0.8, 0.0, 0.0, 0, False, False)
 NO_NOISE = Scanner(slice_mm=1.0, blur_mm=0.4, edge=0.0, noise_hu=0.01)

@@ -11,7 +11,13 @@ import SimpleITK as sitk
 from densesharp.errors import TableError
 from densesharp.train.builder import build_dataset
 from densesharp.train.dataset import read_dataset
-from densesharp.train.lift import SURROUNDINGS_MM, Lift, draw_lift, lift, outline_radii
+from densesharp.train.slice_to_volume import (
+    SURROUNDINGS_MM,
+    Lift,
+    draw_lift,
+    lift,
+    outline_radii,
+)
 
 EDGE = 48
 LUNG, TISSUE = -800.0, 20.0

@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from densesharp.commands import evaluate as command
-from densesharp.engine import open_engine
+from densesharp.cli import evaluate as command
 from densesharp.errors import ModelError
-from densesharp.network.model_file import ModelFile, load_model, save_model
+from densesharp.model.engines import open_engine
+from densesharp.model.model_file import ModelFile, load_model, save_model
 from densesharp.resources import model_path
-from densesharp.simulate.dataset import Recipe, write_dataset
+from densesharp.simulate.simulated_set import Recipe, write_dataset
 from densesharp.train import combine as combining
-from densesharp.train import evaluation, summary
+from densesharp.train import evaluation
+from densesharp.train import evaluation_summary as summary
 from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, combine, fit_temperature
 from densesharp.train.dataset import Sample, read_dataset
 from densesharp.train.evaluation import SHIFTS, Outcome, _inner, _solid_share, evaluate
-from densesharp.train.report import markdown, show
+from densesharp.train.evaluation_report import markdown, show
 from phantoms import ThresholdEngine
 
 AN_OUTCOME = Outcome(

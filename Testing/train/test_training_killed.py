@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from densesharp.errors import OutputError
-from densesharp.network.model_file import load_model
+from densesharp.model.model_file import load_model
 from densesharp.train import fit
 
 SIZE_LIMIT = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from densesharp.train.metrics import GROUPS, METRICS, count, metrics
+from densesharp.train.batch_metrics import GROUPS, METRICS, count, metrics
 
 ONE_HOT = torch.eye(3)
 NO_MASK = torch.full((1, 1, 1, 1, 2), -9.0), torch.zeros(1, 1, 1, 1, 2)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from densesharp.network.model_file import load_model
+from densesharp.model.model_file import load_model
 from densesharp.train.batches import Source, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.fit import like_paper

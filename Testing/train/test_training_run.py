@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from densesharp.commands import train as command
+from densesharp.cli import train as command
 from densesharp.errors import ModelError, TableError
-from densesharp.network.model_file import ModelCard, load_model
+from densesharp.model.model_file import ModelCard, load_model
 from densesharp.train import batches
 from densesharp.train.augment import Augmentation
 from densesharp.train.batches import Source, make_batch
@@ -132,7 +132,7 @@ def test_bf16_is_taken_only_where_the_processor_has_it(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr("densesharp.engine.openvino_engine.has_native_bfloat16", lambda: has)
+    monkeypatch.setattr("densesharp.model.engines.openvino_engine.has_native_bfloat16", lambda: has)
     assert best().precision == ("bf16-mixed" if has else "32-true")
     assert best(precision="fp32").precision == like_paper(9).precision == "32-true"
 
@@ -142,7 +142,7 @@ def test_without_openvino_training_is_in_fp32(monkeypatch: pytest.MonkeyPatch) -
         raise ImportError
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr("densesharp.engine.openvino_engine.has_native_bfloat16", missing)
+    monkeypatch.setattr("densesharp.model.engines.openvino_engine.has_native_bfloat16", missing)
     assert best().precision == "32-true"
 
 

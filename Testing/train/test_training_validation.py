@@ -19,13 +19,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from densesharp.cli import main
 from densesharp.errors import TableError
-from densesharp.network.model_file import ModelCard, load_model
+from densesharp.model.model_file import ModelCard, load_model
 from densesharp.train import batches, fit, validation
 from densesharp.train.augment import Augmentation
+from densesharp.train.batch_metrics import count, metrics
 from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Settings, like_paper
 from densesharp.train.losses import Objective
-from densesharp.train.metrics import count, metrics
 from densesharp.train.module import TrainingModule
 from densesharp.train.validation import Validation, Watcher, hold_out, middles
 

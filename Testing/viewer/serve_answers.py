@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from densesharp_scene.backend import LocalBackend
 from densesharp_viewer.app import show
-from DenseSharpSlicerLib.backend import LocalBackend
 from nodule_answers import AnsweringBackend
 from phantoms import ThresholdEngine
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from densesharp.geometry import Grid
-from densesharp.records import NoduleMask
+from densesharp.image.grid import Grid
+from densesharp.image.masks import NoduleMask
 from densesharp_viewer.brush import paint
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])

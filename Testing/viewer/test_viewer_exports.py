@@ -13,11 +13,11 @@ import pytest
 import SimpleITK as sitk
 from viewer_helpers import settle
 
+from densesharp.dicom.run_record import read_report
 from densesharp.errors import DeviceError, ImageError
-from densesharp.export.dicom_run import read_report
-from densesharp.records import Notice
-from DenseSharpSlicerLib.backend import LocalBackend
-from DenseSharpSlicerLib.server_backend import ServerBackend
+from densesharp.image.volume import Notice
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.server_backend import ServerBackend
 from dicom_phantom import write_series
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from viewer_helpers import settle
 
-from DenseSharpSlicerLib.scene import views
+from densesharp_scene import views
 
 NORMAL = np.array([0.0, 0.0, 1.0])
 
@@ -92,7 +92,7 @@ def test_cancelling_takes_the_seed_away(open_session, page):
 
 
 def test_a_dragged_seed_is_computed_again(answered, page):
-    from DenseSharpSlicerLib.scene import seeds
+    from densesharp_scene import seeds
 
     session, center = answered
     nodule = session.scan.nodule("nodule_001")
@@ -290,7 +290,7 @@ def test_what_the_page_shows_names_no_file(answered, page, tmp_path):
 def test_a_refused_answer_shows_reasons_only(answered, page):
     from dataclasses import replace
 
-    from densesharp.records import Notice
+    from densesharp.image.volume import Notice
 
     session, _ = answered
     assert page["card"]["training"] == "The model was trained on balls & cubes."

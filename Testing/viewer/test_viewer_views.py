@@ -42,7 +42,7 @@ def slice_views(slicer_app):
 @pytest.fixture
 def shown(session, slice_views, ct_with_a_sphere):
     """The sphere's CT in all views, looking at the sphere; (session, views, RAS)."""
-    from DenseSharpSlicerLib.scene import views as scene_views
+    from densesharp_scene import views as scene_views
 
     volume, center = ct_with_a_sphere
     session.open_volume(volume)
@@ -82,7 +82,7 @@ def test_a_view_that_shows_the_whole_ct_does_so_in_every_size(shown, name):
 
 def test_a_view_that_was_zoomed_or_moved_keeps_its_zoom(shown):
     session, views, center = shown
-    from DenseSharpSlicerLib.scene import views as scene_views
+    from densesharp_scene import views as scene_views
 
     view = views["axial"]
     scene_views.jump_to(session.scan.scene, center, centered=True)
@@ -149,7 +149,7 @@ def test_an_outline_appears_in_every_plane(shown):
 
 
 def test_a_new_window_changes_the_picture(shown):
-    from DenseSharpSlicerLib.scene import views as scene_views
+    from densesharp_scene import views as scene_views
 
     session, views, _ = shown
     before = draw(views["axial"]).mean()
@@ -265,7 +265,7 @@ def test_a_stroke_is_one_unbroken_line(shown):
     [((1, 0, 0), "R"), ((0, -1, 0), "P"), ((0, 0, 1), "S"), ((-0.8, 0.6, 0), "LA")],
 )
 def test_side_letters(direction, letters):
-    from densesharp_viewer.readouts import direction_letters
+    from densesharp_viewer.corner_annotations import direction_letters
 
     assert direction_letters(direction) == letters
 

@@ -10,7 +10,7 @@ import pytest
 from viewer_helpers import settle
 
 from densesharp.errors import SeedError
-from DenseSharpSlicerLib.scene import seeds
+from densesharp_scene import seeds
 from nodule_answers import AnsweringBackend
 
 NORMAL = np.array([0.0, 0.0, 1.0])
@@ -142,7 +142,7 @@ def test_a_decision_on_the_first_answer_learns_of_the_whole_one(session, ct_with
 
 def test_an_answer_for_an_outline_that_is_another_by_now_is_dropped(answered, page):
     """As when another front end, or the scene itself, changed it without a stroke here."""
-    from DenseSharpSlicerLib.scene import segments
+    from densesharp_scene import segments
 
     session, backend, center = answered
     backend.hold()

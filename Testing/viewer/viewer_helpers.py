@@ -21,8 +21,8 @@ SPHERE_RADIUS_MM = 9.0
 @functools.cache
 def sphere_volume(turned: bool = False):
     """A lung-like block with one bright sphere; returns (Volume, RAS of its centre)."""
-    from densesharp.geometry import Grid
-    from densesharp.records import Volume
+    from densesharp.image.grid import Grid
+    from densesharp.image.volume import Volume
 
     angle = np.radians(12 if turned else 0)
     turn = np.array(

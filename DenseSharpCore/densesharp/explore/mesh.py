@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.files import write_text
-from densesharp.geometry import Grid
-from densesharp.masks import THRESHOLD
-from densesharp.surface import level_surface, mask_surface, surface_triangles
+from densesharp.image.grid import Grid
+from densesharp.image.masks import THRESHOLD
+from densesharp.nodule.surface import level_surface, mask_surface, surface_triangles
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure, Mesh3d

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from densesharp.network.densenet import Transition
-from densesharp.network.densesharp import Decoder
-from densesharp.patch import EDGE
+from densesharp.model.densenet import Transition
+from densesharp.model.densesharp import Decoder
+from densesharp.nodule.patch import EDGE
 
 
 @dataclass(frozen=True)

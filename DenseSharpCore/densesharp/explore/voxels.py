@@ -17,8 +17,8 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from densesharp.export.planes import LUNG_WINDOW
 from densesharp.files import atomic_path
+from densesharp.report.planes import LUNG_WINDOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

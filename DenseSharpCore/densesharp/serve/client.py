@@ -15,10 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
-from densesharp.engine.interface import EngineOutput, Floats, check_patches
 from densesharp.errors import DeviceError, ModelError
-from densesharp.network.model_file import ModelCard, ModelFile
-from densesharp.serve import protocol
+from densesharp.model.engines.interface import EngineOutput, Floats, check_patches
+from densesharp.model.model_file import ModelCard, ModelFile
+from densesharp.serve import messages as protocol
 
 ATTEMPTS = 4
 _RETRIED = (429, 500, 502, 503, 504)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, field_validator
 
 from densesharp import __version__
-from densesharp.engine import available_cores, open_engine
-from densesharp.engine.interface import EngineOutput
 from densesharp.errors import DeviceError
-from densesharp.network.model_file import load_model
-from densesharp.serve import protocol
-from densesharp.serve.guard import Guard, Metrics
+from densesharp.model.engines import available_cores, open_engine
+from densesharp.model.engines.interface import EngineOutput
+from densesharp.model.model_file import load_model
+from densesharp.serve import messages as protocol
+from densesharp.serve.rate_limit import Guard, Metrics
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
@@ -35,7 +35,7 @@ _QUEUE_S = 12.0
 
 
 class PatchRequest(BaseModel):
-    """The body of a request; see `densesharp.serve.protocol`."""
+    """The body of a request; see `densesharp.serve.messages`."""
 
     patches: str
 

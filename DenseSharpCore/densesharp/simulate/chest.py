@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from densesharp.geometry import Grid
+from densesharp.image.grid import Grid
 from densesharp.simulate.background import AIRWAY_HU, FAT_HU, MUSCLE_HU, VESSEL_HU, add_tube
 from densesharp.simulate.fields import Field, smooth_noise, soft_step
 

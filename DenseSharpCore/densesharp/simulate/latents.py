@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from densesharp.records import NoduleType
+from densesharp.nodule.records import NoduleType
 
 DIAGNOSES = ("AAH", "AIS", "MIA", "IAC")
 UNLABELLED = ""
 """Diagnosis of nodules that are drawn for outlining only, by `draw_any`; they have no class."""
 
 CLASS_OF = {"AAH": 0, "AIS": 0, "MIA": 1, "IAC": 2}
-"""Class index, as in `densesharp.records.CLASS_NAMES`, of each diagnosis."""
+"""Class index, as in `densesharp.nodule.records.CLASS_NAMES`, of each diagnosis."""
 
 CASES = {"AAH": 39, "AIS": 166, "MIA": 316, "IAC": 130}
 """Cases of each diagnosis in the paper."""
@@ -71,7 +71,7 @@ class Latents:
 
     @property
     def class_index(self) -> int:
-        """Index into `densesharp.records.CLASS_NAMES`."""
+        """Index into `densesharp.nodule.records.CLASS_NAMES`."""
         return CLASS_OF[self.diagnosis]
 
     @property

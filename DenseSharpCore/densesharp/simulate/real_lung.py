@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import ImageError
-from densesharp.geometry import Grid, cube_grid
-from densesharp.patch import EDGE, WINDOW, resample
-from densesharp.reading import read_volume
-from densesharp.records import Volume
+from densesharp.image.grid import Grid, cube_grid
+from densesharp.image.sampling import resample
+from densesharp.image.volume import Volume
+from densesharp.io import read_volume
+from densesharp.nodule.patch import EDGE, WINDOW
 from densesharp.simulate.background import Background, RealScan, add_nodule_vessel
 from densesharp.simulate.fields import Field, soft_step
 from densesharp.simulate.latents import Latents

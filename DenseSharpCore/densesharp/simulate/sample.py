@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.files import atomic_path, ensure_folder, write_text
-from densesharp.geometry import Grid, cube_grid, ras_to_lps
-from densesharp.records import CLASS_NAMES
+from densesharp.image.grid import Grid, cube_grid, ras_to_lps
+from densesharp.nodule.records import CLASS_NAMES
 from densesharp.simulate.chest import PARENCHYMA_HU, Chest, make_chest
 from densesharp.simulate.fields import Field, smooth_noise
 from densesharp.simulate.latents import Latents

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import TableError
-from densesharp.masks import with_volume_of
+from densesharp.image.masks import with_volume_of
 from densesharp.train.dataset import PATCH_EDGE, middle_of
 
 SMALLEST_EDGE = 12

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from densesharp.records import CLASS_NAMES
+from densesharp.nodule.records import CLASS_NAMES
 from densesharp.train.augment import Augmentation, augmented_patch
 from densesharp.train.dataset import UNKNOWN, Sample
 

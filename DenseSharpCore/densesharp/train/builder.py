@@ -34,15 +34,16 @@ from scipy import ndimage
 
 from densesharp.errors import GeometryError, ImageError, TableError
 from densesharp.files import atomic_path, check_folder, ensure_folder
-from densesharp.geometry import Grid, cube_grid
-from densesharp.masks import centroid, with_volume_of
-from densesharp.patch import WINDOW, resample, to_network_units
+from densesharp.image.grid import Grid, cube_grid
+from densesharp.image.masks import centroid, with_volume_of
+from densesharp.image.sampling import resample
+from densesharp.io import read_volume
+from densesharp.io.image_files import is_volume_file
+from densesharp.nodule.patch import WINDOW, to_network_units
+from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
-from densesharp.reading import read_volume
-from densesharp.reading.files import is_volume_file
-from densesharp.tasks import run_tasks
 from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_patients
-from densesharp.train.lift import draw_lift, lift
+from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
 COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture")
@@ -175,7 +176,7 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
 def _grid_of(path: Path) -> Grid:
     """The grid of a CT, from its header where that is plain."""
     if path.is_dir():
-        from densesharp.reading.dicom import locate_series
+        from densesharp.io.dicom import locate_series
 
         return locate_series(path)[0]
     reader = sitk.ImageFileReader()

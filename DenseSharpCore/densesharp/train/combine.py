@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from densesharp.engine import open_engine
 from densesharp.errors import ModelError, TableError
-from densesharp.network.model_file import ModelCard, ModelFile, Weights, load_model, save_model
-from densesharp.predict import class_probabilities, orient, orientations
+from densesharp.model.engines import open_engine
+from densesharp.model.model_file import (
+    ModelCard,
+    ModelFile,
+    Weights,
+    load_model,
+    save_model,
+)
+from densesharp.nodule.inference import class_probabilities, orient, orientations
 from densesharp.train.augment import middle_patch
 from densesharp.train.dataset import UNKNOWN, Sample
 

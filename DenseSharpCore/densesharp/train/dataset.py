@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import TableError
-from densesharp.records import CLASS_NAMES
+from densesharp.nodule.records import CLASS_NAMES
 
 UNKNOWN = -1
 """Class index of a nodule whose class is not known."""

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from densesharp.engine import Engine, open_engine
 from densesharp.errors import ModelError
-from densesharp.geometry import cube_grid
-from densesharp.masks import THRESHOLD, component_at
-from densesharp.network.model_file import ModelFile
-from densesharp.patch import EDGE, WINDOW, resample
-from densesharp.predict import locate, predict
+from densesharp.image.grid import cube_grid
+from densesharp.image.masks import THRESHOLD, component_at
+from densesharp.image.sampling import resample
+from densesharp.image.volume import Volume
+from densesharp.model.engines import Engine, open_engine
+from densesharp.model.model_file import ModelFile
+from densesharp.nodule.inference import locate, predict
+from densesharp.nodule.patch import EDGE, WINDOW
 from densesharp.progress import Progress, silent
-from densesharp.records import Volume
-from densesharp.study.segmentation import compare, dice
+from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
 
 SHIFT_MM = 5.0
@@ -95,7 +96,7 @@ def evaluate(
         by_fold: nodules of subset k are run by member k alone, which must have been trained
             without them (cross-validation).
         shifts: also run displaced seeds.
-        augmentations: orientations that are averaged (see `densesharp.predict.predict`).
+        augmentations: orientations that are averaged (see `densesharp.nodule.inference.predict`).
         progress: told after every nodule.
 
     Raises:

@@ -32,9 +32,9 @@ from torch.utils.data import DataLoader
 from densesharp.errors import DeviceError, ModelError, TableError
 from densesharp.files import atomic_path, ensure_folder, write_text
 from densesharp.memory import keep_freed_memory
-from densesharp.network.architecture import Architecture
-from densesharp.network.densesharp import DenseSharp, export_weights, import_weights
-from densesharp.network.model_file import ModelCard, load_model, save_model
+from densesharp.model.architecture import Architecture
+from densesharp.model.densesharp import DenseSharp, export_weights, import_weights
+from densesharp.model.model_file import ModelCard, load_model, save_model
 from densesharp.train.augment import LIKE_PAPER, Augmentation
 from densesharp.train.batches import Batches, Source, make_batch
 from densesharp.train.dataset import Sample
@@ -98,7 +98,7 @@ def has_bf16() -> bool:
     if torch.backends.mps.is_available():
         return False
     try:
-        from densesharp.engine.openvino_engine import has_native_bfloat16
+        from densesharp.model.engines.openvino_engine import has_native_bfloat16
 
         return has_native_bfloat16()
     except (ImportError, RuntimeError):  # without OpenVINO nobody can say; fp32 is always right

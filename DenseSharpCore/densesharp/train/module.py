@@ -10,10 +10,10 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
-from densesharp.network.densesharp import DenseSharp, DenseSharpOutput
+from densesharp.model.densesharp import DenseSharp, DenseSharpOutput
+from densesharp.train.batch_metrics import count, metrics
 from densesharp.train.batches import Batch
 from densesharp.train.losses import Objective
-from densesharp.train.metrics import count, metrics
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from densesharp.errors import TableError
-from densesharp.network.densesharp import DenseSharp
+from densesharp.model.densesharp import DenseSharp
 from densesharp.train.augment import middle_patch
+from densesharp.train.batch_metrics import GROUPS, count, metrics
 from densesharp.train.batches import Batch, to_batch
 from densesharp.train.dataset import UNKNOWN, Sample, assign_subsets
-from densesharp.train.metrics import GROUPS, count, metrics
 from densesharp.train.module import TrainingModule
 
 PLATEAU: Mapping[str, Any] = {

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from study_simulation import ball_mask, make_study, plain_answer
 
-from densesharp.study.folder import Study, open_study
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
-from densesharp.study.verify import verify
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.study_folder import Study, open_study
+from densesharp.study.conduct.verify import verify
 
 READER = "S1"
 CASES = 60

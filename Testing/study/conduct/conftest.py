@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from study_simulation import TurnableClock
 
-from densesharp.study.folder import Study
-from densesharp.study.session import Reading
-from densesharp.study.store import Store, open_store
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import Store, open_store
+from densesharp.study.conduct.study_folder import Study
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from densesharp.study.commands import new
-from densesharp.study.plan import FIELDS
+from densesharp.cli.study import new
+from densesharp.study.conduct.design_fields import FIELDS
 from densesharp_viewer.study_planning import serve
 
 if __name__ == "__main__":

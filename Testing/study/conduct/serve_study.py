@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from densesharp.study.commands import read
+from densesharp.cli.study import read
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -17,7 +17,7 @@ from test_study_mode_browser import CHROMIUM, StudyServer, open_page
 
 from densesharp.cli import main as densesharp
 from densesharp.resources import sample_path, sample_truth
-from densesharp.study.create import Sources, create_study
+from densesharp.study.conduct.create import Sources, create_study
 
 SETTINGS = {
     "study": "example", "title": "Lung nodules: an example", "kind": "sequential", "seed": 4,

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from densesharp.geometry import Grid
-from densesharp.masks import mask_from_box
-from densesharp.study.aid import Aid, describe_aids, write_aids
-from densesharp.study.design import Case, Design, Reader
-from densesharp.study.folder import Study, freeze
-from densesharp.study.form import Answer
-from densesharp.study.masks import Mask, encode, make_mask
-from densesharp.study.session import OpenCase, Reading
-from densesharp.study.timing import Clock
+from densesharp.image.grid import Grid
+from densesharp.image.masks import mask_from_box
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.design import Case, Design, Reader
+from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
+from densesharp.study.conduct.reader_masks import Mask, encode, make_mask
+from densesharp.study.conduct.reading_session import OpenCase, Reading
+from densesharp.study.conduct.study_folder import Study, freeze
+from densesharp.study.conduct.timing import Clock
 
 READERS = (
     Reader("S1", "senior"),

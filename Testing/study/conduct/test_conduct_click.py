@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densesharp.geometry import Grid
-from densesharp.masks import dice, mask_from_box
-from densesharp.records import Volume
-from densesharp.study.click_outline import LUNG_HU, join, outline_at
+from densesharp.image.grid import Grid
+from densesharp.image.masks import dice, mask_from_box
+from densesharp.image.volume import Volume
+from densesharp.study.conduct.click_outline import LUNG_HU, join, outline_at
 
 OBLIQUE = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
 

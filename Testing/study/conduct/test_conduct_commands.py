@@ -11,13 +11,13 @@ import pytest
 import SimpleITK as sitk
 from study_simulation import CT_GRID, SEED, ball, ball_mask, plain_answer, read_session
 
+from densesharp.cli.study import export, merge, new, verify
 from densesharp.errors import DenseSharpError, StudyError, TableError
-from densesharp.patch import to_sitk
-from densesharp.study.aid import load_aid
-from densesharp.study.commands import export, merge, new, verify
-from densesharp.study.folder import open_study
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
+from densesharp.image.sampling import to_sitk
+from densesharp.study.conduct.model_results import load_aid
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.study_folder import open_study
 
 MODEL = {"name": "example model", "sha256": "cd" * 32, "trained_on": "simulated nodules"}
 

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 from study_simulation import READERS, SEED, aid_for, make_study, truth_of
 
 from densesharp.errors import StudyError
-from densesharp.study.aid import describe_aids
-from densesharp.study.design import AidSource, Case, Design, Endpoint, Reader, design_from_json
-from densesharp.study.folder import freeze, hash_image, open_study
-from densesharp.study.schedule import Step, make_schedule, steps
+from densesharp.study.conduct.design import (
+    AidSource,
+    Case,
+    Design,
+    Endpoint,
+    Reader,
+    design_from_json,
+)
+from densesharp.study.conduct.model_results import describe_aids
+from densesharp.study.conduct.schedule import Step, make_schedule, steps
+from densesharp.study.conduct.study_folder import freeze, hash_image, open_study
 
 
 def a_design(kind="crossover", count=12, readers=READERS, practice_of=0, **changes) -> Design:

@@ -17,12 +17,12 @@ import pytest
 from scipy.stats import norm
 from study_simulation import READERS, aid_for, make_study, read_session, truth_of
 
-from densesharp.study.commands import analyze
-from densesharp.study.export import export
-from densesharp.study.formats import load_readings
-from densesharp.study.mrmc import analyse
-from densesharp.study.presenter import Presenter
-from densesharp.study.verify import verify
+from densesharp.cli.study import analyze
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.readings_files import load_readings
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.write_export import export
 
 CASES = 60
 TRUTH = {f"C{n:03d}": ("AAH-AIS", "AAH-AIS", "MIA", "IAC")[n % 4] for n in range(CASES)}

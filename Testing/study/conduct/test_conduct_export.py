@@ -14,14 +14,14 @@ import pytest
 from study_simulation import CT_GRID, ball, ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import OutputError, StudyError
-from densesharp.study.aid import load_aid
-from densesharp.study.design import design_from_json
-from densesharp.study.export import ANSWER_COLUMNS, export
-from densesharp.study.form import Answer
-from densesharp.study.masks import case_box, decode
-from densesharp.study.merge import merge
-from densesharp.study.schedule import schedule_from_csv
-from densesharp.study.verify import verify
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.design import design_from_json
+from densesharp.study.conduct.merge import merge
+from densesharp.study.conduct.model_results import load_aid
+from densesharp.study.conduct.reader_masks import case_box, decode
+from densesharp.study.conduct.schedule import schedule_from_csv
+from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.write_export import ANSWER_COLUMNS, export
 
 
 def table(path):

@@ -10,10 +10,10 @@ from study_simulation import ball_mask, make_study, plain_answer
 
 from damage import stays_calm
 from densesharp.errors import StudyError
-from densesharp.study.folder import open_study
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
-from densesharp.study.verify import verify
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.study_folder import open_study
+from densesharp.study.conduct.verify import verify
 
 
 @pytest.mark.parametrize("name", ["design.json", "schedule.csv"])

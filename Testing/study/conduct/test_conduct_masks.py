@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from study_simulation import CT_GRID, SEED, ball_mask
 
 from densesharp.errors import StudyError
-from densesharp.geometry import Grid
-from densesharp.masks import mask_from_box
-from densesharp.records import NoduleMask
-from densesharp.study.masks import case_box, decode, make_mask, nodule_mask
+from densesharp.image.grid import Grid
+from densesharp.image.masks import NoduleMask, mask_from_box
+from densesharp.study.conduct.reader_masks import case_box, decode, make_mask, nodule_mask
 
 OBLIQUE = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, -1.0]])
 WIDE = Grid((200, 180, 90), (-70.0, -60.0, 100.0), (0.7, 0.7, 2.5), OBLIQUE)

@@ -15,16 +15,16 @@ from automatic_reader import fork_server, kill_many
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.design import canonical_json
-from densesharp.study.events import next_event
-from densesharp.study.export import export
-from densesharp.study.folder import open_study
-from densesharp.study.form import Answer
-from densesharp.study.merge import merge
-from densesharp.study.presenter import Presenter
-from densesharp.study.session import Reading
-from densesharp.study.store import ChainMovedOn, open_store
-from densesharp.study.verify import verify
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.design import canonical_json
+from densesharp.study.conduct.events import next_event
+from densesharp.study.conduct.merge import merge
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import ChainMovedOn, open_store
+from densesharp.study.conduct.study_folder import open_study
+from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.write_export import export
 
 NUMBERS = itertools.count()
 

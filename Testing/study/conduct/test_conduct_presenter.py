@@ -11,9 +11,9 @@ import pytest
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.presenter import Presenter
-from densesharp.study.screen import KEYS
-from densesharp.study.verify import verify
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.screen import KEYS
+from densesharp.study.conduct.verify import verify
 
 
 @pytest.fixture

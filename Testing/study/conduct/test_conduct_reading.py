@@ -16,12 +16,16 @@ from study_simulation import (
 )
 
 from densesharp.errors import StudyError
-from densesharp.study.aid import describe_aids, logged_probabilities, write_aids
-from densesharp.study.events import next_event
-from densesharp.study.form import Answer
-from densesharp.study.rules import ReaderState
-from densesharp.study.store import ChainMovedOn
-from densesharp.study.verify import verify
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.events import next_event
+from densesharp.study.conduct.model_results import (
+    describe_aids,
+    logged_probabilities,
+    write_aids,
+)
+from densesharp.study.conduct.protocol import ReaderState
+from densesharp.study.conduct.store import ChainMovedOn
+from densesharp.study.conduct.verify import verify
 
 GOOD = Answer("MIA", 70, 20, 4)
 
@@ -412,7 +416,7 @@ def test_practice_comes_first_and_repeats_last_in_a_session_of_their_own(tmp_pat
 def test_an_image_that_was_exchanged_is_refused(tmp_path, reading_of):
     from dataclasses import replace
 
-    from densesharp.study.folder import freeze
+    from densesharp.study.conduct.study_folder import freeze
 
     study = make_study(tmp_path / "old", "unaided", count=2)
     cases = tuple(replace(case, image_sha256="00" * 32) for case in study.design.cases)

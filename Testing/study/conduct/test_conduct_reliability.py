@@ -14,11 +14,11 @@ from automatic_reader import check, fork_server, kill_many
 from study_simulation import ball_mask, make_study, plain_answer
 
 from densesharp.errors import StudyError
-from densesharp.study.folder import open_study
-from densesharp.study.presenter import Presenter
-from densesharp.study.session import Reading
-from densesharp.study.store import ChainMovedOn, open_store
-from densesharp.study.verify import verify
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import ChainMovedOn, open_store
+from densesharp.study.conduct.study_folder import open_study
+from densesharp.study.conduct.verify import verify
 
 
 def test_a_reader_killed_at_random_moments_loses_nothing(tmp_path):

@@ -14,11 +14,11 @@ import sqlalchemy
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.events import chain_problems, next_event
-from densesharp.study.masks import Mask
-from densesharp.study.store import ChainMovedOn, open_store
-from densesharp.study.store_schema import plain_errors
-from densesharp.study.verify import verify
+from densesharp.study.conduct.events import chain_problems, next_event
+from densesharp.study.conduct.reader_masks import Mask
+from densesharp.study.conduct.store import ChainMovedOn, open_store
+from densesharp.study.conduct.store_schema import plain_errors
+from densesharp.study.conduct.verify import verify
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_simulation import TurnableClock
 
-from densesharp.study.timing import CaseTimer, Spent, spent_from_data
+from densesharp.study.conduct.timing import CaseTimer, Spent, spent_from_data
 
 
 def spent(steps: list[tuple[str, float]]) -> Spent:

@@ -8,7 +8,7 @@ import pytest
 from study_simulation import make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
-from densesharp.study.verify import verify
+from densesharp.study.conduct.verify import verify
 
 
 def test_sessions_wait_for_each_other_and_for_the_washout(tmp_path, reading_of, a_turnable_clock):

@@ -19,8 +19,8 @@ import pytest
 from study_simulation import aid_for, ball_mask, make_study
 from test_study_mode_scene import with_images
 
-from densesharp.study.store import open_store
-from densesharp.study.verify import verify
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.verify import verify
 
 pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

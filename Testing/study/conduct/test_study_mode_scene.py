@@ -10,9 +10,9 @@ import pytest
 import SimpleITK as sitk
 from study_simulation import CT_GRID, SEED, aid_for, ball, ball_mask, make_study
 
-from densesharp.patch import to_sitk
-from densesharp.study.masks import decode
-from densesharp.study.presenter import Presenter
+from densesharp.image.sampling import to_sitk
+from densesharp.study.conduct.presenter import Presenter
+from densesharp.study.conduct.reader_masks import decode
 
 pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
 
@@ -46,8 +46,8 @@ def a_viewer(tmp_path_factory):
     """Study mode on a server that is never started: images are read at once."""
     from trame.app import get_server
 
-    from densesharp.study.session import Reading
-    from densesharp.study.store import open_store
+    from densesharp.study.conduct.reading_session import Reading
+    from densesharp.study.conduct.store import open_store
     from densesharp_viewer.study_viewer import StudyViewer
 
     study = with_images(make_study(tmp_path_factory.mktemp("study"), "unaided", count=2))

@@ -8,8 +8,8 @@ import pytest
 from test_conduct_commands import tables  # noqa: F401 - a fixture
 from test_study_mode_browser import StudyServer, a_browser  # noqa: F401 - a fixture
 
-from densesharp.study.folder import open_study
-from densesharp.study.plan import FIELDS
+from densesharp.study.conduct.design_fields import FIELDS
+from densesharp.study.conduct.study_folder import open_study
 
 pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from densesharp.study.load_study import load_study
+from densesharp.study.exported.load_study import load_study
 from densesharp.study.report.blocks import Paragraph, TableBlock
 from densesharp.study.report.content import content
 

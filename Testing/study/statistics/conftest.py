@@ -16,10 +16,10 @@ from conducted_study import CASES
 from example_study import write_example
 from study_run import run
 
-from densesharp.study.export import export
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
-from densesharp.study.tables import Readings, read_readings
+from densesharp.stats.tables import Readings, read_readings
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.exported.write_export import export
 from study.conduct.study_simulation import TurnableClock, make_study, read_session, truth_of
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from densesharp.geometry import Grid
-from densesharp.study.masks import encode
+from densesharp.image.grid import Grid
+from densesharp.study.conduct.reader_masks import encode
 
 CLASSES = ("AAH-AIS", "MIA", "IAC")
 READERS = {"J1": "junior", "J2": "junior", "S1": "senior", "S2": "senior"}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from known_shapes import SHAPES
 
-from densesharp.study.auc import (
+from densesharp.stats.auc import (
     auc_estimate,
     delong_covariance,
     delong_test,
@@ -19,19 +19,19 @@ from densesharp.study.auc import (
     placements,
     youden_point,
 )
-from densesharp.study.calibration import (
+from densesharp.stats.calibration import (
     brier,
     brier_skill,
     calibration_errors,
     decision_curve,
     reliability_bins,
 )
-from densesharp.study.consensus import majority, staple
-from densesharp.study.gee import gee_logistic
-from densesharp.study.multiclass import hand_till, mean_pairwise_auc, one_vs_rest
-from densesharp.study.power_single import single_cases, single_power
-from densesharp.study.segmentation import compare, dice, jaccard
-from densesharp.study.surface_distance import (
+from densesharp.stats.consensus import majority, staple
+from densesharp.stats.gee import gee_logistic
+from densesharp.stats.multiclass import hand_till, mean_pairwise_auc, one_vs_rest
+from densesharp.stats.power_single import single_cases, single_power
+from densesharp.stats.segmentation import compare, dice, jaccard
+from densesharp.stats.surface_distance import (
     average_distances,
     hausdorff,
     normalized_surface_dice,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from densesharp.study.agreement import (
+from densesharp.stats.agreement import (
     chance_corrected,
     fleiss_by_class,
     fleiss_test,
@@ -18,12 +18,12 @@ from densesharp.study.agreement import (
     light_kappa,
     percent_agreement,
 )
-from densesharp.study.bland_altman import concordance, exact_limits, limits_of_agreement
-from densesharp.study.icc import icc
-from densesharp.study.kappa import cohen_kappa, cross_table
-from densesharp.study.mixed_model import fit_mixed_model
-from densesharp.study.mixed_profile import profile_intervals
-from densesharp.study.proportions import mcnemar
+from densesharp.stats.bland_altman import concordance, exact_limits, limits_of_agreement
+from densesharp.stats.icc import icc
+from densesharp.stats.kappa import cohen_kappa, cross_table
+from densesharp.stats.mixed_model import fit_mixed_model
+from densesharp.stats.mixed_profile import profile_intervals
+from densesharp.stats.proportions import mcnemar
 
 COEFFICIENTS = {
     "conger": "conger",

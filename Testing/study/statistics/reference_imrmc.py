@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.auc import auc_estimate, delong_covariance, delong_test, placements
-from densesharp.study.estimates import Estimate, normal_estimate
-from densesharp.study.tables import Readings
-from densesharp.study.ustatistics import Moments, pair_sums, u_statistics, unbiased_covariance
+from densesharp.stats.auc import auc_estimate, delong_covariance, delong_test, placements
+from densesharp.stats.estimates import Estimate, normal_estimate
+from densesharp.stats.tables import Readings
+from densesharp.stats.ustatistics import (
+    Moments,
+    pair_sums,
+    u_statistics,
+    unbiased_covariance,
+)
 
 PAIR = ("1", "2")
 ALPHA = 0.05

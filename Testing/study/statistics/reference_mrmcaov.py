@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.dbm import dbm
-from densesharp.study.estimates import Estimate
-from densesharp.study.figures_of_merit import AUC, FigureOfMerit, sensitivity, specificity
-from densesharp.study.fom_table import fom_table
-from densesharp.study.gee import gee_logistic
-from densesharp.study.mrmc import Form, MrmcResult, analyse
-from densesharp.study.tables import Readings
+from densesharp.stats.dbm import dbm
+from densesharp.stats.estimates import Estimate
+from densesharp.stats.figures_of_merit import AUC, FigureOfMerit, sensitivity, specificity
+from densesharp.stats.fom_table import fom_table
+from densesharp.stats.gee import gee_logistic
+from densesharp.stats.mrmc import Form, MrmcResult, analyse
+from densesharp.stats.tables import Readings
 
 COVARIANCES = {"jackknife": "jackknife", "DeLong": "delong", "unbiased": "unbiased"}
 PAIR = ("1", "2")

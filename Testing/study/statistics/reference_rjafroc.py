@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from densesharp.study.dbm import dbm, dbm_frrc_p
-from densesharp.study.estimates import Estimate
-from densesharp.study.fom_table import fom_table, jackknife_covariance
-from densesharp.study.mrmc import analyse
-from densesharp.study.power import cases_needed, pilot_from, power
-from densesharp.study.standalone import standalone
-from densesharp.study.tables import Readings
+from densesharp.stats.dbm import dbm, dbm_frrc_p
+from densesharp.stats.estimates import Estimate
+from densesharp.stats.fom_table import fom_table, jackknife_covariance
+from densesharp.stats.model_vs_readers import standalone
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.power import cases_needed, pilot_from, power
+from densesharp.stats.tables import Readings
 
 PAIR = ("1", "2")
 ALPHA = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 
-from densesharp.commands import study
+from densesharp.cli import study
 
 
 def run(*arguments):

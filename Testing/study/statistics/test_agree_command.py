@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from densesharp.commands import agree
+from densesharp.cli import agree
 from densesharp.errors import TableError
-from densesharp.study.ratings import read_ratings
+from densesharp.stats.ratings import read_ratings
 
 
 def run(*arguments):

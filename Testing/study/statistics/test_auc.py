@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from densesharp.study.auc import (
+from densesharp.stats.auc import (
     auc_estimate,
     delong_test,
     empirical_auc,

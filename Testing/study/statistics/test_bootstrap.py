@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from densesharp.stats.auc import empirical_auc
+from densesharp.stats.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
 from densesharp.study.analysis.resampling import resampled_difference
-from densesharp.study.auc import empirical_auc
-from densesharp.study.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
 
 
 def test_the_seed_decides_and_strata_are_kept():

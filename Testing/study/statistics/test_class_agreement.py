@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from densesharp.study.agreement import (
+from densesharp.stats.agreement import (
     chance_corrected,
     fleiss_test,
     kendall_w,
@@ -19,8 +19,8 @@ from densesharp.study.agreement import (
     light_kappa,
     percent_agreement,
 )
-from densesharp.study.icc import NAMES, icc
-from densesharp.study.kappa import cohen_kappa, cross_table
+from densesharp.stats.icc import NAMES, icc
+from densesharp.stats.kappa import cohen_kappa, cross_table
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 COEFFICIENTS = ("conger", "fleiss", "gwet", "brennan-prediger", "krippendorff")

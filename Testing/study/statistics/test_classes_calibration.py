@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from densesharp.study.calibration import (
+from densesharp.stats.calibration import (
     brier,
     brier_multiclass,
     brier_skill,
@@ -17,7 +17,7 @@ from densesharp.study.calibration import (
     net_benefit,
     reliability_bins,
 )
-from densesharp.study.multiclass import (
+from densesharp.stats.multiclass import (
     confusion,
     hand_till,
     mean_pairwise_auc,

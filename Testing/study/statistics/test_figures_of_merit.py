@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from densesharp.study.figures_of_merit import (
+from densesharp.stats.figures_of_merit import (
     AUC,
     MEAN_SCORE,
     VUS,

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from densesharp.study.bland_altman import (
+from densesharp.stats.bland_altman import (
     concordance,
     exact_limits,
     limits_of_agreement,
     repeated_limits,
 )
-from densesharp.study.estimates import t_estimate
-from densesharp.study.mixed_model import MixedModel, fit_mixed_model
-from densesharp.study.mixed_profile import profile_intervals
-from densesharp.study.reading_time import reading_time, summarize
+from densesharp.stats.estimates import t_estimate
+from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
+from densesharp.stats.mixed_profile import profile_intervals
+from densesharp.stats.reading_time import reading_time, summarize
 
 
 def test_exact_limits_hold_the_true_limit_as_often_as_they_say():
@@ -300,7 +300,7 @@ def test_an_interval_without_end_is_left_out_with_its_reason(monkeypatch):
     wide = t_estimate(-0.2, 0.01, 0.01)
     assert wide.ci[1] > 1000
     model = MixedModel({"aided": wide}, {}, 0.0)
-    monkeypatch.setattr("densesharp.study.reading_time.fit_mixed_model", lambda *_: model)
+    monkeypatch.setattr("densesharp.stats.reading_time.fit_mixed_model", lambda *_: model)
     found = reading_time(seconds, aided, reader, case).ratio
     assert (found.value, found.ci, found.p) == (pytest.approx(np.exp(-0.2)), None, wide.p)
     assert "too little" in found.reason

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from densesharp.study.auc import delong_covariance, placements
-from densesharp.study.dbm import dbm
-from densesharp.study.figures_of_merit import sensitivity
-from densesharp.study.fom_table import fom_table
-from densesharp.study.mrmc import analyse
-from densesharp.study.tables import Readings
+from densesharp.stats.auc import delong_covariance, placements
+from densesharp.stats.dbm import dbm
+from densesharp.stats.figures_of_merit import sensitivity
+from densesharp.stats.fom_table import fom_table
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.tables import Readings
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 NAMES = {"jackknife": "jackknife", "delong": "DeLong", "unbiased": "unbiased"}

@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from densesharp.commands import mrmc
+from densesharp.cli import mrmc
 from densesharp.errors import TableError
-from densesharp.study.mrmc_document import mrmc_document
-from densesharp.study.tables import Readings, write_readings
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.tables import Readings, write_readings
 
 
 def run(*arguments):
@@ -99,7 +99,7 @@ def test_writing_another_format(reader_study_folder, tmp_path, capsys):
 
 BIG = """
 import json, sys
-from densesharp.commands import mrmc
+from densesharp.cli import mrmc
 import argparse
 parser = argparse.ArgumentParser()
 mrmc.configure(parser)

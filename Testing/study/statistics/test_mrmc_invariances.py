@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from densesharp.study.mrmc import analyse
-from densesharp.study.standalone import standalone
-from densesharp.study.tables import Readings
-from densesharp.study.ustatistics import u_statistics
+from densesharp.stats.model_vs_readers import standalone
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.tables import Readings
+from densesharp.stats.ustatistics import u_statistics
 
 
 @st.composite

@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from densesharp.study.agreement import chance_corrected
+from densesharp.stats.agreement import chance_corrected
+from densesharp.stats.glmm import crossed_logistic
+from densesharp.stats.proportions import mcnemar, obuchowski, tango
 from densesharp.study.analysis.kappa_change import kappa_differences
-from densesharp.study.glmm import crossed_logistic
-from densesharp.study.proportions import mcnemar, obuchowski, tango
 
 
 def accepted(b, c, n, d):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from densesharp.study.gee import gee_logistic
-from densesharp.study.proportions import (
+from densesharp.stats.gee import gee_logistic
+from densesharp.stats.proportions import (
     clopper_pearson,
     durkalski,
     marginal_homogeneity,

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from densesharp.commands import study
-from densesharp.study.proportions import mcnemar
-from densesharp.study.published import (
+from densesharp.cli import study
+from densesharp.stats.proportions import mcnemar
+from densesharp.study.analysis.paper_study import (
     MEAN_READER,
     MODEL,
     NODULES,

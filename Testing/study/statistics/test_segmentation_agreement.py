@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_shapes import SHAPES, THICK, ball
 
-from densesharp.study.consensus import staple
-from densesharp.study.segmentation import (
+from densesharp.stats.consensus import staple
+from densesharp.stats.segmentation import (
     compare,
     consensus_masks,
     pairwise_dice,
     within_spread,
 )
-from densesharp.study.surface_distance import (
+from densesharp.stats.surface_distance import (
     assd,
     average_distances,
     hausdorff,

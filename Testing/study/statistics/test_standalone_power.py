@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from densesharp.errors import StudyError
-from densesharp.study.auc import auc_estimate, delong_test
-from densesharp.study.estimates import holm
-from densesharp.study.mrmc import Components, analyse
-from densesharp.study.power import cases_needed, pilot_from, power
-from densesharp.study.power_single import single_cases, single_power
-from densesharp.study.standalone import sensitivity_at, standalone
-from densesharp.study.tables import Readings
+from densesharp.stats.auc import auc_estimate, delong_test
+from densesharp.stats.estimates import holm
+from densesharp.stats.model_vs_readers import sensitivity_at, standalone
+from densesharp.stats.mrmc import Components, analyse
+from densesharp.stats.power import cases_needed, pilot_from, power
+from densesharp.stats.power_single import single_cases, single_power
+from densesharp.stats.tables import Readings
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 

@@ -12,10 +12,10 @@ import pytest
 from example_study import CLASSES, READERS, write_csv
 from study_run import find_missing, rows_in, run
 
+from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.study import analyse_study
-from densesharp.study.load_study import load_study
-from densesharp.study.masks import decode, encode
+from densesharp.study.conduct.reader_masks import decode, encode
+from densesharp.study.exported.load_study import load_study
 from densesharp.study.report.content import primary_sentence
 
 

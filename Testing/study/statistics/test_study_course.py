@@ -8,12 +8,12 @@ from example_study import CLASSES, write_csv
 from study_run import rows_in
 
 from densesharp.errors import TableError
-from densesharp.study.analysis.study import analyse_study, describe
-from densesharp.study.export import export
-from densesharp.study.load_study import load_study
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
-from densesharp.study.washout import Washout, describe_washout
+from densesharp.study.analysis.analyse_study import analyse_study, describe
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.exported.load_study import load_study
+from densesharp.study.exported.washout import Washout, describe_washout
+from densesharp.study.exported.write_export import export
 from study.conduct.study_simulation import (
     TurnableClock,
     make_study,

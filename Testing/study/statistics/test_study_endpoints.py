@@ -12,21 +12,22 @@ from known_shapes import SHAPES
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from densesharp.geometry import Grid
-from densesharp.records import CLASS_NAMES
+from densesharp.image.grid import Grid
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.estimates import to_json
+from densesharp.stats.model_vs_readers import standalone
 from densesharp.study.analysis import classes, times
+from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.tasks import analyse_task
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
-from densesharp.study.estimates import to_json
-from densesharp.study.masks import encode
-from densesharp.study.report import reader_tables, tables
+from densesharp.study.conduct.reader_masks import encode
+from densesharp.study.exported.study_data import Model, StudyData, paper_tasks
+from densesharp.study.report import reader_tables
+from densesharp.study.report import task_tables as tables
 from densesharp.study.report.content import primary_sentence
-from densesharp.study.standalone import standalone
-from densesharp.study.study_data import Model, StudyData, paper_tasks
 
 PRIMARY = {"figure": "auc", "task": "invasive", "readers": "fixed", "margin": 0.05}
 

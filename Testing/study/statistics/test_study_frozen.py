@@ -12,11 +12,11 @@ from example_study import write_csv
 from study_run import rows_in
 
 from densesharp.errors import StudyError, TableError
-from densesharp.study.export import export
-from densesharp.study.form import Answer
-from densesharp.study.load_study import load_study
-from densesharp.study.session import Reading
-from densesharp.study.store import open_store
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.exported.load_study import load_study
+from densesharp.study.exported.write_export import export
 from study.conduct.study_simulation import (
     TurnableClock,
     ball_mask,

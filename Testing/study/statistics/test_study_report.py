@@ -16,8 +16,8 @@ import pytest
 from study_run import rows_in, run
 
 from densesharp.errors import StudyError
-from densesharp.study.output import number, p_text
-from densesharp.study.report.tables import study_table
+from densesharp.stats.formatting import number, p_text
+from densesharp.study.report.task_tables import study_table
 
 EXPECTED_FIGURES = {
     "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
@@ -181,7 +181,7 @@ def test_results_that_are_none_or_of_another_version_are_refused(tmp_path):
 def test_a_missing_pdf_library_is_named_and_the_results_are_kept(folder, tmp_path, monkeypatch):
     shutil.copy(folder / "out" / "results.json", tmp_path)
     monkeypatch.setitem(sys.modules, "svglib.svglib", None)
-    monkeypatch.delitem(sys.modules, "densesharp.study.report.pdf", raising=False)
+    monkeypatch.delitem(sys.modules, "densesharp.study.report.study_pdf", raising=False)
     with pytest.raises(StudyError, match=r"svglib.*densesharp\[report\]"):
         run("report", tmp_path)
     assert (tmp_path / "results.json").is_file()

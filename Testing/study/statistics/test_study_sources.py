@@ -12,11 +12,11 @@ from example_study import CLASSES, write_csv
 from study_run import find_missing, rows_in, run
 
 from densesharp.errors import StudyError, TableError
+from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.study import analyse_study
-from densesharp.study.export import ANSWER_COLUMNS, MODEL_COLUMNS
-from densesharp.study.load_study import load_study
-from densesharp.study.masks import decode, encode
+from densesharp.study.conduct.reader_masks import decode, encode
+from densesharp.study.exported.load_study import load_study
+from densesharp.study.exported.write_export import ANSWER_COLUMNS, MODEL_COLUMNS
 from densesharp.study.report.content import primary_sentence
 
 
@@ -51,7 +51,7 @@ def test_tiny_and_one_class_studies_are_analysed_without_a_crash(tmp_path):
     assert list(find_missing(found)) == []
     json.dumps(found, allow_nan=False)
     (tmp_path / "out").mkdir()
-    from densesharp.study.report.write import write_results
+    from densesharp.study.report.write_report import write_results
 
     write_results(found, tmp_path / "out")
     assert "not estimable" in (tmp_path / "out" / "report.html").read_text()

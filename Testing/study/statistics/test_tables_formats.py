@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from densesharp.errors import TableError
-from densesharp.study.formats import load_readings, save_readings
-from densesharp.study.imrmc import read_imrmc, write_imrmc
-from densesharp.study.tables import Readings, read_readings
+from densesharp.stats.imrmc import read_imrmc, write_imrmc
+from densesharp.stats.readings_files import load_readings, save_readings
+from densesharp.stats.tables import Readings, read_readings
 
 HEADER = "reader,treatment,case,truth,rating\n"
 GOOD = ["r1,a,c1,1,5", "r1,a,c2,0,1", "r1,b,c1,1,4", "r1,b,c2,0,2"]

@@ -6,9 +6,9 @@ import pytest
 
 from damage import stays_calm
 from densesharp.errors import TableError
-from densesharp.study.formats import load_readings, save_readings
-from densesharp.study.ratings import read_ratings
-from densesharp.study.tables import read_readings
+from densesharp.stats.ratings import read_ratings
+from densesharp.stats.readings_files import load_readings, save_readings
+from densesharp.stats.tables import read_readings
 
 READINGS = "reader,treatment,case,truth,rating\n" + "".join(
     f"{reader},{treatment},c{case},{case % 2},{1 + (3 * case + n) % 5}\n"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from densesharp.study.mrmc import analyse
-from densesharp.study.tables import Readings
-from densesharp.study.ustatistics import pair_sums, u_statistics
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.tables import Readings
+from densesharp.stats.ustatistics import pair_sums, u_statistics
 
 
 def test_one_reader_says_nothing_about_readers(van_dyke):

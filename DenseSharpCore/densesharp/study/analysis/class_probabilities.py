@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.calibration import brier_multiclass
-from densesharp.study.multiclass import hand_till, one_vs_rest, ordinal_concordance
-from densesharp.study.study_data import StudyData
-from densesharp.study.tables import FloatArray, IntArray
+from densesharp.stats.calibration import brier_multiclass
+from densesharp.stats.multiclass import hand_till, one_vs_rest, ordinal_concordance
+from densesharp.stats.tables import FloatArray, IntArray
+from densesharp.study.exported.study_data import StudyData
 
 MODEL = "model"
 

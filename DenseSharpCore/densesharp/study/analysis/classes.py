@@ -6,27 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.agreement import chance_corrected, krippendorff_alpha, percent_agreement
-from densesharp.study.analysis.class_probabilities import class_probabilities
-from densesharp.study.analysis.kappa_change import kappa_differences
-from densesharp.study.bootstrap import bootstrap_cases
-from densesharp.study.estimates import Estimate, holm, not_estimable
-from densesharp.study.figures_of_merit import VUS, accuracy, quadratic_kappa
-from densesharp.study.gee import gee_logistic
-from densesharp.study.glmm import crossed_logistic
-from densesharp.study.icc import icc
-from densesharp.study.kappa import cohen_kappa, cross_table
-from densesharp.study.mrmc_document import mrmc_document
-from densesharp.study.multiclass import confusion, weighted_f1
-from densesharp.study.proportions import (
+from densesharp.stats.agreement import (
+    chance_corrected,
+    krippendorff_alpha,
+    percent_agreement,
+)
+from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.estimates import Estimate, holm, not_estimable
+from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
+from densesharp.stats.gee import gee_logistic
+from densesharp.stats.glmm import crossed_logistic
+from densesharp.stats.icc import icc
+from densesharp.stats.kappa import cohen_kappa, cross_table
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.multiclass import confusion, weighted_f1
+from densesharp.stats.proportions import (
     durkalski,
     marginal_homogeneity,
     obuchowski,
     paired_difference,
     tango,
 )
-from densesharp.study.study_data import StudyData
-from densesharp.study.tables import FloatArray, IntArray, Readings
+from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.study.analysis.class_probabilities import class_probabilities
+from densesharp.study.analysis.kappa_change import kappa_differences
+from densesharp.study.exported.study_data import StudyData
 
 REPLICATES = 1000
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from densesharp.study.analysis.planned import Planned, planned
-from densesharp.study.estimates import Estimate, holm, to_json
-from densesharp.study.standalone import non_inferiority
-from densesharp.study.study_data import AIDED, UNAIDED
+from densesharp.stats.estimates import Estimate, holm, to_json
+from densesharp.stats.model_vs_readers import non_inferiority
+from densesharp.study.analysis.planned_endpoints import Planned, planned
+from densesharp.study.exported.study_data import AIDED, UNAIDED
 
 _TITLES = {
     "auc": "AUC",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from densesharp.study.agreement import Coefficient, chance_corrected
-from densesharp.study.bootstrap import bootstrap_cases
-from densesharp.study.estimates import Estimate, not_estimable
-from densesharp.study.kappa import Weights
-from densesharp.study.tables import IntArray
+from densesharp.stats.agreement import Coefficient, chance_corrected
+from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.kappa import Weights
+from densesharp.stats.tables import IntArray
 
 REPLICATES = 1000
 

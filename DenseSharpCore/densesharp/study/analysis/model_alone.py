@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.analysis.planned import Planned, planned_of
-from densesharp.study.figures_of_merit import (
+from densesharp.stats.figures_of_merit import (
     AUC,
     VUS,
     FigureOfMerit,
@@ -20,9 +19,10 @@ from densesharp.study.figures_of_merit import (
     sensitivity,
     specificity,
 )
-from densesharp.study.standalone import standalone
-from densesharp.study.study_data import Model, StudyData, Task
-from densesharp.study.tables import FloatArray, IntArray, Readings
+from densesharp.stats.model_vs_readers import standalone
+from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.study.analysis.planned_endpoints import Planned, planned_of
+from densesharp.study.exported.study_data import Model, StudyData, Task
 
 Comparison = tuple[str, str | None, FigureOfMerit, FloatArray, FloatArray, IntArray]
 """Figure's name, task's name, figure, the model's (K,) and readers' (r, K) ratings, truth (K,)."""

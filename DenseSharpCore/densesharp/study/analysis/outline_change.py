@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.figures_of_merit import MEAN_SCORE
-from densesharp.study.mrmc_document import mrmc_document
-from densesharp.study.segmentation import dice
-from densesharp.study.study_data import StudyData
-from densesharp.study.surface_distance import Mask
-from densesharp.study.tables import Readings
+from densesharp.stats.figures_of_merit import MEAN_SCORE
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.segmentation import dice
+from densesharp.stats.surface_distance import Mask
+from densesharp.stats.tables import Readings
+from densesharp.study.exported.study_data import StudyData
 
 Masks = Mapping[tuple[int, int, int], Mask]
 """(condition, reader, case) numbers -> outline."""

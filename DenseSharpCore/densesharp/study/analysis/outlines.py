@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from densesharp.errors import StudyError
-from densesharp.study.analysis.outline_change import analyse_outline_change
-from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
-from densesharp.study.masks import decode
-from densesharp.study.segmentation import (
+from densesharp.stats.segmentation import (
     compare,
     consensus_masks,
     pairwise_dice,
     within_spread,
 )
-from densesharp.study.study_data import StudyData
-from densesharp.study.surface_distance import DEFINITION, Mask
-from densesharp.study.tables import FloatArray
+from densesharp.stats.surface_distance import DEFINITION, Mask
+from densesharp.stats.tables import FloatArray
+from densesharp.study.analysis.outline_change import analyse_outline_change
+from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
+from densesharp.study.conduct.reader_masks import decode
+from densesharp.study.exported.study_data import StudyData
 
 MARGIN = 6
 """Voxels kept around the outlines of a case: more than any measure looks at."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
-from densesharp.study.estimates import not_estimable
-from densesharp.study.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.stats.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
+from densesharp.stats.estimates import not_estimable
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 
 REPLICATES = 1000
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from densesharp.geometry import Grid
-from densesharp.measure.axes import in_plane_axes
-from densesharp.measure.contours import all_outlines
-from densesharp.study.bland_altman import LimitsOfAgreement, concordance, repeated_limits
-from densesharp.study.estimates import Estimate, not_estimable
-from densesharp.study.icc import icc
-from densesharp.study.study_data import StudyData
-from densesharp.study.surface_distance import Mask, Spacing
+from densesharp.image.grid import Grid
+from densesharp.nodule.measure.axes import in_plane_axes
+from densesharp.nodule.measure.contours import all_outlines
+from densesharp.stats.bland_altman import LimitsOfAgreement, concordance, repeated_limits
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.icc import icc
+from densesharp.stats.surface_distance import Mask, Spacing
+from densesharp.study.exported.study_data import StudyData
 
 MODEL = "model"
 DIAMETER = (

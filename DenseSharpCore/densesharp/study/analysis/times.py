@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.reading_time import reading_time, summarize
-from densesharp.study.study_data import StudyData
-from densesharp.study.tables import FloatArray, IntArray, Readings
-from densesharp.study.ustatistics import u_statistics
+from densesharp.stats.reading_time import reading_time, summarize
+from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.stats.ustatistics import u_statistics
+from densesharp.study.exported.study_data import StudyData
 
 
 def analyse_times(data: StudyData) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from densesharp.study.figures.style import BLUE, ORANGE, Plot, new_figure
+from densesharp.study.figures.figure_style import BLUE, ORANGE, Plot, new_figure
 
 BLUES = LinearSegmentedColormap.from_list("blues", ["#FFFFFF", BLUE])
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [ORANGE, "#FFFFFF", BLUE])

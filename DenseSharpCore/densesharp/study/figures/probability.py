@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.figures.style import (
+from densesharp.study.figures.figure_style import (
     GREY,
     MODEL_COLOR,
     Plot,

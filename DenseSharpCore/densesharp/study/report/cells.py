@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from densesharp.study.output import NOT_ESTIMABLE, interval, number, p_text
+from densesharp.stats.formatting import NOT_ESTIMABLE, interval, number, p_text
 
 Results = dict[str, Any]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from densesharp.study.output import interval, number
-from densesharp.study.report import reader_tables, tables
+from densesharp.stats.formatting import interval, number
+from densesharp.study.report import reader_tables
+from densesharp.study.report import task_tables as tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
 from densesharp.study.report.cells import Results, equals, one_sided, shown
 from densesharp.study.report.checklist import checklist

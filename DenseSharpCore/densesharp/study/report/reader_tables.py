@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from densesharp.study.output import NOT_ESTIMABLE, number, p_text
+from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import CUT, Results, bounded, limits, shown
 

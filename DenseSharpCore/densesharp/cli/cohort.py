@@ -1,0 +1,72 @@
+"""`densesharp cohort`: thousands of CTs from a list, one record each, one table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from densesharp.cli.predict import add_model_arguments
+
+HELP = "run a whole list of CTs, restartable and in parallel"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "cases", type=Path, help="CSV with columns case, image, x, y, z, space[, nodule][, series]"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
+    split = parser.add_mutually_exclusive_group()
+    split.add_argument(
+        "--shard", metavar="I/N", help="do every N-th case from the I-th: one part of N jobs"
+    )
+    split.add_argument(
+        "--dask", metavar="ADDRESS", help="run on a Dask cluster, such as tcp://host:8786"
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--solid-threshold", type=float, default=-300.0, metavar="HU",
+        help="density from which a part of the nodule counts as solid (default -300)",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is not done yet, then merge if nothing is missing."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.model.model_file import load_model
+    from densesharp.resources import model_path
+    from densesharp.serve.case_list import Settings, read_cases, take_shard
+    from densesharp.serve.cohort_summary import merge
+    from densesharp.serve.run_cohort import run_here, run_on_dask
+
+    cases = read_cases(args.cases)
+    part = take_shard(cases, args.shard) if args.shard else cases
+    model = (args.model or model_path()).resolve()
+    settings = Settings(
+        model=str(model),
+        model_sha256=load_model(model).sha256,
+        device=args.device,
+        precision=args.precision,
+        augmentations=args.tta,
+        stability=not args.no_stability,
+        solid_threshold_hu=args.solid_threshold,
+    )
+    with progress_bar() as progress:
+        if args.dask:
+            tally = run_on_dask(part, settings, args.out, args.dask, progress)
+        else:
+            tally = run_here(part, settings, args.out, progress)
+    skipped = len(part) - tally.cases
+    sys.stderr.write(f"{tally.done} CTs done, {tally.failed} failed, {skipped} done before.\n")
+    summary = merge(cases, settings, args.out)
+    if summary is None:
+        if tally.outdated:
+            sys.stderr.write("The old cohort.csv and summary were removed: records changed.\n")
+        sys.stderr.write("Other parts of the list are not finished yet, so nothing is merged.\n")
+    else:
+        sys.stderr.write(
+            f"Table of {summary['nodules']} nodules: {args.out / 'cohort.csv'}\n"
+            "Research use only, not for diagnosis.\n"
+        )
+    return 0

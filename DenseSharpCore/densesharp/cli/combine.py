@@ -1,0 +1,43 @@
+"""`densesharp combine`: several trained networks into one calibrated model file."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "combine trained networks into one calibrated ensemble"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", nargs="+", help="model files, one per member")
+    parser.add_argument("--out", required=True, help="model file to write")
+    parser.add_argument(
+        "--calibrate", required=True, help="data set with known classes that no member has seen"
+    )
+    parser.add_argument(
+        "--average",
+        action="store_true",
+        help="average the weights into one network (runs that started from the same weights)",
+    )
+    parser.add_argument("--name", default="DenseSharp", help="name in the model card")
+    parser.add_argument("--trained-on", required=True, help="sentence for the model card")
+    parser.add_argument("--evaluation", default="", help="what was measured, for the model card")
+    parser.add_argument("--credits", default="", help="whose data it was, for the model card")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Combine and calibrate."""
+    from densesharp.model.model_file import ModelCard, load_model
+    from densesharp.train.combine import combine
+    from densesharp.train.dataset import read_dataset
+
+    command = "; ".join(load_model(path).card.training_command for path in args.model)
+    card = ModelCard(
+        name=args.name,
+        trained_on=args.trained_on,
+        training_command=command,
+        evaluation=args.evaluation,
+        credits=args.credits,
+    )
+    combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
+    return 0

@@ -1,0 +1,40 @@
+"""`densesharp dataset`: from CTs, masks and a table of diagnoses to a data set for training."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+HELP = "cut nodules out of CTs with masks, into a data set for training"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "table",
+        help="CSV: name, image, mask[, label, diagnosis, patient, subset, "
+        "keep_slice_axis, texture]",
+    )
+    parser.add_argument("--out", required=True, help="folder of the data set; may be grown later")
+    parser.add_argument("--edge", type=int, default=80, help="mm along a cube's side (default 80)")
+    parser.add_argument("--folds", type=int, default=5, help="subsets to deal into (default 5)")
+    parser.add_argument("--seed", type=int, default=0, help="of the dealing (default 0)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the data set."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.train.builder import build_dataset
+
+    with progress_bar() as progress:
+        build_dataset(
+            args.table,
+            args.out,
+            args.edge,
+            args.folds,
+            args.seed,
+            min(args.workers, os.cpu_count() or 1),
+            progress,
+        )
+    return 0

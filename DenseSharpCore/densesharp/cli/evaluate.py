@@ -1,0 +1,54 @@
+"""`densesharp evaluate`: how well a model outlines and classifies a data set's nodules."""
+
+from __future__ import annotations
+
+import argparse
+
+from densesharp.errors import TableError
+
+HELP = "measure a model on a data set: masks, classes, calibration, robustness to the click"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("dataset", help="folder with info.csv and nodule/*.npz")
+    parser.add_argument("--model", help="model file (default: the bundled one)")
+    parser.add_argument("--out", required=True, help="folder for tables and figures")
+    parser.add_argument(
+        "--by-fold",
+        action="store_true",
+        help="run member K alone on subset K (cross-validation of an ensemble of folds)",
+    )
+    parser.add_argument("--fold", type=int, help="only the nodules of subset FOLD")
+    parser.add_argument("--no-shifts", action="store_true", help="do not run displaced seeds")
+    parser.add_argument(
+        "--tta", type=int, default=1, help="orientations averaged, 1-48 (default 1)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and write the report."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.files import check_folder, ensure_folder
+    from densesharp.model.model_file import load_model
+    from densesharp.resources import model_path
+    from densesharp.train.dataset import read_dataset
+    from densesharp.train.evaluation import evaluate
+    from densesharp.train.evaluation_report import read_ideal, write_report
+
+    if not 1 <= args.tta <= 48:
+        message = f"--tta {args.tta}: a number from 1 to 48 is needed."
+        raise TableError(message)
+    check_folder(args.out)
+    model = load_model(args.model or model_path())
+    samples = read_dataset(args.dataset)
+    if args.fold is not None:
+        samples = [sample for sample in samples if sample.subset == args.fold]
+    if not samples:
+        message = f"'{args.dataset}' has no nodules in subset {args.fold}."
+        raise TableError(message)
+    folder = ensure_folder(args.out)
+    with progress_bar() as progress:
+        outcomes = evaluate(samples, model, args.by_fold, not args.no_shifts, args.tta, progress)
+    write_report(folder, outcomes, model, read_ideal(args.dataset))
+    return 0

@@ -1,0 +1,71 @@
+"""`densesharp import-keras`: model files from weights that the original Keras code wrote."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from densesharp.errors import ModelError
+
+HELP = "convert weights written by the original Keras code"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "weights",
+        type=Path,
+        nargs="+",
+        metavar="WEIGHTS.h5",
+        help="what Keras' save_weights or save wrote; several files make an ensemble",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.safetensors")
+    parser.add_argument("--name", help="the model's name in results; default: the file's name")
+    parser.add_argument(
+        "--trained-on",
+        default="not stated; imported from Keras weights",
+        metavar="TEXT",
+        help="what the network learnt from, for the model card",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, write the model file and say what was found."""
+    try:
+        from densesharp.model.keras_weights import read_keras_weights
+    except ModuleNotFoundError as error:
+        message = (
+            "Keras files need the package h5py: install it with 'pip install densesharp[keras]'."
+        )
+        raise ModelError(message) from error
+    from densesharp.model.architecture import Architecture
+    from densesharp.model.model_file import PAPER_CLASSES, ModelCard, Weights, save_model
+
+    members: list[Weights] = []
+    architectures: list[Architecture] = []
+    for path in args.weights:
+        weights, architecture = read_keras_weights(path)
+        if members and architecture != architectures[0]:
+            message = f"'{path}' is another network than '{args.weights[0]}': import it by itself."
+            raise ModelError(message)
+        members.append(weights)
+        architectures.append(architecture)
+    paper = architecture.classes == len(PAPER_CLASSES)
+    card = ModelCard(
+        name=args.name or args.weights[0].stem,
+        trained_on=args.trained_on,
+        architecture=architecture,
+        members=len(members),
+        classes=PAPER_CLASSES
+        if paper
+        else tuple(f"class {number + 1}" for number in range(architecture.classes)),
+        credits="Keras weights of https://github.com/duducheng/DenseSharp, converted",
+        licence="as the original weights",
+    )
+    save_model(args.out, members, card)
+    sys.stdout.write(
+        f"{args.out}: {architecture.name}, growth {architecture.growth}, "
+        f"{architecture.classes} classes, {len(members)} member(s)\n"
+    )
+    return 0

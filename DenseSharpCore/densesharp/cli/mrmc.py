@@ -1,0 +1,79 @@
+"""`densesharp mrmc`: readers and treatments compared over readers and cases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "compare readers under treatments: AUC with random readers and cases"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "readings",
+        type=Path,
+        metavar="READINGS",
+        help="CSV with the columns reader,treatment,case,truth,rating; or an .imrmc or .lrc file",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - for stdout")
+    parser.add_argument(
+        "--figure",
+        choices=("auc", "sensitivity", "specificity"),
+        default="auc",
+        help="what to compare (default auc)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="RATING",
+        help="ratings from here on are positive, for sensitivity and specificity",
+    )
+    parser.add_argument(
+        "--covariance",
+        choices=("jackknife", "delong", "unbiased"),
+        default="jackknife",
+        help="how the error covariance is estimated (default jackknife)",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="also write the readings as .csv, .imrmc or .lrc",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("imrmc", "rjafroc"),
+        default="imrmc",
+        help="the .imrmc dialect of --write (default imrmc)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, analyse, write."""
+    from densesharp.errors import TableError
+    from densesharp.stats import figures_of_merit as fom
+    from densesharp.stats.formatting import write_json
+    from densesharp.stats.mrmc_document import mrmc_document, mrmc_text
+    from densesharp.stats.readings_files import load_readings, save_readings
+
+    readings = load_readings(args.readings)
+    figure = fom.AUC
+    if args.figure != "auc":
+        if args.threshold is None:
+            message = f"The {args.figure} needs a threshold: give the rating with --threshold."
+            raise TableError(message)
+        if args.covariance != "jackknife":
+            message = f"The {args.figure} takes the jackknife covariance only."
+            raise TableError(message)
+        make = fom.sensitivity if args.figure == "sensitivity" else fom.specificity
+        figure = make(args.threshold)
+    document = mrmc_document(readings, figure, args.covariance)
+    if args.json:
+        write_json(document, args.json)
+    if args.json != "-":
+        sys.stdout.write(mrmc_text(document))
+    if args.write:
+        save_readings(readings, args.write, args.dialect)
+    return 0

@@ -1,0 +1,187 @@
+"""`densesharp predict`: outline, measure and classify the nodules at seeds in one CT."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from densesharp.errors import SeedError
+from densesharp.image.grid import Grid
+from densesharp.image.volume import Notice
+from densesharp.nodule.records import NoduleResult, Seed
+
+HELP = "outline, measure and classify the nodule at a seed in a CT"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("image", type=Path, help="CT as NRRD, NIfTI, MHA or a DICOM folder")
+    parser.add_argument(
+        "--seed",
+        action="append",
+        required=True,
+        metavar="X,Y,Z",
+        help="a point in the nodule; repeat for more nodules",
+    )
+    parser.add_argument(
+        "--space",
+        choices=("ras", "lps", "ijk"),
+        default="ras",
+        help="what the seed's numbers are: RAS mm as in 3D Slicer (default), LPS mm as in DICOM "
+        "and ITK, or voxel indices",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
+    parser.add_argument(
+        "--series", help="number or UID of the series, where a DICOM folder holds several"
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--solid-threshold",
+        type=solid_threshold,
+        default=-300.0,
+        metavar="HU",
+        help="density from which a part of the nodule counts as solid (default -300)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write result.json here; - for stdout")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that runs the model takes."""
+    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32"),
+        default="auto",
+        help="auto (default): reduced precision, about twice as fast, where the hardware has it "
+        "and a check at the start finds the same results; fp32: the same on every machine",
+    )
+    parser.add_argument(
+        "--tta",
+        type=orientation_count,
+        default=8,
+        metavar="N",
+        help="orientations to average over, 1 to 48 (default 8)",
+    )
+    parser.add_argument("--no-stability", action="store_true", help="do not move the click")
+
+
+def orientation_count(text: str) -> int:
+    """A whole number from 1 to 48."""
+    if not text.isdecimal() or not 1 <= int(text) <= 48:
+        message = f"'{text}' is not a whole number from 1 to 48"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def solid_threshold(text: str) -> float:
+    """HU from -1000 to 400, beyond which nothing or everything would be solid."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1000 <= value <= 400:
+        message = f"'{text}' is no density from -1000 to 400 HU"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def parse_seed(text: str, space: str, grid: Grid) -> Seed:
+    """A seed from `X,Y,Z` in the named space.
+
+    Raises:
+        SeedError: not three numbers.
+    """
+    try:
+        point = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        point = np.empty(0)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        message = f"The seed '{text}' is not three numbers: write X,Y,Z, for example 12.5,-40,88."
+        raise SeedError(message)
+    if space == "ijk":
+        return Seed.from_ijk(point, grid)
+    return Seed.from_ras(point) if space == "ras" else Seed(point)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chain for every seed, then write everything at once."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.files import check_folder
+    from densesharp.io import read_volume
+    from densesharp.model.engines import available_cores, open_engine
+    from densesharp.model.model_file import load_model
+    from densesharp.nodule.pipeline import Options, analyse, check_seed
+    from densesharp.report.result_files import write_results
+    from densesharp.resources import model_path
+
+    check_folder(args.out)
+    if args.json and args.json != "-":
+        check_folder(Path(args.json).parent)
+    with progress_bar() as progress:
+        progress(0.0, "Reading the CT")
+        volume = read_volume(args.image, series=args.series)
+        seeds = [parse_seed(text, args.space, volume.grid) for text in args.seed]
+        for seed in seeds:
+            check_seed(volume, seed)
+        progress(0.1, "Loading the model")
+        model = load_model(args.model or model_path())
+        engine = open_engine(model, args.device, args.precision, available_cores())
+        options = Options(args.tta, not args.no_stability, args.solid_threshold)
+        results = [
+            analyse(
+                volume, seed, engine, nodule_id=f"nodule_{number:03d}", options=options,
+                progress=lambda _, text, n=number: progress(  # type: ignore[misc]
+                    0.2 + 0.7 * (n - 1) / len(seeds), f"Nodule {n} of {len(seeds)}: {text}"
+                ),
+            )
+            for number, seed in enumerate(seeds, start=1)
+        ]  # fmt: skip
+        results = name_repeated(results)
+        progress(0.9, "Writing the results")
+        document = write_results(results, volume, engine, args.out)
+    report(results, args.out, engine.description)
+    if args.json:
+        write_json(document, args.json)
+    return 0
+
+
+def name_repeated(results: list[NoduleResult]) -> list[NoduleResult]:
+    """Say of a nodule that was clicked twice that it is one."""
+    from densesharp.image.masks import dice
+
+    told: list[NoduleResult] = []
+    for result in results:
+        found = [one.id for one in told if result.mask and dice(result.mask, one.mask) > 0.5]
+        notices = [
+            Notice("clicked_twice", f"The same nodule as {name.replace('_', ' ')}.", "info")
+            for name in found[:1]
+        ]
+        told.append(replace(result, notices=(*result.notices, *notices)))
+    return told
+
+
+def write_json(document: dict[str, object], target: str) -> None:
+    """Write result.json's content to a file, or to stdout for `-`."""
+    from densesharp.files import write_text
+
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def report(results: list[NoduleResult], out: Path, device: str) -> None:
+    """Tell the user what was found and where it lies."""
+    from densesharp.report.labels import report_sentence
+
+    lines = [report_sentence(result) for result in results]
+    lines += [f"Results: {out}", f"Ran on: {device}"]
+    lines.append("Research use only, not for diagnosis.")
+    sys.stderr.write("\n".join(lines) + "\n")

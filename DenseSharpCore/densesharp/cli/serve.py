@@ -1,0 +1,56 @@
+"""`densesharp serve`: share one model, and one GPU, between several readers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from densesharp.errors import DeviceError
+
+HELP = "share one model and one GPU with several readers over the network"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--host",
+        choices=("127.0.0.1", "0.0.0.0", "::"),
+        default="127.0.0.1",
+        help="who may ask: this computer (default), or every computer (needs an API key in the "
+        "environment variable DENSESHARP_SERVER_KEY)",
+    )
+    parser.add_argument("--port", type=int, default=8321, help="default 8321")
+    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes per device")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=50.0,
+        metavar="N",
+        help="requests per second that one computer may send (default 50)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until stopped."""
+    from densesharp.resources import model_path
+
+    try:
+        from densesharp.serve.client import usable_key
+        from densesharp.serve.messages import KEY_VARIABLE
+        from densesharp.serve.server import serve
+    except ImportError as error:
+        message = "The server needs more packages: pip install 'densesharp[serve]'."
+        raise DeviceError(message) from error
+
+    if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
+        message = "Give a --port from 1024 to 65535, and --workers and --rate above 0."
+        raise DeviceError(message)
+    key = usable_key(os.environ.get(KEY_VARIABLE)) or None
+    sys.stderr.write(f"DenseSharp server on http://{args.host}:{args.port}, stop with Ctrl-C.\n")
+    model = args.model or model_path()
+    serve(model, args.host, args.port, args.device, args.workers, key, args.rate)
+    return 0

@@ -1,0 +1,82 @@
+"""`densesharp study analyze`: statistics, figures and report of a finished study."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from densesharp.cli.study.read import add_store_argument
+
+HELP = "analyse a finished study: results, tables, figures, report"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add = parser.add_argument
+    add(
+        "study",
+        type=Path,
+        metavar="STUDY",
+        help="study folder or its export; or an answers CSV (reader,case,condition,class,...); or "
+        "readings (reader,treatment,case,truth,rating; .imrmc; .lrc)",
+    )
+    add_store_argument(parser)
+    add("--truth", type=Path, metavar="CSV", help="case,class: the reference standard")
+    add("--model", type=Path, metavar="CSV", help="the model's results, if not in the folder")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add(
+        "--dice-margin",
+        type=float,
+        metavar="D",
+        help="equivalence margin in Dice, set before the study, for the model's outlines",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, analyse, write."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.study.analysis.analyse_study import analyse_study
+    from densesharp.study.exported.export_integrity import ANSWERS, DESIGN, FILES
+    from densesharp.study.exported.load_study import load_study
+    from densesharp.study.report.write_report import write_results
+
+    with ExitStack() as stack:
+        source = args.study
+        if (source / DESIGN).is_file() and not (source / ANSWERS).is_file():
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="densesharp-"))
+            source = _exported(source, args.store, Path(scratch) / "export")
+        data = load_study(source, args.truth, args.model)
+        inside = [source / name for name in FILES]
+        inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
+        inputs += [path for path in (args.truth, args.model) if path]
+        progress = stack.enter_context(progress_bar())
+        results = analyse_study(
+            data,
+            inputs=inputs,
+            dice_margin=args.dice_margin,
+            progress=lambda fraction, text: progress(0.7 * fraction, text),
+        )
+        write_results(results, args.out, lambda f, text: progress(0.7 + 0.3 * f, text))
+    sys.stderr.write(
+        f"Results: {args.out}\nReport: {args.out / 'report.html'}\n"
+        "Research use only, not for diagnosis.\n"
+    )
+    return 0
+
+
+def _exported(folder: Path, address: str | None, target: Path) -> Path:
+    """The export of a study folder, which the analysis then reads like any other."""
+    from densesharp.study.conduct.store import open_store
+    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.exported.write_export import export
+
+    study = open_study(folder)
+    design = study.design
+    store = open_store(address or study.default_store, design.study, design.sha256, create=False)
+    try:
+        return export(study, store, target)
+    finally:
+        store.close()

@@ -1,0 +1,44 @@
+"""`densesharp study export`: answers, masks and the record as plain files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from densesharp.cli.study.read import add_store_argument
+
+HELP = "write answers, masks and the record as plain files with hashes"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    add_store_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the folder and say how to go on."""
+    from densesharp.study.conduct.store import open_store
+    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.exported.write_export import export, still_to_read
+
+    study = open_study(args.study)
+    address = args.store or study.default_store
+    store = open_store(address, study.design.study, study.design.sha256, create=False)
+    try:
+        folder = export(study, store, args.out)
+        unread = still_to_read(study, store)
+    finally:
+        store.close()
+    sys.stdout.write(
+        f"Exported to {folder}. Analyse with:\n"
+        f"  densesharp study analyze {folder} --truth TRUTH.csv --out RESULTS\n"
+    )
+    if unread:
+        sys.stderr.write(
+            f"Note: {unread} readings are still to be made. The export shows the model's results "
+            "and all answers: keep it from the readers until then.\n"
+        )
+    return 0

@@ -1,0 +1,55 @@
+"""`densesharp study new`: fix a study's design before anybody reads."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+
+from densesharp.errors import DeviceError
+from densesharp.study.conduct.design_fields import FIELDS, Field
+
+HELP = "fix and hash a study's design and schedule"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: the fields of a plan, the folder first."""
+    folder, *rest = FIELDS
+    parser.add_argument(folder.name, nargs="?", metavar="STUDY", help=folder.help)
+    for field in rest:
+        _add(parser, field)
+    parser.add_argument("--page", action="store_true", help="fill this in on a page in the browser")
+
+
+def _add(parser: argparse.ArgumentParser, field: Field) -> None:
+    option = "--" + field.name.replace("_", "-")
+    if field.kind == "switch":
+        parser.add_argument(option, action="store_true", help=field.help)
+        return
+    default = f" (default {field.default})" if field.default else ""
+    parser.add_argument(
+        option,
+        metavar={"file": "CSV", "folder": "DIR", "number": "N"}.get(field.kind),
+        choices=[value for value, _ in field.choices] or None,
+        help=field.help + default,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the study and say what was drawn."""
+    from densesharp.cli.terminal import progress_bar
+    from densesharp.study.conduct.new_study import create, summary
+
+    values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
+    if args.page:
+        if importlib.util.find_spec("trame") is None:
+            message = "The page needs the viewer: 'pip install densesharp[viewer]'."
+            raise DeviceError(message)
+        from densesharp_viewer.study_planning import serve
+
+        serve(values)
+        return 0
+    with progress_bar() as progress:
+        study = create(values, progress)
+    sys.stdout.write(summary(study))
+    return 0

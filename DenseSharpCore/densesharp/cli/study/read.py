@@ -1,0 +1,53 @@
+"""`densesharp study read`: read the cases that are due, in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+from densesharp.errors import DeviceError
+
+HELP = "read the cases that are due, in the browser"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    parser.add_argument("--reader", required=True, metavar="NAME", help="who reads")
+    add_store_argument(parser)
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+
+
+def add_store_argument(parser: argparse.ArgumentParser) -> None:
+    """Add where the answers are."""
+    parser.add_argument(
+        "--store",
+        metavar="ADDRESS",
+        help="SQLite file or postgresql://user@host/database; default: store.sqlite in STUDY",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the reading page until the reader closes it."""
+    if importlib.util.find_spec("trame_slicer") is None:
+        message = (
+            "The viewer is not installed: 'pip install densesharp[viewer]' (Python 3.10 to 3.13)."
+        )
+        raise DeviceError(message)
+    from densesharp.study.conduct.reading_session import Reading
+    from densesharp.study.conduct.store import open_store
+    from densesharp.study.conduct.study_folder import open_study
+    from densesharp_viewer.study_mode import serve
+
+    study = open_study(args.study)
+    study.design.reader(args.reader)
+    address = args.store or study.default_store
+    store = open_store(address, study.design.study, study.design.sha256)
+    try:
+        reading = Reading(study, store, args.reader)
+        serve(reading, port=args.port, open_browser=not args.no_browser)
+    finally:
+        store.close()
+    return 0

@@ -1,0 +1,60 @@
+"""`densesharp study verify`: is the record whole, and could it have come about by reading?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from densesharp.cli.study.read import add_store_argument
+from densesharp.errors import StudyError
+
+HELP = "check that the record is whole and follows the design"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    add_store_argument(parser)
+    parser.add_argument(
+        "--heads",
+        type=Path,
+        metavar="FILE",
+        help="heads written earlier with --write-heads; shows whether a record's end was cut off",
+    )
+    parser.add_argument("--write-heads", type=Path, metavar="FILE", help="note today's heads")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and report; the exit status is 2 when the record is not whole."""
+    from densesharp.files import write_text
+    from densesharp.study.conduct.store import open_store
+    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.conduct.verify import verify
+
+    study = open_study(args.study)
+    address = args.store or study.default_store
+    store = open_store(address, study.design.study, study.design.sha256, create=False)
+    try:
+        found = verify(study, store, _read_heads(args.heads) if args.heads else None)
+    finally:
+        store.close()
+    lines = [f"problem: {problem}" for problem in found.problems]
+    lines += [f"notice: {notice}" for notice in found.notices]
+    lines += [f"head of {reader}: {head}" for reader, head in found.heads.items()]
+    state = "The record is whole" if found.clean else "The record is NOT whole"
+    lines.append(f"{state}: {found.answers} answers of {len(found.heads)} readers.")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if args.write_heads and found.clean:
+        write_text(args.write_heads, json.dumps(found.heads, indent=1) + "\n")
+    return 0 if found.clean else 2
+
+
+def _read_heads(path: Path) -> dict[str, str]:
+    try:
+        heads = json.loads(path.read_text(encoding="utf-8"))
+        return {str(reader): str(head) for reader, head in heads.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        message = f"'{path}' is no file of heads, as 'study verify --write-heads' makes it."
+        raise StudyError(message) from error

@@ -1,0 +1,1 @@
+"""Results as DICOM SEG and structured report, and back."""

@@ -1,0 +1,61 @@
+"""A CT on its grid, and what its reader must know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from densesharp.errors import ImageError
+from densesharp.image.grid import Grid
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the reader must know about an image or a result.
+
+    Attributes:
+        code: short stable name for programs, such as `slice_thickness`.
+        message: one sentence for the radiologist.
+        severity: `info` only informs; `caution` and `refused` decide the verdict.
+    """
+
+    code: str
+    message: str
+    severity: Literal["info", "caution", "refused"] = "caution"
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A CT in Hounsfield units on its own grid.
+
+    Attributes:
+        array: (k, j, i) numeric HU; int16 as read where possible.
+        grid: where its voxels lie, LPS mm.
+        notices: what reading found (thick slices, contrast, ...).
+        series: identity needed to refer back to a DICOM source (empty otherwise); never shown.
+
+    Raises:
+        ImageError: not three-dimensional, not numeric, or it does not fit the grid.
+    """
+
+    array: NDArray[Any] = field(repr=False)
+    grid: Grid
+    notices: tuple[Notice, ...] = ()
+    series: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 3 or self.array.dtype.kind not in "iuf":
+            message = (
+                f"The image has {self.array.ndim} dimensions of type {self.array.dtype}: "
+                "a CT with three dimensions and one number per voxel is needed."
+            )
+            raise ImageError(message)
+        if self.array.shape != self.grid.shape:
+            message = f"Array {self.array.shape} and grid {self.grid.shape} do not fit."
+            raise ImageError(message)
+        object.__setattr__(self, "notices", tuple(self.notices))
+        object.__setattr__(self, "series", MappingProxyType(dict(self.series)))

@@ -1,0 +1,1 @@
+"""From a click in a CT to a measured, judged nodule: the clinical chain."""

@@ -1,0 +1,87 @@
+"""Does the answer survive a slightly different click?
+
+The seed is moved by a fixed distance along the patient's axes and the nodule found anew, with
+recentring, as a click there would have found it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.image.masks import NoduleMask, dice, paste
+from densesharp.image.volume import Volume
+from densesharp.nodule.inference import Located, class_probabilities, locate, predict
+from densesharp.nodule.records import CLASS_NAMES, Light, Seed, Stability
+from densesharp.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from densesharp.model.engines import Engine
+
+OFFSET_MM = 3.0
+"""The shift that the network's training covered (Zhao et al. 2018, supplement)."""
+
+DIRECTIONS = np.vstack([np.eye(3), -np.eye(3)])
+
+STEADY_DICE = 0.8
+LOST_DICE = 0.5
+
+
+def click_stability(
+    volume: Volume, seed: Seed, located: Located, engine: Engine, progress: Progress = silent
+) -> Stability:
+    """Move the seed by `OFFSET_MM` in six directions and compare the answers with the click's own.
+
+    Args:
+        volume: the CT.
+        seed: the click.
+        located: what the click itself found; a component must have been found.
+        engine: a loaded model.
+        progress: told after each moved seed.
+    """
+    temperature = engine.model.card.temperature
+    own_mask = mask_of(located, engine, volume)
+    own_class = int(_probabilities(located, temperature).argmax())
+    overlaps, rows, volumes = [], [], []
+    for done, step in enumerate(DIRECTIONS * OFFSET_MM):
+        progress(done / len(DIRECTIONS), f"Moved click {done + 1} of {len(DIRECTIONS)}")
+        moved = locate(volume, seed.lps + step, engine)
+        mask = None if moved.component is None else mask_of(moved, engine, volume)
+        overlaps.append(dice(own_mask, mask))
+        if mask is not None:
+            rows.append(_probabilities(moved, temperature))
+            volumes.append(float(mask.array.sum()) * mask.grid.voxel_volume)
+    classes = np.array([row.argmax() for row in rows], dtype=int)
+    spread = np.std(rows, axis=0) if rows else np.zeros(len(CLASS_NAMES))
+    same = float((classes == own_class).sum() / len(DIRECTIONS))
+    lowest = min(overlaps)
+    return Stability(
+        offset_mm=OFFSET_MM,
+        seeds=len(DIRECTIONS),
+        found=len(rows),
+        same_class=same,
+        sd_class=dict(zip(CLASS_NAMES, spread.tolist(), strict=True)),
+        volume_cv=float(np.std(volumes, ddof=1) / np.mean(volumes)) if len(volumes) > 1 else None,
+        dice_min=lowest,
+        light=light_of(same, lowest),
+    )
+
+
+def mask_of(located: Located, engine: Engine, volume: Volume) -> NoduleMask | None:
+    """The mask of a located nodule on the CT's own grid, without augmentation."""
+    prediction, _ = predict(located, engine)
+    return paste(prediction.mask, located.patch.grid, volume.grid)
+
+
+def _probabilities(located: Located, temperature: float) -> NDArray[np.float64]:
+    """(3,) mean over the members at the patch as it is."""
+    return np.asarray(class_probabilities(located.output.logits[0], temperature).mean(axis=0))
+
+
+def light_of(same_class: float, dice_min: float) -> Light:
+    """Green: same class and outline everywhere; red: class or outline lost; amber: between."""
+    if same_class == 1.0 and dice_min >= STEADY_DICE:
+        return "green"
+    return "red" if same_class < 0.5 or dice_min < LOST_DICE else "amber"

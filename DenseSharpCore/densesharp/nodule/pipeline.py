@@ -1,0 +1,391 @@
+"""The whole chain for one seed: from a CT and a click to a `NoduleResult`. Pure and picklable.
+
+    check the seed -> recentre and run the model -> paste back -> measure -> guidelines -> verdict
+
+`analyse` gives a first result as soon as there is an outline, a class and measurements, and then
+refines it with the spread over orientations and the stability of the click.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.errors import ModelError, SeedError
+from densesharp.image.grid import box_slices, cube_grid, index_box
+from densesharp.image.masks import NoduleMask, mask_from_box, paste
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.click_stability import click_stability
+from densesharp.nodule.guidelines import Context, guideline_hints
+from densesharp.nodule.inference import Located, locate, predict, run_at
+from densesharp.nodule.measure import SOLID_THRESHOLD_HU, measure
+from densesharp.nodule.records import (
+    CLASS_NAMES,
+    Measurements,
+    NoduleResult,
+    Prediction,
+    Seed,
+    Stability,
+    Uncertainty,
+)
+from densesharp.nodule.reliability import (
+    class_notices,
+    mask_notices,
+    nothing_found,
+    stability_notices,
+    type_notices,
+    verdict_of,
+)
+from densesharp.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from densesharp.model.engines import Engine
+
+AIR_HU = -960.0
+"""Below this mean there is no lung tissue: the trachea and the outside are near -1000, inflated
+lung near -850, emphysema from -950."""
+
+BONE_HU = 200.0
+"""Above this mean there is bone, calcium or metal; soft tissue nodules stay below 150, also with
+contrast."""
+
+SEED_RADIUS_MM = 2.5
+
+SPREAD = (
+    "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "max_3d_diameter_mm",
+    "mean_hu", "mass_mg", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
+)  # fmt: skip
+"""Measurements whose spread over members and orientations is told."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose for a run.
+
+    Attributes:
+        augmentations: orientations of the patch to average over, 1..48.
+        stability: whether to move the click and compare.
+        solid_threshold_hu: HU above which a voxel of the nodule counts as solid.
+        context: what is known about the patient, for the guideline hints.
+    """
+
+    augmentations: int = 8
+    stability: bool = True
+    solid_threshold_hu: float = SOLID_THRESHOLD_HU
+    context: Context = field(default_factory=Context)
+
+
+def check_classes(engine: Engine) -> None:
+    """Refuse a model that answers another question.
+
+    Raises:
+        ModelError: its classes are not AAH-AIS, MIA and IAC.
+    """
+    card = engine.model.card
+    if card.classes != CLASS_NAMES:
+        message = (
+            f"The model '{card.name}' knows the classes {', '.join(card.classes)}, not "
+            f"{', '.join(CLASS_NAMES)}: choose a model of invasiveness."
+        )
+        raise ModelError(message)
+
+
+def check_seed(volume: Volume, seed: Seed) -> None:
+    """Refuse a seed where no nodule can be.
+
+    Raises:
+        SeedError: outside the image, in air, or in bone.
+    """
+    where = "RAS ({:.6g}, {:.6g}, {:.6g})".format(*seed.ras.round(1) + 0.0)
+    if not volume.grid.contains(seed.lps):
+        message = f"The seed at {where} mm lies outside the image: click inside the lung."
+        raise SeedError(message)
+    mean = float(values_around(volume, seed, SEED_RADIUS_MM).mean())
+    if mean < AIR_HU:
+        message = (
+            f"The seed at {where} mm lies in air ({mean:.0f} HU on average, for instance the "
+            "trachea or outside the body): click on the nodule."
+        )
+        raise SeedError(message)
+    if mean > BONE_HU:
+        message = (
+            f"The seed at {where} mm lies in bone, calcium or metal ({mean:.0f} HU on average): "
+            "click on the nodule."
+        )
+        raise SeedError(message)
+
+
+def values_around(volume: Volume, seed: Seed, radius: float) -> NDArray[np.float64]:
+    """(n,) HU of the voxels with centres within `radius` mm of a seed; at least the nearest."""
+    around = cube_grid(seed.lps, 1, spacing=2 * radius)
+    start, size = index_box(volume.grid, around)
+    box = volume.grid.crop(start, size)
+    k, j, i = np.indices(box.shape)
+    distance = np.linalg.norm(box.to_world(np.stack([i, j, k], axis=-1)) - seed.lps, axis=-1)
+    near = distance <= max(radius, float(distance.min()))
+    return np.asarray(volume.array[box_slices(start, size)][near], dtype=np.float64)
+
+
+def analyse(
+    volume: Volume,
+    seed: Seed,
+    engine: Engine,
+    *,
+    nodule_id: str = "nodule_001",
+    options: Options = Options(),
+    progress: Progress = silent,
+    on_first: Callable[[NoduleResult], None] | None = None,
+) -> NoduleResult:
+    """Find, outline, classify and measure the nodule at a seed.
+
+    Args:
+        volume: the CT.
+        seed: the click.
+        engine: a loaded model.
+        nodule_id: the result's id, also the beginning of its file names.
+        options: what the user chose.
+        progress: told what goes on; may raise `Cancelled`.
+        on_first: given the first complete result, before spread and stability are known.
+
+    Raises:
+        SeedError: the seed lies outside the image, in air or in bone.
+        ModelError: the model is not one of invasiveness.
+    """
+    check_classes(engine)
+    check_seed(volume, seed)
+    clock = _Clock()
+    refused = [notice for notice in volume.notices if notice.severity == "refused"]
+    if refused:
+        return _without_model(nodule_id, seed, volume.notices, clock)
+    progress(0.0, "Looking for the nodule")
+    located = locate(volume, seed.lps, engine)
+    clock.lap("locate")
+    first, _ = predict(located, engine)
+    mask = None if located.component is None else paste(first.mask, first.patch.grid, volume.grid)
+    if mask is None:
+        return _without_model(nodule_id, seed, (*volume.notices, nothing_found()), clock)
+    clock.lap("paste")
+    result = _assemble(nodule_id, seed, volume, first, mask, engine, options, clock, None)
+    if on_first is not None:
+        on_first(result)
+    if options.augmentations == 1 and not options.stability:
+        return result
+    return _refine(result, volume, located, engine, options, progress, clock)
+
+
+def _refine(
+    result: NoduleResult,
+    volume: Volume,
+    located: Located,
+    engine: Engine,
+    options: Options,
+    progress: Progress,
+    clock: _Clock,
+) -> NoduleResult:
+    """Add the spread over orientations and the stability of the click to a first result."""
+    prediction, mask, stability = result.prediction, result.mask, None
+    samples: list[Measurements] = []
+    if options.augmentations > 1:
+        steps = _part(progress, 0.1, 0.5)
+        prediction, masks = predict(located, engine, options.augmentations, steps)
+        mask = paste(prediction.mask, prediction.patch.grid, volume.grid) or mask
+        clock.lap("augment")
+        own = (paste(each, located.patch.grid, volume.grid) for each in masks)
+        threshold = options.solid_threshold_hu
+        # No curve: its calipers take most of the time, and no spread of it is shown.
+        samples = [measure(volume, each, threshold, ()) for each in own if each is not None]
+        clock.lap("spread")
+    if options.stability:
+        steps = _part(progress, 0.5, 1.0)
+        stability = click_stability(volume, result.seed, located, engine, steps)
+        clock.lap("stability")
+    if prediction is None or mask is None:
+        return result
+    progress(1.0, "Done")
+    return _assemble(
+        result.id,
+        result.seed,
+        volume,
+        prediction,
+        mask,
+        engine,
+        options,
+        clock,
+        stability,
+        samples=samples,
+    )
+
+
+def update_mask(
+    volume: Volume,
+    result: NoduleResult,
+    mask: NoduleMask,
+    engine: Engine,
+    options: Options = Options(),
+) -> NoduleResult:
+    """After a manual correction: measure the new mask and classify at its middle.
+
+    The class comes from the patch centred on the corrected mask; the outline stays the reader's.
+    Spread and click stability no longer apply and are left out.
+
+    Raises:
+        SeedError: the corrected mask is empty.
+        ModelError: the model is not one of invasiveness.
+    """
+    check_classes(engine)
+    clock = _Clock()
+    trimmed = mask_from_box(mask.array.astype(np.bool_), mask.start, volume.grid)
+    if trimmed is None:
+        message = "The corrected outline is empty: undo, or delete the nodule."
+        raise SeedError(message)
+    middle = _middle(trimmed)
+    patch, output, component = run_at(volume, middle, middle, engine)
+    prediction, _ = predict(Located(patch, output, component, passes=1, shift_mm=0.0), engine)
+    clock.lap("classify")
+    edited = Notice("edited_by_hand", "The outline was corrected by hand.", "info")
+    return _assemble(
+        result.id, result.seed, volume, prediction, trimmed, engine, options, clock, None, (edited,)
+    )
+
+
+def _assemble(
+    nodule_id: str,
+    seed: Seed,
+    volume: Volume,
+    prediction: Prediction,
+    mask: NoduleMask,
+    engine: Engine,
+    options: Options,
+    clock: _Clock,
+    stability: Stability | None,
+    extra: tuple[Notice, ...] = (),
+    samples: Sequence[Measurements] = (),
+) -> NoduleResult:
+    """Measure a mask and put everything known into one record."""
+    measurements = measure(volume, mask, options.solid_threshold_hu)
+    clock.lap("measure")
+    uncertainty = spread_of(prediction, samples)
+    notices = (
+        *volume.notices,
+        *extra,
+        *_fallback(engine),
+        *mask_notices(prediction, mask, volume),
+        *class_notices(prediction, uncertainty),
+        *type_notices(prediction, measurements),
+        *(stability_notices(stability) if stability else ()),
+    )
+    x, y, z = _middle(mask).tolist()
+    return NoduleResult(
+        id=nodule_id,
+        seed=seed,
+        center_lps=(x, y, z),
+        class_probabilities=_by_class(prediction.class_probabilities),
+        uncertainty=uncertainty,
+        stability=stability,
+        measurements=measurements,
+        guidelines=guideline_hints(measurements, options.context),
+        verdict=verdict_of(notices),
+        notices=notices,
+        timings_ms=clock.times(),
+        shift_mm=prediction.shift_mm,
+        passes=prediction.passes,
+        evidence_inside=prediction.evidence_inside,
+        trained_on=engine.model.card.trained_on,
+        prediction=prediction,
+        mask=mask,
+    )
+
+
+def _without_model(
+    nodule_id: str, seed: Seed, notices: tuple[Notice, ...], clock: _Clock
+) -> NoduleResult:
+    """A refusal without an outline or a class."""
+    x, y, z = seed.lps.tolist()
+    return NoduleResult(
+        id=nodule_id,
+        seed=seed,
+        center_lps=(x, y, z),
+        class_probabilities=None,
+        uncertainty=None,
+        stability=None,
+        measurements=None,
+        guidelines={},
+        verdict="refused",
+        notices=notices,
+        timings_ms=clock.times(),
+        shift_mm=0.0,
+        passes=0,
+        evidence_inside=None,
+    )
+
+
+def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncertainty:
+    """Standard deviations over members and orientations (see `Uncertainty`).
+
+    Args:
+        prediction: holds the class probabilities and volumes of each run.
+        measured: measurements on each run's own mask; none before the refined result.
+    """
+    samples = prediction.samples
+    probabilities = np.clip(prediction.class_probabilities, 1e-12, 1)
+    # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
+    volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
+    return Uncertainty(
+        samples=len(samples),
+        sd_class=_by_class(samples.std(axis=0)),
+        sd_invasive=float(samples[:, 1:].sum(axis=1).std()),
+        sd_iac=float(samples[:, 2].std()),
+        entropy=float(-(probabilities * np.log(probabilities)).sum() / np.log(len(CLASS_NAMES))),
+        volume_sd_mm3=float(volumes.std()),
+        volume_range_mm3=(float(volumes.min()), float(volumes.max())),
+        sd_measurements={
+            name: float(np.std([each.to_json()[name] for each in measured])) for name in SPREAD
+        }
+        if measured
+        else {},
+    )
+
+
+def _fallback(engine: Engine) -> tuple[Notice, ...]:
+    """That another device had to take over, when it had to."""
+    return (Notice("device_fallback", engine.fallback, "info"),) if engine.fallback else ()
+
+
+def _by_class(values: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(CLASS_NAMES, values.tolist(), strict=True))
+
+
+def _middle(mask: NoduleMask) -> NDArray[np.float64]:
+    """(3,) LPS mm of the centroid of a mask."""
+    return mask.grid.to_world(np.argwhere(mask.array)[:, ::-1].mean(axis=0))
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part of the work, within the whole."""
+
+    def report(fraction: float, text: str) -> None:
+        progress(begin + fraction * (end - begin), text)
+
+    return report
+
+
+class _Clock:
+    """Collects how long each part took, in ms."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] = self._laps.get(name, 0.0) + (now - self._last) * 1e3
+        self._last = now
+
+    def times(self) -> dict[str, float]:
+        total = (time.perf_counter() - self._start) * 1e3
+        return {name: round(ms, 2) for name, ms in {**self._laps, "total": total}.items()}

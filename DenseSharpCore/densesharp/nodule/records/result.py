@@ -1,0 +1,138 @@
+"""Everything known about one nodule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from densesharp.image.grid import ras_to_lps
+from densesharp.image.masks import NoduleMask
+from densesharp.image.volume import Notice
+from densesharp.nodule.records.inputs import Seed
+from densesharp.nodule.records.json_values import plain
+from densesharp.nodule.records.measurements import Measurements
+from densesharp.nodule.records.prediction import Prediction, Stability, Uncertainty
+
+SCHEMA = 1
+"""Version of the JSON that `NoduleResult.to_json` writes."""
+
+Verdict = Literal["ok", "caution", "refused"]
+
+
+@dataclass(frozen=True, eq=False)
+class NoduleResult:
+    """Everything known about one nodule. Front ends, files and reports show this and no more.
+
+    A result that was refused before the model ran (slices too thick) has no class, measurements,
+    mask or prediction; one where no nodule was found has a class of no meaning left out too.
+    `prediction` and `mask` are also None in a result that was read back from JSON alone.
+    `trained_on` says what the model learnt from, and belongs wherever the class is shown; empty
+    when that is not known.
+    """
+
+    id: str
+    seed: Seed
+    center_lps: tuple[float, float, float]
+    class_probabilities: Mapping[str, float] | None
+    uncertainty: Uncertainty | None
+    stability: Stability | None
+    measurements: Measurements | None
+    guidelines: Mapping[str, Any]
+    verdict: Verdict
+    notices: tuple[Notice, ...]
+    timings_ms: Mapping[str, float]
+    shift_mm: float
+    passes: int
+    evidence_inside: float | None
+    trained_on: str = ""
+    prediction: Prediction | None = None
+    mask: NoduleMask | None = None
+
+    @property
+    def predicted_class(self) -> str | None:
+        """The most probable class, if there is one."""
+        probabilities = self.class_probabilities
+        return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+
+    @property
+    def probability_invasive(self) -> float | None:
+        """Probability of MIA or IAC."""
+        probabilities = self.class_probabilities
+        return probabilities["MIA"] + probabilities["IAC"] if probabilities else None
+
+    @property
+    def probability_iac(self) -> float | None:
+        """Probability of IAC."""
+        return self.class_probabilities["IAC"] if self.class_probabilities else None
+
+    def shown(self) -> NoduleResult:
+        """The result as a reader may see it: a refused one without class, size and hints."""
+        if self.verdict != "refused":
+            return self
+        return replace(
+            self, class_probabilities=None, uncertainty=None, measurements=None, guidelines={}
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The `nodules` entry of result.json (see docs/reference/result-json.md)."""
+        return {
+            "id": self.id,
+            "seed_ras": _point(self.seed.ras),
+            "center_ras": _point(ras_to_lps(self.center_lps)),
+            "shift_mm": self.shift_mm,
+            "passes": self.passes,
+            "class_probabilities": dict(self.class_probabilities)
+            if self.class_probabilities
+            else None,
+            "predicted_class": self.predicted_class,
+            "probability_invasive": self.probability_invasive,
+            "probability_iac": self.probability_iac,
+            "evidence_inside": self.evidence_inside,
+            "trained_on": self.trained_on,
+            "uncertainty": plain(self.uncertainty) if self.uncertainty else None,
+            "stability": plain(self.stability) if self.stability else None,
+            "measurements": self.measurements.to_json() if self.measurements else None,
+            "guidelines": dict(self.guidelines),
+            "verdict": self.verdict,
+            "warnings": [plain(notice) for notice in self.notices],
+            "timings_ms": dict(self.timings_ms),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NoduleResult:
+        """The record that `to_json` wrote, without arrays."""
+        uncertainty = data["uncertainty"]
+        if uncertainty:
+            volumes = tuple(uncertainty["volume_range_mm3"])
+            uncertainty = Uncertainty(**{**uncertainty, "volume_range_mm3": volumes})
+        x, y, z = ras_to_lps(data["center_ras"])
+        return cls(
+            id=data["id"],
+            seed=Seed.from_ras(data["seed_ras"]),
+            center_lps=(float(x), float(y), float(z)),
+            class_probabilities=(
+                dict(data["class_probabilities"]) if data["class_probabilities"] else None
+            ),
+            uncertainty=uncertainty or None,
+            stability=Stability(**data["stability"]) if data["stability"] else None,
+            measurements=(
+                Measurements.from_json(data["measurements"]) if data["measurements"] else None
+            ),
+            guidelines=dict(data["guidelines"]),
+            verdict=data["verdict"],
+            notices=tuple(Notice(**entry) for entry in data["warnings"]),
+            timings_ms=dict(data["timings_ms"]),
+            shift_mm=data["shift_mm"],
+            passes=data["passes"],
+            evidence_inside=data["evidence_inside"],
+            trained_on=data.get("trained_on", ""),
+        )
+
+
+def _point(values: ArrayLike) -> list[float]:
+    # All digits, so that a click repeated from the file is the same click; 0 rather than -0.
+    return [float(value) + 0.0 for value in np.asarray(values)]

@@ -1,0 +1,71 @@
+"""Results as a table: one row per nodule, for spreadsheets and statistics."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from densesharp.files import write_text
+from densesharp.image.grid import ras_to_lps
+from densesharp.nodule.records import CLASS_NAMES, NoduleResult
+
+_MEASURED = (
+    "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "fleischner_mean_mm",
+    "lung_rads_mean_mm", "plane", "max_3d_diameter_mm", "mean_hu", "sd_hu", "min_hu", "max_hu",
+    "mass_mg", "solid_threshold_hu", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
+    "nodule_type",
+)  # fmt: skip
+
+COLUMNS = (
+    "id", "verdict", "x_ras", "y_ras", "z_ras", "predicted_class",
+    *(f"p_{name}" for name in CLASS_NAMES), "p_invasive", "sd_invasive", "sd_iac", "entropy",
+    "stability", *_MEASURED, "warnings", "trained_on",
+)  # fmt: skip
+
+
+def write_table(target: str | Path, results: Iterable[NoduleResult]) -> None:
+    """Write one row per nodule as CSV (UTF-8, comma, point as decimal sign).
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row_of(result) for result in results)
+    write_text(target, text.getvalue())
+
+
+def row_of(result: NoduleResult) -> dict[str, object]:
+    """A nodule as a row; what is not known is empty."""
+    x, y, z = ras_to_lps(result.center_lps).round(2)
+    measured = result.measurements.to_json() if result.measurements else {}
+    probabilities = result.class_probabilities or {}
+    spread, stability = result.uncertainty, result.stability
+    row: dict[str, object | None] = {
+        "id": result.id,
+        "verdict": result.verdict,
+        "x_ras": x,
+        "y_ras": y,
+        "z_ras": z,
+        "predicted_class": result.predicted_class,
+        "p_invasive": result.probability_invasive,
+        "sd_invasive": spread.sd_invasive if spread else None,
+        "sd_iac": spread.sd_iac if spread else None,
+        "entropy": spread.entropy if spread else None,
+        "stability": stability.light if stability else None,
+        "warnings": " ".join(notice.code for notice in result.notices),
+        "trained_on": result.trained_on,
+        **{f"p_{name}": probabilities.get(name) for name in CLASS_NAMES},
+        **{name: measured.get(name) for name in _MEASURED},
+    }
+    return {name: _short(value) for name, value in row.items()}
+
+
+def _short(value: object | None) -> object:
+    """Numbers with at most six decimals; empty for what is not known."""
+    if value is None:
+        return ""
+    return round(value, 6) if isinstance(value, float) else value

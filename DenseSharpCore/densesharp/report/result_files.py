@@ -1,0 +1,171 @@
+"""The files of a run: masks, probabilities, surfaces, pictures and `result.json`.
+
+Everything is made in a hidden folder beside the results and then moved into place, `result.json`
+last: a folder with a `result.json` is complete. Files that this program did not write stay.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import SimpleITK as sitk
+
+import densesharp
+from densesharp.errors import OutputError
+from densesharp.files import ensure_folder
+from densesharp.image.grid import Grid, ras_to_lps
+from densesharp.image.sampling import to_sitk
+from densesharp.image.volume import Volume
+from densesharp.nodule.records import SCHEMA, NoduleResult
+from densesharp.nodule.surface import nodule_surface, write_surface
+
+if TYPE_CHECKING:
+    from densesharp.model.engines import Engine
+
+RESULT = "result.json"
+SOFTWARE = "densesharp"
+
+
+def write_results(
+    results: Sequence[NoduleResult], volume: Volume, engine: Engine, out: str | Path
+) -> dict[str, Any]:
+    """Write everything known about the nodules of one CT into a folder.
+
+    For every nodule `ID_mask.nrrd` (uint8, on the CT's own grid), `ID_probability.nrrd` (float32,
+    on the 1 mm patch grid), `ID_mesh.stl` (LPS mm) and `ID_overview.png`; what a refused nodule
+    lacks is not written. Then `result.json` for all. Results of an earlier run in the same folder
+    are replaced.
+
+    Args:
+        results: nodules with different ids.
+        volume: the CT.
+        engine: the engine that made them.
+        out: folder, made if needed.
+
+    Returns:
+        The content of `result.json`.
+
+    Raises:
+        OutputError: the folder cannot be written to, or it holds other files of the same names.
+    """
+    folder = ensure_folder(out)
+    document = result_document(results, volume, engine)
+    earlier = files_of_earlier_run(folder)
+    with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=folder) as name:
+        made = Path(name)
+        try:
+            for result, entry in zip(results, document["nodules"], strict=True):
+                entry["files"] = _write_nodule(result, volume, engine, made)
+            text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+            (made / RESULT).write_bytes(text.encode("utf-8"))
+        except (OSError, RuntimeError) as error:  # SimpleITK reports a full disk as RuntimeError
+            message = f"The results cannot be written to '{folder}': is the disk full?"
+            raise OutputError(message) from error
+        _move(made, folder, earlier)
+    return document
+
+
+def result_document(
+    results: Sequence[NoduleResult], volume: Volume, engine: Engine
+) -> dict[str, Any]:
+    """The content of `result.json`, without file names (docs/reference/result-json.md)."""
+    card = engine.model.card
+    return {
+        "schema": SCHEMA,
+        "software": {
+            "name": SOFTWARE,
+            "version": densesharp.__version__,
+            "python": platform.python_version(),
+            "engine": engine.description,
+        },
+        "model": {
+            "name": card.name,
+            "sha256": engine.model.sha256,
+            "trained_on": card.trained_on,
+            "members": card.members,
+        },
+        "image": image_geometry(volume.grid),
+        "nodules": [result.to_json() for result in results],
+        "notice": "Research use only, not for diagnosis.",
+    }
+
+
+def image_geometry(grid: Grid) -> dict[str, Any]:
+    """Size, spacing, origin and direction of a CT, in RAS mm."""
+    return {
+        "size": list(grid.size),
+        "spacing_mm": grid.spacing.tolist(),
+        "origin_ras": ras_to_lps(grid.origin).tolist(),
+        "direction_ras": [ras_to_lps(column).tolist() for column in grid.direction.T],
+    }
+
+
+def _write_nodule(
+    result: NoduleResult, volume: Volume, engine: Engine, folder: Path
+) -> dict[str, str]:
+    """Write one nodule's files and name them."""
+    # matplotlib loads only when a picture is wanted.
+    from densesharp.report.overview import write_overview
+
+    files: dict[str, str] = {}
+
+    def place(kind: str, ending: str) -> Path:
+        files[kind] = f"{result.id}_{kind}.{ending}"
+        return folder / files[kind]
+
+    if result.mask is not None:
+        image = to_sitk(result.mask.full(volume.grid), volume.grid)
+        sitk.WriteImage(image, str(place("mask", "nrrd")), True)
+    if result.prediction is not None:
+        image = to_sitk(result.prediction.mask, result.prediction.patch.grid)
+        sitk.WriteImage(image, str(place("probability", "nrrd")), True)
+    surface = nodule_surface(result)
+    if surface is not None:
+        write_surface(surface, place("mesh", "stl"))
+    card = engine.model.card
+    write_overview(place("overview", "png"), result, volume, card.name, card.trained_on)
+    return files
+
+
+def files_of_earlier_run(folder: Path) -> set[str]:
+    """Names of the files that an earlier run of this program left in a folder."""
+    try:
+        document = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        if document["software"]["name"] != SOFTWARE:
+            return set()
+        named = [name for entry in document["nodules"] for name in entry["files"].values()]
+        return {RESULT, *(name for name in named if Path(name).name == name)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _move(made: Path, folder: Path, earlier: set[str]) -> None:
+    """Move the new files into place, `result.json` last, and remove those of an earlier run.
+
+    Raises:
+        OutputError: a file that this program did not write has a name that is needed.
+    """
+    new = sorted(path.name for path in made.iterdir() if path.name != RESULT)
+    for name in [*new, RESULT]:
+        if (folder / name).exists() and name not in earlier:
+            message = (
+                f"'{folder / name}' exists and was not written by this program: choose another "
+                "folder or move the file away."
+            )
+            raise OutputError(message)
+    try:
+        # From here to the new result.json the folder has none: nobody takes it for complete.
+        (folder / RESULT).unlink(missing_ok=True)
+        for name in earlier - {RESULT, *new}:
+            (folder / name).unlink(missing_ok=True)
+        for name in [*new, RESULT]:
+            shutil.move(made / name, folder / name)
+    except OSError as error:
+        message = f"The results cannot be moved into '{folder}' ({error.strerror})."
+        raise OutputError(message) from error

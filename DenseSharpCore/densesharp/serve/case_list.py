@@ -1,0 +1,234 @@
+"""The list of a cohort, and the record of each finished case."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from densesharp.errors import TableError
+from densesharp.files import write_text
+from densesharp.image.grid import Grid
+from densesharp.model.engines import Precision
+from densesharp.nodule.records import Seed
+
+SCHEMA = 1
+FOLDER = "cases"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NEEDED = ("case", "image", "x", "y", "z", "space")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A seed as the list gives it."""
+
+    nodule: str
+    position: tuple[float, float, float]
+    space: Literal["ras", "lps", "ijk"]
+
+    def seed(self, grid: Grid) -> Seed:
+        """The seed on an image."""
+        if self.space == "ijk":
+            return Seed.from_ijk(self.position, grid)
+        return Seed.from_ras(self.position) if self.space == "ras" else Seed(self.position)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One CT and the points in it.
+
+    Attributes:
+        id: names the result; letters, digits, dot, dash and underscore.
+        image: path of the CT.
+        points: one per nodule.
+        series: which DICOM series, where a folder holds several.
+    """
+
+    id: str
+    image: str
+    points: tuple[Point, ...]
+    series: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all cases of a run.
+
+    Attributes:
+        model: path of the model file.
+        model_sha256: of that file.
+        device: as `open_engine` takes it.
+        precision: as `open_engine` takes it.
+        augmentations: orientations averaged over.
+        stability: whether the click is moved.
+        solid_threshold_hu: HU above which a voxel counts as solid.
+    """
+
+    model: str
+    model_sha256: str
+    device: str = "auto"
+    precision: Precision = "auto"
+    augmentations: int = 8
+    stability: bool = True
+    solid_threshold_hu: float = -300.0
+
+
+def read_cases(path: str | Path) -> list[Case]:
+    """Read a case list: CSV with columns case, image, x, y, z, space[, nodule][, series].
+
+    Rows with the same case are nodules of one CT. Image paths are relative to the list. They
+    become absolute: workers run in other folders, and a list is the same however it is named.
+
+    Raises:
+        TableError: with line and column of what is wrong.
+    """
+    source = Path(path)
+    rows = _rows(source)
+    folder = source.parent.resolve()
+    cases: dict[str, Case] = {}
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        case = _case(row, line, folder)
+        known = cases.get(case.id.lower())
+        (point,) = case.points
+        points = case.points
+        if known is not None:
+            if (known.id, known.image, known.series) != (case.id, case.image, case.series):
+                raise _wrong(line, "case", f"'{case.id}' was used above for another image")
+            if not row.get("nodule"):
+                count = len(known.points) + 1
+                point = Point(f"nodule_{count:03d}", point.position, point.space)
+            if point.nodule in [before.nodule for before in known.points]:
+                raise _wrong(line, "nodule", f"'{point.nodule}' is in this case already")
+            points = (*known.points, point)
+        # Case a, nodule b_c and case a_b, nodule c; and on Windows and macOS case n and N.
+        name = mask_name(case.id, point.nodule).lower()
+        if name in lines:
+            what = f"with the case it names the same file, '{name}', as line {lines[name]}"
+            raise _wrong(line, "nodule", f"{what}: rename one of them")
+        lines[name] = line
+        cases[case.id.lower()] = Case(case.id, case.image, points, case.series)
+    if not cases:
+        message = f"The case list '{source.name}' has no cases."
+        raise TableError(message)
+    return list(cases.values())
+
+
+def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line numbers and cells, without empty lines."""
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
+            table = csv.DictReader(stream, restkey="", restval="")
+            header = [name.strip().lower() for name in table.fieldnames or ()]
+            table.fieldnames = header
+            rows = [(table.line_num, row) for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"The case list '{source.name}' cannot be read as a UTF-8 CSV file."
+        raise TableError(message) from error
+    missing = [name for name in _NEEDED if name not in header]
+    if missing:
+        message = (
+            f"The case list '{source.name}' lacks the column '{missing[0]}' in line 1: it needs "
+            f"{', '.join(_NEEDED)}, and may have nodule and series."
+        )
+        raise TableError(message)
+    for line, row in rows:
+        if "" in row:
+            raise _wrong(line, "last", "there are more cells than columns")
+    return [(line, {name: cell.strip() for name, cell in row.items()}) for line, row in rows]
+
+
+def _case(row: dict[str, str], line: int, folder: Path) -> Case:
+    """A row as a case with one point."""
+    for column, default in (("case", None), ("nodule", "nodule_001")):
+        name = row.get(column) or default or ""
+        if not _NAME.fullmatch(name):
+            rule = "give letters, digits, dot, dash or underscore (it becomes a file name)"
+            raise _wrong(line, column, f"'{name[:40]}' cannot be used: {rule}")
+    if not row["image"]:
+        raise _wrong(line, "image", "it is empty")
+    space = row["space"].lower()
+    if space not in ("ras", "lps", "ijk"):
+        raise _wrong(line, "space", f"'{space[:20]}' is none of ras, lps, ijk")
+    x, y, z = (_number(row[axis], line, axis) for axis in "xyz")
+    point = Point(row.get("nodule") or "nodule_001", (x, y, z), space)  # type: ignore[arg-type]
+    return Case(row["case"], str(folder / row["image"]), (point,), row.get("series") or None)
+
+
+def _number(text: str, line: int, column: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise _wrong(line, column, f"'{text[:20]}' is no number")
+    return value
+
+
+def _wrong(line: int, column: str, what: str) -> TableError:
+    return TableError(f"Case list, line {line}, column '{column}': {what}.")
+
+
+def take_shard(cases: Sequence[Case], shard: str) -> list[Case]:
+    """Every n-th case, beginning with the i-th, for `i/n`.
+
+    Raises:
+        TableError: it is not written so, or i is not 1..n.
+    """
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
+    number, count = (int(part) for part in match.groups()) if match else (0, 0)
+    if not 1 <= number <= count:
+        message = f"'{shard}' is no shard: write I/N, for example 3/40."
+        raise TableError(message)
+    return list(cases[number - 1 :: count])
+
+
+def fingerprint(case: Case, settings: Settings) -> str:
+    """What a record must carry to count as this case's result with these settings."""
+    # The device is left out: it changes the speed and the last digits only.
+    chosen = {**asdict(settings), "model": None, "device": None}
+    text = json.dumps([SCHEMA, asdict(case), chosen], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def mask_name(case: str, nodule: str) -> str:
+    """The file of a nodule's outline, beside the record of its case."""
+    return f"{case}_{nodule}_mask.nrrd"
+
+
+def record_path(case: Case, out: Path) -> Path:
+    """Where the record of a case lies."""
+    return out / FOLDER / f"{case.id}.json"
+
+
+def write_record(case: Case, settings: Settings, out: Path, content: dict[str, Any]) -> None:
+    """Write the record of a case, atomically.
+
+    Raises:
+        OutputError: the folder is not writable or full.
+    """
+    head = {"schema": SCHEMA, "case": case.id, "fingerprint": fingerprint(case, settings)}
+    text = json.dumps({**head, **content}, indent=1, allow_nan=False) + "\n"
+    write_text(record_path(case, out), text)
+
+
+def read_record(case: Case, settings: Settings, out: Path) -> dict[str, Any] | None:
+    """The record of a case made with these settings; None where there is none."""
+    try:
+        record = json.loads(record_path(case, out).read_text(encoding="utf-8"))
+        fits = record["fingerprint"] == fingerprint(case, settings)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(record) if fits else None
+
+
+def is_finished(case: Case, settings: Settings, out: Path) -> bool:
+    """Whether a case needs no more work; one that failed is tried again."""
+    record = read_record(case, settings, out)
+    return record is not None and record["status"] == "done"

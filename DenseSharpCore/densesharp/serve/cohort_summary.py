@@ -1,0 +1,155 @@
+"""One table and one picture of a whole cohort, from the records of its cases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densesharp.errors import OutputError
+from densesharp.files import atomic_path, write_text
+from densesharp.nodule.records import CLASS_NAMES, NoduleResult
+from densesharp.report.nodule_table import COLUMNS, row_of
+from densesharp.serve.case_list import Case, Settings, read_record
+
+TABLE, FAILURES, SUMMARY, PICTURE = "cohort.csv", "failures.csv", "summary.json", "summary.png"
+_COLOURS = ("#4c9be8", "#f2b134", "#d1495b")
+
+
+def merge(cases: Sequence[Case], settings: Settings, out: Path) -> dict[str, Any] | None:
+    """Write table, failures, summary and picture once every case has a record.
+
+    Files: `cohort.csv` (a row per nodule), `failures.csv` (case, nodule, reason), `summary.json`
+    and `summary.png`.
+
+    Args:
+        cases: the whole list, not a shard.
+        settings: those of the run.
+        out: folder of the run.
+
+    Returns:
+        The summary; None while cases are still missing.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    rows: list[dict[str, object]] = []
+    failures: list[dict[str, str]] = []
+    for case in cases:
+        record = read_record(case, settings, out)
+        if record is None:
+            return None
+        if record["status"] == "failed":
+            failures.append({"case": case.id, "nodule": "", "reason": record["reason"]})
+            continue
+        failures += [{"case": case.id, **failure} for failure in record["failures"]]
+        for entry in record["result"]["nodules"]:
+            rows.append({"case": case.id, **row_of(NoduleResult.from_json(entry))})
+    summary = _summary(rows, failures, len(cases), settings)
+    _write_csv(out / TABLE, ("case", *COLUMNS), rows)
+    _write_csv(out / FAILURES, ("case", "nodule", "reason"), failures)
+    _draw(out / PICTURE, rows, summary)
+    write_text(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def remove_merged(out: Path) -> bool:
+    """Remove what `merge` wrote, before records change that it no longer belongs to.
+
+    Returns:
+        Whether there was anything.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    merged = [out / name for name in (TABLE, FAILURES, SUMMARY, PICTURE)]
+    found = [path for path in merged if path.exists()]
+    try:
+        for path in found:
+            path.unlink(missing_ok=True)  # another part of the list may have been faster
+    except OSError as error:
+        message = f"'{path}' is out of date and cannot be removed ({error.strerror}): remove it."
+        raise OutputError(message) from error
+    return bool(found)
+
+
+def _summary(
+    rows: Sequence[dict[str, object]],
+    failures: Sequence[dict[str, str]],
+    cases: int,
+    settings: Settings,
+) -> dict[str, Any]:
+    answered = [row for row in rows if row["verdict"] != "refused"]
+
+    def counts(column: str, among: Sequence[dict[str, object]]) -> dict[str, int]:
+        return dict(sorted(Counter(str(row[column]) for row in among if row[column]).items()))
+
+    return {
+        "cases": cases,
+        "failed_cases": sum(not failure["nodule"] for failure in failures),
+        "nodules": len(rows),
+        "failed_nodules": sum(bool(failure["nodule"]) for failure in failures),
+        "verdict": counts("verdict", rows),
+        "predicted_class": counts("predicted_class", answered),
+        "nodule_type": counts("nodule_type", answered),
+        "model_sha256": settings.model_sha256,
+        "notice": "Research use only, not for diagnosis.",
+    }
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]) -> None:
+    """Classes, verdicts and sizes side by side."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    classes, verdicts, sizes = figure.subplots(1, 3)
+    counted = [summary["predicted_class"].get(name, 0) for name in CLASS_NAMES]
+    classes.bar_label(classes.bar(CLASS_NAMES, counted, color=_COLOURS), padding=2)
+    classes.set(title="Predicted class")
+    names = ("ok", "caution", "refused")
+    counted = [summary["verdict"].get(name, 0) for name in names]
+    bars = verdicts.bar(names, counted, color=("#5aa469", "#f2b134", "#d1495b"))
+    verdicts.bar_label(bars, padding=2)
+    verdicts.set(title="Verdict")
+    diameters = [
+        [float(str(row["mean_diameter_mm"])) for row in rows
+         if row["predicted_class"] == name and row["verdict"] != "refused"]
+        for name in CLASS_NAMES
+    ]  # fmt: skip
+    largest = max((value for part in diameters for value in part), default=0.0)
+    # Bars of whole millimetres, at most about twenty of them.
+    width = max(1, math.ceil(largest / 20))
+    edges = np.arange(0, max(largest, 10) + 2 * width, width)
+    sizes.hist(diameters, bins=edges, stacked=True, color=_COLOURS, label=CLASS_NAMES)
+    sizes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center")
+    sizes.set(title="Mean diameter", xlabel="mm")
+    for axes in (classes, verdicts, sizes):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylabel("nodules")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(0, max(1.0, 1.18 * axes.get_ylim()[1]))
+    figure.suptitle(
+        f"{summary['nodules']} nodules in {summary['cases']} CTs, {summary['failed_cases']} CTs "
+        "failed. Research use only, not for diagnosis.",
+        fontsize=10,
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,1 @@
+"""Statistics of readers and models, used by reader studies and by training."""

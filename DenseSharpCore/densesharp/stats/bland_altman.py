@@ -1,0 +1,169 @@
+"""Agreement of two measurements on a scale: limits of agreement, concordance correlation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from densesharp.stats.estimates import Estimate, Interval, not_estimable
+from densesharp.stats.tables import FloatArray, IntArray
+
+FACTOR = 1.96
+
+
+@dataclass(frozen=True)
+class LimitsOfAgreement:
+    """Bland & Altman's limits (1986, 1999) of the differences first minus second.
+
+    Attributes:
+        n: Pairs.
+        bias: Mean difference with its t interval.
+        sd: Standard deviation of a difference.
+        lower: bias - 1.96 sd with its interval.
+        upper: bias + 1.96 sd with its interval.
+    """
+
+    n: int
+    bias: Estimate
+    sd: Estimate
+    lower: Estimate
+    upper: Estimate
+
+
+def limits_of_agreement(
+    first: FloatArray, second: FloatArray, *, approximate: bool = False, confidence: float = 0.95
+) -> LimitsOfAgreement:
+    """Limits of agreement of paired measurements.
+
+    The standard error of a limit is s sqrt(1/n + 1.96^2 / (2 (n-1))) (Bland & Altman 1999), with a
+    t interval of n-1 degrees of freedom.
+
+    Args:
+        first: Shape (n,).
+        second: Shape (n,).
+        approximate: Take s sqrt(3/n) instead (Bland & Altman 1986).
+        confidence: Of the intervals.
+    """
+    difference = first - second
+    n = len(difference)
+    if n < 2:
+        missing = not_estimable("Limits of agreement need two pairs.")
+        return LimitsOfAgreement(n, missing, missing, missing, missing)
+    bias, sd = float(difference.mean()), float(difference.std(ddof=1))
+    if sd == 0:
+        constant = Estimate(bias, reason="All differences are equal.")
+        return LimitsOfAgreement(n, constant, Estimate(0.0), constant, constant)
+    factor = 3 / n if approximate else 1 / n + FACTOR**2 / (2 * (n - 1))
+    se = sd * math.sqrt(factor)
+    t = float(stats.t.ppf(0.5 + confidence / 2, n - 1))
+    year = "1986" if approximate else "1999"
+
+    def limit(value: float) -> Estimate:
+        ci = (value - t * se, value + t * se)
+        return Estimate(value, se, ci, df=n - 1, method=f"Bland & Altman {year}")
+
+    mean_se = sd / math.sqrt(n)
+    mean = Estimate(bias, mean_se, (bias - t * mean_se, bias + t * mean_se), df=n - 1)
+    lower, upper = limit(bias - FACTOR * sd), limit(bias + FACTOR * sd)
+    return LimitsOfAgreement(n, mean, Estimate(sd), lower, upper)
+
+
+def exact_limits(
+    first: FloatArray, second: FloatArray, *, confidence: float = 0.95
+) -> tuple[Interval, Interval] | None:
+    """Exact intervals of the lower and upper limit by the non-central t (Carkeet 2015).
+
+    None with fewer than two pairs or no variation.
+    """
+    difference = first - second
+    n = len(difference)
+    if n < 2 or difference.std(ddof=1) == 0:
+        return None
+    bias, sd = float(difference.mean()), float(difference.std(ddof=1))
+    tails = [0.5 - confidence / 2, 0.5 + confidence / 2]
+    quantiles = stats.nct.ppf(tails, n - 1, FACTOR * math.sqrt(n)) / math.sqrt(n)
+    near, far = (float(q) * sd for q in quantiles)
+    return (bias - far, bias - near), (bias + near, bias + far)
+
+
+def repeated_limits(
+    differences: FloatArray, cases: IntArray, *, confidence: float = 0.95
+) -> LimitsOfAgreement:
+    """Limits of agreement when cases have several differences (readers), true values varying.
+
+    The variance of a difference is that of the case means plus (1 - 1/m) times the variance within
+    cases, m the harmonic mean of the numbers of differences (Bland & Altman 2007; Zou 2013).
+    Intervals of the limits combine those of bias and standard deviation (MOVER, Zou 2013).
+
+    Args:
+        differences: Shape (n,).
+        cases: Shape (n,): the case of each difference.
+        confidence: Of the intervals.
+    """
+    _, number = np.unique(cases, return_inverse=True)
+    sizes = np.bincount(number).astype(float)
+    n, groups = len(differences), len(sizes)
+    if groups < 2 or n <= groups:
+        return limits_of_agreement(differences, np.zeros(n), confidence=confidence)
+    means = np.bincount(number, differences) / sizes
+    bias, between = float(means.mean()), float(means.var(ddof=1))
+    within = float(((differences - means[number]) ** 2).sum()) / (n - groups)
+    share = 1 - float((1 / sizes).mean())
+    variance = between + share * within
+    method = f"Zou 2013, {groups} cases"
+    if variance <= 0:
+        constant = Estimate(bias, method=method, reason="All differences are equal.")
+        return LimitsOfAgreement(n, constant, Estimate(0.0), constant, constant)
+    tail = (1 - confidence) / 2
+    parts = ((between, groups - 1), (share * within, n - groups))
+    # Limits of the variance: each part's own chi-square limits, combined.
+    down = sum((v * (1 - df / float(stats.chi2.isf(tail, df)))) ** 2 for v, df in parts)
+    up = sum((v * (df / float(stats.chi2.ppf(tail, df)) - 1)) ** 2 for v, df in parts)
+    sd = math.sqrt(variance)
+    smallest = math.sqrt(max(0.0, variance - math.sqrt(down)))
+    largest = math.sqrt(variance + math.sqrt(up))
+    se2 = between / groups
+    z = float(stats.norm.isf(tail))
+    inner, outer = (
+        math.sqrt(z**2 * se2 + FACTOR**2 * (end - sd) ** 2) for end in (smallest, largest)
+    )
+    half = float(stats.t.isf(tail, groups - 1)) * math.sqrt(se2)
+    low, high = bias - FACTOR * sd, bias + FACTOR * sd
+    return LimitsOfAgreement(
+        n,
+        Estimate(bias, math.sqrt(se2), (bias - half, bias + half), df=groups - 1, method=method),
+        Estimate(sd, None, (smallest, largest), method=method),
+        Estimate(low, None, (low - outer, low + inner), method=method),
+        Estimate(high, None, (high - inner, high + outer), method=method),
+    )
+
+
+def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.95) -> Estimate:
+    """Lin's concordance correlation (1989) with the interval of Fisher's z.
+
+    2 s_xy / (s_x^2 + s_y^2 + (mean difference)^2), moments with divisor n; variance with Lin's
+    correction of 2000.
+    """
+    n = len(first)
+    if n < 3:
+        return not_estimable("The concordance correlation needs three pairs.")
+    sx2, sy2 = float(first.var()), float(second.var())
+    sxy = float(((first - first.mean()) * (second - second.mean())).mean())
+    gap = float(first.mean() - second.mean())
+    if sx2 == 0 or sy2 == 0:
+        return not_estimable("One of the measurements does not vary.")
+    c = 2 * sxy / (sx2 + sy2 + gap**2)
+    r = sxy / math.sqrt(sx2 * sy2)
+    if abs(r) > 1 - 1e-12 or abs(c) < 1e-12 or abs(c) > 1 - 1e-12:
+        return Estimate(c, method="Lin 1989", reason="The correlation is 0 or 1: no interval.")
+    u2 = gap**2 / math.sqrt(sx2 * sy2)
+    variance = (1 - r**2) * c**2 * (1 - c**2) / r**2 + 2 * c**3 * (1 - c) * u2 / r
+    variance = (variance - c**4 * u2**2 / (2 * r**2)) / (n - 2)
+    if variance <= 0:
+        return Estimate(c, method="Lin 1989", reason="The variance estimate is not positive.")
+    half = float(stats.norm.ppf(0.5 + confidence / 2)) * math.sqrt(variance) / (1 - c**2)
+    ci = (math.tanh(math.atanh(c) - half), math.tanh(math.atanh(c) + half))
+    return Estimate(c, math.sqrt(variance), ci, method="Lin 1989, Fisher's z")

@@ -1,0 +1,151 @@
+"""Bootstrap over cases, and over cases and readers, with percentile and BCa intervals.
+
+A drawn case (or reader) always takes all its readings along: the unit of resampling is the case,
+never the single reading. With fewer than about ten readers the bootstrap over readers is too
+narrow; the result's method says how many there were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from densesharp.stats.estimates import Estimate, Interval, not_estimable
+from densesharp.stats.tables import FloatArray, IntArray
+
+DEFAULT_REPLICATES = 2000
+DEFAULT_SEED = 20240229
+
+Statistic = Callable[[IntArray], float | None]
+"""Case numbers (with repeats) -> the statistic on those cases, None where it does not exist."""
+
+
+def bootstrap_cases(
+    statistic: Statistic,
+    n_cases: int,
+    *,
+    strata: IntArray | None = None,
+    clusters: IntArray | None = None,
+    replicates: int = DEFAULT_REPLICATES,
+    seed: int = DEFAULT_SEED,
+    interval: Literal["percentile", "bca"] = "percentile",
+    confidence: float = 0.95,
+) -> Estimate:
+    """Interval of a statistic by resampling cases.
+
+    Args:
+        statistic: See `Statistic`.
+        n_cases: How many cases there are.
+        strata: Shape (n_cases,): the number of cases of every stratum stays fixed (the truth,
+            usually).
+        clusters: Shape (n_cases,): cases of a cluster (a patient) are drawn together.
+        replicates: How many resamples.
+        seed: Of numpy's PCG64 generator; the same seed gives the same interval.
+        interval: `percentile`, or `bca` (Efron 1987) with the jackknife's acceleration.
+        confidence: Of the interval.
+    """
+    everything = np.arange(n_cases)
+    value = statistic(everything)
+    if value is None:
+        return not_estimable("The statistic does not exist for these cases.")
+    rng = np.random.default_rng(seed)
+    draw = _drawer(everything, strata, clusters)
+    drawn = [statistic(draw(rng)) for _ in range(replicates)]
+    unit = "clusters of cases" if clusters is not None else "cases"
+    method = f"{interval} bootstrap over {unit}, {replicates} resamples, seed {seed}"
+    jackknife: FloatArray | None = None
+    if interval == "bca":
+        units = everything if clusters is None else clusters
+        left_out = [statistic(everything[units != unit]) for unit in np.unique(units)]
+        jackknife = np.array([v for v in left_out if v is not None])
+    return _summary(value, drawn, jackknife, confidence, method)
+
+
+def bootstrap_readers_and_cases(
+    statistic: Callable[[IntArray, IntArray], float | None],
+    n_readers: int,
+    n_cases: int,
+    *,
+    strata: IntArray | None = None,
+    replicates: int = DEFAULT_REPLICATES,
+    seed: int = DEFAULT_SEED,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Percentile interval of a reader-averaged statistic by resampling readers and cases.
+
+    Args:
+        statistic: (reader numbers, case numbers) -> value.
+        n_readers: How many readers there are.
+        n_cases: How many cases there are.
+        strata: Shape (n_cases,): see `bootstrap_cases`.
+        replicates: How many resamples.
+        seed: Of the generator.
+        confidence: Of the interval.
+    """
+    cases, readers = np.arange(n_cases), np.arange(n_readers)
+    value = statistic(readers, cases)
+    if value is None:
+        return not_estimable("The statistic does not exist for these readings.")
+    rng = np.random.default_rng(seed)
+    draw = _drawer(cases, strata, None)
+    drawn = [
+        statistic(rng.integers(n_readers, size=n_readers), draw(rng)) for _ in range(replicates)
+    ]
+    method = f"percentile bootstrap over {n_readers} readers and over cases, "
+    method += f"{replicates} resamples, seed {seed}"
+    return _summary(value, drawn, None, confidence, method)
+
+
+def _drawer(
+    cases: IntArray, strata: IntArray | None, clusters: IntArray | None
+) -> Callable[[np.random.Generator], IntArray]:
+    if clusters is not None:
+        groups = [np.flatnonzero(clusters == label) for label in np.unique(clusters)]
+        return lambda rng: np.concatenate(
+            [groups[g] for g in rng.integers(len(groups), size=len(groups))]
+        )
+    if strata is not None:
+        parts = [np.flatnonzero(strata == label) for label in np.unique(strata)]
+        return lambda rng: np.concatenate([rng.choice(part, size=len(part)) for part in parts])
+    return lambda rng: rng.integers(len(cases), size=len(cases))
+
+
+def _summary(
+    value: float,
+    drawn: list[float | None],
+    jackknife: FloatArray | None,
+    confidence: float,
+    method: str,
+) -> Estimate:
+    replicates = np.array([v for v in drawn if v is not None])
+    if len(replicates) < 0.9 * len(drawn) or len(replicates) < 20:
+        why = "Too many resamples had no value, so there is no interval."
+        return Estimate(value, method=method, reason=why)
+    ci = (
+        _percentiles(replicates, 0.5 - confidence / 2, 0.5 + confidence / 2)
+        if jackknife is None
+        else _bca(value, replicates, jackknife, confidence)
+    )
+    return Estimate(value, float(replicates.std(ddof=1)), ci, method=method)
+
+
+def _percentiles(replicates: FloatArray, low: float, high: float) -> Interval:
+    limits = np.quantile(replicates, [low, high])
+    return float(limits[0]), float(limits[1])
+
+
+def _bca(
+    value: float, replicates: FloatArray, jackknife: FloatArray, confidence: float
+) -> Interval:
+    """Efron 1987: limits at Phi(z0 + (z0 + z) / (1 - a (z0 + z)))."""
+    below = np.mean(replicates < value) + np.mean(replicates == value) / 2
+    z0 = float(stats.norm.ppf(np.clip(below, 1e-6, 1 - 1e-6)))
+    spread = jackknife.mean() - jackknife
+    scale = float((spread**2).sum()) ** 1.5
+    acceleration = float((spread**3).sum()) / (6 * scale) if scale > 0 else 0.0
+    z = stats.norm.ppf([0.5 - confidence / 2, 0.5 + confidence / 2]) + z0
+    low, high = stats.norm.cdf(z0 + z / (1 - acceleration * z))
+    return _percentiles(replicates, float(low), float(high))

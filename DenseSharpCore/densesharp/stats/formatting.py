@@ -1,0 +1,66 @@
+"""Writing results: JSON to a file or stdout, numbers as readers of a paper expect them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from densesharp.files import write_text
+from densesharp.stats.estimates import Estimate, Interval, to_json
+
+NOT_ESTIMABLE = "not estimable"
+
+
+def write_json(value: Any, target: str) -> None:
+    """Write results as JSON to a file, or to stdout for `-`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = json.dumps(to_json(value), indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed decimals, or that it is not estimable."""
+    if value is None:
+        return NOT_ESTIMABLE
+    text = f"{value:.{digits}f}"
+    # A rounded -0.0004 is 0, not -0.
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def p_text(p: float | None) -> str:
+    """A p-value: three decimals, and `< 0.001` below."""
+    if p is None:
+        return NOT_ESTIMABLE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def interval(ci: Interval | None, digits: int = 3) -> str:
+    """`low to high`, or nothing."""
+    return f"{number(ci[0], digits)} to {number(ci[1], digits)}" if ci else ""
+
+
+def with_interval(estimate: Estimate, digits: int = 3) -> str:
+    """`value (low to high)`, or the value alone, or that it is not estimable."""
+    if estimate.value is None:
+        return NOT_ESTIMABLE
+    text = number(estimate.value, digits)
+    return f"{text} ({interval(estimate.ci, digits)})" if estimate.ci else text
+
+
+def text_table(header: list[str], rows: list[list[str]]) -> str:
+    """A table in fixed-width characters: first column left, others right."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    out = []
+    for line in lines:
+        cells = [line[0].ljust(widths[0])]
+        cells += [cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)]
+        out.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(out)

@@ -1,0 +1,88 @@
+"""Agreement of two raters on classes: Cohen's kappa, unweighted or weighted.
+
+Classes are numbers 0..c-1; for weighted kappa their order is the scale's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.tables import FloatArray, IntArray
+
+Weights = Literal["unweighted", "linear", "quadratic", "ordinal"]
+
+
+def weight_matrix(classes: int, weights: Weights) -> FloatArray:
+    """Agreement weights (c, c): 1 on the diagonal.
+
+    Linear 1 - |i-j| / (c-1), quadratic 1 - (i-j)^2 / (c-1)^2, ordinal 1 - m / max(m) with
+    m = d (d+1) / 2 for d = |i-j| > 0 (Gwet 2014).
+    """
+    distance = np.abs(np.arange(classes)[:, None] - np.arange(classes)[None, :]).astype(float)
+    if weights == "unweighted" or classes < 2:
+        return np.eye(classes)
+    power = {"linear": distance, "quadratic": distance**2, "ordinal": distance * (distance + 1) / 2}
+    disagreement = power[weights]
+    agreement: FloatArray = 1 - disagreement / disagreement.max()
+    return agreement
+
+
+def cross_table(first: IntArray, second: IntArray, classes: int) -> FloatArray:
+    """Counts (c, c) of cases by first (rows) and second rater (columns)."""
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (first, second), 1)
+    return counts
+
+
+def cohen_kappa(
+    counts: FloatArray, weights: Weights = "unweighted", *, confidence: float = 0.95
+) -> Estimate:
+    """Cohen's kappa (1960, 1968) of a cross table.
+
+    Standard error and interval by Fleiss, Cohen & Everitt 1969; the test (z, p) of kappa = 0 uses
+    their variance under chance agreement.
+
+    Args:
+        counts: Shape (c, c), see `cross_table`.
+        weights: Agreement weights.
+        confidence: Of the interval.
+    """
+    n = float(counts.sum())
+    if n < 1:
+        return not_estimable("No case was rated by both.")
+    w = weight_matrix(len(counts), weights)
+    p = counts / n
+    rows, columns = p.sum(1), p.sum(0)
+    observed, chance = float((w * p).sum()), float(w @ columns @ rows)
+    if 1 - chance < 1e-12:
+        return not_estimable("Both raters used one and the same class only.")
+    kappa = (observed - chance) / (1 - chance)
+    # Weights averaged over the other rater's marginals.
+    means = (w @ columns)[:, None] + (rows @ w)[None, :]
+    spread = float((p * (w - means * (1 - kappa)) ** 2).sum())
+    variance = (spread - (kappa - chance * (1 - kappa)) ** 2) / (n * (1 - chance) ** 2)
+    null = float((np.outer(rows, columns) * (w - means) ** 2).sum())
+    null_variance = (null - chance**2) / (n * (1 - chance) ** 2)
+    return _with_errors(kappa, variance, null_variance, confidence, weights)
+
+
+def _with_errors(
+    kappa: float, variance: float, null_variance: float, confidence: float, weights: str
+) -> Estimate:
+    method = f"Cohen, {weights}; interval by Fleiss, Cohen & Everitt 1969"
+    z = p = None
+    if null_variance > 1e-15:
+        z = kappa / math.sqrt(null_variance)
+        p = float(2 * stats.norm.sf(abs(z)))
+    if variance <= 1e-15:
+        agreement = "agreement is perfect" if kappa > 1 - 1e-9 else "it is the same everywhere"
+        why = f"The variance is zero ({agreement}), so there is no interval."
+        return Estimate(kappa, statistic=z, p=p, method=method, reason=why)
+    se = math.sqrt(variance)
+    half = float(stats.norm.ppf(0.5 + confidence / 2)) * se
+    return Estimate(kappa, se, (kappa - half, kappa + half), z, None, p, method)

@@ -1,0 +1,354 @@
+"""The Obuchowski-Rockette analysis with Hillis' degrees of freedom.
+
+Model: A_ij = mu + tau_i + R_j + (tau R)_ij + e_ij for treatment i of t and reader j of r, with
+errors whose covariance is Cov1 (same reader, other treatment), Cov2 (same treatment, other reader)
+or Cov3 (both other). Obuchowski & Rockette 1995; Hillis et al. 2005; Hillis 2007; Hillis, Berbaum &
+Metz 2008. Any figure of merit can be analysed: only theta and its covariance change.
+
+Clamping follows the Iowa program: max(Cov2 - Cov3, 0) in the RRRC denominator and the FRRC
+chi-square, none in the reported components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
+from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
+from densesharp.stats.fom_table import INCOMPLETE, Covariance, FomTable, fom_table
+from densesharp.stats.tables import FloatArray, IntArray, Readings
+
+Pair = tuple[str, str]
+
+ONE_READER = "There is only one reader, so how readers differ cannot be estimated."
+ONE_TREATMENT = "There is only one treatment, so there is nothing to compare."
+NO_INTERACTION = (
+    "MS(T*R) is zero: the treatments differ by the same amount for every reader, so there is no "
+    "estimate of error to test against."
+)
+
+_ZERO = 1e-18
+"""Squares of figure-of-merit units below this are rounding noise."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variance components as the Iowa program prints them; None where not estimable."""
+
+    var_r: float | None
+    var_tr: float | None
+    cov1: float | None
+    cov2: float | None
+    cov3: float | None
+    var_error: float | None
+
+
+@dataclass(frozen=True)
+class MeanSquares:
+    """Mean squares of the two-way table of figures of merit."""
+
+    t: float | None
+    r: float | None
+    tr: float | None
+
+
+@dataclass(frozen=True)
+class EqualityTest:
+    """The test that all treatments are equal: F with df1 and df2, or chi-square with df1."""
+
+    statistic: float | None
+    df1: float | None
+    df2: float | None
+    p: float | None
+    denominator: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """Results under one assumption about what is random.
+
+    Attributes:
+        test: Whether any treatments differ.
+        differences: (first, second) -> first minus second.
+        means: Treatment -> the reader-averaged figure of merit.
+    """
+
+    test: EqualityTest
+    differences: Mapping[Pair, Estimate]
+    means: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class MrmcResult:
+    """The whole analysis.
+
+    Attributes:
+        figure: Name of the figure of merit.
+        covariance: How the error covariance was estimated.
+        values: Treatment -> reader -> the figure of merit with its standard error.
+        components: Variance components.
+        mean_squares: Mean squares.
+        rrrc: Random readers, random cases.
+        frrc: Fixed readers, random cases.
+        rrfc: Random readers, fixed cases.
+        reader_differences: (first, second) -> reader -> difference (fixed readers, random cases).
+    """
+
+    figure: str
+    covariance: Covariance
+    values: Mapping[str, Mapping[str, Estimate]]
+    components: Components
+    mean_squares: MeanSquares
+    rrrc: Form
+    frrc: Form
+    rrfc: Form
+    reader_differences: Mapping[Pair, Mapping[str, Estimate]]
+
+
+def analyse(
+    readings: Readings,
+    figure: FigureOfMerit = AUC,
+    covariance: Covariance = "jackknife",
+    truth: IntArray | None = None,
+    *,
+    confidence: float = 0.95,
+) -> MrmcResult:
+    """The Obuchowski-Rockette analysis of readings; see `fom_table` for the arguments."""
+    table = fom_table(readings, figure, covariance, truth)
+    return analyse_table(table, figure.name, covariance, confidence=confidence)
+
+
+def analyse_table(
+    table: FomTable, figure: str, covariance: Covariance, *, confidence: float = 0.95
+) -> MrmcResult:
+    """The analysis of a finished table of figures of merit."""
+    sums = _Sums.of(table)
+    forms = {name: _form(table, sums, name, confidence) for name in ("rrrc", "frrc", "rrfc")}
+    return MrmcResult(
+        figure,
+        covariance,
+        _values(table, confidence),
+        sums.components(),
+        MeanSquares(sums.ms_t, sums.ms_r, sums.ms_tr),
+        forms["rrrc"],
+        forms["frrc"],
+        forms["rrfc"],
+        _reader_differences(table, confidence),
+    )
+
+
+def _values(table: FomTable, confidence: float) -> dict[str, dict[str, Estimate]]:
+    def one(i: int, j: int) -> Estimate:
+        value = float(table.theta[i, j])
+        if math.isnan(value):
+            return not_estimable(table.reason or "The figure of merit does not exist.")
+        if table.covariance is None:
+            return Estimate(value, reason=table.reason)
+        return normal_estimate(
+            value, float(table.covariance[i, j, i, j]), confidence=confidence, null=None
+        )
+
+    return {
+        treatment: {reader: one(i, j) for j, reader in enumerate(table.readers)}
+        for i, treatment in enumerate(table.treatments)
+    }
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Mean squares and covariance averages of a table; None where not estimable."""
+
+    t: int
+    r: int
+    ms_t: float | None
+    ms_r: float | None
+    ms_tr: float | None
+    var: float | None
+    cov1: float | None
+    cov2: float | None
+    cov3: float | None
+
+    @classmethod
+    def of(cls, table: FomTable) -> _Sums:
+        t, r = table.theta.shape
+        ms_t = ms_r = ms_tr = None
+        if not np.isnan(table.theta).any():
+            rows, columns = table.theta.mean(1), table.theta.mean(0)
+            rest = table.theta - rows[:, None] - columns[None, :] + table.theta.mean()
+            ms_t = float(r * rows.var(ddof=1)) if t > 1 else None
+            ms_r = float(t * columns.var(ddof=1)) if r > 1 else None
+            if t > 1 and r > 1:
+                ms_tr = float((rest**2).sum() / ((t - 1) * (r - 1)))
+        return cls(t, r, ms_t, ms_r, ms_tr, *_covariance_averages(table.covariance))
+
+    @property
+    def excess(self) -> float:
+        """max(Cov2 - Cov3, 0); zero with one reader, where neither exists."""
+        if self.cov2 is None or self.cov3 is None:
+            return 0.0
+        return max(self.cov2 - self.cov3, 0.0)
+
+    def components(self) -> Components:
+        var_tr = var_r = None
+        known = (self.ms_r, self.ms_tr, self.var, self.cov1, self.cov2, self.cov3)
+        if None not in known:
+            ms_r, ms_tr, var, cov1, cov2, cov3 = (v for v in known if v is not None)
+            var_tr = ms_tr - var + cov1 + (cov2 - cov3)
+            var_r = (ms_r - ms_tr) / self.t - cov1 + cov3
+        return Components(var_r, var_tr, self.cov1, self.cov2, self.cov3, self.var)
+
+
+def _covariance_averages(
+    covariance: FloatArray | None,
+) -> tuple[float | None, float | None, float | None, float | None]:
+    """Var, Cov1, Cov2, Cov3: the entries averaged by kind."""
+    if covariance is None:
+        return None, None, None, None
+    t, r = covariance.shape[:2]
+    everything = covariance.sum()
+    same_reader = np.einsum("ijkj->", covariance)
+    same_treatment = np.einsum("ijik->", covariance)
+    diagonal = np.einsum("ijij->", covariance)
+    n = t * r
+    return (
+        float(diagonal / n),
+        float((same_reader - diagonal) / (n * (t - 1))) if t > 1 else None,
+        float((same_treatment - diagonal) / (n * (r - 1))) if r > 1 else None,
+        float((everything - same_reader - same_treatment + diagonal) / (n * (t - 1) * (r - 1)))
+        if t > 1 and r > 1
+        else None,
+    )
+
+
+def _form(table: FomTable, sums: _Sums, name: str, confidence: float) -> Form:
+    tests = {"rrrc": _rrrc_test, "frrc": _frrc_test, "rrfc": _rrfc_test}
+    test = tests[name](table, sums)
+    pairs = combinations(range(len(table.treatments)), 2)
+    differences = {}
+    for a, b in pairs:
+        value = float(table.theta[a].mean() - table.theta[b].mean())
+        differences[table.treatments[a], table.treatments[b]] = _difference(
+            value, test, sums.r, confidence
+        )
+    means = {
+        treatment: _single(table, i, name, confidence)
+        for i, treatment in enumerate(table.treatments)
+    }
+    return Form(test, differences, means)
+
+
+def _difference(value: float, test: EqualityTest, r: int, confidence: float) -> Estimate:
+    """Two means differ with variance 2 D / r, D the denominator of the test."""
+    if math.isnan(value):
+        return not_estimable(test.reason or "A reader's figure of merit does not exist.")
+    if test.denominator is None or test.p is None:
+        return Estimate(value, reason=test.reason)
+    variance = 2 * test.denominator / r
+    if test.df2 is None:
+        return normal_estimate(value, variance, confidence=confidence)
+    return t_estimate(value, variance, test.df2, confidence=confidence)
+
+
+def _missing(table: FomTable, *, readers: bool, covariance: bool) -> str | None:
+    if len(table.treatments) < 2:
+        return ONE_TREATMENT
+    if np.isnan(table.theta).any() or (covariance and table.covariance is None):
+        return table.reason or INCOMPLETE
+    if readers and len(table.readers) < 2:
+        return ONE_READER
+    return None
+
+
+def _no_test(reason: str) -> EqualityTest:
+    return EqualityTest(None, None, None, None, reason=reason)
+
+
+def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
+    """F = MS(T) / D with D = MS(TR) + r max(Cov2 - Cov3, 0); ddf of Hillis 2007."""
+    if reason := _missing(table, readers=True, covariance=True):
+        return _no_test(reason)
+    ms_t, ms_tr = s.ms_t or 0.0, s.ms_tr or 0.0
+    if ms_tr <= _ZERO:
+        return _no_test(NO_INTERACTION)
+    d = ms_tr + s.r * s.excess
+    df1 = s.t - 1
+    ddf = d**2 / (ms_tr**2 / (df1 * (s.r - 1)))
+    return EqualityTest(ms_t / d, df1, ddf, float(stats.f.sf(ms_t / d, df1, ddf)), d)
+
+
+def _rrfc_test(table: FomTable, s: _Sums) -> EqualityTest:
+    """F = MS(T) / MS(TR): the paired t test when there are two treatments."""
+    if reason := _missing(table, readers=True, covariance=False):
+        return _no_test(reason)
+    ms_t, ms_tr = s.ms_t or 0.0, s.ms_tr or 0.0
+    if ms_tr <= _ZERO:
+        return _no_test(NO_INTERACTION)
+    df1, df2 = s.t - 1, (s.t - 1) * (s.r - 1)
+    return EqualityTest(ms_t / ms_tr, df1, df2, float(stats.f.sf(ms_t / ms_tr, df1, df2)), ms_tr)
+
+
+def _frrc_test(table: FomTable, s: _Sums) -> EqualityTest:
+    """X2 = (t-1) MS(T) / [Var - Cov1 + (r-1) max(Cov2 - Cov3, 0)]."""
+    if reason := _missing(table, readers=False, covariance=True):
+        return _no_test(reason)
+    d = (s.var or 0.0) - (s.cov1 or 0.0) + (s.r - 1) * s.excess
+    if d <= _ZERO:
+        return _no_test("The readings under the treatments do not differ, so there is no error.")
+    x2 = (s.t - 1) * (s.ms_t or 0.0) / d
+    return EqualityTest(x2, s.t - 1, None, float(stats.chi2.sf(x2, s.t - 1)), d)
+
+
+def _single(table: FomTable, i: int, name: str, confidence: float) -> Estimate:
+    """One treatment's mean from that treatment's readings only (Hillis 2007)."""
+    values = table.theta[i]
+    r = len(values)
+    if np.isnan(values).any():
+        return not_estimable(table.reason or "A reader's figure of merit does not exist.")
+    mean = float(values.mean())
+    needs_covariance = name != "rrfc"
+    if needs_covariance and table.covariance is None:
+        return Estimate(mean, reason=table.reason)
+    if name != "frrc" and r < 2:
+        return Estimate(mean, reason=ONE_READER)
+    var = cov2 = 0.0
+    if needs_covariance and table.covariance is not None:
+        own = table.covariance[i, :, i, :]
+        var = float(np.trace(own) / r)
+        cov2 = max(float((own.sum() - np.trace(own)) / (r * (r - 1))), 0.0) if r > 1 else 0.0
+    if name == "frrc":
+        return normal_estimate(mean, (var + (r - 1) * cov2) / r, confidence=confidence, null=None)
+    ms_r = float(values.var(ddof=1))
+    if ms_r <= _ZERO:
+        return Estimate(mean, reason="All readers have the same figure of merit.")
+    d = ms_r + (r * cov2 if name == "rrrc" else 0.0)
+    df = d**2 / (ms_r**2 / (r - 1))
+    return t_estimate(mean, d / r, df, confidence=confidence, null=None)
+
+
+def _reader_differences(table: FomTable, confidence: float) -> dict[Pair, dict[str, Estimate]]:
+    """Per reader: SE = sqrt(2 (Var_j - Cov1_j)), pooled over the treatments."""
+    out: dict[Pair, dict[str, Estimate]] = {}
+    t = len(table.treatments)
+    for a, b in combinations(range(t), 2):
+        row = out.setdefault((table.treatments[a], table.treatments[b]), {})
+        for j, reader in enumerate(table.readers):
+            value = float(table.theta[a, j] - table.theta[b, j])
+            if math.isnan(value):
+                row[reader] = not_estimable(table.reason or "The figure does not exist.")
+            elif table.covariance is None:
+                row[reader] = Estimate(value, reason=table.reason)
+            else:
+                own = table.covariance[:, j, :, j]
+                var, diagonal = float(np.trace(own) / t), float(np.trace(own))
+                cov1 = float((own.sum() - diagonal) / (t * (t - 1)))
+                variance = 2 * (var - cov1)
+                variance = variance if variance > _ZERO else 0.0
+                row[reader] = normal_estimate(value, variance, confidence=confidence)
+    return out

@@ -1,0 +1,198 @@
+"""Three or more classes: areas between classes, confusion matrices and their summaries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from densesharp.stats.auc import empirical_auc
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.kappa import Weights, cohen_kappa
+from densesharp.stats.proportions import wilson
+from densesharp.stats.tables import FloatArray, IntArray
+
+ABSENT = "A class has no case."
+
+
+def one_vs_rest(probabilities: FloatArray, truth: IntArray) -> dict[str, object]:
+    """One-vs-rest AUC of each class, their mean (`macro`) and prevalence-weighted mean.
+
+    Args:
+        probabilities: Shape (n, c).
+        truth: Shape (n,), classes 0..c-1.
+
+    Returns:
+        `each`: list of c areas (None without the class), `macro`, `weighted`: `Estimate`.
+    """
+    classes = probabilities.shape[1]
+    each = [empirical_auc(probabilities[:, c], truth == c) for c in range(classes)]
+    known = [area for area in each if area is not None]
+    if len(known) < classes:
+        missing = not_estimable(ABSENT)
+        return {"each": each, "macro": missing, "weighted": missing}
+    shares = np.bincount(truth, minlength=classes) / len(truth)
+    return {
+        "each": each,
+        "macro": Estimate(float(np.mean(known)), method="mean of the classes"),
+        "weighted": Estimate(float(shares @ known), method="weighted by prevalence"),
+    }
+
+
+def hand_till(probabilities: FloatArray, truth: IntArray) -> Estimate:
+    """Hand & Till's M (2001): the mean over pairs of classes of [A(i|j) + A(j|i)] / 2.
+
+    A(i|j) is the probability that a case of class i has the higher probability of class i than a
+    case of class j. Equals the one-vs-one macro average of scikit-learn.
+    """
+    classes = probabilities.shape[1]
+    if len(np.unique(truth)) < classes:
+        return not_estimable(ABSENT)
+    areas = []
+    for i, j in combinations(range(classes), 2):
+        pair = (truth == i) | (truth == j)
+        for c in (i, j):
+            area = empirical_auc(probabilities[pair, c], truth[pair] == c)
+            areas.append(area if area is not None else math.nan)
+    return Estimate(float(np.mean(areas)), method="Hand & Till 2001")
+
+
+def ordinal_concordance(ratings: FloatArray, truth: IntArray) -> Estimate:
+    """Probability that of two cases of different class the higher class has the higher rating.
+
+    Ties count one half: the mean of the pairs' AUCs weighted by their pairs of cases (Obuchowski
+    2005, without penalties).
+    """
+    wins = pairs = 0.0
+    for low, high in combinations(np.unique(truth), 2):
+        of_pair = (truth == low) | (truth == high)
+        area = empirical_auc(ratings[of_pair], truth[of_pair] == high)
+        count = float((truth == low).sum() * (truth == high).sum())
+        wins += (area or 0.0) * count
+        pairs += count
+    if pairs == 0:
+        return not_estimable("All cases are of one class.")
+    return Estimate(wins / pairs, method="Obuchowski 2005")
+
+
+def mean_pairwise_auc(ratings: FloatArray, truth: IntArray) -> Estimate:
+    """One rating for several classes: the mean over pairs of classes of their AUC.
+
+    Each pair's area is taken in the direction that makes it at least 1/2 (as pROC does).
+    """
+    areas = []
+    for low, high in combinations(np.unique(truth), 2):
+        of_pair = (truth == low) | (truth == high)
+        area = empirical_auc(ratings[of_pair], truth[of_pair] == high)
+        areas.append(max(area, 1 - area) if area is not None else math.nan)
+    if not areas:
+        return not_estimable("All cases are of one class.")
+    return Estimate(float(np.mean(areas)), method="Hand & Till 2001, one rating")
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix and what is usually said about it.
+
+    Attributes:
+        counts: Shape (c, c): truth (rows) by call (columns).
+        accuracy: With Wilson's interval.
+        balanced_accuracy: Mean of the classes' sensitivities.
+        sensitivity: Of each class, with Wilson's interval.
+        f1: Of each class; 0 if the class is never called though it exists.
+        macro_f1: Mean of `f1`.
+        weighted_f1: Mean of `f1` weighted by the classes' cases.
+        mcc: Matthews' correlation for several classes (Gorodkin 2004).
+        kappa: Weights -> Cohen's kappa against the truth.
+        one_step: Share of calls one class away from the truth.
+        two_steps: Share of calls two or more classes away.
+    """
+
+    counts: FloatArray
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    sensitivity: tuple[Estimate, ...]
+    f1: tuple[Estimate, ...]
+    macro_f1: Estimate
+    weighted_f1: Estimate
+    mcc: Estimate
+    kappa: Mapping[str, Estimate]
+    one_step: Estimate
+    two_steps: Estimate
+
+
+def confusion(counts: FloatArray, *, averaged: bool = False) -> Confusion:
+    """Summaries of a confusion matrix.
+
+    Args:
+        counts: Shape (c, c): truth (rows) by call (columns).
+        averaged: The counts are means over readers: their proportions get no interval, as their
+            sum is no number of independent readings.
+    """
+    n = float(counts.sum())
+
+    def share(successes: float, total: float) -> Estimate:
+        if total > 0 and averaged:
+            return Estimate(successes / total, method="mean of readers")
+        return wilson(int(successes), int(total)) if total > 0 else not_estimable(ABSENT)
+
+    rows = counts.sum(1)
+    f1 = _f1(counts)
+    known = [e.value for e in f1 if e.value is not None]
+    complete = len(known) == len(counts)
+    recalls = [share(counts[c, c], rows[c]) for c in range(len(counts))]
+    found = [e.value for e in recalls if e.value is not None]
+    away = np.abs(np.subtract.outer(np.arange(len(counts)), np.arange(len(counts))))
+    weights: tuple[Weights, ...] = ("unweighted", "linear", "quadratic")
+    absent = not_estimable(ABSENT)
+    return Confusion(
+        counts,
+        share(float(np.trace(counts)), n),
+        Estimate(float(np.mean(found))) if len(found) == len(counts) else absent,
+        tuple(recalls),
+        tuple(f1),
+        Estimate(float(np.mean(known))) if complete else absent,
+        Estimate(float(np.dot(known, rows) / n)) if complete and n else absent,
+        _mcc(counts),
+        {name: _kappa(counts, name, averaged) for name in weights},
+        share(float(counts[away == 1].sum()), n),
+        share(float(counts[away > 1].sum()), n),
+    )
+
+
+def _kappa(counts: FloatArray, weights: Weights, averaged: bool) -> Estimate:
+    found = cohen_kappa(counts, weights)
+    if averaged and found.value is not None:
+        return Estimate(found.value, method="of averaged counts")
+    return found
+
+
+def _f1(counts: FloatArray) -> list[Estimate]:
+    """2 tp / (2 tp + fp + fn) of each class."""
+    total = counts.sum(0) + counts.sum(1)
+    return [
+        Estimate(float(2 * counts[c, c] / total[c]))
+        if total[c] > 0
+        else not_estimable("The class neither exists nor was called.")
+        for c in range(len(counts))
+    ]
+
+
+def weighted_f1(counts: FloatArray) -> float | None:
+    """Only the weighted F1 of a confusion matrix, quickly, for the bootstrap; None if undefined."""
+    rows, total = counts.sum(1), counts.sum(0) + counts.sum(1)
+    if (total == 0).any():
+        return None
+    return float((2 * np.diag(counts) / total) @ rows / rows.sum())
+
+
+def _mcc(counts: FloatArray) -> Estimate:
+    n, right = float(counts.sum()), float(np.trace(counts))
+    truth, called = counts.sum(1), counts.sum(0)
+    scale = (n**2 - float(truth @ truth)) * (n**2 - float(called @ called))
+    if scale <= 0:
+        return not_estimable("All cases are of one class, or all calls are.")
+    return Estimate((n * right - float(truth @ called)) / math.sqrt(scale))

@@ -1,0 +1,119 @@
+"""Reading time: medians per condition and the mixed model of its logarithm.
+
+log(active s) = b0 + b1 aided + b2 period + b3 position + b4 aided x group + reader + case +
+reader x aided + e. exp(b1) is the ratio of times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
+from densesharp.stats.mixed_profile import profile_intervals
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray
+
+LARGEST = 20
+"""Logarithm of a ratio of times (485 million) beyond which an interval says nothing."""
+
+
+@dataclass(frozen=True)
+class TimeSummary:
+    """Median and quartiles of times in seconds."""
+
+    n: int
+    median: float | None
+    quartiles: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ReadingTime:
+    """The model's results.
+
+    Attributes:
+        ratio: Time with the model over time without, with its interval.
+        effects: Coefficient -> estimate on the log scale.
+        variances: Random effect -> variance on the log scale.
+        spreads: Random effect -> standard deviation on the log scale with its profile interval.
+        reason: Why there is no model.
+    """
+
+    ratio: Estimate
+    effects: Mapping[str, Estimate]
+    variances: Mapping[str, float]
+    spreads: Mapping[str, Estimate]
+    reason: str | None = None
+
+
+def summarize(seconds: FloatArray) -> TimeSummary:
+    """Median and quartiles."""
+    if len(seconds) == 0:
+        return TimeSummary(0, None, None)
+    low, middle, high = (float(q) for q in np.quantile(seconds, [0.25, 0.5, 0.75]))
+    return TimeSummary(len(seconds), middle, (low, high))
+
+
+def reading_time(
+    seconds: FloatArray,
+    aided: BoolArray,
+    readers: IntArray,
+    cases: IntArray,
+    *,
+    period: FloatArray | None = None,
+    position: FloatArray | None = None,
+    group: IntArray | None = None,
+) -> ReadingTime:
+    """Fit the model to readings; covariates that do not vary are left out.
+
+    Args:
+        seconds: Shape (n,): active time, above 0.
+        aided: Shape (n,): whether the model was shown.
+        readers: Shape (n,): reader numbers.
+        cases: Shape (n,): case numbers.
+        period: Shape (n,): first or second session.
+        position: Shape (n,): place in the session; its effect is per 100 cases.
+        group: Shape (n,): reader group; its interaction with `aided` is per step.
+    """
+    used = seconds > 0
+    if used.sum() < 3 or len(np.unique(aided[used])) < 2:
+        missing = not_estimable("Times with and without the model are needed.")
+        return ReadingTime(missing, {}, {}, {}, missing.reason)
+    shown = aided[used].astype(float)
+    candidates = {
+        "period": period,
+        "position_per_100": None if position is None else position / 100,
+        "aided_x_group": None if group is None else aided * (group - group.mean()),
+    }
+    covariates = {"aided": shown} | {
+        name: values[used].astype(float)
+        for name, values in candidates.items()
+        if values is not None and len(np.unique(values[used])) > 1
+    }
+    factors = {
+        "case": cases[used],
+        "reader": readers[used],
+        "reader_x_aided": 2 * readers[used] + aided[used],
+    }
+    log = np.log(seconds[used])
+    model = fit_mixed_model(log, covariates, factors)
+    spreads = profile_intervals(log, covariates, factors, coefficients=False)
+    return ReadingTime(_ratio(model), model.fixed, model.variances, spreads, model.reason)
+
+
+def _ratio(model: MixedModel) -> Estimate:
+    effect = model.fixed["aided"]
+    if effect.value is None:
+        return effect
+    ci, reason = None, effect.reason
+    if effect.ci is not None and max(map(abs, effect.ci)) < LARGEST:
+        ci = math.exp(effect.ci[0]), math.exp(effect.ci[1])
+    elif effect.ci is not None:
+        reason = "The readings say too little about how readers differ for an interval."
+    return Estimate(
+        math.exp(effect.value), None, ci, effect.statistic, effect.df, effect.p, effect.method,
+        reason,
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What the design named as its primary analysis before the first read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from densesharp.study.exported.study_data import StudyData
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The primary analysis; without an endpoint in the design nothing is.
+
+    Attributes:
+        figure: Its figure of merit, "" where no endpoint was named.
+        task: Its question.
+        form: Random readers and cases (`rrrc`), or these readers (`frrc`).
+        margin: Non-inferiority margin, or None.
+        of_model: Whether it compares the model alone with the readers; else it is aided minus
+            unaided.
+    """
+
+    figure: str
+    task: str
+    form: Literal["rrrc", "frrc"]
+    margin: float | None
+    of_model: bool
+
+    def names(self, figure: str, task: str | None) -> bool:
+        """Whether this is the figure (of that question) that the design named."""
+        return self.figure == figure and (task is None or self.task == task)
+
+
+def planned(
+    endpoint: Mapping[str, Any] | None, kind: str | None, conditions: Sequence[str]
+) -> Planned:
+    """The primary analysis of a design.
+
+    Only studies without aided reading ask for the model alone; in the others the endpoint is aided
+    minus unaided, also while the aided readings are still missing.
+
+    Args:
+        endpoint: The design's endpoint as JSON data, or None.
+        kind: The design's kind; None in plain tables.
+        conditions: Of the readings, which decide where there is no kind.
+    """
+    named = endpoint or {}
+    return Planned(
+        named.get("figure", "auc") if named else "",
+        named.get("task", ""),
+        "frrc" if named.get("readers") == "fixed" else "rrrc",
+        named.get("margin"),
+        kind == "unaided" if kind else len(conditions) < 2,
+    )
+
+
+def planned_of(data: StudyData) -> Planned:
+    """The primary analysis of a study."""
+    return planned(data.design.get("endpoint"), data.design.get("kind"), data.conditions)

@@ -1,1 +1,0 @@
-"""The sub-commands of `densesharp study`, one module each."""

@@ -1,0 +1,1 @@
+"""A study as it is designed, read and recorded."""

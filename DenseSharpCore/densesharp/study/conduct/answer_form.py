@@ -1,0 +1,123 @@
+"""The answer form: what a reader is asked, and when the answer is complete.
+
+A class alone gives no ROC score, so two monotone ratings are asked for besides: the probability
+that the nodule is invasive (MIA or IAC) and the probability that it is IAC, 0 to 100. IAC is part
+of invasive, so the second is never above the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from densesharp.errors import StudyError
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.design import MaskRule
+
+CONFIDENCE_LEVELS = {
+    1: "guess",
+    2: "unsure",
+    3: "fairly sure",
+    4: "sure",
+    5: "certain",
+}
+LONGEST_COMMENT = 2000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The form as it is filled in; None where the reader has not answered yet.
+
+    Attributes:
+        nodule_class: one of `records.CLASS_NAMES`.
+        p_invasive: 0 to 100, how probable MIA or IAC is.
+        p_iac: 0 to 100, how probable IAC is; not above `p_invasive`.
+        confidence: 1 to 5, see `CONFIDENCE_LEVELS`.
+        comment: free text, may be empty.
+    """
+
+    nodule_class: str | None = None
+    p_invasive: float | None = None
+    p_iac: float | None = None
+    confidence: int | None = None
+    comment: str = ""
+
+    def to_data(self) -> dict[str, Any]:
+        """The form as JSON values."""
+        return asdict(self)
+
+
+def answer_from_data(data: Mapping[str, Any]) -> Answer:
+    """The form from JSON values; unknown names are refused.
+
+    Raises:
+        StudyError: a name is unknown.
+    """
+    unknown = set(data) - {field.name for field in fields(Answer)}
+    if unknown:
+        message = f"The answer form has no field '{min(unknown)}'."
+        raise StudyError(message)
+    return replace(Answer(), **dict(data))
+
+
+def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = False) -> list[str]:
+    """What keeps the form from being submitted, one sentence each; empty when it is complete."""
+    found = []
+    if answer.nodule_class is None:
+        found.append("Choose a class.")
+    elif answer.nodule_class not in CLASS_NAMES:
+        found.append(f"The class is one of {', '.join(CLASS_NAMES)}.")
+    found += _rating_problems(answer)
+    level = answer.confidence
+    if level is None:
+        found.append("Choose how confident you are.")
+    elif isinstance(level, bool) or level not in CONFIDENCE_LEVELS:
+        found.append("The confidence is a whole number from 1 to 5.")
+    if not isinstance(answer.comment, str) or len(answer.comment) > LONGEST_COMMENT:
+        found.append(f"The comment is a text of at most {LONGEST_COMMENT} characters.")
+    if mask_rule == "required" and not has_mask:
+        found.append("Outline the nodule.")
+    if mask_rule == "none" and has_mask:
+        found.append("This study asks for no outline.")
+    return found
+
+
+def require_complete(answer: Answer, mask_rule: MaskRule, has_mask: bool) -> None:
+    """Check that a form can be submitted.
+
+    Raises:
+        StudyError: it cannot; the sentences say why.
+    """
+    found = problems(answer, mask_rule, has_mask)
+    if found:
+        raise StudyError(" ".join(found))
+
+
+def _rating_problems(answer: Answer) -> list[str]:
+    found = []
+    ratings = (("invasive", answer.p_invasive), ("IAC", answer.p_iac))
+    for name, value in ratings:
+        if value is None:
+            found.append(f"Rate how probable {name} is.")
+        elif not _is_percentage(value):
+            found.append(f"The probability of {name} is a number from 0 to 100.")
+    if not found and answer.p_iac > answer.p_invasive:  # type: ignore[operator]
+        found.append(
+            "The probability of IAC cannot be above the probability of invasive, "
+            "because IAC is invasive."
+        )
+    return found
+
+
+def _is_percentage(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and 0 <= value <= 100
+
+
+def changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two answers (as JSON values) differ in class, ratings or confidence."""
+    names = ("nodule_class", "p_invasive", "p_iac", "confidence")
+    return any(first[name] != second[name] for name in names)

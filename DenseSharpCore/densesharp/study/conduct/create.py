@@ -1,0 +1,225 @@
+"""Making a study from tables: cases, readers, truth and the model's results.
+
+    cases.csv     case,image,x,y,z[,space][,practice][,any other column: a property to balance by]
+    readers.csv   reader,group
+    truth.csv     case,class            (read here only to balance the order; never copied)
+    results/      CASE/result.json and CASE/..._mask.nrrd, as `predict --out results/CASE` writes
+
+Image paths are relative to cases.csv.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densesharp.errors import ImageError, StudyError
+from densesharp.image.grid import Grid
+from densesharp.image.masks import mask_from_box
+from densesharp.io import read_volume
+from densesharp.nodule.records import CLASS_NAMES, Seed
+from densesharp.progress import Progress, silent
+from densesharp.stats.tables import Table, read_table
+from densesharp.study.conduct.design import Case, Design, Reader
+from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
+from densesharp.study.conduct.reader_masks import decode, make_mask
+from densesharp.study.conduct.study_folder import DESIGN, Study, freeze, hash_image
+
+_CASE_COLUMNS = ("case", "image", "x", "y", "z")
+_KNOWN = (*_CASE_COLUMNS, "space", "practice", "nodule")
+_YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The tables and folders that a study is made from."""
+
+    cases: Path
+    readers: Path
+    truth: Path | None = None
+    results: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """One line of cases.csv with its image's grid."""
+
+    case: Case
+    grid: Grid
+    nodule: str
+
+
+def create_study(
+    folder: Path, sources: Sources, settings: Mapping[str, Any], progress: Progress = silent
+) -> Study:
+    """Read the tables and images, check everything, freeze the design and write the folder.
+
+    Args:
+        folder: where the study is to live.
+        sources: tables and results.
+        settings: other fields of `Design` (study, title, kind, seed, ...).
+        progress: told about each image.
+
+    Raises:
+        TableError: a table is wrong.
+        ImageError: an image cannot be used.
+        StudyError: something contradicts something else.
+        OutputError: the folder cannot be written to.
+    """
+    if (folder / DESIGN).exists():
+        message = f"'{folder}' holds a study already: choose a new folder, designs never change."
+        raise StudyError(message)
+    listed = _read_cases(sources.cases, folder, progress)
+    truth = _read_truth(sources.truth, listed)
+    aids = [_read_aid(entry, sources.results) for entry in listed] if sources.results else []
+    # The design is complete and checked before anything is written.
+    design = Design(
+        readers=_read_readers(sources.readers),
+        cases=tuple(entry.case for entry in listed),
+        aid=describe_aids(aids),
+        truth_sha256=_hash_text(sources.truth),
+        **settings,
+    )
+    write_aids(folder, aids)
+    progress(1.0, "Done")
+    return freeze(folder, design, truth)
+
+
+def _hash_text(path: Path | None) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+
+
+def _read_readers(path: Path) -> tuple[Reader, ...]:
+    table = read_table(path, ("reader", "group"))
+    pairs = zip(table.texts("reader"), table.texts("group"), strict=True)
+    return tuple(Reader(name, group) for name, group in pairs)
+
+
+def _read_cases(path: Path, folder: Path, progress: Progress) -> list[_Listed]:
+    table = read_table(path, _CASE_COLUMNS)
+    for name in ("class", "truth", "pathology"):
+        if name in table.columns:
+            message = (
+                f"The case list '{path}' has a column '{name}': the truth belongs into a table of "
+                "its own (case,class), because readers' computers hold the case list."
+            )
+            raise StudyError(message)
+    listed = []
+    for row in range(len(table)):
+        progress(row / len(table), f"Case {row + 1} of {len(table)}")
+        listed.append(_read_case(table, row, path.parent, folder))
+    return listed
+
+
+def _read_case(table: Table, row: int, base: Path, folder: Path) -> _Listed:
+    cell = {name: cells[row] for name, cells in table.columns.items()}
+    image = base / cell["image"]
+    try:
+        grid = read_volume(image).grid
+    except ImageError as error:
+        raise table.error(row, "image", str(error)) from error
+    point = np.array([table.numbers(axis)[row] for axis in "xyz"])
+    space = cell.get("space") or "ras"
+    if space == "ijk":
+        seed = Seed.from_ijk(point, grid).lps
+    elif space in ("ras", "lps"):
+        seed = (Seed.from_ras(point) if space == "ras" else Seed(point)).lps
+    else:
+        raise table.error(row, "space", f"'{space}' is not ras, lps or ijk.")
+    if not grid.contains(seed):
+        raise table.error(row, "x", "the point lies outside the image; check it and its space.")
+    practice = cell.get("practice", "").lower()
+    if practice not in _YES + _NO:
+        raise table.error(row, "practice", f"'{practice}' is neither yes nor no.")
+    x, y, z = (float(value) for value in seed)
+    case = Case(
+        id=cell["case"],
+        image=_stored_path(cell["image"], image, folder),
+        seed_lps=(x, y, z),
+        image_sha256=hash_image(image),
+        practice=practice in _YES,
+        strata={name: text for name, text in cell.items() if name not in _KNOWN},
+    )
+    return _Listed(case, grid, cell.get("nodule", ""))
+
+
+def _stored_path(given: str, image: Path, folder: Path) -> str:
+    """A relative path stays relative, so that study and images can move together."""
+    if Path(given).is_absolute():
+        return given
+    return Path(os.path.relpath(image, folder)).as_posix()
+
+
+def _read_truth(path: Path | None, listed: list[_Listed]) -> dict[str, str] | None:
+    if path is None:
+        return None
+    table = read_table(path, ("case", "class"))
+    truth: dict[str, str] = {}
+    for row, (case, name) in enumerate(zip(table.texts("case"), table.texts("class"), strict=True)):
+        if name not in CLASS_NAMES:
+            reason = f"'{name}' is not one of {', '.join(CLASS_NAMES)}."
+            raise table.error(row, "class", reason)
+        if case in truth:
+            raise table.error(row, "case", f"'{case}' is listed twice.")
+        truth[case] = name
+    missing = [e.case.id for e in listed if not e.case.practice and e.case.id not in truth]
+    if missing:
+        message = f"The truth table '{path}' lacks the case '{missing[0]}': add its class."
+        raise StudyError(message)
+    return truth
+
+
+def _read_aid(entry: _Listed, results: Path) -> Aid:
+    """The model's result of a case from the folder that `densesharp predict` wrote."""
+    folder = results / entry.case.id
+    path = folder / "result.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        nodule = _choose_nodule(document["nodules"], entry, path)
+        probabilities = nodule["class_probabilities"]
+        model = document["model"]
+        name, digest, trained = (str(model[key]) for key in ("name", "sha256", "trained_on"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = (
+            f"There is no result of the model for case '{entry.case.id}' ('{path}'): run "
+            "'densesharp predict' with its image and seed into that folder."
+        )
+        raise StudyError(message) from error
+    if not probabilities:
+        message = (
+            f"The model refused case '{entry.case.id}': a study cannot show its result. Leave "
+            "the case out or read it in an unaided study."
+        )
+        raise StudyError(message)
+    chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
+    aid = Aid(entry.case.id, name, digest, trained, chances)
+    mask_file = folder / f"{nodule['id']}_mask.nrrd"
+    if not mask_file.exists():
+        return aid
+    array, grid = decode(mask_file.read_bytes())
+    if not grid.same_as(entry.grid):
+        message = f"The outline '{mask_file}' does not lie on the image of case '{entry.case.id}'."
+        raise StudyError(message)
+    outline = mask_from_box(array > 0, (0, 0, 0), grid)
+    if outline is None:
+        return aid
+    mask = make_mask(outline, grid, entry.case.seed_lps)
+    return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
+
+
+def _choose_nodule(nodules: list[Any], entry: _Listed, path: Path) -> Any:
+    found = [n for n in nodules if not entry.nodule or n["id"] == entry.nodule]
+    if len(found) != 1:
+        message = (
+            f"'{path}' has {len(found)} results for case '{entry.case.id}': name the right one in "
+            "the column 'nodule' of the case list."
+        )
+        raise StudyError(message)
+    return found[0]

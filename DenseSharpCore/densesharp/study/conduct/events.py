@@ -1,0 +1,110 @@
+"""Events of a study and the hash chain that makes tampering show.
+
+Everything that happens is one event: a session begun, a case opened, the model shown, an answer
+submitted. Each reader has one chain. An event's hash covers its own content and the hash of the
+event before it, so a changed, removed or inserted event breaks every later link. Cutting off the
+end of a chain does not break a link; it shows when the heads printed by `verify` or stored in an
+earlier export are compared (`densesharp study verify --heads`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from densesharp.study.conduct.design import canonical_json
+from densesharp.study.conduct.timing import Spent, spent_from_data
+
+Kind = Literal["begin", "session", "open", "aid", "answer", "reopen"]
+
+START = "0" * 64
+"""The hash before the first event of a chain."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One link of a reader's chain.
+
+    Attributes:
+        reader: the chain it belongs to.
+        number: 0, 1, 2, ... without gaps.
+        time: UTC, ISO 8601 with milliseconds.
+        kind: what happened.
+        body: the details, JSON values only.
+        previous: hash of the event before, `START` for the first.
+        hash: hash of all of the above.
+    """
+
+    reader: str
+    number: int
+    time: str
+    kind: Kind
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+    @property
+    def moment(self) -> datetime:
+        """The event's time."""
+        return datetime.fromisoformat(self.time)
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def event_hash(
+    reader: str, number: int, time: str, kind: str, body: Mapping[str, Any], previous: str
+) -> str:
+    """sha256 over the canonical JSON of an event's content and the hash before it."""
+    content = [reader, number, time, kind, body, previous]
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def next_event(
+    last: Event | None, reader: str, moment: datetime, kind: Kind, body: Mapping[str, Any]
+) -> Event:
+    """The event that follows `last` in a reader's chain."""
+    number = 0 if last is None else last.number + 1
+    previous = START if last is None else last.hash
+    time = utc_text(moment)
+    digest = event_hash(reader, number, time, kind, body, previous)
+    return Event(reader, number, time, kind, body, previous, digest)
+
+
+def chain_problems(reader: str, events: Iterable[Event]) -> list[str]:
+    """What is wrong with the links of one reader's chain; empty when it is whole."""
+    problems = []
+    expected_number, expected_previous = 0, START
+    for event in events:
+        where = f"Event {event.number} of reader {reader}"
+        if event.number != expected_number:
+            problems.append(f"{where} follows event {expected_number - 1}: events were removed.")
+        elif event.previous != expected_previous:
+            problems.append(f"{where} does not continue the event before it.")
+        content = (event.reader, event.number, event.time, event.kind, event.body, event.previous)
+        if event_hash(*content) != event.hash:
+            problems.append(f"{where} was changed after it was written.")
+        expected_number, expected_previous = event.number + 1, event.hash
+    return problems
+
+
+def valid_answers(events: Iterable[Event]) -> dict[tuple[str, int], tuple[Event, Spent]]:
+    """(item, step) -> the answer that counts, superseded ones left out, and the time it took.
+
+    An answer took all the time on its item up to then: the reader of a second step or a correction
+    has seen the case before.
+    """
+    spent: defaultdict[str, Spent] = defaultdict(Spent)
+    answers: dict[tuple[str, int], tuple[Event, Spent]] = {}
+    for event in events:
+        if event.kind == "answer":
+            name = event.body["item"]
+            spent[name] = spent[name].plus(spent_from_data(event.body["time"]))
+            answers[name, event.body["step"]] = event, spent[name]
+    return answers

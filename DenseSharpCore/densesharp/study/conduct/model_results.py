@@ -1,0 +1,190 @@
+"""What aided readings show: the model's result of a case, frozen with the design.
+
+Results are made once, by `densesharp predict` or `densesharp cohort`, before the first read. So
+every reader sees the same result, and the log can say exactly which.
+
+Each result is one sealed file, and the log of what was shown is sealed too: the store may lie in
+the same folder, and what one reader was shown another has still to read. So nobody who looks
+through the study's folder comes upon a result before the design allows. Sealing keeps honest
+readers blind; it is no secret from someone who runs this program's code on the files, because
+reading must work without a server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from densesharp.errors import StudyError
+from densesharp.files import atomic_path, ensure_folder
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.design import AidSource, Case, canonical_json
+from densesharp.study.conduct.study_folder import AID, Study
+
+SEALED = ".sealed"
+
+
+@dataclass(frozen=True)
+class Aid:
+    """The model's result of one case.
+
+    Attributes:
+        case: case id.
+        model: the model's name.
+        model_sha256: hash of the model file.
+        trained_on: what the model was trained on, shown with every result.
+        probabilities: class -> probability 0..1, adding up to 1.
+        mask_sha256: hash of the outline, "" when there is none.
+        mask: NRRD bytes of the outline on the case's grid, None when there is none.
+    """
+
+    case: str
+    model: str
+    model_sha256: str
+    trained_on: str
+    probabilities: Mapping[str, float]
+    mask_sha256: str = ""
+    mask: bytes | None = None
+
+    @property
+    def p_invasive(self) -> float:
+        """Probability of MIA or IAC, 0..1."""
+        return self.probabilities["MIA"] + self.probabilities["IAC"]
+
+    @property
+    def p_iac(self) -> float:
+        """Probability of IAC, 0..1."""
+        return self.probabilities["IAC"]
+
+    @property
+    def nodule_class(self) -> str:
+        """The most probable class."""
+        return max(CLASS_NAMES, key=lambda name: self.probabilities[name])
+
+    def logged(self) -> dict[str, Any]:
+        """What the log keeps of showing this: model, outline's hash, and sealed probabilities."""
+        text = canonical_json(dict(self.probabilities)).encode()
+        return {
+            "model": self.model,
+            "model_sha256": self.model_sha256,
+            "mask_sha256": self.mask_sha256,
+            "sealed_probabilities": base64.b64encode(_veil(text, self.case)).decode("ascii"),
+        }
+
+
+def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]:
+    """Class -> probability 0..1 as `Aid.logged` noted them for a case.
+
+    Raises:
+        ValueError: the note is damaged.
+    """
+    content = base64.b64decode(str(body["sealed_probabilities"]), validate=True)
+    found = json.loads(_veil(content, case))
+    return {name: float(found[name]) for name in CLASS_NAMES}
+
+
+def shown_columns(body: Mapping[str, Any], case: str) -> dict[str, Any]:
+    """What an event says was shown, as the columns of answers.csv.
+
+    Raises:
+        ValueError: the note is damaged.
+    """
+    chances = logged_probabilities(body, case)
+    return {
+        "aid_model_sha256": body["model_sha256"],
+        "aid_mask_sha256": body["mask_sha256"],
+        "aid_class": max(CLASS_NAMES, key=lambda name: chances[name]),
+        "aid_p_invasive": percent(chances["MIA"] + chances["IAC"]),
+        "aid_p_iac": percent(chances["IAC"]),
+    }
+
+
+def percent(probability: float) -> float:
+    """A probability in percent; with ten digits, as ranks must not be tied by rounding."""
+    return round(100 * probability, 10)
+
+
+def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
+    """What the design keeps of the model's results; None when there are none.
+
+    Raises:
+        StudyError: the results come from different models.
+    """
+    if not aids:
+        return None
+    models = {(aid.model, aid.model_sha256) for aid in aids}
+    if len(models) > 1:
+        names = ", ".join(sorted(name for name, _ in models))
+        message = f"The results come from different models ({names}): run one model on all cases."
+        raise StudyError(message)
+    files = {aid.case: hashlib.sha256(_sealed(aid)).hexdigest() for aid in aids}
+    return AidSource(aids[0].model, aids[0].model_sha256, files)
+
+
+def write_aids(folder: Path, aids: Sequence[Aid]) -> None:
+    """Write the model's results into a study's folder.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    target = ensure_folder(folder / AID)
+    for aid in aids:
+        with atomic_path(target / f"{aid.case}{SEALED}") as path:
+            path.write_bytes(_sealed(aid))
+
+
+def _sealed(aid: Aid) -> bytes:
+    """The file of a result: the same result always gives the same bytes."""
+    mask = "" if aid.mask is None else base64.b64encode(aid.mask).decode("ascii")
+    text = canonical_json({**asdict(aid), "probabilities": dict(aid.probabilities), "mask": mask})
+    return _veil(zlib.compress(text.encode()), aid.case)
+
+
+def _unsealed(content: bytes, case: str) -> Aid:
+    data = json.loads(zlib.decompress(_veil(content, case)))
+    mask = data.pop("mask")
+    return Aid(**data, mask=base64.b64decode(mask) if mask else None)
+
+
+def _veil(content: bytes, case: str) -> bytes:
+    """Cover bytes with a stream that depends on the case; the same again uncovers them."""
+    stream = hashlib.shake_256(f"densesharp aid {case}".encode()).digest(len(content))
+    return bytes(a ^ b for a, b in zip(content, stream, strict=True))
+
+
+def load_aid(study: Study, case: Case) -> Aid:
+    """The model's result of a case, checked against the design.
+
+    Only `session.Reading` calls this while a study is read, after the design allows it.
+
+    Raises:
+        StudyError: the file is missing or was changed.
+    """
+    source = study.design.aid
+    if source is None:
+        message = "This study shows no model."
+        raise StudyError(message)
+    content = _read(study.folder / AID / f"{case.id}{SEALED}")
+    if hashlib.sha256(content).hexdigest() != source.files[case.id]:
+        raise StudyError(_CHANGED)
+    return _unsealed(content, case.id)
+
+
+_CHANGED = (
+    "The model's result for this case was changed after the study was frozen: restore the study "
+    "folder's 'aid' from a copy."
+)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = "The model's result for this case is missing: restore the folder 'aid'."
+        raise StudyError(message) from error

@@ -1,0 +1,100 @@
+"""From a filled-in plan to a frozen study."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from densesharp.errors import StudyError
+from densesharp.progress import Progress, silent
+from densesharp.stats.tables import plain_number
+from densesharp.study.conduct.create import Sources, create_study
+from densesharp.study.conduct.design import Endpoint, Figure
+from densesharp.study.conduct.design_fields import FIELDS, Field
+from densesharp.study.conduct.study_folder import Study
+
+Values = Mapping[str, str | bool]
+"""Field name -> text, or True and False for switches; absent fields have their defaults."""
+
+
+def create(values: Values, progress: Progress = silent) -> Study:
+    """Make the study that was planned.
+
+    Raises:
+        StudyError: a field is missing or has a wrong value, or the fields contradict each other.
+        TableError, ImageError, OutputError: see `create_study`.
+    """
+    text = {field.name: _text(field, values) for field in FIELDS if field.kind != "switch"}
+    on = {field.name: bool(values.get(field.name)) for field in FIELDS if field.kind == "switch"}
+    folder = Path(text["study"])
+    name = text["name"] or folder.resolve().name
+    settings: dict[str, Any] = {
+        **{key: text[key] for key in ("kind", "reveal", "mask")},
+        "study": name,
+        "title": text["title"] or name,
+        "seed": _whole("seed", text) if text["seed"] else secrets.randbelow(2**31),
+        "washout_days": _number("washout_days", text),
+        "repeats": _whole("repeats", text),
+        "going_back": on["going_back"],
+        "endpoint": Endpoint(
+            cast("Figure", text["figure"]),
+            "iac" if text["task"] == "iac" else "invasive",
+            "fixed" if on["fixed_readers"] else "random",
+            _number("margin", text) if text["margin"] else None,
+        ),
+    }
+    sources = Sources(
+        Path(text["cases"]),
+        Path(text["readers"]),
+        Path(text["truth"]) if text["truth"] else None,
+        Path(text["results"]) if text["results"] else None,
+    )
+    return create_study(folder, sources, settings, progress)
+
+
+def summary(study: Study) -> str:
+    """What was drawn, in a few lines, for the protocol."""
+    design = study.design
+    first = design.readers[0].id
+    return (
+        f"Study '{design.study}' is frozen in {study.folder}\n"
+        f"  {len(design.readers)} readers, {len(design.main_cases)} cases, "
+        f"{len(design.practice_cases)} for practice, {study.sessions(first)} session(s) each, "
+        f"seed {design.seed}\n"
+        f"  design sha256 {design.sha256}\n"
+        "Note the sha256 in the protocol. Start reading with:\n"
+        f"  densesharp study read {study.folder} --reader {first}\n"
+    )
+
+
+def _text(field: Field, values: Values) -> str:
+    value = str(values.get(field.name) or "").strip() or field.default
+    if field.required and not value:
+        message = f"'{field.label}' is missing: {field.help}."
+        raise StudyError(message)
+    if field.choices and value not in {choice for choice, _ in field.choices}:
+        names = ", ".join(choice for choice, _ in field.choices)
+        message = f"'{field.label}' cannot be '{value}': it is one of {names}."
+        raise StudyError(message)
+    return value
+
+
+def _number(name: str, text: Mapping[str, str]) -> float:
+    value = plain_number(text[name])
+    if value is None:
+        raise StudyError(_not_a_number(name, text))
+    return value
+
+
+def _whole(name: str, text: Mapping[str, str]) -> int:
+    try:
+        return int(text[name])
+    except ValueError as error:
+        raise StudyError(_not_a_number(name, text, "whole ")) from error
+
+
+def _not_a_number(name: str, text: Mapping[str, str], kind: str = "") -> str:
+    label = next(field.label for field in FIELDS if field.name == name)
+    return f"'{label}' cannot be '{text[name]}': it is a {kind}number."

@@ -1,0 +1,240 @@
+"""Who reads what, when and how: drawn once from the design's seed, balanced, and stored.
+
+Crossover: cases are split into two stratified halves. In session 1 a reader reads one half unaided
+and the other aided, each as a block; in session 2 the halves change places. Readers of one group
+are paired: the two of a pair take opposite halves first and begin with opposite blocks, so halves
+and block order are balanced within every group of even size, and over groups by alternation.
+
+Practice cases open the first session. Repeats come in a last session of their own, unaided, so no
+session shows a case twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from densesharp.errors import StudyError
+from densesharp.study.conduct.design import Case, Design, Reader
+
+Condition = Literal["unaided", "aided", "sequential"]
+Role = Literal["main", "practice", "repeat"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case on one reader's list.
+
+    Attributes:
+        reader: reader id.
+        session: 1, 2, ...
+        block: 1, 2, ... within the session; practice is block 0.
+        position: 1, 2, ... within the session.
+        item: the name of this entry, unique in the study.
+        role: "main" is analysed; "practice" and "repeat" are not part of the primary analysis.
+        case: case id.
+        condition: how it is read.
+    """
+
+    reader: str
+    session: int
+    block: int
+    position: int
+    item: str
+    role: Role
+    case: str
+    condition: Condition
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer that an item asks for.
+
+    Attributes:
+        condition: "unaided" or "aided", as analysed.
+        aid: whether the model's result is on the screen.
+        final: whether this answer is the one that is analysed for its condition.
+    """
+
+    condition: Literal["unaided", "aided"]
+    aid: bool
+    final: bool
+
+
+_Entry = tuple[Role, str, Condition]
+_COLUMNS = [field.name for field in fields(Item)]
+
+
+def steps(design: Design, item: Item) -> tuple[Step, ...]:
+    """The answers that an item asks for, in order."""
+    if item.condition == "unaided":
+        return (Step("unaided", aid=False, final=True),)
+    if item.condition == "sequential":
+        return (Step("unaided", aid=False, final=True), Step("aided", aid=True, final=True))
+    if design.reveal == "with_image":
+        return (Step("aided", aid=True, final=True),)
+    return (Step("aided", aid=False, final=False), Step("aided", aid=True, final=True))
+
+
+def make_schedule(design: Design, truth: Mapping[str, str] | None = None) -> tuple[Item, ...]:
+    """Draw the schedule; the same design and truth give the same schedule.
+
+    Args:
+        design: the design; only its seed, kind, readers, cases and repeats are used.
+        truth: case id -> class, used as one more stratum and not stored.
+
+    Returns:
+        All items, reader by reader, in the order they are read.
+    """
+    generator = np.random.default_rng(design.seed)
+    strata = {
+        case.id: (*sorted(case.strata.items()), (truth or {}).get(case.id, ""))
+        for case in design.cases
+    }
+    main = sorted(case.id for case in design.main_cases)
+    repeats = _systematic_sample(generator, main, strata, design.repeats)
+    items: list[Item] = []
+    for first_half, second_half, reader, aided_first in _allocation(generator, design, strata):
+        sessions = _main_sessions(generator, design, first_half, second_half, aided_first)
+        sessions[0].insert(0, _practice(design, design.practice_cases))
+        if repeats:
+            shuffled = generator.permutation(repeats).tolist()
+            sessions.append([[("repeat", case, "unaided") for case in shuffled]])
+        items += _numbered(reader, sessions)
+    order = {reader.id: index for index, reader in enumerate(design.readers)}
+    return tuple(sorted(items, key=lambda item: (order[item.reader], item.session, item.position)))
+
+
+def _allocation(
+    generator: np.random.Generator, design: Design, strata: Mapping[str, tuple[object, ...]]
+) -> list[tuple[list[str], list[str], Reader, bool]]:
+    """Per reader: the half read unaided first, the other half, and whether aided comes first."""
+    main = sorted(case.id for case in design.main_cases)
+    groups = sorted({reader.group for reader in design.readers})
+    allocation = []
+    for group_index, group in enumerate(groups):
+        members = sorted((r for r in design.readers if r.group == group), key=lambda r: r.id)
+        members = [members[i] for i in generator.permutation(len(members))]
+        for index, reader in enumerate(members):
+            if index % 2 == 0:
+                half, other = _halves(generator, main, strata)
+                aided_first = (index // 2 + group_index) % 2 == 1
+            else:
+                half, other, aided_first = other, half, not aided_first
+            allocation.append((half, other, reader, aided_first))
+    return allocation
+
+
+def _by_stratum(
+    generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
+) -> list[str]:
+    """The cases stratum after stratum, in random order within each."""
+    keys = sorted({strata[case] for case in cases}, key=repr)
+    ordered: list[str] = []
+    for key in keys:
+        ordered += generator.permutation([c for c in cases if strata[c] == key]).tolist()
+    return ordered
+
+
+def _halves(
+    generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
+) -> tuple[list[str], list[str]]:
+    """Two halves that differ by at most one case in all and in every stratum."""
+    ordered = _by_stratum(generator, cases, strata)
+    first = int(generator.integers(2))
+    return ordered[first::2], ordered[1 - first :: 2]
+
+
+def _systematic_sample(
+    generator: np.random.Generator,
+    cases: Sequence[str],
+    strata: Mapping[str, tuple[object, ...]],
+    count: int,
+) -> list[str]:
+    """`count` cases spread evenly over the strata (systematic sampling from a random start)."""
+    if count == 0:
+        return []
+    ordered = _by_stratum(generator, cases, strata)
+    places = (np.arange(count) + generator.random()) * len(ordered) / count
+    return [ordered[int(place)] for place in places]
+
+
+def _main_sessions(
+    generator: np.random.Generator,
+    design: Design,
+    half: list[str],
+    other: list[str],
+    aided_first: bool,
+) -> list[list[list[_Entry]]]:
+    """Sessions of blocks of entries, practice and repeats left out."""
+
+    def block(cases: list[str], condition: Condition) -> list[_Entry]:
+        return [("main", case, condition) for case in generator.permutation(cases).tolist()]
+
+    if design.kind != "crossover":
+        return [[block(sorted(half + other), design.kind)]]
+    first = [block(half, "unaided"), block(other, "aided")]
+    second = [block(half, "aided"), block(other, "unaided")]
+    # Swapping both sessions' blocks keeps each case's two readings about as far apart.
+    return [first[::-1], second[::-1]] if aided_first else [first, second]
+
+
+def _practice(design: Design, cases: Sequence[Case]) -> list[_Entry]:
+    """Practice entries; in a crossover the conditions alternate so that both are tried."""
+    conditions: list[Condition] = (
+        ["unaided", "aided"] if design.kind == "crossover" else [design.kind]
+    )
+    return [
+        ("practice", case.id, conditions[index % len(conditions)])
+        for index, case in enumerate(cases)
+    ]
+
+
+def _numbered(reader: Reader, sessions: list[list[list[_Entry]]]) -> list[Item]:
+    items = []
+    for session, blocks in enumerate(sessions, start=1):
+        # Practice, where there is any, is block 0; only the first session has a place for it.
+        start = 0 if session == 1 else 1
+        position = 0
+        for block, entries in enumerate(blocks, start=start):
+            for role, case, condition in entries:
+                position += 1
+                name = f"{reader.id}-{session}-{position:03d}"
+                items.append(Item(reader.id, session, block, position, name, role, case, condition))
+    return items
+
+
+def schedule_to_csv(items: Sequence[Item]) -> str:
+    """The text of schedule.csv."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(astuple(item) for item in items)
+    return text.getvalue()
+
+
+def schedule_from_csv(text: str) -> tuple[Item, ...]:
+    """Read schedule.csv.
+
+    Raises:
+        StudyError: it is not a schedule.
+    """
+    rows = csv.DictReader(io.StringIO(text))
+    if rows.fieldnames != _COLUMNS:
+        message = "schedule.csv has other columns than a study's schedule: restore it from a copy."
+        raise StudyError(message)
+    try:
+        return tuple(_item(row) for row in rows)
+    except (TypeError, ValueError) as error:
+        message = f"schedule.csv is damaged ({error}): restore it from a copy."
+        raise StudyError(message) from error
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    numbers = {name: int(row[name]) for name in ("session", "block", "position")}
+    return Item(**{**row, **numbers})

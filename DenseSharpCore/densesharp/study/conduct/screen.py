@@ -1,0 +1,104 @@
+"""Everything a reader may see, as plain values.
+
+A `Screen` holds no case id, file name, path, date of the images, answer of another reader, or class
+from pathology, and nothing of the model unless the design shows it now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.conduct.answer_form import Answer
+
+Page = Literal["sessions", "next", "case", "paused", "finished"]
+
+KEYS = (
+    ("1 2 3", "class " + ", ".join(CLASS_NAMES)),
+    ("D F", "probability of invasive down, up"),
+    ("J K", "probability of IAC down, up"),
+    ("5 6 7 8 9", "confidence, from guess to certain"),
+    ("Enter", "start the session, submit, confirm, next case"),
+    ("Escape", "not yet"),
+    ("P", "pause, go on"),
+    ("T", "take over the model's outline, where it is shown, to edit it"),
+    ("Backspace", "correct the answer before, where the study allows it"),
+)
+
+
+@dataclass(frozen=True)
+class AidView:
+    """The model's result as it is shown.
+
+    `shares` holds each class with its probability in percent, as a number and in words; `invasive`
+    and `iac` are the two binary answers in words.
+    """
+
+    model: str
+    trained_on: str
+    nodule_class: str
+    shares: tuple[tuple[str, float, str], ...]
+    invasive: str
+    iac: str
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """One line of the work list; `startable` says whether its button works."""
+
+    number: int
+    text: str
+    progress: float
+    startable: bool
+    needs_reason: bool
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Everything a reader may see.
+
+    `can_take_outline` says whether the model's outline is shown and may be taken over to edit.
+    """
+
+    page: Page
+    title: str
+    reader: str
+    message: str = ""
+    sessions: tuple[SessionLine, ...] = ()
+    heading: str = ""
+    instruction: str = ""
+    progress: float = 0.0
+    answer: Answer = field(default_factory=Answer)
+    problems: tuple[str, ...] = ()
+    confirming: bool = False
+    mask_rule: str = "none"
+    has_mask: bool = False
+    can_take_outline: bool = False
+    aid: AidView | None = None
+    can_go_back: bool = False
+
+    @property
+    def can_submit(self) -> bool:
+        """Whether the form is complete."""
+        return self.page == "case" and not self.problems
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the views load, never text for the screen.
+
+    Attributes:
+        visit: changes with every case that is opened, so that views know when to load.
+        image: path of the CT.
+        seed_lps: where to jump to, LPS mm.
+        own_mask: NRRD bytes of the reader's outline so far.
+        aid_mask: NRRD bytes of the model's outline, None unless it is shown now.
+    """
+
+    visit: int
+    image: Path
+    seed_lps: tuple[float, float, float]
+    own_mask: bytes | None
+    aid_mask: bytes | None

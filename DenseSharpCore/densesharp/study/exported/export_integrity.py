@@ -1,0 +1,303 @@
+"""Is an export what was frozen before the first read and written by the readers?
+
+What can be compared is compared: the design with its own hash, every answer with the design's hash
+and with the record, all files with SHA256SUMS. What does not agree is refused; where there is
+nothing to compare with, the report says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from densesharp.errors import StudyError
+from densesharp.stats.tables import Table
+from densesharp.study.conduct.design import design_from_json
+from densesharp.study.conduct.events import Event, chain_problems, valid_answers
+from densesharp.study.conduct.model_results import shown_columns
+from densesharp.study.conduct.schedule import Item, Step, schedule_from_csv, steps
+from densesharp.study.conduct.timing import Spent
+
+ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
+SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
+FILES = (DESIGN, SCHEDULE, ANSWERS, MODEL, EVENTS)
+
+SAME_PERCENT = 1e-6  # exports round to ten digits
+
+Record: TypeAlias = Mapping[str, Sequence[Event]]
+"""Reader -> events, oldest first."""
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_BOTH_CONDITIONS = ("aided", "unaided")
+_CONDITIONS = {
+    "crossover": _BOTH_CONDITIONS,
+    "sequential": _BOTH_CONDITIONS,
+    "unaided": ("unaided",),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who was to read what.
+
+    Attributes:
+        readers: Reader -> group.
+        cases: The cases to analyse; empty where the design does not list them.
+        conditions: In which each case is read; empty where the kind of study is not known.
+        repeats: Cases that each reader reads again.
+    """
+
+    readers: Mapping[str, str]
+    cases: tuple[str, ...]
+    conditions: tuple[str, ...]
+    repeats: int
+
+
+def read_design(folder: Path) -> dict[str, Any]:
+    """The design as JSON data; one that carries its hash must be as it was frozen.
+
+    Raises:
+        StudyError: it cannot be read or was changed.
+    """
+    path = folder / DESIGN
+    try:
+        text = path.read_text(encoding="utf-8")
+        design = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path) from error
+    if not isinstance(design, dict):
+        raise _unreadable(path)
+    if "design_sha256" in design:
+        design_from_json(text)
+    return design
+
+
+def plan_of(design: Mapping[str, Any], where: str) -> Plan | None:
+    """What a design plans; None when it names no readers.
+
+    Raises:
+        StudyError: its readers or cases are not written as in a design.
+    """
+    if not design.get("readers"):
+        return None
+    try:
+        readers = {str(row["id"]): str(row.get("group", "")) for row in design["readers"]}
+        cases = [str(row["id"]) for row in design.get("cases", ()) if not row.get("practice")]
+        repeats = int(design.get("repeats", 0))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"The design '{where}' does not list its readers and cases as objects with 'id'."
+        raise StudyError(message) from error
+    conditions = _CONDITIONS.get(str(design.get("kind")), ())
+    return Plan(readers, tuple(sorted(cases)), conditions, repeats)
+
+
+def check_sums(folder: Path) -> None:
+    """Check all files against SHA256SUMS, if it lies there.
+
+    Raises:
+        StudyError: a file is missing, changed or was added.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        return
+    again = f"{SUMS}: restore it, or export the study again."
+    listed = set()
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise _unreadable(path)
+        digest, name = found.groups()
+        listed.add(name)
+        if not (folder / name).is_file():
+            message = f"'{folder / name}' is missing, but stands in {again}"
+            raise StudyError(message)
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            message = f"'{folder / name}' was changed after the export, by {again}"
+            raise StudyError(message)
+    for name in FILES:
+        if name not in listed and (folder / name).exists():
+            message = f"'{folder / name}' is not part of the export, by {again}"
+            raise StudyError(message)
+
+
+def check_answers(answers: Table, design: Mapping[str, Any]) -> bool:
+    """Whether every answer names the design by its hash.
+
+    Raises:
+        TableError: an answer names another design.
+    """
+    stored = design.get("design_sha256", "")
+    cells = answers.columns.get("design_sha256")
+    if cells is None:
+        return False
+    for row, cell in enumerate(cells):
+        if cell != stored:
+            reason = f"this answer was not given under the design in '{DESIGN}'."
+            raise answers.error(row, "design_sha256", reason)
+    return bool(stored)
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record; None when the folder has no record.
+
+    Raises:
+        StudyError: the record cannot be read or a chain is broken.
+    """
+    path = folder / EVENTS
+    if not path.is_file():
+        return None
+    chains: dict[str, list[Event]] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            event = Event(**json.loads(line))
+            chains.setdefault(event.reader, []).append(event)
+        problems = [text for reader in chains for text in chain_problems(reader, chains[reader])]
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreadable(path) from error
+    if problems:
+        message = f"The record '{path}' was changed: {problems[0]} Restore it from a copy."
+        raise StudyError(message)
+    return chains
+
+
+def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record: Record) -> None:
+    """Check that the record was begun under this design and that the answers are all of its own.
+
+    Raises:
+        StudyError: it was begun under another design, the schedule is not the frozen one, or an
+            answer of the record was left out.
+        TableError: an answer is not the valid one in the record.
+    """
+    stored = design.get("design_sha256")
+    if any(chain[0].body.get("design_sha256") != stored for chain in record.values()):
+        message = f"The record '{folder / EVENTS}' was not begun under the design in '{DESIGN}'."
+        raise StudyError(message)
+    entries = _entries(folder, design)
+    given = {
+        event.hash: (event, spent)
+        for chain in record.values()
+        for event, spent in valid_answers(chain).values()
+    }  # fmt: skip
+    aids = {
+        (event.body["item"], event.body["step"]): event.body
+        for chain in record.values()
+        for event in chain
+        if event.kind == "aid"
+    }  # fmt: skip
+    digests = answers.columns.get("event_sha256", ())
+    for row, digest in enumerate(digests):
+        wrong = _difference(answers, row, given.get(digest), entries, aids)
+        if wrong:
+            raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
+    named = set(digests)
+    lacking = next((event for event, _ in given.values() if event.hash not in named), None)
+    if lacking is not None:
+        message = (
+            f"'{answers.path}' lacks the answer of reader {lacking.reader} to "
+            f"'{lacking.body['item']}' that stands in the record '{EVENTS}': restore the file."
+        )
+        raise StudyError(message)
+
+
+def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
+    """Check that results of the model are those that the readers were shown.
+
+    Raises:
+        TableError: they are another model's, or another probability was shown.
+    """
+    aid = design.get("aid")
+    frozen = aid.get("model_sha256") if isinstance(aid, Mapping) else None
+    if frozen is None:
+        return
+    hint = "To compare readers with another model, give 'answers.csv' alone, without its folder."
+    for row, cell in enumerate(results.columns.get("model_sha256", ())):
+        if cell != frozen:
+            reason = f"this is not the model whose results the readers saw. {hint}"
+            raise results.error(row, "model_sha256", reason)
+    iac = results.numbers("p_iac")
+    row_of = {case: row for row, case in enumerate(results.columns["case"])}
+    for name, column, percent in (
+        ("aid_p_iac", "p_iac", iac),
+        ("aid_p_invasive", "p_mia", results.numbers("p_mia") + iac),
+    ):
+        if name not in answers.columns:
+            continue
+        shown = answers.numbers(name, empty=math.nan)
+        for case, value in zip(answers.columns["case"], shown, strict=True):
+            row = row_of.get(case, -1)
+            if row >= 0 and abs(percent[row] - value) > SAME_PERCENT:
+                what = column if column == "p_iac" else "p_mia and p_iac together"
+                reason = f"the readers were shown {value:g} % for case '{case}' ({what}). {hint}"
+                raise results.error(row, column, reason)
+
+
+def _entries(folder: Path, design: Mapping[str, Any]) -> dict[str, tuple[Item, tuple[Step, ...]]]:
+    """Item -> its entry in the schedule and the answers that it asks for."""
+    path = folder / SCHEDULE
+    if not path.is_file():
+        message = f"'{path}' is missing: restore it, or export the study again."
+        raise StudyError(message)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != design.get("schedule_sha256"):
+        message = f"'{path}' was changed after the study was frozen: restore the original file."
+        raise StudyError(message)
+    frozen = design_from_json((folder / DESIGN).read_text(encoding="utf-8"))
+    items = schedule_from_csv(content.decode("utf-8"))
+    return {item.item: (item, steps(frozen, item)) for item in items}
+
+
+def _difference(
+    answers: Table,
+    row: int,
+    given: tuple[Event, Spent] | None,
+    entries: Mapping[str, tuple[Item, tuple[Step, ...]]],
+    aids: Mapping[tuple[str, int], Mapping[str, Any]],
+) -> str | None:
+    """The first column in which a row is not what its event and the schedule say."""
+    if given is None or given[0].body["item"] not in entries:
+        return "event_sha256"
+    event, spent = given
+    item, asked = entries[event.body["item"]]
+    step, form = asked[event.body["step"]], event.body["form"]
+    aid = aids.get((item.item, event.body["step"]))
+    try:
+        shown = shown_columns(aid, item.case) if aid else {}
+    except (KeyError, TypeError, ValueError):
+        return "aid_shown"
+    said = {
+        "reader": event.reader,
+        **vars(item),
+        "condition": step.condition,
+        "step": event.body["step"] + 1,
+        "final": int(step.final),
+        "t_submit": event.time,
+        "class": form["nodule_class"],
+        **{name: form[name] for name in ("p_invasive", "p_iac", "confidence")},
+        "mask_sha256": event.body["mask_sha256"],
+        "active_s": spent.to_data()["active_s"],
+        "aid_shown": int(aid is not None),
+        **shown,
+    }
+    for name, value in said.items():
+        cells = answers.columns.get(name)
+        if cells is not None and cells[row] != str(value):
+            return name
+    masks = answers.columns.get("mask")
+    if masks is not None and _hash(answers.path.parent / masks[row]) != said["mask_sha256"]:
+        return "mask"
+    return None
+
+
+def _hash(path: Path) -> str:
+    """The sha256 of a file; "" when there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _unreadable(path: Path) -> StudyError:
+    return StudyError(f"'{path}' cannot be read: restore it from a copy.")

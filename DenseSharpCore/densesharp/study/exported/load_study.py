@@ -1,0 +1,339 @@
+"""Reading what `densesharp study analyze` is given: an export folder, or plain CSVs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densesharp.errors import StudyError, TableError
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.readings_files import load_readings
+from densesharp.stats.tables import (
+    READING_COLUMNS,
+    FloatArray,
+    IntArray,
+    Table,
+    read_table,
+    refuse_duplicates,
+)
+from densesharp.study.exported.export_integrity import (
+    ANSWERS,
+    DESIGN,
+    MODEL,
+    Plan,
+    Record,
+    check_answers,
+    check_model,
+    check_record,
+    check_sums,
+    plan_of,
+    read_design,
+    read_record,
+)
+from densesharp.study.exported.study_data import Model, StudyData, Task, paper_tasks
+from densesharp.study.exported.washout import washout_of
+
+ANSWER_COLUMNS = ("reader", "case", "condition", "class")
+MODEL_COLUMNS = ("case", "p_aah_ais", "p_mia", "p_iac")
+
+
+def load_study(
+    source: str | Path, truth: str | Path | None = None, model: str | Path | None = None
+) -> StudyData:
+    """Read a study.
+
+    Args:
+        source: An export folder of `densesharp study export`; an answers CSV with the columns
+            reader,case,condition,class (and p_invasive,p_iac,active_s,session,... where known);
+            or a table of readings (reader,treatment,case,truth,rating, .imrmc, .lrc).
+        truth: CSV with the columns case,class; needed unless readings carry their truth.
+        model: CSV of the model's results, if it is not in the folder.
+
+    Raises:
+        TableError: a table is wrong, or a case has no truth; line, column and reason are said.
+        StudyError: the folder is none, something in it was changed after it was frozen or
+            exported, or truth or model are not those that the design names.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, truth, model)
+    if path.suffix.lower() != ".csv" or _has_readings(path):
+        return _from_readings(path)
+    return _from_answers(read_table(path, ANSWER_COLUMNS), {}, truth, model)
+
+
+def _has_readings(path: Path) -> bool:
+    return set(READING_COLUMNS) <= set(read_table(path, ()).columns)
+
+
+def _from_readings(path: Path) -> StudyData:
+    readings = load_readings(path)
+    task = Task("disease", "Disease", 1, readings.ratings)
+    return StudyData(
+        path.stem,
+        {},
+        readings.treatments,
+        readings.readers,
+        {},
+        readings.cases,
+        ("not diseased", "diseased"),
+        readings.truth.astype(np.int64),
+        (task,),
+    )
+
+
+def _from_folder(folder: Path, truth: str | Path | None, model: str | Path | None) -> StudyData:
+    for name in (DESIGN, ANSWERS):
+        if not (folder / name).is_file():
+            message = (
+                f"'{folder}' is no export of a study: '{name}' is missing. Make one with "
+                "'densesharp study export'."
+            )
+            raise StudyError(message)
+    design = read_design(folder)
+    check_sums(folder)
+    table = read_table(folder / ANSWERS, ANSWER_COLUMNS)
+    verified = check_answers(table, design)
+    record = read_record(folder)
+    if record is not None:
+        check_record(folder, table, design, record)
+    if model is None and (folder / MODEL).is_file():
+        model = folder / MODEL
+    if model is not None:
+        check_model(read_table(model, MODEL_COLUMNS), table, design)
+    data = _from_answers(table, design, truth, model, record)
+    return replace(data, verified=verified)
+
+
+def _from_answers(
+    table: Table,
+    design: Mapping[str, Any],
+    truth: str | Path | None,
+    model: str | Path | None,
+    record: Record | None = None,
+) -> StudyData:
+    if truth is None:
+        message = "The analysis needs the truth: give a CSV with the columns case,class (--truth)."
+        raise StudyError(message)
+    plan = plan_of(design, str(table.path.parent / DESIGN))
+    answers = _Answers(table, plan)
+    pathology = _read_truth(Path(truth), str(design.get("truth_sha256", "")))
+    for row, case in zip(answers.main, answers.cases_of(answers.main), strict=True):
+        if case not in pathology:
+            raise answers.table.error(row, "case", f"case '{case}' has no class in '{truth}'.")
+    cases = tuple(sorted(set(answers.cases_of(answers.main))))
+    alone = None if model is None else _read_model(Path(model), cases)
+    grid = answers.grid(cases)
+    return StudyData(
+        str(design.get("title") or design.get("study") or table.path.stem),
+        design,
+        grid.conditions,
+        grid.readers,
+        answers.groups() if plan is None else plan.readers,
+        cases,
+        CLASS_NAMES,
+        np.array([pathology[case] for case in cases]),
+        paper_tasks(*grid.percents(), alone) if grid.has_ratings else (),
+        grid.classes(),
+        grid.numbers("active_s"),
+        grid.numbers("session"),
+        grid.numbers("position"),
+        grid.repeats(),
+        alone,
+        grid.masks(table.path.parent),
+        tuple(sorted(set(pathology) - set(cases) - set(answers.cases_of(answers.practice)))),
+        len(answers.practice),
+        plan=plan,
+        washout=washout_of(table, record),
+    )
+
+
+def _read_truth(path: Path, sha256: str) -> dict[str, int]:
+    table = read_table(path, ("case", "class"))
+    if sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        message = (
+            f"The truth '{path}' is not the file that the design was frozen with: its sha256 "
+            "differs. Give the original file."
+        )
+        raise StudyError(message)
+    cases = table.texts("case")
+    refuse_duplicates(table, ("case",))
+    return {case: _class(table, row, "class") for row, case in enumerate(cases)}
+
+
+def _class(table: Table, row: int, column: str) -> int:
+    cell = table.columns[column][row]
+    if cell not in CLASS_NAMES:
+        reason = "the class is missing." if not cell else f"unknown class '{cell}'."
+        raise table.error(row, column, f"{reason} Use {', '.join(CLASS_NAMES)}.")
+    return CLASS_NAMES.index(cell)
+
+
+def _read_model(path: Path, cases: tuple[str, ...]) -> Model:
+    table = read_table(path, MODEL_COLUMNS)
+    refuse_duplicates(table, ("case",))
+    rows = {case: row for row, case in enumerate(table.texts("case"))}
+    percent = np.column_stack([table.numbers(name) for name in MODEL_COLUMNS[1:]])
+    wrong = np.flatnonzero((percent < 0).any(1) | (np.abs(percent.sum(1) - 100) > 0.1))
+    if len(wrong):
+        reason = "the three probabilities are percentages that add up to 100."
+        raise table.error(int(wrong[0]), "p_iac", reason)
+    probabilities = np.full((len(cases), 3), np.nan)
+    masks = {}
+    for k, case in enumerate(cases):
+        if case in rows:
+            probabilities[k] = percent[rows[case]] / 100
+            name = table.columns["mask"][rows[case]] if "mask" in table.columns else ""
+            if name:
+                masks[k] = path.parent / name
+    known = ~np.isnan(probabilities[:, 0])
+    classes = np.where(known, np.argmax(np.nan_to_num(probabilities), axis=1), -1)
+    trained_on = "; ".join(sorted({*table.columns.get("trained_on", ())} - {""}))
+    return Model(classes, probabilities, masks, trained_on)
+
+
+class _Answers:
+    """The rows of answers.csv by their role."""
+
+    def __init__(self, table: Table, plan: Plan | None) -> None:
+        self.table = table
+        for name in ("reader", "case", "condition"):
+            table.texts(name)
+        roles = table.columns.get("role", ("main",) * len(table))
+        final = table.columns.get("final", ("1",) * len(table))
+        self.main = [i for i, role in enumerate(roles) if role == "main" and final[i] != "0"]
+        self.repeat = [i for i, role in enumerate(roles) if role == "repeat" and final[i] != "0"]
+        self.practice = [i for i, role in enumerate(roles) if role == "practice"]
+        unknown = [i for i, role in enumerate(roles) if role not in ("main", "repeat", "practice")]
+        if unknown:
+            raise table.error(unknown[0], "role", f"unknown role '{roles[unknown[0]]}'.")
+        if not self.main:
+            message = f"{table.path}: there is no answer to analyse."
+            raise TableError(message)
+        if plan is not None:
+            self._refuse_unplanned(plan)
+
+    def _refuse_unplanned(self, plan: Plan) -> None:
+        for column, planned in (
+            ("reader", plan.readers),
+            ("case", plan.cases),
+            ("condition", plan.conditions),
+        ):
+            for row, cell in zip(self.main, self.column(column, self.main), strict=True):
+                if planned and cell not in planned:
+                    raise self.table.error(row, column, f"the design names no {column} '{cell}'.")
+
+    def column(self, name: str, rows: list[int]) -> list[str]:
+        cells = self.table.columns[name]
+        return [cells[row] for row in rows]
+
+    def cases_of(self, rows: list[int]) -> list[str]:
+        return self.column("case", rows)
+
+    def groups(self) -> dict[str, str]:
+        if "group" not in self.table.columns:
+            return {}
+        found: dict[str, tuple[str, int]] = {}
+        groups = self.table.columns["group"]
+        for row, (reader, group) in enumerate(
+            zip(self.table.columns["reader"], groups, strict=True)
+        ):
+            first, line = found.setdefault(reader, (group, self.table.lines[row]))
+            if group != first:
+                reason = f"reader '{reader}' has group '{group}' here and '{first}' in line {line}."
+                raise self.table.error(row, "group", reason)
+        if "" in groups and any(groups):
+            row = groups.index("")
+            reader = self.table.columns["reader"][row]
+            reason = f"reader '{reader}' has no group, but others have: give all a group or none."
+            raise self.table.error(row, "group", reason)
+        return {reader: group for reader, (group, _) in found.items()}
+
+    def grid(self, cases: tuple[str, ...]) -> _Grid:
+        return _Grid(self, cases)
+
+
+class _Grid:
+    """The main answers arranged as [condition, reader, case]."""
+
+    def __init__(self, answers: _Answers, cases: tuple[str, ...]) -> None:
+        self.answers, self.cases, table = answers, cases, answers.table
+        rows = answers.main
+        self.conditions = tuple(sorted(set(answers.column("condition", rows))))
+        self.readers = tuple(sorted(set(answers.column("reader", rows))))
+        self.shape = (len(self.conditions), len(self.readers), len(cases))
+        self.row = np.full(self.shape, -1)
+        self.case_number = {case: k for k, case in enumerate(cases)}
+        for row in rows:
+            at = (
+                self.conditions.index(table.columns["condition"][row]),
+                self.readers.index(table.columns["reader"][row]),
+                self.case_number[table.columns["case"][row]],
+            )
+            if self.row[at] >= 0:
+                line = table.lines[self.row[at]]
+                reason = f"a second answer of this reader; the first is in line {line}."
+                raise table.error(row, "case", reason)
+            self.row[at] = row
+
+    @property
+    def has_ratings(self) -> bool:
+        columns = self.answers.table.columns
+        return any(columns.get("p_invasive", ())) and any(columns.get("p_iac", ()))
+
+    def numbers(self, name: str) -> FloatArray | None:
+        table = self.answers.table
+        if name not in table.columns or not any(table.columns[name]):
+            return None
+        values = np.append(table.numbers(name, empty=np.nan), np.nan)
+        grid: FloatArray = values[self.row]
+        return grid
+
+    def percents(self) -> tuple[FloatArray, FloatArray]:
+        found = []
+        for name in ("p_invasive", "p_iac"):
+            values = self.numbers(name)
+            if values is None:
+                values = np.full(self.shape, np.nan)
+            wrong = np.argwhere((values < 0) | (values > 100))
+            if len(wrong):
+                row = int(self.row[tuple(wrong[0])])
+                raise self.answers.table.error(row, name, "the rating is not between 0 and 100.")
+            found.append(values)
+        return found[0], found[1]
+
+    def classes(self) -> IntArray:
+        table = self.answers.table
+        out = np.full(self.shape, -1)
+        for at in zip(*np.nonzero(self.row >= 0), strict=True):
+            out[at] = _class(table, int(self.row[at]), "class")
+        return out
+
+    def repeats(self) -> IntArray | None:
+        table = self.answers.table
+        rows = self.answers.repeat
+        if not rows:
+            return None
+        out = np.full(self.shape[1:], -1)
+        for row in rows:
+            reader, case = table.columns["reader"][row], table.columns["case"][row]
+            if reader in self.readers and case in self.case_number:
+                at = (self.readers.index(reader), self.case_number[case])
+                out[at] = _class(table, row, "class")
+        return out
+
+    def masks(self, folder: Path) -> dict[tuple[int, int, int], Path]:
+        cells = self.answers.table.columns.get("mask")
+        if cells is None:
+            return {}
+        found = {}
+        for t, r, k in zip(*np.nonzero(self.row >= 0), strict=True):
+            name = cells[int(self.row[t, r, k])]
+            if name:
+                found[int(t), int(r), int(k)] = folder / name
+        return found

@@ -1,0 +1,173 @@
+"""A reader study as arrays: who read which case how, beside the truth and the model.
+
+All arrays of readings have the axes [condition, reader, case]. What was not read is -1 in arrays of
+classes and NaN in arrays of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.study.exported.export_integrity import Plan
+from densesharp.study.exported.washout import Washout
+
+UNAIDED, AIDED = "unaided", "aided"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A two-class question with a rating for it.
+
+    Attributes:
+        name: short name: `invasive`, `iac`, or `disease` for plain tables of readings.
+        title: For headings.
+        level: Classes from here on are positive.
+        ratings: Shape (t, r, K).
+        model: Shape (K,): the model's rating, or None.
+        scale: The rating that stands for certainty (100 for percent), or None.
+    """
+
+    name: str
+    title: str
+    level: int
+    ratings: FloatArray
+    model: FloatArray | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model alone.
+
+    Attributes:
+        classes: Shape (K,): class numbers, -1 where there is no result.
+        probabilities: Shape (K, 3), NaN where there is no result.
+        masks: Case number -> file of its outline.
+        trained_on: What it learnt from; empty when the table does not say.
+    """
+
+    classes: IntArray
+    probabilities: FloatArray
+    masks: Mapping[int, Path] = field(default_factory=dict)
+    trained_on: str = ""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Everything that the analysis looks at.
+
+    Attributes:
+        title: Of the study.
+        design: The frozen design as JSON data; empty for plain tables.
+        conditions: Sorted labels, t of them.
+        readers: Sorted labels, r of them.
+        groups: Reader -> group, "" where there are none.
+        cases: Sorted labels of the cases that were read, K of them.
+        class_names: In order.
+        truth: Shape (K,): class numbers.
+        tasks: The two-class questions.
+        classes: Shape (t, r, K), or None in tables without classes.
+        seconds: Shape (t, r, K): active time, or None.
+        session: Shape (t, r, K): session number, or None.
+        position: Shape (t, r, K): place in the session, or None.
+        repeats: Shape (r, K): class in the repeated reading, or None.
+        model: The model alone, or None.
+        masks: (condition, reader, case) numbers -> file of the outline.
+        unread: Cases of the truth that nobody read.
+        practice: How many practice answers were left out.
+        verified: Whether every answer names the frozen design by its hash.
+        plan: Who was to read what; None where no design names readers.
+        washout: The times between sessions; None where the answers have no times.
+    """
+
+    title: str
+    design: Mapping[str, Any]
+    conditions: tuple[str, ...]
+    readers: tuple[str, ...]
+    groups: Mapping[str, str]
+    cases: tuple[str, ...]
+    class_names: tuple[str, ...]
+    truth: IntArray
+    tasks: tuple[Task, ...]
+    classes: IntArray | None = None
+    seconds: FloatArray | None = None
+    session: FloatArray | None = None
+    position: FloatArray | None = None
+    repeats: IntArray | None = None
+    model: Model | None = None
+    masks: Mapping[tuple[int, int, int], Path] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    practice: int = 0
+    verified: bool = False
+    plan: Plan | None = None
+    washout: Washout | None = None
+
+    def positive(self, task: Task) -> BoolArray:
+        """Shape (K,): which cases are positive for a task."""
+        return self.truth >= task.level
+
+    def readings(self, task: Task) -> Readings:
+        """A task's ratings for the multi-reader analysis."""
+        return Readings(
+            self.conditions, self.readers, self.cases, self.positive(task), task.ratings
+        )
+
+    def class_readings(self) -> Readings:
+        """The classes as numeric readings, NaN where missing; needs `classes`."""
+        if self.classes is None:
+            message = "this study has no classes"
+            raise ValueError(message)
+        values = np.where(self.classes < 0, np.nan, self.classes.astype(float))
+        return Readings(self.conditions, self.readers, self.cases, self.truth > 0, values)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups, if there is more than one."""
+        names = sorted({self.groups.get(reader, "") for reader in self.readers} - {""})
+        return tuple(names) if len(names) > 1 else ()
+
+    def readers_of(self, group: str) -> tuple[str, ...]:
+        """The readers of a group."""
+        return tuple(reader for reader in self.readers if self.groups.get(reader) == group)
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """Numbers of the aided and the unaided condition, if both were read."""
+        if AIDED in self.conditions and UNAIDED in self.conditions:
+            return self.conditions.index(AIDED), self.conditions.index(UNAIDED)
+        return None
+
+    @property
+    def alone(self) -> int:
+        """Number of the condition in which readers work alone, to compare a model with."""
+        return self.conditions.index(UNAIDED) if UNAIDED in self.conditions else 0
+
+
+def paper_tasks(p_invasive: FloatArray, p_iac: FloatArray, model: Model | None) -> tuple[Task, ...]:
+    """The paper's two questions from ratings in percent, shapes (t, r, K)."""
+    chances = None if model is None else 100 * model.probabilities
+    return (
+        Task(
+            "invasive",
+            f"Invasive ({CLASS_NAMES[1]} or {CLASS_NAMES[2]}) against {CLASS_NAMES[0]}",
+            1,
+            p_invasive,
+            None if chances is None else chances[:, 1] + chances[:, 2],
+            100.0,
+        ),
+        Task(
+            "iac",
+            f"{CLASS_NAMES[2]} against the rest",
+            2,
+            p_iac,
+            None if chances is None else chances[:, 2],
+            100.0,
+        ),
+    )

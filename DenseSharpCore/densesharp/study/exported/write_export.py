@@ -1,0 +1,198 @@
+"""A study as plain files for `analyze` and foreign programs: `densesharp study export`.
+
+    design.json, schedule.csv   as frozen
+    answers.csv                 one row per valid answer
+    model.csv                   the model's result per case, when the study shows one
+    masks/                      readers' and model's outlines, NRRD, all of a case on one grid
+    events.jsonl                the whole record, each line one event of the hash chains
+    SHA256SUMS                  hashes of all files, as `sha256sum -c` takes them
+
+The truth is not part of it: it is added only by the analysis.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from densesharp.errors import OutputError, StudyError
+from densesharp.files import ensure_folder
+from densesharp.study.conduct.events import Event, valid_answers
+from densesharp.study.conduct.model_results import load_aid, percent, shown_columns
+from densesharp.study.conduct.protocol import ReaderState
+from densesharp.study.conduct.schedule import Item
+from densesharp.study.conduct.store import Store
+from densesharp.study.conduct.study_folder import DESIGN, SCHEDULE, Study
+from densesharp.study.conduct.timing import Spent
+from densesharp.study.conduct.verify import verify
+
+ANSWER_COLUMNS = (
+    "study", "design_sha256", "reader", "group", "session", "block", "position", "item", "role",
+    "case", "condition", "step", "final", "revision", "class", "p_invasive", "p_iac", "confidence",
+    "comment", "mask", "mask_sha256", "mask_edits", "t_open", "t_first_action", "t_submit",
+    "active_s", "wall_s", "paused_s", "pauses", "visits", "aid_shown", "aid_model_sha256",
+    "aid_mask_sha256", "aid_class", "aid_p_invasive", "aid_p_iac", "changed", "software",
+    "event_sha256",
+)  # fmt: skip
+MODEL_COLUMNS = (
+    "case", "class", "p_aah_ais", "p_mia", "p_iac", "p_invasive", "model_sha256", "trained_on",
+    "mask",
+)  # fmt: skip
+
+
+def export(study: Study, store: Store, target: str | Path) -> Path:
+    """Write a study's export folder; it appears complete or not at all.
+
+    Raises:
+        StudyError: the record is not whole.
+        OutputError: the folder exists with something in it, or cannot be written.
+    """
+    found = verify(study, store)
+    if not found.clean:
+        message = f"The study's record is not whole and was not exported: {found.problems[0]}"
+        raise StudyError(message)
+    path = Path(target)
+    if path.exists() and any(path.iterdir()):
+        message = f"'{path}' is not empty: choose a new folder for the export."
+        raise OutputError(message)
+    ensure_folder(path.parent)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as scratch:
+            folder = Path(scratch) / "export"
+            _write_all(study, store, folder)
+            if path.exists():
+                path.rmdir()
+            folder.rename(path)
+    except OSError as error:
+        message = f"The export cannot be written to '{path}' ({error.strerror or error})."
+        raise OutputError(message) from error
+    return path
+
+
+def still_to_read(study: Study, store: Store) -> int:
+    """How many items of the schedule are not complete in this store."""
+    count = 0
+    for reader in study.design.readers:
+        state = ReaderState(study, reader.id)
+        for event in store.events(reader.id):
+            state.apply(event)
+        count += sum(not state.complete(item) for item in study.by_reader[reader.id])
+    return count
+
+
+def _write_all(study: Study, store: Store, folder: Path) -> None:
+    masks = folder / "masks"
+    masks.mkdir(parents=True)
+    for name in (DESIGN, SCHEDULE):
+        shutil.copyfile(study.folder / name, folder / name)
+    events = {reader: store.events(reader) for reader in store.readers()}
+    rows = [row for reader in events for row in _answer_rows(study, reader, events[reader])]
+    for row in rows:
+        if row["mask"]:
+            (folder / row["mask"]).write_bytes(store.mask(row["mask_sha256"]) or b"")
+    _write_csv(folder / "answers.csv", ANSWER_COLUMNS, rows)
+    lines = [json.dumps(vars(event)) for chain in events.values() for event in chain]
+    (folder / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if study.design.aid is not None:
+        _write_model(study, folder)
+    _write_hashes(folder)
+
+
+def _answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The valid answers of a reader in reading order, superseded ones left out."""
+    state = ReaderState(study, reader)
+    aids: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for event in events:
+        state.apply(event)
+        if event.kind == "aid":
+            aids[event.body["item"], event.body["step"]] = event.body
+    return [
+        _row(study, state, study.by_item[name], event, time, aids.get((name, step)))
+        for (name, step), (event, time) in valid_answers(events).items()
+    ]
+
+
+def _row(
+    study: Study,
+    state: ReaderState,
+    item: Item,
+    event: Event,
+    time: Spent,
+    aid: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    body, number = event.body, int(event.body["step"])
+    step = state.steps(item)[number]
+    spent = time.to_data()
+    answer = body["form"]
+    mask = f"masks/{item.item}_{number + 1}.nrrd" if body["mask_sha256"] else ""
+    return {
+        "study": study.design.study,
+        "design_sha256": study.design.sha256,
+        "group": state.reader.group,
+        **vars(item),
+        "condition": step.condition,
+        "step": number + 1,
+        "final": int(step.final),
+        "revision": state.items[item.item].revisions.get(number, 0),
+        "class": answer["nodule_class"],
+        **{name: answer[name] for name in ("p_invasive", "p_iac", "confidence", "comment")},
+        "mask": mask,
+        "mask_sha256": body["mask_sha256"],
+        "mask_edits": body["mask_edits"] if mask else "",
+        "t_open": body["opened"],
+        "t_first_action": spent["first_action"],
+        "t_submit": event.time,
+        **{name: spent[name] for name in ("active_s", "wall_s", "paused_s", "pauses")},
+        "visits": body["visits"],
+        "aid_shown": int(aid is not None),
+        **(shown_columns(aid, item.case) if aid else {}),
+        "changed": "" if body["changed"] is None else int(body["changed"]),
+        "software": body["software"],
+        "event_sha256": event.hash,
+    }
+
+
+def _write_model(study: Study, folder: Path) -> None:
+    rows = []
+    for case in study.design.cases:
+        aid = load_aid(study, case)
+        mask = ""
+        if aid.mask is not None:
+            mask = f"masks/model_{case.id}.nrrd"
+            (folder / mask).write_bytes(aid.mask)
+        rows.append({
+            "case": case.id,
+            "class": aid.nodule_class,
+            "p_aah_ais": percent(aid.probabilities["AAH-AIS"]),
+            "p_mia": percent(aid.probabilities["MIA"]),
+            "p_iac": percent(aid.p_iac),
+            "p_invasive": percent(aid.p_invasive),
+            "model_sha256": aid.model_sha256,
+            "trained_on": aid.trained_on,
+            "mask": mask,
+        })  # fmt: skip
+    _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _write_hashes(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
+        for path in files
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,115 @@
+"""How all figures look: colours that colour-blind readers can tell apart, vector output, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from densesharp.files import atomic_path
+from densesharp.stats.tables import write_rows
+
+# Okabe & Ito 2008.
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+SKY, YELLOW, BLACK, GREY = "#56B4E9", "#E69F00", "#000000", "#8A8A8A"
+
+MODEL_COLOR = GREEN
+_CONDITION_COLORS = {"unaided": BLUE, "aided": ORANGE}
+_OTHER_COLORS = (BLUE, ORANGE, PURPLE, YELLOW, SKY)
+_GROUP_MARKERS = ("o", "s", "^", "D")
+
+RC: dict[Any, Any] = {
+    "font.size": 9,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "densesharp",
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure with the numbers in it.
+
+    Attributes:
+        name: File name without ending.
+        caption: What it shows and how to read it.
+        alt: One sentence for readers who do not see it.
+        figure: The drawing.
+        header: Columns of the CSV.
+        rows: Rows of the CSV: every plotted number.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    figure: Figure
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, Any]:
+    """A figure in inches with a grid of axes (always a 2-D array)."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def save(plot: Plot, folder: Path) -> None:
+    """Write NAME.svg and NAME.csv into a folder.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with mpl.rc_context(RC), atomic_path(folder / f"{plot.name}.svg") as path:
+        plot.figure.savefig(path, format="svg", metadata={"Date": None, "Creator": "densesharp"})
+    write_rows(folder / f"{plot.name}.csv", plot.header, iter(plot.rows))
+
+
+def condition_color(condition: str, conditions: Sequence[str]) -> str:
+    """The colour of a condition; unaided and aided always have the same."""
+    if condition in _CONDITION_COLORS:
+        return _CONDITION_COLORS[condition]
+    return _OTHER_COLORS[list(conditions).index(condition) % len(_OTHER_COLORS)]
+
+
+def tint(color: str, share: float) -> str:
+    """A colour mixed with white; PDF programs differ in how they draw transparent ones."""
+    red, green, blue = (share * part + 1 - share for part in to_rgb(color))
+    return to_hex((red, green, blue))
+
+
+def markers(study: dict[str, Any]) -> dict[str, str]:
+    """Reader -> marker: one shape for each group."""
+    groups = sorted({row["group"] for row in study["readers"]})
+    shape = {group: _GROUP_MARKERS[i % len(_GROUP_MARKERS)] for i, group in enumerate(groups)}
+    return {row["reader"]: shape[row["group"]] for row in study["readers"]}
+
+
+def fill(condition: str, color: str) -> str:
+    """Face colour of a marker: unaided hollow, others filled."""
+    return "white" if condition == "unaided" else color
+
+
+def legend(axes: Any, place: str) -> None:
+    """A legend, if anything on the axes has a label."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc=place)
+
+
+def unit_square(axes: Axes) -> None:
+    """Axes of an ROC curve or reliability diagram: 0 to 1, equal scales."""
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_aspect("equal")

@@ -1,0 +1,79 @@
+"""Outlines: distributions of overlap and distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    Plot,
+    new_figure,
+    tint,
+)
+
+KINDS = {
+    "reader-reader": ("reader –\nreader", BLUE),
+    "model-reader": ("model –\nreader", GREEN),
+    "reader-consensus": ("reader –\nothers", PURPLE),
+    "model-consensus": ("model –\nconsensus", ORANGE),
+}
+MEASURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD at 1 mm"}
+
+
+def overlap_plot(outlines: dict[str, Any]) -> Plot:
+    """Dice, HD95 and NSD by kind of pair; grey lines join the means of a case."""
+    comparisons = [
+        row
+        for row in outlines["comparisons"]
+        if not (row["kind"] == "model-consensus" and row["second"] != "staple")
+    ]
+    figure, grid = new_figure(10.0, 3.9, len(MEASURES))
+    rows: list[list[Any]] = []
+    for axes, (measure, title) in zip(grid[0], MEASURES.items(), strict=True):
+        kinds = [
+            kind
+            for kind in KINDS
+            if any(r["kind"] == kind and r.get(measure) is not None for r in comparisons)
+        ]
+        _draw_measure(axes, comparisons, measure, kinds)
+        axes.set_title(title, loc="left")
+        rows += [
+            [measure, row["kind"], row["case"], row["first"], row["second"], row[measure]]
+            for row in comparisons
+            if row.get(measure) is not None
+        ]
+    caption = (
+        "Outlines compared case by case: boxes show median and quartiles of all pairs, grey lines "
+        "join the mean of each case. Consensus is STAPLE; a reader is compared with the consensus "
+        f"of the other readers. Distances: {outlines['definition']}."
+    )
+    alt = "Box plots of Dice, HD95 and NSD between readers, model and consensus."
+    header = ("measure", "kind", "case", "first", "second", "value")
+    return Plot("outlines", caption, alt, figure, header, rows)
+
+
+def _draw_measure(axes: Any, comparisons: list[Any], measure: str, kinds: list[str]) -> None:
+    means: dict[str, dict[int, float]] = {}
+    for position, kind in enumerate(kinds):
+        chosen = [r for r in comparisons if r["kind"] == kind and r.get(measure) is not None]
+        values = [row[measure] for row in chosen]
+        color = KINDS[kind][1]
+        box = axes.boxplot(
+            [values], positions=[position], widths=0.5, showfliers=False, patch_artist=True
+        )
+        box["boxes"][0].set(facecolor=tint(color, 0.25), edgecolor=color)
+        for part in (*box["whiskers"], *box["caps"], *box["medians"]):
+            part.set(color=color)
+        for case in {row["case"] for row in chosen}:
+            of_case = [row[measure] for row in chosen if row["case"] == case]
+            means.setdefault(case, {})[position] = float(np.mean(of_case))
+    for line in means.values():
+        axes.plot(list(line), list(line.values()), color=tint(GREY, 0.6), lw=0.5, zorder=0)
+    axes.set_xticks(range(len(kinds)), [KINDS[kind][0] for kind in kinds], fontsize=7.5)
+    axes.set_xlim(-0.6, len(kinds) - 0.4)

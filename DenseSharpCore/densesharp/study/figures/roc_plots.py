@@ -1,0 +1,186 @@
+"""ROC curves and the forest plot of areas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from densesharp.study.figures.figure_style import (
+    GREY,
+    MODEL_COLOR,
+    Plot,
+    condition_color,
+    fill,
+    legend,
+    markers,
+    new_figure,
+    tint,
+    unit_square,
+)
+
+LABELS = ("False positive fraction (1 − specificity)", "Sensitivity")
+
+
+def roc_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+    """Mean curves, the model's curve with its band, and every reader's curve and point."""
+    figure, grid = new_figure(9.2, 4.7, 2)
+    left, right = grid[0]
+    rows: list[list[Any]] = []
+    for axes in (left, right):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        unit_square(axes)
+        axes.set_xlabel(LABELS[0])
+        axes.set_ylabel(LABELS[1])
+    _draw_means(left, task, study, rows)
+    _draw_model(left, task, rows)
+    _draw_points(left, task, study, rows)
+    _draw_readers(right, task, study, rows)
+    left.set_title("Average reader, model and operating points", loc="left")
+    right.set_title("Each reader", loc="left")
+    legend(left, "lower right")
+    legend(right, "lower right")
+    caption = (
+        f"ROC curves: {task['title']}. Left: mean of the readers' curves (vertical averaging), the "
+        "model alone with its pointwise 95 % bootstrap band, and each reader's chosen class as a "
+        "point (hollow unaided, filled aided, joined by an arrow; shape by reader group; crosses "
+        "are the readers' averages, the star is the model). Right: every reader's empirical curve "
+        "from the ratings."
+    )
+    alt = f"ROC curves of readers and model for {task['title']}."
+    header = ("series", "condition", "reader", "threshold", "fpr", "tpr", "tpr_low", "tpr_high")
+    return Plot(f"roc_{name}", caption, alt, figure, header, rows)
+
+
+def _draw_means(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
+    grid = task["roc"]["fpr_grid"]
+    for condition, heights in task["roc"]["mean"].items():
+        if heights is None:
+            continue
+        color = condition_color(condition, study["conditions"])
+        axes.plot([0, *grid], [0, *heights], color=color, lw=1.8, label=f"mean reader, {condition}")
+        rows += [
+            ["mean", condition, "", None, x, y, None, None]
+            for x, y in zip(grid, heights, strict=True)
+        ]
+
+
+def _draw_model(axes: Any, task: dict[str, Any], rows: list[Any]) -> None:
+    curve, band = task["roc"].get("model"), task["roc"].get("model_band")
+    if not curve:
+        return
+    if band:
+        grid = task["roc"]["fpr_grid"]
+        shade = tint(MODEL_COLOR, 0.15)
+        axes.fill_between(grid, band["low"], band["high"], color=shade, lw=0, zorder=0)
+        rows += [
+            ["model band", "", "model", None, x, None, low, high]
+            for x, low, high in zip(grid, band["low"], band["high"], strict=True)
+        ]
+    axes.plot(curve["fpr"], curve["tpr"], color=MODEL_COLOR, lw=1.8, label="model alone")
+    points = zip(curve["thresholds"], curve["fpr"], curve["tpr"], strict=True)
+    rows += [["model", "", "model", cut, x, y, None, None] for cut, x, y in points]
+
+
+def _draw_points(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
+    shapes = markers(study)
+    places: dict[str, dict[str, tuple[float, float]]] = {}
+    for condition, readers in task["operating_points"].items():
+        for reader, point in readers.items():
+            if not point or point["sensitivity"]["value"] is None:
+                continue
+            if point["specificity"]["value"] is None:
+                continue
+            x, y = 1 - point["specificity"]["value"], point["sensitivity"]["value"]
+            color = (
+                MODEL_COLOR
+                if condition == "model"
+                else condition_color(condition, study["conditions"])
+            )
+            axes.plot(
+                x, y, shapes.get(reader, "*"), ms=10 if condition == "model" else 6, mec=color,
+                mfc=fill(condition, color), mew=1.2, zorder=4,
+            )  # fmt: skip
+            places.setdefault(reader, {})[condition] = (x, y)
+            rows.append(["operating point", condition, reader, None, x, y, None, None])
+    for condition, point in task["average_points"].items():
+        if None in point.values():
+            continue
+        x, y = 1 - point["specificity"], point["sensitivity"]
+        color = condition_color(condition, study["conditions"])
+        axes.plot(x, y, "P", ms=9, mec=color, mfc=fill(condition, color), mew=1.4, zorder=5)
+        rows.append(["average point", condition, "", None, x, y, None, None])
+    for place in places.values():
+        if "unaided" in place and "aided" in place and place["unaided"] != place["aided"]:
+            arrow = {"arrowstyle": "->", "color": GREY, "lw": 0.9, "shrinkA": 4, "shrinkB": 4}
+            axes.annotate("", place["aided"], place["unaided"], arrowprops=arrow)
+
+
+def _draw_readers(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
+    styles = ("-", "--", "-.", ":")
+    for condition, readers in task["roc"]["readers"].items():
+        color = condition_color(condition, study["conditions"])
+        for number, (reader, curve) in enumerate(readers.items()):
+            if curve is None:
+                continue
+            label = f"{reader}, {condition}" if len(readers) <= 5 else None
+            style = styles[number % len(styles)]
+            axes.plot(curve["fpr"], curve["tpr"], color=color, lw=1, ls=style, label=label)
+            points = zip(curve["thresholds"], curve["fpr"], curve["tpr"], strict=True)
+            rows += [["reader", condition, reader, cut, x, y, None, None] for cut, x, y in points]
+
+
+def forest_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+    """Areas of every reader and condition, reader means with two intervals, the model's line."""
+    document = task["auc"]
+    lines: list[tuple[str, str, float, list[float] | None, str]] = []
+    for reader in document["study"]["readers"]:
+        for condition in document["study"]["treatments"]:
+            one = document["readers"]["values"][condition][reader]
+            if one["value"] is not None:
+                lines.append((reader, condition, one["value"], one.get("ci"), "reader"))
+    for form, text in (("rrrc", "random readers"), ("frrc", "these readers")):
+        for condition, one in document[form]["means"].items():
+            if one["value"] is not None:
+                lines.append((f"mean, {text}", condition, one["value"], one.get("ci"), form))
+    figure, grid = new_figure(7.2, 1.2 + 0.26 * max(len(lines), 2))
+    axes = grid[0][0]
+    _draw_forest(axes, lines, study)
+    rows: list[list[Any]] = [[*line[:3], *(line[3] or (None, None)), line[4]] for line in lines]
+    model = (task.get("model") or {}).get("auc")
+    if model and model["value"] is not None:
+        axes.axvline(model["value"], color=MODEL_COLOR, lw=1.4, label="model alone")
+        if model.get("ci"):
+            low, high = model["ci"]
+            axes.axvspan(low, min(high, 1), color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
+        rows.append(["model", "", model["value"], *(model.get("ci") or (None, None)), "model"])
+        legend(axes, "lower left")
+    axes.set_xlabel("Area under the ROC curve, 95 % interval (jackknife)")
+    axes.set_title(task["title"], loc="left")
+    caption = (
+        f"Area under the ROC curve: {task['title']}. Reader means are shown twice: for readers "
+        "like these (random readers and cases) and for exactly these readers (fixed)."
+    )
+    alt = f"Forest plot of areas under the ROC curve for {task['title']}."
+    header = ("reader", "condition", "auc", "low", "high", "kind")
+    return Plot(f"forest_{name}", caption, alt, figure, header, rows)
+
+
+def _draw_forest(axes: Any, lines: list[Any], study: dict[str, Any]) -> None:
+    heights = np.arange(len(lines))[::-1].astype(float)
+    for height, (_, condition, value, ci, kind) in zip(heights, lines, strict=True):
+        color = condition_color(condition, study["conditions"])
+        if ci:
+            axes.plot([ci[0], min(ci[1], 1)], [height] * 2, color=color, lw=1.4)
+        marker = "o" if kind == "reader" else "D"
+        face = fill(condition, color)
+        axes.plot(value, height, marker, ms=6, mec=color, mfc=face, mew=1.2)
+        if kind != "reader" and condition == lines[0][1]:
+            axes.axhline(height + 0.5, color=GREY, lw=0.5)
+    names = [f"{label} · {condition}" for label, condition, *_ in lines]
+    axes.set_yticks(heights, names)
+    axes.set_ylim(-0.7, len(lines) - 0.3)
+    values = [v for line in lines for v in (line[2], *(line[3] or ()))]
+    low = min([0.5, *values]) if values else 0.0
+    axes.set_xlim(max(-0.02, low - 0.02), 1.01)
+    axes.grid(axis="x", color="#DDDDDD", lw=0.6)

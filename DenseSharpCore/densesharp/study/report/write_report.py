@@ -1,0 +1,108 @@
+"""Writing a study's results folder.
+
+results.json          everything that was found
+figures/NAME.svg      every figure, and NAME.csv with the numbers in it
+tables/NAME.csv       every table of the report
+report.html           one self-contained page
+report.pdf            the same to print
+SHA256SUMS            hashes of all files, as `sha256sum -c` takes them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from densesharp.errors import StudyError
+from densesharp.files import ensure_folder, write_text
+from densesharp.progress import Progress, silent
+from densesharp.stats.tables import write_rows
+from densesharp.study.analysis.analyse_study import SCHEMA
+from densesharp.study.figures.all_figures import draw_all
+from densesharp.study.figures.figure_style import save
+from densesharp.study.report.blocks import Block, Picture, TableBlock
+from densesharp.study.report.content import content
+from densesharp.study.report.study_html import render_html
+
+RESULTS = "results.json"
+
+
+def write_results(results: dict[str, Any], folder: str | Path, progress: Progress = silent) -> Path:
+    """Write results.json and everything made from it.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    path = ensure_folder(folder)
+    text = json.dumps(results, indent=1, allow_nan=False)
+    write_text(path / RESULTS, text + "\n")
+    write_report(results, path, progress)
+    return path
+
+
+def write_report(results: dict[str, Any], folder: Path, progress: Progress = silent) -> None:
+    """Draw the figures and write tables, HTML and PDF beside results.json.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+        StudyError: the libraries that write PDF are not installed.
+    """
+    try:
+        from densesharp.study.report.study_pdf import write_pdf
+    except ModuleNotFoundError as error:
+        message = (
+            f"The report needs the package '{error.name}': install it with "
+            "pip install 'densesharp[report]', then run 'densesharp study report'."
+        )
+        raise StudyError(message) from error
+
+    figures, tables = ensure_folder(folder / "figures"), ensure_folder(folder / "tables")
+    progress(0.2, "Drawing figures")
+    pictures = {}
+    for plot in draw_all(results):
+        save(plot, figures)
+        pictures[plot.name] = Picture(plot.name, plot.caption, plot.alt)
+    blocks: list[Block] = content(results, pictures)
+    for block in blocks:
+        if isinstance(block, TableBlock):
+            write_rows(tables / f"{block.name}.csv", block.header, iter(block.rows))
+    title = results["study"]["title"]
+    software = f"{results['software']['name']} {results['software']['version']}"
+    progress(0.6, "Writing the report")
+    write_text(folder / "report.html", render_html(title, software, blocks, figures))
+    write_pdf(folder / "report.pdf", title, software, blocks, figures)
+    _write_hashes(folder)
+
+
+def read_results(folder: str | Path) -> dict[str, Any]:
+    """Read results.json of a results folder.
+
+    Raises:
+        StudyError: there is none, or it is of another version of the software.
+    """
+    path = Path(folder) / RESULTS
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"'{folder}' holds no results: run 'densesharp study analyze' first."
+        raise StudyError(message) from error
+    if results.get("schema") != SCHEMA:
+        message = (
+            f"'{path}' has format {results.get('schema')}, this software reads format {SCHEMA}: "
+            "analyse the study again."
+        )
+        raise StudyError(message)
+    return results
+
+
+def _write_hashes(folder: Path) -> None:
+    names = [RESULTS, "report.html", "report.pdf"]
+    found = [folder / name for name in names]
+    found += sorted((folder / "figures").iterdir()) + sorted((folder / "tables").iterdir())
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}"
+        for path in found
+    ]
+    write_text(folder / "SHA256SUMS", "\n".join(lines) + "\n")

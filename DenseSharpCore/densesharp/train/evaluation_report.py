@@ -1,0 +1,238 @@
+"""An evaluation as files: tables for people and programs, and figures.
+
+OUT/evaluation.json   every number with interval, test and reason
+OUT/evaluation.md     the same as tables
+OUT/nodules.csv       one line per nodule
+OUT/*.png             Dice by size and texture, reliability plot
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densesharp.errors import TableError
+from densesharp.files import atomic_path, write_text
+from densesharp.model.model_file import ModelFile
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.calibration import Bin
+from densesharp.stats.estimates import Estimate, to_json
+from densesharp.train import evaluation_summary as summary
+from densesharp.train.evaluation import Outcome
+
+Ideal = dict[str, tuple[float, ...]]
+
+
+def read_ideal(dataset: str | Path) -> Ideal:
+    """Class probabilities of the perfect reader by nodule, from a simulated data set's truth.csv.
+
+    Empty for other data sets.
+
+    Raises:
+        TableError: the file is damaged.
+    """
+    path = Path(dataset) / "truth.csv"
+    if not path.exists():
+        return {}
+    columns = [f"ideal_{name}" for name in CLASS_NAMES]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {
+            row["name"]: tuple(float(row[column]) for column in columns)
+            for row in rows
+            if all(row.get(column) for column in columns)
+        }
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        message = f"'{path}' is damaged ({error}): simulate the data set again, or remove the file."
+        raise TableError(message) from error
+
+
+def write_report(
+    folder: Path, outcomes: Sequence[Outcome], model: ModelFile, ideal: Ideal
+) -> dict[str, Any]:
+    """Summarise the outcomes and write all files; gives what evaluation.json holds.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    results: dict[str, Any] = {
+        "model": {"name": model.card.name, "sha256": model.sha256, "members": len(model.members)},
+        "nodules": len(outcomes),
+        "masks": summary.masks(outcomes),
+        "robustness": summary.robustness(outcomes),
+        "density_spearman": summary.density(outcomes, "solid_share"),
+        "inner_density_spearman": summary.density(outcomes, "inner_solid_share"),
+        "class_by_rating": summary.class_by_rating(outcomes),
+        "classes": summary.classes(outcomes, ideal),
+        "calibration": summary.calibration(outcomes),
+    }
+    write_text(folder / "evaluation.json", json.dumps(to_json(results), indent=1) + "\n")
+    write_text(folder / "evaluation.md", markdown(results))
+    _write_nodules(folder / "nodules.csv", outcomes)
+    _draw_dice(folder / "dice.png", outcomes)
+    if results["calibration"]:
+        _draw_reliability(folder / "reliability.png", results["calibration"]["bins"])
+    return results
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """The results as Markdown tables."""
+    model = results["model"]
+    parts = ["# Evaluation", ""]
+    parts += [f"{model['name']}, {model['members']} member(s), {results['nodules']} nodules.", ""]
+    parts += ["## Masks", "", *_mask_table(results["masks"]), ""]
+    robust = results["robustness"]
+    parts += [
+        f"Seed moved by 5 mm along each axis: mean Dice loss {show(robust['mean_loss'])}.",
+        "",
+    ]
+    parts += [
+        f"Spearman of solid share and texture: {show(results['density_spearman'])}; without the "
+        f"masks' outermost voxels {show(results['inner_density_spearman'])}.",
+        "",
+    ]
+    if results["classes"]:
+        parts += ["## Classes", "", *_class_table(results["classes"]), ""]
+        parts += [f"Expected calibration error: {show(results['calibration']['ece'])}.", ""]
+    if results["class_by_rating"]:
+        rows = _rating_table(results["class_by_rating"])
+        parts += ["## Mean class probabilities", "", *rows, ""]
+    return "\n".join(parts)
+
+
+def show(value: Estimate | float | None, digits: int = 3) -> str:
+    """A number with its interval, or why there is none."""
+    if isinstance(value, Estimate):
+        if value.value is None:
+            return f"not estimable ({value.reason})"
+        text = f"{value.value:.{digits}f}"
+        if value.ci is not None:
+            text += f" ({value.ci[0]:.{digits}f} to {value.ci[1]:.{digits}f})"
+        return text
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _mask_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| nodules | n | mean Dice (95 % CI) | median Dice | median HD95, mm "
+        "| mean volume error | median abs. volume error | refused |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        cells = [
+            name,
+            str(row["n"]),
+            show(row["mean_dice"]),
+            show(row["median_dice"]),
+            show(row["median_hd95_mm"], 1),
+            f"{row['mean_volume_error']:+.0%}",
+            f"{row['median_absolute_volume_error']:.0%}",
+            str(row["refused"]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _class_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    names = list(summary.BINARY)
+    lines = [
+        "| | accuracy | weighted F1 | MCC | quadratic kappa | "
+        + " | ".join(f"AUC {name}" for name in names)
+        + " | accuracy, network minus this | p |",
+        "|" + "---|" * (7 + len(names)),
+    ]
+    for label, row in rows.items():
+        gap = row.get("network minus this, accuracy")
+        cells = [
+            label,
+            show(row["accuracy"]),
+            show(row["weighted_f1"].value),
+            show(row["mcc"].value),
+            show(row["quadratic_kappa"]),
+            *(show(row[f"auc, {name}"]) for name in names),
+            "–" if gap is None else show(gap),
+            "–" if gap is None or gap.p is None else f"{gap.p:.2g}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _rating_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| group | n | " + " | ".join(CLASS_NAMES) + " | refused |",
+        "|" + "---|" * (3 + len(CLASS_NAMES)),
+    ]
+    for row in rows:
+        shares = " | ".join(f"{row[name]:.2f}" for name in CLASS_NAMES)
+        lines.append(f"| {row['group']} | {row['n']} | {shares} | {row['refused']} |")
+    return lines
+
+
+def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = None
+        for outcome in outcomes:
+            row = asdict(outcome)
+            row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
+            shifted = row.pop("shifted_dice")
+            row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""
+            if writer is None:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _draw_dice(path: Path, outcomes: Sequence[Outcome]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    colours = {
+        "ground-glass (1-2)": "#2a9d8f",
+        "part-solid (3-4)": "#e9a23b",
+        "solid (5)": "#c1432f",
+    }
+    rated = False
+    for name, ratings in summary.TEXTURES.items():
+        group = [o for o in outcomes if o.texture in ratings]
+        if group:
+            rated = True
+            x, y = [o.diameter_mm for o in group], [o.dice for o in group]
+            axes.scatter(x, y, s=22, color=colours[name], label=name, alpha=0.8)
+    if not rated:
+        x, y = [o.diameter_mm for o in outcomes], [o.dice for o in outcomes]
+        axes.scatter(x, y, s=16, color="#33658a", alpha=0.6)
+    else:
+        axes.legend(title="texture", loc="lower right", frameon=False)
+    axes.set(xlabel="equivalent diameter, mm", ylabel="Dice", ylim=(0, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _draw_reliability(path: Path, bins: Sequence[Bin]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    x = np.array([b.mean_probability for b in bins])
+    y = np.array([b.observed.value or 0.0 for b in bins])
+    limits = np.array([b.observed.ci or (0.0, 1.0) for b in bins])
+    errors = np.abs(limits.T - y)
+    axes.errorbar(x, y, yerr=errors, fmt="o", color="#33658a", capsize=3)
+    for b, where in zip(bins, y, strict=True):
+        axes.annotate(f"n={b.n}", (b.mean_probability, where), xytext=(5, -10),
+                      textcoords="offset points", fontsize=7)  # fmt: skip
+    axes.set(xlabel="probability of the predicted class", ylabel="share that was right",
+             xlim=(0.25, 1.02), ylim=(0, 1.02))  # fmt: skip
+    axes.spines[["top", "right"]].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)

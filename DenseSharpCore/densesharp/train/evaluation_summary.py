@@ -1,0 +1,202 @@
+"""What an evaluation amounts to: tables with intervals, always beside simple baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.auc import auc_estimate, delong_test
+from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.calibration import calibration_errors, reliability_bins
+from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.kappa import cross_table
+from densesharp.stats.multiclass import confusion
+from densesharp.stats.proportions import paired_difference
+from densesharp.train.dataset import UNKNOWN
+from densesharp.train.evaluation import Outcome
+
+Floats = NDArray[np.float64]
+
+SIZES = ((0.0, 8.0), (8.0, 15.0), (15.0, 100.0))
+"""mm, groups of the true equivalent diameter."""
+
+TEXTURES = {"ground-glass (1-2)": (1, 2), "part-solid (3-4)": (3, 4), "solid (5)": (5,)}
+BINARY = {"invasive (MIA or IAC)": 1, "IAC": 2}
+"""Binary questions: a class index from which on the answer is yes."""
+
+
+def masks(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Segmentation by group: fitting masks, all, by texture, by size."""
+    groups: dict[str, list[Outcome]] = {
+        "mask fits the patch": [o for o in outcomes if o.fits],
+        "all": list(outcomes),
+    }
+    for name, ratings in TEXTURES.items():
+        groups[f"fits, {name}"] = [o for o in outcomes if o.fits and o.texture in ratings]
+    for low, high in SIZES:
+        name = f"fits, {low:g}-{high:g} mm" if high < 100 else f"fits, {low:g} mm and more"
+        groups[name] = [o for o in outcomes if o.fits and low <= o.diameter_mm < high]
+    return {name: _mask_row(group) for name, group in groups.items() if group}
+
+
+def _mask_row(group: Sequence[Outcome]) -> dict[str, Any]:
+    dice = np.array([o.dice for o in group])
+    distances = [o.hd95_mm for o in group if o.hd95_mm is not None]
+    ratio = np.array([o.volume_ratio for o in group])
+    return {
+        "n": len(group),
+        "mean_dice": _bootstrap(group, lambda rows: float(dice[rows].mean())),
+        "median_dice": float(np.median(dice)),
+        "median_hd95_mm": float(np.median(distances)) if distances else None,
+        "mean_volume_error": float((ratio - 1).mean()),
+        "median_absolute_volume_error": float(np.median(np.abs(ratio - 1))),
+        "refused": sum(o.refused for o in group),
+    }
+
+
+def robustness(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Loss of Dice when the seed is displaced, over nodules whose mask fits the patch."""
+    group = [o for o in outcomes if o.fits and o.shifted_dice]
+    if not group:
+        return {"mean_loss": not_estimable("No displaced seeds were run.")}
+    loss = np.array([o.dice - np.mean(o.shifted_dice) for o in group])
+    worst = np.array([o.dice - min(o.shifted_dice) for o in group])
+    return {
+        "n": len(group),
+        "mean_loss": _bootstrap(group, lambda rows: float(loss[rows].mean())),
+        "mean_loss_of_worst_seed": float(worst.mean()),
+        "nodules_losing_more_than_0.1": int((loss > 0.1).sum()),
+    }
+
+
+def density(
+    outcomes: Sequence[Outcome], share: Literal["solid_share", "inner_solid_share"]
+) -> Estimate:
+    """Spearman's correlation of the predicted mask's solid share with the readers' texture."""
+    rated = [o for o in outcomes if o.texture is not None and getattr(o, share) is not None]
+    if len(rated) < 3:
+        return not_estimable("Fewer than three nodules have a texture rating.")
+    x = np.array([getattr(o, share) for o in rated], dtype=np.float64)
+    y = np.array([o.texture for o in rated], dtype=np.float64)
+    return _bootstrap(rated, lambda rows: _spearman(x[rows], y[rows]))
+
+
+def _spearman(x: Floats, y: Floats) -> float | None:
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(stats.spearmanr(x, y).statistic)
+
+
+def class_by_rating(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Mean class probabilities by texture and by size; no accuracy, for real CT has no class."""
+    rows = []
+    for name, ratings in TEXTURES.items():
+        rows.append((name, [o for o in outcomes if o.texture in ratings]))
+    for low, high in SIZES:
+        rows.append((f"{low:g}-{high:g} mm", [o for o in outcomes if low <= o.diameter_mm < high]))
+    return [
+        {
+            "group": name,
+            "n": len(group),
+            **dict(
+                zip(CLASS_NAMES, np.mean([o.probabilities for o in group], axis=0), strict=True)
+            ),
+            "refused": sum(o.refused for o in group),
+        }
+        for name, group in rows
+        if group
+    ]
+
+
+def classes(
+    outcomes: Sequence[Outcome], ideal: Mapping[str, Sequence[float]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Classification of the nodules with known class: the network, two baselines, the ceiling.
+
+    Baselines are quadratic discriminants (one normal distribution per class) of the true
+    logarithm of the diameter, or the true mean HU, fitted on the other subsets.
+
+    Args:
+        outcomes: of a data set; nodules without class are left out.
+        ideal: class probabilities of the perfect reader by name (simulated nodules only).
+    """
+    known = [o for o in outcomes if o.label != UNKNOWN]
+    if not known:
+        return {}
+    truth = np.array([o.label for o in known])
+    folds = np.array([o.subset for o in known])
+    rows = {
+        "DenseSharp": np.array([o.probabilities for o in known]),
+        "diameter only": _baseline(np.log([o.diameter_mm for o in known]), truth, folds),
+        "mean HU only": _baseline(np.array([o.mean_hu for o in known]), truth, folds),
+    }
+    if ideal:
+        rows["ceiling (perfect reader)"] = np.array([ideal[o.name] for o in known])
+    network = rows["DenseSharp"]
+    return {name: _class_row(p, truth, network) for name, p in rows.items()}
+
+
+def _class_row(probabilities: Floats, truth: NDArray[np.int64], network: Floats) -> dict[str, Any]:
+    called = probabilities.argmax(axis=1)
+    matrix = confusion(cross_table(truth, called, len(CLASS_NAMES)))
+    row: dict[str, Any] = {
+        "n": len(truth),
+        "accuracy": matrix.accuracy,
+        "weighted_f1": matrix.weighted_f1,
+        "mcc": matrix.mcc,
+        "quadratic_kappa": matrix.kappa["quadratic"],
+        "confusion": matrix.counts,
+    }
+    for name, first in BINARY.items():
+        positive = truth >= first
+        rating = probabilities[:, first:].sum(axis=1)
+        row[f"auc, {name}"] = auc_estimate(rating, positive)
+        if probabilities is not network:
+            other = network[:, first:].sum(axis=1)
+            row[f"network minus this, auc, {name}"] = delong_test(other, rating, positive)
+    if probabilities is not network:
+        right, mine = network.argmax(axis=1) == truth, called == truth
+        row["network minus this, accuracy"] = paired_difference(
+            int((right & mine).sum()),
+            int((right & ~mine).sum()),
+            int((~right & mine).sum()),
+            int((~right & ~mine).sum()),
+        )
+    return row
+
+
+def _baseline(values: Floats, truth: NDArray[np.int64], folds: NDArray[np.int64]) -> Floats:
+    """Cross-validated class probabilities (N, classes) from one number per nodule."""
+    result = np.full((len(values), len(CLASS_NAMES)), 1 / len(CLASS_NAMES))
+    for fold in np.unique(folds):
+        seen = folds != fold
+        density = np.zeros((int((~seen).sum()), len(CLASS_NAMES)))
+        for label in range(len(CLASS_NAMES)):
+            group = values[seen & (truth == label)]
+            if len(group) > 1 and group.std() > 0:
+                normal = stats.norm(group.mean(), group.std(ddof=1))
+                density[:, label] = len(group) * normal.pdf(values[~seen])
+        total = density.sum(axis=1, keepdims=True)
+        result[~seen] = np.divide(density, total, out=result[~seen], where=total > 0)
+    return result
+
+
+def calibration(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Expected calibration error of the most probable class, with its reliability bins."""
+    known = [o for o in outcomes if o.label != UNKNOWN]
+    if not known:
+        return {}
+    confidence = np.array([max(o.probabilities) for o in known])
+    right = np.array([o.predicted == o.label for o in known])
+    bins = reliability_bins(confidence, right)
+    return {"ece": calibration_errors(bins)[0], "bins": bins}
+
+
+def _bootstrap(group: Sequence[Outcome], statistic: Any) -> Estimate:
+    _, patients = np.unique([o.patient for o in group], return_inverse=True)
+    return bootstrap_cases(statistic, len(group), clusters=patients, replicates=1000)

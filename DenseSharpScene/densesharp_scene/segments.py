@@ -1,0 +1,302 @@
+"""Masks as segments: one segment for each nodule, only the nodule's box is written.
+
+The segmentation lies under the CT's own transform and has the whole CT as reference geometry, so
+the voxels of a segment are the voxels of the CT and nothing is ever resampled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+from vtk.util.numpy_support import vtk_to_numpy
+
+from densesharp.image.grid import Grid, box_slices
+from densesharp.image.masks import NoduleMask
+
+from .geometry import array_to_matrix, ijk_to_local
+
+LABELMAP = "Binary labelmap"
+SURFACE = "Closed surface"
+
+SMOOTHING = "0.25"
+"""Smoothing of the shown surface: 0 leaves voxel stairs, above 0.5 small nodules shrink."""
+
+TERMINOLOGY = (
+    "Segmentation category and type - DICOM master list"
+    "~SCT^49755003^Morphologically Altered Structure"
+    "~SCT^27925004^Nodule~^^"
+    "~Anatomic codes - DICOM master list~SCT^39607008^Lung~^^"
+)
+
+COLORS = (
+    (1.00, 0.84, 0.25), (0.34, 0.80, 0.98), (0.98, 0.55, 0.35), (0.50, 0.90, 0.60),
+    (0.95, 0.60, 0.85), (0.62, 0.66, 1.00), (0.80, 0.95, 0.35), (0.40, 0.92, 0.88),
+)  # fmt: skip
+"""Light colours that stand out on lung and on soft tissue; nodules take them in turn."""
+
+
+def create_segmentation(scene: Any, volume_node: Any) -> Any:
+    """A segmentation node for the nodules of one CT."""
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume_node.GetName()} nodules")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    node.GetSegmentation().SetConversionParameter("Smoothing factor", SMOOTHING)
+    display = node.GetDisplayNode()
+    display.SetVisibility2DFill(False)
+    display.SetPreferredDisplayRepresentationName3D(SURFACE)
+    display.SetPreferredDisplayRepresentationName2D(LABELMAP)
+    return node
+
+
+def add_segment(node: Any, name: str, number: int) -> str:
+    """An empty segment for nodule `number`; returns its id (use it, names may repeat)."""
+    color = COLORS[(number - 1) % len(COLORS)]
+    segment_id: str = node.GetSegmentation().AddEmptySegment("", name, list(color))
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    segment.SetTag(segment.GetTerminologyEntryTagName(), TERMINOLOGY)
+    return segment_id
+
+
+def keep_segment(
+    node: Any, segment_id: str, volume_node: Any, mask: NoduleMask | None, name: str, number: int
+) -> str:
+    """Bring the segment of nodule `number` in step with its mask; returns its id.
+
+    It is made when it is missing, and removed (empty id) when there is no mask.
+    """
+    exists = node.GetSegmentation().GetSegment(segment_id) is not None
+    if mask is None:
+        if exists:
+            node.GetSegmentation().RemoveSegment(segment_id)
+        return ""
+    if not exists:
+        segment_id = add_segment(node, name, number)
+    there = read_mask(node, segment_id, index_grid(volume_node))
+    if there is not None and digest(there) == digest(mask):
+        # Whoever corrects it in Segment Editor keeps these very voxels, and the steps of undo.
+        _renew_surface(node, segment_id)
+    else:
+        write_mask(node, segment_id, volume_node, mask)
+    return segment_id
+
+
+def _renew_surface(node: Any, segment_id: str) -> None:
+    """Compute the surface of a segment again when its voxels were changed after it."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))
+    if surface is not None and surface.GetMTime() < voxels.GetMTime():
+        segment.RemoveRepresentation(SURFACE)
+    show_surface(node)
+
+
+def mark_segment(node: Any, segment_id: str, name: str, decision: str) -> None:
+    """Show a nodule's name and decision (open, accepted, rejected) on its segment, if any."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        return
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    status = {"open": logic.InProgress, "accepted": logic.Completed, "rejected": logic.Flagged}
+    segment.SetName(name)
+    logic.SetSegmentStatus(segment, status[decision])
+    display = node.GetDisplayNode()
+    rejected = decision == "rejected"
+    display.SetSegmentOpacity(segment_id, 0.4 if rejected else 1.0)
+    display.SetSegmentVisibility3D(segment_id, not rejected)
+
+
+def write_mask(node: Any, segment_id: str, volume_node: Any, mask: NoduleMask) -> None:
+    """Put a mask into its segment and show its outline and surface.
+
+    Args:
+        node: segmentation node.
+        segment_id: of an existing segment; what it held is replaced.
+        volume_node: the CT whose voxels the mask counts.
+        mask: its box of the CT.
+    """
+    segmentation = node.GetSegmentation()
+    # Segments can share one image that spans all of them: a nodule keeps its own small one.
+    segmentation.SeparateSegmentLabelmap(segment_id)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(
+        _to_image(mask, volume_node), node, segment_id, logic.MODE_REPLACE
+    )
+    show_surface(node)
+
+
+def show_surface(node: Any) -> None:
+    """Make sure that every segment has its surface; only missing ones are computed."""
+    segmentation = node.GetSegmentation()
+    if segmentation.GetNumberOfSegments():
+        segmentation.CreateRepresentation(SURFACE)
+
+
+def share_labelmaps(node: Any, volume_node: Any) -> None:
+    """Put nodules that do not touch each other into common images, before the scene is saved.
+
+    A segmentation file stores every image over the extent of all of them, so that a hundred
+    nodules with an image each take minutes to write. Later writes separate them again.
+    """
+    segmentation = node.GetSegmentation()
+    grid = index_grid(volume_node)
+    masks = {
+        segment_id: mask
+        for segment_id in segmentation.GetSegmentIDs()
+        if (mask := read_mask(node, segment_id, grid)) is not None
+    }
+    if len(masks) < 2:
+        return
+    was_modifying = node.StartModify()
+    for layer in _layers(masks):
+        image = _to_image(_union([masks[segment_id] for segment_id in layer], grid), volume_node)
+        voxels = vtk_to_numpy(image.GetPointData().GetScalars())
+        voxels = voxels.reshape(image.GetDimensions()[::-1])
+        corner = np.array(image.GetExtent())[::2]
+        for value, segment_id in enumerate(layer, start=1):
+            mask = masks[segment_id]
+            part = voxels[box_slices(np.array(mask.start) - corner, mask.array.shape[::-1])]
+            part[mask.array > 0] = value
+            segment = segmentation.GetSegment(segment_id)
+            segment.SetLabelValue(value)
+            segment.AddRepresentation(LABELMAP, image)
+    show_surface(node)
+    node.EndModify(was_modifying)
+
+
+def read_mask(node: Any, segment_id: str, grid: Grid) -> NoduleMask | None:
+    """The voxels of a segment as the core's mask; None when empty or gone.
+
+    Args:
+        node: segmentation node that lies under the CT's transform.
+        segment_id: which segment.
+        grid: the CT's grid in the world.
+    """
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    image = segment.GetRepresentation(LABELMAP) if segment else None
+    if image is None or image.GetPointData().GetScalars() is None:
+        return None
+    first = np.array(image.GetExtent())[::2]
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    inside = voxels == segment.GetLabelValue()
+    box = _box_of(inside)
+    if box is None:
+        return None
+    start = first + np.array([part.start for part in box[::-1]])
+    array = np.ascontiguousarray(inside[box]).astype(np.uint8)
+    return NoduleMask(
+        array,
+        (int(start[0]), int(start[1]), int(start[2])),
+        grid.crop(start, array.shape[::-1]),
+    )
+
+
+def trim_mask(mask: NoduleMask, grid: Grid) -> NoduleMask | None:
+    """The same voxels in the smallest box that lies inside the CT; None when none is left."""
+    low = np.maximum(-np.array(mask.start), 0)
+    high = np.minimum(np.array(grid.size) - np.array(mask.start), mask.array.shape[::-1])
+    if (high <= low).any():
+        return None
+    inside = mask.array[low[2] : high[2], low[1] : high[1], low[0] : high[0]] > 0
+    box = _box_of(inside)
+    if box is None:
+        return None
+    start = np.array(mask.start) + low + np.array([part.start for part in box[::-1]])
+    array = np.ascontiguousarray(inside[box]).astype(np.uint8)
+    i, j, k = (int(n) for n in start)
+    return NoduleMask(array, (i, j, k), grid.crop(start, array.shape[::-1]))
+
+
+def digest(mask: NoduleMask | None) -> str:
+    """A fingerprint of the masked voxels, whatever box they lie in; empty without a mask."""
+    if mask is None:
+        return ""
+    k, j, i = np.nonzero(mask.array)
+    index = np.stack([i, j, k], axis=1).astype("<i4") + np.array(mask.start, dtype="<i4")
+    return hashlib.sha256(np.ascontiguousarray(index).tobytes()).hexdigest()[:16]
+
+
+def labelmap_volume(node: Any, volume_node: Any, segment_ids: list[str], name: str) -> Any:
+    """A label map volume node of the CT's size; label n is the n-th of `segment_ids`.
+
+    A label map holds one label for each voxel: where nodules overlap the later one wins.
+    """
+    labelmap = volume_node.GetScene().AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
+    labelmap.CopyOrientation(volume_node)
+    labelmap.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    labelmap.CreateDefaultDisplayNodes()
+    image = vtk.vtkImageData()
+    image.SetDimensions(volume_node.GetImageData().GetDimensions())
+    image.AllocateScalars(vtk.VTK_SHORT, 1)
+    labels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    labels[:] = 0
+    grid = index_grid(volume_node)
+    for value, segment_id in enumerate(segment_ids, start=1):
+        mask = read_mask(node, segment_id, grid)
+        if mask is not None:
+            labels[mask.full(grid) > 0] = value
+    labelmap.SetAndObserveImageData(image)
+    return labelmap
+
+
+def index_grid(volume_node: Any) -> Grid:
+    """The CT's voxels counted in voxels, for work that needs no millimetres."""
+    return Grid(volume_node.GetImageData().GetDimensions(), np.zeros(3), np.ones(3), np.eye(3))
+
+
+def _layers(masks: dict[str, NoduleMask]) -> list[list[str]]:
+    """Segment ids in groups whose boxes do not meet; a label is one byte, so 255 at most."""
+    layers: list[list[str]] = []
+    for segment_id, mask in masks.items():
+        for layer in layers:
+            if len(layer) < 255 and not any(_meet(mask, masks[other]) for other in layer):
+                layer.append(segment_id)
+                break
+        else:
+            layers.append([segment_id])
+    return layers
+
+
+def _meet(one: NoduleMask, other: NoduleMask) -> bool:
+    low = np.maximum(one.start, other.start)
+    high = np.minimum(
+        np.add(one.start, one.array.shape[::-1]), np.add(other.start, other.array.shape[::-1])
+    )
+    return bool((low < high).all())
+
+
+def _union(masks: list[NoduleMask], grid: Grid) -> NoduleMask:
+    """An empty box around all boxes."""
+    low = np.min([mask.start for mask in masks], axis=0)
+    high = np.max([np.add(mask.start, mask.array.shape[::-1]) for mask in masks], axis=0)
+    size = high - low
+    i, j, k = (int(n) for n in low)
+    return NoduleMask(np.zeros(size[::-1], np.uint8), (i, j, k), grid.crop(low, size))
+
+
+def _to_image(mask: NoduleMask, volume_node: Any) -> Any:
+    """A mask as an oriented image: the CT's whole matrix, the extent says where the box lies."""
+    image = slicer.vtkOrientedImageData()
+    depth, rows, columns = mask.array.shape
+    i, j, k = mask.start
+    image.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + depth - 1)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    vtk_to_numpy(image.GetPointData().GetScalars())[:] = mask.array.ravel()
+    image.SetImageToWorldMatrix(array_to_matrix(ijk_to_local(volume_node)))
+    return image
+
+
+def _box_of(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+    """Slices (k, j, i) of the smallest box around True; None when there is none."""
+    spans = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        hits = np.flatnonzero(inside.any(axis=others))
+        if not len(hits):
+            return None
+        spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(spans)

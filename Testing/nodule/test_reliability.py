@@ -1,0 +1,151 @@
+"""Every rule of the verdict at its limit."""
+
+import numpy as np
+import pytest
+
+from densesharp.image.grid import Grid, cube_grid
+from densesharp.image.masks import mask_from_box
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.click_stability import light_of
+from densesharp.nodule.records import Patch, Prediction, Stability, Uncertainty
+from densesharp.nodule.reliability import (
+    class_notices,
+    mask_notices,
+    stability_notices,
+    verdict_of,
+)
+
+CT = Grid((60, 56, 52), (-15, -28, -26), (0.5, 1, 1), np.eye(3))
+MIDDLE = slice(14, 18)
+
+
+def prediction(marked=(MIDDLE,) * 3, inside=1.0, evidence=1.0, classes=(0.2, 0.6, 0.2)):
+    """A prediction whose mask is a box of the patch in the middle of the CT."""
+    grid = cube_grid((0, 0, 0), 32)
+    mask = np.zeros(grid.shape, np.float32)
+    mask[marked] = 0.5
+    patch = Patch(np.zeros(grid.shape, np.float32), grid, inside)
+    probabilities = np.array(classes)
+    return Prediction(
+        probabilities, probabilities[None], mask, np.array([1.0]), mask, evidence, patch, 0.0, 1
+    )
+
+
+def codes(found: Prediction, box=(slice(28, 32),) * 3, array=None) -> dict[str, str]:
+    """Code -> severity, for a mask that is a box of the CT."""
+    array = np.zeros(CT.shape, np.int16) if array is None else array
+    marked = np.zeros(CT.shape, bool)
+    marked[box] = True
+    notices = mask_notices(found, mask_from_box(marked, (0, 0, 0), CT), Volume(array, CT))
+    return {notice.code: notice.severity for notice in notices}
+
+
+def test_a_plain_nodule_gives_nothing_to_worry_about():
+    assert codes(prediction()) == {}
+
+
+@pytest.mark.parametrize(("voxels", "small"), [(19, True), (20, False)])
+def test_under_10_mm3_the_answer_has_no_meaning(voxels, small):
+    """Voxels of half a mm3."""
+    box = (slice(30, 31), slice(30, 31), slice(20, 20 + voxels))
+    assert codes(prediction(), box) == ({"mask_too_small": "refused"} if small else {})
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("along", "expected"),
+    [
+        (slice(1, 31), {}),
+        (slice(0, 20), {"mask_touches_cube": "caution"}),
+        (slice(20, 32), {"mask_touches_cube": "caution"}),
+        (slice(0, 32), {"larger_than_cube": "refused"}),
+    ],
+)
+def test_a_mask_at_the_faces_of_the_cube(axis, along, expected):
+    marked = [MIDDLE] * 3
+    marked[axis] = along
+    assert codes(prediction(tuple(marked))) == expected
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("first", "cut"),
+    [(0, True), (1, False), (-5, False), (-4, True)],
+)
+def test_a_mask_at_the_outermost_voxels_of_the_scan_is_cut(axis, first, cut):
+    box = [slice(28, 32)] * 3
+    first %= CT.shape[axis]
+    box[axis] = slice(first, first + 4)
+    expected = {"field_of_view_cut": "caution"} if cut else {}
+    assert codes(prediction(), tuple(box)) == expected
+
+
+@pytest.mark.parametrize(("inside", "near"), [(0.74, True), (0.75, False)])
+def test_a_patch_that_lies_partly_outside_the_scan(inside, near):
+    assert codes(prediction(inside=inside)) == ({"near_border": "caution"} if near else {})
+
+
+@pytest.mark.parametrize(
+    ("dense", "hu", "saturated"),
+    [(3, 400, False), (4, 399, False), (4, 400, True), (64, 3000, True)],
+)
+def test_a_twentieth_above_the_window_is_saturated(dense, hu, saturated):
+    """Of 64 voxels, 3 are 4.7 % and 4 are 6.3 %."""
+    array = np.zeros(CT.shape, np.int16)
+    inside = np.zeros(CT.shape, bool)
+    inside[28:32, 28:32, 28:32] = True
+    array[tuple(index[:dense] for index in np.nonzero(inside))] = hu
+    array[0, 0, :20] = 3000  # elsewhere: of no matter
+    assert codes(prediction(), array=array) == ({"saturated": "caution"} if saturated else {})
+
+
+def test_a_twentieth_exactly_is_saturated():
+    array = np.zeros(CT.shape, np.int16)
+    array[30, 30, 20] = 400
+    box = (slice(30, 31), slice(30, 31), slice(20, 40))
+    assert codes(prediction(), box, array) == {"saturated": "caution"}
+
+
+@pytest.mark.parametrize(("share", "off"), [(0.99, True), (1.0, False), (1.01, False)])
+def test_evidence_must_be_denser_at_the_nodule_than_in_the_cube(share, off):
+    """A box of 4 voxels, 2 more on each side, is 8 of 32 in each direction: a 64th."""
+    found = codes(prediction(evidence=share / 64))
+    assert found == ({"evidence_off_mask": "caution"} if off else {})
+
+
+def spread_of(sd: float, of: str = "MIA") -> Uncertainty:
+    classes = {"AAH-AIS": 0.0, "MIA": 0.0, "IAC": 0.0, of: sd}
+    return Uncertainty(8, classes, 0.0, 0.0, 0.5, 1.0, (1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("classes", "spread", "expected"),
+    [
+        ((0.25, 0.5, 0.25), spread_of(0.2), []),
+        ((0.26, 0.49, 0.25), spread_of(0.0), ["class_uncertain"]),
+        ((0.2, 0.6, 0.2), spread_of(0.21), ["class_spread"]),
+        ((0.2, 0.6, 0.2), spread_of(0.5, of="IAC"), []),
+        ((0.3, 0.4, 0.3), spread_of(0.3), ["class_uncertain", "class_spread"]),
+    ],
+)
+def test_a_class_below_half_or_of_wide_spread_is_doubted(classes, spread, expected):
+    notices = class_notices(prediction(classes=classes), spread)
+    assert [notice.code for notice in notices] == expected
+    assert {notice.severity for notice in notices} <= {"caution"}
+
+
+@pytest.mark.parametrize(
+    ("same", "overlap", "light"),
+    [(1.0, 0.8, "green"), (1.0, 0.79, "amber"), (5 / 6, 0.9, "amber"), (0.5, 0.5, "amber"),
+     (0.49, 0.9, "red"), (1.0, 0.49, "red")],
+)  # fmt: skip
+def test_the_light_of_a_moved_click(same, overlap, light):
+    assert light_of(same, overlap) == light
+    found = stability_notices(Stability(3.0, 6, 6, same, {}, 0.1, overlap, light))
+    assert [notice.code for notice in found] == (["unstable_click"] if light == "red" else [])
+
+
+def test_the_verdict_is_the_worst_reason():
+    notices = [Notice("a", "A.", severity) for severity in ("info", "caution", "refused")]
+    assert [verdict_of(notices[:n]) for n in range(4)] == ["ok", "ok", "caution", "refused"]
+    assert verdict_of(reversed(notices)) == "refused"
