@@ -10,12 +10,15 @@ import os
 import struct
 from typing import Any, BinaryIO
 
+from pydicom.encaps import parse_fragments
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_BEST_COMPRESSION = 1000
 _LONG_VR = {vr.value.encode() for vr in EXPLICIT_VR_LENGTH_32}
+_DELIMITERS = (b"\xfe\xff", b"\xff\xfe")
+"""Group FFFE, little and big endian: items and their ends, which have no VR in any syntax."""
+_END_OF_FRAGMENTS = b"\xfe\xff\xdd\xe0"
 
 
 def is_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any) -> bool:
@@ -26,35 +29,36 @@ def is_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any
         size: of the file in bytes.
         values: the header fields.
         syntax: transfer syntax of the file.
+
+    Raises:
+        Exception: whatever pydicom raises on fragments that are none.
     """
     if values.get("Rows") is None or syntax == DeflatedExplicitVRLittleEndian:
         return True  # not an image, or one whose end only the decoder can find
     start = stream.tell()
-    needed = int(values["Rows"]) * int(values["Columns"] or 0)
-    needed *= int(values["BitsAllocated"] or 16) // 8 * int(values["SamplesPerPixel"] or 1)
-    needed *= int(values["NumberOfFrames"] or 1)
+    frames = int(values["NumberOfFrames"] or 1)
     if syntax.is_compressed:
-        enough = _fragments(stream) * _BEST_COMPRESSION >= needed
+        enough = _has_fragments(stream, frames)
     else:
+        needed = int(values["Rows"]) * int(values["Columns"] or 0) * frames
+        needed *= int(values["BitsAllocated"] or 16) // 8 * int(values["SamplesPerPixel"] or 1)
         enough = size - start >= 8 + needed
     stream.seek(start)
     return enough and _lengths_fit(stream, size, syntax)
 
 
-def _fragments(stream: BinaryIO) -> int:
-    """Bytes of compressed pixel data; 0 where they have no end."""
-    stream.seek(12, os.SEEK_CUR)
-    start = stream.tell()
-    while True:
-        item = stream.read(8)
-        if len(item) < 8:
-            return 0
-        group, element, length = struct.unpack("<HHL", item)
-        if (group, element) == (0xFFFE, 0xE0DD):
-            return stream.tell() - start
-        if (group, element) != (0xFFFE, 0xE000) or length == _UNDEFINED_LENGTH:
-            return 0
-        stream.seek(length, os.SEEK_CUR)
+def _has_fragments(stream: BinaryIO, frames: int) -> bool:
+    """Whether compressed pixel data have one fragment for each frame at least, and an end."""
+    (length,) = struct.unpack("<8xL", stream.read(12))
+    if length != _UNDEFINED_LENGTH:
+        return False
+    count, places = parse_fragments(stream)  # the first is the table of offsets
+    if count < 1 + frames:
+        return False
+    stream.seek(places[-1] + 4)
+    (length,) = struct.unpack("<L", stream.read(4))
+    stream.seek(length, os.SEEK_CUR)
+    return stream.read(4) == _END_OF_FRAGMENTS
 
 
 def _lengths_fit(stream: BinaryIO, size: int, syntax: Any) -> bool:
@@ -65,7 +69,8 @@ def _lengths_fit(stream: BinaryIO, size: int, syntax: Any) -> bool:
     order = "<" if syntax.is_little_endian else ">"
     while len(head := stream.read(8)) == 8:
         field, form = head[4:], "L"
-        if not syntax.is_implicit_VR and head[4:6].isalpha():
+        has_vr = not syntax.is_implicit_VR and head[:2] not in _DELIMITERS
+        if has_vr and head[4:6].isalpha():
             field, form = head[6:], "H"
             if head[4:6] in _LONG_VR:
                 field, form = stream.read(4), "L"
