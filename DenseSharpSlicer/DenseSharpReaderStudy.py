@@ -114,12 +114,12 @@ class DenseSharpReaderStudyWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self._makePanel()
 
     def _startKeys(self):
-        from DenseSharpSlicerLib.reader_study_panel import KEYS
+        from densesharp.study.conduct.answer_keys import QT_KEYS
 
         if self._keys:
             return
         parent = slicer.util.mainWindow() or self.uiWidget
-        for name, meaning in KEYS.items():
+        for name, meaning in QT_KEYS.items():
             key = qt.QShortcut(parent)
             key.setKey(qt.QKeySequence(name))
             key.connect("activated()", lambda meaning=meaning: self.panel.key(meaning))

@@ -21,6 +21,7 @@ from densesharp.errors import DenseSharpError
 from densesharp.io import read_volume
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS
+from densesharp.study.conduct.answer_keys import SUBMIT, TAKE_OUTLINE
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.reader_masks import make_mask, nodule_mask
 from densesharp.study.conduct.reading_session import Reading
@@ -37,16 +38,6 @@ from .reader_study_drawing import (
     draw_closed,
     draw_reading,
 )
-
-KEYS = {
-    **{key: key for key in ("1", "2", "3", "5", "6", "7", "8", "9")},
-    **{key.upper(): key for key in ("d", "f", "j", "k", "p", "t")},
-    "Return": "Enter",
-    "Enter": "Enter",
-    "Esc": "Escape",
-    "Backspace": "Backspace",
-}
-"""Qt's name of a key -> the presenter's; they work only while the module is open."""
 
 TICK_MS = 1000
 
@@ -338,10 +329,10 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
             self.refresh()
 
     def key(self, name: str) -> None:
-        """A key of `KEYS`, by the presenter's name."""
-        if name == "Enter":
+        """A key of `answer_keys`, by the presenter's name; they work only in this module."""
+        if name == SUBMIT:
             self.take_outline()
-        if name == "t" and self.presenter is not None:
+        if name == TAKE_OUTLINE and self.presenter is not None:
             self.onTake()
         elif self.presenter is not None:
             self.presenter.key(name)

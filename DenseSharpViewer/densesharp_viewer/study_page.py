@@ -13,9 +13,17 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
-from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
-from densesharp.study.conduct.screen import KEYS
+from densesharp.study.conduct.answer_keys import (
+    CLASS_KEYS,
+    CONFIDENCE_KEYS,
+    IAC_KEYS,
+    INVASIVE_KEYS,
+    KEYS,
+    PAUSE,
+    TAKE_OUTLINE,
+    shown,
+)
 from densesharp_scene.study_case import MODEL, OWN, outline_color
 
 from .labels import CLASS_TITLES, RESEARCH_ONLY
@@ -34,9 +42,11 @@ VIEW_KEYS = (
     ("Ctrl + wheel, right drag", "zoom"),
     ("Middle drag, left drag", "pan, window and level"),
     ("L  M  B", "lung, mediastinum or bone window"),
-    ("N", "back to the marked nodule"),
-    ("X", "the nodule's mark on or off"),
-    ("C  O  E  V", "outline by a click or with the brush, erase, look only"),
+    ("1 2 3 4", "axial, coronal, sagittal or 3D alone; again for three planes"),
+    ("J", "jump to the marked nodule"),
+    ("-", "the nodule's mark on or off"),
+    ("N  P  E  V", "outline by a click or with the brush, erase, look only"),
+    ("[  ]", "smaller, larger brush"),
     ("Ctrl + Z", "undo the last stroke"),
     ("?", "this list"),
 )
@@ -48,8 +58,8 @@ LAYOUTS = (
 
 TOOLS = (
     ("look", "mdi-cursor-default-outline", "Look (V)"),
-    ("click", "mdi-target-variant", "Click into the nodule: what is connected is outlined (C)"),
-    ("paint", "mdi-brush", "Outline the nodule with the brush (O)"),
+    ("click", "mdi-target-variant", "Click into the nodule: what is connected is outlined (N)"),
+    ("paint", "mdi-brush", "Outline the nodule with the brush (P)"),
     ("erase", "mdi-eraser", "Erase (E)"),
 )
 
@@ -87,8 +97,8 @@ def _build_view_tools() -> None:
         html.Span(classes="ds-gap")
         for name, icon, title in LAYOUTS:
             _icon_switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
-        _icon_switch("mdi-circle-small", "Mark of the nodule (X)", do("mark", "!mark"), "mark")
-        _icon_switch("mdi-target", "Back to the marked nodule (N)", do("nodule"), "false")
+        _icon_switch("mdi-circle-small", "Mark of the nodule (-)", do("mark", "!mark"), "mark")
+        _icon_switch("mdi-target", "Back to the marked nodule (J)", do("nodule"), "false")
         html.Span(classes="ds-gap")
     _icon_switch("mdi-help-circle-outline", "Keys (?)", "utils.densesharp_study.help()", "false")
 
@@ -135,7 +145,7 @@ def _build_between() -> None:
             )
         html.P("You can stop here: reading goes on at this place.", v_if="screen.page === 'next'")
         html.Button(
-            "Go on (P)",
+            f"Go on ({PAUSE.upper()})",
             v_if="screen.page === 'paused'",
             classes="ds-button ds-strong",
             click=do("resume"),
@@ -147,8 +157,10 @@ def _build_case() -> None:
         html.P("{{ screen.instruction }}", classes="ds-study-instruction")
         _build_aid()
         _build_class()
-        _build_rating("p_invasive", "How probable is invasive (MIA or IAC)?", "D  F")
-        _build_rating("p_iac", "How probable is IAC?", "J  K")
+        _build_rating(
+            "p_invasive", "How probable is invasive (MIA or IAC)?", shown({**INVASIVE_KEYS})
+        )
+        _build_rating("p_iac", "How probable is IAC?", shown({**IAC_KEYS}))
         _build_confidence()
         _build_outline()
         html.H3("Comment (optional)")
@@ -183,9 +195,9 @@ def _build_aid() -> None:
 def _build_class() -> None:
     html.H3("Class")
     with html.Div(classes="ds-study-choice", role="radiogroup", aria_label="Class"):
-        for key, name in enumerate(CLASS_NAMES, start=1):
+        for key, name in CLASS_KEYS.items():
             chosen = f"screen.answer.nodule_class === '{name}'"
-            _choice(name, str(key), do("class", f"'{name}'"), chosen, CLASS_TITLES[name])
+            _choice(name, key.upper(), do("class", f"'{name}'"), chosen, CLASS_TITLES[name])
 
 
 def _build_rating(name: str, question: str, keys: str) -> None:
@@ -212,10 +224,10 @@ def _build_rating(name: str, question: str, keys: str) -> None:
 def _build_confidence() -> None:
     html.H3("How confident are you?")
     with html.Div(classes="ds-study-choice ds-five", role="radiogroup", aria_label="Confidence"):
-        for level, name in CONFIDENCE_LEVELS.items():
+        for key, level in CONFIDENCE_KEYS.items():
             chosen = f"screen.answer.confidence === {level}"
             action = do("confidence", str(level))
-            _choice(name, str(level + 4), action, chosen, f"Confidence {level} of 5")
+            _choice(CONFIDENCE_LEVELS[level], key, action, chosen, f"Confidence {level} of 5")
 
 
 def _build_outline() -> None:
@@ -245,7 +257,7 @@ def _build_outline() -> None:
                 "mdi-trash-can-outline", "Remove the outline", do("remove_outline"), "false"
             )
             html.Button(
-                "Take the model's (T)",
+                f"Take the model's ({TAKE_OUTLINE})",
                 v_if="screen.can_take_outline",
                 classes="ds-button",
                 click=do("take_outline"),
@@ -268,7 +280,9 @@ def _build_submit() -> None:
             html.Button(
                 "Not yet (Esc)", v_if="screen.confirming", classes="ds-button", click=do("cancel")
             )
-            html.Button("Pause (P)", v_else=True, classes="ds-button", click=do("pause"))
+            html.Button(
+                f"Pause ({PAUSE.upper()})", v_else=True, classes="ds-button", click=do("pause")
+            )
 
 
 def _build_message() -> None:

@@ -146,7 +146,7 @@ def test_the_model_s_outline_is_taken_over_to_edit(reader: StudyPanel, tmp_path:
     ui.studyStartButton.click()
     ui.studyNextButton.click()
     assert ui.studyTakeButton.isHidden()
-    reader.panel.key("t")
+    reader.panel.key("0")
     assert ui.studyOutlineLabel.text.startswith("not drawn")
     reader.answer()
     reader.submit()
@@ -164,18 +164,18 @@ def test_the_keyboard_is_enough(reader: StudyPanel, tmp_path: Path) -> None:
     study = a_study(tmp_path, "unaided")
     reader.open(study)
     reader.ui.studyStartButton.click()
-    for name in ["Enter", *"2fffjj8", "Enter", "Enter"]:
+    for name in ["Enter", *"uwwwcc8", "Enter", "Enter"]:
         reader.panel.key(name)
     form = answers_of(study)[0]["form"]
     assert (form["nodule_class"], form["p_invasive"], form["p_iac"]) == ("MIA", 60, 45)
 
 
 def test_keys_work_only_while_the_module_is_open(reader: StudyPanel) -> None:
-    from DenseSharpSlicerLib.reader_study_panel import KEYS
+    from densesharp.study.conduct.answer_keys import QT_KEYS
 
-    assert len(reader.widget._keys) == len(KEYS)
+    assert len(reader.widget._keys) == len(QT_KEYS)
     reader.host.enter()  # Slicer enters a module again after a layout change
-    assert len(reader.widget._keys) == len(KEYS)
+    assert len(reader.widget._keys) == len(QT_KEYS)
     reader.host.exit()
     assert reader.widget._keys == []
     reader.host.enter()
@@ -489,7 +489,7 @@ def test_a_key_of_the_keyboard_reaches_the_form(reader: StudyPanel, tmp_path: Pa
     import qt
 
     an_open_case(reader, tmp_path)
-    key = next(key for key in reader.widget._keys if key.key == qt.QKeySequence("2"))
+    key = next(key for key in reader.widget._keys if key.key == qt.QKeySequence("U"))
     key.activated.emit()
     assert reader.ui.studyClassButton2.checked
 
@@ -497,7 +497,7 @@ def test_a_key_of_the_keyboard_reaches_the_form(reader: StudyPanel, tmp_path: Pa
 def test_without_a_study_nothing_happens(reader: StudyPanel) -> None:
     reader.panel.take_outline()
     reader.panel.onTick()
-    reader.panel.key("2")
+    reader.panel.key("u")
     reader.panel._doing("pause")()
     with pytest.raises(RuntimeError, match="No study is open"):
         reader.panel.onSubmit()

@@ -6,9 +6,11 @@
   const state = (name) => window.trame?.state?.get(name);
   const VIEW = {
     l: ["window", "lung"], m: ["window", "mediastinum"], b: ["window", "bone"],
-    n: ["nodule"], c: ["tool", "click"], o: ["tool", "paint"], e: ["tool", "erase"], v: ["tool", "look"],
+    j: ["nodule"], n: ["tool", "click"], p: ["tool", "paint"], e: ["tool", "erase"], v: ["tool", "look"],
+    1: ["layout", "axial"], 2: ["layout", "coronal"], 3: ["layout", "sagittal"], 4: ["layout", "threed"],
     arrowup: ["scroll", 1], arrowdown: ["scroll", -1],
   };
+  const BRUSH = { "[": -1, "]": 1 };
   const TOUCH_EVERY_MS = 5000;
   let touched = 0;
 
@@ -27,8 +29,10 @@
       return;
     } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
       return;
-    } else if (key === "x") {
+    } else if (key === "-") {
       act("mark", !state("mark"));
+    } else if (BRUSH[key] && state("screen")?.page === "case") {
+      act("brush", Math.min(Math.max(Number(state("brush_mm")) + BRUSH[key], 1), 40));
     } else if (VIEW[key] && state("screen")?.page === "case") {
       act(...VIEW[key]);
     } else {

@@ -49,7 +49,7 @@ def take(page: Page, path: Path) -> None:
 
 def outline(page: Page) -> None:
     """Click into the nodule, which is in the middle of the axial view."""
-    page.keyboard.press("c")
+    page.keyboard.press("n")
     page.wait_for_function("window.trame.state.get('tool') === 'click'")
     view = page.query_selector(".ds-views canvas, .ds-views img").bounding_box()
     page.mouse.click(view["x"] + view["width"] / 2 + 3, view["y"] + view["height"] / 2 + 3)
@@ -70,7 +70,7 @@ def main(target: Path) -> None:
             page.wait_for_selector("text=Read without the model.")
             page.wait_for_function("!window.trame.state.get('loading')")
             outline(page)
-            for key in "2fffjj8":
+            for key in "uwwwcc8":
                 page.keyboard.press(key)
             page.mouse.move(1000, 760)
             take(page, target / "study-case.jpg")
@@ -79,7 +79,7 @@ def main(target: Path) -> None:
             page.keyboard.press("Enter")
             page.wait_for_selector("text=The model:")
             page.click("[title='Three planes and 3D']")
-            page.keyboard.press("n")
+            page.keyboard.press("j")
             take(page, target / "study-aided.jpg")
             browser.close()
     finally:

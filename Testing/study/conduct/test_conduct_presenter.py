@@ -11,8 +11,8 @@ import pytest
 from study_simulation import ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
+from densesharp.study.conduct.answer_keys import KEYS
 from densesharp.study.conduct.presenter import Presenter
-from densesharp.study.conduct.screen import KEYS
 from densesharp.study.conduct.verify import verify
 
 
@@ -24,7 +24,7 @@ def presenter_of(reading_of):
     return presenter
 
 
-def fill(presenter, keys="2fffjj8"):
+def fill(presenter, keys="uwwwcc8"):
     """MIA, P invasive 60, P IAC 45, confidence 4."""
     for name in keys:
         assert presenter.key(name)
@@ -67,7 +67,7 @@ def test_an_incomplete_form_is_explained_and_not_sent(tmp_path, presenter_of):
     presenter = presenter_of(make_study(tmp_path, "unaided"))
     presenter.start_session(1)
     presenter.next_case()
-    presenter.key("1")
+    presenter.key("y")
     presenter.submit()
     presenter.submit()
     screen = presenter.screen
@@ -80,7 +80,7 @@ def test_iac_above_invasive_is_explained(tmp_path, presenter_of):
     presenter = presenter_of(make_study(tmp_path, "unaided"))
     presenter.start_session(1)
     presenter.next_case()
-    fill(presenter, "2fj5")
+    fill(presenter, "uwc5")
     presenter.set_rating("p_iac", 55)
     assert presenter.screen.problems == (
         "The probability of IAC cannot be above the probability of invasive, because IAC is "
@@ -105,7 +105,7 @@ def test_changing_the_form_takes_the_question_back(tmp_path, presenter_of):
     presenter.next_case()
     fill(presenter)
     presenter.key("Enter")
-    presenter.key("1")
+    presenter.key("y")
     assert not presenter.screen.confirming
     presenter.key("Enter")
     presenter.key("Escape")
@@ -117,11 +117,11 @@ def test_a_pause_hides_the_case_and_ignores_the_form(tmp_path, presenter_of):
     presenter.start_session(1)
     presenter.next_case()
     assert presenter.scene is not None
-    presenter.key("p")
+    presenter.key("k")
     assert (presenter.screen.page, presenter.scene) == ("paused", None)
     presenter.set_class("IAC")
     presenter.key("Enter")
-    assert presenter.key("p")
+    assert presenter.key("k")
     assert presenter.screen.answer.nodule_class is None
     assert presenter.scene is not None
 

@@ -169,13 +169,13 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     # An outline with the mouse, the rest by keyboard.
     box = page.query_selector(".ds-views img").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.keyboard.press("o")
+    page.keyboard.press("p")
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 12, y, steps=4)
     page.mouse.up()
     page.wait_for_selector("text=Outlined.")
-    press(page, "2fffjj8")
+    press(page, "uwwwcc8")
     page.type("textarea", "part-solid")
     page.mouse.move(x, y)
     page.mouse.wheel(0, 240)
@@ -196,7 +196,7 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     assert first["time"]["active_s"] > 0
 
     # The machine goes down in the middle of the second answer.
-    press(page, "3")
+    press(page, "i")
     page.wait_for_function("window.trame.state.get('screen').answer.nodule_class === 'IAC'")
     wait_for_draft(a_study, "IAC")
     server.end(signal.SIGKILL)
@@ -211,7 +211,7 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     answer = page.evaluate("window.trame.state.get('screen').answer")
     assert answer["nodule_class"] == "IAC", "the draft is there again"
     for expected in range(2, 7):
-        press(page, ["2", "f", "j", "8", "Enter"])
+        press(page, ["u", "w", "c", "8", "Enter"])
         page.wait_for_selector("text=It cannot be changed")
         page.keyboard.press("Enter")
         page.wait_for_function("!window.trame.state.get('screen').confirming")
@@ -269,7 +269,7 @@ def test_a_page_cannot_write_the_state_or_ask_for_the_model(another_study, a_bro
     for name in ("reveal", "aid", "show_aid", "open_file", "evidence", "analyse"):
         page.evaluate(f"window.trame.trigger('act', ['{name}'])")
     page.evaluate("window.trame.state.set('screen', {page: 'finished'})")
-    page.keyboard.press("1")
+    page.keyboard.press("y")
     page.wait_for_function("window.trame.state.get('screen').page === 'case'")
     assert page.evaluate("window.trame.state.get('screen').aid") is None
     page.close()

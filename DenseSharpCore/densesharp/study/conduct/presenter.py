@@ -6,20 +6,23 @@ decide nothing themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 from densesharp.errors import DenseSharpError
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.report.labels import percent_words
 from densesharp.study.conduct import answer_form as form
-from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, Answer
+from densesharp.study.conduct import answer_keys as keys
+from densesharp.study.conduct.answer_form import Answer
 from densesharp.study.conduct.model_results import Aid
 from densesharp.study.conduct.reader_masks import Mask
 from densesharp.study.conduct.reading_session import OpenCase, Reading, SessionInfo
 from densesharp.study.conduct.screen import AidView, Page, Scene, Screen, SessionLine
 
+T = TypeVar("T")
 Rating = Literal["p_invasive", "p_iac"]
 
 NUDGE = 5
@@ -263,28 +266,31 @@ class Presenter:
     def _key_actions(self) -> dict[str, Callable[[], None]]:
         page = self.screen.page
         if page == "paused":
-            return {"p": self.resume}
+            return {keys.PAUSE: self.resume}
         if page == "sessions":
-            return {"Enter": self._start_ready}
+            return {keys.SUBMIT: self._start_ready}
         if page == "next":
-            return {"Enter": self.next_case, "Backspace": self.correct_last}
+            return {keys.SUBMIT: self.next_case, keys.CORRECT: self.correct_last}
         if page != "case":
             return {}
-        actions: dict[str, Callable[[], None]] = {
-            "Enter": self.submit,
-            "Escape": self.cancel,
-            "p": self.pause,
-            "t": self.take_outline,
-            "d": lambda: self.nudge("p_invasive", -NUDGE),
-            "f": lambda: self.nudge("p_invasive", NUDGE),
-            "j": lambda: self.nudge("p_iac", -NUDGE),
-            "k": lambda: self.nudge("p_iac", NUDGE),
+        return {
+            keys.SUBMIT: self.submit,
+            keys.CANCEL: self.cancel,
+            keys.PAUSE: self.pause,
+            keys.TAKE_OUTLINE: self.take_outline,
+            **self._answers_by(keys.CLASS_KEYS, self.set_class),
+            **self._answers_by(keys.CONFIDENCE_KEYS, self.set_confidence),
+            **self._answers_by(
+                keys.INVASIVE_KEYS, lambda way: self.nudge("p_invasive", way * NUDGE)
+            ),
+            **self._answers_by(keys.IAC_KEYS, lambda way: self.nudge("p_iac", way * NUDGE)),
         }
-        for number, name in enumerate(CLASS_NAMES, start=1):
-            actions[str(number)] = lambda name=name: self.set_class(name)  # type: ignore[misc]
-        for level in CONFIDENCE_LEVELS:
-            actions[str(4 + level)] = lambda n=level: self.set_confidence(n)  # type: ignore[misc]
-        return actions
+
+    @staticmethod
+    def _answers_by(
+        table: Mapping[str, T], action: Callable[[T], None]
+    ) -> dict[str, Callable[[], None]]:
+        return {key: partial(action, value) for key, value in table.items()}
 
     def _start_ready(self) -> None:
         """Start the session that waits for nothing, if there is one."""

@@ -10,22 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import Answer
 
 Page = Literal["sessions", "next", "case", "paused", "finished"]
-
-KEYS = (
-    ("1 2 3", "class " + ", ".join(CLASS_NAMES)),
-    ("D F", "probability of invasive down, up"),
-    ("J K", "probability of IAC down, up"),
-    ("5 6 7 8 9", "confidence, from guess to certain"),
-    ("Enter", "start the session, submit, confirm, next case"),
-    ("Escape", "not yet"),
-    ("P", "pause, go on"),
-    ("T", "take over the model's outline, where it is shown, to edit it"),
-    ("Backspace", "correct the answer before, where the study allows it"),
-)
 
 
 @dataclass(frozen=True)
