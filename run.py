@@ -1,11 +1,13 @@
 """Set up DenseSharp in a private environment and run it, with Python and nothing else.
 
-    python run.py demo      the bundled sample: one click to a measured, classified nodule
-    python run.py test      every check and test
+    python run.py demo              the bundled sample: one click to a measured, classified nodule
+    python run.py test              every check and test
+    python run.py COMMAND ...       any other command, as in: python run.py predict CT.nrrd --help
+    python run.py install EXTRA ... only set up: viewer, train, study, ... or all
 
-The environment lies in `.venv` beside this file. It is made once and made again only when
-`pyproject.toml`, `constraints.txt`, Python or the folder changes. Any other command line is
-passed on to `densesharp`: `python run.py predict CT.nrrd --seed 10,20,-30 --out result`.
+The environment lies in `.venv` beside this file. It gets what a command needs when the command
+is first used, and is made again only when Python or the folder changes. Paths are those of the
+folder where the command is typed.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -22,15 +26,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "densesharp-setup.txt"
-EXTRAS = {
-    "demo": ("viewer",),
-    "view": ("viewer",),
-    "test": (
-        "torch", "keras", "viewer", "train", "study", "report", "serve", "cohort", "explore",
-        "test",
-    ),
-}  # fmt: skip
-USAGE = "usage: python run.py demo | test | view [IMAGE] | COMMAND ...   (see README.md)"
+TABLE = ROOT / "DenseSharpCore" / "densesharp" / "cli" / "extras.py"
+BASIC_MEGABYTES = 1400
+USAGE = "usage: python run.py demo | test | COMMAND ... | install EXTRA ...   (see README.md)"
 
 
 class SetupError(Exception):
@@ -38,20 +36,25 @@ class SetupError(Exception):
 
 
 def fingerprint() -> str:
-    """Everything that makes an existing environment unusable when it changes."""
-    digest = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt"):
-        digest.update((ROOT / name).read_bytes())
-    digest.update(f"{sys.version}|{platform.machine()}|{ROOT}".encode())
-    return digest.hexdigest()
+    """What the environment was made for: the machine, and the packages with their versions.
+
+    When the first half changes, an environment is of no use; when the second does, pip mends it.
+    """
+    machine = f"{sys.version}|{platform.machine()}|{ROOT}".encode()
+    packages = b"".join(
+        (ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")
+    )
+    return " ".join(hashlib.sha256(part).hexdigest() for part in (machine, packages))
 
 
-def installed_extras() -> set[str] | None:
-    """The extras the environment was made with, or None when it must be made anew."""
+def installed_extras() -> tuple[set[str], bool] | None:
+    """The extras in the environment, and whether they are up to date; None where there is none."""
     if not (PYTHON.exists() and STAMP.exists()):
         return None
-    stamp, _, extras = STAMP.read_text(encoding="utf-8").partition("\n")
-    return set(extras.split()) if stamp == fingerprint() else None
+    made_for, _, extras = STAMP.read_text(encoding="utf-8").partition("\n")
+    if made_for.split(" ")[0] != fingerprint().split(" ")[0]:
+        return None
+    return set(extras.split()), made_for == fingerprint()
 
 
 def make_environment() -> None:
@@ -70,40 +73,56 @@ def make_environment() -> None:
     venv.create(VENV, with_pip=True)
 
 
-def install(extras: set[str]) -> None:
-    """Install the project and the named extras, at the tested versions."""
+def install(extras: set[str], new: set[str], basic: bool) -> None:
+    """Install the project and its extras at the tested versions; pip shows how far it is."""
+    known = runpy.run_path(str(TABLE))["EXTRAS"]
+    size = sum(known[name].megabytes for name in new if name in known) + basic * BASIC_MEGABYTES
+    what = [known[name].what for name in sorted(new) if name in known]
+    text = ", ".join(["the basic packages"] * basic + what) or "changed versions"
+    print(f"Setting up {text} in {VENV} (once; about {size} MB) ...", file=sys.stderr, flush=True)
     target = ".[" + ",".join(sorted(extras)) + "]" if extras else "."
-    print(f"Setting up DenseSharp in {VENV} (once; a few minutes) ...", flush=True)
-    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check",
                "-c", "constraints.txt", "-e", target]  # fmt: skip
-    result = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
-    if result.returncode:
-        tail = "\n".join(result.stderr.strip().splitlines()[-8:])
+    # On stderr: what the command itself writes to stdout may be read by a program.
+    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode:
         raise SetupError(
-            "The packages could not be installed. pip said:\n"
-            f"{tail}\n"
-            "Without a network, or behind a proxy that blocks it: put wheels into a folder and "
-            "set PIP_NO_INDEX=1 and PIP_FIND_LINKS to that folder."
+            "The packages could not be installed; pip's own words stand above. Without a network, "
+            "or behind a proxy that blocks it: put wheels into a folder and set PIP_NO_INDEX=1 and "
+            "PIP_FIND_LINKS to that folder."
         )
     STAMP.write_text(fingerprint() + "\n" + " ".join(sorted(extras)), encoding="utf-8")
 
 
 def set_up(wanted: set[str]) -> None:
     """Bring the environment to at least the wanted extras."""
-    if sys.version_info < (3, 10):
-        raise SetupError(f"Python 3.10 or newer is needed; this is {platform.python_version()}.")
     if "viewer" in wanted and sys.version_info >= (3, 14):
         raise SetupError(
             "The viewer needs Python 3.10 to 3.13, because its views (slicer-core) have no build "
             f"for {platform.python_version()} yet. The command line works: "
             "python run.py predict --help"
         )
-    have = installed_extras()
-    if have is None:
+    found = installed_extras()
+    if found is None:
         make_environment()
-        install(wanted)
-    elif not wanted <= have:
-        install(have | wanted)
+        install(wanted, wanted, basic=True)
+        return
+    have, current = found
+    if not (current and wanted <= have):
+        install(have | wanted, wanted - have, basic=False)
+
+
+def wanted_extras(arguments: list[str]) -> set[str]:
+    """The extras that a command line needs, by the table that the commands have too."""
+    table = runpy.run_path(str(TABLE))
+    everything = set(table["EXTRAS"])
+    if arguments[0] == "test":
+        return everything | {"test"}
+    if arguments[0] != "install":
+        return set(table["needed"](arguments))
+    unknown = set(arguments[1:]) - everything - {"all", "test"}
+    if unknown:
+        raise SetupError(f"'{min(unknown)}' is none of: {', '.join(sorted(everything))}, all.")
+    return everything if "all" in arguments else set(arguments[1:])
 
 
 def test_commands(arguments: list[str]) -> list[list[str]]:
@@ -120,31 +139,49 @@ def test_commands(arguments: list[str]) -> list[list[str]]:
     ]
 
 
+def version() -> str:
+    """The version, as pyproject.toml says it."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+    return f"densesharp {found[1]}" if found else "densesharp"
+
+
+def run(arguments: list[str]) -> int:
+    """Set up what the command needs, then run it; paths are those of the caller."""
+    if sys.version_info < (3, 10):
+        raise SetupError(f"Python 3.10 or newer is needed; this is {platform.python_version()}.")
+    set_up(wanted_extras(arguments))
+    if arguments[0] == "install":
+        return 0
+    if arguments[0] == "test":
+        commands, folder = test_commands(arguments[1:]), ROOT
+    else:
+        commands, folder = [[str(PYTHON), "-m", "densesharp", *arguments]], None
+    for each in commands:
+        code = subprocess.run(each, cwd=folder, check=False).returncode
+        if code:
+            return code
+    return 0
+
+
 def main(arguments: list[str]) -> int:
-    """Set up what the command needs, then run it."""
+    """Run a command line and give its exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
-    command = arguments[0]
-    if command.startswith("-"):
+    if arguments[0] == "--version":
+        print(version())
+        return 0
+    if arguments[0].startswith("-"):
         print(USAGE, file=sys.stderr)
         return 2
     try:
-        set_up(set(EXTRAS.get(command, ())))
-        if command == "test":
-            commands = test_commands(arguments[1:])
-        else:
-            commands = [[str(PYTHON), "-m", "densesharp", *arguments]]
-        for each in commands:
-            code = subprocess.run(each, cwd=ROOT, check=False).returncode
-            if code:
-                return code
+        return run(arguments)
     except SetupError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from densesharp.cli import build_parser, join_negative_values
+from densesharp.cli.extras import EXTRAS, NEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -44,7 +45,7 @@ def test_every_link_to_a_file_leads_to_one(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_command_line_that_is_shown_is_understood(page, capsys):
     for words in command_lines(page):
-        if words[0] == "test" or words in (["--help"], ["--version"]):
+        if words[0] in ("test", "install") or words in (["--help"], ["--version"]):
             continue
         with contextlib.suppress(SystemExit):
             build_parser(words).parse_args(join_negative_values(words))
@@ -74,3 +75,19 @@ def test_every_picture_in_the_docs_is_used():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for picture in (ROOT / "docs" / "images").iterdir():
         assert picture.name in text, f"{picture.name} is shown nowhere"
+
+
+def test_the_page_on_installing_lists_every_extra_as_the_program_does():
+    text = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (\d+) MB \|$", text, re.MULTILINE)
+    assert [(name, what, int(size)) for name, what, _, size in rows] == [
+        (name, extra.what, extra.megabytes) for name, extra in EXTRAS.items()
+    ]
+    for name, _, commands, _ in rows:
+        for command in (one for one, needs in NEEDS.items() if name in needs):
+            assert f"`{command}`" in commands, f"{command} is not in the row of {name}"
+
+
+def test_no_page_promises_an_index_that_the_package_is_not_on():
+    for page in [*PAGES, *ROOT.rglob("docs/**/*.ipynb")]:
+        assert not re.search(r"pip install [^\n]*\bdensesharp\[", page.read_text(encoding="utf-8"))

@@ -1,11 +1,14 @@
 """run.py: what it decides before it installs or runs anything."""
 
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import densesharp
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,33 +33,118 @@ def pretend_installed(module, extras: str, fingerprint: str | None = None) -> No
     module.STAMP.write_text((fingerprint or module.fingerprint()) + "\n" + extras)
 
 
+def note_steps(module, monkeypatch) -> list:
+    """What would be made and installed, instead of doing it."""
+    steps = []
+    monkeypatch.setattr(module, "make_environment", lambda: steps.append("new"))
+    monkeypatch.setattr(
+        module, "install", lambda extras, new, basic: steps.append((extras, new, basic))
+    )
+    return steps
+
+
 def test_nothing_is_installed_twice(run_module, monkeypatch):
     pretend_installed(run_module, "test viewer")
-    monkeypatch.setattr(run_module, "install", lambda extras: pytest.fail(f"installed {extras}"))
+    steps = note_steps(run_module, monkeypatch)
     run_module.set_up({"viewer"})
+    assert steps == []
 
 
 def test_more_extras_are_added_to_the_ones_that_are_there(run_module, monkeypatch):
     pretend_installed(run_module, "viewer")
-    asked = []
-    monkeypatch.setattr(run_module, "install", asked.append)
+    steps = note_steps(run_module, monkeypatch)
     run_module.set_up({"test"})
-    assert asked == [{"viewer", "test"}]
+    assert steps == [({"viewer", "test"}, {"test"}, False)]
 
 
-def test_a_changed_version_list_rebuilds_the_environment(run_module, monkeypatch):
-    pretend_installed(run_module, "viewer", fingerprint="of an older constraints.txt")
-    steps = []
-    monkeypatch.setattr(run_module, "make_environment", lambda: steps.append("new"))
-    monkeypatch.setattr(run_module, "install", lambda extras: steps.append(sorted(extras)))
-    run_module.set_up({"viewer"})
-    assert steps == ["new", ["viewer"]]
+def test_a_changed_version_list_mends_the_environment(run_module, monkeypatch):
+    machine = run_module.fingerprint().split(" ")[0]
+    pretend_installed(run_module, "viewer", fingerprint=f"{machine} older-constraints")
+    steps = note_steps(run_module, monkeypatch)
+    run_module.set_up(set())
+    assert steps == [({"viewer"}, set(), False)]
 
 
-def test_an_old_python_is_told_what_is_needed(run_module, monkeypatch):
+def test_another_python_or_folder_makes_the_environment_anew(run_module, monkeypatch):
+    packages = run_module.fingerprint().split(" ")[1]
+    pretend_installed(run_module, "viewer", fingerprint=f"another-machine {packages}")
+    steps = note_steps(run_module, monkeypatch)
+    run_module.set_up({"report"})
+    assert steps == ["new", ({"report"}, {"report"}, True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "extras"),
+    [("demo", {"viewer"}), ("demo --no-viewer", set()), ("predict ct.nrrd", set()),
+     ("train set --out run", {"train"}), ("train --help", set()),
+     ("study new trial", {"study"}), ("study new trial --page", {"study", "viewer"}),
+     ("study read trial --reader A", {"study", "viewer"}), ("study analyze t", {"study"}),
+     ("cohort list.csv --out o", set()), ("cohort list.csv --dask tcp://a:1", {"cohort"}),
+     ("install", set()), ("install train report", {"train", "report"})],
+)  # fmt: skip
+def test_a_command_brings_what_it_needs(run_module, line, extras):
+    assert run_module.wanted_extras(line.split()) == extras
+
+
+def test_the_tests_and_all_bring_everything(run_module):
+    everything = run_module.wanted_extras(["install", "all"])
+    assert {"viewer", "train", "study", "serve", "docs"} <= everything
+    assert run_module.wanted_extras(["test"]) == everything | {"test"}
+
+
+def test_an_unknown_extra_is_named_with_the_known_ones(run_module):
+    with pytest.raises(run_module.SetupError, match=r"'trian' is none of: .*train"):
+        run_module.wanted_extras(["install", "trian"])
+
+
+def test_a_command_runs_in_the_callers_folder_and_gives_its_status(run_module, monkeypatch):
+    ran = []
+
+    def note(command, **options):
+        ran.append((command[1:], options.get("cwd")))
+        return subprocess.CompletedProcess(command, 2)
+
+    monkeypatch.setattr(run_module, "set_up", lambda _: None)
+    monkeypatch.setattr(run_module.subprocess, "run", note)
+    assert run_module.main(["predict", "CT.nrrd", "--out", "here"]) == 2
+    assert ran == [(["-m", "densesharp", "predict", "CT.nrrd", "--out", "here"], None)]
+
+
+def test_the_version_needs_no_set_up():
+    result = subprocess.run(
+        [sys.executable, ROOT / "run.py", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"densesharp {densesharp.__version__}\n"
+
+
+def test_what_is_installed_is_said_with_its_size_and_apart_from_stdout(
+    run_module, monkeypatch, capfd
+):
+    run_module.VENV.mkdir()
+    options = []
+
+    def pip(command, **given):
+        options.append((command, given))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(run_module.subprocess, "run", pip)
+    run_module.install({"viewer", "train"}, {"train"}, basic=False)
+    out, said = capfd.readouterr()
+    assert out == ""
+    assert re.search(r"Setting up training in .* about 1200 MB", said)
+    ((command, given),) = options
+    assert command[-1] == ".[train,viewer]"
+    assert given["stdout"] is sys.stderr
+    assert "--quiet" not in command
+    assert run_module.installed_extras() is None  # no Python in it yet
+    run_module.PYTHON.touch()
+    assert run_module.installed_extras() == ({"train", "viewer"}, True)
+
+
+def test_an_old_python_is_told_what_is_needed(run_module, monkeypatch, capsys):
     monkeypatch.setattr(run_module.sys, "version_info", (3, 9, 1))
-    with pytest.raises(run_module.SetupError, match=r"Python 3\.10 or newer is needed"):
-        run_module.set_up(set())
+    assert run_module.main(["demo"]) == 2
+    assert "Python 3.10 or newer is needed" in capsys.readouterr().err
 
 
 def test_a_too_new_python_is_told_what_still_works(run_module, monkeypatch):
@@ -65,12 +153,12 @@ def test_a_too_new_python_is_told_what_still_works(run_module, monkeypatch):
         run_module.set_up({"viewer"})
 
 
-def test_pips_last_words_and_the_offline_way_are_shown(run_module, monkeypatch):
+def test_where_pip_fails_the_offline_way_is_shown(run_module, monkeypatch):
     run_module.VENV.mkdir()
-    failure = subprocess.CompletedProcess([], 1, stderr="line\n" * 20 + "ERROR: no such host\n")
+    failure = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(run_module.subprocess, "run", lambda *_, **__: failure)
-    with pytest.raises(run_module.SetupError, match=r"no such host(.|\n)*PIP_FIND_LINKS"):
-        run_module.install({"viewer"})
+    with pytest.raises(run_module.SetupError, match=r"pip's own words(.|\n)*PIP_FIND_LINKS"):
+        run_module.install({"viewer"}, {"viewer"}, basic=True)
     assert not run_module.STAMP.exists()
 
 

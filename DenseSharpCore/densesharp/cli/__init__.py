@@ -8,48 +8,85 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
+from densesharp.cli.extras import EXTRAS, not_installed
 from densesharp.errors import Cancelled, DenseSharpError
 
-COMMANDS = {
-    "demo": "the bundled sample, from one click to a measured and classified nodule",
-    "predict": "outline, measure and classify the nodule at a seed in a CT",
-    "cohort": "run a whole list of CTs, restartable and in parallel",
-    "report": "write a report (HTML and PDF) from the results of one scan",
-    "followup": "compare a nodule in two CTs of the same patient",
-    "view": "look at a CT in the browser: click, see, correct, accept",
-    "train": "train a model on your own nodules (data set of the original code, or simulated)",
-    "evaluate": (
-        "measure a model on a data set: masks, classes, calibration, robustness to the click"
-    ),
-    "simulate": "make simulated nodules with known class and mask, or the sample chest CT",
-    "dataset": "cut nodules out of CTs with masks, into a data set for training",
-    "explore": (
-        "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
-    ),
-    "combine": "combine trained networks into one calibrated ensemble",
-    "import-keras": "convert weights written by the original Keras code",
-    "study": "plan, read and analyse a reader study",
-    "mrmc": "compare readers under treatments: AUC with random readers and cases",
-    "agree": "agreement of readers on classes: kappa, alpha, ICC",
-    "dicom": "write results as DICOM SEG and structured report, or repeat a run from a report",
-    "serve": "share one model and one GPU with several readers over the network",
-    "doctor": "what is installed, which device works, and why not",
+GROUPS = {
+    "Read a CT": {
+        "demo": "the bundled sample, from one click to a measured and classified nodule",
+        "view": "look at a CT in the browser: click, see, correct, accept",
+        "predict": "outline, measure and classify the nodule at a seed in a CT",
+        "report": "write a report (HTML and PDF) from the results of one scan",
+        "followup": "compare a nodule in two CTs of the same patient",
+        "cohort": "run a whole list of CTs, restartable and in parallel",
+        "dicom": "write results as DICOM SEG and structured report, or repeat a run from a report",
+    },
+    "Run a reader study": {
+        "study": "plan, read and analyse a reader study",
+        "mrmc": "compare readers under treatments: AUC with random readers and cases",
+        "agree": "agreement of readers on classes: kappa, alpha, ICC",
+    },
+    "Train a model": {
+        "dataset": "cut nodules out of CTs with masks, into a data set for training",
+        "simulate": "make simulated nodules with known class and mask, or the sample chest CT",
+        "explore": (
+            "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
+        ),
+        "train": "train a model on your own nodules (data set of the original code, or simulated)",
+        "combine": "combine trained networks into one calibrated ensemble",
+        "evaluate": (
+            "measure a model on a data set: masks, classes, calibration, robustness to the click"
+        ),
+        "import-keras": "convert weights written by the original Keras code",
+    },
+    "Serve and look after": {
+        "serve": "share one model and one GPU with several readers over the network",
+        "doctor": "what is installed, which device works, and why not",
+        "completion": "complete commands and options with the Tab key",
+    },
 }
+COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, without the list of all options."""
 
+    _words: Sequence[str] = ()
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Keep what was typed, to say later what was meant."""
+        self._words = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"densesharp: {message}. '{self.prog} --help' explains.\n")
+        meant = self._meant(message)
+        if meant:
+            message = message.split(" (choose from")[0]
+        self.exit(2, f"densesharp: {message}. {meant}'{self.prog} --help' explains.\n")
+
+    def _meant(self, message: str) -> str:
+        """The word that was probably meant, where one is close."""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
+        if choice:
+            words, known = [choice[1]], re.findall(r"[\w.-]+", choice[2])
+        else:
+            known = list(self._option_string_actions)
+            words = [word.split("=")[0] for word in self._words if word.startswith("--")]
+        for word in words:
+            close = difflib.get_close_matches(word, known, 1)
+            if close and word not in known:
+                return f"Did you mean {close[0]}? "
+        return ""
 
 
 def command_module(name: str) -> ModuleType:
@@ -63,17 +100,36 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="densesharp",
+        usage="densesharp COMMAND ...",
         description="Lung nodules in chest CT: outline, measure, classify. Research use only, "
         "not for diagnosis.",
+        epilog=_commands_by_task(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"densesharp {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, help="one of the commands below"
+    )
     asked = argv[0] if argv else None
     for name, text in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub = commands.add_parser(
+            name, prog=f"densesharp {name}", description=text[0].upper() + text[1:] + "."
+        )
         if name == asked:
             command_module(name).configure(sub)
     return parser
+
+
+def _commands_by_task() -> str:
+    """The list of commands as the help shows it."""
+    lines = []
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:"]
+        for name, text in commands.items():
+            lines += textwrap.wrap(
+                text, 88, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16
+            )
+    return "\n".join([*lines[1:], "", "'densesharp COMMAND --help' explains a command."])
 
 
 def join_negative_values(argv: Sequence[str]) -> list[str]:
@@ -87,17 +143,53 @@ def join_negative_values(argv: Sequence[str]) -> list[str]:
     return joined
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line; what is wrong with it ends the program with status 2."""
+    parser = build_parser(arguments)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    if "" in arguments:
+        # An empty path would mean the current folder: hardly what was meant.
+        parser.error("an argument is empty: was a variable not set?")
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _innermost(parser, args).error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
+def _innermost(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> argparse.ArgumentParser:
+    """The parser of the command, or of its sub-command, that was asked for."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return _innermost(action.choices[getattr(args, action.dest)], args)
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what the Tab key may add
+        from densesharp.cli.completion import complete
+
+        complete()
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
+    args = parse(arguments)
+    lacking = not_installed(arguments)
+    if lacking:
+        sys.stderr.write(f"densesharp: {lacking}\n")
+        return 2
     try:
-        if "" in arguments:
-            # An empty path would mean the current folder: hardly what was meant.
-            build_parser(arguments).error("an argument is empty: was a variable not set?")
-        args = build_parser(arguments).parse_args(arguments)
         return int(command_module(args.command).run(args))
     except DenseSharpError as error:
         sys.stderr.write(f"densesharp: {error}\n")
+        return 2
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in {module for extra in EXTRAS.values() for module in extra.modules}:
+            raise
+        sys.stderr.write(f"densesharp: The package '{name}' is not installed or damaged.\n")
         return 2
     except (Cancelled, KeyboardInterrupt):
         sys.stderr.write("densesharp: cancelled, nothing more was written.\n")

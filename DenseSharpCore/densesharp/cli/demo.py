@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -41,6 +40,7 @@ def demo_seed() -> Seed:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
+    from densesharp.cli.extras import how_to_get, missing
     from densesharp.cli.predict import report
     from densesharp.cli.terminal import progress_bar
     from densesharp.io import read_volume
@@ -62,8 +62,12 @@ def run(args: argparse.Namespace) -> int:
         write_results([result], volume, engine, out)
     sys.stderr.write("A simulated chest CT: no patient, and its nodules are known.\n")
     report([result], out, engine.description)
-    if args.no_viewer or importlib.util.find_spec("trame_slicer") is None:
+    if args.no_viewer or missing("viewer"):
         sys.stderr.write(f"Look at {out / 'nodule_001_overview.png'}\n")
+        if not args.no_viewer and sys.version_info < (3, 14):
+            sys.stderr.write(
+                f"For the browser viewer type:\n  {how_to_get(['viewer'], ['demo'])}\n"
+            )
         return 0
     from densesharp_viewer.app import show
 

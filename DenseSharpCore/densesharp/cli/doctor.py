@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import os
 import platform
@@ -16,12 +17,13 @@ from typing import Literal
 
 import numpy as np
 
+from densesharp.cli.extras import EXTRAS, NEEDS, how_to_get, missing
 from densesharp.errors import DenseSharpError
 
 HELP = "what is installed, which device works, and why not"
 
 PACKAGES = ("numpy", "SimpleITK", "safetensors", "openvino", "vtk", "matplotlib", "pydicom",
-            "highdicom", "torch", "h5py", "slicer-core", "trame-slicer")  # fmt: skip
+            "highdicom", "torch", "slicer-core", "trame-slicer")  # fmt: skip
 
 GL_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so.6")
 
@@ -49,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look at every part and report; 0 also with problems, which are an answer."""
     findings = []
-    for check in (machine, packages, model, devices, speed, graphics):
+    for check in (machine, packages, extras, model, devices, speed, graphics):
         findings += guarded(check)
     if args.json:
         from densesharp.cli.predict import write_json
@@ -86,15 +88,23 @@ def machine() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Versions of what is installed."""
-    installed, missing = [], []
+    installed = []
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             installed.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            missing.append(name)
     yield Finding("packages", "ok", ", ".join(installed))
-    if missing:
-        yield Finding("not installed", "note", ", ".join(missing))
+
+
+def extras() -> Iterator[Finding]:
+    """What can be added, what each is for, and how to get it."""
+    for name, extra in EXTRAS.items():
+        users = [command for command, needs in NEEDS.items() if name in needs]
+        what = f"{extra.what} ({', '.join(users)})" if users else extra.what
+        if not missing(name):
+            yield Finding(f"extra {name}", "ok", f"{what}: installed")
+        else:
+            text = f"{what}: not installed, about {extra.megabytes} MB; {how_to_get([name])}"
+            yield Finding(f"extra {name}", "note", text)
 
 
 def model() -> Iterator[Finding]:
@@ -139,9 +149,7 @@ def speed() -> Iterator[Finding]:
 def graphics() -> Iterator[Finding]:
     """Whether the viewer can draw."""
     if util.find_spec("trame_slicer") is None:
-        text = "not installed; `python run.py demo` installs it"
-        yield Finding("viewer", "note", text)
-        return
+        return  # the extra says so
     if sys.platform == "linux" and not any(loads(name) for name in GL_LIBRARIES):
         text = (
             "no OpenGL library for drawing without a screen. On Debian or Ubuntu: "

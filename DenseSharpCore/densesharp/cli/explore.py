@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.errors import DeviceError, TableError
+from densesharp.errors import TableError
 
 HELP = "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
 
@@ -45,6 +45,7 @@ def _draw_run(folder: str, out: Path) -> None:
 
 def _draw_nodule(args: argparse.Namespace, out: Path) -> None:
     from densesharp.explore import voxels
+    from densesharp.explore.mesh import mesh, scene, write_page
     from densesharp.files import atomic_path
     from densesharp.train.dataset import read_dataset
 
@@ -65,12 +66,6 @@ def _draw_nodule(args: argparse.Namespace, out: Path) -> None:
         with atomic_path(out / f"{name}_{kind}.png") as path:
             figure.savefig(path, dpi=120)
     voxels.write_gif(voxels.animate(voxel, seg), out / f"{name}_slices.gif")
-    try:
-        from densesharp.explore.mesh import mesh, scene, write_page
-
-        trace = mesh(seg, step_size=args.step_size)
-    except ImportError as error:
-        message = "For the 3D page plotly is needed: pip install 'densesharp[explore]'."
-        raise DeviceError(message) from error
+    trace = mesh(seg, step_size=args.step_size)
     title = f"{name}: {samples[name].class_name}"
     write_page(scene(trace, title=title), out / f"{name}_mesh.html")

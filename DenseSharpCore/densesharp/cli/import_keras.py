@@ -32,14 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, write the model file and say what was found."""
-    try:
-        from densesharp.model.keras_weights import read_keras_weights
-    except ModuleNotFoundError as error:
-        message = (
-            "Keras files need the package h5py: install it with 'pip install densesharp[keras]'."
-        )
-        raise ModelError(message) from error
     from densesharp.model.architecture import Architecture
+    from densesharp.model.keras_weights import read_keras_weights
     from densesharp.model.model_file import PAPER_CLASSES, ModelCard, Weights, save_model
 
     members: list[Weights] = []

@@ -37,14 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until stopped."""
     from densesharp.resources import model_path
-
-    try:
-        from densesharp.serve.client import usable_key
-        from densesharp.serve.messages import KEY_VARIABLE
-        from densesharp.serve.server import serve
-    except ImportError as error:
-        message = "The server needs more packages: pip install 'densesharp[serve]'."
-        raise DeviceError(message) from error
+    from densesharp.serve.client import usable_key
+    from densesharp.serve.messages import KEY_VARIABLE
+    from densesharp.serve.server import serve
 
     if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
         message = "Give a --port from 1024 to 65535, and --workers and --rate above 0."

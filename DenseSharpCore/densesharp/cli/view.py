@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 from pathlib import Path
 
-from densesharp.errors import DeviceError
 from densesharp.serve.messages import KEY_VARIABLE
 
 HELP = "look at a CT in the browser: click, see, correct, accept"
@@ -46,11 +44,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl + C."""
-    if importlib.util.find_spec("trame_slicer") is None:
-        message = (
-            "The viewer is not installed: 'pip install densesharp[viewer]' (Python 3.10 to 3.13)."
-        )
-        raise DeviceError(message)
     from densesharp_viewer.app import show
 
     status: int = show(

@@ -1,6 +1,6 @@
 """Interactive surfaces of nodules, in a notebook or as a page that needs no network.
 
-Needs plotly: `pip install "densesharp[explore]"`. Coordinates are LPS mm.
+Needs the extra `explore` (plotly). Coordinates are LPS mm.
 """
 
 from __future__ import annotations

@@ -188,5 +188,5 @@ def _base64(picture: Path | None) -> str:
 def missing_package(package: str) -> ReportError:
     """What to do when the report extra is not installed."""
     return ReportError(
-        f"Reports need the package '{package}': install it with pip install 'densesharp[report]'."
+        f"Reports need the package '{package}': pip install jinja2 reportlab svglib."
     )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 
-from densesharp.errors import DeviceError
 from densesharp.study.conduct.design_fields import FIELDS, Field
 
 HELP = "fix and hash a study's design and schedule"
@@ -42,9 +40,6 @@ def run(args: argparse.Namespace) -> int:
 
     values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
     if args.page:
-        if importlib.util.find_spec("trame") is None:
-            message = "The page needs the viewer: 'pip install densesharp[viewer]'."
-            raise DeviceError(message)
         from densesharp_viewer.study_planning import serve
 
         serve(values)

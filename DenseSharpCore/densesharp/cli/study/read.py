@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from pathlib import Path
-
-from densesharp.errors import DeviceError
 
 HELP = "read the cases that are due, in the browser"
 
@@ -31,11 +28,6 @@ def add_store_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the reading page until the reader closes it."""
-    if importlib.util.find_spec("trame_slicer") is None:
-        message = (
-            "The viewer is not installed: 'pip install densesharp[viewer]' (Python 3.10 to 3.13)."
-        )
-        raise DeviceError(message)
     from densesharp.study.conduct.reading_session import Reading
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import open_study

@@ -54,7 +54,7 @@ def write_report(results: dict[str, Any], folder: Path, progress: Progress = sil
     except ModuleNotFoundError as error:
         message = (
             f"The report needs the package '{error.name}': install it with "
-            "pip install 'densesharp[report]', then run 'densesharp study report'."
+            "pip install jinja2 reportlab svglib, then run 'densesharp study report'."
         )
         raise StudyError(message) from error
 
