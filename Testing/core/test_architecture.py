@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "DenseSharpCore" / "densesharp"
 SCENE = ROOT / "DenseSharpScene" / "densesharp_scene"
@@ -50,29 +48,58 @@ def core_files() -> list[Path]:
     return sorted(CORE.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", core_files(), ids=lambda p: p.relative_to(CORE).as_posix())
-def test_imports_run_from_right_to_left_only(path):
-    parts = path.relative_to(CORE).parts
-    own = parts[0].removesuffix(".py")
-    if own in ("__init__", "__main__"):
-        return
+def part_of(path: Path) -> str:
+    """The folder or module right below the package that a file belongs to."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def imports_against_the_order(path: Path) -> list[str]:
+    """What is wrong with a file's imports of the core, one sentence each."""
+    name, own = path.relative_to(CORE).as_posix(), part_of(path)
     row = row_of(own)
-    assert row is not None, f"{own} has no place in the picture: give it a row"
-    for name in imported(path):
-        if name.startswith("densesharp."):
-            part = name.split(".")[1]
-            if part == "__version__":
-                continue
-            target = row_of(part)
-            assert target is not None, f"{path.name} imports the unplaced {name}"
-            assert target <= row, f"{path.name} ({own}) must not import {name}: it is further right"
+    if row is None:
+        return [f"{name}: {own} has no place in the picture: give it a row"]
+    found = []
+    for target in sorted(imported(path)):
+        part = target.removeprefix("densesharp.").partition(".")[0]
+        if not target.startswith("densesharp.") or part == "__version__":
+            continue
+        place = row_of(part)
+        if place is None:
+            found.append(f"{name} imports {target}, which has no place in the picture")
+        elif place > row:
+            found.append(f"{name} ({own}) must not import {target}: it is further right")
+    return found
 
 
-@pytest.mark.parametrize("path", core_files(), ids=lambda p: p.relative_to(CORE).as_posix())
-def test_the_core_knows_no_slicer_and_no_qt(path):
-    allowed = {"densesharp_viewer"} if "cli" in path.relative_to(CORE).parts else set()
-    found = {name.split(".")[0] for name in imported(path)} & (NO_SLICER - allowed)
-    assert not found
+def test_imports_run_from_right_to_left_only():
+    inside = [path for path in core_files() if part_of(path) not in ("__init__", "__main__")]
+    found = [sentence for path in inside for sentence in imports_against_the_order(path)]
+    assert not found, "\n".join(found)
+
+
+def test_an_import_against_the_order_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "CORE", tmp_path)
+    (tmp_path / "image").mkdir()
+    for name, line in (("ok", "errors.InputError"), ("wrong", "nodule.x"), ("new", "unknown.x")):
+        package, _, member = f"densesharp.{line}".rpartition(".")
+        (tmp_path / "image" / f"{name}.py").write_text(f"from {package} import {member}\n")
+    (tmp_path / "other.py").touch()
+    found = [sentence for path in core_files() for sentence in imports_against_the_order(path)]
+    assert found == [
+        "image/new.py imports densesharp.unknown.x, which has no place in the picture",
+        "image/wrong.py (image) must not import densesharp.nodule.x: it is further right",
+        "other.py: other has no place in the picture: give it a row",
+    ]
+
+
+def test_the_core_knows_no_slicer_and_no_qt():
+    found = []
+    for path in core_files():
+        allowed = {"densesharp_viewer"} if part_of(path) == "cli" else set()
+        known = {name.split(".")[0] for name in imported(path)} & (NO_SLICER - allowed)
+        found += [f"{path.relative_to(CORE).as_posix()} imports {name}" for name in sorted(known)]
+    assert not found, "\n".join(found)
 
 
 def test_the_scene_library_knows_mrml_and_numpy_only():
