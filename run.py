@@ -1,7 +1,7 @@
 """Set up DenseSharp in a private environment and run it, with Python and nothing else.
 
     python run.py demo              the bundled sample: one click to a measured, classified nodule
-    python run.py test              every check and test
+    python run.py test              every check and test; with --full the long searches too
     python run.py COMMAND ...       any other command, as in: python run.py predict CT.nrrd --help
     python run.py install EXTRA ... only set up: viewer, train, study, ... or all
 
@@ -126,15 +126,29 @@ def wanted_extras(arguments: list[str]) -> set[str]:
 
 
 def test_commands(arguments: list[str]) -> list[list[str]]:
-    """Style, types, the tests with their coverage, and that they run every line of the panel."""
+    """Style, types and tests.
+
+    With `--full` also the long searches, the coverage, and that the tests run every line of the
+    panel. Any other arguments go to pytest alone, which then runs in one process.
+    """
     python = str(PYTHON)
-    if arguments:
+    full = arguments == ["--full"]
+    if arguments and not full:
         return [[python, "-m", "pytest", *arguments]]
-    return [
+    checks = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
-        [python, "-m", "pytest", "--cov", "--cov-report=term"],
+    ]
+    # A worker needs 1 to 2 GB: no more of them than a usual machine has memory for.
+    # `Testing/conftest.py` says which tests go together and which groups begin.
+    tests = [python, "-m", "pytest", "--numprocesses=logical", "--maxprocesses=8",
+             "--dist=loadfile", "--no-loadscope-reorder", "--durations=25"]  # fmt: skip
+    if not full:
+        return [*checks, tests]
+    return [
+        *checks,
+        [*tests, "--full", "--cov", "--cov-report=term"],
         [python, "Testing/panel/covered_lines.py"],
     ]
 

@@ -1,21 +1,77 @@
-"""Fixtures that every test may use."""
+"""What all tests share: how deep they search, how they spread over processes, and their data."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+ROOT = Path(__file__).resolve().parents[1]
+
 # A busy machine is no failure: what is tested is correctness, never time. The same examples in
 # every run, so that a change fails for what it did and not by chance.
 settings.register_profile("densesharp", deadline=None, derandomize=True)
-# New examples in every run, to search for failures: pytest --hypothesis-profile=search
-settings.register_profile("search", deadline=None)
+# New examples in every run, and more of them, to search for failures.
+settings.register_profile("full", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile("densesharp")
 
-ROOT = Path(__file__).resolve().parents[1]
+TOGETHER = ("Testing/study/statistics/test_study_",)
+"""Beginnings of file names that share costly fixtures and so one process."""
+FIRST = (
+    "Testing/study/statistics/test_study_",
+    "Testing/study/conduct/test_conduct_end_to_end",
+    "Testing/viewer",
+    "Testing/panel",
+    "Testing/train",
+)
+"""The costly ones begin, so that the processes end together."""
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the processes share the cores already
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="long searches and new hypothesis examples too"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--full"):
+        settings.load_profile("full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long searches out unless asked for, and begin with what takes longest."""
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+    items.sort(key=lambda item: _place(item.nodeid, FIRST))
+
+
+def _place(nodeid: str, beginnings: Sequence[str]) -> int:
+    """The first of these that the name begins with; their number when none does."""
+    places = (n for n, beginning in enumerate(beginnings) if nodeid.startswith(beginning))
+    return next(places, len(beginnings))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays in one process with its fixtures, and so do the files of `TOGETHER`."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            place = _place(nodeid, TOGETHER)
+            return TOGETHER[place] if place < len(TOGETHER) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def _data_folder(name: str) -> Path:
@@ -24,6 +80,12 @@ def _data_folder(name: str) -> Path:
     if not (base / name).is_dir():
         pytest.skip(f"no test data at {base / name} (set DENSESHARP_TEST_DATA to its folder)")
     return base / name
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether there is time for a long search."""
+    return bool(pytestconfig.getoption("--full"))
 
 
 @pytest.fixture(scope="session")

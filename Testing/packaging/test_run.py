@@ -168,6 +168,23 @@ def test_without_venv_the_debian_package_is_named(run_module, monkeypatch):
         run_module.make_environment()
 
 
+def test_every_check_runs_and_the_long_searches_when_asked(run_module):
+    normal, full = run_module.test_commands([]), run_module.test_commands(["--full"])
+    for commands in (normal, full):
+        assert [each[2] for each in commands[:4]] == ["ruff", "ruff", "mypy", "pytest"]
+        assert "--durations=25" in commands[3]
+    assert full[3] == [*normal[3], "--full", "--cov", "--cov-report=term"]
+    assert normal[4:] == []
+    assert full[4:] == [[str(run_module.PYTHON), "Testing/panel/covered_lines.py"]]
+
+
+def test_other_arguments_go_to_pytest_alone(run_module):
+    arguments = ["--full", "-q", "Testing/core"]
+    assert run_module.test_commands(arguments) == [
+        [str(run_module.PYTHON), "-m", "pytest", *arguments]
+    ]
+
+
 def test_help_names_the_two_commands():
     result = subprocess.run(
         [sys.executable, ROOT / "run.py"], capture_output=True, text=True, check=False

@@ -25,7 +25,6 @@ def the_sample_mask() -> np.ndarray:
     return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
 
 
-@pytest.mark.slow
 def test_making_the_sample_again_gives_the_same_voxels(
     the_sample_ct: sitk.Image, the_sample_mask: np.ndarray
 ) -> None:

@@ -277,7 +277,6 @@ def test_a_wrong_table_is_refused(tmp_path: Path, rows: list[dict[str, str]], wo
         build_dataset(write_table(tmp_path, rows), tmp_path / "set")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_builder_that_is_killed_goes_on_and_gives_the_same(tmp_path: Path) -> None:
     names = [f"n{n:02d}" for n in range(12)]

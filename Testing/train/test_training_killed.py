@@ -37,7 +37,7 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     return load_model(run / "model.safetensors").members[0]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_run_that_is_killed_goes_on_as_an_unbroken_one(
     folder_of_balls: Path, tmp_path: Path
 ) -> None:

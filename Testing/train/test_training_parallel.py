@@ -62,7 +62,6 @@ def agreement(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor])
     return float((gaps.abs() < 2e-6).float().mean())
 
 
-@pytest.mark.slow
 def test_two_processes_step_along_the_mean_gradient_of_their_batches(
     folder_of_balls: Path, fifteen_balls: list[Sample], tmp_path: Path
 ) -> None:
@@ -77,7 +76,7 @@ def test_two_processes_step_along_the_mean_gradient_of_their_batches(
     assert agreement(alone, found) < 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_parallel_run_learns_validates_and_goes_on(folder_of_balls: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("--steps", "3", "--devices", "2", "--validation", "0.2", "--validate-every", "2")
@@ -93,7 +92,7 @@ def test_a_parallel_run_learns_validates_and_goes_on(folder_of_balls: Path, tmp_
     assert load_model(run / "model.safetensors").sha256 == first.sha256
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_two_nodes_do_the_same_as_two_processes(folder_of_balls: Path, tmp_path: Path) -> None:
     subprocess.run(
         command(folder_of_balls, tmp_path / "devices", "--steps", "2", "--devices", "2"),

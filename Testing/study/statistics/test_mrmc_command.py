@@ -120,7 +120,6 @@ def big_study(tmp_path, cases):
     return study
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from Linux's /proc")
 def test_ten_thousand_cases_fit_in_a_gigabyte_and_memory_grows_linearly(tmp_path):
     used = {}
