@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import qt
 from slicer.i18n import tr as _
 
+from densesharp_scene.card import LIST_COLUMNS, list_row
 from densesharp_scene.nodule import Nodule
 
-from . import card
 from .session import Session
+from .translated import translated
 
 MOST_ROWS = 8
 """The table grows to this many rows, then it scrolls."""
@@ -25,8 +27,8 @@ class NodulesSection:
         self.session = session
         self._filling = False
         table = self.ui.nodulesTable
-        table.setColumnCount(len(card.headers()))
-        table.setHorizontalHeaderLabels(card.headers())
+        table.setColumnCount(len(LIST_COLUMNS))
+        table.setHorizontalHeaderLabels([translated(name) for name in LIST_COLUMNS])
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setStretchLastSection(True)
         self.ui.nodulesTable.connect("itemSelectionChanged()", self.onSelected)
@@ -54,7 +56,7 @@ class NodulesSection:
     def _fill(self, nodules: Sequence[Nodule]) -> None:
         self.ui.nodulesTable.setRowCount(len(nodules))
         for row, nodule in enumerate(nodules):
-            for column, text in enumerate(card.row(nodule, self._state(nodule))):
+            for column, text in enumerate((*astuple(list_row(nodule)), self._state(nodule))):
                 self._write(row, column, text)
         self._fitTable(len(nodules))
         ids = [nodule.id for nodule in nodules]
@@ -73,7 +75,7 @@ class NodulesSection:
 
     def _fitTable(self, count: int) -> None:
         """Columns as wide as their texts, the last one takes the rest; rows close together."""
-        for column in range(len(card.headers()) - 1):
+        for column in range(len(LIST_COLUMNS) - 1):
             self.ui.nodulesTable.resizeColumnToContents(column)
         self.ui.nodulesTable.resizeRowsToContents()
         rowHeight = self.ui.nodulesTable.rowHeight(0) if count else 24

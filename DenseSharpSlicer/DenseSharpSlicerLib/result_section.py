@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
-from densesharp.nodule.records import CLASS_NAMES, Measurements, NoduleResult, Prediction
-from densesharp.report.labels import percent_words
+from densesharp.nodule.records import Prediction
+from densesharp.report.labels import Row
+from densesharp_scene.card import NOTHING_SELECTED, Probability, ResultCard, result_card
 from densesharp_scene.geometry import EVIDENCE
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.views import overlay_volume
 
 from . import card
 from .session import Session
+from .translated import translated
 
 
 class ResultSection:
@@ -44,46 +47,39 @@ class ResultSection:
         self.ui.resultCard.visible = nodule is not None
         self._showEvidence()
         if nodule is None or scan is None:
-            self.ui.resultTitle.text = card.nothing_selected()
+            self.ui.resultTitle.text = translated(NOTHING_SELECTED)
             self.ui.outdatedLabel.visible = False
             return
-        reason, result = self.session.outdated(scan, nodule), nodule.result.shown()
-        self.ui.resultTitle.text = card.title(nodule)
+        running = self.session.analyst.is_running(scan, nodule.id)
+        reason, shown = self.session.outdated(scan, nodule), result_card(nodule, running)
+        self.ui.resultTitle.text = card.bold(shown.title)
         self.ui.outdatedLabel.visible = reason is not None
         self.ui.outdatedLabel.text = reason or ""
-        self._showClasses(result)
-        self._showQuality(nodule.id, result)
-        self._showMeasurements(result.measurements)
-        self._showText(self.ui.guidelineLabel, card.guidelines(result.guidelines))
-        self.ui.reportEdit.setPlainText(card.sentence(result))
+        self._showClasses(shown)
+        self.ui.verdictLabel.text = card.verdict(shown)
+        self._showText(self.ui.uncertaintyLabel, translated(shown.spread))
+        self._showText(self.ui.stabilityLabel, card.light(shown.stability))
+        self._showMeasurements(shown.measurements)
+        self._showText(self.ui.guidelineLabel, card.advice(shown.advice))
+        self.ui.reportEdit.setPlainText(shown.sentence)
 
-    def _showClasses(self, result: NoduleResult) -> None:
-        probabilities: Mapping[str, float] | None = result.class_probabilities
-        self.ui.classFrame.visible = probabilities is not None
-        if probabilities is None:
-            return
-        for bar, name in zip(self._bars, CLASS_NAMES, strict=True):
-            _fill(bar, probabilities[name])
-        _fill(self.ui.invasiveBar, result.probability_invasive or 0.0)
-        _fill(self.ui.iacBar, result.probability_iac or 0.0)
-        self.ui.invasiveCall.text = card.call(result.probability_invasive or 0.0, self.threshold)
-        self.ui.trainingLabel.text = card.training(result)
-        self.ui.iacCall.text = card.call(result.probability_iac or 0.0, self.threshold)
+    def _showClasses(self, shown: ResultCard) -> None:
+        self.ui.classFrame.visible = bool(shown.classes)
+        for bar, probability in zip(self._bars, shown.classes, strict=False):
+            _fill(bar, probability)
+        questions = ((self.ui.invasiveBar, self.ui.invasiveCall),
+                     (self.ui.iacBar, self.ui.iacCall))  # fmt: skip
+        for (bar, call), probability in zip(questions, shown.questions, strict=False):
+            _fill(bar, probability)
+            call.text = _("yes") if probability.value >= self.threshold else _("no")
+        self.ui.trainingLabel.text = translated(shown.training)
 
-    def _showQuality(self, nodule_id: str, result: NoduleResult) -> None:
-        scan = self.session.scan
-        running = scan is not None and self.session.analyst.is_running(scan, nodule_id)
-        self.ui.verdictLabel.text = card.verdict(result)
-        self._showText(self.ui.uncertaintyLabel, card.uncertainty(result.uncertainty))
-        self._showText(self.ui.stabilityLabel, card.stability(result.stability, running))
-
-    def _showMeasurements(self, measured: Measurements | None) -> None:
-        rows = card.measurement_rows(measured) if measured else []
+    def _showMeasurements(self, rows: Sequence[Row]) -> None:
         self.ui.measurementsTable.visible = bool(rows)
         self.ui.measurementsTable.setRowCount(len(rows))
-        for row, (name, value) in enumerate(rows):
-            self.ui.measurementsTable.setItem(row, 0, qt.QTableWidgetItem(name))
-            self.ui.measurementsTable.setItem(row, 1, qt.QTableWidgetItem(value))
+        for number, row in enumerate(rows):
+            self.ui.measurementsTable.setItem(number, 0, qt.QTableWidgetItem(translated(row.label)))
+            self.ui.measurementsTable.setItem(number, 1, qt.QTableWidgetItem(translated(row.text)))
         self.ui.measurementsTable.resizeColumnToContents(0)
         self.ui.measurementsTable.resizeRowsToContents()
         heights = sum(self.ui.measurementsTable.rowHeight(row) for row in range(len(rows)))
@@ -127,16 +123,16 @@ class ResultSection:
         """Read the two calls at another threshold."""
         self.threshold = value
         if self.session.nodule is not None:
-            self._showClasses(self.session.nodule.result.shown())
+            self._showClasses(result_card(self.session.nodule))
 
     def onCopy(self) -> None:
         """Put the report sentence on the clipboard."""
         slicer.app.clipboard().setText(self.ui.reportEdit.toPlainText())
-        self.session.say(card.copied())
+        self.session.say(_("The report sentence is on the clipboard."))
         self.session.changed()
 
 
-def _fill(bar: Any, probability: float) -> None:
-    """Show a probability, 0 to 1."""
-    bar.value = round(100 * probability)
-    bar.format = percent_words(probability)
+def _fill(bar: Any, probability: Probability) -> None:
+    """Show a probability and its spread."""
+    bar.value = round(100 * probability.value)
+    bar.format = f"{probability.text} {probability.spread}".rstrip()

@@ -7,10 +7,12 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.card import decided_words
 from densesharp_scene.nodule import Decision
 
-from . import card, followup, preferences
+from . import followup, preferences
 from .session import Session
+from .translated import translated
 
 
 class ReviewSection:
@@ -43,7 +45,7 @@ class ReviewSection:
             and scan is not None
             and self.session.outdated(scan, nodule) is not None
         )
-        self.ui.decisionLabel.text = card.decision(nodule) if nodule is not None else ""
+        self.ui.decisionLabel.text = translated(decided_words(nodule)) if nodule is not None else ""
         self.ui.decisionLabel.visible = nodule is not None
         self._showChange()
 

@@ -1,25 +1,5 @@
 """Words of the page that more than one file needs."""
 
-RESEARCH_ONLY = "Research use only, not for diagnosis."
-
-CLASS_TITLES = {
-    "AAH-AIS": "Pre-invasive: atypical hyperplasia or adenocarcinoma in situ",
-    "MIA": "Minimally invasive adenocarcinoma",
-    "IAC": "Invasive adenocarcinoma",
-}
-
-VERDICTS = {
-    "ok": {"title": "No reservation", "icon": "mdi-check-circle"},
-    "caution": {"title": "Read with caution", "icon": "mdi-alert"},
-    "refused": {"title": "No answer", "icon": "mdi-cancel"},
-}
-
-LIGHTS = {
-    "green": "The answer does not depend on where you clicked.",
-    "amber": "The answer changes a little with the click.",
-    "red": "The answer depends on the click: do not rely on it.",
-}
-
 KEYS = (
     ("Click", "place a seed in a slice view (tool Seed)"),
     ("S", "seed at the mouse pointer"),

@@ -13,7 +13,8 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
-from .labels import RESEARCH_ONLY
+from densesharp.report.labels import DISCLAIMER
+
 from .page_card import build_card
 from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
@@ -123,7 +124,7 @@ def _build_message() -> None:
 
 def _build_foot() -> None:
     with html.Footer(classes="ds-foot"):
-        html.Span(RESEARCH_ONLY, classes="ds-research")
+        html.Span(DISCLAIMER, classes="ds-research")
         html.Span("{{ model ? 'Model: ' + model : 'Loading the model …' }}", title=("model",))
         html.Button(
             "{{ device || 'No device yet' }}",

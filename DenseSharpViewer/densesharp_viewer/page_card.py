@@ -58,36 +58,36 @@ def _build_verdict() -> None:
     with html.Div(v_if="card.outdated", classes="ds-outdated"):
         v.VIcon("mdi-history", size="small")
         html.Span("{{ card.outdated }}")
-    with html.Div(classes=("`ds-verdict ds-${card.verdict.kind}`",)):
-        v.VIcon("{{ card.verdict.icon }}", size="small")
-        html.B("{{ card.verdict.title }}")
+    with html.Div(classes=("`ds-verdict ds-${card.kind}`",)):
+        v.VIcon("{{ card.icon }}", size="small")
+        html.B("{{ card.verdict.text }}")
     with html.Ul(v_if="card.reasons.length", classes="ds-reasons"):
         html.Li(
             "{{ reason.text }}",
             v_for="reason in card.reasons",
             key="reason.text",
-            classes=("'ds-' + reason.severity",),
+            classes=("'ds-' + reason.tone",),
         )
 
 
 def _build_bars() -> None:
     with html.Div(v_if="card.classes.length", classes="ds-bars"):
-        _build_bar("card.classes", "(bar.most ? 'ds-most' : '')")
+        _build_bar("card.classes", "(bar.chosen ? 'ds-most' : '')")
         html.Hr()
-        _build_bar("card.binaries", "''")
+        _build_bar("card.questions", "''")
         html.P("{{ card.training }}", classes="ds-dim ds-small")
 
 
 def _build_bar(bars: str, extra: str) -> None:
     with html.Div(
         v_for=f"bar in {bars}",
-        key="bar.title",
+        key="bar.label",
         classes=(f"'ds-bar-line ' + {extra}",),
-        title=("bar.long || bar.title",),
+        title=("bar.long",),
     ):
-        html.Span("{{ bar.title }}", classes="ds-bar-title")
+        html.Span("{{ bar.label }}", classes="ds-bar-title")
         with html.Span(classes="ds-bar-track"):
-            html.Span(classes="ds-bar-fill", style=("{width: bar.percent + '%'}",))
+            html.Span(classes="ds-bar-fill", style=("{width: 100 * bar.value + '%'}",))
         html.Span("{{ bar.text }}", classes="ds-bar-text")
         html.Span("{{ bar.spread }}", classes="ds-bar-spread")
 
@@ -96,31 +96,32 @@ def _build_certainty() -> None:
     with html.Div(classes="ds-certainty"):
         with html.P():
             html.Span(
-                v_if="card.stability.light", classes=("`ds-light ds-${card.stability.light}`",)
+                v_if="card.stability.tone !== 'quiet'",
+                classes=("`ds-light ds-${card.stability.tone}`",),
             )
             html.Span("{{ card.stability.text }}")
-        html.P("{{ card.certainty }}", classes="ds-dim")
+        html.P("{{ card.spread }}", classes="ds-dim")
 
 
 def _build_sizes() -> None:
-    with html.Div(v_if="card.sizes.length"):
+    with html.Div(v_if="card.measurements.length"):
         html.H3("Measurements")
         with (
             html.Dl(classes="ds-lines"),
-            html.Template(v_for="line in card.sizes", key="line.title"),
+            html.Template(v_for="line in card.measurements", key="line.label"),
         ):
-            html.Dt("{{ line.title }}")
-            html.Dd("{{ line.value }}")
+            html.Dt("{{ line.label }}")
+            html.Dd("{{ line.text }}")
 
 
 def _build_hints() -> None:
-    with html.Div(v_if="card.hints.length"):
+    with html.Div(v_if="card.advice.length"):
         html.H3("Guideline hints and baselines")
-        with html.Details(v_for="hint in card.hints", key="hint.title", classes="ds-hints"):
+        with html.Details(v_for="hint in card.advice", key="hint.title", classes="ds-hints"):
             with html.Summary():
                 html.B("{{ hint.title }}")
                 html.Span("{{ hint.answer }}")
-            html.P("For a {{ hint.basis }}. {{ hint.small }}", classes="ds-dim")
+            html.P("{{ hint.details }}", classes="ds-dim")
 
 
 def _build_sentence() -> None:
@@ -136,4 +137,3 @@ def _build_sentence() -> None:
             v.VIcon("mdi-content-copy", size="x-small")
             html.Span("Copy")
         html.P("{{ card.sentence }}", classes="ds-sentence")
-    html.P("Computed in {{ card.time }}.", classes="ds-dim")

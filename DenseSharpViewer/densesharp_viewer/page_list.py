@@ -5,6 +5,8 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from densesharp.report.labels import VERDICT_WORDS
+
 from .page_tools import do
 
 COLUMNS = ("", "Nodule", "Class", "Inv.", "mm", "mm³", "CTR", "", "")
@@ -31,7 +33,7 @@ def build_list() -> None:
                 with html.Td():
                     html.Span(classes="ds-dot", style=("{background: nodule.color}",))
                 html.Td("{{ nodule.name }}", classes="ds-name")
-                html.Td("{{ nodule.cls }}")
+                html.Td("{{ nodule.predicted }}")
                 html.Td("{{ nodule.invasive }}")
                 html.Td("{{ nodule.diameter }}")
                 html.Td("{{ nodule.volume }}")
@@ -61,8 +63,8 @@ def _state_icons() -> None:
         ("nodule.state === 'outdated'", "mdi-history", "outdated"),
         ("nodule.decision === 'accepted'", "mdi-check-bold", "accepted"),
         ("nodule.decision === 'rejected'", "mdi-close-thick", "rejected"),
-        ("nodule.verdict === 'refused'", "mdi-cancel", "no answer"),
-        ("nodule.verdict === 'caution'", "mdi-alert-outline", "read with caution"),
+        ("nodule.verdict === 'refused'", "mdi-cancel", VERDICT_WORDS["refused"]),
+        ("nodule.verdict === 'caution'", "mdi-alert-outline", VERDICT_WORDS["caution"]),
     )
     for condition, icon, title in icons:
         v.VIcon(icon, v_if=condition, size="x-small", title=title)

@@ -13,6 +13,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
+from densesharp.report.labels import CLASS_TITLES, DISCLAIMER
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
 from densesharp.study.conduct.answer_keys import (
     CLASS_KEYS,
@@ -26,7 +27,6 @@ from densesharp.study.conduct.answer_keys import (
 )
 from densesharp_scene.study_case import MODEL, OWN, outline_color
 
-from .labels import CLASS_TITLES, RESEARCH_ONLY
 from .page import ASSETS
 from .page_tools import WINDOWS, do
 from .study_viewer import FIRST_LAYOUT
@@ -291,7 +291,7 @@ def _build_message() -> None:
 
 def _build_foot() -> None:
     with html.Footer(classes="ds-foot"):
-        html.Span(RESEARCH_ONLY, classes="ds-research")
+        html.Span(DISCLAIMER, classes="ds-research")
         html.Span("Reader {{ screen.reader }}")
         html.Span("Answers are saved when you submit.", classes="ds-grow ds-dim")
         html.Span("Pictures are compressed.", classes="ds-dim")

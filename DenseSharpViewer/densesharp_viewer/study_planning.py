@@ -18,11 +18,11 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 
 from densesharp.errors import DenseSharpError
+from densesharp.report.labels import DISCLAIMER
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.new_study import Values, create, summary
 
 from .actions import TRIGGER
-from .labels import RESEARCH_ONLY
 from .page import ASSETS
 from .page_tools import do
 from .security import Guard, new_token
@@ -160,7 +160,7 @@ def build_page(server: Any) -> None:
                 click=do("create", _filled_in()),
             )
             html.Pre("{{ done }}", v_if="done", classes="ds-plan-done")
-            html.P(RESEARCH_ONLY, classes="ds-research")
+            html.P(DISCLAIMER, classes="ds-research")
 
 
 def _key(field: Field) -> str:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.panel
 
 MODULES = ROOT / "DenseSharpSlicer"
 UI_FILES = sorted((MODULES / "Resources" / "UI").glob("*.ui"))
+SCENE = ROOT / "DenseSharpScene"
 SOURCES = sorted([*MODULES.glob("*.py"), *(MODULES / "DenseSharpSlicerLib").glob("*.py")])
 
 
@@ -46,7 +47,7 @@ def test_code_uses_only_what_exists(path: Path, qt: Any, slicer: Any) -> None:
 
 def test_names_of_mrml_were_looked_up_in_both_versions(slicer: Any) -> None:
     """What is not in the table yet must be looked up in Slicer's headers first."""
-    files = sorted(MODULES.rglob("*.py"))
+    files = sorted([*MODULES.rglob("*.py"), *SCENE.rglob("*.py")])
     used = set().union(*(slicer_api.mrml_names(path, slicer) for path in files))
     assert used - slicer_api.MRML == set()
     assert slicer_api.MRML - used == set(), "no longer used"
@@ -133,10 +134,15 @@ def test_texts_for_people_are_translatable() -> None:
 
 
 def test_no_translated_text_is_an_f_string() -> None:
-    """An f-string inside `_()` cannot be extracted for translators."""
+    """An f-string inside `_()` cannot be extracted for translators.
+
+    Only `translated`, through which the words of the core and the scene pass, takes a variable.
+    """
     import ast
 
     for path in SOURCES:
+        if path.name == "translated.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
                 assert isinstance(node.args[0], ast.Constant), (path.name, node.lineno)

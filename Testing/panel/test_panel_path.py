@@ -86,12 +86,13 @@ def test_the_card_shows_what_the_result_says(marked: Panel) -> None:
     assert result.predicted_class in ui.resultTitle.text
     assert ui.invasiveBar.value == round(100 * result.probability_invasive)
     assert ui.trainingLabel.text == f"The model was trained on {result.trained_on}."
-    assert ui.invasiveBar.format == percent_words(result.probability_invasive)
+    spread = f"± {100 * result.uncertainty.sd_invasive:.0f}"
+    assert ui.invasiveBar.format == f"{percent_words(result.probability_invasive)} {spread}"
     shown = {
         ui.measurementsTable.item(row, 0).text(): ui.measurementsTable.item(row, 1).text()
         for row in range(ui.measurementsTable.rowCount)
     }
-    assert shown["Volume"] == f"{result.measurements.volume_mm3:.0f} mm³"
+    assert shown["Volume"].startswith(f"{result.measurements.volume_mm3:.0f} ± ")
     assert shown["Mean diameter, Fleischner"] == f"{result.measurements.fleischner_mean_mm} mm"
     assert "Fleischner 2017" in ui.guidelineLabel.text
     assert "moved by" in ui.stabilityLabel.text
@@ -438,6 +439,7 @@ def test_an_evidence_map_is_no_ct(slicer: Any, marked: Panel) -> None:
 
 def test_the_stability_light_has_its_colour(marked: Panel) -> None:
     from densesharp.nodule.records import Stability
+    from densesharp.report.labels import LIGHT_TONES
     from DenseSharpSlicerLib import card
 
     marked.ui.stabilityCheckBox.checked = True
@@ -445,7 +447,7 @@ def test_the_stability_light_has_its_colour(marked: Panel) -> None:
     marked.wait()
     found = marked.session.nodule.result.stability
     assert isinstance(found, Stability)
-    assert card.LIGHTS[found.light] in marked.ui.stabilityLabel.text
+    assert card.TONE_COLOURS[LIGHT_TONES[found.light]] in marked.ui.stabilityLabel.text
 
 
 def test_another_overlay_stays_when_the_evidence_map_goes(slicer: Any, marked: Panel) -> None:

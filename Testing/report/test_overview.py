@@ -11,7 +11,8 @@ import pytest
 from densesharp.image.volume import Notice
 from densesharp.nodule.pipeline import Options, analyse
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult, Seed
-from densesharp.report.overview import draw_overview, number_rows, write_overview
+from densesharp.report.labels import VERDICT_WORDS, measurement_rows
+from densesharp.report.overview import draw_overview, write_overview
 from densesharp.report.pictures import OUTLINE, class_rows
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
@@ -36,9 +37,9 @@ def words_on(figure) -> str:
 def test_everything_a_reader_needs_is_on_the_picture(a_ct, a_result):
     words = words_on(draw_overview(a_result, a_ct, "Model A", "simulated nodules only"))
     for expected in ("Axial", "Coronal", "Sagittal", "10 mm", "solid", "Fleischner", "Lung-RADS",
-                     "mm³", "HU", "mg", "CTR", "Click moved by 3 mm", *CLASS_NAMES, "MIA or IAC",
+                     "mm³", "HU", "mg", "Type", "clicks moved by 3 mm", *CLASS_NAMES, "MIA or IAC",
                      "SD over 2 runs, not how often",
-                     f"predicted {a_result.predicted_class}", a_result.verdict.upper(),
+                     f"predicted {a_result.predicted_class}", VERDICT_WORDS[a_result.verdict],
                      "Model A, trained on simulated nodules only",
                      "Research use only, not for diagnosis."):  # fmt: skip
         assert expected in words, expected
@@ -48,7 +49,7 @@ def test_a_refused_result_shows_its_reason_and_no_class(a_ct, a_result):
     notice = Notice("x", "The outline is too small to mean anything.", "refused")
     refused = dataclasses.replace(a_result, verdict="refused", notices=(notice,))
     words = words_on(draw_overview(refused, a_ct, "Model A", "nothing"))
-    assert "REFUSED" in words
+    assert VERDICT_WORDS["refused"] in words
     assert "too small to mean anything." in words
     assert "the answer is refused" in words
     assert "Long axis" not in words
@@ -64,7 +65,7 @@ def test_a_result_without_an_outline_can_be_drawn(tmp_path, a_ct, a_result):
     )  # fmt: skip
     write_overview(tmp_path / "empty.png", empty, a_ct, "Model A", "nothing")
     assert matplotlib.image.imread(tmp_path / "empty.png").shape[:2] == (920, 1500)
-    assert number_rows(empty) == []
+    assert measurement_rows(empty) == ()
 
 
 def test_the_outline_is_drawn_in_all_three_planes(tmp_path, a_ct, a_result):
@@ -87,5 +88,5 @@ def test_bars_show_the_spread_where_it_is_known(a_result):
     assert all(deviation is not None for _, _, deviation, _ in rows)
     single = dataclasses.replace(a_result, uncertainty=None)
     assert all(deviation is None for _, _, deviation, _ in class_rows(single))
-    assert "±" in dict(number_rows(a_result))["Volume"]
-    assert "±" not in dict(number_rows(single))["Volume"]
+    rows = [{row.key: row.text for row in measurement_rows(each)} for each in (a_result, single)]
+    assert ["±" in row["volume"] for row in rows] == [True, False]

@@ -250,7 +250,7 @@ def test_the_whole_sentence_of_a_part_solid_nodule(an_oblique_ct):
     result = nodule(an_oblique_ct, (35, 36, 25))
     x, y, z = (f"{value:.0f}" for value in ras_to_lps(result.seed.lps))
     assert report_sentence(result) == minus_signs(
-        f"Nodule 001 at RAS ({x}, {y}, {z}) mm: part-solid nodule, 12 × 9 mm (axial), "
+        f"Nodule 1 at RAS ({x}, {y}, {z}) mm: part-solid nodule, 12 × 9 mm (axial), "
         "volume 1235 mm³, solid part 7 mm above -300 HU (CTR 0.51), mean density -412 HU, "
         "mass 726 mg. Predicted IAC 70% ± 3% over 8 runs (AAH-AIS 10%, MIA 20%); "
         "invasive (MIA or IAC) 90%. The model was trained on phantoms (no patient). "

@@ -51,7 +51,7 @@ def test_a_real_click_gives_the_point_under_the_mouse(open_page, sphere_file, re
     page.click(0, x, y)
     page.wait("$('nodules').length === 1 && !$('busy')")
     card = page.get("card")
-    assert card["stability"]["light"] == "green"
+    assert card["stability"]["tone"] == "good"
     page.act("save")
     page.wait("$('message').text.startsWith('Saved')", 60)
     stored = json.loads((results / "result.json").read_text())["nodules"][0]

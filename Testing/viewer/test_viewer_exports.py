@@ -169,8 +169,8 @@ def test_rejected_nodules_stay_out_of_report_and_dicom(answered, page):
     answered.exports.report()
     settle(answered, 60)
     html = (answered.results / "report.html").read_text()
-    assert "Nodule 001" in html
-    assert "Nodule 002" not in html
+    assert "Nodule 1" in html
+    assert "Nodule 2" not in html
     answered.exports.dicom(False)
     settle(answered, 60)
     assert "Left out as rejected or without an answer: 1." in page["message"]["text"]

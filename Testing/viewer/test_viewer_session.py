@@ -35,7 +35,7 @@ def test_a_click_is_answered_and_shown(answered, page):
     (row,) = page["nodules"]
     assert (row["id"], row["state"], row["decision"]) == ("nodule_001", "", "open")
     assert float(row["volume"]) == pytest.approx(4 / 3 * np.pi * 5**3, rel=0.1)
-    assert page["card"]["stability"]["light"] == "green"
+    assert page["card"]["stability"]["tone"] == "good"
     assert not page["busy"]
     seed = session.scan.nodule("nodule_001").result.seed
     np.testing.assert_allclose(seed.ras, center, atol=1e-6)
@@ -172,7 +172,7 @@ def test_painting_without_a_chosen_nodule_says_so(open_session, page):
 def test_decisions_carry_the_readers_name_and_toggle(answered, page):
     session, _ = answered
     session.decide("nodule_001", "accepted", "Dr A")
-    assert page["card"]["decided"].startswith("Accepted by Dr A, 20")
+    assert page["card"]["decided"].startswith("Accepted by Dr A on 20")
     session.decide("nodule_001", "accepted", "Dr A")
     assert page["card"]["decision"] == "open"
 
@@ -299,6 +299,6 @@ def test_a_refused_answer_shows_reasons_only(answered, page):
     session.scan.store(result)
     session.refresh()
     card = page["card"]
-    assert card["reasons"] == [{"text": reason.message, "severity": "refused"}]
-    assert (card["classes"], card["binaries"], card["sizes"], card["hints"]) == ([], [], [], [])
-    assert page["nodules"][0]["cls"] == "–"
+    assert card["reasons"] == ({"text": reason.message, "tone": "bad"},)
+    assert [card[name] for name in ("classes", "questions", "measurements", "advice")] == [()] * 4
+    assert page["nodules"][0]["predicted"] == "–"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pydicom.sr.coding import Code
 
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.report.labels import VERDICT_WORDS
 
 SCHEME = "99DENSESHARP"
 SCHEME_NAME = "DenseSharp for 3D Slicer private codes"
@@ -81,9 +82,7 @@ PROBABILITIES = {
 PROBABILITY_INVASIVE = private("DS-P-INVASIVE", "Probability of MIA or IAC")
 VERDICT = private("DS-VERDICT", "Reliability verdict of the software")
 VERDICTS = {
-    "ok": private("DS-V-OK", "No reason for caution found"),
-    "caution": private("DS-V-CAUTION", "Use with caution"),
-    "refused": private("DS-V-REFUSED", "Refused: not to be used"),
+    verdict: private(f"DS-V-{verdict.upper()}", words) for verdict, words in VERDICT_WORDS.items()
 }
 REASON = private("DS-REASON", "Reason for the verdict")
 MASS = private("DS-MASS", "Nodule mass")

@@ -17,7 +17,15 @@ from densesharp.files import write_text
 from densesharp.nodule.guidelines import Context, Hint, all_hints
 from densesharp.nodule.guidelines.concordance import Row, concordance
 from densesharp.nodule.records import SCHEMA, NoduleResult
-from densesharp.report.labels import DISCLAIMER, minus_signs, report_sentence
+from densesharp.report.labels import (
+    DISCLAIMER,
+    VERDICT_WORDS,
+    hint_answer,
+    minus_signs,
+    missing_words,
+    name_words,
+    report_sentence,
+)
 from densesharp.resources import FOLDER
 
 AGREEMENT_WORDS = {"agrees": "agrees", "differs": "differs: look again", "not comparable": ""}
@@ -48,6 +56,7 @@ class Page:
     Attributes:
         title: the nodule's name.
         verdict: ok, caution or refused.
+        verdict_words: the same as people read it.
         sentence: one paragraph for the dictation system.
         picture: path of the overview picture, if there is one.
         rows: guidelines and rules, with their agreement with the model.
@@ -55,6 +64,7 @@ class Page:
 
     title: str
     verdict: str
+    verdict_words: str
     sentence: str
     picture: Path | None
     rows: tuple[Line, ...]
@@ -104,8 +114,9 @@ def _page(entry: dict[str, Any], folder: Path, context: Context | None) -> Page:
     result = NoduleResult.from_json(entry)
     picture = folder / str(entry.get("files", {}).get("overview", ""))
     return Page(
-        title=result.id.replace("_", " ").capitalize(),
+        title=name_words(result.id),
         verdict=result.verdict,
+        verdict_words=VERDICT_WORDS[result.verdict],
         sentence=report_sentence(result),
         picture=picture if picture.is_file() else None,
         rows=_rows(result, context),
@@ -121,19 +132,18 @@ def _rows(result: NoduleResult, context: Context | None) -> tuple[Line, ...]:
     else:
         hints = all_hints(result.measurements, context)
     found = concordance(result.predicted_class, result.measurements, hints)
-    return tuple(_line(row) for row in found)
+    return tuple(_line(row) for row in found if row.hint.applies is not False)
 
 
 def _line(row: Row) -> Line:
     hint = row.hint
     silent = hint.answer is None
-    answer = "does not apply here" if hint.applies is False else hint.answer or "needs more"
     return Line(
         title=hint.title,
         source=hint.source,
-        answer=minus_signs(answer),
+        answer=hint_answer(hint),
         basis=minus_signs(hint.basis),
-        missing=", ".join(name.replace("_", " ") for name in hint.missing),
+        missing="" if silent else missing_words(hint),
         limits=" ".join(hint.limits),
         agreement=AGREEMENT_WORDS[row.agreement],
         style="differs" if row.agreement == "differs" else "silent" if silent else "",

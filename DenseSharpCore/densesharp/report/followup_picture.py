@@ -13,8 +13,9 @@ from densesharp.files import atomic_path
 from densesharp.image.volume import Volume
 from densesharp.nodule.followup import Change, FollowUp
 from densesharp.report.labels import DISCLAIMER, minus_signs
-from densesharp.report.pictures import INK, PAPER, QUIET, RULE, VERDICT_COLOURS, draw_view
+from densesharp.report.pictures import draw_view
 from densesharp.report.planes import views_of, width_for
+from densesharp.report.style import INK, PAPER, QUIET, RULE, VERDICT_COLOURS
 
 SIZE = (15.0, 8.6)
 DPI = 100

@@ -1,16 +1,216 @@
-"""A nodule in one paragraph, for the report or the dictation system."""
+"""Every word about a result, said once: for cards, pictures, reports, tables and DICOM.
+
+Words that hold numbers are a `Phrase`, so that a front end can translate what stands around them.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from densesharp.nodule.records import CLASS_NAMES, Measurements, NoduleResult
+from densesharp.image.volume import Notice
+from densesharp.nodule.guidelines import Hint
+from densesharp.nodule.records import (
+    CLASS_NAMES,
+    Light,
+    Measurements,
+    NoduleResult,
+    Stability,
+    Uncertainty,
+    Verdict,
+)
 
 DISCLAIMER = "Research use only, not for diagnosis."
 
+VERDICT_WORDS: dict[Verdict, str] = {
+    "ok": "No reason for caution found",
+    "caution": "Use with caution",
+    "refused": "Refused: not to be used",
+}
+"""The verdict as people read it, everywhere. None of them says that a class is right."""
+
+CLASS_TITLES = {
+    "AAH-AIS": "Pre-invasive: atypical hyperplasia or adenocarcinoma in situ",
+    "MIA": "Minimally invasive adenocarcinoma",
+    "IAC": "Invasive adenocarcinoma",
+}
+
+LIGHT_WORDS: dict[Light, str] = {
+    "green": "The answer does not depend on where you clicked.",
+    "amber": "The answer changes a little with the click.",
+    "red": "The answer depends on the click: do not rely on it.",
+}
+
 SMALLEST_MEASURED_MM = 3.0
 BOTH_AXES_FROM_MM = 10.0
+
+Tone = Literal["plain", "good", "caution", "bad", "quiet"]
+"""How a row is coloured; its words say the same."""
+
+LIGHT_TONES: dict[Light, Tone] = {"green": "good", "amber": "caution", "red": "bad"}
+VERDICT_TONES: dict[Verdict, Tone] = {"ok": "good", "caution": "caution", "refused": "bad"}
+NOTICE_TONES: dict[str, Tone] = {"info": "quiet", "caution": "caution", "refused": "bad"}
+
+
+class Phrase(str):
+    """A text made of a template and its values; it reads as the finished English text.
+
+    Attributes:
+        template: the text with `{names}`, which a translator knows.
+        values: what stands for the names.
+    """
+
+    __slots__ = ("template", "values")
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Phrase:
+        """Fill the values in; hyphens before numbers become minus signs."""
+        phrase = super().__new__(cls, minus_signs(template.format(**values)))
+        phrase.template = template
+        phrase.values = values
+        return phrase
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of what is known about a nodule.
+
+    Attributes:
+        key: short stable name for programs.
+        label: what it is.
+        value: the number or word, with its spread where one was estimated.
+        unit: of the number; empty for a word.
+        tone: how it is coloured.
+    """
+
+    key: str
+    label: str
+    value: str
+    unit: str = ""
+    tone: Tone = "plain"
+
+    @property
+    def text(self) -> str:
+        """Value and unit."""
+        return f"{self.value} {self.unit}".rstrip()
+
+
+def name_words(result_id: str) -> str:
+    """A result's id as its reader sees it: `nodule_001` is "Nodule 1"."""
+    name, _, number = result_id.rpartition("_")
+    return f"{name.capitalize()} {int(number)}" if name and number.isdigit() else result_id
+
+
+def ordered(notices: Sequence[Notice]) -> list[Notice]:
+    """The notices of a result, what refuses first, what only informs last."""
+    rank = {"refused": 0, "caution": 1, "info": 2}
+    return sorted(notices, key=lambda notice: rank[notice.severity])
+
+
+def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
+    """Every measurement a reader looks for, in that order, with its SD over the model's runs.
+
+    A solid part is left out where there is none, or nothing else.
+
+    Returns:
+        The rows; none for a result without measurements.
+    """
+    measured = result.measurements
+    if measured is None:
+        return ()
+    known = result.uncertainty
+    spread = known.sd_measurements if known is not None and known.samples > 1 else {}
+
+    def number(name: str, value: float, digits: int = 1) -> str:
+        deviation = spread.get(name)
+        text = f"{value:.{digits}f}"
+        shown = text if deviation is None else f"{text} ± {deviation:.{digits}f}"
+        return minus_signs(shown)
+
+    plane = measured.plane
+    long_axis = number("long_axis_mm", measured.long_axis_mm)
+    short_axis = number("short_axis_mm", measured.short_axis_mm)
+    largest = number("max_3d_diameter_mm", measured.max_3d_diameter_mm)
+    density = minus_signs(f"{measured.mean_hu:.0f} ({measured.sd_hu:.0f})")
+    return (
+        Row("long_axis", Phrase("Long axis ({plane})", plane=plane), long_axis, "mm"),
+        Row("short_axis", Phrase("Short axis ({plane})", plane=plane), short_axis, "mm"),
+        Row("fleischner", "Mean diameter, Fleischner", str(measured.fleischner_mean_mm), "mm"),
+        Row("lung_rads", "Mean diameter, Lung-RADS", f"{measured.lung_rads_mean_mm:.1f}", "mm"),
+        Row("largest", "Largest diameter in 3D", largest, "mm"),
+        Row("volume", "Volume", number("volume_mm3", measured.volume_mm3, 0), "mm³"),
+        Row("type", "Type", measured.nodule_type),
+        *_solid_rows(measured, number("solid_long_axis_mm", measured.solid.long_axis_mm),
+                     number("ctr", measured.solid.ctr, 2)),
+        Row("density", "Mean density (SD)", density, "HU"),
+        Row("mass", "Mass", number("mass_mg", measured.mass_mg, 0), "mg"),
+    )  # fmt: skip
+
+
+def _solid_rows(measured: Measurements, length: str, ratio: str) -> tuple[Row, ...]:
+    solid = measured.solid
+    if not 0.005 <= solid.ctr < 0.995:
+        return ()
+    label = Phrase("Solid above {hu:.0f} HU", hu=solid.threshold_hu)
+    return (
+        Row("solid", label, length, "mm"),
+        Row("solid_volume", "Volume of the solid part", f"{solid.volume_mm3:.0f}", "mm³"),
+        Row("ctr", "Consolidation-to-tumor ratio", ratio),
+    )
+
+
+def spread_sentence(spread: Uncertainty | None) -> str:
+    """How much the model's own runs differ, or that one run says nothing of it."""
+    if spread is None or spread.samples < 2:
+        return "Spread: not estimated from a single run."
+    low, high = spread.volume_range_mm3
+    return Phrase(
+        "Spread over {n} runs: P(invasive) ± {invasive:.2f}, P(IAC) ± {iac:.2f}, "
+        "volume {low:.0f} to {high:.0f} mm³.",
+        n=spread.samples, invasive=spread.sd_invasive, iac=spread.sd_iac, low=low, high=high,
+    )  # fmt: skip
+
+
+def stability_sentence(found: Stability | None, running: bool = False) -> str:
+    """What a click a little beside would have given."""
+    if found is None:
+        return "Stability of the click: " + ("being tested." if running else "not estimated.")
+    return Phrase(
+        LIGHT_WORDS[found.light] + " {found} of {seeds} clicks moved by {offset:g} mm find the "
+        "nodule, {same:.0%} with the same class; the outlines overlap by at least {dice:.2f} "
+        "(Dice).",
+        found=found.found, seeds=found.seeds, offset=found.offset_mm, same=found.same_class,
+        dice=found.dice_min,
+    )  # fmt: skip
+
+
+def hint_answer(hint: Hint) -> str:
+    """What a guideline or baseline says, or what it would need to say something."""
+    if hint.applies is False:
+        return "Does not apply to this nodule."
+    if hint.answer is not None:
+        return minus_signs(str(hint.answer))
+    if not hint.missing:
+        return "Not estimable."
+    return Phrase("Not estimable without: {missing}.", missing=missing_words(hint))
+
+
+def missing_words(hint: Hint) -> str:
+    """What would settle or sharpen a hint, as a list in words."""
+    return ", ".join(name.replace("_", " ") for name in hint.missing)
+
+
+def hint_details(hint: Hint) -> str:
+    """What a hint rests on, its limits and its source, as sentences."""
+    details = [hint.basis, *hint.limits]
+    if hint.missing and hint.answer is not None:
+        details.append(f"Not known: {missing_words(hint)}")
+    details.append(f"Source: {hint.source}")
+    return minus_signs(" ".join(text if text.endswith(".") else f"{text}." for text in details))
 
 
 def report_sentence(result: NoduleResult) -> str:
@@ -19,7 +219,7 @@ def report_sentence(result: NoduleResult) -> str:
     A refused result gives its reasons only: neither its size nor its class must reach a report.
     """
     where = "RAS ({:.0f}, {:.0f}, {:.0f}) mm".format(*result.seed.ras.round() + 0.0)
-    name = result.id.replace("_", " ").capitalize()
+    name = name_words(result.id)
     if result.verdict == "refused" or result.measurements is None:
         return minus_signs(f"{name} at {where}: no result. {reasons(result)} {DISCLAIMER}")
     parts = [f"{name} at {where}: {describe(result.measurements)}"]

@@ -16,19 +16,23 @@ from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Volume
 from densesharp.nodule.records import NoduleResult
 from densesharp.nodule.surface import nodule_surface
-from densesharp.report.labels import DISCLAIMER, minus_signs
+from densesharp.report.labels import (
+    DISCLAIMER,
+    VERDICT_WORDS,
+    measurement_rows,
+    minus_signs,
+    name_words,
+    ordered,
+    stability_sentence,
+)
 from densesharp.report.pictures import (
-    INK,
-    PAPER,
-    QUIET,
-    RULE,
-    VERDICT_COLOURS,
     draw_classes,
     draw_context,
     draw_surface,
     draw_view,
 )
 from densesharp.report.planes import context_view, views_of
+from densesharp.report.style import INK, PAPER, QUIET, RULE, VERDICT_COLOURS
 
 SIZE = (15.0, 9.2)
 DPI = 100
@@ -84,7 +88,7 @@ def draw_overview(result: NoduleResult, volume: Volume, model: str, trained_on: 
 def _header(figure: Figure, result: NoduleResult) -> None:
     """Id, type and class on the left, the verdict on the right."""
     measured = result.measurements
-    name = result.id.replace("_", " ").capitalize()
+    name = name_words(result.id)
     title = name if measured is None else f"{name}: {measured.nodule_type}"
     if result.predicted_class:
         title += f", predicted {result.predicted_class}"
@@ -92,47 +96,12 @@ def _header(figure: Figure, result: NoduleResult) -> None:
     where = "RAS {:.1f}, {:.1f}, {:.1f} mm".format(*ras_to_lps(result.center_lps).round(1) + 0.0)
     figure.text(0.025, 0.905, minus_signs(where), fontsize=10.5, color=QUIET, va="center")
     colour = VERDICT_COLOURS[result.verdict]
-    text = {"ok": "OK", "caution": "CAUTION", "refused": "REFUSED"}[result.verdict]
-    pill = FancyBboxPatch((0.885, 0.922), 0.085, 0.04, boxstyle="round,pad=0,rounding_size=0.012",
+    pill = FancyBboxPatch((0.785, 0.922), 0.187, 0.04, boxstyle="round,pad=0,rounding_size=0.012",
                           mutation_aspect=SIZE[0] / SIZE[1], color=colour,
                           transform=figure.transFigure)  # fmt: skip
     figure.add_artist(pill)
-    figure.text(0.9275, 0.941, text, fontsize=12, color="white", fontweight="bold", ha="center",
-                va="center")  # fmt: skip
-
-
-def number_rows(result: NoduleResult) -> list[tuple[str, str]]:
-    """Name and value of every key number, with its SD over members and orientations if known."""
-    measured = result.measurements
-    if measured is None:
-        return []
-    spread = result.uncertainty.sd_measurements if result.uncertainty else {}
-
-    def number(name: str, digits: int = 1) -> str:
-        value = measured.solid.ctr if name == "ctr" else getattr(measured, name)
-        return _with_spread(value, spread.get(name), digits)
-
-    solid = measured.solid
-    solid_mm = _with_spread(solid.long_axis_mm, spread.get("solid_long_axis_mm"), 1)
-    rows = [
-        ("Long axis", f"{number('long_axis_mm')} mm"),
-        ("Short axis", f"{number('short_axis_mm')} mm"),
-        ("Plane of both", measured.plane),
-        ("Mean, Fleischner", f"{measured.fleischner_mean_mm} mm"),
-        ("Mean, Lung-RADS", f"{measured.lung_rads_mean_mm:.1f} mm"),
-        ("Largest 3D diameter", f"{number('max_3d_diameter_mm')} mm"),
-        ("Volume", f"{number('volume_mm3', 0)} mm³"),
-        ("Mean density", f"{number('mean_hu', 0)} HU"),
-        ("Mass", f"{number('mass_mg', 0)} mg"),
-        (f"Solid above {solid.threshold_hu:.0f} HU", f"{solid_mm} mm"),
-        ("CTR (solid / total)", number("ctr", 2)),
-    ]
-    return [(minus_signs(name), minus_signs(value)) for name, value in rows]
-
-
-def _with_spread(value: float, deviation: float | None, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text if deviation is None else f"{text} ± {deviation:.{digits}f}"
+    figure.text(0.8785, 0.941, VERDICT_WORDS[result.verdict], fontsize=12, color="white",
+                fontweight="bold", ha="center", va="center")  # fmt: skip
 
 
 def _numbers(figure: Figure, result: NoduleResult) -> None:
@@ -144,10 +113,10 @@ def _numbers(figure: Figure, result: NoduleResult) -> None:
         why = "none: no outline" if result.mask is None else "none: the answer is refused"
         figure.text(left, top - step, why, fontsize=9.5, color=QUIET, va="center")
         return
-    for number, (name, value) in enumerate(number_rows(result), start=1):
+    for number, row in enumerate(measurement_rows(result), start=1):
         y = top - step * number - 0.004
-        figure.text(left, y, name, fontsize=9.5, color=QUIET, va="center")
-        figure.text(right, y, value, fontsize=10, color=INK, va="center", ha="right")
+        figure.text(left, y, row.label, fontsize=9.5, color=QUIET, va="center")
+        figure.text(right, y, row.text, fontsize=10, color=INK, va="center", ha="right")
         below = y - step / 2
         figure.add_artist(Line2D([left, right], [below, below], color=RULE, linewidth=0.7))
 
@@ -157,10 +126,9 @@ def _remarks(figure: Figure, result: NoduleResult) -> None:
     left, top = 0.765, 0.4
     lines: list[tuple[str, str]] = []
     if result.stability is not None:
-        moved = f"Click moved by {result.stability.offset_mm:.0f} mm: "
-        moved += f"{result.stability.same_class:.0%} keep the class"
-        lines.append((moved, LIGHT_COLOURS[result.stability.light]))
-    for notice in result.notices:
+        words = stability_sentence(result.stability)
+        lines.append((words, LIGHT_COLOURS[result.stability.light]))
+    for notice in ordered(result.notices):
         colour = INK if notice.severity == "info" else VERDICT_COLOURS[notice.severity]
         lines.append((notice.message, colour))
     figure.text(left, top, "Remarks", fontsize=10, color=INK, va="center")

@@ -18,11 +18,10 @@ from densesharp.report.document import (
     write_html,
 )
 from densesharp.report.labels import DISCLAIMER
+from densesharp.report.style import AMBER, INK, QUIET, RULE, SOFT, VERDICT_COLOURS
 
 HTML_NAME, PDF_NAME = "report.html", "report.pdf"
 
-INK, QUIET, RULE, SOFT, AMBER = "#1f2a37", "#6b7785", "#d9dee5", "#f5f7f9", "#fdf3e0"
-VERDICTS = {"ok": "#2f855a", "caution": "#b7791f", "refused": "#b23b3b"}
 MARGIN_MM, FOOTER_MM = 12, 24
 
 
@@ -109,13 +108,13 @@ def _page(page: Page, width: float) -> list[Any]:
     from reportlab.lib.enums import TA_CENTER
     from reportlab.platypus import Image, Spacer, Table
 
-    pill = _text(f"<b>{page.verdict.upper()}</b>", 9, "white", alignment=TA_CENTER)
+    pill = _text(f"<b>{page.verdict_words}</b>", 9, "white", alignment=TA_CENTER)
     title = Table(
         [[_text(f"<b>{escape(page.title)}</b>", 15), pill]],
-        colWidths=[width - 80, 80],
+        colWidths=[width - 160, 160],
         style=[
             ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-            ("BACKGROUND", (1, 0), (1, 0), VERDICTS[page.verdict]),
+            ("BACKGROUND", (1, 0), (1, 0), VERDICT_COLOURS[page.verdict]),
             ("ROUNDEDCORNERS", [6, 6, 6, 6]),
             ("LEFTPADDING", (0, 0), (0, 0), 0),
         ],
@@ -164,6 +163,7 @@ def _rules(rows: Sequence[Line], width: float) -> Any:
 def _cells(row: Line) -> list[Any]:
     colour = QUIET if row.style == "silent" else INK
     details = escape(row.basis) + (f". Not known: {escape(row.missing)}" if row.missing else "")
+    beside = VERDICT_COLOURS["caution"] if row.style == "differs" else INK
     small = f'<font size="6" color="{QUIET}">'
     return [
         _text(f"{escape(row.title)}<br/>{small}{escape(row.source)}</font>", 7.5, colour),
@@ -172,7 +172,7 @@ def _cells(row: Line) -> list[Any]:
             7.5,
             colour,
         ),
-        _text(escape(row.agreement), 7.5, VERDICTS["caution"] if row.style == "differs" else INK),
+        _text(escape(row.agreement), 7.5, beside),
     ]
 
 

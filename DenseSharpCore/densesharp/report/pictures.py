@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 from densesharp.nodule.records import Measurements, NoduleResult
 from densesharp.report.labels import percent_words
 from densesharp.report.planes import LUNG_WINDOW, View
+from densesharp.report.style import INK, QUIET
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-INK = "#1f2a37"
-QUIET = "#6b7785"
-RULE = "#d9dee5"
-PAPER = "#ffffff"
 OUTLINE = "#ffc233"
 AXIS = "#6ee7ff"
 CLASS_COLOURS = {"AAH-AIS": "#3f8f8b", "MIA": "#d99a2b", "IAC": "#b8483f"}
@@ -28,7 +25,6 @@ FACETED = 2000
 """Up to so many triangles the facets of a surface are seen."""
 
 BINARY_COLOUR = "#5b6b86"
-VERDICT_COLOURS = {"ok": "#2f855a", "caution": "#b7791f", "refused": "#b23b3b"}
 
 _ON_CT: dict[str, Any] = {
     "color": "white",
