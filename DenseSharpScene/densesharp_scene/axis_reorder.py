@@ -39,8 +39,16 @@ def follow_axes(node: Any | None, volume_node: Any, nodules: list[Nodule]) -> li
     change = next((found for found in changes if found is not None), None)
     if change is None:
         return nodules
-    grid, back = segments.index_grid(volume_node), np.linalg.inv(change)
-    return [_counted_anew(nodule, node, volume_node, change, back, grid) for nodule in nodules]
+    back, grid = np.linalg.inv(change), segments.index_grid(volume_node)
+    moved = [replace(nodule, world=nodule.world @ back) for nodule in nodules]
+    if node is None:
+        return moved
+    masks = [segments.read_mask(node, nodule.segment_id, grid) for nodule in nodules]
+    segments.lay_on(node, volume_node)
+    return [
+        nodule if mask is None else _counted_anew(nodule, node, volume_node, mask, change)
+        for nodule, mask in zip(moved, masks, strict=True)
+    ]
 
 
 def turned(volume_node: Any, world: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -64,19 +72,10 @@ def turned(volume_node: Any, world: NDArray[np.float64]) -> NDArray[np.float64] 
 
 
 def _counted_anew(
-    nodule: Nodule,
-    node: Any | None,
-    volume_node: Any,
-    change: NDArray[np.float64],
-    back: NDArray[np.float64],
-    grid: Grid,
+    nodule: Nodule, node: Any, volume_node: Any, mask: NoduleMask, change: NDArray[np.float64]
 ) -> Nodule:
-    nodule = replace(nodule, world=nodule.world @ back)
-    mask = segments.read_mask(node, nodule.segment_id, grid) if node is not None else None
-    if mask is None:
-        return nodule
     fits = segments.digest(mask) == nodule.mask_digest
-    turned_mask = _turn(mask, change, grid)
+    turned_mask = _turn(mask, change, segments.index_grid(volume_node))
     segments.write_mask(node, nodule.segment_id, volume_node, turned_mask)
     return replace(nodule, mask_digest=segments.digest(turned_mask)) if fits else nodule
 

@@ -147,7 +147,9 @@ class ScanNodules:
             SceneError: it was put under a transform that bends space.
         """
         before, self._seen_at = self._seen_at, ijk_to_world(self.volume_node)
-        if np.array_equal(before, self._seen_at):
+        outlines = self.known("segmentation")
+        lies_there = outlines is None or segments.lies_on(outlines, self.volume_node)
+        if np.array_equal(before, self._seen_at) and lies_there:
             return
         if record.find_record(self.volume_node) is not None:
             moving.bring_segments(self.segmentation_node, self.volume_node)
@@ -232,6 +234,9 @@ class ScanNodules:
             fresh = self._step(result.id)
         elif not fresh.unanswered:  # else the correction is a step already
             self._history.remember(result.id, fresh)
+        if edited:
+            notices = segments.resampling_notice(self.segmentation_node, fresh.segment_id)
+            result = replace(result, notices=(*result.notices, *notices))
         world = ijk_to_world(self.volume_node)
         fresh = replace(fresh.with_result(result, world), edited=edited, model=self.model)
         return self._write(fresh)

@@ -1,12 +1,14 @@
 """Masks as segments: one segment for each nodule, only the nodule's box is written.
 
 The segmentation lies under the CT's own transform and has the whole CT as reference geometry, so
-the voxels of a segment are the voxels of the CT and nothing is ever resampled.
+the voxels of a segment are the voxels of the CT. It also keeps which voxels those are: only an
+outline that a reader put on others in Slicer is resampled, when it is read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,17 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from densesharp.image.grid import Grid, box_slices
-from densesharp.image.masks import NoduleMask
+from densesharp.image.masks import NoduleMask, mask_from_box
+from densesharp.image.volume import Notice
 
-from .geometry import array_to_matrix, ijk_to_local
+from . import labelmaps
+from .geometry import ijk_to_local
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
+
+VOXELS = "DenseSharp.Voxels"
+"""Attribute of a segmentation: the CT's IJK to its own RAS in which outlines are counted, JSON."""
 
 SMOOTHING = "0.25"
 """Smoothing of the shown surface: 0 leaves voxel stairs, above 0.5 small nodules shrink."""
@@ -44,14 +51,38 @@ def create_segmentation(scene: Any, volume_node: Any) -> Any:
     """A segmentation node for the nodules of one CT."""
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume_node.GetName()} nodules")
     node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
-    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    lay_on(node, volume_node)
     node.GetSegmentation().SetConversionParameter("Smoothing factor", SMOOTHING)
     display = node.GetDisplayNode()
     display.SetVisibility2DFill(False)
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
     display.SetPreferredDisplayRepresentationName2D(LABELMAP)
     return node
+
+
+def lay_on(node: Any, volume_node: Any) -> None:
+    """Put a segmentation under its CT's transform and count its outlines in the CT's voxels."""
+    # First the transform: Slicer multiplies a difference of the two into the geometry.
+    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
+        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node.SetAttribute(VOXELS, json.dumps(ijk_to_local(volume_node).ravel().tolist()))
+
+
+def counted_in(node: Any) -> NDArray[np.float64] | None:
+    """(4, 4) the CT's IJK to its own RAS as `lay_on` found it; None before that."""
+    stored = node.GetAttribute(VOXELS)
+    return np.array(json.loads(stored), dtype=np.float64).reshape(4, 4) if stored else None
+
+
+def lies_on(node: Any, volume_node: Any) -> bool:
+    """Whether outlines are counted in the CT's present voxels."""
+    voxels = counted_in(node)
+    if voxels is None:
+        return False
+    change = np.linalg.solve(voxels, ijk_to_local(volume_node)) - np.eye(4)
+    size = volume_node.GetImageData().GetDimensions()
+    return bool(np.abs(change @ [[0, size[0]], [0, size[1]], [0, size[2]], [1, 1]]).max() < 0.02)
 
 
 def add_segment(node: Any, name: str, number: int) -> str:
@@ -123,9 +154,8 @@ def write_mask(node: Any, segment_id: str, volume_node: Any, mask: NoduleMask) -
     # Segments can share one image that spans all of them: a nodule keeps its own small one.
     segmentation.SeparateSegmentLabelmap(segment_id)
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(
-        _to_image(mask, volume_node), node, segment_id, logic.MODE_REPLACE
-    )
+    image = _to_image(mask, node, volume_node)
+    logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE)
     show_surface(node)
 
 
@@ -153,9 +183,9 @@ def share_labelmaps(node: Any, volume_node: Any) -> None:
         return
     was_modifying = node.StartModify()
     for layer in _layers(masks):
-        image = _to_image(_union([masks[segment_id] for segment_id in layer], grid), volume_node)
-        voxels = vtk_to_numpy(image.GetPointData().GetScalars())
-        voxels = voxels.reshape(image.GetDimensions()[::-1])
+        whole = _union([masks[segment_id] for segment_id in layer], grid)
+        image = _to_image(whole, node, volume_node)
+        voxels = labelmaps.voxels_of(image)
         corner = np.array(image.GetExtent())[::2]
         for value, segment_id in enumerate(layer, start=1):
             mask = masks[segment_id]
@@ -180,19 +210,38 @@ def read_mask(node: Any, segment_id: str, grid: Grid) -> NoduleMask | None:
     image = segment.GetRepresentation(LABELMAP) if segment else None
     if image is None or image.GetPointData().GetScalars() is None:
         return None
-    first = np.array(image.GetExtent())[::2]
-    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-    inside = voxels == segment.GetLabelValue()
-    box = _box_of(inside)
+    box = labelmaps.box_of(image, segment.GetLabelValue())
     if box is None:
         return None
-    start = first + np.array([part.start for part in box[::-1]])
-    array = np.ascontiguousarray(inside[box]).astype(np.uint8)
-    return NoduleMask(
-        array,
-        (int(start[0]), int(start[1]), int(start[2])),
-        grid.crop(start, array.shape[::-1]),
+    inside = labelmaps.voxels_of(image)[box] == segment.GetLabelValue()
+    array = np.ascontiguousarray(inside).astype(np.uint8)
+    start = np.array(image.GetExtent())[::2] + [part.start for part in box[::-1]]
+    voxels = counted_in(node)
+    if voxels is not None and not labelmaps.same_voxels(image, voxels):
+        array, start = labelmaps.resampled(array, start, labelmaps.matrix_of(image), voxels)
+        return mask_from_box(array > 0, start, grid)
+    i, j, k = (int(n) for n in start)
+    return NoduleMask(array, (i, j, k), grid.crop(start, array.shape[::-1]))
+
+
+def resampling_notice(node: Any, segment_id: str) -> tuple[Notice, ...]:
+    """What a reader must know of an outline that lies on other voxels than the CT's."""
+    if not is_resampled(node, segment_id):
+        return ()
+    message = (
+        "The outline lies on other voxels than the CT's (Specify geometry in Segment Editor): it "
+        "is measured on the CT's voxels."
     )
+    return (Notice("outline_resampled", message, "info"),)
+
+
+def is_resampled(node: Any, segment_id: str) -> bool:
+    """Whether a reader put a segment on other voxels than the CT's."""
+    segment, voxels = node.GetSegmentation().GetSegment(segment_id), counted_in(node)
+    image = segment.GetRepresentation(LABELMAP) if segment else None
+    if image is None or voxels is None or image.GetPointData().GetScalars() is None:
+        return False
+    return not labelmaps.same_voxels(image, voxels)
 
 
 def trim_mask(mask: NoduleMask, grid: Grid) -> NoduleMask | None:
@@ -278,16 +327,11 @@ def _union(masks: list[NoduleMask], grid: Grid) -> NoduleMask:
     return NoduleMask(np.zeros(size[::-1], np.uint8), (i, j, k), grid.crop(low, size))
 
 
-def _to_image(mask: NoduleMask, volume_node: Any) -> Any:
+def _to_image(mask: NoduleMask, node: Any, volume_node: Any) -> Any:
     """A mask as an oriented image: the CT's whole matrix, the extent says where the box lies."""
-    image = slicer.vtkOrientedImageData()
-    depth, rows, columns = mask.array.shape
-    i, j, k = mask.start
-    image.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + depth - 1)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    vtk_to_numpy(image.GetPointData().GetScalars())[:] = mask.array.ravel()
-    image.SetImageToWorldMatrix(array_to_matrix(ijk_to_local(volume_node)))
-    return image
+    voxels = counted_in(node)
+    matrix = ijk_to_local(volume_node) if voxels is None else voxels
+    return labelmaps.to_image(mask.array, mask.start, matrix)
 
 
 def _box_of(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:

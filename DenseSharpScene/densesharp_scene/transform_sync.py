@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import vtk
 from numpy.typing import ArrayLike, NDArray
 
 from . import seeds, segments
 from .errors import SceneError
-from .geometry import ijk_to_local, ijk_to_world, matrix_to_array
+from .geometry import ijk_to_world
 
 
 def where(volume_node: Any) -> NDArray[np.float64]:
@@ -54,15 +53,15 @@ def why_outdated(volume_node: Any, world: NDArray[np.float64]) -> str | None:
 
 def bring_segments(node: Any, volume_node: Any) -> None:
     """Put a segmentation under the CT's transform and its outlines on the CT's voxels."""
-    _lie_under(node, volume_node)
-    local = ijk_to_local(volume_node)
-    segmentation, grid = node.GetSegmentation(), segments.index_grid(volume_node)
-    for segment_id in segmentation.GetSegmentIDs():
-        image = segmentation.GetSegment(segment_id).GetRepresentation(segments.LABELMAP)
-        mask = segments.read_mask(node, segment_id, grid)
-        if mask is not None and not np.array_equal(_matrix_of(image), local):
+    grid = segments.index_grid(volume_node)
+    found = {
+        segment_id: segments.read_mask(node, segment_id, grid)
+        for segment_id in node.GetSegmentation().GetSegmentIDs()
+    }
+    segments.lay_on(node, volume_node)
+    for segment_id, mask in found.items():
+        if mask is not None and segments.is_resampled(node, segment_id):
             segments.write_mask(node, segment_id, volume_node, mask)
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
 
 
 def bring_points(node: Any, volume_node: Any, places: Mapping[str, ArrayLike]) -> None:
@@ -83,9 +82,3 @@ def bring_points(node: Any, volume_node: Any, places: Mapping[str, ArrayLike]) -
 def _lie_under(node: Any, volume_node: Any) -> None:
     if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
         node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-
-
-def _matrix_of(image: Any) -> NDArray[np.float64]:
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    return matrix_to_array(matrix)
