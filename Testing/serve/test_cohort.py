@@ -361,22 +361,22 @@ SLOW_WORKER = """
 import sys, time
 sys.path[:0] = {path!r}
 from phantoms import ThresholdEngine
-from densesharp.serve import cohort
+from densesharp.serve import run_cohort
 
 class Slow(ThresholdEngine):
     def run(self, patches):
         time.sleep(0.15)
         return super().run(patches)
 
-cohort.open_engine = lambda *_, **__: Slow()
-cohort.load_model = lambda _: None
+run_cohort.open_engine = lambda *_, **__: Slow()
+run_cohort.load_model = lambda _: None
 """
 
 
 @pytest.fixture
 def cluster(tmp_path):
     """A Dask scheduler and two workers on loopback, each in a process group of its own."""
-    pytest.importorskip("distributed", reason="the extra 'cohort' is not installed")
+    distributed = pytest.importorskip("distributed", reason="the extra 'cohort' is not installed")
     preload = tmp_path / "slow_worker.py"
     preload.write_text(SLOW_WORKER.format(path=[str(Path(__file__).parents[1])]))
     address_file = tmp_path / "scheduler.json"
@@ -397,6 +397,8 @@ def cluster(tmp_path):
             for n in range(2)
         ]  # fmt: skip
         started += workers
+        with distributed.Client(address) as client:
+            client.wait_for_workers(2, timeout=60)  # without workers a cluster waits for ever
         yield address, workers
     finally:
         for process in started:
