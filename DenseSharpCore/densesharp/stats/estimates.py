@@ -121,17 +121,50 @@ def holm(p_values: list[float | None]) -> list[float | None]:
     return adjusted
 
 
+_WITH = "written with"
+
+
+def optional(written_with: str = "") -> Any:
+    """An attribute of a record that JSON has only where there is a value.
+
+    Args:
+        written_with: another attribute: written, also as null, where that one is there or true.
+    """
+    return dataclasses.field(default=None, metadata={_WITH: written_with})
+
+
+def json_name(record: type, attribute: str) -> str:
+    """The key of an attribute in JSON: its name, or what the record's `JSON_NAMES` says.
+
+    An attribute whose key is empty is not written.
+    """
+    names: Mapping[str, str] = getattr(record, "JSON_NAMES", {})
+    return names.get(attribute, attribute)
+
+
+def _is_written(record: Any, attribute: dataclasses.Field[Any]) -> bool:
+    """Whether JSON has this attribute: an `optional` one only with a value."""
+    if _WITH not in attribute.metadata:
+        return True
+    other = attribute.metadata[_WITH]
+    return bool(getattr(record, other)) if other else getattr(record, attribute.name) is not None
+
+
 def to_json(value: Any) -> Any:
     """Plain JSON data of results: dataclasses, mappings, sequences, numpy values, paths.
 
-    Attributes of an `Estimate` that are None are left out, except `value` itself. A number that
-    JSON cannot hold (infinity) becomes null.
+    Attributes of an `Estimate` that are None are left out, except `value` itself, and so are
+    `optional` attributes of other records. A number that JSON cannot hold (infinity) becomes null.
     """
     if isinstance(value, Estimate):
         parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return {k: to_json(v) for k, v in parts.items() if v is not None or k == "value"}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            key: to_json(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if (key := json_name(type(value), f.name)) and _is_written(value, f)
+        }
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,28 +18,34 @@ from densesharp.stats.tables import FloatArray, IntArray
 ABSENT = "A class has no case."
 
 
-def one_vs_rest(probabilities: FloatArray, truth: IntArray) -> dict[str, object]:
+@dataclass(frozen=True)
+class OneVsRest:
+    """Areas of each class against the others (None without the class) and their two means."""
+
+    each: Sequence[float | None]
+    macro: Estimate
+    weighted: Estimate
+
+
+def one_vs_rest(probabilities: FloatArray, truth: IntArray) -> OneVsRest:
     """One-vs-rest AUC of each class, their mean (`macro`) and prevalence-weighted mean.
 
     Args:
         probabilities: Shape (n, c).
         truth: Shape (n,), classes 0..c-1.
-
-    Returns:
-        `each`: list of c areas (None without the class), `macro`, `weighted`: `Estimate`.
     """
     classes = probabilities.shape[1]
     each = [empirical_auc(probabilities[:, c], truth == c) for c in range(classes)]
     known = [area for area in each if area is not None]
     if len(known) < classes:
         missing = not_estimable(ABSENT)
-        return {"each": each, "macro": missing, "weighted": missing}
+        return OneVsRest(each, missing, missing)
     shares = np.bincount(truth, minlength=classes) / len(truth)
-    return {
-        "each": each,
-        "macro": Estimate(float(np.mean(known)), method="mean of the classes"),
-        "weighted": Estimate(float(shares @ known), method="weighted by prevalence"),
-    }
+    return OneVsRest(
+        each,
+        Estimate(float(np.mean(known)), method="mean of the classes"),
+        Estimate(float(shares @ known), method="weighted by prevalence"),
+    )
 
 
 def hand_till(probabilities: FloatArray, truth: IntArray) -> Estimate:

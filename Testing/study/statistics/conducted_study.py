@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from densesharp.stats.from_json import from_json
+from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.report.blocks import Paragraph, TableBlock
 from densesharp.study.report.content import content
@@ -29,7 +31,13 @@ def reseal(folder):
 
 
 def report_of(results):
-    """The report's paragraphs as one text, and the rows of its design table."""
+    """The report's paragraphs as one text, and the rows of its design table.
+
+    Args:
+        results: the content of results.json, or the results themselves.
+    """
+    if isinstance(results, dict):
+        results = from_json(StudyResults, results)
     blocks = content(results, {})
     table = next(b for b in blocks if isinstance(b, TableBlock) and b.name == "design")
     return " ".join(b.text for b in blocks if isinstance(b, Paragraph)), dict(table.rows)

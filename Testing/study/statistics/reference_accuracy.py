@@ -128,9 +128,9 @@ def handtill_glass(rows: list[dict[str, str]]) -> dict[str, Any]:
         "handtill_M_HandTill2001": m,
         "published_in_package_test": m,
         "pROC_multiclass": m,
-        "ovr_auc": dict(zip(names, each["each"], strict=True)),
-        "ovr_macro": each["macro"].value,
-        "ovr_prevalence_weighted": each["weighted"].value,
+        "ovr_auc": dict(zip(names, each.each, strict=True)),
+        "ovr_macro": each.macro.value,
+        "ovr_prevalence_weighted": each.weighted.value,
     }
 
 

@@ -40,7 +40,7 @@ def test_absent_classes_are_told():
     probabilities = np.full((4, 3), 1 / 3)
     truth = np.array([0, 1, 0, 1])
     assert hand_till(probabilities, truth).reason
-    assert one_vs_rest(probabilities, truth)["macro"].value is None
+    assert one_vs_rest(probabilities, truth).macro.value is None
     assert ordinal_concordance(np.arange(3.0), np.zeros(3, int)).value is None
     assert mean_pairwise_auc(np.arange(3.0), np.zeros(3, int)).value is None
 
@@ -59,9 +59,9 @@ def test_one_against_the_rest_and_pairs_by_counting():
 
     each = [area(c, c, [d for d in range(3) if d != c]) for c in range(3)]
     found = one_vs_rest(probabilities, truth)
-    assert found["each"] == pytest.approx(each)
-    assert found["macro"].value == pytest.approx(np.mean(each))
-    assert found["weighted"].value == pytest.approx((3 * each[0] + 2 * each[1] + 4 * each[2]) / 9)
+    assert found.each == pytest.approx(each)
+    assert found.macro.value == pytest.approx(np.mean(each))
+    assert found.weighted.value == pytest.approx((3 * each[0] + 2 * each[1] + 4 * each[2]) / 9)
     pairs = [area(c, c, [d]) for c in range(3) for d in range(3) if c != d]
     assert hand_till(probabilities, truth).value == pytest.approx(np.mean(pairs))
 

@@ -12,8 +12,11 @@ import pytest
 from example_study import CLASSES, READERS, write_csv
 from study_run import find_missing, rows_in, run
 
+from densesharp.stats.estimates import to_json
+from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.study_results import Endpoint
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.report.content import primary_sentence
@@ -49,8 +52,9 @@ def test_the_primary_endpoint_is_the_one_of_the_design(results):
     assert not any(row["primary"] for row in others)
     for row in others:
         assert row["p_holm"] >= row["p"]
-    assert "named before the first read" in primary_sentence(primary, verified=True)
-    assert "not verified to be named before" in primary_sentence(primary)
+    row = from_json(Endpoint, primary)
+    assert "named before the first read" in primary_sentence(row, verified=True)
+    assert "not verified to be named before" in primary_sentence(row)
 
 
 def test_every_section_is_there(results):
@@ -174,7 +178,8 @@ def test_readers_alone_are_compared_with_the_model(folder, tmp_path):
     design = json.loads((export / "design.json").read_text()) | {"kind": "unaided"}
     endpoint = {"figure": "accuracy", "task": "invasive", "readers": "fixed", "margin": 0.2}
     (export / "design.json").write_text(json.dumps(design | {"endpoint": endpoint}))
-    found = analyse_study(load_study(export, folder / "truth.csv"))
+    results = analyse_study(load_study(export, folder / "truth.csv"))
+    found = to_json(results)
     primary, *others = found["endpoints"]
     assert (primary["figure"], primary["form"]) == ("Three-class accuracy", "frrc")
     assert (primary["first"], primary["second"]) == ("model", "readers")
@@ -184,7 +189,7 @@ def test_readers_alone_are_compared_with_the_model(folder, tmp_path):
     assert primary["means"]["model"] == pytest.approx(model)
     assert primary["difference"] == pytest.approx(model - np.mean(readers))
     assert primary["not_inferior"] is (primary["ci"][0] > -0.2)
-    assert "the model is" in primary_sentence(primary)
+    assert "the model is" in primary_sentence(results.endpoints[0])
     assert {row["figure"] for row in others} >= {
         "AUC, invasive",
         "Quadratic kappa against pathology",
@@ -203,7 +208,7 @@ def test_lung_around_the_outlines_changes_nothing(folder, tmp_path):
         wider = grid.crop((-30, -20, -10), np.array(grid.size) + (60, 40, 20))
         path.write_bytes(encode(np.pad(array, ((10, 10), (20, 20), (30, 30))), wider))
     found = [
-        analyse_outlines(load_study(base / "export", folder / "truth.csv"))
+        to_json(analyse_outlines(load_study(base / "export", folder / "truth.csv")))
         for base in (folder, tmp_path)
     ]
     for name in ("volume", "diameter"):

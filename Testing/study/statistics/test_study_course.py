@@ -8,6 +8,7 @@ from example_study import CLASSES, write_csv
 from study_run import rows_in
 
 from densesharp.errors import TableError
+from densesharp.stats.estimates import to_json
 from densesharp.study.analysis.analyse_study import analyse_study, describe
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
@@ -40,20 +41,20 @@ def test_a_washout_that_was_not_kept_stands_in_the_report(conducted, found):
 
 def test_early_is_what_is_shorter_than_planned_or_has_a_reason():
     washout = Washout({"a": {2: 3.0, 3: 2.999}, "b": {2: 30.0}, "c": {}}, {("b", 2): "ill"})
-    found = describe_washout(washout, 3.0)
+    found = to_json(describe_washout(washout, 3.0))
     assert found["shortest_days"] == {"a": 2.999, "b": 30.0, "c": None}
     assert found["early"] == [
         {"reader": "a", "session": 3, "days": 2.999, "reason": None},
         {"reader": "b", "session": 2, "days": 30.0, "reason": "ill"},
     ]
-    assert describe_washout(washout, None)["early"] == found["early"][1:]
+    assert to_json(describe_washout(washout, None))["early"] == found["early"][1:]
     assert describe_washout(None, 3.0) is None
 
 
 def test_without_the_record_the_times_still_tell_who_began_early(own, found):
     for name in ("events.jsonl", "SHA256SUMS"):
         (own / "export" / name).unlink()
-    study = describe(load(own))
+    study = to_json(describe(load(own)))
     _, design = report_of(found | {"study": study})
     early = "S2, session 2 after 3.00 days: no reason recorded"
     assert design["Began before the washout was over"] == early
@@ -87,7 +88,7 @@ def test_a_finished_study_is_not_interim_until_its_repeats_are_read(tmp_path):
         readings[reader] = Reading(study, store, reader, clock)
         read_session(readings[reader], 1)
         clock.pass_time(days=29)
-    found = analyse_study(load_study(export(study, store, tmp_path / "early"), truth))
+    found = to_json(analyse_study(load_study(export(study, store, tmp_path / "early"), truth)))
     assert (found["study"]["missing_readings"], found["study"]["missing_repeats"]) == (0, 8)
     text, design = report_of(found)
     assert "0 of 48 planned readings are missing, and 8 repeated readings." in text
@@ -96,7 +97,7 @@ def test_a_finished_study_is_not_interim_until_its_repeats_are_read(tmp_path):
     assert "Washout planned" not in design, "one session has none"
     for reading in readings.values():
         read_session(reading, 2)
-    found = analyse_study(load_study(export(study, store, tmp_path / "late"), truth))
+    found = to_json(analyse_study(load_study(export(study, store, tmp_path / "late"), truth)))
     store.close()
     assert not found["study"]["interim"]
     text, design = report_of(found)
@@ -110,7 +111,7 @@ def test_before_both_conditions_are_read_nothing_is_the_primary_endpoint(own):
     write_csv(answers, [r for r in rows_in(answers) if r["condition"] == "unaided"])
     for name in ("events.jsonl", "SHA256SUMS"):
         (own / "export" / name).unlink()
-    found = analyse_study(load(own))
+    found = to_json(analyse_study(load(own)))
     assert found["endpoints"]
     assert not any(row["primary"] for row in found["endpoints"])
     assert "primary endpoint cannot be computed from these readings" in report_of(found)[0]
@@ -144,7 +145,7 @@ def answer(reader="a", case=0, condition="unaided", **more):
 
 
 def test_plain_tables_have_no_washout_on_record(tmp_path):
-    found = analyse_study(plain(tmp_path, [answer(case=n) for n in range(3)]))
+    found = to_json(analyse_study(plain(tmp_path, [answer(case=n) for n in range(3)])))
     assert found["study"]["washout"] is None
     text, design = report_of(found)
     assert design["Washout planned"] == "not recorded"
@@ -164,7 +165,7 @@ def test_plain_tables_with_times_tell_the_gaps(tmp_path):
         at(2, "", "", condition="aided", case=1),
         at(3, "2026-01-04T03:00:00", "2026-01-04T04:00:00", condition="aided", case=2),
     ]
-    found = analyse_study(plain(tmp_path, rows))
+    found = to_json(analyse_study(plain(tmp_path, rows)))
     assert found["study"]["washout"] == {"shortest_days": {"a": 0.5}, "early": []}
     _, design = report_of(found)
     assert design["Shortest time between sessions"] == "a 0.50 days"
@@ -177,7 +178,7 @@ def test_a_third_condition_of_a_table_is_counted_and_not_taken_for_another(condu
     rows = [r for r in rows_in(conducted / "export" / "answers.csv") if r["reader"] != "J1"]
     third = [r | {"condition": "a third"} for r in rows if r["condition"] == "unaided"]
     write_csv(tmp_path / "answers.csv", rows + third[1:])
-    found = analyse_study(load_study(tmp_path / "answers.csv", conducted / "truth.csv"))
+    found = to_json(analyse_study(load_study(tmp_path / "answers.csv", conducted / "truth.csv")))
     assert {(row["first"], row["second"]) for row in found["endpoints"]} == {("aided", "unaided")}
     _, design = report_of(found)
     assert design["Conditions"] == "a third, aided, unaided"

@@ -17,15 +17,17 @@ from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.estimates import to_json
 from densesharp.stats.model_vs_readers import standalone
 from densesharp.study.analysis import classes, times
+from densesharp.study.analysis.analyse_study import describe
 from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.conduct.reader_masks import encode
 from densesharp.study.exported.study_data import Model, StudyData, paper_tasks
-from densesharp.study.report import reader_tables
+from densesharp.study.report import endpoint_tables, reader_tables
 from densesharp.study.report import task_tables as tables
 from densesharp.study.report.content import primary_sentence
 
@@ -73,17 +75,14 @@ def without_a_reading(data):
 
 
 def analysed(data):
-    """The parts of results.json that endpoints are made of."""
-    results = {
-        "study": {"conditions": list(data.conditions), "kind": data.design["kind"]},
-        "endpoint": data.design["endpoint"],
-        "tasks": {task.name: analyse_task(data, task) for task in data.tasks[:1]},
-        "model_alone": analyse_model_alone(data),
-        "classes": None,
-        "outlines": None,
-    }
-    plain = to_json(results)
-    return plain | {"endpoints": endpoints(plain)}
+    """The results that endpoints are made of, of the first question."""
+    found = StudyResults(
+        schema=1, software=None, inputs={}, study=describe(data), endpoint=data.design["endpoint"],
+        tasks={task.name: analyse_task(data, task) for task in data.tasks[:1]},
+        model_alone=analyse_model_alone(data), classes=None, agreement=None, time=None,
+        sessions=None, outlines=None, endpoints=(),
+    )  # fmt: skip
+    return dataclasses.replace(found, endpoints=endpoints(found))
 
 
 def area(positive, negative):
@@ -93,28 +92,30 @@ def area(positive, negative):
 def test_the_model_is_compared_on_the_cases_that_all_read():
     data = without_a_reading(made_up(kind="unaided", endpoint=PRIMARY))
     found = analysed(data)
-    primary = found["endpoints"][0]
-    assert primary["primary"]
-    assert primary["complete_cases_only"]
-    assert primary["cases"] == 39
+    primary = found.endpoints[0]
+    assert primary.primary
+    assert primary.complete_cases_only
+    assert primary.cases == 39
     task, sick = data.tasks[0], data.truth[1:] > 0
     model, *readers = (
         area(row[1:][sick], row[1:][~sick]) for row in (task.model, *task.ratings[0])
     )
-    assert primary["means"] == pytest.approx({"model": model, "readers": np.mean(readers)})
-    assert primary["difference"] == pytest.approx(model - np.mean(readers))
-    assert primary["ci"][0] < primary["difference"] < primary["ci"][1]
+    assert dict(primary.means) == pytest.approx({"model": model, "readers": np.mean(readers)})
+    assert primary.difference == pytest.approx(model - np.mean(readers))
+    assert primary.ci[0] < primary.difference < primary.ci[1]
     text = primary_sentence(primary)
     assert "the 39 cases that all read are compared" in text
     assert "not estimable" not in text
-    assert "39 cases that all readers read" in tables.endpoint_table(found["endpoints"]).caption
-    rows = tables.standalone_table("invasive", found["tasks"]["invasive"]["model"]).rows
+    assert (
+        "39 cases that all readers read" in endpoint_tables.endpoint_table(found.endpoints).caption
+    )
+    rows = tables.standalone_table("invasive", found.tasks["invasive"].model).rows
     marked = [row for row in rows if "(primary)" in row[0]]
     assert [row[0] for row in marked] == [
         "these readers, random cases; 39 cases that all read (primary)"
     ]
     assert "not estimable" not in marked[0]
-    table = tables.model_alone_table(found["model_alone"])
+    table = tables.model_alone_table(found.model_alone)
     assert "cases that all readers read" in table.caption
     assert {row[1] for row in table.rows} == {"39"}
 
@@ -123,26 +124,26 @@ def test_the_model_is_compared_on_the_cases_that_all_read():
 def test_non_inferiority_is_tested_by_the_form_that_the_design_names(readers):
     data = made_up(kind="unaided", endpoint=PRIMARY | {"readers": readers})
     found = analysed(data)
-    primary, *others = found["endpoints"]
+    primary, *others = found.endpoints
     form = "frrc" if readers == "fixed" else "rrrc"
-    against = found["tasks"]["invasive"]["model"]["against_readers"]
-    one = against[form]
-    t = (one["value"] + 0.05) / one["se"]
-    p = stats.norm.sf(t) if readers == "fixed" else stats.t.sf(t, one["df"])
-    for tested in (against["non_inferiority"], primary["non_inferiority"]):
-        assert tested["p"] == pytest.approx(p)
-        assert (tested["form"], tested["level"]) == (form, 0.025)
+    against = found.tasks["invasive"].model.against_readers
+    one = getattr(against, form)
+    t = (one.value + 0.05) / one.se
+    p = stats.norm.sf(t) if readers == "fixed" else stats.t.sf(t, one.df)
+    for tested in (against.non_inferiority, primary.non_inferiority):
+        assert tested.p == pytest.approx(p)
+        assert (tested.form, tested.level) == (form, 0.025)
     # The test at its level and the interval say the same.
-    assert primary["not_inferior"] is bool(p < 0.025)
-    test = primary["test"]
-    assert test["statistic"] == pytest.approx(one["value"] / one["se"])
-    assert (test["name"], test["df"]) == (("z", []) if form == "frrc" else ("t", [one["df"]]))
-    assert all(row["margin"] is None and row["non_inferiority"] is None for row in others)
+    assert primary.not_inferior is bool(p < 0.025)
+    test = primary.test
+    assert test.statistic == pytest.approx(one.value / one.se)
+    assert (test.name, test.df) == (("z", []) if form == "frrc" else ("t", [one.df]))
+    assert all(row.margin is None and row.non_inferiority is None for row in others)
     text = primary_sentence(primary)
     assert "p of the difference" in text
     assert "one-sided p" in text
     assert "level 0.025" in text
-    table = tables.standalone_table("invasive", found["tasks"]["invasive"]["model"])
+    table = tables.standalone_table("invasive", found.tasks["invasive"].model)
     (marked,) = (row[0] for row in table.rows if "(primary)" in row[0])
     assert marked.startswith("these readers" if form == "frrc" else "random readers, random")
     assert "level 0.025" in table.caption
@@ -162,26 +163,26 @@ def test_the_interval_and_the_one_sided_test_agree_at_every_margin(van_dyke):
 def test_the_margin_of_a_crossover_is_for_aided_against_unaided():
     data = made_up(("aided", "unaided"), kind="crossover", endpoint=PRIMARY)
     found = analysed(data)
-    alone = found["tasks"]["invasive"]["model"]
-    assert alone["against_readers"]["non_inferiority"] is None
+    alone = found.tasks["invasive"].model
+    assert alone.against_readers.non_inferiority is None
     table = tables.standalone_table("invasive", alone)
     assert "primary" not in str(table.rows) + table.caption
-    assert all(not part["primary"] for part in found["model_alone"]["comparisons"])
-    primary, *others = found["endpoints"]
-    document = found["tasks"]["invasive"]["auc"]
-    section = document["frrc"]
-    assert (primary["first"], primary["second"]) == ("aided", "unaided")
-    assert primary["p"] == pytest.approx(section["p"])
-    z = (document["difference"] + 0.05) / section["se"]
-    assert primary["non_inferiority"]["p"] == pytest.approx(stats.norm.sf(z))
-    assert primary["test"]["name"] == "χ²"
-    assert primary["test"]["statistic"] == pytest.approx(section["chi2"])
+    assert all(not part.primary for part in found.model_alone.comparisons)
+    primary, *others = found.endpoints
+    document = found.tasks["invasive"].auc
+    section = document.frrc
+    assert (primary.first, primary.second) == ("aided", "unaided")
+    assert primary.p == pytest.approx(section.p)
+    z = (document.difference + 0.05) / section.se
+    assert primary.non_inferiority.p == pytest.approx(stats.norm.sf(z))
+    assert primary.test.name == "χ²"
+    assert primary.test.statistic == pytest.approx(section.statistic)
     for row, name in zip(others, ("sensitivity", "specificity"), strict=True):
-        main = found["tasks"]["invasive"][name]["rrrc"]
-        assert row["test"]["name"] == "F"
-        assert row["test"]["statistic"] == pytest.approx(main["f"])
-        assert row["test"]["df"] == pytest.approx([1, main["ddf"]])
-    first, second, *rest = tables.endpoint_tests_table(found["endpoints"]).rows
+        main = getattr(found.tasks["invasive"], name).rrrc
+        assert row.test.name == "F"
+        assert row.test.statistic == pytest.approx(main.statistic)
+        assert row.test.df == pytest.approx([1, main.df2])
+    first, second, *rest = endpoint_tables.endpoint_tests_table(found.endpoints).rows
     assert first[1:3] == ["cases", f"χ²(1) = {section['chi2']:.2f}"]
     assert second[0] == "Primary: AUC, invasive, not worse by 0.05"
     assert second[2] == f"z = {z:.2f}"
@@ -193,20 +194,20 @@ def test_the_margin_of_a_crossover_is_for_aided_against_unaided():
 
 def test_a_crossover_of_which_only_unaided_readings_exist_has_no_primary_result():
     found = analysed(made_up(kind="crossover", endpoint=PRIMARY))
-    assert found["endpoints"]
-    for row in found["endpoints"]:
-        assert not row["primary"]
-        assert row["margin"] is None
-    assert found["tasks"]["invasive"]["model"]["against_readers"]["non_inferiority"] is None
+    assert found.endpoints
+    for row in found.endpoints:
+        assert not row.primary
+        assert row.margin is None
+    assert found.tasks["invasive"].model.against_readers.non_inferiority is None
 
 
 def test_a_third_condition_does_not_take_the_place_of_the_named_ones():
     both = made_up(("aided", "unaided"), kind="crossover", endpoint=PRIMARY)
-    wanted = analysed(both)["endpoints"][0]
+    wanted = analysed(both).endpoints[0]
     data = with_third(both)
-    row = analysed(data)["endpoints"][0]
-    assert (row["first"], row["second"], row["primary"]) == ("aided", "unaided", True)
-    assert row["difference"] == pytest.approx(wanted["difference"])
+    row = analysed(data).endpoints[0]
+    assert (row.first, row.second, row.primary) == ("aided", "unaided", True)
+    assert row.difference == pytest.approx(wanted.difference)
 
 
 def with_third(data):
@@ -246,7 +247,7 @@ def crossed():
 def test_aided_is_the_mean_of_its_effects_in_the_two_sessions(monkeypatch):
     monkeypatch.setattr(classes, "REPLICATES", 10)
     data, logit = crossed()
-    found = analyse_classes(data)["changes"]["gee"]
+    found = analyse_classes(data).changes.gee
     # Independence and as many coefficients as cells: the fit is the cells' log odds.
     effects = [logit[0, s] - logit[1, s] for s in (1, 2)]
     assert found["aided"].value == pytest.approx(np.mean(effects))
@@ -260,11 +261,11 @@ def test_models_of_two_conditions_leave_a_third_out(monkeypatch):
     monkeypatch.setattr(classes, "REPLICATES", 10)
     data, _ = crossed()
     more = with_third(data)
-    one, other = (analyse_classes(d)["changes"] for d in (data, more))
+    one, other = (analyse_classes(d).changes for d in (data, more))
     for part in ("gee", "mixed_model_sensitivity"):
-        for name, estimate in one[part].items():
-            assert other[part][name].value == pytest.approx(estimate.value), (part, name)
-    one, other = (analyse_times(d)["model"] for d in (data, more))
+        for name, estimate in getattr(one, part).items():
+            assert getattr(other, part)[name].value == pytest.approx(estimate.value), (part, name)
+    one, other = (analyse_times(d).model for d in (data, more))
     assert other.ratio.value == pytest.approx(one.ratio.value)
     assert other.ratio.df == pytest.approx(one.ratio.df)
 
@@ -274,7 +275,7 @@ def test_readers_without_a_group_are_not_counted_into_one(monkeypatch):
     monkeypatch.setattr(times, "reading_time", lambda *_, group, **__: asked.append(group))
     data = made_up(("aided", "unaided"), cases=20)
     grouped = {"R0": "junior", "R1": "junior", "R2": "senior", "R3": "senior"}
-    assert analyse_times(dataclasses.replace(data, groups=grouped))["group_reason"] is None
+    assert analyse_times(dataclasses.replace(data, groups=grouped)).group_reason is None
     assert list(asked.pop()) == 2 * ([0] * 40 + [1] * 40)
     for groups, reason in (
         (grouped | {"R3": ""}, "R3 without a group: the model has no term for groups."),
@@ -282,19 +283,19 @@ def test_readers_without_a_group_are_not_counted_into_one(monkeypatch):
     ):
         found = analyse_times(dataclasses.replace(data, groups=groups))
         assert asked.pop() is None
-        assert found["group_reason"] == reason
-    assert analyse_times(data)["group_reason"] is None
+        assert found.group_reason == reason
+    assert analyse_times(data).group_reason is None
 
 
 def test_the_agreement_table_says_which_cases_and_limits_it_shows():
     data = without_a_reading(made_up(("aided", "unaided"), cases=30, readers=2))
-    found = to_json(analyse_agreement(data))
+    found = analyse_agreement(data)
     caption = reader_tables.agreement_table(found).caption
     assert "cut at -1 and 1" in caption
     assert "ICC uses the cases that all readers rated (aided 29 of 30, unaided 30 of 30)" in caption
     assert "under both conditions (29), the other coefficients all ratings" in caption
-    for part in found["conditions"].values():
-        part["complete_cases"] = 30
+    whole = {c: dataclasses.replace(p, complete_cases=p.cases) for c, p in found.conditions.items()}
+    found = dataclasses.replace(found, conditions=whole)
     assert "missing" not in reader_tables.agreement_table(found).caption
 
 
@@ -308,8 +309,8 @@ def test_readers_outlines_are_compared_by_every_measure(name, expected, tmp_path
         files[0, r, 0] = tmp_path / f"{r}.nrrd"
         files[0, r, 0].write_bytes(encode(mask.astype(np.uint8), grid))
     data = dataclasses.replace(made_up(readers=2, cases=4), model=None, masks=files)
-    outlines = to_json(analyse_outlines(data))
-    (row,) = (row for row in outlines["comparisons"] if row["kind"] == "reader-reader")
+    outlines = analyse_outlines(data)
+    (row,) = (row for row in to_json(outlines.comparisons) if row["kind"] == "reader-reader")
     wanted = expected("segmetrics_expected")["values"][name]
     assert row["dice"] == pytest.approx(wanted["dice"])
     for measure in ("hd95", "nsd_1mm", "nsd_2mm"):
@@ -347,7 +348,7 @@ def both_read(data):
 
 
 def test_changes_between_the_conditions_are_counted(few):
-    found = to_json(analyse_classes(few)["changes"])
+    found = to_json(analyse_classes(few).changes)
     tables = {part: np.zeros((3, 3, 3), int) for part in ("all", "model right", "model wrong")}
     gained, lost, read = np.zeros((3, 2, 36))
     for r, k, truth, aided, unaided in both_read(few):
@@ -488,10 +489,10 @@ def test_points_of_the_curve_decisions_and_histograms_are_those_of_the_readings(
 def test_a_model_without_a_result_for_these_cases_has_no_curve(few):
     nothing = np.full(len(few.cases), np.nan)
     found = analyse_task(few, dataclasses.replace(few.tasks[0], model=nothing))
-    assert "model" not in found
-    assert found["roc"]["model"] is None
-    assert found["decision"]["net_benefit"]["model"] is None
-    assert found["calibration"]["model"]["brier"].reason
+    assert found.model is None
+    assert found.roc.model is None
+    assert found.decision.net_benefit["model"] is None
+    assert found.calibration["model"].brier.reason
 
 
 def test_times_are_summed_up_by_condition_and_reader(few):

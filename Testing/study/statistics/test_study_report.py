@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import html.parser
 import json
@@ -17,7 +18,9 @@ from study_run import rows_in, run
 
 from densesharp.errors import StudyError
 from densesharp.stats.formatting import number, p_text
-from densesharp.study.report.task_tables import study_table
+from densesharp.stats.from_json import from_json
+from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.report.design_tables import study_table
 
 EXPECTED_FIGURES = {
     "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
@@ -64,9 +67,10 @@ def test_the_design_says_when_the_model_was_shown(folder):
 def test_the_design_says_what_the_model_was_trained_on(folder, results):
     with (folder / "out" / "tables" / "design.csv").open(newline="") as file:
         assert ["Model trained on", "made-up nodules"] in list(csv.reader(file))
-    silent = {**results["study"], "trained_on": ""}
+    study = from_json(StudyDescription, results["study"])
+    silent = dataclasses.replace(study, trained_on="")
     assert study_table(silent).rows[-1] == ["Model trained on", "not stated"]
-    without = {**results["study"], "trained_on": None}
+    without = dataclasses.replace(study, trained_on=None)
     assert "Model trained on" not in dict(study_table(without).rows)
 
 

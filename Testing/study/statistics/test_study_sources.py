@@ -12,8 +12,11 @@ from example_study import CLASSES, write_csv
 from study_run import find_missing, rows_in, run
 
 from densesharp.errors import StudyError, TableError
+from densesharp.stats.estimates import to_json
+from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.study_results import Endpoint, StudyResults
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import ANSWER_COLUMNS, MODEL_COLUMNS
@@ -34,7 +37,7 @@ def test_answers_without_ratings_give_classes_only(tmp_path):
          for j, c in enumerate(("c1", "c2", "c3"))],
         (("c1", "MIA"), ("c2", "IAC"), ("c3", "AAH-AIS")),
     )  # fmt: skip
-    found = analyse_study(data)
+    found = to_json(analyse_study(data))
     assert found["tasks"] == {}
     assert found["classes"]["confusion"]["unaided"]["readers"]["a"]["accuracy"]["value"] is not None
     assert list(find_missing(found)) == []
@@ -47,13 +50,13 @@ def test_tiny_and_one_class_studies_are_analysed_without_a_crash(tmp_path):
         ("a", "c1", "unaided", "MIA", 50, 20, 10, 2), ("b", "c1", "unaided", "MIA", 50, 20, 10, 2),
     ]  # fmt: skip
     data = small(tmp_path, rows, (("c1", "MIA"), ("c2", "MIA")), names)
-    found = analyse_study(data)
+    found = to_json(analyse_study(data))
     assert list(find_missing(found)) == []
     json.dumps(found, allow_nan=False)
     (tmp_path / "out").mkdir()
     from densesharp.study.report.write_report import write_results
 
-    write_results(found, tmp_path / "out")
+    write_results(from_json(StudyResults, found), tmp_path / "out")
     assert "not estimable" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -61,13 +64,15 @@ def test_a_missing_reading_leaves_the_complete_cases_to_the_endpoints(folder, tm
     answers = [r for r in rows_in(folder / "export" / "answers.csv") if r["role"] == "main"]
     write_csv(tmp_path / "answers.csv", [row | {"mask": ""} for row in answers[1:]])
     data = load_study(tmp_path / "answers.csv", folder / "truth.csv")
-    found = analyse_study(data)
+    found = to_json(analyse_study(data))
     assert found["study"]["missing_readings"] == 1
     for row in found["endpoints"]:
         assert row["complete_cases_only"]
         assert row["cases"] == 35
         assert row["p"] is not None
-    assert "35 cases that all read" in primary_sentence(found["endpoints"][0] | {"margin": None})
+    assert "35 cases that all read" in primary_sentence(
+        from_json(Endpoint, found["endpoints"][0] | {"margin": None})
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from densesharp.stats.auc import (
@@ -23,16 +21,33 @@ from densesharp.stats.calibration import (
     reliability_bins,
 )
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.figures_of_merit import AUC, FigureOfMerit, sensitivity, specificity
+from densesharp.stats.figures_of_merit import AUC, sensitivity, specificity
 from densesharp.stats.model_vs_readers import sensitivity_at
 from densesharp.stats.mrmc import analyse
-from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_document import MrmcDocument, area_document, mrmc_document
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, Readings
 from densesharp.study.analysis.model_alone import against_readers
 from densesharp.study.analysis.planned_endpoints import planned_of
 from densesharp.study.analysis.resampling import resampled_difference
+from densesharp.study.analysis.task_results import (
+    Band,
+    Calibration,
+    Curve,
+    Decision,
+    GroupDifference,
+    Histograms,
+    MeanPoint,
+    ModelTask,
+    Point,
+    ReaderArea,
+    ReaderGroup,
+    RocCurves,
+    TaskResults,
+)
 from densesharp.study.exported.study_data import StudyData, Task
+
+Points = dict[str, dict[str, Point | None]]
 
 FPR_GRID = np.linspace(0, 1, 101)
 THRESHOLDS = np.linspace(0.01, 0.99, 99)
@@ -41,34 +56,30 @@ HALF_STEP = 0.005
 BAND_REPLICATES = 500
 
 
-def analyse_task(data: StudyData, task: Task) -> dict[str, Any]:
+def analyse_task(data: StudyData, task: Task) -> TaskResults:
     """Everything about one question."""
     positive = data.positive(task)
-    result: dict[str, Any] = {
-        "title": task.title,
-        "positive_cases": int(positive.sum()),
-        "negative_cases": int((~positive).sum()),
-        "auc": mrmc_document(data.readings(task)),
-        "reader_auc": _reader_areas(data, task),
-        "roc": _curves(data, task),
-        "operating_points": _operating_points(data, task),
-        "histograms": _histograms(data, task),
-    }
-    result["average_points"] = _average_points(data, result["operating_points"])
-    calls = _calls(data, task)
-    if calls is not None:
-        result["sensitivity"] = _at_calls(calls, sensitivity(0.5))
-        result["specificity"] = _at_calls(calls, specificity(0.5))
-    if data.pair is not None:
-        result["bootstrap"] = resampled_difference(data.readings(task), data.pair)
-    if data.group_names:
-        result["groups"] = {name: _group(data, task, name) for name in data.group_names}
-    if task.model is not None and not np.isnan(task.model).all():
-        result["model"] = _model(data, task, task.model)
-    if task.scale is not None:
-        result["calibration"] = _calibration(data, task)
-        result["decision"] = _decision(data, task)
-    return result
+    readings, calls = data.readings(task), _calls(data, task)
+    points = _operating_points(data, task)
+    has_model = task.model is not None and not np.isnan(task.model).all()
+    return TaskResults(
+        title=task.title,
+        positive_cases=int(positive.sum()),
+        negative_cases=int((~positive).sum()),
+        auc=area_document(readings),
+        reader_auc=_reader_areas(data, task),
+        roc=_curves(data, task),
+        operating_points=points,
+        histograms=_histograms(data, task),
+        average_points=_average_points(data, points),
+        sensitivity=_at_calls(calls, "sensitivity"),
+        specificity=_at_calls(calls, "specificity"),
+        bootstrap=None if data.pair is None else resampled_difference(readings, data.pair),
+        groups={name: _group(data, task, name) for name in data.group_names} or None,
+        model=_model(data, task, task.model) if task.model is not None and has_model else None,
+        calibration=None if task.scale is None else _calibration(data, task, task.scale),
+        decision=None if task.scale is None else _decision(data, task, task.scale),
+    )
 
 
 def _read(ratings: FloatArray, positive: BoolArray) -> tuple[FloatArray, BoolArray]:
@@ -76,57 +87,51 @@ def _read(ratings: FloatArray, positive: BoolArray) -> tuple[FloatArray, BoolArr
     return ratings[there], positive[there]
 
 
-def _reader_areas(data: StudyData, task: Task) -> dict[str, dict[str, Any]]:
+def _reader_areas(data: StudyData, task: Task) -> dict[str, dict[str, ReaderArea]]:
     positive = data.positive(task)
-    out: dict[str, dict[str, Any]] = {}
+    out: dict[str, dict[str, ReaderArea]] = {}
     for t, condition in enumerate(data.conditions):
         for r, reader in enumerate(data.readers):
             pair = _read(task.ratings[t, r], positive)
             area = auc_estimate(*pair)
-            out.setdefault(condition, {})[reader] = {
-                "auc": area,
-                "logit_interval": logit_interval(area).ci,
-                "partial_auc_specificity_90": partial_auc(*pair),
-            }
+            found = ReaderArea(area, logit_interval(area).ci, partial_auc(*pair))
+            out.setdefault(condition, {})[reader] = found
     return out
 
 
-def _curve(ratings: FloatArray, positive: BoolArray) -> dict[str, Any] | None:
+def _curve(ratings: FloatArray, positive: BoolArray) -> Curve | None:
     ratings, positive = _read(ratings, positive)
     if positive.all() or not positive.any():
         return None
     curve = roc_curve(ratings, positive)
-    return {
-        "fpr": curve.fpr,
-        "tpr": curve.tpr,
-        "thresholds": [None, *curve.thresholds[1:].tolist()],
-    }
+    return Curve(curve.fpr, curve.tpr, [None, *curve.thresholds[1:].tolist()])
 
 
-def _curves(data: StudyData, task: Task) -> dict[str, Any]:
+def _curves(data: StudyData, task: Task) -> RocCurves:
     positive = data.positive(task)
-    out: dict[str, Any] = {"fpr_grid": FPR_GRID, "readers": {}, "mean": {}}
+    readers: dict[str, dict[str, Curve | None]] = {}
+    mean: dict[str, FloatArray | None] = {}
     for t, condition in enumerate(data.conditions):
         curves = {
             reader: _curve(task.ratings[t, r], positive) for r, reader in enumerate(data.readers)
         }
-        out["readers"][condition] = curves
+        readers[condition] = curves
         heights = [_heights(curve) for curve in curves.values() if curve is not None]
-        out["mean"][condition] = np.mean(heights, axis=0) if heights else None
-    if task.model is not None:
-        out["model"] = _curve(task.model, positive)
-        out["model_band"] = _band(*_read(task.model, positive))
-    return out
+        mean[condition] = np.mean(heights, axis=0) if heights else None
+    if task.model is None:
+        return RocCurves(FPR_GRID, readers, mean)
+    model, band = _curve(task.model, positive), _band(*_read(task.model, positive))
+    return RocCurves(FPR_GRID, readers, mean, model, band)
 
 
-def _heights(curve: dict[str, Any]) -> FloatArray:
+def _heights(curve: Curve) -> FloatArray:
     """Sensitivity at the grid of false positive fractions, straight lines between points."""
-    last = np.append(np.diff(curve["fpr"]) > 0, True)
-    heights: FloatArray = np.interp(FPR_GRID, curve["fpr"][last], curve["tpr"][last])
+    last = np.append(np.diff(curve.fpr) > 0, True)
+    heights: FloatArray = np.interp(FPR_GRID, curve.fpr[last], curve.tpr[last])
     return heights
 
 
-def _band(ratings: FloatArray, positive: BoolArray) -> dict[str, FloatArray] | None:
+def _band(ratings: FloatArray, positive: BoolArray) -> Band | None:
     """Pointwise 95 % band of a curve by resampling cases within their class."""
     if positive.all() or not positive.any():
         return None
@@ -139,7 +144,7 @@ def _band(ratings: FloatArray, positive: BoolArray) -> dict[str, FloatArray] | N
         if curve is not None:
             heights.append(_heights(curve))
     low, high = np.quantile(heights, [0.025, 0.975], axis=0)
-    return {"low": low, "high": high}
+    return Band(low, high)
 
 
 def _calls(data: StudyData, task: Task) -> Readings | None:
@@ -150,31 +155,33 @@ def _calls(data: StudyData, task: Task) -> Readings | None:
     return Readings(data.conditions, data.readers, data.cases, data.positive(task), calls)
 
 
-def _at_calls(calls: Readings, figure: FigureOfMerit) -> dict[str, Any]:
-    document = mrmc_document(calls, figure)
-    document["method"]["figure"] = figure.name.split(" at ")[0] + " of the chosen class"
-    return document
+def _at_calls(calls: Readings | None, name: str) -> MrmcDocument | None:
+    if calls is None:
+        return None
+    figure = (sensitivity if name == "sensitivity" else specificity)(0.5)
+    return mrmc_document(calls, figure, title=f"{name} of the chosen class")
 
 
-def _point(calls: FloatArray, positive: BoolArray) -> dict[str, Any] | None:
+def _point(calls: FloatArray, positive: BoolArray) -> Point | None:
     calls, positive = _read(calls, positive)
     if len(calls) == 0:
         return None
     point = operating_point(calls, positive, 0.5)
-    return {
-        "tp": point.tp, "fp": point.fp, "tn": point.tn, "fn": point.fn,
-        "sensitivity": wilson(point.tp, point.tp + point.fn),
-        "specificity": wilson(point.tn, point.tn + point.fp),
-        "ppv": wilson(point.tp, point.tp + point.fp),
-        "npv": wilson(point.tn, point.tn + point.fn),
-        "accuracy": wilson(point.tp + point.tn, len(calls)),
-    }  # fmt: skip
+    tp, fp, tn, fn = point.tp, point.fp, point.tn, point.fn
+    return Point(
+        tp, fp, tn, fn,
+        sensitivity=wilson(tp, tp + fn),
+        specificity=wilson(tn, tn + fp),
+        ppv=wilson(tp, tp + fp),
+        npv=wilson(tn, tn + fn),
+        accuracy=wilson(tp + tn, len(calls)),
+    )  # fmt: skip
 
 
-def _operating_points(data: StudyData, task: Task) -> dict[str, Any]:
+def _operating_points(data: StudyData, task: Task) -> Points:
     calls = _calls(data, task)
     positive = data.positive(task)
-    out: dict[str, Any] = {}
+    out: Points = {}
     if calls is not None:
         for t, condition in enumerate(data.conditions):
             out[condition] = {
@@ -188,37 +195,40 @@ def _operating_points(data: StudyData, task: Task) -> dict[str, Any]:
     return out
 
 
-def _average_points(data: StudyData, points: dict[str, Any]) -> dict[str, Any]:
+def _average_points(data: StudyData, points: Points) -> dict[str, MeanPoint]:
     """Mean sensitivity and specificity of the readers by condition; None where one has none."""
-    out = {}
-    for condition in data.conditions:
-        row: dict[str, float | None] = {}
-        for name in ("sensitivity", "specificity"):
-            found = [point and point[name].value for point in points.get(condition, {}).values()]
-            row[name] = float(np.mean(found)) if found and None not in found else None
-        out[condition] = row
-    return out
+
+    def mean(estimates: list[Estimate | None]) -> float | None:
+        values = [one.value for one in estimates if one is not None and one.value is not None]
+        return float(np.mean(values)) if values and len(values) == len(estimates) else None
+
+    found = {condition: points.get(condition, {}).values() for condition in data.conditions}
+    return {
+        condition: MeanPoint(
+            mean([None if point is None else point.sensitivity for point in readers]),
+            mean([None if point is None else point.specificity for point in readers]),
+        )
+        for condition, readers in found.items()
+    }
 
 
-def _histograms(data: StudyData, task: Task) -> dict[str, Any]:
+def _histograms(data: StudyData, task: Task) -> Histograms:
     """Counts of ratings in ten bins by condition, reader and class of truth."""
     everything = task.ratings[~np.isnan(task.ratings)]
     top = task.scale or (float(everything.max()) if len(everything) else 1.0)
     low = 0.0 if task.scale else (float(everything.min()) if len(everything) else 0.0)
     edges = np.linspace(low, top if top > low else low + 1, 11)
-    return {
-        "edges": edges,
-        "counts": {
-            condition: {
-                reader: {
-                    name: np.histogram(_known(task.ratings[t, r], data.truth == c), edges)[0]
-                    for c, name in enumerate(data.class_names)
-                }
-                for r, reader in enumerate(data.readers)
+    counts = {
+        condition: {
+            reader: {
+                name: np.histogram(_known(task.ratings[t, r], data.truth == c), edges)[0]
+                for c, name in enumerate(data.class_names)
             }
-            for t, condition in enumerate(data.conditions)
-        },
+            for r, reader in enumerate(data.readers)
+        }
+        for t, condition in enumerate(data.conditions)
     }
+    return Histograms(edges, counts)
 
 
 def _known(ratings: FloatArray, chosen: BoolArray) -> FloatArray:
@@ -226,21 +236,15 @@ def _known(ratings: FloatArray, chosen: BoolArray) -> FloatArray:
     return values
 
 
-def _group(data: StudyData, task: Task, name: str) -> dict[str, Any]:
+def _group(data: StudyData, task: Task, name: str) -> ReaderGroup:
     """A subgroup of readers: fixed readers only, as two readers say little about others."""
     readings = data.readings(task).select(readers=data.readers_of(name))
     result = analyse(readings)
-    return {
-        "readers": list(readings.readers),
-        "means": result.frrc.means,
-        "differences": [
-            {"first": first, "second": second, "frrc": estimate}
-            for (first, second), estimate in result.frrc.differences.items()
-        ],
-    }
+    differences = [GroupDifference(*pair, one) for pair, one in result.frrc.differences.items()]
+    return ReaderGroup(readings.readers, result.frrc.means, differences)
 
 
-def _model(data: StudyData, task: Task, ratings: FloatArray) -> dict[str, Any]:
+def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
     known = ~np.isnan(ratings)
     positive = data.positive(task)[known]
     area = auc_estimate(ratings[known], positive)
@@ -254,31 +258,31 @@ def _model(data: StudyData, task: Task, ratings: FloatArray) -> dict[str, Any]:
         part.ratings[:, :, known],
     )
     points = [p for p in _operating_points(data, task).get(condition, {}).values() if p]
-    rates = [p["specificity"].value for p in points if p["specificity"].value is not None]
+    rates = [p.specificity.value for p in points if p.specificity.value is not None]
     average = float(np.mean(rates)) if rates else None
     at = None if average is None else sensitivity_at(ratings[known], positive, average)
-    primary = planned_of(data)
-    asked = primary if primary.of_model and primary.names("auc", task.name) else None
-    found = against_readers(ratings[known], readings, AUC, positive.astype(np.int64), asked)
-    return {
-        "auc": area,
-        "logit_interval": logit_interval(area).ci,
-        "condition": condition,
-        "against_readers": found["result"],
-        "complete_cases": found["complete_cases"],
-        "primary": found["primary"],
-        "form": found["form"],
-        "readers_average_specificity": average,
-        "sensitivity_there": Estimate(at)
+    asked = ("auc", task.name, planned_of(data))
+    found = against_readers(ratings[known], readings, AUC, positive.astype(np.int64), *asked)
+    return ModelTask(
+        auc=area,
+        logit_interval=logit_interval(area).ci,
+        condition=condition,
+        against_readers=found.result,
+        complete_cases=found.complete_cases,
+        primary=found.primary,
+        form=found.form,
+        readers_average_specificity=average,
+        sensitivity_there=Estimate(at)
         if at is not None
         else not_estimable("The readers' average specificity or the model's curve is missing."),
-    }
+    )
 
 
-def _sources(data: StudyData, task: Task) -> dict[str, tuple[FloatArray, BoolArray, float]]:
+def _sources(
+    data: StudyData, task: Task, scale: float
+) -> dict[str, tuple[FloatArray, BoolArray, float]]:
     """Probabilities with their outcome: each condition's readings pooled, and the model."""
     positive = data.positive(task)
-    scale = task.scale or 1.0
     repeated = np.broadcast_to(positive, task.ratings.shape)
     out = {
         condition: (*_read(task.ratings[t].ravel() / scale, repeated[t].ravel()), HALF_STEP)
@@ -289,30 +293,29 @@ def _sources(data: StudyData, task: Task) -> dict[str, tuple[FloatArray, BoolArr
     return out
 
 
-def _calibration(data: StudyData, task: Task) -> dict[str, Any]:
+def _calibration(data: StudyData, task: Task, scale: float) -> dict[str, Calibration]:
     out = {}
-    for name, (chance, outcome, edge) in _sources(data, task).items():
+    for name, (chance, outcome, edge) in _sources(data, task, scale).items():
         bins = reliability_bins(chance, outcome)
         counted = reliability_bins(chance, outcome, equal_count=True)
         intercept, slope = calibration_line(chance, outcome, edge)
-        out[name] = {
-            "n": len(chance),
-            "brier": brier(chance, outcome),
-            "brier_skill": brier_skill(chance, outcome),
-            "ece": calibration_errors(bins)[0],
-            "ece_equal_count": calibration_errors(counted)[0],
-            "intercept": intercept,
-            "slope": slope,
-            "bins": bins,
-            "bins_equal_count": counted,
-        }
+        out[name] = Calibration(
+            n=len(chance),
+            brier=brier(chance, outcome),
+            brier_skill=brier_skill(chance, outcome),
+            ece=calibration_errors(bins)[0],
+            ece_equal_count=calibration_errors(counted)[0],
+            intercept=intercept,
+            slope=slope,
+            bins=bins,
+            bins_equal_count=counted,
+        )
     return out
 
 
-def _decision(data: StudyData, task: Task) -> dict[str, Any]:
+def _decision(data: StudyData, task: Task, scale: float) -> Decision:
     positive = data.positive(task)
-    scale = task.scale or 1.0
-    curves: dict[str, Any] = {}
+    curves: dict[str, FloatArray | None] = {}
     for t, condition in enumerate(data.conditions):
         pairs = [_read(row / scale, positive) for row in task.ratings[t]]
         found = [decision_curve(*pair, THRESHOLDS).model for pair in pairs if len(pair[0])]
@@ -321,4 +324,4 @@ def _decision(data: StudyData, task: Task) -> dict[str, Any]:
         pair = _read(task.model / scale, positive)
         curves["model"] = decision_curve(*pair, THRESHOLDS).model if len(pair[0]) else None
     everyone = decision_curve(np.ones(len(positive)), positive, THRESHOLDS).treat_all
-    return {"thresholds": THRESHOLDS, "net_benefit": curves, "treat_all": everyone}
+    return Decision(THRESHOLDS, curves, everyone)

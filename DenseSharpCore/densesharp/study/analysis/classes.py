@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -27,34 +29,41 @@ from densesharp.stats.proportions import (
     paired_difference,
     tango,
 )
-from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.class_probabilities import class_probabilities
+from densesharp.study.analysis.class_results import (
+    AgreementResults,
+    Changes,
+    ClassResults,
+    ConditionAgreement,
+    Confusions,
+    KappaPairs,
+    ReaderAgreement,
+    ReaderChange,
+)
 from densesharp.study.analysis.kappa_change import kappa_differences
 from densesharp.study.exported.study_data import StudyData
 
 REPLICATES = 1000
 
 
-def analyse_classes(data: StudyData) -> dict[str, Any] | None:
+def analyse_classes(data: StudyData) -> ClassResults | None:
     """Confusion matrices, figures of merit of the classes, and changes; None without classes."""
     if data.classes is None:
         return None
-    result: dict[str, Any] = {
-        "class_names": list(data.class_names),
-        "confusion": _confusions(data, data.classes),
-        "accuracy": mrmc_document(data.class_readings(), accuracy(), truth=data.truth),
-        "quadratic_kappa": mrmc_document(
+    ordinal = _ordinal(data)
+    return ClassResults(
+        class_names=data.class_names,
+        confusion=_confusions(data, data.classes),
+        accuracy=mrmc_document(data.class_readings(), accuracy(), truth=data.truth),
+        quadratic_kappa=mrmc_document(
             data.class_readings(), quadratic_kappa(len(data.class_names)), truth=data.truth
         ),
-        "weighted_f1": _weighted_f1(data, data.classes),
-    }
-    ordinal = _ordinal(data)
-    if ordinal is not None:
-        result["vus"] = mrmc_document(ordinal, VUS, truth=data.truth)
-    result["probabilities"] = class_probabilities(data)
-    if data.pair is not None:
-        result["changes"] = _changes(data, data.classes, data.pair)
-    return result
+        weighted_f1=_weighted_f1(data, data.classes),
+        vus=None if ordinal is None else mrmc_document(ordinal, VUS, truth=data.truth),
+        probabilities=class_probabilities(data),
+        changes=None if data.pair is None else _changes(data, data.classes, data.pair),
+    )
 
 
 def _ordinal(data: StudyData) -> Readings | None:
@@ -71,19 +80,17 @@ def _counts(called: IntArray, truth: IntArray, classes: int) -> FloatArray:
     return cross_table(truth[known], called[known], classes)
 
 
-def _confusions(data: StudyData, classes: IntArray) -> dict[str, Any]:
+def _confusions(data: StudyData, classes: IntArray) -> dict[str, Confusions]:
     size = len(data.class_names)
-    out: dict[str, Any] = {}
+    out = {}
     for t, condition in enumerate(data.conditions):
         counts = [_counts(row, data.truth, size) for row in classes[t]]
-        out[condition] = {
-            "readers": {
-                reader: confusion(part) for reader, part in zip(data.readers, counts, strict=True)
-            },
-            "mean": confusion(np.mean(counts, axis=0), averaged=True),
-        }
+        readers = {name: confusion(part) for name, part in zip(data.readers, counts, strict=True)}
+        mean = confusion(np.mean(counts, axis=0), averaged=True)
+        out[condition] = Confusions(readers=readers, mean=mean)
     if data.model is not None:
-        out["model"] = {"mean": confusion(_counts(data.model.classes, data.truth, size))}
+        found = confusion(_counts(data.model.classes, data.truth, size))
+        out["model"] = Confusions(mean=found)
     return out
 
 
@@ -94,20 +101,17 @@ def _f1_of(classes: IntArray, truth: IntArray, size: int) -> float | None:
     return float(np.mean(known)) if len(known) == len(values) else None
 
 
-def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Any]:
+def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
     """Mean weighted F1 of these readers per condition, and its difference, by bootstrap."""
     size = len(data.class_names)
 
     def value(t: int, drawn: IntArray) -> float | None:
         return _f1_of(classes[t][:, drawn], data.truth[drawn], size)
 
-    def resample(statistic: Any) -> Estimate:
+    def resample(statistic: Callable[[IntArray], float | None]) -> Estimate:
         return bootstrap_cases(statistic, len(data.cases), strata=data.truth, replicates=REPLICATES)
 
-    out: dict[str, Any] = {
-        condition: resample(lambda drawn, t=t: value(t, drawn))
-        for t, condition in enumerate(data.conditions)
-    }
+    out = {condition: resample(partial(value, t)) for t, condition in enumerate(data.conditions)}
     if data.pair is not None:
         aided, unaided = data.pair
 
@@ -119,43 +123,41 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Any]:
     return out
 
 
-def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Any]:
+def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Changes:
     aided, unaided = classes[pair[0]], classes[pair[1]]
     both = (aided >= 0) & (unaided >= 0)
     right_aided, right_unaided = (aided == data.truth) & both, (unaided == data.truth) & both
     b, c = right_aided & ~right_unaided, right_unaided & ~right_aided
-    readers: dict[str, dict[str, Any]] = {}
-    for r, reader in enumerate(data.readers):
+    found = []
+    for r in range(len(data.readers)):
         n = int(both[r].sum())
         cells = (
             int((right_aided & right_unaided)[r].sum()), int(b[r].sum()), int(c[r].sum()),
         )  # fmt: skip
         counts = cross_table(aided[r, both[r]], unaided[r, both[r]], len(data.class_names))
-        readers[reader] = {
-            "both_read": n,
-            "right_aided_only": cells[1],
-            "right_unaided_only": cells[2],
-            "accuracy_difference": paired_difference(*cells, n - sum(cells)),
-            "accuracy_difference_tango": tango(*cells, n - sum(cells)),
-            "marginal_homogeneity": marginal_homogeneity(counts),
-        }
-    adjusted = holm([row["accuracy_difference"].p for row in readers.values()])
-    for row, p in zip(readers.values(), adjusted, strict=True):
-        row["p_holm"] = p
+        neither = n - sum(cells)
+        found.append(
+            ReaderChange(
+                n, cells[1], cells[2], paired_difference(*cells, neither), tango(*cells, neither),
+                marginal_homogeneity(counts), None,
+            )
+        )  # fmt: skip
+    adjusted = holm([row.accuracy_difference.p for row in found])
+    rows = (replace(row, p_holm=p) for row, p in zip(found, adjusted, strict=True))
     clustered = (b.sum(0) * 1.0, c.sum(0) * 1.0, both.sum(0) * 1.0)
-    return {
-        "readers": readers,
-        "all_readers": durkalski(*clustered),
-        "all_readers_obuchowski": obuchowski(*clustered),
-        "reclassification": _reclassification(data, aided, unaided, both),
-        "gee": _gee(data, classes, pair),
-        "mixed_model_sensitivity": _mixed_model(data, classes, pair),
-    }
+    return Changes(
+        readers=dict(zip(data.readers, rows, strict=True)),
+        all_readers=durkalski(*clustered),
+        all_readers_obuchowski=obuchowski(*clustered),
+        reclassification=_reclassification(data, aided, unaided, both),
+        gee=_gee(data, classes, pair),
+        mixed_model_sensitivity=_mixed_model(data, classes, pair),
+    )
 
 
 def _reclassification(
-    data: StudyData, aided: IntArray, unaided: IntArray, both: Any
-) -> dict[str, Any]:
+    data: StudyData, aided: IntArray, unaided: IntArray, both: BoolArray
+) -> dict[str, dict[str, IntArray]]:
     """Counts unaided (rows) by aided class (columns), by truth, and by right or wrong model."""
     size = len(data.class_names)
     parts = {"all": np.ones(len(data.cases), dtype=bool)}
@@ -163,7 +165,7 @@ def _reclassification(
         known = data.model.classes >= 0
         right = data.model.classes == data.truth
         parts |= {"model right": known & right, "model wrong": known & ~right}
-    out: dict[str, Any] = {}
+    out: dict[str, dict[str, IntArray]] = {}
     for name, cases in parts.items():
         for c, label in enumerate(data.class_names):
             chosen = both & (cases & (data.truth == c))[None, :]
@@ -212,22 +214,21 @@ def _mixed_model(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> d
     return crossed_logistic(correct, {"aided": (t == pair[0]).astype(float)}, r, k)
 
 
-def analyse_agreement(data: StudyData) -> dict[str, Any] | None:
+def analyse_agreement(data: StudyData) -> AgreementResults | None:
     """Agreement of readers with each other, with the model and with pathology."""
     if data.classes is None:
         return None
-    out: dict[str, Any] = {"conditions": {}}
-    for t, condition in enumerate(data.conditions):
-        out["conditions"][condition] = _agreement(data, data.classes[t])
+    by_condition = {c: _agreement(data, data.classes[t]) for t, c in enumerate(data.conditions)}
+    differences = cases = repeats = None
     if data.pair is not None and len(data.readers) > 1:
-        out["differences"] = kappa_differences(data.classes, data.pair, len(data.class_names))
-        out["differences_cases"] = int((data.classes[list(data.pair)] >= 0).all((0, 1)).sum())
+        differences = kappa_differences(data.classes, data.pair, len(data.class_names))
+        cases = int((data.classes[list(data.pair)] >= 0).all((0, 1)).sum())
     if data.repeats is not None:
-        out["repeats"] = _repeats(data, data.classes[data.alone], data.repeats)
-    return out
+        repeats = _repeats(data, data.classes[data.alone], data.repeats)
+    return AgreementResults(by_condition, differences, cases, repeats)
 
 
-def _agreement(data: StudyData, classes: IntArray) -> dict[str, Any]:
+def _agreement(data: StudyData, classes: IntArray) -> ConditionAgreement:
     size = len(data.class_names)
     codes = classes.T
     names = [*data.readers]
@@ -237,33 +238,36 @@ def _agreement(data: StudyData, classes: IntArray) -> dict[str, Any]:
         rows.append(data.model.classes)
     names.append("pathology")
     rows.append(data.truth)
-    out: dict[str, Any] = {"pairs": _kappa_matrix(names, rows, size)}
+    pairs = _kappa_matrix(names, rows, size)
     if len(data.readers) < 2:
-        return out | {"readers": {"reason": "There is only one reader."}}
+        alone = ReaderAgreement(reason="There is only one reader.")
+        return ConditionAgreement(pairs=pairs, readers=alone)
     complete = codes[(codes >= 0).all(1)]
-    out |= {"cases": int((codes >= 0).any(1).sum()), "complete_cases": len(complete)}
-    out["readers"] = {
-        "percent_agreement": percent_agreement(codes, size),
-        "fleiss": chance_corrected(codes, size, "fleiss"),
-        "fleiss_quadratic": chance_corrected(codes, size, "fleiss", "quadratic"),
-        "gwet_ac1": chance_corrected(codes, size, "gwet"),
-        "gwet_ac2_quadratic": chance_corrected(codes, size, "gwet", "quadratic"),
-        "krippendorff_ordinal": krippendorff_alpha(
+    readers = ReaderAgreement(
+        percent_agreement=percent_agreement(codes, size),
+        fleiss=chance_corrected(codes, size, "fleiss"),
+        fleiss_quadratic=chance_corrected(codes, size, "fleiss", "quadratic"),
+        gwet_ac1=chance_corrected(codes, size, "gwet"),
+        gwet_ac2_quadratic=chance_corrected(codes, size, "gwet", "quadratic"),
+        krippendorff_ordinal=krippendorff_alpha(
             codes, np.arange(1.0, size + 1), "ordinal", replicates=REPLICATES
         ),
-        "icc_2_1": icc(complete.astype(float))["ICC(2,1)"],
-    }
-    return out
+        icc_2_1=icc(complete.astype(float))["ICC(2,1)"],
+    )
+    rated = int((codes >= 0).any(1).sum())
+    return ConditionAgreement(
+        pairs=pairs, cases=rated, complete_cases=len(complete), readers=readers
+    )
 
 
-def _kappa_matrix(names: list[str], rows: list[IntArray], size: int) -> dict[str, Any]:
+def _kappa_matrix(names: list[str], rows: list[IntArray], size: int) -> KappaPairs:
     values = {}
     for i, first in enumerate(names):
         for j, second in enumerate(names[:i]):
             both = (rows[i] >= 0) & (rows[j] >= 0)
             counts = cross_table(rows[i][both], rows[j][both], size)
             values[f"{second} / {first}"] = cohen_kappa(counts, "quadratic")
-    return {"names": names, "quadratic_kappa": values}
+    return KappaPairs(names, values)
 
 
 def _repeats(data: StudyData, classes: IntArray, repeats: IntArray) -> dict[str, Estimate]:

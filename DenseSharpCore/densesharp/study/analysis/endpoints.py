@@ -6,11 +6,15 @@ p of a row is two-sided, of no difference; with a margin the one-sided test stan
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from densesharp.stats.estimates import Estimate, holm, to_json
-from densesharp.stats.model_vs_readers import non_inferiority
+from densesharp.stats.estimates import Estimate, holm
+from densesharp.stats.model_vs_readers import ReaderForm, non_inferiority
+from densesharp.stats.mrmc_document import MrmcDocument
 from densesharp.study.analysis.planned_endpoints import Planned, planned
+from densesharp.study.analysis.study_results import Endpoint, EndpointTest, StudyResults
+from densesharp.study.analysis.task_results import ModelComparison
 from densesharp.study.exported.study_data import AIDED, UNAIDED
 
 _TITLES = {
@@ -26,7 +30,7 @@ _TITLES = {
 _TASKS = {"iac": "IAC"}
 
 
-def endpoints(results: dict[str, Any]) -> list[dict[str, Any]]:
+def endpoints(results: StudyResults) -> list[Endpoint]:
     """Every comparison of two conditions, or of model and readers, the primary one marked.
 
     Only what the design named is primary, judged by its form and its margin: aided minus unaided,
@@ -35,35 +39,38 @@ def endpoints(results: dict[str, Any]) -> list[dict[str, Any]]:
     secondary. Where readings are missing, the cases that every reader read under every condition
     are compared, and the row says so.
     """
-    conditions = results["study"]["conditions"]
-    primary = planned(results["endpoint"], results["study"].get("kind"), conditions)
+    conditions = results.study.conditions
+    primary = planned(results.endpoint, results.study.kind, conditions)
     if primary.of_model or len(conditions) < 2:
-        alone = results["model_alone"] or {"comparisons": []}
-        rows = [_model_row(part) for part in alone["comparisons"]]
+        alone = results.model_alone
+        rows = [_model_row(part) for part in alone.comparisons] if alone else []
     else:
         aided = {AIDED, UNAIDED} <= set(conditions)
         pair = (AIDED, UNAIDED) if aided else (conditions[0], conditions[1])
         rows = [_row(primary if aided else None, pair, *parts) for parts in _documents(results)]
-    secondary = [row for row in rows if not row["primary"]]
-    adjusted = holm([row["p"] for row in secondary])
-    for row, p in zip(secondary, adjusted, strict=True):
-        row["p_holm"] = p
-    return sorted(rows, key=lambda row: not row["primary"])
+    adjusted = iter(holm([row.p for row in rows if not row.primary]))
+    rows = [row if row.primary else replace(row, p_holm=next(adjusted)) for row in rows]
+    return sorted(rows, key=lambda row: not row.primary)
 
 
-def _documents(results: dict[str, Any]) -> list[tuple[str, str | None, dict[str, Any]]]:
+def _documents(results: StudyResults) -> list[tuple[str, str | None, MrmcDocument]]:
     """(figure, task, document) of every multi-reader analysis."""
-    found: list[tuple[str, str | None, dict[str, Any]]] = []
-    for name, task in results["tasks"].items():
-        for figure in ("auc", "sensitivity", "specificity"):
-            if task.get(figure):
-                found.append((figure, name, task[figure]))
-    for figure in ("accuracy", "quadratic_kappa", "vus"):
-        if (results["classes"] or {}).get(figure):
-            found.append((figure, None, results["classes"][figure]))
-    if (results["outlines"] or {}).get("change"):
-        found.append(("dice", None, results["outlines"]["change"]))
-    return found
+    found: list[tuple[str, str | None, MrmcDocument | None]] = []
+    for name, task in results.tasks.items():
+        found += [
+            ("auc", name, task.auc),
+            ("sensitivity", name, task.sensitivity),
+            ("specificity", name, task.specificity),
+        ]
+    if classes := results.classes:
+        found += [
+            ("accuracy", None, classes.accuracy),
+            ("quadratic_kappa", None, classes.quadratic_kappa),
+            ("vus", None, classes.vus),
+        ]
+    if outlines := results.outlines:
+        found.append(("dice", None, outlines.change))
+    return [(figure, task, document) for figure, task, document in found if document]
 
 
 def figure_title(figure: str, task: str | None) -> str:
@@ -71,31 +78,33 @@ def figure_title(figure: str, task: str | None) -> str:
     return _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else "")
 
 
-def _model_row(part: dict[str, Any]) -> dict[str, Any]:
+def _model_row(part: ModelComparison) -> Endpoint:
     """The model minus the readers' mean."""
-    form, used = part["form"], part
-    complete = part["complete_cases"]
-    if part["result"][form].get("p") is None and complete:
-        used = complete
-    result = used["result"]
-    values = list(result["readers"].values())
-    mean = None if None in values or not values else sum(values) / len(values)
-    estimate = result[form]
-    statistic, df = estimate.get("statistic"), estimate.get("df")
-    return _finished(
-        {
-            "figure": figure_title(part["figure"], part["task"]),
-            "primary": part["primary"],
-            "form": form,
-            "first": "model",
-            "second": "readers",
-            "means": {"model": result["model"], "readers": mean},
-            "cases": used["cases"],
-            "complete_cases_only": used is complete,
-        },
+    used, complete = part.result, part.complete_cases
+    partial = complete is not None and getattr(used, part.form).p is None
+    if complete is not None and partial:
+        used = complete.result
+    values = [value for value in used.readers.values() if value is not None]
+    estimate: Estimate = getattr(used, part.form)
+    return _endpoint(
+        figure_title(part.figure, part.task),
+        ("model", "readers"),
         estimate,
-        {"name": "z" if df is None else "t", "statistic": statistic, "df": [df] if df else []},
-        part["margin"],
+        # A reader without a value leaves no mean.
+        {
+            "model": used.model,
+            "readers": sum(values) / len(values)
+            if values and len(values) == len(used.readers)
+            else None,
+        },
+        _test("z", [], estimate.statistic)
+        if estimate.df is None
+        else _test("t", [estimate.df], estimate.statistic),
+        complete.cases if complete is not None and partial else part.cases,
+        partial=partial,
+        primary=part.primary,
+        form=part.form,
+        margin=part.margin,
     )
 
 
@@ -104,66 +113,73 @@ def _row(
     pair: tuple[str, str],
     figure: str,
     task: str | None,
-    document: dict[str, Any],
-) -> dict[str, Any]:
+    document: MrmcDocument,
+) -> Endpoint:
     """The first condition minus the second."""
     asked = primary if primary and primary.names(figure, task) else None
-    form = asked.form if asked else "rrrc"
-    used = document
-    complete = document.get("complete_cases")
-    if _difference(document, pair, form).get("p") is None and complete:
-        used = complete
-    estimate = _difference(used, pair, form)
-    statistic, df = estimate.get("statistic"), estimate.get("df")
+    form: ReaderForm = asked.form if asked else "rrrc"
+    used, estimate = document, _difference(document, pair, form)
+    complete = document.complete_cases
+    if complete and estimate.p is None:
+        used, estimate = complete, _difference(complete, pair, form)
     # Of two conditions the F and the chi-square are the squares of the difference's t and z.
-    squared = None if statistic is None else statistic**2
-    return _finished(
-        {
-            "figure": figure_title(figure, task),
-            "primary": asked is not None,
-            "form": form,
-            "first": pair[0],
-            "second": pair[1],
-            "means": used.get("mean_auc") or used["mean_values"],
-            "cases": used["study"]["cases_diseased"] + used["study"]["cases_not_diseased"],
-            "complete_cases_only": used is complete,
-        },
+    squared = None if estimate.statistic is None else estimate.statistic**2
+    return _endpoint(
+        figure_title(figure, task),
+        pair,
         estimate,
-        {"name": "χ²", "statistic": squared, "df": [1]}
-        if df is None
-        else {"name": "F", "statistic": squared, "df": [1, df]},
-        asked.margin if asked else None,
+        used.mean_values,
+        _test("χ²", [1], squared) if estimate.df is None else _test("F", [1, estimate.df], squared),
+        used.study.cases,
+        partial=used is complete,
+        primary=asked is not None,
+        form=form,
+        margin=asked.margin if asked else None,
     )
 
 
-def _difference(document: dict[str, Any], pair: tuple[str, str], form: str) -> dict[str, Any]:
+def _difference(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> Estimate:
     """The estimate of first minus second condition."""
-    found: dict[str, Any] = next(
-        row[form] for row in document["comparisons"] if (row["first"], row["second"]) == pair
+    found = next(row for row in document.comparisons if (row.first, row.second) == pair)
+    return found.rrrc if form == "rrrc" else found.frrc
+
+
+def _test(name: str, df: Sequence[float], statistic: float | None) -> EndpointTest | None:
+    return None if statistic is None else EndpointTest(name, statistic, df)
+
+
+def _endpoint(
+    figure: str,
+    pair: tuple[str, str],
+    estimate: Estimate,
+    means: Mapping[str, float | None],
+    test: EndpointTest | None,
+    cases: int,
+    *,
+    partial: bool,
+    primary: bool,
+    form: ReaderForm,
+    margin: float | None,
+) -> Endpoint:
+    """The row, with non-inferiority where there is a margin."""
+    tested = None if margin is None else non_inferiority(estimate, margin, form)
+    above = None if margin is None or estimate.ci is None else estimate.ci[0] > -margin
+    return Endpoint(
+        figure=figure,
+        primary=primary,
+        form=form,
+        first=pair[0],
+        second=pair[1],
+        means=means,
+        cases=cases,
+        complete_cases_only=partial,
+        difference=estimate.value,
+        ci=estimate.ci,
+        test=test,
+        p=estimate.p,
+        p_holm=None,
+        margin=margin,
+        not_inferior=above,
+        non_inferiority=tested,
+        reason=estimate.reason,
     )
-    return found
-
-
-def _finished(
-    row: dict[str, Any], estimate: dict[str, Any], test: dict[str, Any], margin: float | None
-) -> dict[str, Any]:
-    """The row with its difference, the test of no difference, and non-inferiority."""
-    ci = estimate.get("ci")
-    tested = None
-    if margin is not None:
-        difference = Estimate(
-            estimate["value"], estimate.get("se"), df=estimate.get("df"),
-            reason=estimate.get("reason"),
-        )  # fmt: skip
-        tested = to_json(non_inferiority(difference, margin, row["form"]))
-    return row | {
-        "difference": estimate["value"],
-        "ci": ci,
-        "test": None if test["statistic"] is None else test,
-        "p": estimate.get("p"),
-        "p_holm": None,
-        "margin": margin,
-        "not_inferior": None if margin is None or ci is None else ci[0] > -margin,
-        "non_inferiority": tested,
-        "reason": estimate.get("reason"),
-    }

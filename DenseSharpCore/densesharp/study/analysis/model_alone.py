@@ -6,7 +6,6 @@ This is the comparison of a study in which readers only read alone, as the Dense
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -19,16 +18,21 @@ from densesharp.stats.figures_of_merit import (
     sensitivity,
     specificity,
 )
-from densesharp.stats.model_vs_readers import standalone
+from densesharp.stats.model_vs_readers import ReaderForm, standalone
 from densesharp.stats.tables import FloatArray, IntArray, Readings
 from densesharp.study.analysis.planned_endpoints import Planned, planned_of
+from densesharp.study.analysis.task_results import (
+    CompleteStandalone,
+    ModelAlone,
+    ModelComparison,
+)
 from densesharp.study.exported.study_data import Model, StudyData, Task
 
 Comparison = tuple[str, str | None, FigureOfMerit, FloatArray, FloatArray, IntArray]
 """Figure's name, task's name, figure, the model's (K,) and readers' (r, K) ratings, truth (K,)."""
 
 
-def analyse_model_alone(data: StudyData) -> dict[str, Any] | None:
+def analyse_model_alone(data: StudyData) -> ModelAlone | None:
     """Every comparison with the readers reading alone; None without the model's results."""
     if data.model is None:
         return None
@@ -45,10 +49,9 @@ def analyse_model_alone(data: StudyData) -> dict[str, Any] | None:
             truth[known] > 0,
             ratings[None, :, known],
         )
-        asked = primary if primary.of_model and primary.names(name, task) else None
-        found = against_readers(model[known], readings, figure, truth[known], asked)
-        rows.append({"figure": name, "task": task} | found)
-    return {"condition": data.conditions[data.alone], "comparisons": rows} if rows else None
+        asked = (name, task, primary)
+        rows.append(against_readers(model[known], readings, figure, truth[known], *asked))
+    return ModelAlone(data.conditions[data.alone], rows) if rows else None
 
 
 def against_readers(
@@ -56,8 +59,10 @@ def against_readers(
     readings: Readings,
     figure: FigureOfMerit,
     truth: IntArray,
-    primary: Planned | None,
-) -> dict[str, Any]:
+    name: str,
+    task: str | None,
+    planned: Planned,
+) -> ModelComparison:
     """The model minus the readers, with the same on the cases that every reader read.
 
     Args:
@@ -65,17 +70,15 @@ def against_readers(
         readings: Of one condition.
         figure: What to compare.
         truth: Shape (K,): classes.
-        primary: The primary analysis if this is it, else None: then there is no margin.
+        name: of the figure, as designs name it.
+        task: the question's name.
+        planned: the primary analysis; if this is another one, there is no margin.
     """
-    form, margin = (primary.form, primary.margin) if primary else ("rrrc", None)
-    out: dict[str, Any] = {
-        "primary": primary is not None,
-        "form": form,
-        "margin": margin,
-        "cases": len(readings.cases),
-        "result": standalone(model, readings, figure, truth=truth, margin=margin, form=form),
-        "complete_cases": None,
-    }
+    primary = planned.of_model and planned.names(name, task)
+    form: ReaderForm = planned.form if primary else "rrrc"
+    margin = planned.margin if primary else None
+    result = standalone(model, readings, figure, truth=truth, margin=margin, form=form)
+    complete = None
     whole = ~np.isnan(readings.ratings).any(axis=(0, 1))
     if whole.any() and not whole.all():
         part = Readings(
@@ -86,8 +89,8 @@ def against_readers(
             readings.ratings[:, :, whole],
         )
         found = standalone(model[whole], part, figure, truth=truth[whole], margin=margin, form=form)
-        out["complete_cases"] = {"cases": int(whole.sum()), "result": found}
-    return out
+        complete = CompleteStandalone(int(whole.sum()), found)
+    return ModelComparison(name, task, primary, form, margin, len(readings.cases), result, complete)
 
 
 def _comparisons(data: StudyData, model: Model) -> Iterator[Comparison]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from densesharp.stats.figures_of_merit import MEAN_SCORE
-from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_document import MrmcDocument, mrmc_document
 from densesharp.stats.segmentation import dice
 from densesharp.stats.surface_distance import Mask
 from densesharp.stats.tables import Readings
@@ -18,7 +17,7 @@ Masks = Mapping[tuple[int, int, int], Mask]
 """(condition, reader, case) numbers -> outline."""
 
 
-def analyse_outline_change(data: StudyData, masks: Masks) -> dict[str, Any] | None:
+def analyse_outline_change(data: StudyData, masks: Masks) -> MrmcDocument | None:
     """The multi-reader analysis of mean Dice; None unless two readers drew in two conditions.
 
     The score of a reader and case is the mean Dice with the other readers' outlines of the case in
@@ -41,6 +40,4 @@ def analyse_outline_change(data: StudyData, masks: Masks) -> dict[str, Any] | No
         data.truth[cases] > 0,
         scores[:, :, cases],
     )
-    document = mrmc_document(readings, MEAN_SCORE)
-    document["method"]["figure"] = "mean Dice with the other readers"
-    return document
+    return mrmc_document(readings, MEAN_SCORE, title="mean Dice with the other readers")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,12 @@ from densesharp.stats.segmentation import (
     within_spread,
 )
 from densesharp.stats.surface_distance import DEFINITION, Mask
-from densesharp.stats.tables import FloatArray
 from densesharp.study.analysis.outline_change import analyse_outline_change
+from densesharp.study.analysis.outline_results import (
+    DiceMatrix,
+    OutlineComparison,
+    OutlineResults,
+)
 from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
 from densesharp.study.conduct.reader_masks import decode
 from densesharp.study.exported.study_data import StudyData
@@ -26,7 +30,7 @@ MARGIN = 6
 """Voxels kept around the outlines of a case: more than any measure looks at."""
 
 
-def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, Any] | None:
+def analyse_outlines(data: StudyData, margin: float | None = None) -> OutlineResults | None:
     """Agreement of outlines of the condition in which readers work alone, and its change.
 
     Args:
@@ -51,17 +55,17 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> dict[str, 
         for case in masks
         if "model" in case
     ]
-    return {
-        "condition": data.conditions[data.alone],
-        "definition": DEFINITION,
-        "cases": len(cases),
-        "dice_matrix": {"names": names, "values": _matrix(pairwise_dice(masks, names))},
-        "comparisons": _comparisons(data, cases),
-        "within_spread": within_spread(paired, margin),
-        "volume": analyse_volumes(data, cases),
-        "diameter": analyse_diameters(data, cases),
-        "change": analyse_outline_change(data, everything),
-    }
+    return OutlineResults(
+        condition=data.conditions[data.alone],
+        definition=DEFINITION,
+        cases=len(cases),
+        dice_matrix=DiceMatrix(names, pairwise_dice(masks, names)),
+        comparisons=_comparisons(data, cases),
+        within_spread=within_spread(paired, margin),
+        volume=analyse_volumes(data, cases),
+        diameter=analyse_diameters(data, cases),
+        change=analyse_outline_change(data, everything),
+    )
 
 
 def _load(
@@ -115,37 +119,32 @@ def _read(path: Path) -> Outline:
     return Outline(array > 0, grid)
 
 
-def _matrix(values: FloatArray) -> list[list[float | None]]:
-    return [[None if np.isnan(v) else float(v) for v in row] for row in values]
-
-
-def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[dict[str, Any]]:
+def _comparisons(data: StudyData, cases: dict[int, dict[str, Outline]]) -> list[OutlineComparison]:
     """Each case: model against reader, reader against reader, all against consensus.
 
     A reader's consensus leaves that reader out; with two readers it is the other one's outline.
     """
     rows = []
     for k, outlines in cases.items():
-        readers = [name for name in outlines if name != "model"]
-        masks = {name: outlines[name].mask for name in outlines}
         spacing = next(iter(outlines.values())).spacing
-
-        def add(kind: str, first: str, second: str, values: Any, case: int = k) -> None:
-            row = {"case": data.cases[case], "kind": kind, "first": first, "second": second}
-            rows.append(row | {name: one.value for name, one in values.items()})
-
-        for a, b in combinations(readers, 2):
-            add("reader-reader", a, b, compare(masks[a], masks[b], spacing))
-        for name in readers:
-            if "model" in masks:
-                values = compare(masks["model"], masks[name], spacing)
-                add("model-reader", "model", name, values)
-            others = [masks[other] for other in readers if other != name]
-            if others:
-                staple = consensus_masks(others)["staple"]
-                add("reader-consensus", name, "others", compare(masks[name], staple, spacing))
-        if "model" in masks and readers:
-            agreed = consensus_masks([masks[name] for name in readers])
-            for name, mask in agreed.items():
-                add("model-consensus", "model", name, compare(masks["model"], mask, spacing))
+        masks = {name: outline.mask for name, outline in outlines.items()}
+        for kind, first, second, mask, other in _pairs(masks):
+            values = {name: one.value for name, one in compare(mask, other, spacing).items()}
+            rows.append(OutlineComparison(data.cases[k], kind, first, second, **values))
     return rows
+
+
+def _pairs(masks: dict[str, Mask]) -> Iterator[tuple[str, str, str, Mask, Mask]]:
+    """Kind, names and masks of what is compared in one case."""
+    model, readers = masks.get("model"), [name for name in masks if name != "model"]
+    for a, b in combinations(readers, 2):
+        yield "reader-reader", a, b, masks[a], masks[b]
+    for name in readers:
+        if model is not None:
+            yield "model-reader", "model", name, model, masks[name]
+        others = [masks[other] for other in readers if other != name]
+        if others:
+            yield "reader-consensus", name, "others", masks[name], consensus_masks(others)["staple"]
+    if model is not None and readers:
+        for name, agreed in consensus_masks([masks[name] for name in readers]).items():
+            yield "model-consensus", "model", name, model, agreed

@@ -6,20 +6,19 @@ bootstrap is too narrow, so it is never the main result.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from densesharp.stats.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
 from densesharp.stats.estimates import not_estimable
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.study.analysis.task_results import Resampled
 
 REPLICATES = 1000
 
 
 def resampled_difference(
     readings: Readings, pair: tuple[int, int], *, replicates: int = REPLICATES
-) -> dict[str, Any]:
+) -> Resampled:
     """Mean AUC of the first minus the second treatment with percentile intervals.
 
     Args:
@@ -28,7 +27,7 @@ def resampled_difference(
         replicates: Bootstrap resamples.
 
     Returns:
-        `cases` and `readers_and_cases`, an `Estimate` each; cases are drawn within their class.
+        The difference over cases, which are drawn within their class, and over both.
     """
     curves = [[_Curve(readings.ratings[t, r], readings.truth) for t in pair]
               for r in range(len(readings.readers))]  # fmt: skip
@@ -54,7 +53,7 @@ def resampled_difference(
         both = bootstrap_readers_and_cases(
             difference, len(curves), size, strata=strata, replicates=replicates
         )
-    return {"cases": over_cases, "readers_and_cases": both}
+    return Resampled(over_cases, both)
 
 
 class _Curve:

@@ -14,6 +14,12 @@ from densesharp.stats.bland_altman import LimitsOfAgreement, concordance, repeat
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.icc import icc
 from densesharp.stats.surface_distance import Mask, Spacing
+from densesharp.study.analysis.outline_results import (
+    DiameterAgreement,
+    Ratios,
+    SizePair,
+    VolumeAgreement,
+)
 from densesharp.study.exported.study_data import StudyData
 
 MODEL = "model"
@@ -57,48 +63,50 @@ Outlines = Mapping[int, Mapping[str, Outline]]
 """Case number -> reader, or `MODEL` -> outline."""
 
 
-def analyse_volumes(data: StudyData, cases: Outlines) -> dict[str, Any]:
+def analyse_volumes(data: StudyData, cases: Outlines) -> VolumeAgreement:
     """Volumes in mm3: ratio model to reader with limits of agreement, on the log scale."""
     sizes = _sizes(cases, lambda outline: outline.volume_mm3)
-    found = _compare(data, sizes, np.log)
-    limits = found.pop("limits", None)
-    if limits is not None:
-        found |= {"log_ratio_limits": limits, "ratio": _ratios(limits)}
-    return found
+    points, readers_icc = _pairs(data, sizes), _reader_icc(data, sizes, np.log)
+    limits, agreement = _compare(data, points, np.log)
+    ratio = None if limits is None else _ratios(limits)
+    return VolumeAgreement(points, readers_icc, agreement, limits, ratio)
 
 
-def analyse_diameters(data: StudyData, cases: Outlines) -> dict[str, Any]:
+def analyse_diameters(data: StudyData, cases: Outlines) -> DiameterAgreement:
     """Mean diameters in mm: difference model minus reader with limits of agreement."""
     sizes = _sizes(cases, lambda outline: outline.mean_diameter_mm)
-    return {"definition": DIAMETER} | _compare(data, sizes, np.asarray)
+    points, readers_icc = _pairs(data, sizes), _reader_icc(data, sizes, np.asarray)
+    return DiameterAgreement(DIAMETER, points, readers_icc, *_compare(data, points, np.asarray))
 
 
 def _sizes(cases: Outlines, size: Callable[[Outline], float]) -> dict[int, dict[str, float]]:
     return {k: {name: size(outline) for name, outline in case.items()} for k, case in cases.items()}
 
 
-def _compare(
-    data: StudyData, sizes: dict[int, dict[str, float]], scale: Callable[[Any], Any]
-) -> dict[str, Any]:
-    """Model against readers, on a scale; empty outlines have no size and are left out."""
-    points: list[list[Any]] = [
-        [data.cases[k], name, case[MODEL], value]
+def _pairs(data: StudyData, sizes: dict[int, dict[str, float]]) -> list[SizePair]:
+    """Model and readers; empty outlines have no size and are left out."""
+    return [
+        SizePair(data.cases[k], name, case[MODEL], value)
         for k, case in sizes.items()
         for name, value in case.items()
         if name != MODEL and case.get(MODEL, 0) > 0 and value > 0
     ]
-    out: dict[str, Any] = {"points": points, "readers_icc": _reader_icc(data, sizes, scale)}
-    if len(points) > 2:
-        model, reader = (scale([point[column] for point in points]) for column in (2, 3))
-        numbers = np.array([data.cases.index(point[0]) for point in points])
-        out["limits"] = repeated_limits(model - reader, numbers)
-        by_case = [numbers == n for n in np.unique(numbers)]
-        alone, mean = (np.array([v[rows].mean() for rows in by_case]) for v in (model, reader))
-        out["concordance"] = concordance(alone, mean)
-    return out
 
 
-def _ratios(limits: LimitsOfAgreement) -> dict[str, Estimate]:
+def _compare(
+    data: StudyData, points: list[SizePair], scale: Callable[[Any], Any]
+) -> tuple[LimitsOfAgreement | None, Estimate | None]:
+    """Limits of agreement of model and readers on a scale, and concordance with their mean."""
+    if len(points) < 3:
+        return None, None
+    model, reader = scale([pair.model for pair in points]), scale([pair.size for pair in points])
+    numbers = np.array([data.cases.index(pair.case) for pair in points])
+    by_case = [numbers == n for n in np.unique(numbers)]
+    alone, mean = (np.array([v[rows].mean() for rows in by_case]) for v in (model, reader))
+    return repeated_limits(model - reader, numbers), concordance(alone, mean)
+
+
+def _ratios(limits: LimitsOfAgreement) -> Ratios:
     """Bias and limits of logarithms as ratios."""
 
     def ratio(one: Estimate) -> Estimate:
@@ -107,7 +115,7 @@ def _ratios(limits: LimitsOfAgreement) -> dict[str, Estimate]:
         ci = None if one.ci is None else (float(np.exp(one.ci[0])), float(np.exp(one.ci[1])))
         return Estimate(float(np.exp(one.value)), None, ci, method=one.method, reason=one.reason)
 
-    return {name: ratio(getattr(limits, name)) for name in ("bias", "lower", "upper")}
+    return Ratios(ratio(limits.bias), ratio(limits.lower), ratio(limits.upper))
 
 
 def _reader_icc(

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from densesharp.stats.reading_time import reading_time, summarize
+from densesharp.stats.reading_time import ReadingTime, reading_time, summarize
 from densesharp.stats.tables import FloatArray, IntArray, Readings
 from densesharp.stats.ustatistics import u_statistics
+from densesharp.study.analysis.time_results import (
+    FirstSession,
+    SessionAccuracy,
+    SessionResults,
+    TimePoint,
+    TimeResults,
+)
 from densesharp.study.exported.study_data import StudyData
 
 
-def analyse_times(data: StudyData) -> dict[str, Any] | None:
+def analyse_times(data: StudyData) -> TimeResults | None:
     """Medians by condition and reader, the mixed model, and the plotted points."""
     if data.seconds is None or np.isnan(data.seconds).all():
         return None
-    out: dict[str, Any] = {"summary": {}, "points": _points(data, data.seconds)}
+    summary = {}
     for t, condition in enumerate(data.conditions):
         rows = {
             reader: summarize(_known(data.seconds[t, r])) for r, reader in enumerate(data.readers)
         }
-        out["summary"][condition] = {"all": summarize(_known(data.seconds[t]))} | rows
-    if data.pair is not None:
-        group, out["group_reason"] = _groups(data)
-        out["model"] = _model(data, data.seconds, data.pair, group)
-    return out
+        summary[condition] = {"all": summarize(_known(data.seconds[t]))} | rows
+    points = _points(data, data.seconds)
+    if data.pair is None:
+        return TimeResults(summary, points)
+    group, reason = _groups(data)
+    model = _model(data, data.seconds, data.pair, group)
+    return TimeResults(summary, points, reason, model)
 
 
 def _groups(data: StudyData) -> tuple[IntArray | None, str | None]:
@@ -47,20 +54,19 @@ def _known(values: FloatArray) -> FloatArray:
     return known
 
 
-def _points(data: StudyData, seconds: FloatArray) -> list[list[Any]]:
-    """Every reading as [condition, reader, position or None, seconds]."""
+def _points(data: StudyData, seconds: FloatArray) -> list[TimePoint]:
+    """Every reading."""
     out = []
     for t, r, k in zip(*np.nonzero(~np.isnan(seconds)), strict=True):
         position = None if data.position is None else data.position[t, r, k]
         where = None if position is None or np.isnan(position) else float(position)
-        row = [data.conditions[t], data.readers[r], where, float(seconds[t, r, k])]
-        out.append(row)
+        out.append(TimePoint(data.conditions[t], data.readers[r], where, float(seconds[t, r, k])))
     return out
 
 
 def _model(
     data: StudyData, seconds: FloatArray, pair: tuple[int, int], group: IntArray | None
-) -> Any:
+) -> ReadingTime:
     of_pair = np.isin(np.arange(len(seconds)), pair)
     there = ~np.isnan(seconds) & of_pair[:, None, None]
     t, r, k = np.nonzero(there)
@@ -72,38 +78,31 @@ def _model(
     return reading_time(seconds[there], t == pair[0], r, k, group=of_reading, **extra)
 
 
-def analyse_sessions(data: StudyData) -> dict[str, Any] | None:
+def analyse_sessions(data: StudyData) -> SessionResults | None:
     """Accuracy by session and condition, and the first session alone (parallel groups)."""
     session = data.session
     if session is None or len(np.unique(_known(session))) < 2:
         return None
-    out: dict[str, Any] = {"first_session_auc": {}}
-    if data.classes is not None:
-        out["accuracy"] = _accuracy_by_session(data, session)
+    areas = {}
     for task in data.tasks:
         first = np.where(session == np.nanmin(session), task.ratings, np.nan)
         readings = Readings(data.conditions, data.readers, data.cases, data.positive(task), first)
         if not np.isnan(first).all():
             found = u_statistics(readings)
-            out["first_session_auc"][task.name] = {
-                "auc": found.auc,
-                "differences": {" minus ".join(p): e for p, e in found.differences.items()},
-            }
-    return out
+            differences = {" minus ".join(p): e for p, e in found.differences.items()}
+            areas[task.name] = FirstSession(found.auc, differences)
+    accuracy = None if data.classes is None else _accuracy_by_session(data, session, data.classes)
+    return SessionResults(areas, accuracy)
 
 
-def _accuracy_by_session(data: StudyData, session: FloatArray) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    classes = data.classes
-    if classes is None:
-        return rows
+def _accuracy_by_session(
+    data: StudyData, session: FloatArray, classes: IntArray
+) -> list[SessionAccuracy]:
+    rows = []
     for number in np.unique(_known(session)):
         for t, condition in enumerate(data.conditions):
             chosen = (session[t] == number) & (classes[t] >= 0)
             n = int(chosen.sum())
             right = int(((classes[t] == data.truth) & chosen).sum())
-            rows.append({
-                "session": int(number), "condition": condition, "readings": n,
-                "accuracy": right / n if n else None,
-            })  # fmt: skip
+            rows.append(SessionAccuracy(int(number), condition, n, right / n if n else None))
     return rows

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,25 @@ def washout_of(answers: Table, record: Record | None) -> Washout | None:
     return Washout(_gaps(answers), _reasons(record or {}))
 
 
-def describe_washout(washout: Washout | None, planned: float | None) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class EarlySession:
+    """A session that began before the washout was over, or with a recorded reason to."""
+
+    reader: str
+    session: int
+    days: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class WashoutSummary:
+    """Reader -> the shortest gap between sessions in days, and the sessions that began early."""
+
+    shortest_days: Mapping[str, float | None]
+    early: Sequence[EarlySession]
+
+
+def describe_washout(washout: Washout | None, planned: float | None) -> WashoutSummary | None:
     """The part of results.json: shortest gaps, and the sessions that began early."""
     if washout is None:
         return None
@@ -50,18 +67,13 @@ def describe_washout(washout: Washout | None, planned: float | None) -> dict[str
         for session, gap in gaps.items()
     }  # fmt: skip
     short = {key for key, gap in days.items() if planned is not None and gap < planned}
-    return {
-        "shortest_days": {r: min(g.values(), default=None) for r, g in washout.gaps.items()},
-        "early": [
-            {
-                "reader": reader,
-                "session": session,
-                "days": days.get((reader, session)),
-                "reason": washout.reasons.get((reader, session)),
-            }
-            for reader, session in sorted(short | set(washout.reasons))
+    return WashoutSummary(
+        {r: min(g.values(), default=None) for r, g in washout.gaps.items()},
+        [
+            EarlySession(*key, days.get(key), washout.reasons.get(key))
+            for key in sorted(short | set(washout.reasons))
         ],
-    }
+    )
 
 
 def _gaps(answers: Table) -> dict[str, dict[int, float]]:

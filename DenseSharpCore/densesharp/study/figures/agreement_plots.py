@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from densesharp.stats.bland_altman import LimitsOfAgreement
+from densesharp.study.analysis.outline_results import (
+    DiameterAgreement,
+    Ratios,
+    SizePair,
+    VolumeAgreement,
+)
 from densesharp.study.figures.figure_style import BLUE, GREY, ORANGE, Plot, new_figure, tint
 
 LINES = {"bias": "bias", "lower": "lower limit", "upper": "upper limit"}
 
 
-def volume_plot(volume: dict[str, Any]) -> Plot:
+def volume_plot(volume: VolumeAgreement) -> Plot:
     """Ratio model to reader over the geometric mean of the two, on logarithmic axes."""
     model, reader = _pairs(volume)
     middle, ratio = np.sqrt(reader * model), model / reader
@@ -19,7 +27,7 @@ def volume_plot(volume: dict[str, Any]) -> Plot:
     axes = grid[0][0]
     axes.set_xscale("log")
     axes.set_yscale("log")
-    rows = _draw(axes, volume, middle, ratio, volume.get("ratio") or {}, 1.0)
+    rows = _draw(axes, volume.points, middle, ratio, volume.ratio, 1.0)
     axes.set_xlabel("Geometric mean of the two volumes (mm³)")
     axes.set_ylabel("Model volume / reader volume")
     low, high = axes.get_ylim()
@@ -41,51 +49,56 @@ def volume_plot(volume: dict[str, Any]) -> Plot:
     return Plot("volume_agreement", caption, alt, figure, header, rows)
 
 
-def diameter_plot(diameter: dict[str, Any]) -> Plot:
+def diameter_plot(diameter: DiameterAgreement) -> Plot:
     """Difference model minus reader over the mean of the two, in mm."""
     model, reader = _pairs(diameter)
     figure, grid = new_figure(7.0, 4.0)
     axes = grid[0][0]
-    limits = diameter.get("limits") or {}
-    rows = _draw(axes, diameter, (model + reader) / 2, model - reader, limits, 0.0)
+    middle, gap = (model + reader) / 2, model - reader
+    rows = _draw(axes, diameter.points, middle, gap, diameter.limits, 0.0)
     axes.set_xlabel("Mean of the two diameters (mm)")
     axes.set_ylabel("Model diameter − reader diameter (mm)")
     caption = (
         "Mean diameter of the model's outline against the readers': difference with bias and 95 % "
         "limits of agreement, shaded with their 95 % intervals (several readers per case: Bland & "
-        f"Altman 2007, Zou 2013). Diameter: {diameter['definition']}."
+        f"Altman 2007, Zou 2013). Diameter: {diameter.definition}."
     )
     alt = "Bland-Altman plot of mean diameters by model and readers."
     header = ("case", "reader", "mean_mm", "model_minus_reader_mm", "low", "high")
     return Plot("diameter_agreement", caption, alt, figure, header, rows)
 
 
-def _pairs(sizes: dict[str, Any]) -> tuple[Any, Any]:
-    points = sizes["points"]
+def _pairs(sizes: VolumeAgreement | DiameterAgreement) -> tuple[Any, Any]:
+    points = sizes.points
     return np.array([p[2] for p in points]), np.array([p[3] for p in points])
 
 
 def _draw(
-    axes: Any, sizes: dict[str, Any], x: Any, y: Any, limits: dict[str, Any], equal: float
+    axes: Any,
+    points: Sequence[SizePair],
+    x: Any,
+    y: Any,
+    limits: Ratios | LimitsOfAgreement | None,
+    equal: float,
 ) -> list[list[Any]]:
     """Points, the line of equality, bias and limits with intervals; the rows of the CSV."""
     axes.scatter(x, y, s=16, color=BLUE, edgecolors="white", lw=0.4, zorder=3)
     axes.axhline(equal, color=GREY, lw=0.8, ls=":")
     rows: list[list[Any]] = [
         [point[0], point[1], float(a), float(b), None, None]
-        for point, a, b in zip(sizes["points"], x, y, strict=True)
+        for point, a, b in zip(points, x, y, strict=True)
     ]
     for name, label in LINES.items():
-        one = limits.get(name)
-        if not one or one["value"] is None:
+        one = getattr(limits, name, None)
+        if one is None or one.value is None:
             continue
-        low, high = one.get("ci") or (None, None)
+        low, high = one.ci or (None, None)
         if low is not None:
             axes.axhspan(low, high, color=tint(ORANGE, 0.14), lw=0, zorder=0)
-        axes.axhline(one["value"], color=ORANGE, lw=1.2, ls="-" if name == "bias" else "--")
+        axes.axhline(one.value, color=ORANGE, lw=1.2, ls="-" if name == "bias" else "--")
         axes.annotate(
-            f"{label} {one['value']:.2f}", (1.01, one["value"]),
+            f"{label} {one.value:.2f}", (1.01, one.value),
             xycoords=("axes fraction", "data"), fontsize=7.5, va="center", color=ORANGE,
         )  # fmt: skip
-        rows.append([label, "", None, one["value"], low, high])
+        rows.append([label, "", None, one.value, low, high])
     return rows

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib as mpl
 
+from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.figures.agreement_plots import diameter_plot, volume_plot
 from densesharp.study.figures.course import flow_plot, time_plot
 from densesharp.study.figures.figure_style import RC, Plot
@@ -21,36 +21,38 @@ from densesharp.study.figures.probability import decision_plot, histogram_plot, 
 from densesharp.study.figures.roc_plots import forest_plot, roc_plot
 
 
-def draw_all(results: dict[str, Any]) -> list[Plot]:
+def draw_all(results: StudyResults) -> list[Plot]:
     """The figures of results.json, in the order of the report."""
     with mpl.rc_context(RC):
         return list(_draw(results))
 
 
-def _draw(results: dict[str, Any]) -> Iterator[Plot]:
-    study = results["study"]
+def _draw(results: StudyResults) -> Iterator[Plot]:
+    study = results.study
     yield flow_plot(study)
-    for name, task in results["tasks"].items():
+    for name, task in results.tasks.items():
         yield roc_plot(name, task, study)
         yield forest_plot(name, task, study)
-        if task.get("calibration"):
-            yield reliability_plot(name, task, study)
-            yield decision_plot(name, task, study)
+        if task.calibration:
+            yield reliability_plot(name, task.title, task.calibration, study)
+        if task.decision:
+            yield decision_plot(name, task.title, task.decision, study)
         yield histogram_plot(name, task, study)
-    classes = results["classes"]
+    classes = results.classes
     if classes:
         yield confusion_plot(classes)
-        if classes.get("changes"):
-            yield reclassification_plot(classes)
-        yield agreement_plot(results["agreement"])
-    outlines = results["outlines"]
+        if classes.changes:
+            yield reclassification_plot(classes.class_names, classes.changes)
+    if results.agreement:
+        yield agreement_plot(results.agreement)
+    outlines = results.outlines
     if outlines:
-        if len(outlines["dice_matrix"]["names"]) > 1:
+        if len(outlines.dice_matrix.names) > 1:
             yield dice_plot(outlines)
-        if outlines["comparisons"]:
+        if outlines.comparisons:
             yield overlap_plot(outlines)
-        if outlines["volume"]["points"]:
-            yield volume_plot(outlines["volume"])
-            yield diameter_plot(outlines["diameter"])
-    if results["time"]:
-        yield time_plot(results["time"], study)
+        if outlines.volume.points:
+            yield volume_plot(outlines.volume)
+            yield diameter_plot(outlines.diameter)
+    if results.time:
+        yield time_plot(results.time, study)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.analysis.time_results import TimePoint, TimeResults
 from densesharp.study.figures.figure_style import (
     GREY,
     Plot,
@@ -18,19 +21,19 @@ from densesharp.study.figures.figure_style import (
 )
 
 
-def flow_plot(study: dict[str, Any]) -> Plot:
+def flow_plot(study: StudyDescription) -> Plot:
     """From cases to analysed readings (STARD)."""
-    readings = study["readings"]
+    readings = study.readings
     total = {condition: sum(by_reader.values()) for condition, by_reader in readings.items()}
-    expected = study["cases"] * len(study["readers"])
-    by_class = ", ".join(f"{n} {name}" for name, n in study["cases_by_class"].items())
+    expected = study.cases * len(study.readers)
+    by_class = ", ".join(f"{n} {name}" for name, n in study.cases_by_class.items())
     boxes = [
-        ("Cases with a reference standard", f"{study['cases'] + study['unread_cases']}"),
-        ("Cases read", f"{study['cases']} ({by_class})"),
-        ("Readers", f"{len(study['readers'])}"),
+        ("Cases with a reference standard", f"{study.cases + study.unread_cases}"),
+        ("Cases read", f"{study.cases} ({by_class})"),
+        ("Readers", f"{len(study.readers)}"),
     ]
     rows: list[list[Any]] = [[title, text] for title, text in boxes]
-    rows += [["Cases not read", study["unread_cases"]]]
+    rows += [["Cases not read", study.unread_cases]]
     figure, grid = new_figure(7.4, 4.3)
     axes = grid[0][0]
     axes.set_axis_off()
@@ -45,14 +48,14 @@ def flow_plot(study: dict[str, Any]) -> Plot:
     half, half_last = 0.62, 0.84
     for top, bottom in ((9.2, 6.9), (6.9, 4.6)):
         axes.annotate("", (5, bottom + half), (5, top - half), arrowprops=arrow)
-    if study["unread_cases"]:
-        text = f"Not read\n{study['unread_cases']}"
+    if study.unread_cases:
+        text = f"Not read\n{study.unread_cases}"
         axes.text(9, 8.05, text, ha="center", va="center", bbox=style | {"ec": GREY})
         axes.annotate("", (8.45, 8.05), (5, 8.05), arrowprops=arrow | {"color": GREY})
     places = np.linspace(0, 10, 2 * len(total) + 1)[1::2]
     for x, (condition, count) in zip(places, total.items(), strict=True):
         text = f"{condition}\n{count} readings\n{expected - count} missing"
-        color = condition_color(condition, study["conditions"])
+        color = condition_color(condition, study.conditions)
         axes.text(x, 1.3, text, ha="center", va="center", bbox=style | {"ec": color, "lw": 1.5})
         axes.annotate("", (x, 1.3 + half_last), (5, 4.6 - half), arrowprops=arrow)
         rows += [[f"Readings, {condition}", count], [f"Missing, {condition}", expected - count]]
@@ -60,14 +63,14 @@ def flow_plot(study: dict[str, Any]) -> Plot:
     return Plot("flow", caption, "Flow chart of cases and readings.", figure, ("box", "n"), rows)
 
 
-def time_plot(time: dict[str, Any], study: dict[str, Any]) -> Plot:
+def time_plot(time: TimeResults, study: StudyDescription) -> Plot:
     """Active reading time by reader and condition, and over the course of a session."""
-    points = time["points"]
+    points = time.points
     has_positions = any(point[2] is not None for point in points)
     figure, grid = new_figure(9.2, 3.9, 2 if has_positions else 1)
     left = grid[0][0]
-    readers = [row["reader"] for row in study["readers"]]
-    conditions = study["conditions"]
+    readers = [row.reader for row in study.readers]
+    conditions = study.conditions
     step = 0.8 / len(conditions)
     for c, condition in enumerate(conditions):
         color = condition_color(condition, conditions)
@@ -99,16 +102,16 @@ def time_plot(time: dict[str, Any], study: dict[str, Any]) -> Plot:
     return Plot("time", caption, alt, figure, header, points)
 
 
-def _draw_course(axes: Any, points: list[Any], study: dict[str, Any]) -> None:
+def _draw_course(axes: Any, points: Sequence[TimePoint], study: StudyDescription) -> None:
     shapes = markers(study)
-    for condition in study["conditions"]:
-        color = condition_color(condition, study["conditions"])
+    for condition in study.conditions:
+        color = condition_color(condition, study.conditions)
         placed = (p for p in points if p[0] == condition and p[2] is not None)
         chosen = sorted((p[2], p[3], p[1]) for p in placed)
         if not chosen:
             continue
         place, seconds = (np.array([row[i] for row in chosen]) for i in (0, 1))
-        for reader in {row[2] for row in chosen}:
+        for reader in sorted({row[2] for row in chosen}):
             mine = np.array([row[2] == reader for row in chosen])
             axes.plot(
                 place[mine], seconds[mine], shapes[reader], ms=2.5, mec=tint(color, 0.5), mew=0.6,

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from densesharp.files import atomic_path
 from densesharp.stats.tables import write_rows
+from densesharp.study.analysis.study_results import StudyDescription
 
 # Okabe & Ito 2008.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -90,11 +91,11 @@ def tint(color: str, share: float) -> str:
     return to_hex((red, green, blue))
 
 
-def markers(study: dict[str, Any]) -> dict[str, str]:
+def markers(study: StudyDescription) -> dict[str, str]:
     """Reader -> marker: one shape for each group."""
-    groups = sorted({row["group"] for row in study["readers"]})
+    groups = sorted({row.group for row in study.readers})
     shape = {group: _GROUP_MARKERS[i % len(_GROUP_MARKERS)] for i, group in enumerate(groups)}
-    return {row["reader"]: shape[row["group"]] for row in study["readers"]}
+    return {row.reader: shape[row.group] for row in study.readers}
 
 
 def fill(condition: str, color: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from densesharp.study.analysis.class_results import AgreementResults, Changes, ClassResults
+from densesharp.study.analysis.outline_results import OutlineResults
 from densesharp.study.figures.figure_style import BLUE, ORANGE, Plot, new_figure
 
 BLUES = LinearSegmentedColormap.from_list("blues", ["#FFFFFF", BLUE])
@@ -40,14 +43,14 @@ def _cells(axes: Any, shares: Any, texts: Any, cmap: Any, limits: tuple[float, f
     axes.tick_params(length=0)
 
 
-def confusion_plot(classes: dict[str, Any]) -> Plot:
+def confusion_plot(classes: ClassResults) -> Plot:
     """Confusion matrices of the mean reader in each condition and of the model."""
-    names = classes["class_names"]
-    panels = classes["confusion"]
+    names = classes.class_names
+    panels = classes.confusion
     figure, grid = new_figure(0.6 + 3.1 * len(panels), 3.3, len(panels))
     rows: list[list[Any]] = []
     for axes, (who, matrices) in zip(grid[0], panels.items(), strict=True):
-        counts = np.array(matrices["mean"]["counts"], dtype=float)
+        counts = np.array(matrices.mean.counts, dtype=float)
         totals = counts.sum(1, keepdims=True)
         shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
         texts = [
@@ -69,10 +72,9 @@ def confusion_plot(classes: dict[str, Any]) -> Plot:
     return Plot("confusion", caption, alt, figure, header, rows)
 
 
-def reclassification_plot(classes: dict[str, Any]) -> Plot:
+def reclassification_plot(names: Sequence[str], changes: Changes) -> Plot:
     """How classes changed from unaided to aided, by pathology and by right or wrong model."""
-    names = classes["class_names"]
-    parts = classes["changes"]["reclassification"]
+    parts = changes.reclassification
     width, height = 0.9 + 2.5 * len(names), 0.5 + 2.6 * len(parts)
     figure, grid = new_figure(width, height, len(names), len(parts))
     rows: list[list[Any]] = []
@@ -109,21 +111,21 @@ def _improvement(truth: int, size: int) -> Any:
     return np.sign(distance[:, None] - distance[None, :])
 
 
-def agreement_plot(agreement: dict[str, Any]) -> Plot:
+def agreement_plot(agreement: AgreementResults) -> Plot:
     """Quadratic kappa of every pair of readers, model and pathology, per condition."""
-    panels = agreement["conditions"]
-    size = len(next(iter(panels.values()))["pairs"]["names"])
+    panels = agreement.conditions
+    size = len(next(iter(panels.values())).pairs.names)
     edge = max(2.6, 0.55 * size + 1.0)
     figure, grid = new_figure(0.4 + edge * len(panels), edge, len(panels))
     rows: list[list[Any]] = []
     for axes, (condition, part) in zip(grid[0], panels.items(), strict=True):
-        names = part["pairs"]["names"]
+        names = part.pairs.names
         values = np.full((size, size), np.nan)
-        for pair, one in part["pairs"]["quadratic_kappa"].items():
+        for pair, one in part.pairs.quadratic_kappa.items():
             i, j = (names.index(name) for name in pair.split(" / "))
-            rows.append([condition, names[i], names[j], one["value"], *(one.get("ci") or ("", ""))])
-            if one["value"] is not None:
-                values[i, j] = values[j, i] = one["value"]
+            rows.append([condition, names[i], names[j], one.value, *(one.ci or ("", ""))])
+            if one.value is not None:
+                values[i, j] = values[j, i] = one.value
         _heat(axes, names, values, condition)
     caption = (
         "Agreement on the class: quadratically weighted kappa of each pair of readers, the model "
@@ -134,14 +136,14 @@ def agreement_plot(agreement: dict[str, Any]) -> Plot:
     return Plot("agreement", caption, alt, figure, header, rows)
 
 
-def dice_plot(outlines: dict[str, Any]) -> Plot:
+def dice_plot(outlines: OutlineResults) -> Plot:
     """Mean Dice of every pair of readers and the model."""
-    names = outlines["dice_matrix"]["names"]
-    values = np.array(outlines["dice_matrix"]["values"], dtype=float)
+    names = outlines.dice_matrix.names
+    values = np.array(outlines.dice_matrix.values, dtype=float)
     np.fill_diagonal(values, np.nan)
     edge = max(2.6, 0.55 * len(names) + 1.0)
     figure, grid = new_figure(edge + 0.4, edge)
-    _heat(grid[0][0], names, values, f"mean Dice, {outlines['condition']}")
+    _heat(grid[0][0], names, values, f"mean Dice, {outlines.condition}")
     rows = [
         [names[i], names[j], None if np.isnan(values[i, j]) else values[i, j]]
         for i in range(len(names))
@@ -152,7 +154,7 @@ def dice_plot(outlines: dict[str, Any]) -> Plot:
     return Plot("dice_matrix", caption, alt, figure, ("first", "second", "mean_dice"), rows)
 
 
-def _heat(axes: Any, names: list[str], values: Any, title: str) -> None:
+def _heat(axes: Any, names: Sequence[str], values: Any, title: str) -> None:
     texts = [["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in values]
     _cells(axes, values, texts, BLUES, (0, 1))
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")

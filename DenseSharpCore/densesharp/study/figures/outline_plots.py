@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.outline_results import OutlineComparison, OutlineResults
 from densesharp.study.figures.figure_style import (
     BLUE,
     GREEN,
@@ -26,52 +28,47 @@ KINDS = {
 MEASURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD at 1 mm"}
 
 
-def overlap_plot(outlines: dict[str, Any]) -> Plot:
+def overlap_plot(outlines: OutlineResults) -> Plot:
     """Dice, HD95 and NSD by kind of pair; grey lines join the means of a case."""
     comparisons = [
         row
-        for row in outlines["comparisons"]
-        if not (row["kind"] == "model-consensus" and row["second"] != "staple")
+        for row in outlines.comparisons
+        if not (row.kind == "model-consensus" and row.second != "staple")
     ]
     figure, grid = new_figure(10.0, 3.9, len(MEASURES))
     rows: list[list[Any]] = []
     for axes, (measure, title) in zip(grid[0], MEASURES.items(), strict=True):
-        kinds = [
-            kind
-            for kind in KINDS
-            if any(r["kind"] == kind and r.get(measure) is not None for r in comparisons)
-        ]
-        _draw_measure(axes, comparisons, measure, kinds)
+        values = [(r, v) for r in comparisons if (v := getattr(r, measure)) is not None]
+        _draw_measure(axes, values)
         axes.set_title(title, loc="left")
-        rows += [
-            [measure, row["kind"], row["case"], row["first"], row["second"], row[measure]]
-            for row in comparisons
-            if row.get(measure) is not None
-        ]
+        rows += [[measure, row.kind, row.case, row.first, row.second, v] for row, v in values]
     caption = (
         "Outlines compared case by case: boxes show median and quartiles of all pairs, grey lines "
         "join the mean of each case. Consensus is STAPLE; a reader is compared with the consensus "
-        f"of the other readers. Distances: {outlines['definition']}."
+        f"of the other readers. Distances: {outlines.definition}."
     )
     alt = "Box plots of Dice, HD95 and NSD between readers, model and consensus."
     header = ("measure", "kind", "case", "first", "second", "value")
     return Plot("outlines", caption, alt, figure, header, rows)
 
 
-def _draw_measure(axes: Any, comparisons: list[Any], measure: str, kinds: list[str]) -> None:
+def _draw_measure(axes: Any, values: Sequence[tuple[OutlineComparison, float]]) -> None:
     means: dict[str, dict[int, float]] = {}
+    kinds = [kind for kind in KINDS if any(row.kind == kind for row, _ in values)]
     for position, kind in enumerate(kinds):
-        chosen = [r for r in comparisons if r["kind"] == kind and r.get(measure) is not None]
-        values = [row[measure] for row in chosen]
+        by_case: dict[str, list[float]] = {}
+        for row, value in values:
+            if row.kind == kind:
+                by_case.setdefault(row.case, []).append(value)
+        chosen = [value for row, value in values if row.kind == kind]
         color = KINDS[kind][1]
         box = axes.boxplot(
-            [values], positions=[position], widths=0.5, showfliers=False, patch_artist=True
+            [chosen], positions=[position], widths=0.5, showfliers=False, patch_artist=True
         )
         box["boxes"][0].set(facecolor=tint(color, 0.25), edgecolor=color)
         for part in (*box["whiskers"], *box["caps"], *box["medians"]):
             part.set(color=color)
-        for case in {row["case"] for row in chosen}:
-            of_case = [row[measure] for row in chosen if row["case"] == case]
+        for case, of_case in by_case.items():
             means.setdefault(case, {})[position] = float(np.mean(of_case))
     for line in means.values():
         axes.plot(list(line), list(line.values()), color=tint(GREY, 0.6), lw=0.5, zorder=0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.analysis.task_results import Calibration, Decision, TaskResults
 from densesharp.study.figures.figure_style import (
     GREY,
     MODEL_COLOR,
@@ -18,26 +21,27 @@ from densesharp.study.figures.figure_style import (
 )
 
 
-def _color(source: str, study: dict[str, Any]) -> str:
-    return MODEL_COLOR if source == "model" else condition_color(source, study["conditions"])
+def _color(source: str, study: StudyDescription) -> str:
+    return MODEL_COLOR if source == "model" else condition_color(source, study.conditions)
 
 
-def reliability_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+def reliability_plot(
+    name: str, title: str, sources: Mapping[str, Calibration], study: StudyDescription
+) -> Plot:
     """Observed share against mean probability in ten bins, with counts below."""
-    sources = task["calibration"]
     figure, grid = new_figure(0.4 + 3.1 * len(sources), 4.3, len(sources), 2)
     rows: list[list[Any]] = []
     for column, (source, part) in enumerate(sources.items()):
         color = _color(source, study)
         axes, below = grid[0][column], grid[1][column]
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
-        for one in part["bins"]:
-            x, y = one["mean_probability"], one["observed"]["value"]
-            low, high = one["observed"]["ci"]
+        for one in part.bins:
+            x, y = one.mean_probability, one.observed.value
+            low, high = one.observed.ci or (None, None)
             axes.plot([x, x], [low, high], color=color, lw=1.1)
             axes.plot(x, y, "o", color=color, ms=4.5)
-            below.bar((one["low"] + one["high"]) / 2, one["n"], 0.09, color=tint(color, 0.7))
-            rows.append([source, one["low"], one["high"], one["n"], x, y, low, high])
+            below.bar((one.low + one.high) / 2, one.n, 0.09, color=tint(color, 0.7))
+            rows.append([source, one.low, one.high, one.n, x, y, low, high])
         unit_square(axes)
         axes.set_title("model alone" if source == "model" else f"readers, {source}", loc="left")
         below.set_xlim(-0.02, 1.02)
@@ -46,27 +50,26 @@ def reliability_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> 
     grid[0][0].set_ylabel("Observed share, 95 % (Wilson)")
     grid[1][0].set_ylabel("Readings")
     caption = (
-        f"Reliability: {task['title']}. Ten bins of equal width; readers pooled. On the dotted "
+        f"Reliability: {title}. Ten bins of equal width; readers pooled. On the dotted "
         "line probabilities mean what they say."
     )
-    alt = f"Reliability diagrams for {task['title']}."
+    alt = f"Reliability diagrams for {title}."
     header = ("source", "bin_low", "bin_high", "n", "mean_probability", "observed", "low", "high")
     return Plot(f"reliability_{name}", caption, alt, figure, header, rows)
 
 
-def decision_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+def decision_plot(name: str, title: str, part: Decision, study: StudyDescription) -> Plot:
     """Net benefit over the threshold probability."""
-    part = task["decision"]
-    thresholds = np.array(part["thresholds"])
+    thresholds = np.array(part.thresholds)
     figure, grid = new_figure(5.6, 3.6)
     axes = grid[0][0]
     rows: list[list[Any]] = []
-    everyone = np.array(part["treat_all"])
+    everyone = np.array(part.treat_all)
     axes.axhline(0, color=GREY, lw=1, label="act on none")
     axes.plot(thresholds, everyone, color=GREY, lw=1, ls="--", label="act on all")
     rows += [["act on all", x, y] for x, y in zip(thresholds, everyone, strict=True)]
     top = float(everyone.max())
-    for source, values in part["net_benefit"].items():
+    for source, values in part.net_benefit.items():
         if values is None:
             continue
         label = "model alone" if source == "model" else f"mean reader, {source}"
@@ -77,19 +80,19 @@ def decision_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plo
     axes.set_xlabel("Threshold probability")
     axes.set_ylabel("Net benefit")
     legend(axes, "best")
-    caption = f"Decision curve: {task['title']}. Net benefit of acting on positive readings."
-    alt = f"Decision curves for {task['title']}."
+    caption = f"Decision curve: {title}. Net benefit of acting on positive readings."
+    alt = f"Decision curves for {title}."
     return Plot(
         f"decision_{name}", caption, alt, figure, ("source", "threshold", "net_benefit"), rows
     )
 
 
-def histogram_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+def histogram_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     """How the rating scale was used: histograms by reader and class of pathology."""
-    edges = np.array(task["histograms"]["edges"])
-    counts = task["histograms"]["counts"]
-    readers = [row["reader"] for row in study["readers"]]
-    classes = study["class_names"]
+    edges = np.array(task.histograms.edges)
+    counts = task.histograms.counts
+    readers = [row.reader for row in study.readers]
+    classes = study.class_names
     figure, grid = new_figure(
         1.0 + 2.3 * len(classes), 0.6 + 1.15 * len(readers), len(classes), len(readers)
     )
@@ -118,7 +121,7 @@ def histogram_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Pl
         axes.set_xlabel("Rating")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-    caption = f"Ratings of every reader by class of pathology: {task['title']}."
-    alt = f"Histograms of ratings for {task['title']}."
+    caption = f"Ratings of every reader by class of pathology: {task.title}."
+    alt = f"Histograms of ratings for {task.title}."
     header = ("condition", "reader", "pathology", "rating_bin_middle", "readings")
     return Plot(f"ratings_{name}", caption, alt, figure, header, rows)

@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.stats.estimates import Interval
+from densesharp.stats.mrmc_document import FormSection
+from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.analysis.task_results import TaskResults
 from densesharp.study.figures.figure_style import (
     GREY,
     MODEL_COLOR,
@@ -22,7 +26,7 @@ from densesharp.study.figures.figure_style import (
 LABELS = ("False positive fraction (1 − specificity)", "Sensitivity")
 
 
-def roc_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+def roc_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     """Mean curves, the model's curve with its band, and every reader's curve and point."""
     figure, grid = new_figure(9.2, 4.7, 2)
     left, right = grid[0]
@@ -41,23 +45,23 @@ def roc_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
     legend(left, "lower right")
     legend(right, "lower right")
     caption = (
-        f"ROC curves: {task['title']}. Left: mean of the readers' curves (vertical averaging), the "
+        f"ROC curves: {task.title}. Left: mean of the readers' curves (vertical averaging), the "
         "model alone with its pointwise 95 % bootstrap band, and each reader's chosen class as a "
         "point (hollow unaided, filled aided, joined by an arrow; shape by reader group; crosses "
         "are the readers' averages, the star is the model). Right: every reader's empirical curve "
         "from the ratings."
     )
-    alt = f"ROC curves of readers and model for {task['title']}."
+    alt = f"ROC curves of readers and model for {task.title}."
     header = ("series", "condition", "reader", "threshold", "fpr", "tpr", "tpr_low", "tpr_high")
     return Plot(f"roc_{name}", caption, alt, figure, header, rows)
 
 
-def _draw_means(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
-    grid = task["roc"]["fpr_grid"]
-    for condition, heights in task["roc"]["mean"].items():
+def _draw_means(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
+    grid = task.roc.fpr_grid
+    for condition, heights in task.roc.mean.items():
         if heights is None:
             continue
-        color = condition_color(condition, study["conditions"])
+        color = condition_color(condition, study.conditions)
         axes.plot([0, *grid], [0, *heights], color=color, lw=1.8, label=f"mean reader, {condition}")
         rows += [
             ["mean", condition, "", None, x, y, None, None]
@@ -65,37 +69,37 @@ def _draw_means(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: li
         ]
 
 
-def _draw_model(axes: Any, task: dict[str, Any], rows: list[Any]) -> None:
-    curve, band = task["roc"].get("model"), task["roc"].get("model_band")
+def _draw_model(axes: Any, task: TaskResults, rows: list[Any]) -> None:
+    curve, band = task.roc.model, task.roc.model_band
     if not curve:
         return
     if band:
-        grid = task["roc"]["fpr_grid"]
+        grid = task.roc.fpr_grid
         shade = tint(MODEL_COLOR, 0.15)
-        axes.fill_between(grid, band["low"], band["high"], color=shade, lw=0, zorder=0)
+        axes.fill_between(grid, band.low, band.high, color=shade, lw=0, zorder=0)
         rows += [
             ["model band", "", "model", None, x, None, low, high]
-            for x, low, high in zip(grid, band["low"], band["high"], strict=True)
+            for x, low, high in zip(grid, band.low, band.high, strict=True)
         ]
-    axes.plot(curve["fpr"], curve["tpr"], color=MODEL_COLOR, lw=1.8, label="model alone")
-    points = zip(curve["thresholds"], curve["fpr"], curve["tpr"], strict=True)
+    axes.plot(curve.fpr, curve.tpr, color=MODEL_COLOR, lw=1.8, label="model alone")
+    points = zip(curve.thresholds, curve.fpr, curve.tpr, strict=True)
     rows += [["model", "", "model", cut, x, y, None, None] for cut, x, y in points]
 
 
-def _draw_points(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
+def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
     shapes = markers(study)
     places: dict[str, dict[str, tuple[float, float]]] = {}
-    for condition, readers in task["operating_points"].items():
+    for condition, readers in task.operating_points.items():
         for reader, point in readers.items():
-            if not point or point["sensitivity"]["value"] is None:
+            hits = point.sensitivity.value if point else None
+            quiet = point.specificity.value if point else None
+            if hits is None or quiet is None:
                 continue
-            if point["specificity"]["value"] is None:
-                continue
-            x, y = 1 - point["specificity"]["value"], point["sensitivity"]["value"]
+            x, y = 1 - quiet, hits
             color = (
                 MODEL_COLOR
                 if condition == "model"
-                else condition_color(condition, study["conditions"])
+                else condition_color(condition, study.conditions)
             )
             axes.plot(
                 x, y, shapes.get(reader, "*"), ms=10 if condition == "model" else 6, mec=color,
@@ -103,11 +107,11 @@ def _draw_points(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: l
             )  # fmt: skip
             places.setdefault(reader, {})[condition] = (x, y)
             rows.append(["operating point", condition, reader, None, x, y, None, None])
-    for condition, point in task["average_points"].items():
-        if None in point.values():
+    for condition, mean in task.average_points.items():
+        if mean.sensitivity is None or mean.specificity is None:
             continue
-        x, y = 1 - point["specificity"], point["sensitivity"]
-        color = condition_color(condition, study["conditions"])
+        x, y = 1 - mean.specificity, mean.sensitivity
+        color = condition_color(condition, study.conditions)
         axes.plot(x, y, "P", ms=9, mec=color, mfc=fill(condition, color), mew=1.4, zorder=5)
         rows.append(["average point", condition, "", None, x, y, None, None])
     for place in places.values():
@@ -116,60 +120,64 @@ def _draw_points(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: l
             axes.annotate("", place["aided"], place["unaided"], arrowprops=arrow)
 
 
-def _draw_readers(axes: Any, task: dict[str, Any], study: dict[str, Any], rows: list[Any]) -> None:
+def _draw_readers(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
     styles = ("-", "--", "-.", ":")
-    for condition, readers in task["roc"]["readers"].items():
-        color = condition_color(condition, study["conditions"])
+    for condition, readers in task.roc.readers.items():
+        color = condition_color(condition, study.conditions)
         for number, (reader, curve) in enumerate(readers.items()):
             if curve is None:
                 continue
             label = f"{reader}, {condition}" if len(readers) <= 5 else None
             style = styles[number % len(styles)]
-            axes.plot(curve["fpr"], curve["tpr"], color=color, lw=1, ls=style, label=label)
-            points = zip(curve["thresholds"], curve["fpr"], curve["tpr"], strict=True)
+            axes.plot(curve.fpr, curve.tpr, color=color, lw=1, ls=style, label=label)
+            points = zip(curve.thresholds, curve.fpr, curve.tpr, strict=True)
             rows += [["reader", condition, reader, cut, x, y, None, None] for cut, x, y in points]
 
 
-def forest_plot(name: str, task: dict[str, Any], study: dict[str, Any]) -> Plot:
+def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     """Areas of every reader and condition, reader means with two intervals, the model's line."""
-    document = task["auc"]
-    lines: list[tuple[str, str, float, list[float] | None, str]] = []
-    for reader in document["study"]["readers"]:
-        for condition in document["study"]["treatments"]:
-            one = document["readers"]["values"][condition][reader]
-            if one["value"] is not None:
-                lines.append((reader, condition, one["value"], one.get("ci"), "reader"))
-    for form, text in (("rrrc", "random readers"), ("frrc", "these readers")):
-        for condition, one in document[form]["means"].items():
-            if one["value"] is not None:
-                lines.append((f"mean, {text}", condition, one["value"], one.get("ci"), form))
+    document = task.auc
+    lines: list[tuple[str, str, float, Interval | None, str]] = []
+    for reader in document.study.readers:
+        for condition in document.study.treatments:
+            one = document.readers.values[condition][reader]
+            if one.value is not None:
+                lines.append((reader, condition, one.value, one.ci, "reader"))
+    forms: tuple[tuple[str, FormSection, str], ...] = (
+        ("rrrc", document.rrrc, "random readers"),
+        ("frrc", document.frrc, "these readers"),
+    )
+    for form, section, text in forms:
+        for condition, one in section.means.items():
+            if one.value is not None:
+                lines.append((f"mean, {text}", condition, one.value, one.ci, form))
     figure, grid = new_figure(7.2, 1.2 + 0.26 * max(len(lines), 2))
     axes = grid[0][0]
     _draw_forest(axes, lines, study)
     rows: list[list[Any]] = [[*line[:3], *(line[3] or (None, None)), line[4]] for line in lines]
-    model = (task.get("model") or {}).get("auc")
-    if model and model["value"] is not None:
-        axes.axvline(model["value"], color=MODEL_COLOR, lw=1.4, label="model alone")
-        if model.get("ci"):
-            low, high = model["ci"]
+    model = task.model.auc if task.model else None
+    if model and model.value is not None:
+        axes.axvline(model.value, color=MODEL_COLOR, lw=1.4, label="model alone")
+        if model.ci:
+            low, high = model.ci
             axes.axvspan(low, min(high, 1), color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
-        rows.append(["model", "", model["value"], *(model.get("ci") or (None, None)), "model"])
+        rows.append(["model", "", model.value, *(model.ci or (None, None)), "model"])
         legend(axes, "lower left")
     axes.set_xlabel("Area under the ROC curve, 95 % interval (jackknife)")
-    axes.set_title(task["title"], loc="left")
+    axes.set_title(task.title, loc="left")
     caption = (
-        f"Area under the ROC curve: {task['title']}. Reader means are shown twice: for readers "
+        f"Area under the ROC curve: {task.title}. Reader means are shown twice: for readers "
         "like these (random readers and cases) and for exactly these readers (fixed)."
     )
-    alt = f"Forest plot of areas under the ROC curve for {task['title']}."
+    alt = f"Forest plot of areas under the ROC curve for {task.title}."
     header = ("reader", "condition", "auc", "low", "high", "kind")
     return Plot(f"forest_{name}", caption, alt, figure, header, rows)
 
 
-def _draw_forest(axes: Any, lines: list[Any], study: dict[str, Any]) -> None:
+def _draw_forest(axes: Any, lines: list[Any], study: StudyDescription) -> None:
     heights = np.arange(len(lines))[::-1].astype(float)
     for height, (_, condition, value, ci, kind) in zip(heights, lines, strict=True):
-        color = condition_color(condition, study["conditions"])
+        color = condition_color(condition, study.conditions)
         if ci:
             axes.plot([ci[0], min(ci[1], 1)], [height] * 2, color=color, lw=1.4)
         marker = "o" if kind == "reader" else "D"

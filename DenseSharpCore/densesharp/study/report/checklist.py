@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.report.blocks import TableBlock
 
 AUTHORS = "for the authors to write"
@@ -41,23 +40,23 @@ _TOPICS = (
 )
 
 
-def checklist(results: dict[str, Any]) -> TableBlock:
+def checklist(results: StudyResults) -> TableBlock:
     """The topics with the section that answers them, as far as this study has it."""
     absent = {
         section
-        for section, key in (
-            ("Classes", "classes"),
-            ("Agreement", "agreement"),
-            ("Outlines", "outlines"),
-            ("Reading time", "time"),
+        for section, found in (
+            ("Classes", results.classes),
+            ("Agreement", results.agreement),
+            ("Outlines", results.outlines),
+            ("Reading time", results.time),
         )
-        if not results[key]
+        if not found
     }
     rows = [
         [topic, "not in this study" if section in absent else section or AUTHORS]
         for topic, section in _TOPICS
     ]
-    if not results["study"].get("design_verified"):
+    if not results.study.design_verified:
         # Only a design with a hash shows what was named before.
         rows = [[topic, AUTHORS if topic == _PRIMARY else where] for topic, where in rows]
     caption = (

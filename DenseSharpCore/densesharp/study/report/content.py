@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from densesharp.stats.formatting import interval, number
-from densesharp.study.report import reader_tables
-from densesharp.study.report import task_tables as tables
+from densesharp.study.analysis.study_results import Endpoint, StudyDescription, StudyResults
+from densesharp.study.analysis.task_results import ModelTask, ReaderGroup, TaskResults
+from densesharp.study.report import design_tables, endpoint_tables, reader_tables, task_tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
-from densesharp.study.report.cells import Results, equals, one_sided, shown
+from densesharp.study.report.cells import equals, one_sided, shown
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import formulas, methods
 
@@ -20,7 +21,7 @@ NOTICE = (
 )
 
 
-def content(results: Results, pictures: Pictures) -> list[Block]:
+def content(results: StudyResults, pictures: Pictures) -> list[Block]:
     """All blocks of the report.
 
     Args:
@@ -30,8 +31,8 @@ def content(results: Results, pictures: Pictures) -> list[Block]:
     blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
     blocks += _summary(results)
     blocks += _design(results, pictures)
-    for name, task in results["tasks"].items():
-        blocks += _task(name, task, results["study"]["conditions"], pictures)
+    for name, task in results.tasks.items():
+        blocks += _task(name, task, results.study.conditions, pictures)
     for section in (_model_alone, _classes, _agreement, _outlines, _time, _sessions):
         blocks += section(results, pictures)
     blocks.append(Heading("Methods"))
@@ -48,244 +49,244 @@ def _show(pictures: Pictures, *names: str) -> Iterator[Block]:
             yield pictures[name]
 
 
-def _summary(results: Results) -> Iterator[Block]:
+def _summary(results: StudyResults) -> Iterator[Block]:
     yield Heading("Summary")
-    endpoints = results["endpoints"]
-    primary = [row for row in endpoints if row["primary"]]
-    study = results["study"]
-    verified = bool(study.get("design_verified"))
-    if study.get("interim"):
+    endpoints = results.endpoints
+    primary = [row for row in endpoints if row.primary]
+    study = results.study
+    verified = bool(study.design_verified)
+    if study.interim:
         yield Paragraph(interim_sentence(study), strong=True)
     if primary:
         yield Paragraph(primary_sentence(primary[0], verified=verified))
-    elif results["endpoint"]:
+    elif results.endpoint:
         yield Paragraph("The design's primary endpoint cannot be computed from these readings.")
     else:
         yield Paragraph(
             "No primary endpoint was named before the study, so every comparison is exploratory."
         )
-    if verified and not study["truth_frozen"]:
+    if verified and not study.truth_frozen:
         yield Paragraph(
             "The truth was not frozen with the design: nothing shows that it is older than the "
             "readings."
         )
     if endpoints:
-        yield tables.endpoint_table(endpoints)
-        yield tables.endpoint_tests_table(endpoints)
+        yield endpoint_tables.endpoint_table(endpoints)
+        yield endpoint_tables.endpoint_tests_table(endpoints)
 
 
-def interim_sentence(study: Results) -> str:
+def interim_sentence(study: StudyDescription) -> str:
     """That and where an unfinished study has gaps."""
     text = (
-        f"Interim report of an unfinished study: {study['missing_readings']} of "
-        f"{study['planned_readings']} planned readings are missing"
+        f"Interim report of an unfinished study: {study.missing_readings} of "
+        f"{study.planned_readings} planned readings are missing"
     )
-    if study["missing_repeats"]:
-        text += f", and {study['missing_repeats']} repeated readings"
+    if study.missing_repeats:
+        text += f", and {study.missing_repeats} repeated readings"
     text += ". The statistics are those of the readers who have read"
-    if study["absent_readers"]:
-        names = tables.reader_names(study["absent_readers"])
+    if study.absent_readers:
+        names = design_tables.reader_names(study.absent_readers)
         text += f"; without any answer: {names}"
     return text + "."
 
 
-def primary_sentence(row: Results, *, verified: bool = False) -> str:
+def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
     """The primary result in words.
 
     Args:
         row: The endpoint.
         verified: Whether the design is known to be older than the readings.
     """
-    readers = "random readers" if row["form"] == "rrrc" else "these readers"
-    what = f"{row['figure']} ({readers}, random cases)"
+    readers = "random readers" if row.form == "rrrc" else "these readers"
+    what = f"{row.figure} ({readers}, random cases)"
     named = (
         "named before the first read"
         if verified
         else "which was not verified to be named before the readings"
     )
     start = f"Primary endpoint, {named}: {what}."
-    if row["difference"] is None or row["p"] is None:
-        return f"{start} It is not estimable: {row['reason']}"
-    limits = interval((row["ci"][0], row["ci"][1]))
-    if row["complete_cases_only"]:
-        start += f" Readings are missing, so the {row['cases']} cases that all read are compared."
+    if row.difference is None or row.p is None:
+        return f"{start} It is not estimable: {row.reason}"
+    limits = interval(row.ci)
+    if row.complete_cases_only:
+        start += f" Readings are missing, so the {row.cases} cases that all read are compared."
     text = (
-        f"{start} {row['first'].capitalize()} {number(row['means'][row['first']])}, "
-        f"{row['second']} {number(row['means'][row['second']])}, difference "
-        f"{number(row['difference'])} (95 % interval {limits}), p of the difference "
-        f"{equals(row['p'])}."
+        f"{start} {row.first.capitalize()} {number(row.means[row.first])}, "
+        f"{row.second} {number(row.means[row.second])}, difference "
+        f"{number(row.difference)} (95 % interval {limits}), p of the difference "
+        f"{equals(row.p)}."
     )
-    if row["margin"] is not None:
-        verdict = "lies above" if row["not_inferior"] else "does not lie above"
-        subject = "the model" if row["first"] == "model" else f"{row['first']} reading"
-        found = row.get("non_inferiority")
+    if row.margin is not None:
+        verdict = "lies above" if row.not_inferior else "does not lie above"
+        subject = "the model" if row.first == "model" else f"{row.first} reading"
+        found = row.non_inferiority
         tested = f" ({one_sided(found)})" if found else ""
         text += (
-            f" The interval {verdict} the non-inferiority margin of -{row['margin']:g}{tested}: "
-            f"{subject} is {'' if row['not_inferior'] else 'not '}shown to be "
+            f" The interval {verdict} the non-inferiority margin of -{row.margin:g}{tested}: "
+            f"{subject} is {'' if row.not_inferior else 'not '}shown to be "
             "not inferior."
         )
     return text
 
 
-def _design(results: Results, pictures: Pictures) -> Iterator[Block]:
+def _design(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     yield Heading("Design")
-    yield tables.study_table(results["study"])
+    yield design_tables.study_table(results.study)
     yield from _show(pictures, "flow")
-    if results["study"].get("interim"):
+    if results.study.interim:
         yield Paragraph("The flow chart counts the readers who have read and the cases read.")
 
 
-def _task(name: str, task: Results, conditions: list[str], pictures: Pictures) -> Iterator[Block]:
-    yield Heading(f"ROC analysis: {task['title']}")
-    yield Paragraph(
-        f"{task['positive_cases']} positive and {task['negative_cases']} negative cases."
-    )
+def _task(
+    name: str, task: TaskResults, conditions: Sequence[str], pictures: Pictures
+) -> Iterator[Block]:
+    yield Heading(f"ROC analysis: {task.title}")
+    yield Paragraph(f"{task.positive_cases} positive and {task.negative_cases} negative cases.")
     yield from _show(pictures, f"roc_{name}")
-    yield tables.area_table(name, task, conditions)
+    yield task_tables.area_table(name, task, conditions)
     yield from _show(pictures, f"forest_{name}")
     if len(conditions) > 1:
-        yield tables.forms_table(name, task)
-    yield tables.components_table(name, task["auc"])
-    points = tables.points_table(name, task)
+        yield task_tables.forms_table(name, task)
+    yield task_tables.components_table(name, task.auc)
+    points = task_tables.points_table(name, task)
     if points:
         yield points
-    if task.get("groups"):
-        yield Bullets([_group(group, part) for group, part in task["groups"].items()])
-    if task.get("model"):
+    if task.groups:
+        yield Bullets([_group(group, part) for group, part in task.groups.items()])
+    if task.model:
         yield Heading("Model alone", 2)
-        yield tables.standalone_table(name, task["model"])
-        yield Paragraph(_at_specificity(task["model"]))
-    if task.get("calibration"):
+        yield task_tables.standalone_table(name, task.model)
+        yield Paragraph(_at_specificity(task.model))
+    if task.calibration:
         yield Heading("Probabilities", 2)
         yield from _show(pictures, f"reliability_{name}")
-        yield tables.calibration_table(name, task)
+        yield task_tables.calibration_table(name, task.calibration)
         yield from _show(pictures, f"decision_{name}")
     yield from _show(pictures, f"ratings_{name}")
 
 
-def _group(name: str, part: Results) -> str:
-    means = ", ".join(f"{c} {shown(one)}" for c, one in part["means"].items())
-    text = f"{name} readers ({', '.join(part['readers'])}), mean AUC: {means}"
-    for row in part["differences"]:
-        text += f"; {row['first']} minus {row['second']} {shown(row['frrc'])}"
+def _group(name: str, part: ReaderGroup) -> str:
+    means = ", ".join(f"{c} {shown(one)}" for c, one in part.means.items())
+    text = f"{name} readers ({', '.join(part.readers)}), mean AUC: {means}"
+    for row in part.differences:
+        text += f"; {row.first} minus {row.second} {shown(row.frrc)}"
     return text + ". Descriptive, for exactly these readers."
 
 
-def _at_specificity(model: Results) -> str:
-    there = model["sensitivity_there"]
-    if there["value"] is None:
-        return f"Sensitivity at the readers' specificity: not estimable. {there['reason']}"
+def _at_specificity(model: ModelTask) -> str:
+    there = model.sensitivity_there
+    if there.value is None:
+        return f"Sensitivity at the readers' specificity: not estimable. {there.reason}"
     return (
-        f"At the readers' average specificity ({number(model['readers_average_specificity'])}) the "
-        f"model's sensitivity is {number(there['value'])}."
+        f"At the readers' average specificity ({number(model.readers_average_specificity)}) the "
+        f"model's sensitivity is {number(there.value)}."
     )
 
 
-def _model_alone(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
-    if results["model_alone"]:
+def _model_alone(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
+    if results.model_alone:
         yield Heading("Model alone against the readers")
-        yield tables.model_alone_table(results["model_alone"])
+        yield task_tables.model_alone_table(results.model_alone)
 
 
-def _classes(results: Results, pictures: Pictures) -> Iterator[Block]:
-    classes = results["classes"]
+def _classes(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
+    classes = results.classes
     if not classes:
         return
     yield Heading("Classes")
     yield from _show(pictures, "confusion")
     yield reader_tables.class_table(classes)
-    f1 = classes["weighted_f1"]
+    f1 = classes.weighted_f1
     yield Paragraph(
         "Mean weighted F1 of these readers: "
         + ", ".join(f"{name} {shown(one)}" for name, one in f1.items())
         + " (bootstrap over cases)."
     )
-    if classes.get("probabilities"):
-        yield reader_tables.probability_table(classes["probabilities"])
-    changes = classes.get("changes")
+    if classes.probabilities:
+        yield reader_tables.probability_table(classes.probabilities)
+    changes = classes.changes
     if changes:
         yield from _show(pictures, "reclassification")
         yield reader_tables.change_table(changes)
         caption = "Log odds of a right class (GEE, clusters are cases)."
-        if "aided_x_second_session" in changes["gee"]:
+        if "aided_x_second_session" in changes.gee:
             caption += (
                 " Sessions are coded -1/2 and 1/2: aided is the mean of its effects in the two "
                 "sessions, and the interaction is the effect in the second minus that in the first."
             )
-        yield reader_tables.effects_table("gee", caption, changes["gee"])
+        yield reader_tables.effects_table("gee", caption, changes.gee)
         caption = (
             "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
             "readers and cases, variational Bayes; intervals take the effects' variances as known)."
         )
-        model = changes["mixed_model_sensitivity"]
+        model = changes.mixed_model_sensitivity
         yield reader_tables.effects_table("mixed_model_sensitivity", caption, model)
-        reasons = {one["reason"] for one in model.values() if one["value"] is None}
+        reasons = {one.reason for one in model.values() if one.value is None and one.reason}
         yield from (Paragraph(f"Not estimable: {reason}") for reason in sorted(reasons))
 
 
-def _agreement(results: Results, pictures: Pictures) -> Iterator[Block]:
-    agreement = results["agreement"]
+def _agreement(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
+    agreement = results.agreement
     if not agreement:
         return
     yield Heading("Agreement")
     yield from _show(pictures, "agreement")
     yield reader_tables.agreement_table(agreement)
-    if agreement.get("repeats"):
-        yield reader_tables.repeats_table(agreement["repeats"])
+    if agreement.repeats:
+        yield reader_tables.repeats_table(agreement.repeats)
 
 
-def _outlines(results: Results, pictures: Pictures) -> Iterator[Block]:
-    outlines = results["outlines"]
+def _outlines(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
+    outlines = results.outlines
     if not outlines:
         return
     yield Heading("Outlines")
-    yield Paragraph(f"{outlines['cases']} cases have outlines of readers.")
+    yield Paragraph(f"{outlines.cases} cases have outlines of readers.")
     yield from _show(pictures, "outlines")
     yield reader_tables.outline_table(outlines)
-    spread = outlines["within_spread"]
-    if spread["difference"]["value"] is not None:
+    spread = outlines.within_spread
+    if spread.difference.value is not None:
         text = (
-            f"Mean Dice model with readers {shown(spread['model_reader'])}, readers with "
-            f"each other {shown(spread['reader_reader'])}, difference "
-            f"{shown(spread['difference'])} (bootstrap over cases)."
+            f"Mean Dice model with readers {shown(spread.model_reader)}, readers with "
+            f"each other {shown(spread.reader_reader)}, difference "
+            f"{shown(spread.difference)} (bootstrap over cases)."
         )
-        if spread["not_worse"] is not None:
-            inside = "within" if spread["not_worse"] else "not shown to be within"
-            text += f" With a margin of {spread['margin']:g} the model is {inside} reader spread."
+        if spread.not_worse is not None:
+            inside = "within" if spread.not_worse else "not shown to be within"
+            text += f" With a margin of {spread.margin:g} the model is {inside} reader spread."
         yield Paragraph(text)
     yield from _show(pictures, "dice_matrix", "volume_agreement", "diameter_agreement")
     yield reader_tables.size_table(outlines)
 
 
-def _time(results: Results, pictures: Pictures) -> Iterator[Block]:
-    time = results["time"]
+def _time(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
+    time = results.time
     if not time:
         return
     yield Heading("Reading time")
     yield from _show(pictures, "time")
     yield reader_tables.time_table(time)
-    model = time.get("model")
+    model = time.model
     if model:
-        yield Paragraph(f"Time aided over time unaided: {shown(model['ratio'])}.")
+        yield Paragraph(f"Time aided over time unaided: {shown(model.ratio)}.")
         caption = "Mixed model of the logarithm of active seconds."
-        if time.get("group_reason"):
-            caption += f" {time['group_reason']}"
-        yield reader_tables.effects_table("time_model", caption, model["effects"])
-        yield reader_tables.spread_table(model["spreads"])
+        if time.group_reason:
+            caption += f" {time.group_reason}"
+        yield reader_tables.effects_table("time_model", caption, model.effects)
+        yield reader_tables.spread_table(model.spreads)
 
 
-def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
-    sessions = results["sessions"]
+def _sessions(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
+    sessions = results.sessions
     if not sessions:
         return
     yield Heading("Checks of the crossover")
-    if sessions.get("accuracy"):
-        yield reader_tables.session_table(sessions["accuracy"])
+    if sessions.accuracy:
+        yield reader_tables.session_table(sessions.accuracy)
     lines = [
-        f"First session only, {results['tasks'][task]['title']}: AUC {pair} {shown(one)}"
-        for task, part in sessions["first_session_auc"].items()
-        for pair, one in part["differences"].items()
+        f"First session only, {results.tasks[task].title}: AUC {pair} {shown(one)}"
+        for task, part in sessions.first_session_auc.items()
+        for pair, one in part.differences.items()
     ]
     if lines:
         yield Bullets(lines)
@@ -295,10 +296,10 @@ def _sessions(results: Results, pictures: Pictures) -> Iterator[Block]:  # noqa:
     )
 
 
-def _provenance(results: Results) -> Iterator[Block]:
-    software = results["software"]
+def _provenance(results: StudyResults) -> Iterator[Block]:
+    software = results.software
     yield Heading("Software and inputs")
     yield Bullets(
-        [f"{software['name']} {software['version']}"]
-        + [f"{name}: sha256 {digest}" for name, digest in results["inputs"].items()]
+        [f"{software.name} {software.version}"]
+        + [f"{name}: sha256 {digest}" for name, digest in results.inputs.items()]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from densesharp.study.analysis.study_results import StudyResults
 
 _ALWAYS = (
     "Areas under the empirical ROC curve (Mann-Whitney) of single readers and of the model have "
@@ -53,46 +53,46 @@ _OUTLINES = (
 _TIME = "log(seconds) = aided + period + position + aided × group + reader + case + reader × aided"
 
 
-def formulas(results: dict[str, Any]) -> list[str]:
+def formulas(results: StudyResults) -> list[str]:
     """The formulas behind what this study has."""
-    tasks = list(results["tasks"].values())
+    tasks = list(results.tasks.values())
     out = [_AREA] if tasks else []
     out += _OBUCHOWSKI_ROCKETTE
     wanted = (
-        (any(task.get("model") for task in tasks), _STANDALONE),
-        (results["classes"], _KAPPA),
-        (results["classes"] and tasks, _VUS),
-        (any(task.get("calibration") for task in tasks), _CALIBRATION),
-        (results["outlines"], _OUTLINES),
-        (results["time"], _TIME),
+        (any(task.model for task in tasks), _STANDALONE),
+        (results.classes, _KAPPA),
+        (results.classes and tasks, _VUS),
+        (any(task.calibration for task in tasks), _CALIBRATION),
+        (results.outlines, _OUTLINES),
+        (results.time, _TIME),
     )
     return out + [text for has, text in wanted if has]
 
 
-def methods(results: dict[str, Any]) -> list[str]:
+def methods(results: StudyResults) -> list[str]:
     """Paragraphs for what this study has."""
-    software = results["software"]
+    software = results.software
     out = [_ALWAYS]
-    tasks = results["tasks"].values()
-    if any(task.get("model") for task in tasks):
+    tasks = results.tasks.values()
+    if any(task.model for task in tasks):
         out.append(
             "The model alone was compared with the readers as a single treatment with random "
             "readers and cases (1T-RRRC; Hillis 2007), and with each reader by DeLong's test with "
             "Holm's correction."
         )
-    if any(row.get("non_inferiority") for row in results["endpoints"]):
+    if any(row.non_inferiority for row in results.endpoints):
         out.append(
             "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
             "design's margin and the standard error and degrees of freedom of the comparison "
             "(Chen, Petrick & Sahiner 2012); this is the same as the two-sided 95 % interval above "
             "minus the margin. All other p-values are two-sided."
         )
-    if any(task.get("calibration") for task in tasks):
+    if any(task.calibration for task in tasks):
         out.append(
             "Probabilities were judged by the Brier score, the expected calibration error in ten "
             "bins, logistic recalibration (Cox 1958) and decision curves (Vickers & Elkin 2006)."
         )
-    if results["classes"]:
+    if results.classes:
         out.append(
             "Three-class accuracy, quadratically weighted kappa against pathology and the volume "
             "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
@@ -106,10 +106,10 @@ def methods(results: dict[str, Any]) -> list[str]:
             "classes only), Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
             "Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
         )
-    if results["outlines"]:
+    if results.outlines:
         out.append(
             "Outlines: Dice; HD95, average symmetric surface distance and normalized surface Dice "
-            f"from {results['outlines']['definition']}; consensus by STAPLE (Warfield 2004) in a "
+            f"from {results.outlines.definition}; consensus by STAPLE (Warfield 2004) in a "
             "box around the nodule and by majority, leaving out the reader who is compared. "
             "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
             "several readers per case and their intervals (Bland & Altman 2007; Zou 2013), Lin's "
@@ -117,7 +117,7 @@ def methods(results: dict[str, Any]) -> list[str]:
             "both conditions, mean Dice with the other readers went through the multi-reader "
             "analysis."
         )
-    if results["time"]:
+    if results.time:
         out.append(
             "Active reading time (window in front, last input less than 60 s ago) was analysed on "
             "the log scale by a linear mixed model with crossed readers and cases and reader by "
@@ -127,6 +127,6 @@ def methods(results: dict[str, Any]) -> list[str]:
     out.append(
         "What the data do not determine is reported as not estimable. Missing readings were not "
         "replaced. Subgroups of readers are descriptive and hold for these readers only. "
-        f"Software: {software['name']} {software['version']}."
+        f"Software: {software.name} {software.version}."
     )
     return out

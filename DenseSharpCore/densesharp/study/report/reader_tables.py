@@ -1,82 +1,81 @@
-"""Tables of classes, agreement, outlines and times, made from results.json."""
+"""Tables of classes, agreement, outlines and times."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text
+from densesharp.stats.multiclass import Confusion
+from densesharp.stats.reading_time import TimeSummary
+from densesharp.study.analysis.class_results import (
+    AgreementResults,
+    Changes,
+    ClassResults,
+    ProbabilityScores,
+    ReaderAgreement,
+    ReaderChange,
+)
+from densesharp.study.analysis.outline_results import OutlineComparison, OutlineResults, Ratios
+from densesharp.study.analysis.time_results import SessionAccuracy, TimeResults
 from densesharp.study.report.blocks import TableBlock
-from densesharp.study.report.cells import CUT, Results, bounded, limits, shown
+from densesharp.study.report.cells import CUT, bounded, estimate_table, limits, shown, who
 
 
-def class_table(classes: Results) -> TableBlock:
+def class_table(classes: ClassResults) -> TableBlock:
     """Accuracy, F1, MCC and kappa of the classes."""
     rows = []
-    for who, part in classes["confusion"].items():
-        for reader, one in (part.get("readers") or {}).items():
-            rows.append([f"{reader}, {who}", *_class_cells(one)])
-        label = "model alone" if who == "model" else f"mean reader, {who}"
-        rows.append([label, *_class_cells(part["mean"])])
+    for source, part in classes.confusion.items():
+        rows += [(who(source, reader), one) for reader, one in (part.readers or {}).items()]
+        rows.append((who(source), part.mean))
     caption = (
         "Three-class results. One step: calls one class away from pathology; two steps: "
         "AAH-AIS called IAC or the reverse." + CUT
     )
-    header = (
-        "Who", "Accuracy", "Weighted F1", "Macro F1", "MCC", "Kappa (quadratic)", "One step",
-        "Two steps",
-    )  # fmt: skip
-    return TableBlock("classes", caption, header, rows)
+    columns: dict[str, Callable[[Confusion], str]] = {
+        "Accuracy": lambda one: shown(one.accuracy, 2),
+        "Weighted F1": lambda one: shown(one.weighted_f1, 2),
+        "Macro F1": lambda one: shown(one.macro_f1, 2),
+        "MCC": lambda one: shown(one.mcc, 2),
+        "Kappa (quadratic)": lambda one: bounded(one.kappa["quadratic"], 2),
+        "One step": lambda one: number(one.one_step.value, 2),
+        "Two steps": lambda one: number(one.two_steps.value, 2),
+    }
+    return estimate_table("classes", caption, "Who", columns, rows)
 
 
-def _class_cells(one: Results) -> list[str]:
-    kappa = one["kappa"]["quadratic"]
-    return [
-        shown(one["accuracy"], 2),
-        shown(one["weighted_f1"], 2),
-        shown(one["macro_f1"], 2),
-        shown(one["mcc"], 2),
-        bounded(kappa, 2),
-        number(one["one_step"]["value"], 2),
-        number(one["two_steps"]["value"], 2),
-    ]
-
-
-def probability_table(probabilities: Results) -> TableBlock:
+def probability_table(probabilities: Mapping[str, Mapping[str, ProbabilityScores]]) -> TableBlock:
     """How well three-class probabilities tell the classes apart, and their Brier score."""
-    rows = []
-    for condition, readers in probabilities.items():
-        for reader, one in readers.items():
-            areas = one["one_vs_rest"]
-            values = (
-                one["hand_till"], areas["macro"], areas["weighted"], one["concordance"],
-                one["brier"],
-            )  # fmt: skip
-            label = "model alone" if condition == "model" else f"{reader}, {condition}"
-            rows.append([label, str(one["n"]), *(shown(value) for value in values)])
+    rows = [
+        (who(source, reader), one)
+        for source, readers in probabilities.items()
+        for reader, one in readers.items()
+    ]
     caption = (
         "Three-class probabilities (from the two ratings): Hand & Till's M, one-vs-rest AUC as the "
         "mean of the classes and weighted by prevalence, concordance of the ordered classes "
         "(Obuchowski 2005), Brier score summed over classes (0 to 2, lower is better)."
     )
-    header = ("Who", "n", "M", "AUC, mean", "AUC, weighted", "Concordance", "Brier")
-    return TableBlock("class_probabilities", caption, header, rows)
+    columns: dict[str, Callable[[ProbabilityScores], str]] = {
+        "n": lambda one: str(one.n),
+        "M": lambda one: shown(one.hand_till),
+        "AUC, mean": lambda one: shown(one.one_vs_rest.macro),
+        "AUC, weighted": lambda one: shown(one.one_vs_rest.weighted),
+        "Concordance": lambda one: shown(one.concordance),
+        "Brier": lambda one: shown(one.brier),
+    }
+    return estimate_table("class_probabilities", caption, "Who", columns, rows)
 
 
-def change_table(changes: Results) -> TableBlock:
+def change_table(changes: Changes) -> TableBlock:
     """Paired changes of accuracy per reader."""
-    rows = []
-    for reader, row in changes["readers"].items():
-        moved = row["marginal_homogeneity"]["Stuart-Maxwell"]
-        rows.append([
-            reader, str(row["both_read"]), str(row["right_aided_only"]),
-            str(row["right_unaided_only"]), shown(row["accuracy_difference"]),
-            limits(row["accuracy_difference_tango"].get("ci")), p_text(row["p_holm"]),
-            p_text(moved.get("p")),
-        ])  # fmt: skip
-    pooled = changes["all_readers"]
-    last = [number(pooled["value"]), "", p_text(pooled.get("p")), ""]
-    rows.append(["all (Durkalski)", "", "", "", *last])
-    clustered = changes["all_readers_obuchowski"]
-    last = [shown(clustered), "", p_text(clustered.get("p")), ""]
-    rows.append(["all (Obuchowski)", "", "", "", *last])
+    rows = [[reader, *_change_cells(row)] for reader, row in changes.readers.items()]
+    pooled, clustered = changes.all_readers, changes.all_readers_obuchowski
+    for name, value, one in (
+        ("Durkalski", number(pooled.value), pooled),
+        ("Obuchowski", shown(clustered), clustered),
+    ):
+        rows.append([f"all ({name})", "", "", "", value, "", p_text(one.p), ""])
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
         "McNemar with Holm's correction, and whether the use of the classes changed "
@@ -84,9 +83,17 @@ def change_table(changes: Results) -> TableBlock:
     )
     header = (
         "Reader", "n", "Right aided only", "Right unaided only", "Difference", "Tango interval",
-        "p (Holm)",        "p, classes' use",
+        "p (Holm)", "p, classes' use",
     )  # fmt: skip
     return TableBlock("changes", caption, header, rows)
+
+
+def _change_cells(row: ReaderChange) -> list[str]:
+    return [
+        str(row.both_read), str(row.right_aided_only), str(row.right_unaided_only),
+        shown(row.accuracy_difference), limits(row.accuracy_difference_tango.ci),
+        p_text(row.p_holm), p_text(row.marginal_homogeneity["Stuart-Maxwell"].p),
+    ]  # fmt: skip
 
 
 TERMS = {
@@ -100,137 +107,143 @@ TERMS = {
 }
 
 
-def effects_table(name: str, caption: str, effects: Results) -> TableBlock:
+def effects_table(name: str, caption: str, effects: Mapping[str, Estimate]) -> TableBlock:
     """Coefficients of a regression."""
-    rows = [
-        # A spread has no test.
-        [TERMS.get(term, term), shown(one), "—" if "p" not in one else p_text(one["p"])]
-        for term, one in effects.items()
-    ]
-    return TableBlock(name, caption, ("Term", "Coefficient", "p"), rows)
+    # A spread has no test.
+    columns = {"Coefficient": shown, "p": lambda one: "—" if one.p is None else p_text(one.p)}
+    rows = [(TERMS.get(term, term), one) for term, one in effects.items()]
+    return estimate_table(name, caption, "Term", columns, rows)
 
 
-def agreement_table(agreement: Results) -> TableBlock:
+COEFFICIENTS: dict[str, tuple[str, Callable[[ReaderAgreement], Estimate | None]]] = {
+    "percent_agreement": ("Percent agreement", lambda one: one.percent_agreement),
+    "fleiss": ("Fleiss' kappa", lambda one: one.fleiss),
+    "fleiss_quadratic": ("Fleiss' kappa, quadratic", lambda one: one.fleiss_quadratic),
+    "gwet_ac1": ("Gwet's AC1", lambda one: one.gwet_ac1),
+    "gwet_ac2_quadratic": ("Gwet's AC2, quadratic", lambda one: one.gwet_ac2_quadratic),
+    "krippendorff_ordinal": ("Krippendorff's alpha, ordinal", lambda one: one.krippendorff_ordinal),
+    "icc_2_1": ("ICC(2,1) of class", lambda one: one.icc_2_1),
+}
+
+
+def agreement_table(agreement: AgreementResults) -> TableBlock:
     """Agreement between readers by condition."""
-    titles = {
-        "percent_agreement": "Percent agreement", "fleiss": "Fleiss' kappa",
-        "fleiss_quadratic": "Fleiss' kappa, quadratic", "gwet_ac1": "Gwet's AC1",
-        "gwet_ac2_quadratic": "Gwet's AC2, quadratic",
-        "krippendorff_ordinal": "Krippendorff's alpha, ordinal", "icc_2_1": "ICC(2,1) of class",
-    }  # fmt: skip
-    conditions = agreement["conditions"]
-    rows = [
-        [title, *(bounded(part["readers"].get(key)) for part in conditions.values())]
-        for key, title in titles.items()
-    ]
+    conditions, differences = agreement.conditions, agreement.differences
     caption = "Agreement between readers on the class, 95 % intervals." + CUT
-    header = ("Coefficient", *conditions)
-    differences = agreement.get("differences")
+    header = ["Coefficient", *conditions]
+    rows = [
+        [title, *(bounded(of(part.readers)) for part in conditions.values())]
+        for title, of in COEFFICIENTS.values()
+    ]
     if differences:
         caption += " Difference: aided minus unaided, bootstrap over cases."
-        header += ("Difference",)
-        for key, row in zip(titles, rows, strict=True):
+        header.append("Difference")
+        for key, row in zip(COEFFICIENTS, rows, strict=True):
             row.append(shown(differences[key]) if key in differences else "")
     caption += _missing_ratings(agreement)
     return TableBlock("agreement_readers", caption, header, rows)
 
 
-def _missing_ratings(agreement: Results) -> str:
+def _missing_ratings(agreement: AgreementResults) -> str:
     """Which coefficients use which cases, where not every reader rated every case."""
     counts = {
-        condition: (part["cases"], part["complete_cases"])
-        for condition, part in agreement["conditions"].items()
-        if "complete_cases" in part
+        condition: (part.cases, part.complete_cases)
+        for condition, part in agreement.conditions.items()
+        if part.complete_cases is not None
     }
     if all(cases == complete for cases, complete in counts.values()):
         return ""
     rated = ", ".join(f"{name} {complete} of {n}" for name, (n, complete) in counts.items())
     text = f" Ratings are missing: ICC uses the cases that all readers rated ({rated})"
-    if "differences_cases" in agreement:
+    if agreement.differences_cases is not None:
         text += (
             ", the differences those that all rated under both conditions "
-            f"({agreement['differences_cases']})"
+            f"({agreement.differences_cases})"
         )
     return text + ", the other coefficients all ratings."
 
 
-def repeats_table(repeats: Results) -> TableBlock:
+def repeats_table(repeats: Mapping[str, Estimate]) -> TableBlock:
     """Agreement of each reader with himself or herself."""
-    rows = [[reader, bounded(one)] for reader, one in repeats.items()]
     caption = "Intra-reader agreement: quadratic kappa of first and repeated unaided reading." + CUT
-    return TableBlock("repeats", caption, ("Reader", "Quadratic kappa"), rows)
+    return estimate_table(
+        "repeats", caption, "Reader", {"Quadratic kappa": bounded}, repeats.items()
+    )
 
 
-def outline_table(outlines: Results) -> TableBlock:
+MEASURES: dict[str, Callable[[OutlineComparison], float | None]] = {
+    "Dice": lambda row: row.dice,
+    "HD95 (mm)": lambda row: row.hd95_mm,
+    "ASSD (mm)": lambda row: row.assd_mm,
+    "NSD 1 mm": lambda row: row.nsd_1mm,
+    "NSD 2 mm": lambda row: row.nsd_2mm,
+    "Volume ratio": lambda row: row.volume_ratio,
+}
+
+
+def outline_table(outlines: OutlineResults) -> TableBlock:
     """Means of overlap and distance by kind of pair."""
-    kinds: dict[str, list[Results]] = {}
-    for row in outlines["comparisons"]:
-        label = row["kind"] + (f" ({row['second']})" if row["kind"] == "model-consensus" else "")
+    kinds: dict[str, list[OutlineComparison]] = {}
+    for row in outlines.comparisons:
+        label = row.kind + (f" ({row.second})" if row.kind == "model-consensus" else "")
         kinds.setdefault(label, []).append(row)
-    measures = {
-        "dice": "Dice", "hd95_mm": "HD95 (mm)", "assd_mm": "ASSD (mm)", "nsd_1mm": "NSD 1 mm",
-        "nsd_2mm": "NSD 2 mm", "volume_ratio": "Volume ratio",
-    }  # fmt: skip
-    rows = [
-        [label, str(len(found)), *(_mean(found, measure) for measure in measures)]
-        for label, found in kinds.items()
-    ]
-    definition = outlines["definition"]
     caption = (
-        f"Outlines ({outlines['condition']}): mean over pairs. Distances and NSD from {definition}."
+        f"Outlines ({outlines.condition}): mean over pairs. Distances and NSD from "
+        f"{outlines.definition}."
         " Volume ratio: the first named over the second; between two readers, the first in the "
         "alphabet over the other."
     )
-    header = ("Pair", "n", *measures.values())
-    return TableBlock("outlines_summary", caption, header, rows)
-
-
-def _mean(rows: list[Results], measure: str) -> str:
-    values = [row[measure] for row in rows if row.get(measure) is not None]
-    return number(sum(values) / len(values)) if values else "—"
-
-
-def time_table(time: Results) -> TableBlock:
-    """Median reading times."""
-    conditions = list(time["summary"])
-    readers = list(next(iter(time["summary"].values())))
-    rows = []
-    for reader in readers:
-        cells = [reader]
-        for condition in conditions:
-            one = time["summary"][condition][reader]
-            if one["median"] is None:
-                cells.append(NOT_ESTIMABLE)
-                continue
-            low, high = one["quartiles"]
-            cells.append(f"{one['median']:.1f} ({low:.1f} to {high:.1f})")
-        rows.append(cells)
-    caption = "Active reading time per case in seconds: median (quartiles)."
-    return TableBlock("time_summary", caption, ("Reader", *conditions), rows)
-
-
-def size_table(outlines: Results) -> TableBlock:
-    """Volumes and diameters: agreement of model and readers."""
-    volume, diameter = outlines["volume"], outlines["diameter"]
-    ratio, limits = volume.get("ratio") or {}, diameter.get("limits") or {}
     rows = [
-        [title, shown(ratio.get(name)), shown(limits.get(name))]
-        for name, title in (
-            ("bias", "Bias"),
-            ("lower", "Lower limit of agreement"),
-            ("upper", "Upper limit of agreement"),
-        )
+        [label, str(len(found)), *(_mean(map(measure, found)) for measure in MEASURES.values())]
+        for label, found in kinds.items()
     ]
-    for key, title in (
-        ("concordance", "Concordance of model and mean reader"),
-        ("readers_icc", "ICC(2,1) of the readers"),
-    ):
-        rows.append([title, shown(volume.get(key)), shown(diameter.get(key))])
+    return TableBlock("outlines_summary", caption, ("Pair", "n", *MEASURES), rows)
+
+
+def _mean(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return number(sum(known) / len(known)) if known else "—"
+
+
+def time_table(time: TimeResults) -> TableBlock:
+    """Median reading times."""
+    readers = next(iter(time.summary.values()))
+    rows = [
+        [reader, *(_quartiles(part[reader]) for part in time.summary.values())]
+        for reader in readers
+    ]
+    caption = "Active reading time per case in seconds: median (quartiles)."
+    return TableBlock("time_summary", caption, ("Reader", *time.summary), rows)
+
+
+def _quartiles(one: TimeSummary) -> str:
+    if one.median is None or one.quartiles is None:
+        return NOT_ESTIMABLE
+    low, high = one.quartiles
+    return f"{one.median:.1f} ({low:.1f} to {high:.1f})"
+
+
+def size_table(outlines: OutlineResults) -> TableBlock:
+    """Volumes and diameters: agreement of model and readers."""
+    volume, diameter = outlines.volume, outlines.diameter
+    none = Ratios(None, None, None)
+    ratio, limit = volume.ratio or none, diameter.limits or none
+    rows = {
+        "Bias": (ratio.bias, limit.bias),
+        "Lower limit of agreement": (ratio.lower, limit.lower),
+        "Upper limit of agreement": (ratio.upper, limit.upper),
+        "Concordance of model and mean reader": (volume.concordance, diameter.concordance),
+        "ICC(2,1) of the readers": (volume.readers_icc, diameter.readers_icc),
+    }
     caption = (
         "Sizes of outlines, model against readers, 95 % intervals. Volumes on the log scale: bias "
         "and limits are ratios. Diameters in mm, model minus reader."
     )
-    return TableBlock("sizes", caption, ("", "Volume", "Mean diameter"), rows)
+    columns: dict[str, Callable[[tuple[Estimate | None, Estimate | None]], str]] = {
+        "Volume": lambda pair: shown(pair[0]),
+        "Mean diameter": lambda pair: shown(pair[1]),
+    }
+    return estimate_table("sizes", caption, "", columns, rows.items())
 
 
 SPREADS = {
@@ -241,22 +254,23 @@ SPREADS = {
 }
 
 
-def spread_table(spreads: Results) -> TableBlock:
+def spread_table(spreads: Mapping[str, Estimate]) -> TableBlock:
     """Random effects of the reading time model."""
-    rows = [[SPREADS[name], shown(one)] for name, one in spreads.items()]
     caption = (
         "Spread of reading times: standard deviations of the logarithm of seconds (maximum "
         "likelihood, profile intervals)."
     )
-    return TableBlock("time_spread", caption, ("Spread", "Standard deviation"), rows)
+    rows = [(SPREADS[name], one) for name, one in spreads.items()]
+    return estimate_table("time_spread", caption, "Spread", {"Standard deviation": shown}, rows)
 
 
-def session_table(accuracy: list[Results]) -> TableBlock:
+def session_table(accuracy: Sequence[SessionAccuracy]) -> TableBlock:
     """Accuracy by session and condition."""
-    rows = [
-        [str(row["session"]), row["condition"], str(row["readings"]), number(row["accuracy"])]
-        for row in accuracy
-    ]
+    columns: dict[str, Callable[[SessionAccuracy], str]] = {
+        "Condition": lambda row: row.condition,
+        "Readings": lambda row: str(row.readings),
+        "Accuracy": lambda row: number(row.accuracy),
+    }
+    rows = [(str(row.session), row) for row in accuracy]
     caption = "Three-class accuracy by session and condition."
-    header = ("Session", "Condition", "Readings", "Accuracy")
-    return TableBlock("sessions", caption, header, rows)
+    return estimate_table("sessions", caption, "Session", columns, rows)

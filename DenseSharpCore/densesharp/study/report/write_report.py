@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from densesharp.errors import StudyError
 from densesharp.files import ensure_folder, write_text
 from densesharp.progress import Progress, silent
+from densesharp.stats.estimates import to_json
+from densesharp.stats.from_json import from_json
 from densesharp.stats.tables import write_rows
-from densesharp.study.analysis.analyse_study import SCHEMA
+from densesharp.study.analysis.study_results import SCHEMA, StudyResults
 from densesharp.study.figures.all_figures import draw_all
 from densesharp.study.figures.figure_style import save
 from densesharp.study.report.blocks import Block, Picture, TableBlock
@@ -29,20 +30,20 @@ from densesharp.study.report.study_html import render_html
 RESULTS = "results.json"
 
 
-def write_results(results: dict[str, Any], folder: str | Path, progress: Progress = silent) -> Path:
+def write_results(results: StudyResults, folder: str | Path, progress: Progress = silent) -> Path:
     """Write results.json and everything made from it.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     path = ensure_folder(folder)
-    text = json.dumps(results, indent=1, allow_nan=False)
+    text = json.dumps(to_json(results), indent=1, allow_nan=False)
     write_text(path / RESULTS, text + "\n")
     write_report(results, path, progress)
     return path
 
 
-def write_report(results: dict[str, Any], folder: Path, progress: Progress = silent) -> None:
+def write_report(results: StudyResults, folder: Path, progress: Progress = silent) -> None:
     """Draw the figures and write tables, HTML and PDF beside results.json.
 
     Raises:
@@ -68,15 +69,15 @@ def write_report(results: dict[str, Any], folder: Path, progress: Progress = sil
     for block in blocks:
         if isinstance(block, TableBlock):
             write_rows(tables / f"{block.name}.csv", block.header, iter(block.rows))
-    title = results["study"]["title"]
-    software = f"{results['software']['name']} {results['software']['version']}"
+    title = results.study.title
+    software = f"{results.software.name} {results.software.version}"
     progress(0.6, "Writing the report")
     write_text(folder / "report.html", render_html(title, software, blocks, figures))
     write_pdf(folder / "report.pdf", title, software, blocks, figures)
     _write_hashes(folder)
 
 
-def read_results(folder: str | Path) -> dict[str, Any]:
+def read_results(folder: str | Path) -> StudyResults:
     """Read results.json of a results folder.
 
     Raises:
@@ -84,17 +85,18 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / RESULTS
     try:
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema = content.get("schema")
+        if schema == SCHEMA:
+            return from_json(StudyResults, content)
+    except (AttributeError, OSError, ValueError) as error:
         message = f"'{folder}' holds no results: run 'densesharp study analyze' first."
         raise StudyError(message) from error
-    if results.get("schema") != SCHEMA:
-        message = (
-            f"'{path}' has format {results.get('schema')}, this software reads format {SCHEMA}: "
-            "analyse the study again."
-        )
-        raise StudyError(message)
-    return results
+    message = (
+        f"'{path}' has format {schema}, this software reads format {SCHEMA}: "
+        "analyse the study again."
+    )
+    raise StudyError(message)
 
 
 def _write_hashes(folder: Path) -> None:

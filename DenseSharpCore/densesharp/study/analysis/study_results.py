@@ -1,0 +1,139 @@
+"""What an analysis finds, section by section: the records behind results.json.
+
+A section or attribute that a study has no data for is None. The keys of results.json are the names
+here; docs/reference/study-results.md describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from densesharp.stats.estimates import Interval
+from densesharp.stats.model_vs_readers import NonInferiority, ReaderForm
+from densesharp.study.analysis.class_results import AgreementResults, ClassResults
+from densesharp.study.analysis.outline_results import OutlineResults
+from densesharp.study.analysis.task_results import ModelAlone, TaskResults
+from densesharp.study.analysis.time_results import SessionResults, TimeResults
+from densesharp.study.exported.washout import WashoutSummary
+
+SCHEMA = 1
+"""Of results.json."""
+
+
+@dataclass(frozen=True)
+class Software:
+    """The program that made the results."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ReaderRow:
+    """A reader and the group, "" where there are none."""
+
+    reader: str
+    group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyDescription:
+    """Design and numbers: what the flow chart and the first table show.
+
+    Attributes:
+        readings: condition -> reader -> readings.
+        absent_readers: readers of the design without any answer.
+        missing_readings: planned and not read; by reader where any are.
+        interim: whether the plan is not yet fulfilled.
+    """
+
+    title: str
+    kind: str | None
+    design_verified: bool = False
+    truth_frozen: bool = False
+    washout_days: float | None
+    washout: WashoutSummary | None = None
+    reveal: str | None
+    model: str | None
+    model_sha256: str | None
+    trained_on: str | None
+    conditions: Sequence[str]
+    readers: Sequence[ReaderRow]
+    class_names: Sequence[str]
+    cases: int
+    cases_by_class: Mapping[str, int]
+    unread_cases: int
+    practice_answers: int
+    readings: Mapping[str, Mapping[str, int]]
+    absent_readers: Sequence[ReaderRow] = ()
+    planned_readings: int | None = None
+    missing_readings: int
+    missing_by_reader: Mapping[str, int] | None = None
+    missing_repeats: int = 0
+    interim: bool = False
+
+
+@dataclass(frozen=True)
+class EndpointTest:
+    """The test of no difference; F and t have degrees of freedom, z has none."""
+
+    name: str
+    statistic: float
+    df: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One comparison of two conditions, or of the model and the readers.
+
+    Attributes:
+        primary: whether the design named it.
+        means: of first and second (and of other conditions).
+        p: two-sided, of no difference.
+        p_holm: adjusted over the secondary endpoints; None for the primary one.
+        not_inferior: whether the interval lies above minus the margin.
+    """
+
+    figure: str
+    primary: bool
+    form: ReaderForm
+    first: str
+    second: str
+    means: Mapping[str, float | None]
+    cases: int
+    complete_cases_only: bool
+    difference: float | None
+    ci: Interval | None
+    test: EndpointTest | None
+    p: float | None
+    p_holm: float | None
+    margin: float | None
+    not_inferior: bool | None
+    non_inferiority: NonInferiority | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The content of results.json.
+
+    Attributes:
+        inputs: file -> sha256.
+        endpoint: the primary endpoint as the design has it.
+        endpoints: the primary one first.
+    """
+
+    schema: int
+    software: Software
+    inputs: Mapping[str, str]
+    study: StudyDescription
+    endpoint: Mapping[str, object] | None
+    tasks: Mapping[str, TaskResults]
+    model_alone: ModelAlone | None
+    classes: ClassResults | None
+    agreement: AgreementResults | None
+    time: TimeResults | None
+    sessions: SessionResults | None
+    outlines: OutlineResults | None
+    endpoints: Sequence[Endpoint]

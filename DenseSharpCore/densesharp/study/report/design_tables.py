@@ -1,0 +1,105 @@
+"""The table of the design: what was planned, and what the readers did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from densesharp.stats.formatting import number
+from densesharp.study.analysis.study_results import ReaderRow, StudyDescription
+from densesharp.study.exported.washout import EarlySession, WashoutSummary
+from densesharp.study.report.blocks import TableBlock
+
+_LOCKED = "after the reader's own answer was locked"
+REVEALS: dict[str, dict[str, str]] = {
+    "crossover": {
+        "with_image": "with the image, in aided readings",
+        "after_first_answer": f"{_LOCKED}, in aided readings",
+    },
+    "sequential": dict.fromkeys(("with_image", "after_first_answer"), _LOCKED),
+}
+
+
+def study_table(study: StudyDescription) -> TableBlock:
+    """Design and numbers."""
+    cases = ", ".join(f"{n} {name}" for name, n in study.cases_by_class.items())
+    rows = [
+        ["Design", str(study.kind or "not recorded")],
+        ["Design fixed before reading", _design_fixed(study)],
+        ["Truth fixed before reading", _truth_fixed(study)],
+        ["Conditions", ", ".join(study.conditions)],
+        ["Readers", reader_names(study.readers)],
+        ["Cases analysed", f"{study.cases} ({cases})"],
+        ["Readings missing", _missing(study)],
+        ["Practice answers left out", str(study.practice_answers)],
+    ]
+    shown_when = REVEALS.get(study.kind or "", {}).get(study.reveal or "")
+    if shown_when:
+        rows.insert(4, ["The model was shown", shown_when])
+    absent = study.absent_readers
+    if absent:
+        at = [row[0] for row in rows].index("Readers") + 1
+        rows.insert(at, ["Readers without answers", reader_names(absent)])
+    rows[3:3] = _washout(study)
+    if study.model:
+        rows.append(["Model", f"{study.model} (sha256 {str(study.model_sha256)[:16]}…)"])
+    if study.trained_on is not None:
+        rows.append(["Model trained on", study.trained_on or "not stated"])
+    return TableBlock("design", "Design of the study.", ("", ""), rows)
+
+
+def reader_names(readers: Sequence[ReaderRow]) -> str:
+    """Readers with their groups."""
+    return ", ".join(row.reader + (f" ({row.group})" if row.group else "") for row in readers)
+
+
+def _design_fixed(study: StudyDescription) -> str:
+    # Results of earlier versions did not look.
+    if study.design_verified:
+        return "yes: every answer names the design by its hash"
+    return "not verified: nothing shows that the design is older than the readings"
+
+
+def _truth_fixed(study: StudyDescription) -> str:
+    if not study.truth_frozen:
+        return "no: the truth was not frozen with the design"
+    if study.design_verified:
+        return "yes: the design holds its hash"
+    return "not verified: it is the one that the design names, but the design was not verified"
+
+
+def _missing(study: StudyDescription) -> str:
+    text = str(study.missing_readings)
+    if study.planned_readings is not None:
+        text += f" of {study.planned_readings} planned"
+    by_reader = study.missing_by_reader
+    if by_reader:
+        text += f" ({', '.join(f'{reader} {count}' for reader, count in by_reader.items())})"
+    if study.missing_repeats:
+        text += f"; repeated readings: {study.missing_repeats}"
+    return text
+
+
+def _washout(study: StudyDescription) -> list[list[str]]:
+    """The planned washout, and what the readers kept to."""
+    found = study.washout or WashoutSummary({}, [])
+    shortest = {reader: days for reader, days in found.shortest_days.items() if days is not None}
+    if study.kind not in (None, "crossover") and not shortest and not found.early:
+        return []
+    planned = study.washout_days
+    gaps = ", ".join(f"{reader} {number(days, 2)}" for reader, days in shortest.items())
+    none = "only one session was read" if study.washout else "not recorded"
+    rows = [
+        ["Washout planned", "not recorded" if planned is None else f"{planned:g} days at least"],
+        ["Shortest time between sessions", f"{gaps} days" if gaps else none],
+    ]
+    if study.washout and planned is not None:
+        early = "; ".join(map(_early, found.early))
+        rows.append(["Began before the washout was over", early or "nobody"])
+    return rows
+
+
+def _early(row: EarlySession) -> str:
+    text = f"{row.reader}, session {row.session}"
+    if row.days is not None:
+        text += f" after {number(row.days, 2)} days"
+    return f"{text}: {row.reason or 'no reason recorded'}"
