@@ -95,12 +95,9 @@ def install(extras: set[str], new: set[str], basic: bool) -> None:
 
 def set_up(wanted: set[str]) -> None:
     """Bring the environment to at least the wanted extras."""
-    if "viewer" in wanted and sys.version_info >= (3, 14):
-        raise SetupError(
-            "The viewer needs Python 3.10 to 3.13, because its views (slicer-core) have no build "
-            f"for {platform.python_version()} yet. The command line works: "
-            "python run.py predict --help"
-        )
+    reason = runpy.run_path(str(TABLE))["unavailable"](wanted)
+    if reason:
+        raise SetupError(reason)
     found = installed_extras()
     if found is None:
         make_environment()

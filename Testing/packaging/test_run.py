@@ -149,8 +149,22 @@ def test_an_old_python_is_told_what_is_needed(run_module, monkeypatch, capsys):
 
 def test_a_too_new_python_is_told_what_still_works(run_module, monkeypatch):
     monkeypatch.setattr(run_module.sys, "version_info", (3, 14, 0))
-    with pytest.raises(run_module.SetupError, match=r"3.10 to 3.13.*predict"):
+    with pytest.raises(run_module.SetupError, match=r"3.10 to 3.13.*other commands work"):
         run_module.set_up({"viewer"})
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "refused"),
+    [("darwin", "x86_64", {"viewer", "train", "serve", "torch"}), ("darwin", "arm64", set()),
+     ("linux", "aarch64", {"viewer"}), ("linux", "x86_64", set()), ("win32", "AMD64", set())],
+)  # fmt: skip
+def test_what_has_no_build_for_a_computer_is_said_before_pip_fails(
+    run_module, monkeypatch, system, machine, refused
+):
+    table = runpy.run_path(str(run_module.TABLE))
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert {name for name in table["EXTRAS"] if table["unavailable"]([name])} == refused
 
 
 def test_where_pip_fails_the_offline_way_is_shown(run_module, monkeypatch):

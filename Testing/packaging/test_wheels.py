@@ -41,7 +41,8 @@ def without_wheel(platform: str, python: str, pins: list[str]) -> set[str]:
     lacking: set[str] = set()
     while True:
         command = [uv(), "pip", "compile", "-", "--no-deps", "--only-binary", ":all:", "--quiet",
-                   "--native-tls", "--python-platform", platform, "--python-version", python]  # fmt: skip
+                   "--native-tls", "--python-platform", platform,
+                   "--python-version", python]  # fmt: skip
         asked = subprocess.run(
             command, input="\n".join(pins), capture_output=True, text=True, check=False,
             env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"},

@@ -40,7 +40,7 @@ def demo_seed() -> Seed:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
-    from densesharp.cli.extras import how_to_get, missing
+    from densesharp.cli.extras import how_to_get, missing, unavailable
     from densesharp.cli.predict import report
     from densesharp.cli.terminal import progress_bar
     from densesharp.io import read_volume
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     report([result], out, engine.description)
     if args.no_viewer or missing("viewer"):
         sys.stderr.write(f"Look at {out / 'nodule_001_overview.png'}\n")
-        if not args.no_viewer and sys.version_info < (3, 14):
+        if not args.no_viewer and not unavailable(["viewer"]):
             sys.stderr.write(
                 f"For the browser viewer type:\n  {how_to_get(['viewer'], ['demo'])}\n"
             )

@@ -7,6 +7,7 @@ standard library only.
 from __future__ import annotations
 
 import importlib.util
+import platform
 import shlex
 import sys
 from collections.abc import Collection, Sequence
@@ -82,6 +83,25 @@ def needed(arguments: Sequence[str]) -> tuple[str, ...]:
     return NEEDS.get(" ".join(arguments[:2]), own)
 
 
+def unavailable(extras: Collection[str]) -> str:
+    """Why extras cannot be installed on this computer; empty where they can."""
+    system = sys.platform, platform.machine().lower()
+    intel_mac = system == ("darwin", "x86_64")
+    if "viewer" in extras and (intel_mac or system == ("linux", "aarch64")):
+        return (
+            "The viewer needs Windows x64, macOS on Apple silicon or Linux x86_64: Slicer's views "
+            "have no build for this computer. The other commands work."
+        )
+    if "viewer" in extras and sys.version_info >= (3, 14):
+        return (
+            "The viewer needs Python 3.10 to 3.13: Slicer's views (slicer-core) have no build for "
+            f"{platform.python_version()} yet. The other commands work."
+        )
+    if intel_mac and {"train", "serve", "torch"} & set(extras):
+        return "PyTorch has no build for Intel Macs any more, so this cannot run here."
+    return ""
+
+
 def missing(extra: str) -> list[str]:
     """The modules of an extra that are not installed."""
     return [name for name in EXTRAS[extra].modules if importlib.util.find_spec(name) is None]
@@ -115,8 +135,8 @@ def not_installed(arguments: Sequence[str]) -> str:
     lacking = {name: found for name in needed(arguments) if (found := missing(name))}
     if not lacking or arguments[0] == "demo":  # which runs without, and says so at its end
         return ""
-    if "viewer" in lacking and sys.version_info >= (3, 14):
-        return "The viewer needs Python 3.10 to 3.13: its views have no build for this one yet."
+    if unavailable(lacking):
+        return unavailable(lacking)
     command = " ".join(arguments[: 2 if arguments[0] == "study" else 1])
     names = ", ".join(dict.fromkeys(name for found in lacking.values() for name in found))
     size = sum(EXTRAS[name].megabytes for name in lacking)
