@@ -1,7 +1,17 @@
 """DenseSharp: outline, measure and classify a lung nodule from one click in a chest CT.
 
-Research use only, not for diagnosis. The import loads numpy and SimpleITK, nothing heavier.
+Research use only, not for diagnosis. The import loads numpy and SimpleITK, nothing heavier; the
+functions below load what they need when they are first used.
+
+    volume = densesharp.read_volume("ct.nrrd")
+    result = densesharp.analyse(volume, densesharp.Seed.from_ras((72, -34, -19)))
+    densesharp.write_results([result], volume, None, "result")
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.grid import Grid
@@ -16,19 +26,57 @@ from densesharp.nodule.records import (
     Seed,
 )
 
+if TYPE_CHECKING:
+    from densesharp.io import read_volume
+    from densesharp.model.engines import open_engine
+    from densesharp.nodule.followup import FollowUp, follow_up
+    from densesharp.nodule.pipeline import Options, analyse, update_mask
+    from densesharp.report.result_files import write_results
+
 __version__ = "0.1.0"
 
 __all__ = [
     "CLASS_NAMES",
     "DenseSharpError",
+    "FollowUp",
     "Grid",
     "Measurements",
     "NoduleMask",
     "NoduleResult",
     "Notice",
+    "Options",
     "Patch",
     "Prediction",
     "Seed",
     "Volume",
     "__version__",
+    "analyse",
+    "follow_up",
+    "open_engine",
+    "read_volume",
+    "update_mask",
+    "write_results",
 ]
+
+_LATER = {
+    "read_volume": "io",
+    "open_engine": "model.engines",
+    "analyse": "nodule.pipeline",
+    "update_mask": "nodule.pipeline",
+    "Options": "nodule.pipeline",
+    "follow_up": "nodule.followup",
+    "FollowUp": "nodule.followup",
+    "write_results": "report.result_files",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a function's module when the function is first asked for."""
+    if name not in _LATER:
+        message = f"module 'densesharp' has no attribute '{name}'"
+        raise AttributeError(message)
+    return getattr(importlib.import_module(f"densesharp.{_LATER[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -88,6 +89,7 @@ def test_every_extra_of_the_project_is_in_the_table_and_installs_its_modules():
     """The modules that are looked for come with the packages that the extra names."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     block = text.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    block = re.sub(r"(?m)^#.*\n", "", block)
     extras = {}
     for part in block.split("]\n"):
         name, equals, value = part.partition(" = [")

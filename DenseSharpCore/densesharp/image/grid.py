@@ -41,6 +41,11 @@ class Grid:
 
     Raises:
         GeometryError: values are missing, not finite, not positive, or the axes not orthogonal.
+
+    Examples:
+        >>> grid = densesharp.Grid((512, 512, 300), np.zeros(3), np.array([0.7, 0.7, 1]), np.eye(3))
+        >>> grid.shape
+        (300, 512, 512)
     """
 
     size: tuple[int, int, int]
@@ -97,17 +102,32 @@ class Grid:
         return self.to_world((np.array(self.size) - 1) / 2)
 
     def to_world(self, ijk: ArrayLike) -> Float:
-        """LPS mm of continuous indices (..., 3)."""
+        """LPS mm of continuous indices (..., 3).
+
+        Examples:
+            >>> volume.grid.to_world((0, 0, 2)).tolist()
+            [-155.5, -110.5, -113.375]
+        """
         steps: Float = (self.direction * self.spacing).T
         return np.asarray(np.asarray(ijk, dtype=np.float64) @ steps + self.origin)
 
     def to_index(self, lps: ArrayLike) -> Float:
-        """Continuous indices (i, j, k) of LPS points (..., 3)."""
+        """Continuous indices (i, j, k) of LPS points (..., 3).
+
+        Examples:
+            >>> volume.grid.to_index((-155.5, -110.5, -113.375)).tolist()
+            [0.0, 0.0, 2.0]
+        """
         inverse = np.asarray(np.linalg.inv(self.direction * self.spacing), dtype=np.float64)
         return np.asarray((np.asarray(lps, dtype=np.float64) - self.origin) @ inverse.T)
 
     def contains(self, lps: ArrayLike) -> bool:
-        """Whether a point lies inside the image, its voxels' outer faces included."""
+        """Whether a point lies inside the image, its voxels' outer faces included.
+
+        Examples:
+            >>> volume.grid.contains(seed.lps), volume.grid.contains((0, 0, 999))
+            (True, False)
+        """
         index = self.to_index(lps)
         return bool(np.all(index >= -0.5) and np.all(index <= np.array(self.size) - 0.5))
 

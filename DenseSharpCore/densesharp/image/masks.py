@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -38,8 +39,44 @@ class NoduleMask:
             message = f"Mask {self.array.shape} {self.array.dtype} does not fit its grid."
             raise ImageError(message)
 
+    @classmethod
+    def from_array(cls, mask: NDArray[Any], grid: Grid) -> NoduleMask:
+        """A mask from an array of the CT's size.
+
+        Args:
+            mask: (k, j, i), not 0 inside the nodule.
+            grid: the CT's grid.
+
+        Raises:
+            ImageError: the array does not fit the grid, or is empty.
+
+        Examples:
+            >>> inside = np.zeros((9, 9, 9), dtype=bool)
+            >>> inside[4, 3:6, 2:7] = True
+            >>> grid = densesharp.Grid((9, 9, 9), np.zeros(3), np.ones(3), np.eye(3))
+            >>> mask = densesharp.NoduleMask.from_array(inside, grid)
+            >>> mask.start, mask.array.shape
+            ((2, 3, 4), (1, 3, 5))
+        """
+        if mask.shape != grid.shape:
+            message = f"The mask {mask.shape} and the CT {grid.shape} do not fit."
+            raise ImageError(message)
+        found = mask_from_box(np.asarray(mask != 0), (0, 0, 0), grid)
+        if found is None:
+            message = "The mask is empty: no voxel of it lies inside a nodule."
+            raise ImageError(message)
+        return found
+
     def full(self, grid: Grid) -> NDArray[np.uint8]:
-        """The mask as an array of the CT's size, (k, j, i) uint8."""
+        """The mask as an array of the CT's size, (k, j, i) uint8.
+
+        Examples:
+            >>> array = result.mask.full(volume.grid)
+            >>> array.shape == volume.array.shape
+            True
+            >>> int(array.sum()) * volume.grid.voxel_volume == result.measurements.volume_mm3
+            True
+        """
         array = np.zeros(grid.shape, dtype=np.uint8)
         i, j, k = self.start
         depth, rows, columns = self.array.shape

@@ -21,6 +21,10 @@ class Notice:
         code: short stable name for programs, such as `slice_thickness`.
         message: one sentence for the radiologist.
         severity: `info` only informs; `caution` and `refused` decide the verdict.
+
+    Examples:
+        >>> [notice.code for notice in volume.notices]
+        ['simulated']
     """
 
     code: str
@@ -40,6 +44,17 @@ class Volume:
 
     Raises:
         ImageError: not three-dimensional, not numeric, or it does not fit the grid.
+
+    Examples:
+        A CT that another library read, 0.7 x 0.7 x 1.0 mm:
+
+        >>> hu = np.full((3, 4, 5), -850, dtype=np.int16)
+        >>> grid = densesharp.Grid((5, 4, 3), np.zeros(3), np.array([0.7, 0.7, 1.0]), np.eye(3))
+        >>> densesharp.Volume(hu, grid).array.mean()
+        np.float64(-850.0)
+        >>> densesharp.Volume(hu[0], grid)
+        Traceback (most recent call last):
+        densesharp.errors.ImageError: The image has 2 dimensions of type int16: ...
     """
 
     array: NDArray[Any] = field(repr=False)

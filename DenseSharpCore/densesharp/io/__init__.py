@@ -40,6 +40,16 @@ def read_volume(path: str | Path, series: str | None = None, progress: Progress 
         SeriesChoiceError: there are several CT series; it carries the list.
         GeometryError: slices are missing, doubled, tilted, unevenly spaced, ...
         ImageError: not readable, damaged, too large, or not a CT in HU.
+
+    Examples:
+        >>> volume = densesharp.read_volume(sample_path())
+        >>> volume.array.shape, volume.array.dtype.name
+        ((196, 226, 312), 'int16')
+        >>> volume.grid.spacing.tolist()
+        [1.0, 1.0, 1.25]
+        >>> densesharp.read_volume("missing.nrrd")
+        Traceback (most recent call last):
+        densesharp.errors.ImageError: 'missing.nrrd' does not exist: check the path.
     """
     source = Path(path)
     try:

@@ -20,6 +20,7 @@ from densesharp.errors import ModelError, SeedError
 from densesharp.image.grid import box_slices, cube_grid, index_box
 from densesharp.image.masks import NoduleMask, mask_from_box, paste
 from densesharp.image.volume import Notice, Volume
+from densesharp.model.engines import open_engine
 from densesharp.nodule.click_stability import click_stability
 from densesharp.nodule.guidelines import Context, guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
@@ -72,6 +73,11 @@ class Options:
         stability: whether to move the click and compare.
         solid_threshold_hu: HU above which a voxel of the nodule counts as solid.
         context: what is known about the patient, for the guideline hints.
+
+    Examples:
+        >>> quick = densesharp.Options(augmentations=1, stability=False)
+        >>> densesharp.analyse(volume, seed, engine, options=quick).uncertainty.samples
+        1
     """
 
     augmentations: int = 8
@@ -134,7 +140,7 @@ def values_around(volume: Volume, seed: Seed, radius: float) -> NDArray[np.float
 def analyse(
     volume: Volume,
     seed: Seed,
-    engine: Engine,
+    engine: Engine | None = None,
     *,
     nodule_id: str = "nodule_001",
     options: Options = Options(),
@@ -146,7 +152,8 @@ def analyse(
     Args:
         volume: the CT.
         seed: the click.
-        engine: a loaded model.
+        engine: a loaded model; None opens the bundled one, which takes about a second: open it
+            once with `open_engine` for more than one nodule.
         nodule_id: the result's id, also the beginning of its file names.
         options: what the user chose.
         progress: told what goes on; may raise `Cancelled`.
@@ -155,7 +162,26 @@ def analyse(
     Raises:
         SeedError: the seed lies outside the image, in air or in bone.
         ModelError: the model is not one of invasiveness.
+
+    Returns:
+        Class, measurements, mask on the CT's own grid, spread, click stability, guideline hints
+        and a verdict with its reasons. Where the CT is refused or no nodule is found, the verdict
+        is `refused`, and class, measurements and mask are None: that is an answer, no error.
+
+    Examples:
+        >>> result = densesharp.analyse(volume, seed, engine)
+        >>> result.verdict, result.predicted_class
+        ('ok', 'IAC')
+        >>> result.measurements.nodule_type
+        'part-solid'
+        >>> 2500 < result.measurements.volume_mm3 < 4500
+        True
+        >>> densesharp.analyse(volume, densesharp.Seed.from_ras((0, 0, 999)), engine)
+        Traceback (most recent call last):
+        densesharp.errors.SeedError: The seed at RAS (0, 0, 999) mm lies outside the image: ...
     """
+    if engine is None:
+        engine = open_engine()
     check_classes(engine)
     check_seed(volume, seed)
     clock = _Clock()
@@ -233,9 +259,30 @@ def update_mask(
     The class comes from the patch centred on the corrected mask; the outline stays the reader's.
     Spread and click stability no longer apply and are left out.
 
+    Args:
+        volume: the CT.
+        result: the nodule as it was; its id and seed stay.
+        mask: the corrected outline, on the CT's own grid.
+        engine: a loaded model.
+        options: what the user chose.
+
+    Returns:
+        A new result with the notice `edited_by_hand`; the old one is unchanged.
+
     Raises:
         SeedError: the corrected mask is empty.
         ModelError: the model is not one of invasiveness.
+
+    Examples:
+        >>> corrected = np.zeros(volume.grid.shape, dtype=bool)
+        >>> corrected[74:82, 138:153, 75:90] = True
+        >>> edited = densesharp.update_mask(
+        ...     volume, result, densesharp.NoduleMask.from_array(corrected, volume.grid), engine
+        ... )
+        >>> edited.measurements.volume_mm3  # 8 x 15 x 15 voxels of 1.25 mm3
+        2250.0
+        >>> [notice.code for notice in edited.notices if "hand" in notice.code]
+        ['edited_by_hand']
     """
     check_classes(engine)
     clock = _Clock()

@@ -22,6 +22,7 @@ from densesharp.files import ensure_folder
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.sampling import to_sitk
 from densesharp.image.volume import Volume
+from densesharp.model.engines import open_engine
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.nodule.surface import nodule_surface, write_surface
 
@@ -33,7 +34,7 @@ SOFTWARE = "densesharp"
 
 
 def write_results(
-    results: Sequence[NoduleResult], volume: Volume, engine: Engine, out: str | Path
+    results: Sequence[NoduleResult], volume: Volume, engine: Engine | None, out: str | Path
 ) -> dict[str, Any]:
     """Write everything known about the nodules of one CT into a folder.
 
@@ -45,7 +46,7 @@ def write_results(
     Args:
         results: nodules with different ids.
         volume: the CT.
-        engine: the engine that made them.
+        engine: the engine that made them; None for the bundled model.
         out: folder, made if needed.
 
     Returns:
@@ -53,7 +54,17 @@ def write_results(
 
     Raises:
         OutputError: the folder cannot be written to, or it holds other files of the same names.
+
+    Examples:
+        >>> document = densesharp.write_results([result], volume, engine, "result")
+        >>> sorted(path.name for path in Path("result").iterdir())  # doctest: +NORMALIZE_WHITESPACE
+        ['nodule_001_mask.nrrd', 'nodule_001_mesh.stl', 'nodule_001_overview.png',
+         'nodule_001_probability.nrrd', 'result.json']
+        >>> document["nodules"][0]["predicted_class"]
+        'IAC'
     """
+    if engine is None:
+        engine = open_engine()
     folder = ensure_folder(out)
     document = result_document(results, volume, engine)
     earlier = files_of_earlier_run(folder)

@@ -77,6 +77,18 @@ def follow_up(
     Raises:
         SeedError: a seed lies outside the lung of its CT.
         GeometryError: the later CT does not show the same place, or days are not positive.
+
+    Returns:
+        Both results, the changes with the measurement error of each, the trend, and doubling times
+        where there is growth and the days are known.
+
+    Examples:
+        >>> found = densesharp.follow_up(
+        ...     volume, seed, volume, engine, days=90, second_seed=seed,
+        ...     options=densesharp.Options(augmentations=1, stability=False),
+        ... )
+        >>> found.trend, found.changes["volume_mm3"].difference
+        ('no change beyond measurement error', 0.0)
     """
     if days is not None and not days > 0:
         message = f"The second CT must be later than the first: {days:g} days is not."

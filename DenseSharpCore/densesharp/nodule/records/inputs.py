@@ -20,6 +20,10 @@ class Seed:
 
     Raises:
         SeedError: not three finite numbers.
+
+    Examples:
+        >>> densesharp.Seed((-72.2, 33.7, -18.6)).ras.tolist()
+        [72.2, -33.7, -18.6]
     """
 
     lps: NDArray[np.float64]
@@ -43,12 +47,22 @@ class Seed:
 
     @classmethod
     def from_ras(cls, point: ArrayLike) -> Seed:
-        """A seed from RAS mm, as 3D Slicer shows them."""
+        """A seed from RAS mm, as 3D Slicer shows them.
+
+        Examples:
+            >>> densesharp.Seed.from_ras((72.2, -33.7, -18.6)).lps.tolist()
+            [-72.2, 33.7, -18.6]
+        """
         return cls(ras_to_lps(point))
 
     @classmethod
     def from_ijk(cls, index: ArrayLike, grid: Grid) -> Seed:
-        """A seed from (continuous) voxel indices (i, j, k) of an image."""
+        """A seed from (continuous) voxel indices (i, j, k) of an image.
+
+        Examples:
+            >>> densesharp.Seed.from_ijk((83, 144, 78), volume.grid).lps.tolist()
+            [-72.5, 33.5, -18.375]
+        """
         return cls(grid.to_world(index))
 
 
@@ -60,6 +74,11 @@ class Patch:
         array: (32, 32, 32) float32 in network units (-1..1), axes superior, posterior, left.
         grid: 1 mm cube, identity direction.
         inside: share of the cube that lies inside the CT, 0..1; the rest is padded with air.
+
+    Examples:
+        >>> patch = result.prediction.patch
+        >>> patch.array.shape, patch.grid.spacing.tolist(), patch.inside
+        ((32, 32, 32), [1.0, 1.0, 1.0], 1.0)
     """
 
     array: NDArray[np.float32] = field(repr=False)

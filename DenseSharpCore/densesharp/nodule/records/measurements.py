@@ -66,6 +66,13 @@ class Measurements:
         solid: at the chosen threshold (default -300 HU).
         solid_curve: the same at a series of thresholds.
         nodule_type: from the solid part.
+
+    Examples:
+        >>> found = result.measurements
+        >>> found.mean_diameter_mm == (found.long_axis_mm + found.short_axis_mm) / 2
+        True
+        >>> round(found.volume_mm3 * (found.mean_hu + 1000) / 1000) == round(found.mass_mg)
+        True
     """
 
     volume_mm3: float

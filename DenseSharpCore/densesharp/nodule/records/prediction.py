@@ -33,6 +33,12 @@ class Prediction:
         patch: the patch it belongs to (after recentring).
         shift_mm: distance from the seed to the middle of that patch.
         passes: how often the patch was recentred and run.
+
+    Examples:
+        >>> result.prediction.samples.shape, result.prediction.mask.shape
+        ((8, 3), (32, 32, 32))
+        >>> float(result.prediction.class_probabilities.sum().round(6))
+        1.0
     """
 
     class_probabilities: NDArray[np.float64]

@@ -60,7 +60,12 @@ class NoduleResult:
 
     @property
     def probability_invasive(self) -> float | None:
-        """Probability of MIA or IAC."""
+        """Probability of MIA or IAC.
+
+        Examples:
+            >>> result.probability_invasive > result.probability_iac > 0.5
+            True
+        """
         probabilities = self.class_probabilities
         return probabilities["MIA"] + probabilities["IAC"] if probabilities else None
 
@@ -78,7 +83,13 @@ class NoduleResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The `nodules` entry of result.json (see docs/reference/result-json.md)."""
+        """The `nodules` entry of result.json (see docs/reference/result-json.md).
+
+        Examples:
+            >>> entry = result.to_json()
+            >>> entry["verdict"], entry["measurements"]["nodule_type"]
+            ('ok', 'part-solid')
+        """
         return {
             "id": self.id,
             "seed_ras": _point(self.seed.ras),
@@ -104,7 +115,13 @@ class NoduleResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NoduleResult:
-        """The record that `to_json` wrote, without arrays."""
+        """The record that `to_json` wrote, without arrays.
+
+        Examples:
+            >>> again = densesharp.NoduleResult.from_json(result.to_json())
+            >>> again.predicted_class, again.mask
+            ('IAC', None)
+        """
         uncertainty = data["uncertainty"]
         if uncertainty:
             volumes = tuple(uncertainty["volume_range_mm3"])
