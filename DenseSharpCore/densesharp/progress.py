@@ -15,3 +15,18 @@ Progress = Callable[[float, str], None]
 
 def silent(fraction: float, text: str) -> None:
     """Show nothing."""
+
+
+def part(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part of the work, within the whole.
+
+    Args:
+        progress: told about the whole.
+        begin: fraction of the whole where the part begins, 0..1.
+        end: where it ends.
+    """
+
+    def report(fraction: float, text: str) -> None:
+        progress(begin + fraction * (end - begin), text)
+
+    return report

@@ -8,7 +8,6 @@ refines it with the spread over orientations and the stability of the click.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from densesharp.image.masks import NoduleMask, mask_from_box, paste
 from densesharp.image.volume import Notice, Volume
 from densesharp.model.engines import open_engine
 from densesharp.nodule.click_stability import click_stability
+from densesharp.nodule.clock import Clock
 from densesharp.nodule.guidelines import Context, guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
 from densesharp.nodule.measure import SOLID_THRESHOLD_HU, measure
@@ -42,7 +42,7 @@ from densesharp.nodule.reliability import (
     type_notices,
     verdict_of,
 )
-from densesharp.progress import Progress, silent
+from densesharp.progress import Progress, part, silent
 
 if TYPE_CHECKING:
     from densesharp.model.engines import Engine
@@ -176,15 +176,12 @@ def analyse(
         'part-solid'
         >>> 2500 < result.measurements.volume_mm3 < 4500
         True
-        >>> densesharp.analyse(volume, densesharp.Seed.from_ras((0, 0, 999)), engine)
-        Traceback (most recent call last):
-        densesharp.errors.SeedError: The seed at RAS (0, 0, 999) mm lies outside the image: ...
     """
     if engine is None:
         engine = open_engine()
     check_classes(engine)
     check_seed(volume, seed)
-    clock = _Clock()
+    clock = Clock()
     refused = [notice for notice in volume.notices if notice.severity == "refused"]
     if refused:
         return _without_model(nodule_id, seed, volume.notices, clock)
@@ -211,13 +208,13 @@ def _refine(
     engine: Engine,
     options: Options,
     progress: Progress,
-    clock: _Clock,
+    clock: Clock,
 ) -> NoduleResult:
     """Add the spread over orientations and the stability of the click to a first result."""
     prediction, mask, stability = result.prediction, result.mask, None
     samples: list[Measurements] = []
     if options.augmentations > 1:
-        steps = _part(progress, 0.1, 0.5)
+        steps = part(progress, 0.1, 0.5)
         prediction, masks = predict(located, engine, options.augmentations, steps)
         mask = paste(prediction.mask, prediction.patch.grid, volume.grid) or mask
         clock.lap("augment")
@@ -227,7 +224,7 @@ def _refine(
         samples = [measure(volume, each, threshold, ()) for each in own if each is not None]
         clock.lap("spread")
     if options.stability:
-        steps = _part(progress, 0.5, 1.0)
+        steps = part(progress, 0.5, 1.0)
         stability = click_stability(volume, result.seed, located, engine, steps)
         clock.lap("stability")
     if prediction is None or mask is None:
@@ -285,7 +282,7 @@ def update_mask(
         ['edited_by_hand']
     """
     check_classes(engine)
-    clock = _Clock()
+    clock = Clock()
     trimmed = mask_from_box(mask.array.astype(np.bool_), mask.start, volume.grid)
     if trimmed is None:
         message = "The corrected outline is empty: undo, or delete the nodule."
@@ -308,7 +305,7 @@ def _assemble(
     mask: NoduleMask,
     engine: Engine,
     options: Options,
-    clock: _Clock,
+    clock: Clock,
     stability: Stability | None,
     extra: tuple[Notice, ...] = (),
     samples: Sequence[Measurements] = (),
@@ -349,7 +346,7 @@ def _assemble(
 
 
 def _without_model(
-    nodule_id: str, seed: Seed, notices: tuple[Notice, ...], clock: _Clock
+    nodule_id: str, seed: Seed, notices: tuple[Notice, ...], clock: Clock
 ) -> NoduleResult:
     """A refusal without an outline or a class."""
     x, y, z = seed.lps.tolist()
@@ -410,29 +407,3 @@ def _by_class(values: NDArray[np.float64]) -> dict[str, float]:
 def _middle(mask: NoduleMask) -> NDArray[np.float64]:
     """(3,) LPS mm of the centroid of a mask."""
     return mask.grid.to_world(np.argwhere(mask.array)[:, ::-1].mean(axis=0))
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """Progress of a part of the work, within the whole."""
-
-    def report(fraction: float, text: str) -> None:
-        progress(begin + fraction * (end - begin), text)
-
-    return report
-
-
-class _Clock:
-    """Collects how long each part took, in ms."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self._laps[name] = self._laps.get(name, 0.0) + (now - self._last) * 1e3
-        self._last = now
-
-    def times(self) -> dict[str, float]:
-        total = (time.perf_counter() - self._start) * 1e3
-        return {name: round(ms, 2) for name, ms in {**self._laps, "total": total}.items()}

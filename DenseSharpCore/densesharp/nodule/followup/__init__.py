@@ -84,7 +84,12 @@ def follow_up(
 
     Examples:
         >>> found = densesharp.follow_up(
-        ...     volume, seed, volume, engine, days=90, second_seed=seed,
+        ...     volume,
+        ...     seed,
+        ...     volume,
+        ...     engine,
+        ...     days=90,
+        ...     second_seed=seed,
         ...     options=densesharp.Options(augmentations=1, stability=False),
         ... )
         >>> found.trend, found.changes["volume_mm3"].difference
