@@ -20,7 +20,8 @@ PLATFORMS = {
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 # What no version is built for; run.py and the commands say so (cli/extras.py, `unavailable`).
-VIEWER = {"slicer-core"}  # Slicer's views: Windows x64, macOS arm64 and Linux x86_64 only
+# Slicer's views: Windows x64, macOS arm64 and Linux x86_64 only.
+VIEWER = {"slicer-core", "slicer-layer-dm"}
 TORCH = {"torch"}  # ended for Intel Macs with 2.2.2, which needs NumPy 1
 WITHOUT = {
     "macOS x86_64": VIEWER | TORCH,
