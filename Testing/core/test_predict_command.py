@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from densesharp.cli import main
+from densesharp.model import engines
 from densesharp.nodule.records import NoduleResult
 from densesharp.resources import model_path, sample_path, sample_truth
 
@@ -19,6 +20,22 @@ def seeds_of_the_sample(count: int) -> list[str]:
         ",".join(str(n) for n in nodule["center_ras"])
         for nodule in sample_truth()["nodules"][:count]
     ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def an_engine_opened_once():
+    """The commands ask for the same few engines; each takes more than a second to build."""
+    kept, opened = {}, engines.open_engine
+
+    def open_once(model, *how, **more):
+        key = (model.sha256, how, *sorted(more.items()))
+        if key not in kept:
+            kept[key] = opened(model, *how, **more)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "open_engine", open_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +129,6 @@ def test_running_twice_gives_the_same_numbers(two_nodules, tmp_path):
 def test_the_engine_is_asked_for_the_precision_given(
     command, given, precision, tmp_path, monkeypatch
 ):
-    import densesharp.model.engines as engines
 
     asked = []
 

@@ -104,11 +104,11 @@ def test_slices_of_eight_millimetres_are_refused_and_that_is_an_answer(real_ct_f
     assert not (tmp_path / "nodule_001_mask.nrrd").exists()
 
 
-def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine):
+def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine, full):
     overlaps, verdicts = [], []
     paths = sorted((real_ct_folder / "lidc-cubes").glob("*_ct.nrrd"))
     assert len(paths) == 66
-    for path in paths:
+    for path in paths if full else paths[::3]:
         image = sitk.ReadImage(str(path).replace("_ct", "_mask"))
         truth = sitk.GetArrayFromImage(image) > 0
         volume = read_volume(path)
@@ -121,4 +121,4 @@ def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine):
         assert sum(result.class_probabilities.values()) == pytest.approx(1)
     # Some are larger than the cube or cavities: refused or poor, never an error.
     assert np.median(overlaps) > 0.75
-    assert verdicts.count("refused") < 15
+    assert verdicts.count("refused") < 15 / 66 * len(verdicts)

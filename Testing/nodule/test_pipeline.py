@@ -49,12 +49,13 @@ def world_dice(first, second) -> float:
     return 2 * (inside[0] & inside[1]).sum() / (inside[0].sum() + inside[1].sum())
 
 
-def test_the_same_anatomy_in_48_axis_orders_gives_the_same_answer():
+def test_the_same_anatomy_in_48_axis_orders_gives_the_same_answer(full):
     """Stored in any order, the voxels are the same: so must be the masks and numbers."""
     spacing, size = np.array([0.7, 0.7, 0.7]), (96, 96, 96)
     reference = analyse(ball_on(size, spacing, np.eye(3)), Seed(CENTER), ThresholdEngine(),
                         options=QUICK)  # fmt: skip
-    for direction in signed_permutations():
+    # Every third has each axis in each place and either direction.
+    for direction in signed_permutations()[:: 1 if full else 3]:
         volume = ball_on(size, spacing, direction)
         result = analyse(volume, Seed(CENTER + [2, 1, -2]), ThresholdEngine(), options=QUICK)
         assert world_dice(result.mask, reference.mask) >= 0.98

@@ -112,8 +112,14 @@ def write_truth(path):
     return path
 
 
+@pytest.fixture
+def numbers_only(monkeypatch):
+    """The analysis writes its results.json and no report, whose pictures take half of the time."""
+    monkeypatch.setattr("densesharp.study.report.write_report.write_report", lambda *_: None)
+
+
 def test_analyze_recovers_the_programmed_difference_within_its_interval(
-    tmp_path, reading_of, a_turnable_clock
+    tmp_path, reading_of, a_turnable_clock, numbers_only
 ):
     folder = conduct(tmp_path, GAIN, reading_of, a_turnable_clock)
     parser = argparse.ArgumentParser()
@@ -131,7 +137,7 @@ def test_analyze_recovers_the_programmed_difference_within_its_interval(
             assert auc["auc"][condition][reader] == pytest.approx(programmed, abs=0.2)
 
 
-def test_a_study_folder_is_analysed_like_its_export(tmp_path, reading_of):
+def test_a_study_folder_is_analysed_like_its_export(tmp_path, reading_of, numbers_only):
     study = make_study(tmp_path / "study", "sequential", count=4)
     for reader in READERS:
         read_session(reading_of(study, reader.id), 1)
