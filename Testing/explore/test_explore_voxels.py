@@ -72,6 +72,16 @@ def test_a_montage_holds_every_slice_once() -> None:
     assert np.array_equal(figure.axes[0].images[1].get_array()[..., 3] > 0, picture > 20)
 
 
+def test_a_histogram_of_grey_values_is_in_hu() -> None:
+    grey = np.zeros((4, 4, 4), dtype=np.uint8)
+    grey[0] = 255
+    axes = explore.histogram(grey, bins=4).axes[0]
+    assert axes.get_xlabel() == "HU"
+    edges = [patch.get_x() for patch in axes.patches]
+    assert edges[0] == pytest.approx(-1024)
+    assert edges[-1] + axes.patches[-1].get_width() == pytest.approx(400)
+
+
 def test_a_histogram_counts_inside_and_outside(
     a_cube_and_its_mask: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -81,8 +91,8 @@ def test_a_histogram_counts_inside_and_outside(
     assert outside == pytest.approx(1)
     assert inside == pytest.approx(1)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        f"outside (mean {cube[~mask].mean():.0f})",
-        "in the mask (mean 200)",
+        f"outside (mean {cube[~mask].mean() * 1424 / 255 - 1024:.0f})",
+        f"in the mask (mean {200 * 1424 / 255 - 1024:.0f})",
     ]
 
 

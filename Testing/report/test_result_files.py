@@ -15,8 +15,10 @@ from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
 from densesharp.nodule.pipeline import Options, analyse
 from densesharp.nodule.records import NoduleResult, Seed, Segment
+from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
 from densesharp.report.nodule_table import COLUMNS, write_table
+from densesharp.report.pdf import write_pdf
 from densesharp.report.planes import LUNG_WINDOW, context_view, views_of, width_for
 from densesharp.report.result_files import write_results
 from nodule_results import nodule
@@ -46,6 +48,26 @@ def refused(a_result) -> NoduleResult:
         notices=(Notice("slice_thickness", "The slices are 8 mm thick.", "refused"),),
         evidence_inside=None,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.pdf"])
+def test_a_report_on_earlier_results_does_not_stay_beside_new_ones(
+    tmp_path, an_oblique_ct, a_result, name
+):
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    report = read_report(tmp_path)
+    write_html(tmp_path / "report.html", report)
+    write_pdf(tmp_path / "report.pdf", report)
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.pdf"])
+def test_a_report_of_another_program_stays(tmp_path, an_oblique_ct, a_result, name):
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    (tmp_path / name).write_text("the hospital's own")
+    write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
+    assert (tmp_path / name).exists()
 
 
 def test_a_run_writes_everything_of_the_contract(tmp_path, an_oblique_ct, a_result):

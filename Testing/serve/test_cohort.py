@@ -254,7 +254,7 @@ def test_at_most_two_cts_are_in_memory(case_list, tmp_path, known_engine, monkey
 
 
 BAD_LISTS = {
-    "case,image,x,y,z\n": "lacks the column 'space'",
+    "case,image,x,y\n": "lacks the column 'z'",
     "": "lacks the column 'case'",
     "case,image,x,y,z,space\n": "has no cases",
     "case,image,x,y,z,space\na,i.nrrd,1,2,x,ras\n": "line 2, column 'z': 'x' is no number",

@@ -33,6 +33,17 @@ def test_a_data_set_can_be_read_back_by_the_training_code(tmp_path: Path) -> Non
     assert sum(ideal[samples[0].name]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("count", [12, 15, 45, 100])
+def test_small_sets_have_balanced_subsets(count: int) -> None:
+    dealt = [dataset.subset_of(BALANCED, number) for number in range(count)]
+    sizes = [dealt.count(subset) for subset in range(5)]
+    assert max(sizes) - min(sizes) <= 1
+    for names in (("AAH", "AIS"), ("MIA",), ("IAC",)):
+        own = [dealt[n] for n in range(count) if BALANCED[n % len(BALANCED)] in names]
+        of_class = [own.count(subset) for subset in range(5)]
+        assert max(of_class) - min(of_class) <= 1
+
+
 def test_a_grown_data_set_keeps_its_first_nodules(tmp_path: Path) -> None:
     recipe = Recipe(seed=4, edge=48)
     write_dataset(tmp_path / "a", 1, recipe)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from densesharp.cli.predict import add_model_arguments
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
 HELP = "run a whole list of CTs, restartable and in parallel"
 
@@ -14,7 +14,10 @@ HELP = "run a whole list of CTs, restartable and in parallel"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "cases", type=Path, help="CSV with columns case, image, x, y, z, space[, nodule][, series]"
+        "cases",
+        type=Path,
+        help="CSV with columns case, image, x, y, z[, space][, nodule][, series]; a reader study's "
+        "case list is one, too",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
     split = parser.add_mutually_exclusive_group()
@@ -24,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     split.add_argument(
         "--dask", metavar="ADDRESS", help="run on a Dask cluster, such as tcp://host:8786"
     )
+    add_json_argument(parser)
     add_model_arguments(parser)
     parser.add_argument(
         "--solid-threshold", type=float, default=-300.0, metavar="HU",
@@ -33,13 +37,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what is not done yet, then merge if nothing is missing."""
-    from densesharp.cli.terminal import progress_bar
+    from densesharp.files import check_folder
     from densesharp.model.model_file import load_model
     from densesharp.resources import model_path
     from densesharp.serve.case_list import Settings, read_cases, take_shard
     from densesharp.serve.cohort_summary import merge
     from densesharp.serve.run_cohort import run_here, run_on_dask
 
+    check_folder(args.out)
+    check_json(args.json)
     cases = read_cases(args.cases)
     part = take_shard(cases, args.shard) if args.shard else cases
     model = (args.model or model_path()).resolve()
@@ -58,15 +64,17 @@ def run(args: argparse.Namespace) -> int:
         else:
             tally = run_here(part, settings, args.out, progress)
     skipped = len(part) - tally.cases
-    sys.stderr.write(f"{tally.done} CTs done, {tally.failed} failed, {skipped} done before.\n")
+    text = f"{tally.done} CTs done, {tally.failed} failed, {skipped} done before.\n"
     summary = merge(cases, settings, args.out)
     if summary is None:
         if tally.outdated:
-            sys.stderr.write("The old cohort.csv and summary were removed: records changed.\n")
-        sys.stderr.write("Other parts of the list are not finished yet, so nothing is merged.\n")
+            text += "The old cohort.csv and summary were removed: records changed.\n"
+        text += "Other parts of the list are not finished yet, so nothing is merged.\n"
     else:
-        sys.stderr.write(
+        text += (
             f"Table of {summary['nodules']} nodules: {args.out / 'cohort.csv'}\n"
             "Research use only, not for diagnosis.\n"
         )
+    counts = {"done": tally.done, "failed": tally.failed, "done_before": skipped}
+    finish(text, {**counts, "out": str(args.out), "summary": summary}, args.json)
     return 0

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+
+from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.files import check_folder
 
 HELP = "combine trained networks into one calibrated ensemble"
 
@@ -19,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="average the weights into one network (runs that started from the same weights)",
     )
+    add_json_argument(parser)
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", required=True, help="sentence for the model card")
     parser.add_argument("--evaluation", default="", help="what was measured, for the model card")
@@ -39,5 +45,11 @@ def run(args: argparse.Namespace) -> int:
         evaluation=args.evaluation,
         credits=args.credits,
     )
-    combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
+    check_folder(Path(args.out).parent)
+    check_json(args.json)
+    sys.stderr.write("Calibrating, which runs every network on the held-out nodules ...\n")
+    made = combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
+    text = f"Model of {made.members} member(s), temperature {made.temperature:.3g}: {args.out}\n"
+    document = {"out": args.out, "members": made.members, "temperature": made.temperature}
+    finish(text, document, args.json)
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+
 HELP = "cut nodules out of CTs with masks, into a data set for training"
 
 
@@ -19,16 +21,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--edge", type=int, default=80, help="mm along a cube's side (default 80)")
     parser.add_argument("--folds", type=int, default=5, help="subsets to deal into (default 5)")
     parser.add_argument("--seed", type=int, default=0, help="of the dealing (default 0)")
+    add_json_argument(parser)
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Build the data set."""
-    from densesharp.cli.terminal import progress_bar
+    check_json(args.json)
     from densesharp.train.builder import build_dataset
 
     with progress_bar() as progress:
-        build_dataset(
+        count = build_dataset(
             args.table,
             args.out,
             args.edge,
@@ -37,4 +40,9 @@ def run(args: argparse.Namespace) -> int:
             min(args.workers, os.cpu_count() or 1),
             progress,
         )
+    finish(
+        f"Data set of {count} nodules: {args.out}\n",
+        {"nodules": count, "out": args.out},
+        args.json,
+    )
     return 0

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
     from densesharp.cli.extras import how_to_get, missing, unavailable
     from densesharp.cli.predict import report
-    from densesharp.cli.terminal import progress_bar
+    from densesharp.cli.terminal import check_port, progress_bar
+    from densesharp.files import check_folder
     from densesharp.io import read_volume
     from densesharp.model.engines import available_cores, open_engine
     from densesharp.model.model_file import load_model
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path, sample_path
 
     out = args.out or Path("densesharp-demo")
+    check_folder(out)
+    check_port("127.0.0.1", args.port)
     with progress_bar() as progress:
         progress(0.0, "Reading the sample CT")
         volume = read_volume(sample_path())
@@ -69,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
                 f"For the browser viewer type:\n  {how_to_get(['viewer'], ['demo'])}\n"
             )
         return 0
+    sys.stderr.write("Starting the viewer, which takes some seconds. Stop it with Ctrl + C.\n")
     from densesharp_viewer.app import show
 
     code: int = show(

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     for check in (machine, packages, extras, model, devices, speed, graphics):
         findings += guarded(check)
     if args.json:
-        from densesharp.cli.predict import write_json
+        from densesharp.cli.terminal import write_json
 
         write_json({"findings": [asdict(finding) for finding in findings]}, args.json)
     if args.json != "-":

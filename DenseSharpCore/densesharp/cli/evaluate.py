@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
 
 HELP = "measure a model on a data set: masks, classes, calibration, robustness to the click"
@@ -19,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run member K alone on subset K (cross-validation of an ensemble of folds)",
     )
+    add_json_argument(parser)
     parser.add_argument("--fold", type=int, help="only the nodules of subset FOLD")
     parser.add_argument("--no-shifts", action="store_true", help="do not run displaced seeds")
     parser.add_argument(
@@ -28,10 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the report."""
-    from densesharp.cli.terminal import progress_bar
     from densesharp.files import check_folder, ensure_folder
     from densesharp.model.model_file import load_model
     from densesharp.resources import model_path
+    from densesharp.stats.estimates import to_json
     from densesharp.train.dataset import read_dataset
     from densesharp.train.evaluation import evaluate
     from densesharp.train.evaluation_report import read_ideal, write_report
@@ -40,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         message = f"--tta {args.tta}: a number from 1 to 48 is needed."
         raise TableError(message)
     check_folder(args.out)
+    check_json(args.json)
     model = load_model(args.model or model_path())
     samples = read_dataset(args.dataset)
     if args.fold is not None:
@@ -50,5 +56,13 @@ def run(args: argparse.Namespace) -> int:
     folder = ensure_folder(args.out)
     with progress_bar() as progress:
         outcomes = evaluate(samples, model, args.by_fold, not args.no_shifts, args.tta, progress)
-    write_report(folder, outcomes, model, read_ideal(args.dataset))
+    results = write_report(folder, outcomes, model, read_ideal(args.dataset))
+    finish(_last_words(results, folder), to_json(results), args.json)
     return 0
+
+
+def _last_words(results: Mapping[str, Any], folder: Path) -> str:
+    """Where the report lies, with the number most ask for."""
+    dice = next(iter(results["masks"].values()))
+    mean = dice["mean_dice"].value
+    return f"{results['nodules']} nodules, mean Dice {mean:.3f}: {folder / 'evaluation.md'}\n"

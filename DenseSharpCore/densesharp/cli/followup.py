@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish
+
 if TYPE_CHECKING:
     from densesharp.image.volume import Volume
     from densesharp.model.engines import Engine
@@ -48,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             help=f"which series, where the {which} CT has several",
         )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
+    add_json_argument(parser)
     add_model_arguments(parser)
 
 
@@ -81,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         )
         raise SeedError(message)
     check_folder(args.out)
+    check_json(args.json)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")
         first = _read(args.first, args.first_series, "first")
@@ -106,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         )
     _write(found, first, second, engine, args.out)
     sys.stderr.write(_about_days(args.days, dated))
-    sys.stderr.write(f"{followup_sentence(found)}\nResults: {args.out}\n")
+    text = f"{followup_sentence(found)}\nResults: {args.out}\n"
+    finish(text, {**found.to_json(), "out": str(args.out)}, args.json)
     return 0
 
 

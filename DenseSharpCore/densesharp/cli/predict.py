@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +110,7 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain for every seed, then write everything at once."""
-    from densesharp.cli.terminal import progress_bar
+    from densesharp.cli.terminal import check_json, progress_bar, write_json
     from densesharp.files import check_folder
     from densesharp.io import read_volume
     from densesharp.model.engines import available_cores, open_engine
@@ -121,8 +120,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
 
     check_folder(args.out)
-    if args.json and args.json != "-":
-        check_folder(Path(args.json).parent)
+    check_json(args.json)
     with progress_bar() as progress:
         progress(0.0, "Reading the CT")
         volume = read_volume(args.image, series=args.series)
@@ -164,17 +162,6 @@ def name_repeated(results: list[NoduleResult]) -> list[NoduleResult]:
         ]
         told.append(replace(result, notices=(*result.notices, *notices)))
     return told
-
-
-def write_json(document: dict[str, object], target: str) -> None:
-    """Write result.json's content to a file, or to stdout for `-`."""
-    from densesharp.files import write_text
-
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(target, text)
 
 
 def report(results: list[NoduleResult], out: Path, device: str) -> None:

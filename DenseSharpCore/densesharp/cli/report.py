@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 
 HELP = "write a report (HTML and PDF) from the results of one scan"
 
@@ -25,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="folder written by predict")
     parser.add_argument("--html", type=Path, metavar="FILE", help="default: FOLDER/report.html")
     parser.add_argument("--pdf", type=Path, metavar="FILE", help="default: FOLDER/report.pdf")
+    add_json_argument(parser)
     patient = parser.add_argument_group("what is known about the patient, for the guidelines")
     patient.add_argument("--age", type=float, metavar="YEARS")
     patient.add_argument("--sex", choices=("female", "male"))
@@ -45,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.report.document import read_report, write_html
     from densesharp.report.pdf import write_pdf
 
+    check_json(args.json)
     known = {name: getattr(args, name) for name in (*_YES_NO, "age", "nodules", "comparison")}
     female = None if args.sex is None else args.sex == "female"
     context = Context(female=female, **known)
@@ -54,5 +57,6 @@ def run(args: argparse.Namespace) -> int:
     pdf = args.pdf or args.folder / "report.pdf"
     write_html(html, report)
     write_pdf(pdf, report)
-    sys.stderr.write(f"Report: {html}\nReport: {pdf}\n")
+    text = f"Report: {html}\nReport: {pdf}\n"
+    finish(text, {"html": str(html), "pdf": str(pdf)}, args.json)
     return 0

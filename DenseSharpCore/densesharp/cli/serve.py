@@ -36,15 +36,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until stopped."""
+    from densesharp.cli.terminal import check_port
     from densesharp.resources import model_path
     from densesharp.serve.client import usable_key
     from densesharp.serve.messages import KEY_VARIABLE
-    from densesharp.serve.server import serve
+    from densesharp.serve.server import check_key, serve
 
     if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
         message = "Give a --port from 1024 to 65535, and --workers and --rate above 0."
         raise DeviceError(message)
     key = usable_key(os.environ.get(KEY_VARIABLE)) or None
+    check_key(args.host, key)
+    check_port(args.host, args.port)
     sys.stderr.write(f"DenseSharp server on http://{args.host}:{args.port}, stop with Ctrl-C.\n")
     model = args.model or model_path()
     serve(model, args.host, args.port, args.device, args.workers, key, args.rate)

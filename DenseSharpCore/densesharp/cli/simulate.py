@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
+from densesharp.files import check_folder
 
 HELP = "make simulated nodules with known class and mask, or the sample chest CT"
 
@@ -40,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="put the nodules into the lungs of this CT, or of the CTs in this folder, away from "
         "nodules that are there; instead of simulated lungs",
     )
+    add_json_argument(parser)
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument(
         "--sample", action="store_true", help="make the sample chest CT instead of a data set"
@@ -48,7 +52,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate."""
-    from densesharp.cli.terminal import progress_bar
     from densesharp.simulate.latents import UNLABELLED
     from densesharp.simulate.real_lung import find_cts
     from densesharp.simulate.sample import SEED, write_sample
@@ -57,8 +60,12 @@ def run(args: argparse.Namespace) -> int:
     if args.count < 1 or args.edge < 40 or args.edge % 2 or args.seed < 0:
         message = "--count must be above 0, --edge an even number from 40 on, --seed not negative."
         raise TableError(message)
+    check_folder(args.out)
+    check_json(args.json)
     if args.sample:
+        sys.stderr.write("Making the sample chest CT, which takes about a minute ...\n")
         write_sample(args.out, args.seed or SEED)
+        finish(f"Sample CT: {args.out}\n", {"out": args.out}, args.json)
         return 0
     diagnoses = {"paper": (None,), "balanced": BALANCED, "any": (UNLABELLED,)}[args.classes]
     lungs = tuple(str(path) for path in find_cts(args.lung)) if args.lung else ()
@@ -67,4 +74,9 @@ def run(args: argparse.Namespace) -> int:
         write_dataset(
             args.out, args.count, recipe, min(args.workers, os.cpu_count() or 1), progress
         )
+    finish(
+        f"Data set of {args.count} simulated nodules: {args.out}\n",
+        {"nodules": args.count, "out": args.out},
+        args.json,
+    )
     return 0

@@ -1,26 +1,40 @@
-"""Progress on a terminal."""
+"""What long work shows while it runs, and what a command says at its end."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
+import os
+import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from densesharp.errors import DeviceError
+from densesharp.files import check_folder, write_text
 from densesharp.progress import Progress
+
+PLAIN_AFTER_S = 5.0
+"""Seconds between plain lines: short work shows none."""
 
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A progress bar on stderr, after half a second; none where stderr is no terminal."""
+    """Progress on stderr: a bar with the time left on a terminal, else a plain line at times."""
+    if not sys.stderr.isatty():
+        yield plain_progress()
+        return
     with tqdm(
         total=100,
         file=sys.stderr,
-        disable=None,
         delay=0.5,
         leave=False,
-        bar_format="{desc} |{bar}| {percentage:3.0f} %",
+        bar_format="{desc} |{bar}| {percentage:3.0f} % {elapsed}, {remaining} left",
     ) as bar:
 
         def show(fraction: float, text: str) -> None:
@@ -28,3 +42,89 @@ def progress_bar() -> Iterator[Progress]:
             bar.update(max(0.0, fraction * 100 - bar.n))
 
         yield show
+
+
+def plain_progress(every: float = PLAIN_AFTER_S) -> Progress:
+    """Progress as lines on stderr, for logs and pipes: one in `every` seconds at most."""
+    begun = last = time.monotonic()
+
+    def show(fraction: float, text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < every:
+            return
+        last = now
+        left = f", {time_left(now - begun, fraction)} left" if fraction > 0 else ""
+        sys.stderr.write(f"{fraction:4.0%}  {text}{left}\n")
+        sys.stderr.flush()
+
+    return show
+
+
+def time_left(passed: float, fraction: float) -> str:
+    """How long the rest takes at the pace so far, in words; `passed` in seconds."""
+    left = passed * (1 - fraction) / fraction
+    if left < 90:
+        return f"about {max(left, 1):.0f} s"
+    return f"about {left / 60:.0f} min" if left < 5400 else f"about {left / 3600:.1f} h"
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add where a program finds what was made."""
+    parser.add_argument(
+        "--json", metavar="FILE", help="write what was made, and where, as JSON; - for stdout"
+    )
+
+
+def check_json(target: str | None) -> None:
+    """Check before the work that the file of `--json` can be written.
+
+    Raises:
+        OutputError: its folder cannot be written to.
+    """
+    if target and target != "-":
+        check_folder(Path(target).parent)
+
+
+def write_json(document: Mapping[str, Any], target: str) -> None:
+    """Write a document to a file, or to stdout for `-`."""
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def finish(
+    text: str, document: Mapping[str, Any], target: str | None, stream: TextIO | None = None
+) -> None:
+    """Say what was made and where, to the reader and to a program.
+
+    Args:
+        text: for the reader; lines, each ended.
+        document: the same for a program.
+        target: of `--json`, if given.
+        stream: where the text goes; stderr by default, and always where stdout holds the JSON.
+    """
+    (sys.stderr if stream is None or target == "-" else stream).write(text)
+    if target:
+        write_json(document, target)
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that a port can be listened on, before anything is loaded or said.
+
+    Raises:
+        DeviceError: it is taken, or may not be used.
+    """
+    if not port:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # on Windows it would allow a port that is taken
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        message = f"Port {port} cannot be used (is a server running there?): choose another --port."
+        raise DeviceError(message) from error

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
+from densesharp.files import check_folder
 
 if TYPE_CHECKING:
     from densesharp.train.fit import Settings
@@ -74,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--like-paper is always fp32",
     )
     _configure_extras(parser)
+    add_json_argument(parser)
     parser.add_argument("--start", help="model file to go on from")
     parser.add_argument("--name", default="DenseSharp", help="name in the model card")
     parser.add_argument("--trained-on", help="sentence about the data in the model card")
@@ -144,7 +147,18 @@ def run(args: argparse.Namespace) -> int:
         training_command=_command(args),
     )
     settings = _settings(args, nodules)
-    fit(datasets, settings, args.out, card, args.start, args.devices, args.nodes)
+    check_folder(args.out)
+    check_json(args.json)
+    with progress_bar() as progress:
+        made = fit(
+            datasets, settings, args.out, card, args.start, args.devices, args.nodes, progress
+        )
+    document = {"model": str(made), "nodules": nodules, "steps": settings.optimisation.steps}
+    finish(
+        f"Trained on {nodules} nodules, {settings.optimisation.steps} steps: {made}\n",
+        document,
+        args.json,
+    )
     return 0
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
+from densesharp.errors import ImageError
+from densesharp.files import check_folder
+from densesharp.io.image_files import is_volume_file
 from densesharp.serve.messages import KEY_VARIABLE
 
 HELP = "look at a CT in the browser: click, see, correct, accept"
@@ -42,8 +46,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_image(path: Path) -> None:
+    """Refuse what is no CT, no DICOM folder and no scene, before the viewer starts.
+
+    Raises:
+        ImageError: it does not exist, or is another kind of file.
+    """
+    if not path.exists():
+        message = f"'{path}' does not exist: check the path."
+        raise ImageError(message)
+    if path.is_dir() or is_volume_file(path) or path.suffix.lower() in (".mrb", ".mrml"):
+        return
+    with path.open("rb") as file:  # a DICOM file has this mark behind 128 free bytes
+        if file.read(132)[128:] == b"DICM":
+            return
+    message = (
+        f"'{path}' is no CT: give an NRRD, NIfTI or MetaImage file, a DICOM folder or file, or a "
+        "scene (.mrb) that was saved."
+    )
+    raise ImageError(message)
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl + C."""
+    from densesharp.cli.terminal import check_port
+
+    check_port("127.0.0.1", args.port)
+    check_folder(args.out or ".")
+    if args.image is not None:
+        check_image(args.image)
+    sys.stderr.write("Starting the viewer, which takes some seconds. Stop it with Ctrl + C.\n")
     from densesharp_viewer.app import show
 
     status: int = show(

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from densesharp.files import atomic_path
+from densesharp.nodule.patch import WINDOW
 from densesharp.report.planes import LUNG_WINDOW
 
 if TYPE_CHECKING:
@@ -145,8 +146,17 @@ def tiled(array: NDArray[np.generic], axis: int = 0) -> NDArray[np.float32]:
 
 
 def histogram(voxels: Voxels, mask: Mask | None = None, *, bins: int = 50) -> Figure:
-    """Draw how often each value comes, with a mask also inside it (shares of all voxels there)."""
+    """Draw how often each HU comes, with a mask also inside it (shares of all voxels there).
+
+    Args:
+        voxels: (k, j, i) HU, or uint8 grey values of the window -1024..400 HU, which become HU.
+        mask: (k, j, i) of the nodule.
+        bins: bars between the lowest and the highest value.
+    """
     _check(voxels, mask)
+    if voxels.dtype == np.uint8:
+        low, high = WINDOW
+        voxels = low + voxels.astype(np.float32) * ((high - low) / 255)
     figure = Figure(figsize=(5.5, 3.2), layout="constrained")
     axes = figure.subplots()
     edges = np.histogram_bin_edges(voxels.astype(np.float64), bins)
@@ -161,7 +171,7 @@ def histogram(voxels: Voxels, mask: Mask | None = None, *, bins: int = 50) -> Fi
                 values, list(edges), weights=weights, color=colour, alpha=0.6,
                 label=f"{label} (mean {values.mean():.0f})",
             )  # fmt: skip
-    axes.set(xlabel=_unit(voxels), ylabel="share of voxels")
+    axes.set(xlabel="HU", ylabel="share of voxels")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -219,10 +229,6 @@ def _check(voxels: Voxels, mask: Mask | None) -> None:
 
 def _window(voxels: Voxels) -> tuple[float, float]:
     return GREY_WINDOW if voxels.dtype == np.uint8 else LUNG_WINDOW
-
-
-def _unit(voxels: Voxels) -> str:
-    return "grey value (-1024..400 HU)" if voxels.dtype == np.uint8 else "HU"
 
 
 def _tinted(inside: NDArray[np.float32], opacity: float) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from densesharp.model.engines import Engine
 
 RESULT = "result.json"
+REPORTS = ("report.html", "report.pdf")
 SOFTWARE = "densesharp"
 
 
@@ -151,9 +152,18 @@ def files_of_earlier_run(folder: Path) -> set[str]:
         if document["software"]["name"] != SOFTWARE:
             return set()
         named = [name for entry in document["nodules"] for name in entry["files"].values()]
-        return {RESULT, *(name for name in named if Path(name).name == name)}
+        found = {RESULT, *(name for name in named if Path(name).name == name)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
+    return found | {name for name in REPORTS if _is_report(folder / name)}
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is a report that this program wrote: it tells of the results beside it."""
+    try:
+        return b"DenseSharp" in path.read_bytes()
+    except OSError:
+        return False
 
 
 def _move(made: Path, folder: Path, earlier: set[str]) -> None:

@@ -21,7 +21,7 @@ from densesharp.nodule.records import Seed
 SCHEMA = 1
 FOLDER = "cases"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NEEDED = ("case", "image", "x", "y", "z", "space")
+_NEEDED = ("case", "image", "x", "y", "z")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,12 @@ class Settings:
 
 
 def read_cases(path: str | Path) -> list[Case]:
-    """Read a case list: CSV with columns case, image, x, y, z, space[, nodule][, series].
+    """Read a case list: CSV with columns case, image, x, y, z[, space][, nodule][, series].
 
-    Rows with the same case are nodules of one CT. Image paths are relative to the list. They
-    become absolute: workers run in other folders, and a list is the same however it is named.
+    The case list of a reader study is one, too: other columns are left alone, and a point without
+    `space` is RAS mm. Rows with the same case are nodules of one CT. Image paths are relative to
+    the list. They become absolute: workers run in other folders, and a list is the same however it
+    is named.
 
     Raises:
         TableError: with line and column of what is wrong.
@@ -135,7 +137,7 @@ def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
     if missing:
         message = (
             f"The case list '{source.name}' lacks the column '{missing[0]}' in line 1: it needs "
-            f"{', '.join(_NEEDED)}, and may have nodule and series."
+            f"{', '.join(_NEEDED)}, and may have space, nodule and series."
         )
         raise TableError(message)
     for line, row in rows:
@@ -153,7 +155,7 @@ def _case(row: dict[str, str], line: int, folder: Path) -> Case:
             raise _wrong(line, column, f"'{name[:40]}' cannot be used: {rule}")
     if not row["image"]:
         raise _wrong(line, "image", "it is empty")
-    space = row["space"].lower()
+    space = (row.get("space") or "ras").lower()
     if space not in ("ras", "lps", "ijk"):
         raise _wrong(line, "space", f"'{space[:20]}' is none of ras, lps, ijk")
     x, y, z = (_number(row[axis], line, axis) for axis in "xyz")

@@ -176,6 +176,20 @@ def build_server(
     return server
 
 
+def check_key(host: str, key: str | None) -> None:
+    """Refuse to let other computers ask without a key.
+
+    Raises:
+        DeviceError: they could.
+    """
+    if host != LOOPBACK and not key:
+        message = (
+            f"A server that other computers can reach needs an API key: put a long secret into "
+            f"the environment variable {protocol.KEY_VARIABLE}."
+        )
+        raise DeviceError(message)
+
+
 def serve(
     model: Path, host: str, port: int, device: str, workers: int, key: str | None, rate: float
 ) -> None:
@@ -185,12 +199,7 @@ def serve(
         DeviceError: other computers could ask without a key, or the port is taken.
         ModelError: the model file cannot be used.
     """
-    if host != LOOPBACK and not key:
-        message = (
-            f"A server that other computers can reach needs an API key: put a long secret into "
-            f"the environment variable {protocol.KEY_VARIABLE}."
-        )
-        raise DeviceError(message)
+    check_key(host, key)
     server = build_server(model, device, workers, key, rate)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -37,6 +37,8 @@ SUBSETS = 5
 BALANCED = ("AIS", "MIA", "IAC", "AIS", "MIA", "IAC", "AAH", "MIA", "IAC")
 """Diagnoses in turn so that the three classes come equally often."""
 
+CLASS_OF = {"AAH": 0, "AIS": 0, "MIA": 1, "IAC": 2}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -72,6 +74,19 @@ def make_case(recipe: Recipe, number: int) -> Case:
     diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
     lungs = Lungs(recipe.lungs, number) if recipe.lungs else None
     return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lungs)
+
+
+def subset_of(diagnoses: Sequence[str | None], number: int) -> int:
+    """The subset of nodule `number`: those of one class are dealt in turn, each class from another.
+
+    So every subset gets its share of every class, in small sets too, and a set that grows keeps the
+    subsets it had.
+    """
+    classes = [CLASS_OF.get(one or "", 0) for one in diagnoses]
+    turn, place = divmod(number, len(classes))
+    own = classes[place]
+    rank = turn * classes.count(own) + classes[:place].count(own)
+    return (rank + 2 * own) % SUBSETS
 
 
 def write_dataset(
@@ -114,11 +129,11 @@ def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
     seg = case.distance > -recipe.outline_mm if recipe.outline_mm else case.mask
     # Nodules in the lung of one CT are of one patient, and stand in one subset.
     names = made_with["lungs"]
-    turn = names.index(case.lung) if names else number // len(recipe.diagnoses)
+    subset = names.index(case.lung) % SUBSETS if names else subset_of(recipe.diagnoses, number)
     row = {
         "name": name,
         "diagnosis": case.latents.diagnosis,
-        "subset": turn % SUBSETS,
+        "subset": subset,
         "patient": case.lung or name,
         **{key: value for key, value in asdict(case.latents).items() if key != "diagnosis"},
         **{f"scanner_{key}": value for key, value in asdict(case.scanner).items()},

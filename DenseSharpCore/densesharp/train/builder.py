@@ -46,6 +46,7 @@ from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_pat
 from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
+KNOWN = ", ".join(name for name in CLASS_INDEX if name)
 COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture")
 
 
@@ -141,7 +142,7 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
         if not row["name"] or Path(row["name"]).name != row["name"]:
             faults.append(f"{name}: a name is needed that can be the name of a file")
         if (row.get("diagnosis") or "") not in CLASS_INDEX:
-            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is not known")
+            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
         for column in ("label", "subset", "texture"):
             if row.get(column) and not row[column].isdecimal():
                 faults.append(f"{name}: {column} '{row[column]}' is no whole number")

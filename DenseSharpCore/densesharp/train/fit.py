@@ -24,7 +24,7 @@ from typing import Any, Literal
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
@@ -35,11 +35,13 @@ from densesharp.memory import keep_freed_memory
 from densesharp.model.architecture import Architecture
 from densesharp.model.densesharp import DenseSharp, export_weights, import_weights
 from densesharp.model.model_file import ModelCard, load_model, save_model
+from densesharp.progress import Progress, silent
 from densesharp.train.augment import LIKE_PAPER, Augmentation
 from densesharp.train.batches import Batches, Source, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.losses import Objective
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
+from densesharp.train.step_progress import StepProgress
 from densesharp.train.validation import Validation, Watcher, hold_out
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -139,6 +141,7 @@ def fit(
     start: str | Path | None = None,
     devices: int = 1,
     nodes: int = 1,
+    progress: Progress = silent,
 ) -> Path:
     """Train one network, or go on with a run that was stopped.
 
@@ -152,6 +155,7 @@ def fit(
             that a step sees as many times the nodules.
         nodes: machines that run the same command in parallel (Lightning's DDP finds them by
             SLURM, torchrun, or MASTER_ADDR and NODE_RANK).
+        progress: told after every step.
 
     Returns:
         The model file: the last step, or with a validation the best one by it.
@@ -189,7 +193,7 @@ def fit(
     checkpoint = folder / "last.ckpt"
     first = _restore(checkpoint, module, watcher)
     batches = Batches(sources, settings.seed, first, settings.optimisation.steps)
-    trainer = _trainer(folder, settings, watcher, devices, nodes, first)
+    trainer = _trainer(folder, settings, watcher, devices, nodes, first, progress)
     # Only now, so that a run that cannot begin leaves nothing behind.
     ensure_folder(folder)
     if not (folder / "run.json").exists():
@@ -312,6 +316,7 @@ def _trainer(
     devices: int,
     nodes: int,
     first: int,
+    progress: Progress,
 ) -> pl.Trainer:
     callbacks: list[Callback] = [
         ModelCheckpoint(
@@ -320,7 +325,7 @@ def _trainer(
             every_n_train_steps=settings.checkpoint_every,
             enable_version_counter=False,
         ),
-        TQDMProgressBar(refresh_rate=1),
+        StepProgress(progress),
         *([watcher] if watcher else []),
     ]
     loggers: list[Logger] = [
@@ -340,6 +345,7 @@ def _trainer(
             log_every_n_steps=1,
             plugins=[_AtomicCheckpoints()],
             enable_model_summary=False,
+            enable_progress_bar=False,
             use_distributed_sampler=False,
         )
     except MisconfigurationException as error:

@@ -14,6 +14,7 @@ from study_simulation import CT_GRID, SEED, ball, ball_mask, plain_answer, read_
 from densesharp.cli.study import export, merge, new, verify
 from densesharp.errors import DenseSharpError, StudyError, TableError
 from densesharp.image.sampling import to_sitk
+from densesharp.serve.case_list import read_cases
 from densesharp.study.conduct.model_results import load_aid
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
@@ -92,6 +93,35 @@ def test_a_study_is_made_from_tables(tables, capsys):
     assert (aid.model, aid.model_sha256, aid.trained_on) == tuple(MODEL.values())
     assert aid.probabilities == pytest.approx({"AAH-AIS": 0.1, "MIA": 0.22, "IAC": 0.68})
     assert aid.mask == ball_mask().nrrd
+
+
+def test_the_results_of_a_cohort_serve_a_study_as_they_are(tables):
+    """`cohort cases.csv --out results`: one record a case, masks cut to the nodule."""
+    cases = tables / "cohort" / "cases"
+    cases.mkdir(parents=True)
+    for n in range(6):
+        written = tables / "results" / f"case{n}"
+        document = json.loads((written / "result.json").read_text())
+        record = {"schema": 1, "case": f"case{n}", "status": "done", "result": document}
+        (cases / f"case{n}.json").write_text(json.dumps(record))
+        image = sitk.ReadImage(str(written / "nodule_001_mask.nrrd"))
+        cut = sitk.LabelShapeStatisticsImageFilter()
+        cut.Execute(image)
+        box = cut.GetBoundingBox(1)
+        small = sitk.RegionOfInterest(image, box[3:], box[:3])
+        sitk.WriteImage(small, str(cases / f"case{n}_nodule_001_mask.nrrd"))
+    truth = ("--truth", tables / "truth.csv")
+    assert make(tables, "--results", tables / "cohort", *truth) == 0
+    study = open_study(tables / "study")
+    aid = load_aid(study, study.design.cases[2])
+    assert aid.probabilities == pytest.approx({"AAH-AIS": 0.1, "MIA": 0.22, "IAC": 0.68})
+    assert aid.mask == ball_mask().nrrd
+
+
+def test_a_studys_case_list_serves_a_cohort(tables):
+    cases = read_cases(tables / "cases.csv")
+    assert [case.id for case in cases] == [f"case{n}" for n in range(6)]
+    assert [case.points[0].space for case in cases] == ["ras", "lps", "ijk", "ras", "ras", "ras"]
 
 
 def test_the_truth_stays_out_of_the_study_folder(tables):

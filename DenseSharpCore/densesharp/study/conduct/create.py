@@ -3,7 +3,8 @@
     cases.csv     case,image,x,y,z[,space][,practice][,any other column: a property to balance by]
     readers.csv   reader,group
     truth.csv     case,class            (read here only to balance the order; never copied)
-    results/      CASE/result.json and CASE/..._mask.nrrd, as `predict --out results/CASE` writes
+    results/      CASE/result.json and CASE/..._mask.nrrd, as `predict --out results/CASE` writes;
+                  or what `cohort cases.csv --out results` writes
 
 Image paths are relative to cases.csv.
 """
@@ -26,6 +27,7 @@ from densesharp.image.masks import mask_from_box
 from densesharp.io import read_volume
 from densesharp.nodule.records import CLASS_NAMES, Seed
 from densesharp.progress import Progress, silent
+from densesharp.serve.case_list import FOLDER, mask_name
 from densesharp.stats.tables import Table, read_table
 from densesharp.study.conduct.design import Case, Design, Reader
 from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
@@ -177,11 +179,12 @@ def _read_truth(path: Path | None, listed: list[_Listed]) -> dict[str, str] | No
 
 
 def _read_aid(entry: _Listed, results: Path) -> Aid:
-    """The model's result of a case from the folder that `densesharp predict` wrote."""
-    folder = results / entry.case.id
-    path = folder / "result.json"
+    """The model's result of a case, from what `densesharp predict` or `cohort` wrote."""
+    record = results / FOLDER / f"{entry.case.id}.json"
+    path = record if record.exists() else results / entry.case.id / "result.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        document = document["result"] if path == record else document
         nodule = _choose_nodule(document["nodules"], entry, path)
         probabilities = nodule["class_probabilities"]
         model = document["model"]
@@ -189,7 +192,8 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = (
             f"There is no result of the model for case '{entry.case.id}' ('{path}'): run "
-            "'densesharp predict' with its image and seed into that folder."
+            "'densesharp predict' with its image and seed into that folder, or 'densesharp cohort' "
+            "with the case list into the results folder."
         )
         raise StudyError(message) from error
     if not probabilities:
@@ -200,17 +204,23 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         raise StudyError(message)
     chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
     aid = Aid(entry.case.id, name, digest, trained, chances)
-    mask_file = folder / f"{nodule['id']}_mask.nrrd"
+    own = nodule["id"]
+    mask_file = path.with_name(
+        mask_name(entry.case.id, own) if path == record else f"{own}_mask.nrrd"
+    )
     if not mask_file.exists():
         return aid
     array, grid = decode(mask_file.read_bytes())
-    if not grid.same_as(entry.grid):
+    # `cohort` cuts its masks to the nodule.
+    start = np.rint(entry.grid.to_index(grid.origin)).astype(np.int64)
+    inside = (start >= 0).all() and (start + grid.size <= entry.grid.size).all()
+    if not (inside and entry.grid.crop(start, grid.size).same_as(grid)):
         message = f"The outline '{mask_file}' does not lie on the image of case '{entry.case.id}'."
         raise StudyError(message)
-    outline = mask_from_box(array > 0, (0, 0, 0), grid)
+    outline = mask_from_box(array > 0, start, entry.grid)
     if outline is None:
         return aid
-    mask = make_mask(outline, grid, entry.case.seed_lps)
+    mask = make_mask(outline, entry.grid, entry.case.seed_lps)
     return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
 
 

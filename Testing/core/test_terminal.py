@@ -1,0 +1,128 @@
+"""What a command shows while it works, what it says first and last, and what a program gets."""
+
+import io
+import json
+import socket
+import sys
+
+import pytest
+
+from densesharp.cli import main, terminal
+from densesharp.cli.view import check_image
+from densesharp.errors import DeviceError, ImageError
+from densesharp.resources import sample_path
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass only when told."""
+    now = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+
+    def forward(seconds: float) -> None:
+        now[0] += seconds
+
+    return forward
+
+
+def test_without_a_terminal_long_work_says_plain_lines_with_the_time_left(clock, capsys):
+    with terminal.progress_bar() as progress:
+        progress(0.0, "Reading")
+        clock(2)
+        progress(0.1, "too soon to be said")
+        clock(28)
+        progress(0.25, "Nodule 1 of 4")
+        clock(1)
+        progress(0.3, "too soon again")
+        clock(570)
+        progress(0.5, "Nodule 2 of 4")
+    assert capsys.readouterr().err.splitlines() == [
+        " 25%  Nodule 1 of 4, about 2 min left",
+        " 50%  Nodule 2 of 4, about 10 min left",
+    ]
+
+
+def test_on_a_terminal_a_bar_shows_text_share_and_time_left(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with terminal.progress_bar() as progress:
+        progress(0.01, "Nodule 1 of 2")
+        terminal.time.sleep(0.6)
+        progress(0.5, "Nodule 2 of 2")
+    said = screen.getvalue()
+    assert "Nodule 2 of 2" in said
+    assert "50 %" in said
+    assert "left" in said
+
+
+@pytest.mark.parametrize(
+    ("passed", "fraction", "words"),
+    [(30, 0.5, "about 30 s"), (60, 0.2, "about 4 min"), (3600, 0.25, "about 3.0 h")],
+)
+def test_the_time_left_is_in_words(passed, fraction, words):
+    assert terminal.time_left(passed, fraction) == words
+
+
+def test_what_was_made_goes_to_the_reader_and_to_a_program(capsys, tmp_path):
+    terminal.finish("Made: here\n", {"out": "here"}, None)
+    assert capsys.readouterr() == ("", "Made: here\n")
+    terminal.finish("Made: here\n", {"out": "here"}, "-", sys.stdout)
+    out, said = capsys.readouterr()
+    assert json.loads(out) == {"out": "here"}
+    assert said == "Made: here\n"
+    terminal.finish("", {"out": "here"}, str(tmp_path / "made.json"))
+    assert json.loads((tmp_path / "made.json").read_text()) == {"out": "here"}
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_refused_and_a_free_one_is_not(taken_port):
+    with pytest.raises(DeviceError, match=f"Port {taken_port} cannot be used"):
+        terminal.check_port("127.0.0.1", taken_port)
+    terminal.check_port("127.0.0.1", 0)
+
+
+@pytest.mark.parametrize("line", ["serve", "view", "demo --out {out}"])
+def test_a_taken_port_is_the_only_thing_said(line, taken_port, capsys, tmp_path):
+    words = line.format(out=tmp_path).split()
+    assert main([*words, "--port", str(taken_port)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_key_is_said_before_an_address(capsys, monkeypatch):
+    monkeypatch.delenv("DENSESHARP_SERVER_KEY", raising=False)
+    assert main(["serve", "--host", "0.0.0.0"]) == 2
+    said = capsys.readouterr().err
+    assert "needs an API key" in said
+    assert "http://" not in said
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "picture.png", "letter.pdf"])
+def test_the_viewer_refuses_a_file_that_is_no_ct_before_it_starts(name, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(b"no CT" * 100)
+    assert main(["view", str(path), "--no-browser"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{name}' is no CT" in said
+
+
+def test_the_viewer_takes_cts_folders_scenes_and_dicom_files_without_an_ending(tmp_path):
+    check_image(sample_path())
+    check_image(tmp_path)
+    (tmp_path / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
+    check_image(tmp_path / "IM0001")
+    (tmp_path / "scene.mrb").touch()
+    check_image(tmp_path / "scene.mrb")
+    with pytest.raises(ImageError, match="does not exist"):
+        check_image(tmp_path / "missing.nrrd")
