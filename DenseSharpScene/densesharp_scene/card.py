@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from densesharp.nodule.guidelines import Hint
 from densesharp.nodule.records import NoduleResult
@@ -22,6 +21,7 @@ from densesharp.report.labels import (
     ordered,
     percent_words,
     report_sentence,
+    review_words,
     spread_sentence,
     stability_sentence,
     training_words,
@@ -143,7 +143,7 @@ def result_card(nodule: Nodule, running: bool = False) -> ResultCard:
         advice=_advice(result),
         sentence=report_sentence(result),
         training=training_words(result),
-        decided=decided_words(nodule),
+        decided=review_words(nodule.review),
     )
 
 
@@ -159,20 +159,6 @@ def list_row(nodule: Nodule) -> ListRow:
         f"{measured.volume_mm3:.0f}" if measured else "–",
         f"{measured.solid.ctr:.2f}" if measured else "–",
     )
-
-
-def decided_words(nodule: Nodule) -> str:
-    """Who decided what, and when, in this computer's time."""
-    review = nodule.review
-    if review.decision == "open":
-        return "Not decided yet."
-    when = datetime.fromisoformat(review.time).astimezone().strftime("%Y-%m-%d %H:%M")
-    who = review.reader or "an unnamed reader"
-    template = {
-        "accepted": "Accepted by {who} on {when}.",
-        "rejected": "Rejected by {who} on {when}.",
-    }
-    return Phrase(template[review.decision], who=who, when=when)
 
 
 def _title(name: str, result: NoduleResult) -> str:

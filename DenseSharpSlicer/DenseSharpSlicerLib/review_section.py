@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from densesharp_scene.card import decided_words
+from densesharp.report.labels import review_words
 from densesharp_scene.nodule import Decision
 
 from . import followup, preferences
@@ -41,11 +41,11 @@ class ReviewSection:
         self.ui.reopenButton.enabled = nodule is not None and nodule.review.decision != "open"
         self.ui.editButton.enabled = nodule is not None
         self.ui.updateButton.enabled = (
-            nodule is not None
-            and scan is not None
-            and self.session.outdated(scan, nodule) is not None
+            nodule is not None and scan is not None and self.session.outdated(nodule) is not None
         )
-        self.ui.decisionLabel.text = translated(decided_words(nodule)) if nodule is not None else ""
+        self.ui.decisionLabel.text = (
+            translated(review_words(nodule.review)) if nodule is not None else ""
+        )
         self.ui.decisionLabel.visible = nodule is not None
         self._showChange()
 
@@ -81,8 +81,8 @@ class ReviewSection:
     def _decide(self, decision: Decision) -> None:
         if self.session.nodule is None:
             return
-        reader = self.ui.readerEdit.text.strip()
-        self.session.run(lambda: self.session.decide(decision, reader))
+        self.session.state.reader = self.ui.readerEdit.text.strip()
+        self.session.run(lambda: self.session.decide(decision))
         self.session.changed()
 
     def onEdit(self) -> None:
@@ -105,7 +105,7 @@ class ReviewSection:
     def onUpdate(self) -> None:
         """Analyse what no longer fits again: a corrected outline as it is, else from its point."""
         if self.session.nodule is not None:
-            self.session.run(self.session.update)
+            self.session.run(self.session.rerun)
             self.session.changed()
 
     def onAutoUpdate(self, checked: bool) -> None:
@@ -128,9 +128,5 @@ class ReviewSection:
         scan, nodule = self.session.scan, self.session.nodule
         prior = self.ui.priorSelector.currentNode()
         if scan is not None and nodule is not None:
-            self.session.run(
-                lambda: self.session.analyst.find_again(
-                    scan, nodule.id, self.session.scan_of(prior)
-                )
-            )
+            self.session.run(lambda: self.session.find_again(self.session.scan_of(prior)))
             self.session.changed()

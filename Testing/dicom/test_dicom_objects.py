@@ -305,6 +305,25 @@ def test_report_states_type_class_verdict_and_who(axial_volume):
     assert "99DENSESHARP" in schemes
 
 
+def test_report_states_what_the_reader_decided_and_calls_the_nodule(axial_volume, tmp_path):
+    from densesharp.nodule.records import Review
+
+    review = Review("accepted", "Dr Müller", "2026-05-04T11:20:00+00:00")
+    seen = replace(nodule(axial_volume, CENTERS[0]), name="LLL ü\\spiculated", review=review)
+    _, report = measurement_report([seen], axial_volume, RUN)
+    report.save_as(tmp_path / "sr.dcm")
+    again = pydicom.dcmread(tmp_path / "sr.dcm")
+    (decided,) = items(again, "DS-DECISION")
+    code = decided.ConceptCodeSequence[0]
+    assert (code.CodeValue, code.CodeMeaning) == (
+        "DS-ACCEPTED", "Accepted 2026-05-04T11:20:00+00:00 Dr Müller",
+    )  # fmt: skip
+    (named,) = items(again, "DS-NAME")
+    assert named.ConceptCodeSequence[0].CodeMeaning == "LLL ü/spiculated"
+    _, silent = measurement_report([nodule(axial_volume, CENTERS[0])], axial_volume, RUN)
+    assert [*items(silent, "DS-DECISION"), *items(silent, "DS-NAME")] == []
+
+
 def test_a_refused_answer_gives_outline_and_reasons_but_no_class_and_no_number(
     axial_volume, tmp_path
 ):

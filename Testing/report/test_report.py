@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import subprocess
+from datetime import datetime
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,7 +16,7 @@ from densesharp.image.volume import Notice
 from densesharp.nodule.guidelines import Context, all_hints
 from densesharp.nodule.guidelines.concordance import classes_suggested, concordance
 from densesharp.nodule.pipeline import Options, analyse
-from densesharp.nodule.records import Seed
+from densesharp.nodule.records import Review, Seed
 from densesharp.report.document import ReportError, read_report, write_html
 from densesharp.report.pdf import write_pdf
 from densesharp.report.result_files import write_results
@@ -73,6 +74,21 @@ def test_the_page_says_everything_and_needs_nothing_else(tmp_path, a_result_fold
         assert word in page.text, word
     assert page.pictures == 2
     assert all(link.startswith("data:image/png;base64,") for link in page.links)
+
+
+def test_the_report_names_the_nodule_as_its_reader_did_and_says_who_decided(tmp_path, results):
+    volume, (first, _) = results
+    stamp = "2026-05-04T11:20:00+00:00"
+    seen = dataclasses.replace(
+        first, name="LLL spiculated", review=Review("rejected", "Dr Müller", stamp)
+    )
+    write_results([seen], volume, ThresholdEngine(), tmp_path / "run")
+    write_html(tmp_path / "report.html", read_report(tmp_path / "run"))
+    page = _Text()
+    page.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    local = datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    assert "LLL spiculated at RAS (" in page.text
+    assert f"Rejected by Dr Müller on {local}." in page.text
 
 
 def test_what_is_known_about_the_patient_changes_the_hints(a_result_folder):

@@ -14,7 +14,7 @@ from densesharp.errors import OutputError
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
 from densesharp.nodule.pipeline import Options, analyse
-from densesharp.nodule.records import NoduleResult, Seed, Segment
+from densesharp.nodule.records import NoduleResult, Place, Review, Seed, Segment
 from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
 from densesharp.report.nodule_table import COLUMNS, write_table
@@ -264,13 +264,13 @@ def test_the_sentence_has_size_class_and_limits(a_result):
     unknown = report_sentence(dataclasses.replace(a_result, trained_on=""))
     assert "What the model was trained on is not known." in unknown
     assert text.endswith("Research use only, not for diagnosis.")
-    x, y, z = (f"{value:.0f}" for value in ras_to_lps(CENTER))
+    x, y, z = (f"{value:.0f}" for value in ras_to_lps(a_result.center_lps))
     assert minus_signs(f"RAS ({x}, {y}, {z}) mm") in text
 
 
 def test_the_whole_sentence_of_a_part_solid_nodule(an_oblique_ct):
     result = nodule(an_oblique_ct, (35, 36, 25))
-    x, y, z = (f"{value:.0f}" for value in ras_to_lps(result.seed.lps))
+    x, y, z = (f"{value:.0f}" for value in ras_to_lps(result.center_lps))
     assert report_sentence(result) == minus_signs(
         f"Nodule 1 at RAS ({x}, {y}, {z}) mm: part-solid nodule, 12 × 9 mm (axial), "
         "volume 1235 mm³, solid part 7 mm above -300 HU (CTR 0.51), mean density -412 HU, "
@@ -342,3 +342,27 @@ def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
     assert row["trained_on"] == a_result.trained_on != ""
     assert (rows[1]["verdict"], rows[1]["volume_mm3"]) == ("refused", "")
     assert rows[1]["warnings"] == "slice_thickness"
+    assert (rows[0]["name"], rows[0]["decision"]) == ("Nodule 1", "")
+
+
+def test_the_reader_s_work_and_the_place_are_columns_and_json(tmp_path, a_result):
+    time = "2026-05-04T11:20:00+00:00"
+    seen = dataclasses.replace(
+        a_result, name="LLL spiculated", review=Review("accepted", "Dr Müller", time),
+        place=Place("left", "lower", 73, 115),
+    )  # fmt: skip
+    write_table(tmp_path / "table.csv", [seen])
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as handle:
+        (row,) = csv.DictReader(handle)
+    wanted = {
+        "name": "LLL spiculated", "side": "left", "level": "lower", "slice": "73",
+        "decision": "accepted", "reader": "Dr Müller", "decided_at": time,
+    }  # fmt: skip
+    assert {name: row[name] for name in wanted} == wanted
+    again = NoduleResult.from_json(json.loads(json.dumps(seen.to_json())))
+    assert (again.name, again.review, again.place) == (seen.name, seen.review, seen.place)
+    words = "left lung, lower third of the imaged lung, slice 73 of 115 from the feet: "
+    assert words in report_sentence(again)
+    assert report_sentence(again).startswith("LLL spiculated at RAS (")
+    plain = dataclasses.replace(a_result, place=None).to_json()
+    assert not {"name", "review", "place"} & set(plain)

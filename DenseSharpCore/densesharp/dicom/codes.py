@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pydicom.sr.coding import Code
 
-from densesharp.nodule.records import CLASS_NAMES
+from densesharp.nodule.records import CLASS_NAMES, Review
 from densesharp.report.labels import VERDICT_WORDS
 
 SCHEME = "99DENSESHARP"
@@ -60,7 +60,13 @@ TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")
 
 def private(value: str, meaning: str) -> Code:
     """A code of our own scheme; the meaning is cut to the 64 characters DICOM allows."""
-    return Code(value, SCHEME, meaning[:64])
+    return Code(value, SCHEME, meaning.replace("\\", "/")[:64])
+
+
+def decision(review: Review) -> Code:
+    """What a reader decided, by whom and when."""
+    words = " ".join(filter(None, (review.decision.capitalize(), review.time, review.reader)))
+    return private(f"DS-{review.decision.upper()}", words)
 
 
 PREDICTED_CLASS = private("DS-CLASS", "Predicted invasiveness class")
@@ -85,6 +91,8 @@ VERDICTS = {
     verdict: private(f"DS-V-{verdict.upper()}", words) for verdict, words in VERDICT_WORDS.items()
 }
 REASON = private("DS-REASON", "Reason for the verdict")
+DECISION = private("DS-DECISION", "Decision of the reader")
+OWN_NAME = private("DS-NAME", "Name that the reader gave the nodule")
 MASS = private("DS-MASS", "Nodule mass")
 CTR = private("DS-CTR", "Consolidation-to-tumour ratio")
 SOLID_VOLUME = private("DS-SOLID-VOLUME", "Volume of the solid part")

@@ -197,7 +197,10 @@ def _measured(m: Measurements) -> list[Number]:
 
 
 def _evaluations(nodule: NoduleResult) -> Iterator[QualitativeEvaluation]:
-    """Nodule type, predicted class, verdict and its reasons; of a refused answer the last two."""
+    """Nodule type, predicted class, verdict with its reasons, and what the reader said.
+
+    Of a refused answer type and class are left out.
+    """
     refused = nodule.verdict == "refused"
     if nodule.measurements is not None and not refused:
         kind = codes.NODULE_TYPES[nodule.measurements.nodule_type]
@@ -208,3 +211,7 @@ def _evaluations(nodule: NoduleResult) -> Iterator[QualitativeEvaluation]:
     for code in dict.fromkeys(n.code for n in nodule.notices if n.severity != "info"):
         words = code.replace("_", " ").capitalize()
         yield QualitativeEvaluation(codes.REASON, codes.private(code, words))
+    if nodule.review is not None and nodule.review.decision != "open":
+        yield QualitativeEvaluation(codes.DECISION, codes.decision(nodule.review))
+    if nodule.name:
+        yield QualitativeEvaluation(codes.OWN_NAME, codes.private("DS-NAME-VALUE", nodule.name))

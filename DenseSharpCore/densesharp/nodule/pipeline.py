@@ -25,6 +25,7 @@ from densesharp.nodule.clock import Clock
 from densesharp.nodule.guidelines import Context, guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
 from densesharp.nodule.measure import SOLID_THRESHOLD_HU, measure
+from densesharp.nodule.place import place_of
 from densesharp.nodule.records import (
     CLASS_NAMES,
     Measurements,
@@ -224,17 +225,9 @@ def _refine(
         return result
     progress(1.0, "Done")
     return _assemble(
-        result.id,
-        result.seed,
-        volume,
-        prediction,
-        mask,
-        engine,
-        options,
-        clock,
-        stability,
+        result.id, result.seed, volume, prediction, mask, engine, options, clock, stability,
         samples=samples,
-    )
+    )  # fmt: skip
 
 
 def update_mask(
@@ -333,6 +326,7 @@ def _assemble(
         trained_on=engine.model.card.trained_on,
         prediction=prediction,
         mask=mask,
+        place=place_of(volume, (x, y, z)),
     )
 
 

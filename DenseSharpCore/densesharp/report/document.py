@@ -23,8 +23,9 @@ from densesharp.report.labels import (
     hint_answer,
     minus_signs,
     missing_words,
-    name_words,
+    name_of,
     report_sentence,
+    review_words,
 )
 from densesharp.resources import FOLDER
 
@@ -55,6 +56,7 @@ class Page:
 
     Attributes:
         title: the nodule's name.
+        decided: what a reader decided about it; empty when no reader has seen it.
         verdict: ok, caution or refused.
         verdict_words: the same as people read it.
         sentence: one paragraph for the dictation system.
@@ -63,6 +65,7 @@ class Page:
     """
 
     title: str
+    decided: str
     verdict: str
     verdict_words: str
     sentence: str
@@ -114,7 +117,8 @@ def _page(entry: dict[str, Any], folder: Path, context: Context | None) -> Page:
     result = NoduleResult.from_json(entry)
     picture = folder / str(entry.get("files", {}).get("overview", ""))
     return Page(
-        title=name_words(result.id),
+        title=name_of(result),
+        decided=review_words(result.review) if result.review else "",
         verdict=result.verdict,
         verdict_words=VERDICT_WORDS[result.verdict],
         sentence=report_sentence(result),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
 from densesharp.nodule.guidelines import Hint
 from densesharp.nodule.records import (
@@ -18,6 +19,7 @@ from densesharp.nodule.records import (
     Light,
     Measurements,
     NoduleResult,
+    Review,
     Stability,
     Uncertainty,
     Verdict,
@@ -103,6 +105,41 @@ def name_words(result_id: str) -> str:
     """A result's id as its reader sees it: `nodule_001` is "Nodule 1"."""
     name, _, number = result_id.rpartition("_")
     return f"{name.capitalize()} {int(number)}" if name and number.isdigit() else result_id
+
+
+def name_of(result: NoduleResult) -> str:
+    """The reader's own name of a nodule, else the one by its number."""
+    return result.name or name_words(result.id)
+
+
+def review_words(review: Review) -> str:
+    """Who decided what, and when, in this computer's time."""
+    if review.decision == "open":
+        return "Not decided yet."
+    template = {
+        "accepted": "Accepted by {who} on {when}.",
+        "rejected": "Rejected by {who} on {when}.",
+    }
+    who = review.reader or "an unnamed reader"
+    return Phrase(template[review.decision], who=who, when=review.local_time)
+
+
+def place_words(result: NoduleResult) -> str:
+    """Where the middle of the outline lies; of a click without one, where the click was.
+
+    Side and level are told by the middle of the body and the height of the lung that is imaged
+    (see `nodule.place`), not by lobes.
+    """
+    center = ras_to_lps(result.center_lps)
+    words = ["RAS ({:.0f}, {:.0f}, {:.0f}) mm".format(*center.round() + 0.0)]
+    place = result.place
+    if place is not None:
+        if place.side:
+            words.append(f"{place.side} lung")
+        if place.level:
+            words.append(f"{place.level} third of the imaged lung")
+        words.append(f"slice {place.slice} of {place.slices} from the feet")
+    return ", ".join(words)
 
 
 def ordered(notices: Sequence[Notice]) -> list[Notice]:
@@ -218,8 +255,7 @@ def report_sentence(result: NoduleResult) -> str:
 
     A refused result gives its reasons only: neither its size nor its class must reach a report.
     """
-    where = "RAS ({:.0f}, {:.0f}, {:.0f}) mm".format(*result.seed.ras.round() + 0.0)
-    name = name_words(result.id)
+    name, where = name_of(result), place_words(result)
     if result.verdict == "refused" or result.measurements is None:
         return minus_signs(f"{name} at {where}: no result. {reasons(result)} {DISCLAIMER}")
     parts = [f"{name} at {where}: {describe(result.measurements)}"]

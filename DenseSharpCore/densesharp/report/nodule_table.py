@@ -10,6 +10,7 @@ from pathlib import Path
 from densesharp.files import write_text
 from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult
+from densesharp.report.labels import name_of
 
 _MEASURED = (
     "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "fleischner_mean_mm",
@@ -22,6 +23,7 @@ COLUMNS = (
     "id", "verdict", "x_ras", "y_ras", "z_ras", "predicted_class",
     *(f"p_{name}" for name in CLASS_NAMES), "p_invasive", "sd_invasive", "sd_iac", "entropy",
     "stability", *_MEASURED, "warnings", "trained_on",
+    "name", "side", "level", "slice", "decision", "reader", "decided_at",
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def row_of(result: NoduleResult) -> dict[str, object]:
     measured = result.measurements.to_json() if result.measurements else {}
     probabilities = result.class_probabilities or {}
     spread, stability = result.uncertainty, result.stability
+    place, review = result.place, result.review
     row: dict[str, object | None] = {
         "id": result.id,
         "verdict": result.verdict,
@@ -58,6 +61,13 @@ def row_of(result: NoduleResult) -> dict[str, object]:
         "stability": stability.light if stability else None,
         "warnings": " ".join(notice.code for notice in result.notices),
         "trained_on": result.trained_on,
+        "name": name_of(result),
+        "side": place.side if place else None,
+        "level": place.level if place else None,
+        "slice": place.slice if place else None,
+        "decision": review.decision if review else None,
+        "reader": review.reader if review else None,
+        "decided_at": review.time if review else None,
         **{f"p_{name}": probabilities.get(name) for name in CLASS_NAMES},
         **{name: measured.get(name) for name in _MEASURED},
     }

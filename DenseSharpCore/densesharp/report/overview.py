@@ -21,7 +21,7 @@ from densesharp.report.labels import (
     VERDICT_WORDS,
     measurement_rows,
     minus_signs,
-    name_words,
+    name_of,
     ordered,
     stability_sentence,
 )
@@ -88,7 +88,7 @@ def draw_overview(result: NoduleResult, volume: Volume, model: str, trained_on: 
 def _header(figure: Figure, result: NoduleResult) -> None:
     """Id, type and class on the left, the verdict on the right."""
     measured = result.measurements
-    name = name_words(result.id)
+    name = name_of(result)
     title = name if measured is None else f"{name}: {measured.nodule_type}"
     if result.predicted_class:
         title += f", predicted {result.predicted_class}"

@@ -20,17 +20,22 @@ from densesharp.nodule.records.prediction import (
     Stability,
     Uncertainty,
 )
+from densesharp.nodule.records.reader import DECISIONS, Decision, Place, Review
 from densesharp.nodule.records.result import SCHEMA, NoduleResult, Verdict
 
 __all__ = [
     "CLASS_NAMES",
+    "DECISIONS",
     "SCHEMA",
+    "Decision",
     "Light",
     "Measurements",
     "NoduleResult",
     "NoduleType",
     "Patch",
+    "Place",
     "Prediction",
+    "Review",
     "Seed",
     "Segment",
     "SolidPart",

@@ -16,6 +16,7 @@ from densesharp.nodule.records.inputs import Seed
 from densesharp.nodule.records.json_values import plain
 from densesharp.nodule.records.measurements import Measurements
 from densesharp.nodule.records.prediction import Prediction, Stability, Uncertainty
+from densesharp.nodule.records.reader import Place, Review
 
 SCHEMA = 1
 """Version of the JSON that `NoduleResult.to_json` writes."""
@@ -31,7 +32,8 @@ class NoduleResult:
     mask or prediction; one where no nodule was found has a class of no meaning left out too.
     `prediction` and `mask` are also None in a result that was read back from JSON alone.
     `trained_on` says what the model learnt from, and belongs wherever the class is shown; empty
-    when that is not known.
+    when that is not known. `name` and `review` are what a reader gave the nodule, for the files
+    that are handed out; a result that no reader has seen has neither.
     """
 
     id: str
@@ -51,6 +53,9 @@ class NoduleResult:
     trained_on: str = ""
     prediction: Prediction | None = None
     mask: NoduleMask | None = None
+    place: Place | None = None
+    name: str = ""
+    review: Review | None = None
 
     @property
     def predicted_class(self) -> str | None:
@@ -111,6 +116,14 @@ class NoduleResult:
             "verdict": self.verdict,
             "warnings": [plain(notice) for notice in self.notices],
             "timings_ms": dict(self.timings_ms),
+            **{name: value for name, value in self._known_of_place_and_reader().items() if value},
+        }
+
+    def _known_of_place_and_reader(self) -> dict[str, Any]:
+        return {
+            "place": plain(self.place) if self.place else None,
+            "name": self.name,
+            "review": plain(self.review) if self.review else None,
         }
 
     @classmethod
@@ -147,6 +160,9 @@ class NoduleResult:
             passes=data["passes"],
             evidence_inside=data["evidence_inside"],
             trained_on=data.get("trained_on", ""),
+            place=Place(**data["place"]) if data.get("place") else None,
+            name=data.get("name", ""),
+            review=Review(**data["review"]) if data.get("review") else None,
         )
 
 
