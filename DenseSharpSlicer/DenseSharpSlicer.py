@@ -85,6 +85,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._makeSections(uiWidget)
         self._observeScene()
         self.initializeParameterNode()
+        if self.parent.isEntered:
+            self.enter()  # Reload makes a new panel in the module that is open
 
     def _makeSections(self, uiWidget):
         from DenseSharpSlicerLib import packages
@@ -94,12 +96,13 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from DenseSharpSlicerLib.nodules_section import NodulesSection
         from DenseSharpSlicerLib.result_section import ResultSection
         from DenseSharpSlicerLib.review_section import ReviewSection
-        from DenseSharpSlicerLib.session import Session
+        from DenseSharpSlicerLib.session import Session, ask
         from DenseSharpSlicerLib.shortcuts import Shortcuts
 
         self.session = Session(self.logic.backend(), self._timer.start)
         self.session.on_change = self.refresh
         self.session.usable = lambda: self.parent.enabled
+        self.session.told.ask = ask
         wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
         self.inputs = InputsSection(self.ui, self.session)
         self.nodules = NodulesSection(self.ui, self.session)
@@ -160,7 +163,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._followViews()
         self.shortcuts.enable()
         if self.advanced.ready():
-            self.session.analyst.warm_up()
+            self.session.warm_up()
             self._timer.start()
         self.refresh()
 
@@ -257,7 +260,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._parameterNode
         volume = parameters.inputVolume
         self.session.auto_update = parameters.autoUpdate
-        self.session.analyst.backend.options = self.logic.options(parameters)
+        self.session.backend.options = self.logic.options(parameters)
         shown = self.session.scan.volume_node if self.session.scan is not None else None
         if volume is not shown:
             placing.stop()
@@ -268,11 +271,11 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onBackend(self):
         """Another device or model: load it now."""
-        self.session.analyst.use(self.logic.backend())
+        self.session.use(self.logic.backend())
         if self._parameterNode:
-            self.session.analyst.backend.options = self.logic.options(self._parameterNode)
+            self.session.backend.options = self.logic.options(self._parameterNode)
         if self.advanced.ready():
-            self.session.analyst.warm_up()
+            self.session.warm_up()
             self._timer.start()
         self.refresh()
 
@@ -282,14 +285,14 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Look for answers; stop looking when there is nothing left to wait for."""
         if slicer.mrmlScene.IsImporting() or slicer.mrmlScene.IsClosing():
             return  # Slicer draws its progress meanwhile; nothing may be written now
-        if self.session.analyst.busy:
+        if self.session.busy:
             time.sleep(YIELD_SECONDS)
         changed = self.session.tick()
         if self.session.idle:
             self._timer.stop()
             changed = True
         if changed:
-            self.refresh()
+            self.session.changed()
         else:
             self.inputs.showProgress()
 

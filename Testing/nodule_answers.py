@@ -7,6 +7,7 @@ way; its class depends on its volume only, so that a changed mask changes the cl
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -106,9 +107,8 @@ def _prediction(center, classes) -> Prediction:
 
 def click(scan, ras, radius_mm=5.0):
     """A click that is answered at once; returns the nodule's id."""
-    nodule_id = scan.claim(scan.place(ras))
-    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, radius_mm))
-    return nodule_id
+    claim = scan.claim(scan.place(ras))
+    return scan.store(answer(scan.volume(), scan.seed_of(claim), claim, radius_mm)).id
 
 
 def middle(scan):
@@ -156,6 +156,47 @@ class AnsweringBackend:
         data = {"nodules": [result.to_json() for result in results]}
         (folder / "result.json").write_text(json.dumps(data))
         return 1
+
+
+def deaf(*_):
+    """A progress that does not look at the cancel flag."""
+
+
+class HeldBackend(AnsweringBackend):
+    """Answers only when it is let go, and is past its last look at the cancel flag by then."""
+
+    def __init__(self, model_hash: str = "") -> None:
+        super().__init__()
+        self.model_hash = model_hash
+        self._inside, self._go = threading.Semaphore(0), threading.Event()
+        self._go.set()
+
+    def open(self, progress):
+        self._wait()
+
+    def analyse(self, volume, seed, nodule_id, progress, on_first):
+        self._wait()
+        return super().analyse(volume, seed, nodule_id, deaf, on_first)
+
+    def update_mask(self, volume, result, mask, progress):
+        self._wait()
+        return super().update_mask(volume, result, mask, deaf)
+
+    def _wait(self) -> None:
+        if not self._go.is_set():
+            self._inside.release()
+            assert self._go.wait(20)
+
+    def hold(self) -> None:
+        """Keep what is asked from now on."""
+        self._go.clear()
+
+    def at_work(self) -> None:
+        """Return once the worker is inside."""
+        assert self._inside.acquire(timeout=20)
+
+    def let_go(self) -> None:
+        self._go.set()
 
 
 def _spread(result: NoduleResult) -> Uncertainty:

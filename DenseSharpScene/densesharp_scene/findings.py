@@ -9,20 +9,23 @@ from .scan import ScanNodules
 
 
 def results_of(scan: ScanNodules) -> list[NoduleResult]:
-    """The answers of all nodules, as they stand in the scene.
+    """The answers of all nodules, with the names and decisions that readers gave them.
+
+    A click that found nothing is no nodule.
 
     Raises:
         ImageError: there is none, or one does not fit what is shown.
     """
-    for nodule in scan.nodules:
+    nodules = [nodule for nodule in scan.nodules if not nodule.refused_click]
+    for nodule in nodules:
         reason = scan.outdated(nodule.id)
         if reason is not None:
             message = f"{nodule.name} cannot be written yet. {reason}"
             raise ImageError(message)
-    if not scan.nodules:
+    if not nodules:
         message = "There is nothing to save yet: click a nodule first."
         raise ImageError(message)
-    return [nodule.result for nodule in scan.nodules]
+    return [scan.handed_out(nodule.id).result for nodule in nodules]
 
 
 def reported_of(scan: ScanNodules) -> list[NoduleResult]:

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Notice
-from densesharp.nodule.records import NoduleResult
+from densesharp.nodule.records import DECISIONS, Decision, NoduleResult, Review
 from densesharp.nodule.reliability import verdict_of
 from densesharp.report.labels import percent_words
 
 from .segments import digest
 
-Decision = Literal["open", "accepted", "rejected"]
-DECISIONS: tuple[Decision, ...] = ("open", "accepted", "rejected")
+__all__ = ["DECISIONS", "Decision", "Nodule", "Review"]
 
-DECIDED_EARLY = "decided_early"
+DECIDED_EARLY, OVERLAP = "decided_early", "overlap"
 
+TOO_SMALL = "mask_too_small"
+"""Code of the notice that refuses an outline of a few voxels."""
 
-@dataclass(frozen=True)
-class Review:
-    """What a reader decided about one version of a nodule.
-
-    Attributes:
-        decision: open, accepted or rejected.
-        reader: who decided.
-        time: when, ISO 8601 with time zone.
-    """
-
-    decision: Decision = "open"
-    reader: str = ""
-    time: str = ""
-
-    @classmethod
-    def now(cls, decision: Decision, reader: str) -> Review:
-        """A decision taken at this moment."""
-        if decision == "open":
-            return cls()
-        stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(decision, reader, stamp)
+REFUSED_CLICK = "Refused click"
+"""Name of what stands where a click found no nodule; a nodule has its number as name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +60,20 @@ class Nodule:
     def first(cls, result: NoduleResult, seed_id: str) -> Nodule:
         """A nodule for the answer to a point, by the number in its id; no segment is made yet."""
         number = int(result.id.rsplit("_", 1)[1])
-        return cls(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+        first = cls(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+        return replace(first, name=REFUSED_CLICK) if first.refused_click else first
 
     @property
     def id(self) -> str:
         """The result's id, such as `nodule_001`."""
         return self.result.id
+
+    @property
+    def refused_click(self) -> bool:
+        """Whether it is no nodule: next to nothing was outlined there, and no reader did it."""
+        codes = {notice.code for notice in self.result.notices}
+        nothing = self.result.mask is None or TOO_SMALL in codes
+        return self.result.verdict == "refused" and nothing and not self.edited
 
     def has_voxels(self, mask: NoduleMask | None) -> bool:
         """Whether a mask holds the voxels that this nodule has."""
@@ -100,6 +89,21 @@ class Nodule:
         return replace(
             self, result=result, world=world, review=Review(), mask_digest=digest(result.mask)
         )
+
+    def handed_out(self, overlap: str | None) -> Nodule:
+        """The nodule with what only the scene knows of it: name, decision, a neighbor's outline.
+
+        Args:
+            overlap: what to say of another nodule with the same voxels; None without one.
+        """
+        notices = self.result.notices
+        if overlap is not None:
+            notices = (*notices, Notice(OVERLAP, overlap))
+        result = replace(
+            self.result, notices=notices, verdict=verdict_of(notices), name=self.name,
+            review=self.review,
+        )  # fmt: skip
+        return replace(self, result=result)
 
     def refined(self, better: NoduleResult, untouched: bool) -> Nodule:
         """The same nodule with a better founded answer of the same run.

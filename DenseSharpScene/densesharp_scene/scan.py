@@ -3,9 +3,9 @@
 A front end asks for seeds, sends work to the worker and stores what comes back:
 
     scan = ScanNodules(volume_node)
-    nodule_id = scan.claim(seed_id)             # a click in a view made a point
+    claim = scan.claim(seed_id)                 # a click in a view made a point
     ...                                         # the worker runs on scan.volume()
-    scan.store(result)                          # outline, surface, table, text
+    nodule = scan.store(result)                 # outline, surface, table, text, and its number
     scan.refine(result)                         # the same answer, now with its spread
 
 Everything is on the main thread. A scan whose CT has left the scene refuses to write.
@@ -13,7 +13,6 @@ Everything is on the main thread. A scan whose CT has left the scene refuses to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,31 +21,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.masks import NoduleMask
-from densesharp.image.volume import Notice, Volume
-from densesharp.nodule.records import NoduleResult, Seed
+from densesharp.nodule.records import NoduleResult
 
-from . import (
-    axis_reorder as turning,
-)
-from . import (
-    evidence,
-    maps,
-    record,
-    seeds,
-    segments,
-    table,
-    views,
-)
-from . import (
-    transform_sync as moving,
-)
+from . import axis_reorder as turning
+from . import evidence, maps, record, seeds, segments, table, views
+from . import transform_sync as moving
 from .errors import SceneError
-from .geometry import check_volume, grid_of, ijk_to_world, notices_of, volume_from_node
+from .geometry import grid_of, ijk_to_world, world_to_ijk
 from .history import History
-from .nodule import Decision, Nodule, Review
+from .nodule import REFUSED_CLICK, Decision, Nodule, Review
+from .scan_nodes import ScanNodes
 
 
-class ScanNodules:
+class ScanNodules(ScanNodes):
     """Nodules of one CT: results, segments, seeds, table and text, kept in step.
 
     Args:
@@ -61,14 +48,9 @@ class ScanNodules:
     """
 
     def __init__(self, volume_node: Any) -> None:
-        check_volume(volume_node)
-        self.volume_node = volume_node
-        self.scene = volume_node.GetScene()
-        self._nodules: dict[str, Nodule] = {}
-        self._claimed: dict[str, str] = {}
+        super().__init__(volume_node)
         self._last_number = 0
         self._history = History()
-        self._notices: tuple[int, tuple[Notice, ...]] | None = None
         self._maps = maps.Maps()
         self._seen_at = moving.where(volume_node)
         self.model = ""
@@ -76,69 +58,18 @@ class ScanNodules:
         if stored is not None:
             self._read(stored)
 
-    # What there is
-
-    @property
-    def alive(self) -> bool:
-        """Whether the CT is still in the scene."""
-        return bool(self.scene.IsNodePresent(self.volume_node))
-
-    @property
-    def nodules(self) -> tuple[Nodule, ...]:
-        """All nodules in the order of their numbers."""
-        return tuple(sorted(self._nodules.values(), key=lambda nodule: nodule.number))
-
-    def nodule(self, nodule_id: str) -> Nodule:
-        """One nodule.
-
-        Raises:
-            SceneError: there is none of this id.
-        """
-        try:
-            return self._nodules[nodule_id]
-        except KeyError:
-            message = f"There is no nodule '{nodule_id}' in this scan any more."
-            raise SceneError(message) from None
-
-    def volume(self) -> Volume:
-        """The CT for the core; shares memory with the node."""
-        self._check_alive()
-        check_volume(self.volume_node)
-        image = self.volume_node.GetImageData()
-        version = image.GetMTime() if image else 0
-        if self._notices is None or self._notices[0] != version:
-            self._notices = (version, notices_of(self.volume_node))
-        return volume_from_node(self.volume_node, self._notices[1])
-
-    @property
-    def seeds_node(self) -> Any:
-        """The list of points a reader places into; made on first use."""
-        return record.referenced(self._record(), "seeds", self._create_seeds)
-
-    @property
-    def segmentation_node(self) -> Any:
-        """The segmentation; made on first use, with all known masks."""
-        return record.referenced(self._record(), "segmentation", self._create_segmentation)
-
-    @property
-    def table_node(self) -> Any:
-        """The table of nodules; made on first use."""
-        return record.referenced(
-            self._record(), "table", lambda: table.create_table(self.scene, self.volume_node)
-        )
-
-    @property
-    def record_node(self) -> Any:
-        """The text node with all results."""
-        return self._record()
-
-    def known(self, role: str) -> Any | None:
-        """The node of a role (`seeds`, `segmentation`, `table`) when it was made already.
-
-        Looking makes none: Slicer would place the next points into a list that is new.
-        """
-        stored = record.find_record(self.volume_node)
-        return stored.GetNodeReference(role) if stored is not None else None
+    def nodule_at(self, ras: ArrayLike) -> str | None:
+        """The nodule whose outline, as it is now, holds a point (world RAS mm)."""
+        index = np.round(world_to_ijk(self.volume_node, ras)).astype(int)
+        for nodule in self.nodules:
+            mask = self.mask_of(nodule.id)
+            if mask is None:
+                continue
+            inside = index - mask.start
+            within = (inside >= 0).all() and (inside < mask.array.shape[::-1]).all()
+            if within and mask.array[tuple(inside[::-1])]:
+                return nodule.id
+        return None
 
     def follow_ct(self) -> None:
         """Bring outlines and points along when the CT was moved since the last look.
@@ -159,87 +90,37 @@ class ScanNodules:
             }
             moving.bring_points(self.seeds_node, self.volume_node, places)
 
-    def _carried(self, nodule: Nodule, point: ArrayLike) -> NDArray[np.float64]:
-        return moving.carried(self.volume_node, nodule.world, point)
-
-    # Seeds
-
-    def new_seeds(self) -> list[str]:
-        """Points a reader placed that belong to no nodule yet."""
-        known = {nodule.seed_id for nodule in self._nodules.values()} | set(self._claimed.values())
-        return [seed_id for seed_id in seeds.placed_seeds(self.seeds_node) if seed_id not in known]
-
-    def moved_seeds(self) -> list[str]:
-        """Ids of nodules whose point was dragged away from where its result was computed."""
-        node = self.seeds_node
-        places = {n: self._carried(n, n.result.seed.ras) for n in self.nodules}
-        return [n.id for n, place in places.items() if seeds.was_moved(node, n.seed_id, place)]
-
-    def was_dragged(self, nodule_id: str, sent: Seed) -> bool:
-        """Whether a claimed point lies elsewhere than where it was sent to be analysed."""
-        return seeds.was_moved(self.seeds_node, self._claimed.get(nodule_id, ""), sent.ras)
-
-    def place(self, ras: Sequence[float]) -> str:
-        """Put a point at world RAS mm as a click would; returns its id."""
-        return seeds.add_seed(self.seeds_node, ras, "")
-
-    def claim(self, seed_id: str) -> str:
-        """Give a placed point the id of a new nodule; returns it."""
-        self._check_alive()
-        self._last_number += 1
-        nodule_id = f"nodule_{self._last_number:03d}"
-        self._claimed[nodule_id] = seed_id
-        seeds.label_seed(self.seeds_node, seed_id, f"Nodule {self._last_number}")
-        return nodule_id
-
-    def drop(self, nodule_id: str) -> None:
-        """Forget a claimed point and remove it: its analysis failed or was cancelled."""
-        seed_id = self._claimed.pop(nodule_id, None)
-        if seed_id is not None and self.alive:
-            seeds.remove_seed(self.seeds_node, seed_id)
-
-    def seed_of(self, nodule_id: str) -> Seed:
-        """Where the point of a nodule (claimed or stored) lies now."""
-        seed_id = self._claimed.get(nodule_id) or self.nodule(nodule_id).seed_id
-        position = seeds.seed_position(self.seeds_node, seed_id)
-        if position is None:
-            nodule = self.nodule(nodule_id)
-            position = self._carried(nodule, nodule.result.seed.ras)
-        return Seed.from_ras(position)
-
-    def put_seed_back(self, nodule_id: str) -> None:
-        """Move the point of a stored nodule to where its answer belongs."""
-        nodule = self.nodule(nodule_id)
-        place = self._carried(nodule, nodule.result.seed.ras)
-        seeds.move_seed(self.seeds_node, nodule.seed_id, place)
-
     # Results
 
     def store(self, result: NoduleResult, *, edited: bool = False) -> Nodule:
         """Write a new answer: outline, surface, seed, table and text. One step of undo.
 
         Args:
-            result: for a claimed seed or for a nodule that exists.
+            result: for a claimed point or for a nodule that exists.
             edited: its mask was corrected by hand.
+
+        Returns:
+            The nodule; that of a claimed point has got its id now.
 
         Raises:
             SceneError: the CT or the nodule has left the scene; nothing is written.
         """
         self._check_alive()
         self.follow_ct()
-        fresh = self._nodules.get(result.id) or self._new_nodule(result)
-        if result.id not in self._nodules:
-            self._history.remember(result.id, None)
+        fresh = self._nodules.get(result.id)
+        if fresh is None:
+            fresh = self._new_nodule(result)
+            self._history.remember(fresh.id, None, f"{fresh.name}: marked")
         elif not edited:
-            fresh = self._step(result.id)
+            fresh = self._step(fresh.id, f"{fresh.name}: computed again")
         elif not fresh.unanswered:  # else the correction is a step already
-            self._history.remember(result.id, fresh)
+            self._history.remember(fresh.id, fresh, f"{fresh.name}: outline corrected")
         if edited:
             notices = segments.resampling_notice(self.segmentation_node, fresh.segment_id)
             result = replace(result, notices=(*result.notices, *notices))
-        world = ijk_to_world(self.volume_node)
-        fresh = replace(fresh.with_result(result, world), edited=edited, model=self.model)
-        return self._write(fresh)
+        answer = replace(result, id=fresh.id)
+        fresh = replace(fresh.with_result(answer, ijk_to_world(self.volume_node)), edited=edited)
+        return self._write(self._numbered(replace(fresh, model=self.model)))
 
     def refine(self, result: NoduleResult) -> Nodule:
         """Replace an answer by a better founded one of the same run; no step of undo.
@@ -295,7 +176,8 @@ class ScanNodules:
         """Give a nodule another name; empty names are ignored."""
         name = " ".join(name.split())
         if name and name != self.nodule(nodule_id).name:
-            self._keep(replace(self._step(nodule_id), name=name))
+            step = self._step(nodule_id, f"{self.nodule(nodule_id).name}: renamed to {name}")
+            self._keep(replace(step, name=name))
 
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
         """Accept or reject a nodule, or open it again; who and when are kept.
@@ -306,11 +188,17 @@ class ScanNodules:
         if decision != "open" and self.is_edited(nodule_id):
             message = "The outline was changed: decide when it has its new result, or undo that."
             raise SceneError(message)
-        self._keep(replace(self._step(nodule_id), review=Review.now(decision, reader)))
+        nodule = self.nodule(nodule_id)
+        if decision == "accepted" and nodule.refused_click:
+            message = "Nothing was found here to accept: outline the nodule, or click on it again."
+            raise SceneError(message)
+        word = "opened again" if decision == "open" else decision
+        step = self._step(nodule_id, f"{nodule.name}: {word}")
+        self._keep(replace(step, review=Review.now(decision, reader)))
 
     def delete(self, nodule_id: str) -> None:
         """Remove a nodule with its segment and point; can be undone."""
-        self._remove(self._step(nodule_id))
+        self._remove(self._step(nodule_id, f"{self.nodule(nodule_id).name}: deleted"))
         self._write_lists()
 
     def repainted(self, nodule_id: str) -> bool:
@@ -325,24 +213,50 @@ class ScanNodules:
     @property
     def last_step(self) -> str | None:
         """The nodule of the last step of all, a deletion too; None when there is none."""
-        return self._history.last
+        step = self._history.last
+        return step.nodule_id if step is not None else None
 
-    def undo(self, nodule_id: str) -> bool:
-        """Bring a nodule back to its state before the last step; False when there is none."""
-        if self.repainted(nodule_id):
+    @property
+    def next_step(self) -> str | None:
+        """The nodule of the step that `redo` brings back; None when there is none."""
+        step = self._history.next
+        return step.nodule_id if step is not None else None
+
+    @property
+    def steps(self) -> int:
+        """How many steps readers have taken; tells whether one was taken meanwhile."""
+        return self._history.count
+
+    def undo(self, nodule_id: str) -> str:
+        """Bring a nodule back to its state before the last step.
+
+        Returns:
+            What was undone, in words; empty when there is nothing.
+        """
+        now = self._now(nodule_id)
+        if now is not None and self.repainted(nodule_id):
+            what = f"{now.name}: outline changed"
+            self._history.undone(nodule_id, now, what)
             self._write(self._nodules[nodule_id])
-            return True
+            return what
         if not self._history.knows(nodule_id):
-            return False
-        self._restore(nodule_id, self._history.take(nodule_id))
-        return True
+            return ""
+        step = self._history.take(nodule_id)
+        self._history.undone(nodule_id, now, step.what)
+        self._restore(nodule_id, step.state)
+        return step.what
 
-    def undo_last(self) -> str | None:
-        """Undo the last step of any nodule (a deletion too); returns its id."""
-        nodule_id = self.last_step
-        if nodule_id is not None:
-            self.undo(nodule_id)
-        return nodule_id
+    def redo(self) -> str:
+        """Bring back what was undone last; returns it in words, empty when there is nothing."""
+        step = self._history.next
+        if step is not None and self.repainted(step.nodule_id):
+            self._history.forget_undone()  # a new correction took its place
+            step = None
+        if step is None:
+            return ""
+        self._history.redone(self._now(step.nodule_id))
+        self._restore(step.nodule_id, step.state)
+        return step.what
 
     def jump(self, nodule_id: str, centered: bool = True) -> None:
         """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
@@ -352,8 +266,6 @@ class ScanNodules:
         """World RAS mm of the middle of a nodule, where its CT lies now."""
         nodule = self.nodule(nodule_id)
         return self._carried(nodule, ras_to_lps(nodule.result.center_lps))
-
-    # Further nodes on request
 
     def show_evidence(self, nodule_id: str | None) -> bool:
         """Show the evidence map of a nodule over the CT, or none; False when it has none."""
@@ -367,28 +279,7 @@ class ScanNodules:
         evidence.show(self._record(), nodule.result.prediction, moved)
         return True
 
-    def labelmap(self) -> Any:
-        """A label map volume of the CT's size with all nodules (their numbers are the labels)."""
-        numbered = {n.number: n.segment_id for n in self.nodules if n.segment_id}
-        ids = [numbered.get(number, "") for number in range(1, self._last_number + 1)]
-        name = f"{self.volume_node.GetName()} nodules label map"
-        return segments.labelmap_volume(self.segmentation_node, self.volume_node, ids, name)
-
-    def prepare_to_save(self) -> None:
-        """Make the segmentation quick to save; call before the scene is written."""
-        if self.alive and self._nodules:
-            segments.share_labelmaps(self.segmentation_node, self.volume_node)
-
     # Inside
-
-    def _check_alive(self) -> None:
-        if not self.alive:
-            message = "The CT has left the scene: nothing was written."
-            raise SceneError(message)
-
-    def _record(self) -> Any:
-        self._check_alive()
-        return record.find_record(self.volume_node) or record.create_record(self.volume_node)
 
     def _read(self, stored: Any) -> None:
         nodules, self._last_number = record.read_record(stored)
@@ -416,27 +307,60 @@ class ScanNodules:
             self._nodules[nodule.id] = self._write_segment(node, replace(nodule, segment_id=""))
         return node
 
-    def _step(self, nodule_id: str) -> Nodule:
+    def _step(self, nodule_id: str, what: str) -> Nodule:
         """Remember a nodule before a step; returns it with the voxels it has in the scene."""
-        mask = self.mask_of(nodule_id)
-        return self._history.step(self.nodule(nodule_id), mask)
+        return self._history.step(self.nodule(nodule_id), self.mask_of(nodule_id), what)
+
+    def _now(self, nodule_id: str) -> Nodule | None:
+        """A nodule with the voxels it has in the scene; None when there is none."""
+        nodule = self._nodules.get(nodule_id)
+        return nodule.with_mask(self.mask_of(nodule_id)) if nodule is not None else None
 
     def _new_nodule(self, result: NoduleResult) -> Nodule:
+        """The nodule of a claimed point, under the next number; it is not in the scene yet."""
         if result.id not in self._claimed:
             message = f"The nodule '{result.id}' was removed while it was analysed."
             raise SceneError(message)
-        return Nodule.first(result, self._claimed.pop(result.id))
+        self._forget_refused_clicks()
+        taken = {nodule.number for nodule in self.nodules}
+        number = 1 + max(self._last_number, *taken, *self._history.numbers(), 0)
+        seed_id = self._claimed.pop(result.id)
+        return Nodule.first(replace(result, id=f"nodule_{number:03d}"), seed_id)
+
+    def _forget_refused_clicks(self) -> None:
+        """Where nothing was found and nothing was drawn, nothing stays when a reader goes on."""
+        for nodule in self.nodules:
+            unnumbered = nodule.refused_click and nodule.number > self._last_number
+            if unnumbered and not self.repainted(nodule.id):
+                self._remove(nodule)
+                self._history.forget(nodule.id)
+
+    def _numbered(self, nodule: Nodule) -> Nodule:
+        """Its number is used up once it is a nodule, which then is called by it."""
+        if nodule.refused_click:
+            drawing_undone = nodule.name == REFUSED_CLICK and nodule.number == self._last_number
+            self._last_number -= int(drawing_undone)
+            return nodule
+        self._last_number = max(self._last_number, nodule.number)
+        named = nodule.name != REFUSED_CLICK
+        return nodule if named else replace(nodule, name=f"Nodule {nodule.number}")
 
     def _restore(self, nodule_id: str, state: Nodule | None) -> None:
         if state is None:
-            self._remove(self.nodule(nodule_id))
-            self._write_lists()
+            self._unmark(self.nodule(nodule_id))
             return
         now = self._nodules.get(nodule_id, state)  # point and segment may be others by now
         state = replace(state, seed_id=now.seed_id, segment_id=now.segment_id)
         place = self._carried(state, state.result.seed.ras)
         seeds.move_seed(self.seeds_node, state.seed_id, place)
-        self._write(state)
+        self._write(self._numbered(state))
+
+    def _unmark(self, nodule: Nodule) -> None:
+        """Take a nodule away as if it had never been marked: its number is free again."""
+        self._remove(nodule)
+        if nodule.number == self._last_number:
+            self._last_number -= 1
+        self._write_lists()
 
     def _write(self, nodule: Nodule) -> Nodule:
         """Bring segment, seed, table and text in step with a nodule's new state."""
@@ -470,11 +394,7 @@ class ScanNodules:
             self.segmentation_node.GetSegmentation().RemoveSegment(nodule.segment_id)
 
     def _write_lists(self) -> None:
-        table.write_table(self.table_node, self.nodules)
+        real = [nodule for nodule in self.nodules if not nodule.refused_click]
+        table.write_table(self.table_node, real)
         record.write_record(self._record(), self.nodules, self._last_number)
         self._maps.write([nodule.result for nodule in self.nodules], self._maps_node)
-
-    def _maps_node(self) -> Any:
-        return record.referenced(
-            self._record(), maps.ROLE, lambda: maps.create_maps(self.scene, self.volume_node)
-        )

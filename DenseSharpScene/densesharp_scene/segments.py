@@ -111,13 +111,13 @@ def keep_segment(
     there = read_mask(node, segment_id, index_grid(volume_node))
     if there is not None and digest(there) == digest(mask):
         # Whoever corrects it in Segment Editor keeps these very voxels, and the steps of undo.
-        _renew_surface(node, segment_id)
+        renew_surface(node, segment_id)
     else:
         write_mask(node, segment_id, volume_node, mask)
     return segment_id
 
 
-def _renew_surface(node: Any, segment_id: str) -> None:
+def renew_surface(node: Any, segment_id: str) -> None:
     """Compute the surface of a segment again when its voxels were changed after it."""
     segment = node.GetSegmentation().GetSegment(segment_id)
     voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))

@@ -120,6 +120,15 @@ def look_at(scene: Any, ras: ArrayLike) -> None:
         camera.EndModify(was_modifying)
 
 
+def slice_places(scene: Any) -> tuple[float, ...]:
+    """Where the slice views look, RAS mm: not the same once a reader has scrolled or panned."""
+    places = []
+    for view in _nodes(scene, "vtkMRMLSliceNode"):
+        matrix = view.GetSliceToRAS()
+        places += [matrix.GetElement(row, 3) for row in range(3)]
+    return tuple(places)
+
+
 def _nodes(scene: Any, class_name: str) -> list[Any]:
     collection = scene.GetNodesByClass(class_name)
     collection.UnRegister(None)

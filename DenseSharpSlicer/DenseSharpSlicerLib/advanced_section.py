@@ -81,7 +81,7 @@ class AdvancedSection:
 
     def showDevice(self) -> None:
         """The standing line with device, model and the warning."""
-        backend = self.session.analyst.backend
+        backend = self.session.backend
         warning = _("Research use, not for diagnosis.")
         if not backend.device:
             self.ui.deviceLabel.text = warning
@@ -132,7 +132,7 @@ class AdvancedSection:
             backend.open(task.progress)
             return str(answer.format(device=backend.device, model=backend.model))
 
-        self.session.run(lambda: self.session.analyst.do(work))
+        self.session.run(lambda: self.session.do(work))
         self.session.changed()
 
     # Installation

@@ -10,8 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from densesharp_scene.findings import findings_of, observer_name, reported_of
-from densesharp_scene.worker import Task
+from densesharp_scene.worker import Event
 
 from . import packages
 from .session import Session
@@ -48,15 +47,12 @@ class ExportSection:
             self.session.changed()
 
     def _report(self, folder: Path) -> None:
-        scan, analyst = self.session.opened(), self.session.analyst
-        backend, volume, results = analyst.backend, scan.volume(), reported_of(scan)
         done = str(_("Report and files: {folder}").format(folder=folder))
+        self.session.export.report(folder, lambda event: self._tell(event, done))
 
-        def work(task: Task) -> str:
-            backend.write(results, volume, folder, task.progress)
-            return done
-
-        analyst.do(work, scan)
+    def _tell(self, event: Event, done: str) -> None:
+        if event.kind == "done":
+            self.session.told.said(done, "done")
 
     def onDicom(self) -> None:
         """Write a DICOM Segmentation and a structured report that refers to it."""
@@ -67,19 +63,12 @@ class ExportSection:
             self.session.changed()
 
     def _dicom(self, folder: Path, source: list[Path] | Path) -> None:
-        scan, analyst = self.session.opened(), self.session.analyst
-        backend, volume, results = analyst.backend, scan.volume(), findings_of(scan)
-        keep, observer = bool(self.ui.identityCheckBox.checked), self.ui.readerEdit.text
-        done = _("{names} of {count} nodules, in {folder}")
-
-        def work(task: Task) -> str:
-            names = backend.write_dicom(
-                results, volume, source, folder, task.progress,
-                observer=observer_name(observer), keep_identity=keep,
-            )  # fmt: skip
-            return str(done.format(names=", ".join(names), count=len(results), folder=folder))
-
-        analyst.do(work, scan)
+        self.session.state.reader = self.ui.readerEdit.text.strip()
+        keep, place = bool(self.ui.identityCheckBox.checked), _("Folder: {folder}")
+        self.session.export.dicom(
+            source, folder, keep,
+            lambda event, words: self._tell(event, f"{words} {place.format(folder=folder)}"),
+        )  # fmt: skip
 
     def onLabelMap(self) -> None:
         """Make a label map volume of all nodules."""

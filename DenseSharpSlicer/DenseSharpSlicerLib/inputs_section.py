@@ -34,7 +34,7 @@ class InputsSection:
 
     def showProgress(self) -> None:
         """The standing line, and the bar while something runs."""
-        status, running = self.session.status, self.session.analyst.busy
+        status, running = self.session.status, self.session.busy
         self.ui.statusLabel.text = status.text or self._hint()
         self.ui.progressBar.visible = running or self.session.installing
         self.ui.cancelButton.visible = running
@@ -97,4 +97,4 @@ class InputsSection:
 
     def onCancel(self) -> None:
         """Stop the analysis that runs."""
-        self.session.analyst.cancel()
+        self.session.cancel()

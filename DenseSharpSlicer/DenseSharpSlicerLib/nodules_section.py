@@ -37,6 +37,7 @@ class NodulesSection:
         self.ui.previousButton.connect("clicked()", self.onPrevious)
         self.ui.nextButton.connect("clicked()", self.onNext)
         self.ui.undoButton.connect("clicked()", self.onUndo)
+        self.ui.redoButton.connect("clicked()", self.onRedo)
         self.ui.deleteButton.connect("clicked()", self.onDelete)
 
     def refresh(self) -> None:
@@ -52,6 +53,7 @@ class NodulesSection:
         self.ui.nextButton.enabled = several
         self.ui.deleteButton.enabled = self.session.nodule is not None
         self.ui.undoButton.enabled = self.session.can_undo()
+        self.ui.redoButton.enabled = self.session.can_redo()
 
     def _fill(self, nodules: Sequence[Nodule]) -> None:
         self.ui.nodulesTable.setRowCount(len(nodules))
@@ -60,10 +62,10 @@ class NodulesSection:
                 self._write(row, column, text)
         self._fitTable(len(nodules))
         ids = [nodule.id for nodule in nodules]
-        if self.session.nodule_id not in ids:
+        if self.session.selected not in ids:
             self.ui.nodulesTable.setCurrentCell(-1, -1)
-        elif self.ui.nodulesTable.currentRow() != ids.index(self.session.nodule_id):
-            self.ui.nodulesTable.selectRow(ids.index(self.session.nodule_id))
+        elif self.ui.nodulesTable.currentRow() != ids.index(self.session.selected):
+            self.ui.nodulesTable.selectRow(ids.index(self.session.selected))
 
     def _write(self, row: int, column: int, text: str) -> None:
         """Put a text into a cell; one that holds it already is left alone, it may be edited now."""
@@ -84,9 +86,9 @@ class NodulesSection:
 
     def _state(self, nodule: Nodule) -> str:
         scan = self.session.scan
-        if scan is not None and self.session.analyst.is_running(scan, nodule.id):
+        if self.session.is_running(nodule.id):
             return _("running")
-        if scan is not None and self.session.outdated(scan, nodule):
+        if scan is not None and self.session.outdated(nodule):
             return _("outdated")
         words = {"accepted": _("accepted"), "rejected": _("rejected")}
         verdicts = {"ok": _("ok"), "caution": _("caution"), "refused": _("refused")}
@@ -97,7 +99,7 @@ class NodulesSection:
         row = self.ui.nodulesTable.currentRow()
         if not self._filling and 0 <= row < len(self.session.nodules):
             nodule_id = self.session.nodules[row].id
-            if nodule_id != self.session.nodule_id:
+            if nodule_id != self.session.selected:
                 self.session.select(nodule_id)
                 self.session.changed()
 
@@ -112,7 +114,7 @@ class NodulesSection:
         if self._filling or scan is None or item.column() != 0:
             return
         nodule_id = self.session.nodules[item.row()].id
-        self.session.run(lambda: scan.rename(nodule_id, item.text()))
+        self.session.run(lambda: self.session.rename(nodule_id, item.text()))
         self.session.changed()
 
     def onPrevious(self) -> None:
@@ -124,15 +126,17 @@ class NodulesSection:
         self._step(1)
 
     def _step(self, step: int) -> None:
-        ids = [nodule.id for nodule in self.session.nodules]
-        if ids:
-            here = ids.index(self.session.nodule_id) if self.session.nodule_id in ids else -step
-            self.session.select(ids[(here + step) % len(ids)])
-            self.session.changed()
+        self.session.step(step)
+        self.session.changed()
 
     def onUndo(self) -> None:
         """Take back the last step."""
         self.session.run(self.session.undo)
+        self.session.changed()
+
+    def onRedo(self) -> None:
+        """Bring back what was undone last."""
+        self.session.run(self.session.redo)
         self.session.changed()
 
     def onDelete(self) -> None:

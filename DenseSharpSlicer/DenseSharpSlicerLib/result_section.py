@@ -50,8 +50,8 @@ class ResultSection:
             self.ui.resultTitle.text = translated(NOTHING_SELECTED)
             self.ui.outdatedLabel.visible = False
             return
-        running = self.session.analyst.is_running(scan, nodule.id)
-        reason, shown = self.session.outdated(scan, nodule), result_card(nodule, running)
+        nodule, running = self.session.shown(nodule), self.session.is_running(nodule.id)
+        reason, shown = self.session.outdated(nodule), result_card(nodule, running)
         self.ui.resultTitle.text = card.bold(shown.title)
         self.ui.outdatedLabel.visible = reason is not None
         self.ui.outdatedLabel.text = reason or ""

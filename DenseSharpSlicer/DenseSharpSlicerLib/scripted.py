@@ -28,12 +28,12 @@ def process(
     # An open panel must know the point as taken, or it would analyse it too.
     scan = panel.scan_of(volume_node) if panel is not None else ScanNodules(volume_node)
     with placing.same_list():
-        nodule_id = scan.claim(scan.place(ras))
+        claim = scan.claim(scan.place(ras))
     try:
-        volume, seed = scan.volume(), scan.seed_of(nodule_id)
-        result = backend.analyse(volume, seed, nodule_id, progress, lambda _first: None)
+        volume, seed = scan.volume(), scan.seed_of(claim)
+        result = backend.analyse(volume, seed, claim, progress, lambda _first: None)
     except Exception:
-        scan.drop(nodule_id)
+        scan.drop(claim)
         raise
     scan.model = backend.model_hash
     nodule = scan.store(result)

@@ -1,31 +1,35 @@
-"""The panel's state: CTs of the scene, the selected nodule, and what readers do in the views."""
+"""The panel's session: `densesharp_scene.session.NoduleSession` on the CTs of Slicer's scene.
+
+Adds what only desktop Slicer has: several CTs in one scene, points and outlines that other modules
+change, and a standing line for what was said.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import slicer
-import vtk
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
-from densesharp.errors import DenseSharpError
+from densesharp.errors import GeometryError
+from densesharp.image.grid import ras_to_lps
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.errors import SceneError
-from densesharp_scene.nodule import Decision, Nodule
+from densesharp_scene.events import Kind, Listener, Progress, Question, attempt
+from densesharp_scene.nodule import Nodule
 from densesharp_scene.prior_link import pair
+from densesharp_scene.questions import ANEW, KEEP
 from densesharp_scene.scan import ScanNodules
+from densesharp_scene.session import NoduleSession
 from densesharp_scene.views import look_at
+from densesharp_scene.watch import Watch
+from densesharp_scene.worker import Event, Task
 
 from . import placing
-from .analyst import Analyst, Status
-from .outdated import Outdated
-
-SETTLE_SECONDS = 0.4
-"""An outline that was not touched for so long is analysed; a brush stroke is many changes."""
+from .translated import translated
 
 SHARE_FROM = 40
 """From this many nodules on they are kept ready for saving: Slicer does not tell before it saves,
@@ -35,37 +39,100 @@ SESSIONS: list[Session] = []
 """Of the panels that are open; scripts that bring nodules into the scene go through the last."""
 
 
-class Session(VTKObservationMixin):  # type: ignore[misc]
-    """What the panel shows, and the observers that keep it in step with the scene.
+@dataclass
+class Status:
+    """What the standing line of the panel says.
 
-    VTK events only leave a note; `tick`, called by the panel's timer, does the work. A point must
-    not be removed inside its own event, and Segment Editor sends many events for one stroke.
+    Attributes:
+        text: a sentence.
+        fraction: progress of the running job, 0..1.
+        failed: the text says why something could not be done.
+    """
+
+    text: str = ""
+    fraction: float = 0.0
+    failed: bool = False
+
+
+class PanelListener(Listener):
+    """Keeps what is told until the panel draws.
+
+    Attributes:
+        status: the standing line.
+        drawn: whether the panel shows what there is.
+        ask: shows a question and gives the key of its answer.
+    """
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.drawn = True
+        self.ask: Callable[[Question], str] = lambda _question: KEEP
+        self.on_question: Callable[[str], object] = lambda _key: None
+        self._question: Question | None = None
+        self._working = False
+
+    def changed(self) -> None:
+        """The panel is to be drawn anew."""
+        self.drawn = False
+
+    def said(self, text: str, kind: Kind) -> None:
+        """Put a sentence into the standing line, in the reader's language."""
+        self.tell(translated(text), kind in ("caution", "error"))
+        self.drawn = False
+
+    def tell(self, text: str, failed: bool = False) -> None:
+        """Put a sentence of the panel's own into the standing line."""
+        self.status, self._working = Status(text, 0.0, failed), False
+
+    def progressed(self, progress: Progress) -> None:
+        """Show what is computed; the last sentence stays when nothing is."""
+        if progress.busy:
+            self.status = Status(translated(progress.text), progress.fraction)
+        elif self._working:
+            self.status = Status()
+        self._working = progress.busy
+
+    def asked(self, question: Question | None) -> None:
+        """Ask when the panel is drawn next: not inside an event of the scene."""
+        self._question, self.drawn = question, False
+
+    def looked_at(self, nodule: Nodule) -> None:
+        """Turn the 3D views there."""
+        look_at(slicer.mrmlScene, ras_to_lps(nodule.result.center_lps))
+
+    def put_question(self) -> None:
+        """Show what is to be asked, if anything."""
+        question, self._question = self._question, None
+        if question is not None:
+            self.on_question(self.ask(question))
+
+
+class Session(NoduleSession):
+    """What the panel shows, and what keeps it in step with the scene.
 
     Args:
         backend: the model.
         wake: called when there is something to do; the panel starts its timer.
 
     Attributes:
+        told: what the panel has to say.
+        auto_update: whether corrected outlines are analysed at once.
+        installing: whether packages are being installed; clicks wait for that.
         usable: whether the model may be asked; not while a reader study is read.
     """
 
     def __init__(self, backend: LocalBackend, wake: Callable[[], None]) -> None:
-        VTKObservationMixin.__init__(self)
-        self.analyst = Analyst(backend)
+        self.told = PanelListener()
+        super().__init__(backend, self.told)
+        self.told.on_question = lambda key: self.run(partial(self.questions.answer, key))
+        self.watch = Watch(wake)
         self.auto_update = True
         self.installing = False
         self.on_change: Callable[[], None] = lambda: None
         self.usable: Callable[[], bool] = lambda: True
-        self.scan: ScanNodules | None = None
-        self.nodule_id = ""
         self._wake = wake
         self._scans: dict[str, ScanNodules] = {}
-        self._seeds_touched: set[str] = set()
-        self._outlines_touched: dict[str, float] = {}
-        self._outlines_waiting: list[tuple[ScanNodules, str]] = []
-        self._moved: set[str] = set()
         self._to_share: list[ScanNodules] = []
-        self._outdated = Outdated()
         SESSIONS.append(self)
 
     # What is shown
@@ -73,34 +140,17 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
     @property
     def status(self) -> Status:
         """The standing line."""
-        return self.analyst.status
+        return self.told.status
 
     def say(self, text: str, failed: bool = False) -> None:
         """Put a sentence into the standing line."""
-        self.analyst.status = Status(text, 0.0, failed)
-
-    @property
-    def nodules(self) -> tuple[Nodule, ...]:
-        """Nodules of the chosen CT."""
-        return self.scan.nodules if self.scan is not None and self.scan.alive else ()
-
-    @property
-    def nodule(self) -> Nodule | None:
-        """The selected nodule."""
-        return next((nodule for nodule in self.nodules if nodule.id == self.nodule_id), None)
+        self.told.tell(text, failed)
 
     def choose(self, volume_node: Any | None) -> None:
         """Show the nodules of another CT; says why when it cannot be used."""
-        self.scan, self.nodule_id = None, ""
-        if volume_node is None:
-            return
-        try:
-            self.scan = self.scan_of(volume_node)
-        except DenseSharpError as error:
-            self.say(str(error), failed=True)
-            return
-        if self.nodules:
-            self.nodule_id = self.nodules[0].id
+        self.show(None)
+        if volume_node is not None:
+            attempt(lambda: self.show(self.scan_of(volume_node)), self.told)
 
     def scan_of(self, volume_node: Any) -> ScanNodules:
         """The nodules of a CT, read back from the scene on first use.
@@ -114,105 +164,14 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             known = ScanNodules(volume_node)
             self._scans[node_id] = known
             if known.nodules:
-                self._watch(known)
+                self.watch.watch(known)
         return known
-
-    def opened(self) -> ScanNodules:
-        """The chosen CT's nodules.
-
-        Raises:
-            SceneError: no CT is chosen.
-        """
-        if self.scan is None:
-            message = _("No CT is chosen: load one or choose it in the list.")
-            raise SceneError(message)
-        return self.scan
-
-    def select(self, nodule_id: str) -> None:
-        """Select a nodule and bring the views to it."""
-        self.nodule_id = nodule_id
-        self._jump(centered=True)
-
-    def _jump(self, centered: bool) -> None:
-        """Bring slice views and 3D views to the selected nodule."""
-        scan = self.scan
-        if scan is None or self.nodule is None:
-            return
-        try:
-            scan.jump(self.nodule_id, centered)
-            look_at(scan.scene, scan.center_of(self.nodule_id))
-        except SceneError as error:  # the CT lies under a transform that bends space
-            self.say(str(error), failed=True)
-
-    def outdated(self, scan: ScanNodules, nodule: Nodule) -> str | None:
-        """Why a result does not fit the scene any more; None when it does."""
-        return self._outdated.why(scan, nodule, self.analyst.backend.model_hash)
 
     def changed(self) -> None:
         """Have the panel drawn anew."""
+        self.told.drawn = True
         self.on_change()
-
-    def can_undo(self) -> bool:
-        """Whether `undo` would do something."""
-        try:
-            return self._last_step() is not None
-        except SceneError:  # nothing is written under a transform that bends space
-            return False
-
-    def undo(self) -> None:
-        """Take back the last step on this CT, whichever nodule is selected, and select its nodule.
-
-        A correction of the selected nodule that has no answer yet comes first.
-        """
-        last = self._last_step()
-        if self.scan is None or last is None:
-            return
-        self.analyst.cancel_nodule(self.scan, last)
-        self.scan.undo(last)
-        if last != self.nodule_id:
-            self.select(last)
-
-    def _last_step(self) -> str | None:
-        """The nodule that `undo` would change."""
-        if self.scan is None or not self.scan.alive:
-            return None
-        return self.nodule_id if self.scan.repainted(self.nodule_id) else self.scan.last_step
-
-    def decide(self, decision: Decision, reader: str) -> None:
-        """Accept or reject the selected nodule, or open it again.
-
-        One that was decided on before its answer was complete is then answered again.
-
-        Raises:
-            SceneError: an answer is to come that the reader has not seen.
-        """
-        scan = self.opened()
-        if decision != "open" and self.analyst.is_renewing(scan, self.nodule_id):
-            message = _("A new result of this nodule is on its way: decide when it is there.")
-            raise SceneError(message)
-        early = scan.nodule(self.nodule_id).decided_early
-        scan.decide(self.nodule_id, decision, reader)
-        if decision == "open" and early:
-            self.update()
-
-    def update(self) -> None:
-        """Answer for the selected nodule again: a corrected outline as it is, else its point."""
-        scan = self.opened()
-        corrected = scan.nodule(self.nodule_id).edited or scan.is_edited(self.nodule_id)
-        again = self.analyst.analyse_outline if corrected else self.analyst.analyse_seed
-        again(scan, self.nodule_id)
-
-    def delete(self) -> None:
-        """Remove the selected nodule and select the one that takes its place."""
-        if self.scan is None or self.nodule is None:
-            return
-        row = [nodule.id for nodule in self.nodules].index(self.nodule_id)
-        self.analyst.cancel_nodule(self.scan, self.nodule_id)
-        self.scan.delete(self.nodule_id)
-        left = self.nodules
-        self.nodule_id = left[min(row, len(left) - 1)].id if left else ""
-
-    # Points and outlines in the views
+        self.told.put_question()
 
     def seeds_node(self) -> Any:
         """The list of points to place into, watched from now on.
@@ -221,144 +180,44 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             SceneError: no CT is chosen, it has left the scene, or a study is read.
         """
         self.check_usable()
-        scan = self.opened()
+        scan = self.state.opened()
         scan.volume()  # refuses a CT that has left the scene or cannot be used
         scan.follow_ct()
-        self._watch(scan)
+        self.watch.watch(scan)
         return scan.seeds_node
-
-    def _watch(self, scan: ScanNodules) -> None:
-        seeds, outlines = scan.seeds_node, scan.segmentation_node.GetSegmentation()
-        for event in (seeds.PointPositionDefinedEvent, seeds.PointEndInteractionEvent):
-            if not self.hasObserver(seeds, event, self._on_seed):
-                self.addObserver(seeds, event, self._on_seed)
-        changed = slicer.vtkSegmentation.SourceRepresentationModified
-        if not self.hasObserver(outlines, changed, self._on_outline):
-            self.addObserver(outlines, changed, self._on_outline)
-        ct = scan.volume_node
-        for event in (ct.TransformModifiedEvent, vtk.vtkCommand.ModifiedEvent):
-            if not self.hasObserver(ct, event, self._on_ct):
-                self.addObserver(ct, event, self._on_ct)
-
-    def _on_ct(self, caller: Any, _event: str) -> None:
-        self._touch(lambda scan: scan.volume_node is caller, self._moved.add)
-
-    def _on_seed(self, caller: Any, _event: str) -> None:
-        self._touch(lambda scan: scan.known("seeds") is caller, self._seeds_touched.add)
-
-    def _on_outline(self, caller: Any, _event: str) -> None:
-        now = time.monotonic()
-
-        def belongs(scan: ScanNodules) -> bool:
-            node = scan.known("segmentation")
-            return node is not None and node.GetSegmentation() is caller
-
-        self._touch(belongs, lambda node_id: self._outlines_touched.__setitem__(node_id, now))
-
-    def _touch(self, belongs: Callable[[ScanNodules], bool], note: Callable[[str], None]) -> None:
-        for node_id, scan in self._scans.items():
-            if scan.alive and belongs(scan):
-                note(node_id)
-                self._wake()
 
     # Work
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do and nothing to wait for."""
-        touched = self._seeds_touched or self._outlines_touched or self._moved
-        return not (self.analyst.busy or touched or self._outlines_waiting)
+        return not self.busy and self.watch.idle
 
     def tick(self) -> bool:
         """Do what has come up since the last call; True when the panel must be drawn anew."""
-        changed = self._take_moved()
-        changed = self._take_seeds() or changed
-        changed = self._take_outlines() or changed
-        outcome = self.analyst.poll()
-        for scan, nodule_id, new in outcome.stored:
-            if new and scan is self.scan:  # a reader may look at another nodule than one that is
-                self.nodule_id = nodule_id  # answered again, and would decide on the wrong one
-                self._jump(centered=False)
-            self._watch(scan)
-            self._to_share.append(scan)
-        for scan, nodule_id, prior, ras in outcome.found:
-            self.run(partial(self._take_found, scan, nodule_id, prior, ras))
+        for scan in self.watch.moved():
+            self.run(scan.follow_ct)
+        self._take_points()
+        for scan in self.watch.outlines():
+            self.told.changed()
+            for nodule in scan.nodules:
+                self.run(partial(self._take_outline, scan, nodule))
+        self.poll()
         if self._to_share and self.idle:
             self._share()
-        return changed or outcome.changed
-
-    def _share(self) -> None:
-        """Keep many nodules ready for saving."""
-        ready, self._to_share = self._to_share, []
-        for scan in dict.fromkeys(ready):
-            if scan.alive and len(scan.nodules) >= SHARE_FROM:
-                scan.prepare_to_save()
-
-    def _take_moved(self) -> bool:
-        """Outlines and points go along with a CT that was moved."""
-        moved, self._moved = self._moved, set()
-        for scan in self._living(moved):
-            self.run(scan.follow_ct)
-        return bool(moved)
-
-    def _take_seeds(self) -> bool:
-        touched, self._seeds_touched = self._seeds_touched, set()
-        for scan in self._living(touched):
-            self.run(partial(self._analyse_points, scan))
-        return bool(touched)
-
-    def _analyse_points(self, scan: ScanNodules) -> None:
-        moved = (*self.analyst.dragged(scan), *scan.moved_seeds())
-        new = [scan.claim(seed_id) for seed_id in scan.new_seeds()]
-        for nodule_id in (*moved, *new):
-            self.run(partial(self.analyst.analyse_seed, scan, nodule_id))
-
-    def _living(self, node_ids: Iterable[str]) -> list[ScanNodules]:
-        """Scans of CTs that are still there."""
-        return [s for name in node_ids if (s := self._scans.get(name)) is not None and s.alive]
-
-    def _take_found(
-        self, scan: ScanNodules, nodule_id: str, prior: ScanNodules, ras: Sequence[float]
-    ) -> None:
-        """A nodule was found in an earlier CT: mark it there and analyse it."""
-        with placing.same_list():
-            prior_id = prior.claim(prior.place(ras))
-        pair(scan, nodule_id, prior, prior_id)
-        self._watch(prior)
-        self.analyst.analyse_seed(prior, prior_id)
-
-    def _take_outlines(self) -> bool:
-        settled = time.monotonic() - SETTLE_SECONDS
-        ready = [node_id for node_id, at in self._outlines_touched.items() if at <= settled]
-        for node_id in ready:
-            del self._outlines_touched[node_id]
-        waiting, self._outlines_waiting = self._outlines_waiting, []
-        found = [(scan, nodule.id) for scan in self._living(ready) for nodule in scan.nodules]
-        for scan, nodule_id in dict.fromkeys((*waiting, *found)):
-            self.run(partial(self._take_outline, scan, nodule_id))
-        return bool(ready)
-
-    def _take_outline(self, scan: ScanNodules, nodule_id: str) -> None:
-        """Have a corrected outline analysed; one whose nodule is busy waits for that answer."""
-        nodule = next((nodule for nodule in scan.nodules if nodule.id == nodule_id), None)
-        if nodule is None or not scan.alive or not self.auto_update:
-            return
-        if self.analyst.is_running(scan, nodule_id):
-            self._outlines_waiting.append((scan, nodule_id))
-        elif self.outdated(scan, nodule) and scan.is_edited(nodule_id):
-            self.analyst.analyse_outline(scan, nodule_id)
+        return not self.told.drawn
 
     def run(self, action: Callable[[], Any]) -> bool:
         """Do something that may be refused; the reason goes to the standing line."""
-        try:
+
+        def checked() -> None:
             self.check_usable()
             action()
-        except DenseSharpError as error:
-            self.say(str(error), failed=True)
-            return False
+
+        try:
+            return attempt(checked, self.told)
         finally:
             self._wake()
-        return True
 
     def check_usable(self) -> None:
         """Refuse while a reader study is read.
@@ -367,39 +226,112 @@ class Session(VTKObservationMixin):  # type: ignore[misc]
             SceneError: it is; the model may not be asked.
         """
         if not self.usable():
-            message = _("DenseSharp is off while a reader study is read.")
+            message = "DenseSharp is off while a reader study is read."
             raise SceneError(message)
+
+    def find_again(self, prior: ScanNodules) -> None:
+        """Look for the selected nodule in an earlier CT of the same patient.
+
+        Raises:
+            SceneError: its outline or its place is not that of the result.
+        """
+        scan, nodule = self._meant(None)
+        reason = scan.outdated(nodule.id)
+        if reason is not None:
+            raise SceneError(reason)
+        volume, earlier, result = scan.volume(), prior.volume(), nodule.result
+
+        def work(task: Task) -> Any:
+            from densesharp.nodule.followup import SIMILAR_ENOUGH
+            from densesharp.nodule.followup.registration import find_again
+
+            task.progress(0.1, "Looking for the nodule in the earlier CT")
+            match = find_again(volume, result, earlier)
+            if match.similarity < SIMILAR_ENOUGH:
+                message = (
+                    "The place of the nodule was not found in the earlier CT: choose that CT "
+                    "under Inputs and mark the nodule there."
+                )
+                raise GeometryError(message)
+            return match
+
+        def found(event: Event) -> None:
+            if event.kind == "done":
+                self._take_found(scan, nodule.id, prior, ras_to_lps(event.value.point).tolist())
+
+        self.jobs.submit(work, found, key="match")
 
     # Life cycle
 
     def forget_dead(self) -> None:
         """CTs have left the scene: let go of them, or their voxels stay in memory."""
-        self.analyst.cancel_dead()
+        self.answers.cancel_dead()
         living = {node_id: scan for node_id, scan in self._scans.items() if scan.alive}
         if len(living) == len(self._scans):
             return
         self._scans = living
         self._outdated.clear()
-        self.removeObservers()  # of all: what is observed is held
+        self.watch.forget()  # all: what is observed is held
         for scan in living.values():
             if scan.known("seeds") is not None:
-                self._watch(scan)
+                self.watch.watch(scan)
 
     def forget(self) -> None:
         """The scene closes: stop everything and let go of its nodes."""
-        self.analyst.cancel()
-        self.removeObservers()
+        super().forget()
+        self.watch.forget()
         self._scans.clear()
-        self._seeds_touched.clear()
-        self._outlines_touched.clear()
-        self._outlines_waiting.clear()
-        self._moved.clear()
         self._to_share.clear()
-        self._outdated.clear()
-        self.scan, self.nodule_id = None, ""
+        self.told.tell("")
 
     def close(self) -> None:
         """The panel goes away."""
-        self.forget()
-        self.analyst.close()
+        super().close()
         SESSIONS[:] = [session for session in SESSIONS if session is not self]
+
+    # Inside
+
+    def _take_points(self) -> None:
+        if self.installing and not self.watch.idle:
+            self.say(_("Your click is kept: it is analysed when the installation has ended."))
+            return
+        for scan, nowhere in self.watch.points():
+            self.told.changed()
+            self.run(partial(self.clicks.take_points, scan, nowhere))
+
+    def _take_outline(self, scan: ScanNodules, nodule: Nodule) -> None:
+        """Have an outline analysed that another module changed."""
+        request = self.answers.of(scan, nodule.id)
+        if not self.auto_update or (request is not None and request.outline):
+            return
+        if self.outdated(nodule, scan) and scan.is_edited(nodule.id):
+            self.drawing.correct(scan, nodule.id)
+
+    def _arrived(self, request: Any, nodule: Nodule) -> None:
+        super()._arrived(request, nodule)
+        self.watch.watch(request.scan)
+        self._to_share.append(request.scan)
+
+    def _take_found(
+        self, scan: ScanNodules, nodule_id: str, prior: ScanNodules, ras: Sequence[float]
+    ) -> None:
+        """A nodule was found in an earlier CT: mark it there and analyse it."""
+        with placing.same_list():
+            claim = prior.claim(prior.place(ras))
+        self.watch.watch(prior)
+        self.answers.analyse(prior, claim, lambda found: pair(scan, nodule_id, prior, found.id))
+
+    def _share(self) -> None:
+        """Keep many nodules ready for saving."""
+        ready, self._to_share = self._to_share, []
+        for scan in dict.fromkeys(ready):
+            if scan.alive and len(scan.nodules) >= SHARE_FROM:
+                scan.prepare_to_save()
+
+
+def ask(question: Question) -> str:
+    """Show a question with two answers; the first is the one that loses nothing."""
+    keep, anew = (words for _key, words in question.answers)
+    choices = _("Yes: {keep}\nNo: {anew}").format(keep=translated(keep), anew=translated(anew))
+    text = f"{translated(question.text)}\n\n{choices}"
+    return KEEP if slicer.util.confirmYesNoDisplay(text) else ANEW

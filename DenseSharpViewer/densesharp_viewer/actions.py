@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import DenseSharpError
 from densesharp_scene import DECISIONS
+from densesharp_scene.questions import ANEW, KEEP
 
 if TYPE_CHECKING:
     from .viewer import Viewer
@@ -76,14 +77,17 @@ class Actions:
             "step": (session.step, (_one_of_numbers(-1, 1),)),
             "stay": (session.stay, ()),
             "rename": (session.rename, (_is_nodule, _is_text)),
-            "decide": (
-                lambda n, decision: session.decide(n, decision, session.reader),
-                (_is_nodule, _one_of(*DECISIONS)),
-            ),
+            # A button names the nodule that it stands beside. A key means the nodule that is
+            # selected here when its turn comes: the page may not know yet which one that is.
+            "decide": (lambda n, what: session.decide(what, n), (_is_nodule, _one_of(*DECISIONS))),
+            "decide_selected": (session.decide, (_one_of(*DECISIONS),)),
             "delete": (session.delete, (_is_nodule,)),
+            "delete_selected": (session.delete, ()),
+            "jump": (lambda: session.select(session.selected), ()),
             "undo": (session.undo, ()),
-            "undo_nodule": (session.undo, (_is_nodule,)),
-            "again": (session.analyse, (_is_nodule,)),
+            "redo": (session.redo, ()),
+            "again": (session.rerun, (_is_nodule,)),
+            "answer": (session.questions.answer, (_one_of(KEEP, ANEW),)),
             "cancel": (session.cancel, ()),
             "save": (session.exports.save, ()),
             "report": (session.exports.report, ()),

@@ -65,7 +65,7 @@ def show(
     )
     if seed is not None:
         app.viewer.seed_when_open(seed, demo_hint())
-    app.session.scene_files = dicom
+    app.session.files.scene_dicom = dicom
     if server is not None:
         app.session.compute.begin_with_server(*server)
     app.run(path, open_browser)
@@ -93,6 +93,7 @@ class ViewerApp:
 
         from densesharp_scene.backend import LocalBackend
 
+        from . import reader_name
         from .actions import TRIGGER, Actions
         from .downloads import REPORTS, Downloads
         from .page import build_page, decorate_view
@@ -105,6 +106,8 @@ class ViewerApp:
         self._server = get_server("densesharp", client_type="vue3")
         self.viewer = Viewer(self._server, backend or LocalBackend(), results, decorate_view)
         self.session = self.viewer.session
+        self.viewer.set_reader(reader_name.known())
+        self.viewer.on_reader = reader_name.remember
         actions = Actions(self.viewer, self.viewer.say)
         self._server.controller.trigger(TRIGGER)(actions.run)
         self.guard = Guard(
@@ -117,7 +120,8 @@ class ViewerApp:
         self.guard.open_on(port)
         self.uploads = Uploads(self.session.open_file)
         self.session.on_replaced = self.uploads.keep
-        downloads = Downloads(lambda: self.session.results, lambda: self.session.exports.reported)
+        files = self.session.files
+        downloads = Downloads(lambda: files.results, lambda: files.reported)
         build_page(self._server, self.viewer.layout_manager)
         self._server.controller.on_client_connected.add(lambda **_: self.viewer.set_away(False))
         self._server.controller.on_server_bind.add(self.guard.install)

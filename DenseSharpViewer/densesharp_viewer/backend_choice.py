@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.jobs import Jobs
 from densesharp_scene.server_backend import ServerBackend
 from densesharp_scene.worker import Event, Task
 
-if TYPE_CHECKING:
-    from .session import Session
+from .page_listener import Publish
 
 KEY = "backend"
 
 
 class Compute:
-    """Tests and changes the session's backend.
+    """Tests and changes what computes.
 
     Args:
-        session: whose backend is changed.
+        backend: the one on this computer.
+        jobs: the worker's.
+        publish: told how a test went.
+        use: takes another backend into use, which is open already.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._local = session.backend
+    def __init__(
+        self,
+        backend: LocalBackend,
+        jobs: Jobs,
+        publish: Publish,
+        use: Callable[[LocalBackend], None],
+    ) -> None:
+        self._local, self._jobs, self._publish, self._take = backend, jobs, publish, use
 
     def test_server(self, address: str, key: str) -> None:
         """Ask a server for its model and run it once; what is in use stays."""
@@ -45,7 +54,7 @@ class Compute:
             else:
                 self._not_done(event)
 
-        self._session.jobs.submit(run, answered, key=KEY, quiet=True)
+        self._jobs.submit(run, answered, key=KEY, quiet=True)
 
     def use_server(self, address: str, key: str) -> None:
         """Compute on a server from now on, if it answers. Its key is kept in memory only."""
@@ -53,7 +62,7 @@ class Compute:
 
     def begin_with_server(self, address: str, key: str) -> None:
         """Have a server compute from the start, so that no model needs to be loaded here."""
-        self._session.backend = self._server(address, key)
+        self._take(self._server(address, key))
         self._tell("info", "")
 
     def use_local(self) -> None:
@@ -62,22 +71,19 @@ class Compute:
         self._use(self._local)
 
     def _server(self, address: str, key: str) -> ServerBackend:
-        self._session.publish({"server": address})
+        self._publish({"server": address})
         self._tell("info", "Asking the server …")
         return ServerBackend(address.strip(), key.strip())
 
-    def _use(self, backend: Any) -> None:
-        session = self._session
-
+    def _use(self, backend: LocalBackend) -> None:
         def ready(event: Event) -> None:
             if event.kind == "done":
-                session.backend = backend
-                session.started(event)
+                self._take(backend)
                 self._tell("ok", f"In use: {backend.model}, {backend.device}.")
             else:
                 self._not_done(event)
 
-        session.jobs.submit(lambda task: backend.open(task.progress), ready, key=KEY, quiet=True)
+        self._jobs.submit(lambda task: backend.open(task.progress), ready, key=KEY, quiet=True)
 
     def _not_done(self, event: Event) -> None:
         if event.kind == "failed":
@@ -86,7 +92,7 @@ class Compute:
             self._tell("info", "")
 
     def _tell(self, kind: str, text: str) -> None:
-        self._session.publish({"tested": {"kind": kind, "text": text}})
+        self._publish({"tested": {"kind": kind, "text": text}})
 
 
 def _in_the_clear(address: str) -> str:

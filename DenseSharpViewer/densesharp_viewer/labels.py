@@ -23,6 +23,7 @@ KEYS = (
     ("A  R", "accept, reject the selected nodule"),
     ("Delete", "delete the selected nodule"),
     ("Ctrl + Z", "undo the last step"),
+    ("Ctrl + Y", "redo what was undone"),
     ("Ctrl + S", "save results and scene"),
     ("F", "fit the views"),
     ("Esc", "cancel what is computed"),

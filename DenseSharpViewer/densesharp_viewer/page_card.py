@@ -44,10 +44,6 @@ def _build_title() -> None:
             ):
                 v.VIcon(icon, size="small")
         with html.Button(
-            classes="ds-button", click=do("undo_nodule", "card.id"), title="Undo for this nodule"
-        ):
-            v.VIcon("mdi-undo", size="small")
-        with html.Button(
             classes="ds-button", click=do("again", "card.id"), title="Compute again from the seed"
         ):
             v.VIcon("mdi-refresh", size="small")

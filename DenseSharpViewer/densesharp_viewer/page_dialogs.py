@@ -30,6 +30,7 @@ def build_dialogs() -> None:
     """All dialogs but the list of keys."""
     _build_series()
     _build_leaving()
+    _build_question()
     _build_settings()
 
 
@@ -67,6 +68,24 @@ def _build_leaving() -> None:
             )  # fmt: skip
             html.Button("Open without saving", classes="ds-button ds-plain", click=do("leave"))
             html.Button("Stay here", classes="ds-button ds-plain", click=do("no_leave"))
+
+
+def _build_question() -> None:
+    """What only the reader can decide; the first answer loses nothing."""
+    with (
+        html.Div(v_if="question.text", classes="ds-veil"),
+        _dialog("Question"),
+    ):
+        html.H2("{{ question.text }}")
+        with html.Div(classes="ds-buttons"):
+            html.Button(
+                "{{ answer.text }}",
+                v_for="(answer, index) in question.answers",
+                key="answer.key",
+                classes=("'ds-button ' + (index ? 'ds-plain' : 'ds-strong')",),
+                click=do("answer", "answer.key"),
+                raw_attrs=['@vue:mounted="index || $event.el.focus()"'],
+            )
 
 
 def _build_settings() -> None:

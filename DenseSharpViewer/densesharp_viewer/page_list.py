@@ -44,7 +44,9 @@ def build_list() -> None:
                     html.Td(),
                     html.Button(
                         classes="ds-icon",
-                        click_stop=do("delete", "nodule.id"),
+                        # The row under the button would select the nodule that it deletes.
+                        delete=do("delete", "nodule.id"),
+                        __events=[("delete", "click.stop")],
                         title="Delete (Delete)",
                     ),
                 ):

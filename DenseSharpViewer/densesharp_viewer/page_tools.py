@@ -67,6 +67,7 @@ def build_tools() -> None:
         _switch(icon, title, do(name, f"!{name}"), name)
     _button("mdi-fit-to-screen-outline", "", do("fit"), "Fit the views (F)")
     _button("mdi-undo", "", do("undo"), "Undo the last step (Ctrl + Z)")
+    _button("mdi-redo", "", do("redo"), "Redo (Ctrl + Y)")
     html.Div(classes="ds-grow")
     with html.Label(classes="ds-reader"):
         html.Span("Reader")

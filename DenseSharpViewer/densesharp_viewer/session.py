@@ -1,7 +1,8 @@
-"""One reader's session: the open CT, its nodules, the worker, and what the page shows of them.
+"""One reader's session on the page: the open CT, its files, and what the page shows of them.
 
-Knows MRML, the worker and plain values; knows no web page. `publish` gets a dictionary of changed
-values after every step. All methods run on the main thread.
+What is done with nodules is `densesharp_scene.session.NoduleSession`, which this adds files to.
+Knows no web page: `publish` gets a dictionary of changed values after every step. All methods run
+on the main thread.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import ArrayLike
 
-from densesharp.errors import DenseSharpError, ImageError
+from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Decision, Nodule, ScanNodules, segments
-from densesharp_scene.geometry import contains
+from densesharp_scene import Nodule, ScanNodules, segments
+from densesharp_scene.backend import LocalBackend
+from densesharp_scene.events import Kind
+from densesharp_scene.session import NoduleSession
 from densesharp_scene.worker import Event, Task
 
-from . import brush, documents
-from .answers import Answers
+from . import documents
 from .backend_choice import Compute
 from .card import card_of, row_of, series_of
 from .exports import Exports
-from .jobs import Jobs
+from .open_files import OpenFiles
+from .page_listener import PageListener, Publish
 from .unsaved import Unsaved
 
-Publish = Callable[[dict[str, Any]], None]
 
-
-class Session:
+class Session(NoduleSession):
     """What a reader does with one CT at a time.
 
     Args:
@@ -38,16 +39,11 @@ class Session:
         backend: what computes, such as `densesharp_scene.backend.LocalBackend`.
         publish: told what the page must show.
         results: folder for saved files; a further CT gets a folder of its own beside it.
-        wake: called on the worker's thread when `jobs.poll` has something to do.
+        wake: called on the worker's thread when `poll` has something to do.
 
     Attributes:
-        scan: the open CT's nodules.
-        results: folder for the files of the open CT.
-        files: the DICOM files it was read from; empty for other formats and saved scenes.
-        scene_files: the DICOM folder that a saved scene's CT was read from, where it is told.
-        jobs: the work in the background.
-        answers: asks the model and writes its answers.
-        drawing: the nodule that a brush stroke is drawn on; None between strokes.
+        files: where the open CT came from, and where its results go.
+        tool: what the mouse does: `seed`, `move`, `paint` or `erase`.
         unsaved: asks before work is lost.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
@@ -56,36 +52,33 @@ class Session:
     def __init__(
         self,
         slicer_app: Any,
-        backend: Any,
+        backend: LocalBackend,
         publish: Publish,
         results: Path,
         wake: Callable[[], None] | None = None,
     ) -> None:
-        self.slicer_app, self.backend = slicer_app, backend
-        self._base = self.results = results
-        self.publish = publish
-        self.scan: ScanNodules | None = None
-        self.selected: str | None = None
-        self.tool, self.brush_radius_mm, self.brush_3d = "seed", 3.0, False
-        self.evidence = False
-        self.reader = ""
-        self.jobs = Jobs(publish, self.say, self.refresh, wake)
-        self.files: Path | tuple[Path, ...] = ()
-        self.scene_files: Path | None = None
+        self.page = PageListener(publish)
+        super().__init__(backend, self.page, wake)
+        self.page.on_changed = self.refresh
+        self.slicer_app, self.publish = slicer_app, publish
+        self.files = OpenFiles(results, results)
+        self.tool, self.evidence = "seed", False
+        self._evidence: tuple[Any, ...] = ()
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
-        self.exports, self.compute = Exports(self), Compute(self)
-        self.answers, self.unsaved = Answers(self), Unsaved(self)
-        self.drawing: str | None = None
+        self.unsaved = Unsaved(self.state, publish)
+        self.exports = Exports(
+            self.state, self.files, self.export, self.unsaved, self.page, slicer_app
+        )
+        self.unsaved.save_then = self.exports.save
+        self.compute = Compute(backend, self.jobs, publish, self.use)
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
         self.on_replaced: Callable[[Path], None] = lambda _path: None
-        self.on_looked_at: Callable[[Nodule], None] = lambda _nodule: None
 
     # Opening
 
     def start(self) -> None:
         """Load the model in the background."""
-        backend = self.backend
-        self.jobs.submit(lambda task: backend.open(task.progress), self.started)
+        self.warm_up(self._model_loaded)
 
     def open_file(self, path: Path, series: str | None = None) -> None:
         """Read a CT file, a DICOM folder or a saved scene; asks which of several series to read."""
@@ -113,169 +106,36 @@ class Session:
         """Show a CT that was read (from `path`); asks first where unsaved work would be lost."""
         self.unsaved.ask(lambda: self._open_volume(volume, path))
 
-    def close(self) -> None:
-        """End the worker."""
-        self.jobs.close()
-
-    # Seeds and results
-
-    def click(self, ras: np.ndarray) -> None:
-        """A seed at a world point (RAS mm); a click into a known nodule selects it."""
-        if self.scan is None:
-            return
-        if not contains(self.scan.volume_node, ras):
-            self.say("That point lies outside the CT: click inside the lung.", "caution")
-            return
-        known = self._nodule_at(ras)
-        if known is not None:
-            self.select(known)
-            return
-        self._ask_about(self.scan.place(ras))
+    # What the mouse does
 
     def check_seeds(self) -> None:
         """Analyse what was placed or dragged."""
-        if self.scan is None:
-            return
-        for nodule_id in self.scan.moved_seeds():
-            self.analyse(nodule_id)
-        for seed_id in self.scan.new_seeds():
-            self._ask_about(seed_id)
+        if self.scan is not None:
+            self.clicks.take_points(self.scan)
 
-    def analyse(self, nodule_id: str) -> None:
-        """Ask the model about a claimed or stored nodule."""
-        self.answers.analyse(nodule_id)
-
-    def cancel(self) -> None:
-        """Stop everything that is computed."""
-        self.jobs.cancel_all()
-
-    # What a reader does with a nodule
-
-    def select(self, nodule_id: str | None, jump: bool = False) -> None:
-        """Show a nodule's card and bring the slices to it; `jump` also centres the views."""
-        if self.drawing not in (None, nodule_id):
-            self.stroke_ended()
-        self.stay()
-        self.selected = nodule_id
-        if nodule_id is not None:
-            self.open_scan().jump(nodule_id, centered=jump)
-            self.on_looked_at(self.open_scan().nodule(nodule_id))
-        self.follow_evidence()
-        self.refresh()
-
-    def stay(self) -> None:
-        """The reader works on the nodule that is shown: no coming answer takes its place."""
-        self.answers.expected = None
-
-    def step(self, by: int) -> None:
-        """Select the next or the previous nodule and jump there."""
-        ids = [nodule.id for nodule in self.open_scan().nodules]
-        if ids:
-            place = ids.index(self.selected) if self.selected in ids else -by
-            self.select(ids[(place + by) % len(ids)], jump=True)
-
-    def rename(self, nodule_id: str, name: str) -> None:
-        """Give a nodule another name."""
-        self.open_scan().rename(nodule_id, name)
-        self.refresh()
-
-    def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
-        """Accept, reject or open again; the same decision twice opens it again.
-
-        One that was decided on before its answer was complete is then answered again.
-        Refused while a new answer is on its way: the decision would not outlive the old one.
-        """
-        scan = self.open_scan()
-        if self.drawing == nodule_id or self.answers.pending(nodule_id):
-            self.say("A new answer is being computed: decide when it is there.", "caution")
-            return
-        nodule = scan.nodule(nodule_id)
-        same = nodule.review.decision == decision
-        scan.decide(nodule_id, "open" if same else decision, reader)
-        if same and nodule.decided_early:
-            self.analyse(nodule_id)
-        self.refresh()
-
-    def delete(self, nodule_id: str) -> None:
-        """Remove a nodule; can be undone."""
-        self.jobs.cancel(nodule_id)
-        self.open_scan().delete(nodule_id)
-        if self.selected == nodule_id:
-            self.selected = None
-        if self.drawing == nodule_id:
-            self.drawing = None
-        self.follow_evidence()
-        self.refresh()
-        self.say("Nodule deleted: Ctrl + Z brings it back.", "info")
-
-    def undo(self, nodule_id: str | None = None) -> None:
-        """Undo the last step of a nodule, or of any."""
-        scan = self.open_scan()
-        if nodule_id is None:
-            edited = self.selected and scan.is_edited(self.selected)
-            nodule_id = self.selected if edited else None
-        if nodule_id is not None:
-            self.jobs.cancel(nodule_id)
-            done = scan.undo(nodule_id)
-        else:
-            nodule_id = scan.undo_last()
-            done = nodule_id is not None
-            if nodule_id is not None:
-                self.jobs.cancel(nodule_id)
-        if not done:
-            self.say("Nothing to undo.", "info")
-        ids = {nodule.id for nodule in scan.nodules}
-        self.selected = nodule_id if nodule_id in ids else None
-        self.follow_evidence()
-        self.refresh()
+    def stroke(self, start: ArrayLike, end: ArrayLike, normal: ArrayLike) -> None:
+        """A piece of a brush stroke on the selected nodule, RAS mm."""
+        self.drawing.brush.erase = self.tool == "erase"
+        self.drawing.stroke(start, end, normal)
 
     def show_evidence(self, shown: bool) -> None:
         """Turn the evidence map of the selected nodule on or off."""
         self.evidence = shown
         if shown and self.selected is None:
             self.say("Choose a nodule to see its evidence map.", "info")
-        self.follow_evidence()
+        self._follow_evidence()
         self.publish({"evidence": self.evidence})
 
-    def follow_evidence(self) -> None:
+    def _follow_evidence(self) -> None:
         """Show the evidence map of the selected nodule, or none when it is off."""
-        scan = self.scan
-        if scan is None:
+        scan, nodule = self.scan, self.nodule if self.evidence else None
+        wanted = (scan, nodule and nodule.id, nodule and nodule.result.prediction)
+        if scan is None or wanted == self._evidence:
             return
-        shown = self.evidence and self.selected is not None
-        if not scan.show_evidence(self.selected if shown else None):
+        self._evidence = wanted
+        if not scan.show_evidence(nodule.id if nodule else None):
             scan.show_evidence(None)
             self.say("No evidence map belongs to this nodule: compute it again for one.", "info")
-
-    # Painting
-
-    def stroke(self, start: np.ndarray, end: np.ndarray, normal: np.ndarray) -> None:
-        """A piece of a brush stroke on the selected nodule, RAS mm."""
-        scan = self.scan
-        if scan is None or self.selected is None:
-            self.say("Choose a nodule to paint on.", "info")
-            return
-        nodule = scan.nodule(self.selected)
-        if self.tool == "erase" and not nodule.segment_id:
-            self.say("This nodule has no outline yet: paint one.", "info")
-            return
-        # A nodule that the model did not find can be outlined by hand.
-        segment_id = scan.outline(nodule.id)
-        self.drawing = nodule.id
-        self.stay()
-        self.jobs.cancel(nodule.id)
-        flip = np.array([-1.0, -1.0, 1.0])
-        mask = brush.paint(
-            scan.mask_of(nodule.id), scan.volume().grid, start * flip, end * flip,
-            self.brush_radius_mm, None if self.brush_3d else normal * flip, self.tool == "erase",
-        )  # fmt: skip
-        segments.write_mask(scan.segmentation_node, segment_id, scan.volume_node, mask)
-
-    def stroke_ended(self) -> None:
-        """The brush was lifted: measure and classify again."""
-        drawn, self.drawing = self.drawing, None
-        if self.scan is not None and drawn is not None and self.scan.is_edited(drawn):
-            self.answers.correct(drawn)
 
     # What the page shows
 
@@ -283,36 +143,43 @@ class Session:
         """Publish the list of nodules and the card of the selected one."""
         scan = self.scan
         if scan is None or not scan.alive:
-            self.publish({"nodules": [], "card": None, "selected": "", "unsaved": False})
+            empty = {"nodules": [], "card": None, "selected": "", "unsaved": False}
+            self.publish({**empty, "can_undo": False, "can_redo": False})
             return
-        rows = []
-        for nodule in scan.nodules:
-            busy = nodule.id in self.jobs.keys
-            state = "busy" if busy else ("outdated" if scan.outdated(nodule.id) else "")
-            rows.append(row_of(nodule, _color(nodule.number), state))
-        card = None
-        if self.selected is not None:
-            nodule = scan.nodule(self.selected)
-            outdated = None if nodule.id in self.jobs.keys else scan.outdated(nodule.id)
-            card = card_of(nodule, outdated)
+        self._follow_evidence()
+        card, nodule = None, self.nodule
+        if nodule is not None:
+            outdated = None if self.is_running(nodule.id) else self.outdated(nodule)
+            card = card_of(self.shown(nodule), outdated)
         self.publish(
             {
-                "nodules": rows, "card": card, "selected": self.selected or "",
-                "unsaved": self.unsaved.any,
+                "nodules": [self._row(nodule) for nodule in scan.nodules],
+                "card": card, "selected": self.selected or "", "unsaved": self.unsaved.any,
+                "can_undo": self.can_undo(), "can_redo": self.can_redo(),
             }
         )  # fmt: skip
 
+    def say(self, text: str, kind: Kind) -> None:
+        """Tell the reader something."""
+        self.page.said(text, kind)
+
+    def use(self, backend: LocalBackend) -> None:
+        """Compute with another backend from now on, which may be open already."""
+        super().use(backend)
+        self.publish({"device": backend.device, "model": backend.model})
+        if backend.fallback:
+            self.say(backend.fallback, "caution")
+
     # Inside
 
-    def started(self, event: Event) -> None:
-        """The backend is open, or could not be opened."""
+    def _row(self, nodule: Nodule) -> dict[str, Any]:
+        running = self.is_running(nodule.id)
+        state = "busy" if running else "outdated" if self.outdated(nodule) else ""
+        return row_of(self.shown(nodule), _color(nodule.number), state)
+
+    def _model_loaded(self, event: Event) -> None:
         if event.kind == "done":
-            fallback = self.backend.fallback
-            self.publish({"device": self.backend.device, "model": self.backend.model})
-            if self.scan is not None:
-                self.scan.model = self.backend.model_hash
-            if fallback:
-                self.say(fallback, "caution")
+            self.use(self.backend)
 
     def _volume_read(self, path: Path, event: Event) -> None:
         if event.kind != "done":
@@ -329,23 +196,21 @@ class Session:
         self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _open_scene(self, path: Path) -> None:
-        self._show(lambda: documents.open_scene(self.slicer_app, path))
-        self.files, self.results = self.scene_files or (), self._base
+        self._replace(lambda: documents.open_scene(self.slicer_app, path))
+        self.files.dicom, self.files.results = self.files.scene_dicom or (), self.files.base
 
     def _open_volume(self, volume: Volume, path: Path | None) -> None:
-        self._show(lambda: documents.show_volume(self.slicer_app, volume))
-        self.results = documents.free_folder(self._base)
-        self.files = tuple(Path(file) for file in volume.series.get("paths", ()))
+        self._replace(lambda: documents.show_volume(self.slicer_app, volume))
+        self.files.results = documents.free_folder(self.files.base)
+        self.files.dicom = tuple(Path(file) for file in volume.series.get("paths", ()))
         if path is not None:
             self.on_replaced(path)
 
-    def _show(self, make: Callable[[], ScanNodules]) -> None:
+    def _replace(self, make: Callable[[], ScanNodules]) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
-        self.cancel()
-        self.scan, self.selected, self.evidence = None, None, False
-        self.drawing = None
+        self.forget()
+        self.evidence, self.files.dicom = False, ()
         self.unsaved.saved("")
-        self.files = ()
         self.exports.forget()
         try:
             scan = make()
@@ -355,8 +220,7 @@ class Session:
             self.say(str(error), "error")
             self.refresh()
             return
-        self.scan = scan
-        scan.model = self.backend.model_hash
+        self.show(scan)
         sizes = " × ".join(str(n) for n in grid.size)
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
         notices = [each.message for each in scan.volume().notices if each.severity != "info"]
@@ -365,43 +229,8 @@ class Session:
         self.unsaved.saved(self.unsaved.state())
         self.on_opened(scan)
         if scan.nodules:
-            self.select(scan.nodules[0].id, jump=True)
+            self.select(scan.nodules[0].id)
         self.refresh()
-
-    def _ask_about(self, seed_id: str) -> None:
-        """A point of a click: its answer will be selected."""
-        self.answers.expected = self.open_scan().claim(seed_id)
-        self.analyse(self.answers.expected)
-
-    def _nodule_at(self, ras: np.ndarray) -> str | None:
-        """The nodule whose outline holds a point."""
-        scan = self.open_scan()
-        grid = scan.volume().grid
-        index = np.round(grid.to_index(ras * (-1.0, -1.0, 1.0))).astype(int)
-        for nodule in scan.nodules:
-            mask = scan.mask_of(nodule.id)
-            if mask is None:
-                continue
-            inside = index - mask.start
-            within = (inside >= 0).all() and (inside < mask.array.shape[::-1]).all()
-            if within and mask.array[tuple(inside[::-1])]:
-                return nodule.id
-        return None
-
-    def open_scan(self) -> ScanNodules:
-        """The open CT's nodules.
-
-        Raises:
-            ImageError: no CT is open.
-        """
-        if self.scan is None:
-            message = "No CT is open: open one first."
-            raise ImageError(message)
-        return self.scan
-
-    def say(self, text: str, kind: str) -> None:
-        """Tell the reader something: kind is info, caution or error."""
-        self.publish({"message": {"text": text, "kind": kind}})
 
 
 def _read(path: Path, series: str | None, task: Task) -> Volume | SeriesChoiceError:

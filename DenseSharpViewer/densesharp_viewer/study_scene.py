@@ -17,9 +17,8 @@ from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.study.conduct.click_outline import join, outline_at
 from densesharp.study.conduct.reader_masks import Mask, make_mask, nodule_mask
+from densesharp_scene import brush
 from densesharp_scene.study_case import StudyCase
-
-from . import brush
 
 FIELD_MM = 120.0
 """Width of the first view of a nodule: its neighbourhood, not the whole chest."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from densesharp_scene import ScanNodules, segments
+from densesharp_scene.session_state import SessionState
 
-if TYPE_CHECKING:
-    from .session import Session
+from .page_listener import NO_MESSAGE, Publish
 
 NODES = ("segment", "seed")
 """Where the scene keeps a nodule: no work of a reader."""
@@ -19,17 +18,22 @@ class Unsaved:
     """Compares the nodules with what was saved last.
 
     Args:
-        session: whose CT is looked at.
+        state: whose CT is looked at.
+        publish: told whether to ask.
+
+    Attributes:
+        save_then: saves, and calls what it is given when all is written.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: SessionState, publish: Publish) -> None:
+        self._state, self._publish = state, publish
+        self.save_then: Callable[[Callable[[], None]], None] = lambda _then: None
         self._saved = ""
         self._next: Callable[[], None] | None = None
 
     def state(self) -> str:
         """All that a reader can lose: nodules, names, outlines, decisions."""
-        scan = self._session.scan
+        scan = self._state.scan
         return "" if scan is None or not scan.alive else _state_of(scan)
 
     @property
@@ -47,12 +51,11 @@ class Unsaved:
             go_on()
             return
         self._next = go_on
-        self._session.publish({"leaving": True})
-        self._session.say("", "info")
+        self._publish({"leaving": True, "message": NO_MESSAGE})
 
     def save(self) -> None:
         """Save, then go on; what was changed while it was saved keeps the question open."""
-        self._session.exports.save(lambda: None if self.any else self.discard())
+        self.save_then(lambda: None if self.any else self.discard())
 
     def discard(self) -> None:
         """Go on without what was not saved."""
@@ -64,12 +67,13 @@ class Unsaved:
     def stay(self) -> None:
         """Keep the CT that is open."""
         self._next = None
-        self._session.publish({"leaving": False})
+        self._publish({"leaving": False})
 
 
 def _state_of(scan: ScanNodules) -> str:
     kept = []
     for nodule in scan.nodules:
-        record = {key: value for key, value in nodule.to_json().items() if key not in NODES}
-        kept.append([record, segments.digest(scan.mask_of(nodule.id))])
+        if not nodule.refused_click:
+            record = {key: value for key, value in nodule.to_json().items() if key not in NODES}
+            kept.append([record, segments.digest(scan.mask_of(nodule.id))])
     return json.dumps(kept)

@@ -15,11 +15,12 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from densesharp.nodule.records import Seed
 from densesharp_scene import Nodule, ScanNodules
 from densesharp_scene import views as scene_views
+from densesharp_scene.events import attempt
 
 from . import views
-from .answers import NO_MESSAGE
 from .corner_annotations import SliceReadouts
 from .mouse import SliceMouse
+from .page_listener import NO_MESSAGE, NO_QUESTION
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ FIRST_STATE: dict[str, Any] = {
     "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
     "reader": "", "hint": "", "slices": {}, "series": [], "server": "",
     "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
-    "unsaved": False, "leaving": False,
+    "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
+    "can_redo": False,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -54,6 +56,7 @@ class Viewer:
 
     Attributes:
         away: the browser asks the reader whether to leave the page, or the page was left.
+        on_reader: told of the reader's name.
     """
 
     def __init__(
@@ -67,10 +70,11 @@ class Viewer:
         self._state.update(FIRST_STATE)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.away = False
+        self.on_reader: Callable[[str], None] = lambda _name: None
         self.slicer_app = SlicerApp()
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
         self.session.on_opened = self._opened
-        self.session.on_looked_at = self._look_at
+        self.session.page.on_looked_at = self._look_at
         views.register_views(self.slicer_app, server, decorate)
         self.layout_manager = LayoutManager(
             self.slicer_app.scene, self.slicer_app.view_manager, server
@@ -107,7 +111,7 @@ class Viewer:
     def _wake(self) -> None:
         """Called on the worker's thread: take its events over on the loop."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._safely, self.session.jobs.poll)
+            self._loop.call_soon_threadsafe(self._safely, self.session.poll)
 
     def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
         if self._loop is not None:
@@ -131,11 +135,15 @@ class Viewer:
     @property
     def brush_radius_mm(self) -> float:
         """Radius of the brush."""
-        return self.session.brush_radius_mm
+        return self.session.drawing.brush.radius_mm
 
     def clicked(self, ras: np.ndarray) -> None:
         """A click with the tool Seed."""
-        self._later(lambda: self.session.click(ras))
+        self._later(lambda: self._click(ras))
+
+    def _click(self, ras: np.ndarray) -> None:
+        if self.session.scan is not None:
+            attempt(lambda: self.session.click(ras), self.session.page)
 
     def stroke(self, start: np.ndarray, end: np.ndarray, normal: np.ndarray) -> None:
         """A piece of a brush stroke."""
@@ -143,7 +151,7 @@ class Viewer:
 
     def stroke_ended(self) -> None:
         """The brush was lifted."""
-        self._later(self.session.stroke_ended)
+        self._later(self.session.drawing.end)
 
     def seed_released(self) -> None:
         """A drag ended; Slicer's own handling of it comes first."""
@@ -158,8 +166,9 @@ class Viewer:
 
     def set_reader(self, name: str) -> None:
         """Who accepts and rejects."""
-        self.session.reader = " ".join(name.split())
-        self.publish({"reader": self.session.reader})
+        self.session.state.reader = " ".join(name.split())
+        self.publish({"reader": self.session.state.reader})
+        self.on_reader(self.session.state.reader)
 
     def set_away(self, away: bool) -> None:
         """The browser asks whether to leave the page; or the reader stayed, or is back."""
@@ -172,12 +181,12 @@ class Viewer:
 
     def set_brush(self, diameter_mm: float) -> None:
         """Diameter of the brush."""
-        self.session.brush_radius_mm = diameter_mm / 2
+        self.session.drawing.brush.radius_mm = diameter_mm / 2
         self.publish({"brush_mm": diameter_mm})
 
     def set_brush_3d(self, ball: bool) -> None:
         """Paint a ball instead of the plane painted on."""
-        self.session.brush_3d = ball
+        self.session.drawing.brush.ball = ball
         self.publish({"brush_3d": ball})
 
     def set_window(self, name: str) -> None:
@@ -212,7 +221,7 @@ class Viewer:
         """A seed where the mouse is, whatever the tool; only the page knows if it is in a view."""
         position = [0.0, 0.0, 0.0]
         if over_slice and self._crosshair().GetCursorPositionRAS(position):
-            self.session.click(np.array(position))
+            self._click(np.array(position))
         else:
             self.say("Move the mouse over a slice view first.", "info")
 

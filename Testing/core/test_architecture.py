@@ -1,13 +1,18 @@
 """The rules of the architecture: imports run one way, and `import densesharp` stays light."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "DenseSharpCore" / "densesharp"
 SCENE = ROOT / "DenseSharpScene" / "densesharp_scene"
+VIEWER = ROOT / "DenseSharpViewer" / "densesharp_viewer"
+PANEL = ROOT / "DenseSharpSlicer" / "DenseSharpSlicerLib"
 
 # From left to right: a module may import from its own row and from rows above it.
 ROWS = [
@@ -38,6 +43,15 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def siblings_imported(path: Path) -> set[str]:
+    """Names of the modules of its own folder that a file imports, for typing only too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names |= {node.module} if node.module else {alias.name for alias in node.names}
+    return {name for name in names if (path.parent / f"{name}.py").exists()}
 
 
 def row_of(part: str) -> int | None:
@@ -110,6 +124,20 @@ def test_the_scene_library_knows_mrml_and_numpy_only():
             if isinstance(node, ast.Attribute):
                 used = ast.unparse(node)
                 assert not used.startswith(DESKTOP_ONLY), f"{path.name} uses {used}"
+
+
+@pytest.mark.parametrize("folder", [SCENE, VIEWER, PANEL], ids=lambda folder: folder.name)
+def test_no_circle_of_files(folder):
+    """Each file can be read after those that it builds on."""
+    files = {path.stem: siblings_imported(path) for path in folder.glob("*.py")}
+    assert any(files.values())
+    graphlib.TopologicalSorter(files).prepare()  # names the files of a circle
+
+
+def test_the_whole_session_is_known_to_no_part_of_it():
+    """Its parts take the state: whoever takes the session can reach everything."""
+    known_to = {path.name for path in SCENE.glob("*.py") if "session" in siblings_imported(path)}
+    assert known_to == set()
 
 
 def test_importing_the_package_loads_nothing_heavy():

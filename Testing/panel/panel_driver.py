@@ -56,9 +56,10 @@ class Panel:
         self.until(lambda: self.session.idle and not self.widget._timer.isActive())
 
     def click_in_view(self, ras: Any) -> None:
-        """What place mode does with a mouse click: a point that is defined."""
+        """What a click in place mode does: a point, and a note of the volume shown there."""
         seeds = self.session.seeds_node()
-        seeds.AddControlPointWorld(vtk.vtkVector3d(*(float(value) for value in ras)))
+        index = seeds.AddControlPointWorld(vtk.vtkVector3d(*(float(value) for value in ras)))
+        seeds.SetNthControlPointAssociatedNodeID(index, self.scan.volume_node.GetID())
 
     def cells(self, row: int) -> list[str]:
         """The texts of one row of the table of nodules."""

@@ -44,9 +44,11 @@ def test_entering_twice_keeps_one_set_of_keys(panel: Panel) -> None:
 
 
 def test_an_answer_that_nobody_waits_for_is_dropped(panel: Panel) -> None:
-    panel.session.analyst._worker.submit(lambda _task: "late")
-    panel.until(lambda: not panel.session.analyst._worker.busy)
-    assert not panel.session.analyst.poll().changed
+    panel.session.jobs._worker.submit(lambda _task: "late")
+    panel.until(lambda: not panel.session.jobs._worker.busy)
+    before = panel.session.status
+    panel.session.poll()
+    assert panel.session.status == before
 
 
 def test_a_nodule_that_is_deleted_before_its_answer_is_told(panel: Panel, ct: Any) -> None:
@@ -54,15 +56,14 @@ def test_a_nodule_that_is_deleted_before_its_answer_is_told(panel: Panel, ct: An
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.session.tick()
-    panel.scan.drop("nodule_001")
+    panel.scan.drop("click_1")
     panel.wait()
     assert "removed while it was analysed" in panel.ui.statusLabel.text
 
 
 def test_a_request_that_a_newer_one_replaced_takes_nothing_back(marked: Panel) -> None:
-    analyst = marked.session.analyst
-    analyst.analyse_seed(marked.scan, "nodule_001")
-    analyst.analyse_seed(marked.scan, "nodule_001")
+    for _ in range(2):
+        marked.session.answers.analyse(marked.scan, "nodule_001")
     marked.widget._timer.start()
     marked.wait()
     assert marked.ui.statusLabel.text == "Done."
@@ -129,8 +130,8 @@ def test_keys_without_a_nodule_do_nothing(panel: Panel, ct: Any) -> None:
     panel.widget.review.onAccept()
     panel.widget.review.onEdit()
     panel.widget.review.onUpdate()
-    panel.session.undo()
-    panel.session.delete()
+    panel.widget.nodules.onUndo()
+    panel.widget.nodules.onDelete()
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.widget.nodules.onUndo()
     assert panel.ui.nodulesTable.rowCount == 0
@@ -144,7 +145,7 @@ def test_an_empty_name_changes_nothing(marked: Panel) -> None:
 def test_a_deleted_point_does_not_take_its_nodule_along(marked: Panel) -> None:
     """Points can be deleted in the Markups module; the nodule is analysed where it was."""
     marked.scan.seeds_node.RemoveAllControlPoints()
-    marked.session.analyst.analyse_seed(marked.scan, "nodule_001")
+    marked.session.answers.analyse(marked.scan, "nodule_001")
     marked.widget._timer.start()
     marked.wait()
     assert marked.ui.nodulesTable.rowCount == 1
@@ -235,7 +236,7 @@ def test_a_refusal_of_the_worker_s_answer_is_shown(panel: Panel, ct: Any) -> Non
             raise SeedError("The click lies in bone.")
 
     panel.ui.inputSelector.setCurrentNode(ct)
-    panel.session.analyst.use(Refusing())
+    panel.session.use(Refusing())
     panel.click_in_view(BALLS[0])
     panel.wait()
     assert panel.ui.statusLabel.text == "The click lies in bone."
@@ -267,9 +268,9 @@ def test_nothing_is_read_or_written_while_a_scene_is_opened(
     scene.StartState(scene.ImportState)
     composite.SetBackgroundVolumeID(ct.GetID())
     panel.ui.inputSelector.setCurrentNode(ct)
-    panel.session._seeds_touched.add("not yet")
+    panel.session.watch._points.append(panel.scan)
     panel.widget.onTimer()
     assert panel.scan is None
-    panel.session._seeds_touched.clear()
+    panel.session.watch._points.clear()
     scene.EndState(scene.ImportState)
     assert panel.scan.volume_node is ct

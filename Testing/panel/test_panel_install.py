@@ -225,7 +225,7 @@ def test_a_server_needs_no_openvino_and_says_when_it_is_not_there(
     panel.ui.serverEdit.editingFinished.emit()
     assert preferences.read("Server") == "http://127.0.0.1:9"
     assert panel.ui.installButton.isHidden()
-    panel.session.analyst.use(ServerBackend("http://127.0.0.1:9", ""))
+    panel.session.use(ServerBackend("http://127.0.0.1:9", ""))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
@@ -247,7 +247,7 @@ def test_the_server_backend_answers_like_the_local_one(
         return ThresholdBackend().open(lambda *_: None)
 
     monkeypatch.setattr("densesharp.serve.client.RemoteEngine", remote)
-    panel.session.analyst.use(ServerBackend("http://gpu:8000", "secret"))
+    panel.session.use(ServerBackend("http://gpu:8000", "secret"))
     panel.ui.inputSelector.setCurrentNode(ct)
     for ball in BALLS:
         panel.click_in_view(ball)

@@ -159,7 +159,7 @@ def test_a_click_beside_the_lung_is_refused_with_a_sentence_and_leaves_nothing(
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view((500.0, 0.0, 0.0))
     panel.wait()
-    assert "outside the image" in panel.ui.statusLabel.text
+    assert "outside the CT" in panel.ui.statusLabel.text
     assert panel.ui.nodulesTable.rowCount == 0
     assert panel.scan.seeds_node.GetNumberOfControlPoints() == 0
 

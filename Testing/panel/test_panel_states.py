@@ -34,7 +34,7 @@ class WaitingBackend(ThresholdBackend):
 def running(panel: Panel, ct: Any) -> Any:
     """A panel that analyses a nodule and will not be done before `go` is set."""
     backend = WaitingBackend()
-    panel.session.analyst.use(backend)
+    panel.session.use(backend)
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.until(backend.started.is_set)
@@ -81,7 +81,7 @@ def test_deleting_another_ct_changes_nothing(slicer: Any, panel: Panel, ct: Any)
 
 def test_a_drag_during_the_analysis_replaces_it(running: Panel) -> None:
     seeds = running.scan.seeds_node
-    running.session.analyst.backend.go.set()
+    running.session.backend.go.set()
     running.wait()
     seeds.SetNthControlPointPositionWorld(0, *BALLS[1])
     seeds.InvokeEvent(seeds.PointEndInteractionEvent)
@@ -128,11 +128,11 @@ def test_a_fault_of_ours_reaches_the_reader_and_the_next_click_works(
             raise ZeroDivisionError
 
     panel.ui.inputSelector.setCurrentNode(ct)
-    panel.session.analyst.use(Faulty())
+    panel.session.use(Faulty())
     panel.click_in_view(BALLS[0])
     panel.wait()
     assert "ZeroDivisionError" in panel.ui.statusLabel.text
-    panel.session.analyst.use(ThresholdBackend())
+    panel.session.use(ThresholdBackend())
     panel.click_in_view(BALLS[0])
     panel.wait()
     assert panel.ui.nodulesTable.rowCount == 1
@@ -286,7 +286,7 @@ def test_reloading_leaves_one_set_of_observers_and_keys(
         count = len(panel.widget.Observations)
         assert before in (None, count)
         before = count
-    panel.session.analyst.use(ThresholdBackend())
+    panel.session.use(ThresholdBackend())
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
@@ -310,7 +310,7 @@ def test_parameters_reach_the_pipeline(panel: Panel, ct: Any) -> None:
 
 
 def test_the_device_line_names_device_and_model(panel: Panel) -> None:
-    backend = panel.session.analyst.backend
+    backend = panel.session.backend
     assert backend.device in panel.ui.deviceLabel.text
     assert "Research use, not for diagnosis." in panel.ui.deviceLabel.text
 
@@ -415,8 +415,8 @@ def test_a_model_that_cannot_be_loaded_is_said_at_once(panel: Panel) -> None:
             message = "The model file is damaged: install DenseSharp again."
             raise ModelError(message)
 
-    panel.session.analyst.use(Broken())
-    panel.session.analyst.warm_up()
+    panel.session.use(Broken())
+    panel.session.warm_up()
     panel.widget._timer.start()
     panel.wait()
     assert panel.ui.statusLabel.text == "The model file is damaged: install DenseSharp again."
@@ -426,7 +426,7 @@ def test_a_gpu_that_gave_up_is_said_with_the_answer(panel: Panel, ct: Any) -> No
     class FellBack(ThresholdBackend):
         fallback = "The GPU's memory is full: the processor answered."
 
-    panel.session.analyst.use(FellBack())
+    panel.session.use(FellBack())
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
@@ -476,7 +476,7 @@ def test_an_outline_that_was_corrected_further_is_not_overwritten(panel: Panel, 
     image = segmentation.GetNthSegment(0).GetRepresentation("Binary labelmap")
     voxels = vtk_to_numpy(image.GetPointData().GetScalars())
     voxels.reshape(image.GetDimensions()[::-1])[:2] = 0
-    panel.session.analyst.analyse_outline(panel.scan, "nodule_001")
+    panel.session.answers.correct(panel.scan, "nodule_001")
     voxels.reshape(image.GetDimensions()[::-1])[:4] = 0
     left = int(voxels.sum())
     panel.widget._timer.start()
@@ -491,7 +491,7 @@ def test_undo_without_a_selection_takes_back_the_last_step_of_all(panel: Panel, 
         panel.click_in_view(ball)
         panel.wait()
     panel.ui.rejectButton.click()
-    panel.session.nodule_id = ""
+    panel.session.state.selected = None
     panel.widget.refresh()
     panel.ui.undoButton.click()
     assert panel.session.nodule.review.decision == "open"
@@ -523,12 +523,16 @@ def test_a_click_where_no_nodule_is_gives_a_card_that_says_so(panel: Panel, ct: 
 def test_a_reader_can_draw_what_the_model_did_not_find(
     slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dataclasses import replace
+
     from densesharp_scene import segments
 
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[1])
     panel.wait()
     found = panel.scan.mask_of("nodule_001")
+    i, j, k = found.start
+    found = replace(found, start=(i + 15, j - 15, k - 25))  # around the next click
     panel.click_in_view((-45.0, 5.0, 30.0))
     panel.wait()
     assert panel.session.nodule.result.mask is None

@@ -113,12 +113,10 @@ def main(folder: Path) -> None:
     set_window(node, *WINDOWS["lung"])
     scan, views = ScanNodules(node), Views(app)
     x, y, z = sample_truth()["nodules"][2]["center_lps"]
-    nodule_id = scan.claim(scan.place((-x, -y, z)))
+    claim = scan.claim(scan.place((-x, -y, z)))
     backend = LocalBackend(options=Options(augmentations=1, stability=False))
-    result = backend.analyse(
-        scan.volume(), scan.seed_of(nodule_id), nodule_id, silent, lambda _first: None
-    )
-    scan.store(result)
+    result = backend.analyse(scan.volume(), scan.seed_of(claim), claim, silent, lambda _first: None)
+    nodule_id = scan.store(result).id
     views.look_at(scan, nodule_id)
     save(beside([*map(draw, views.slices[:1]), draw(views.solid), *map(draw, views.slices[1:])], 2),
          folder / "slicer-views.jpg")  # fmt: skip

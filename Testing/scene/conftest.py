@@ -55,12 +55,10 @@ def make_ct(scene):
 def ct_with_a_nodule(make_ct):
     """A CT whose seed at its middle has been answered: (scan, nodule id)."""
     from densesharp_scene import ScanNodules
-    from nodule_answers import answer
+    from nodule_answers import click
 
     scan = ScanNodules(make_ct())
-    nodule_id = scan.claim(scan.place(middle_of(scan)))
-    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id))
-    return scan, nodule_id
+    return scan, click(scan, middle_of(scan))
 
 
 def middle_of(scan) -> np.ndarray:

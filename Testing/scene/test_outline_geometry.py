@@ -11,7 +11,7 @@ from test_scene_geometry import linear, put_under, rotation
 from test_scene_save import _open, _save
 
 from densesharp.nodule.records import Seed
-from nodule_answers import answer
+from nodule_answers import answer, click
 
 OBLIQUE = linear(rotation((1, 2, 3), 20) * (0.7, 0.7, 1.25), (10.0, 12.0, -30.0))
 TURNED_AND_SHIFTED = linear(rotation((0, 0, 1), 10), (15.0, 10.0, 5.0))
@@ -29,9 +29,7 @@ def scan_under_transform(request, scene, make_ct):
 
 def _answered(scan):
     middle = scan.volume().grid.center * (-1, -1, 1)
-    nodule_id = scan.claim(scan.place(middle))
-    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id))
-    return scan, nodule_id
+    return scan, click(scan, middle)
 
 
 def middle_of_mask(mask):
@@ -161,8 +159,7 @@ def test_an_image_of_all_nodules_is_searched_once(ct_with_a_nodule, monkeypatch)
 
     scan, first = ct_with_a_nodule
     ras = scan.volume().grid.center * (-1, -1, 1) + (0, 0, 12)
-    second = scan.claim(scan.place(ras))
-    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    second = click(scan, ras, 3.0)
     masks = {name: scan.mask_of(name) for name in (first, second)}
     outlines = scan.segmentation_node.GetSegmentation()
     outlines.CollapseBinaryLabelmaps(True)

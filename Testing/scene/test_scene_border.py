@@ -10,9 +10,9 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "DenseSharpScene" / "densesharp_scene"
 FILES = sorted(FOLDER.glob("*.py"))
-ALLOWED = {"__future__", "base64", "collections", "dataclasses", "datetime", "hashlib", "json",
-           "logging", "pathlib", "queue", "threading", "typing", "zlib", "numpy", "vtk", "slicer",
-           "densesharp"}  # fmt: skip
+ALLOWED = {"__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "datetime",
+           "functools", "hashlib", "json", "logging", "pathlib", "queue", "threading", "time",
+           "typing", "zlib", "numpy", "vtk", "slicer", "densesharp"}  # fmt: skip
 FORBIDDEN = re.compile(
     r"slicer\.(app|modules|mrmlScene|util)\b|\b(qt|ctk|parameterNodeWrapper|SimpleITK)\b"
 )

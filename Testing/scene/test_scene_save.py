@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nodule_answers import answer
+from nodule_answers import answer, click
 
 
 @pytest.fixture
@@ -17,8 +17,7 @@ def saved_and_opened(ct_with_a_nodule, tmp_path):
 
     scan, first = ct_with_a_nodule
     ras = scan.volume().grid.center * (-1, -1, 1) + (0, 0, 10)
-    second = scan.claim(scan.place(ras))
-    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    second = click(scan, ras, 3.0)
     scan.store(answer(scan.volume(), scan.seed_of(second), second, 4.0), edited=True)
     scan.rename(first, "Left upper lobe")
     scan.decide(first, "accepted", "Dr A")
@@ -151,8 +150,7 @@ def test_the_evidence_map_keeps_its_colours(saved_and_opened):
 def test_work_goes_on_after_opening(saved_and_opened):
     """A third nodule gets the next number; the opened ones can be answered again."""
     _, after = saved_and_opened
-    third = after.claim(after.place(after.volume().grid.center * (-1, -1, 1)))
-    assert third == "nodule_003"
+    assert click(after, after.volume().grid.center * (-1, -1, 1)) == "nodule_003"
     after.store(answer(after.volume(), after.seed_of("nodule_001"), "nodule_001", 3.0))
     other = after.nodule("nodule_002").result.mask
     np.testing.assert_array_equal(after.mask_of("nodule_002").array, other.array)
@@ -237,14 +235,10 @@ def test_outlines_stay_in_place_when_slicer_turns_the_axes_round(
     matrix[:, 3] = 10.0, 12.0, -30.0, 1.0
     scan = ScanNodules(make_ct(matrix=matrix))
     ras = scan.volume().grid.to_world((14, 22, 11)) * (-1, -1, 1)
-    first = scan.claim(scan.place(ras))
-    scan.store(answer(scan.volume(), scan.seed_of(first), first, 4.0))
-    second = scan.claim(scan.place(ras + 2))
-    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    first, second = click(scan, ras, 4.0), click(scan, ras + 2, 3.0)
     shown = world_voxels(scan, first)
     empty = scan.claim(scan.place(ras - 2))
-    nothing = replace(answer(scan.volume(), scan.seed_of(empty), empty, 3.0), mask=None)
-    scan.store(nothing)
+    scan.store(replace(answer(scan.volume(), scan.seed_of(empty), empty, 3.0), mask=None))
     opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
     again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
     np.testing.assert_allclose(world_voxels(again, first), shown, atol=2e-3)

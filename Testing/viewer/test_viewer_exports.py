@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from viewer_helpers import settle
+from viewer_helpers import decide, settle
 
 from densesharp.dicom.run_record import read_report
 from densesharp.errors import DeviceError, ImageError
@@ -102,7 +102,7 @@ def test_leaving_the_choice_keeps_what_is_open(answered, page, study):
 def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, page, tmp_path):
     answered.exports.save()
     settle(answered, 60)
-    names = {path.name for path in answered.results.iterdir()}
+    names = {path.name for path in answered.files.results.iterdir()}
     assert names == {
         "nodule_001_mask.nrrd", "nodule_001_mesh.stl", "nodule_001_overview.png",
         "nodule_001_probability.nrrd", "nodules.csv", "report.html", "report.pdf", "result.json",
@@ -113,15 +113,15 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
         answered.exports.save()
         settle(answered, 60)
     assert page["reported"]
-    answered.open_file(answered.results / "scene.mrb")
+    answered.open_file(answered.files.results / "scene.mrb")
     assert not page["reported"]
-    first, answered.results = answered.results, tmp_path / "again"
+    first, answered.files.results = answered.files.results, tmp_path / "again"
     answered.exports.save()
     settle(answered, 60)
     for kind in ("mask", "probability"):
         one, two = (
             sitk.ReadImage(folder / f"nodule_001_{kind}.nrrd")
-            for folder in (first, answered.results)
+            for folder in (first, answered.files.results)
         )
         np.testing.assert_array_equal(sitk.GetArrayFromImage(two), sitk.GetArrayFromImage(one))
         np.testing.assert_allclose(two.GetOrigin(), one.GetOrigin(), atol=1e-9)
@@ -129,22 +129,22 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
     kind = np.dtype([("corners", "<f4", 12), ("attribute", "<u2")])
     one, two = (
         np.frombuffer((folder / "nodule_001_mesh.stl").read_bytes()[84:], kind)["corners"]
-        for folder in (first, answered.results)
+        for folder in (first, answered.files.results)
     )
     np.testing.assert_allclose(two, one, atol=1e-4)
-    one, two = ((folder / "nodules.csv").read_text() for folder in (first, answered.results))
+    one, two = ((folder / "nodules.csv").read_text() for folder in (first, answered.files.results))
     assert two == one
 
 
 def test_the_results_of_one_ct_are_never_written_over_those_of_another(answered, page, study):
     """A second CT gets a folder of its own; a saved scene is saved where it was."""
-    first = answered.results
+    first = answered.files.results
     answered.exports.save()
     settle(answered, 60)
     kept = {path.name: path.read_bytes() for path in first.iterdir()}
     answered.open_file(study / "3")
     settle(answered)
-    second = answered.results
+    second = answered.files.results
     assert second.name == f"{first.name}-2"
     assert not second.exists()
     assert page["nodules"] == []
@@ -157,26 +157,26 @@ def test_the_results_of_one_ct_are_never_written_over_those_of_another(answered,
     answered.open_file(study / "3")
     settle(answered)
     answered.unsaved.discard()  # DICOM objects alone do not keep the work
-    assert answered.results.name == f"{first.name}-3"
+    assert answered.files.results.name == f"{first.name}-3"
     answered.open_file(first / "scene.mrb")
-    assert answered.results == first
+    assert answered.files.results == first
 
 
 def test_rejected_nodules_stay_out_of_report_and_dicom(answered, page):
     answered.click(OTHER * FLIP)
     settle(answered, 60)
-    answered.decide("nodule_002", "rejected", "Dr A")
+    decide(answered, "nodule_002", "rejected", "Dr A")
     answered.exports.report()
     settle(answered, 60)
-    html = (answered.results / "report.html").read_text()
+    html = (answered.files.results / "report.html").read_text()
     assert "Nodule 1" in html
     assert "Nodule 2" not in html
     answered.exports.dicom(False)
     settle(answered, 60)
     assert "Left out as rejected or without an answer: 1." in page["message"]["text"]
-    seg = pydicom.dcmread(answered.results / "dicom" / "densesharp_seg.dcm")
+    seg = pydicom.dcmread(answered.files.results / "dicom" / "densesharp_seg.dcm")
     assert [segment.TrackingID for segment in seg.SegmentSequence] == ["nodule_001"]
-    answered.decide("nodule_001", "rejected", "Dr A")
+    decide(answered, "nodule_001", "rejected", "Dr A")
     for write in (answered.exports.report, lambda: answered.exports.dicom(False)):
         with pytest.raises(ImageError, match="Every nodule was rejected"):
             write()
@@ -188,17 +188,17 @@ def test_a_refused_answer_is_reported_with_its_reasons_but_no_dicom_finding(answ
     answered.scan.store(replace(result, verdict="refused", notices=(reason,)))
     answered.exports.report()
     settle(answered, 60)
-    assert reason.message in (answered.results / "report.html").read_text()
+    assert reason.message in (answered.files.results / "report.html").read_text()
     with pytest.raises(ImageError, match="No nodule with an outline and an answer"):
         answered.exports.dicom(False)
 
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
-    answered.reader = "Dr A"
+    answered.state.reader = "Dr A"
     answered.exports.dicom(kept)
     settle(answered, 60)
-    folder = answered.results / "dicom"
+    folder = answered.files.results / "dicom"
     assert sorted(path.name for path in folder.iterdir()) == [
         "densesharp_seg.dcm", "densesharp_sr.dcm",
     ]  # fmt: skip
@@ -213,22 +213,22 @@ def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
     assert b"Dr A" in raw
     words = "with the patient's identity" if kept else "pseudonymised"
     assert words in page["message"]["text"]
-    assert str(answered.results) not in json.dumps(page)
+    assert str(answered.files.results) not in json.dumps(page)
 
 
 def test_a_saved_scene_is_written_as_dicom_when_its_folder_is_told(answered, page, study):
     """The series is found among several; without the folder a sentence says how."""
     answered.exports.save()
     settle(answered, 60)
-    answered.open_file(answered.results / "scene.mrb")
+    answered.open_file(answered.files.results / "scene.mrb")
     with pytest.raises(ImageError, match="--dicom FOLDER"):
         answered.exports.dicom(False)
-    answered.scene_files = study
-    answered.open_file(answered.results / "scene.mrb")
+    answered.files.scene_dicom = study
+    answered.open_file(answered.files.results / "scene.mrb")
     answered.exports.dicom(False)
     settle(answered, 60)
     assert "SEG and SR of 1 nodule written" in page["message"]["text"]
-    (nodule,) = read_report(pydicom.dcmread(answered.results / "dicom" / "densesharp_sr.dcm"))
+    (nodule,) = read_report(pydicom.dcmread(answered.files.results / "dicom" / "densesharp_sr.dcm"))
     result = answered.scan.nodule("nodule_001").result
     assert nodule.numbers["118565006", "SCT", ""] == result.measurements.volume_mm3
 
@@ -251,7 +251,7 @@ def test_an_answer_of_another_model_is_not_written(answered, page):
     for write in (answered.exports.save, lambda: answered.exports.dicom(False)):
         with pytest.raises(ImageError, match="Nodule 1 cannot be written yet"):
             write()
-    answered.analyse("nodule_001")
+    answered.rerun("nodule_001")
     settle(answered, 60)
     assert page["card"]["outdated"] == ""
     answered.exports.dicom(False)
@@ -300,7 +300,7 @@ def test_a_server_is_tried_before_it_is_used(answered, page, monkeypatch):
     assert isinstance(answered.backend, ServerBackend)
     assert page["device"] == "server gpu-box: CUDA"
     assert page["card"]["outdated"] == ""  # the same model
-    answered.analyse("nodule_001")
+    answered.rerun("nodule_001")
     settle(answered, 60)
     assert page["card"]["classes"]
     assert "secret-key" not in json.dumps(page)

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from viewer_helpers import settle
+from viewer_helpers import decide, settle
 
 from densesharp_scene import views
 
@@ -83,7 +83,7 @@ def test_cancelling_takes_the_seed_away(open_session, page):
     session, center = open_session
     session.backend.delay_s = 5.0
     session.click(center)
-    session.jobs.poll()
+    session.poll()
     session.cancel()
     settle(session)
     assert page["nodules"] == []
@@ -107,10 +107,10 @@ def test_a_dragged_seed_is_computed_again(answered, page):
 def test_painting_changes_volume_and_marks_the_nodule(answered, page):
     session, center = answered
     before = float(page["nodules"][0]["volume"])
-    session.tool, session.brush_radius_mm = "paint", 4.0
+    session.tool, session.drawing.brush.radius_mm = "paint", 4.0
     session.stroke(center + (4, 0, 0), center + (9, 0, 0), NORMAL)
     assert session.scan.is_edited("nodule_001")
-    session.stroke_ended()
+    session.drawing.end()
     assert page["nodules"][0]["state"] == "busy"
     settle(session)
     assert float(page["nodules"][0]["volume"]) > before + 50
@@ -122,9 +122,9 @@ def test_painting_changes_volume_and_marks_the_nodule(answered, page):
 
 def test_erasing_everything_asks_what_to_do(answered, page):
     session, center = answered
-    session.tool, session.brush_radius_mm, session.brush_3d = "erase", 20.0, True
+    session.tool, session.drawing.brush.radius_mm, session.drawing.brush.ball = "erase", 20.0, True
     session.stroke(center, center, NORMAL)
-    session.stroke_ended()
+    session.drawing.end()
     settle(session)
     assert "outline is empty" in page["message"]["text"]
     assert "changed after this result" in page["card"]["outdated"]
@@ -147,9 +147,9 @@ def test_a_nodule_that_the_model_did_not_find_is_outlined_by_hand(answered, page
     session.tool = "erase"
     session.stroke(center, center, NORMAL)
     assert page["message"]["text"] == "This nodule has no outline yet: paint one."
-    session.tool, session.brush_3d, session.brush_radius_mm = "paint", True, 6.0
+    session.tool, session.drawing.brush.ball, session.drawing.brush.radius_mm = "paint", True, 6.0
     session.stroke(center, center, NORMAL)
-    session.stroke_ended()
+    session.drawing.end()
     settle(session)
     assert float(page["nodules"][0]["volume"]) == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.15)
     assert page["card"]["edited"]
@@ -171,9 +171,9 @@ def test_painting_without_a_chosen_nodule_says_so(open_session, page):
 
 def test_decisions_carry_the_readers_name_and_toggle(answered, page):
     session, _ = answered
-    session.decide("nodule_001", "accepted", "Dr A")
+    decide(session, "nodule_001", "accepted", "Dr A")
     assert page["card"]["decided"].startswith("Accepted by Dr A on 20")
-    session.decide("nodule_001", "accepted", "Dr A")
+    decide(session, "nodule_001", "accepted", "Dr A")
     assert page["card"]["decision"] == "open"
 
 
@@ -217,14 +217,14 @@ def test_saved_work_opens_again(answered, page, tmp_path):
     assert views.window_name(session.scan.volume_node) == "lung"
     views.set_window(session.scan.volume_node, *views.WINDOWS["mediastinum"])
     session.rename("nodule_001", "Right lower lobe")
-    session.decide("nodule_001", "rejected", "Dr B")
+    decide(session, "nodule_001", "rejected", "Dr B")
     before = session.scan.nodule("nodule_001").to_json()
     session.exports.save()
     settle(session)
     assert page["message"]["text"].startswith("Saved 2 files")
-    stored = json.loads((session.results / "result.json").read_text())
+    stored = json.loads((session.files.results / "result.json").read_text())
     np.testing.assert_allclose(stored["nodules"][0]["seed_ras"], center, atol=1e-3)
-    session.open_file(session.results / "scene.mrb")
+    session.open_file(session.files.results / "scene.mrb")
     assert views.window_name(session.scan.volume_node) == "mediastinum"
     assert page["card"]["name"] == "Right lower lobe"
     assert page["card"]["decided"].startswith("Rejected by Dr B")

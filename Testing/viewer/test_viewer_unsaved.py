@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from viewer_helpers import settle
+from viewer_helpers import decide, settle
 
 from densesharp.errors import ImageError
 
@@ -53,13 +53,13 @@ def test_what_is_not_saved_is_asked_about(answered, page):
     assert not page["leaving"]
     assert page["nodules"] == []
     assert not page["unsaved"]
-    assert not session.results.exists()
+    assert not session.files.results.exists()
 
 
 def test_save_and_go_on(answered, page):
     session, open_next = answered
-    folder = session.results
-    session.decide(FIRST, "accepted", "Dr A")
+    folder = session.files.results
+    decide(session, FIRST, "accepted", "Dr A")
     open_next()
     session.unsaved.save()
     assert page["leaving"]
@@ -93,11 +93,11 @@ def test_each_kind_of_work_counts(answered, page, change):
     if change == "name":
         session.rename(FIRST, "Upper lobe")
     elif change == "decision":
-        session.decide(FIRST, "rejected", "Dr A")
+        decide(session, FIRST, "rejected", "Dr A")
     elif change == "outline":
         session.tool = "paint"
         session.stroke(seed + (8, 0, 0), seed + (8, 0, 0), NORMAL)
-        session.stroke_ended()
+        session.drawing.end()
     elif change == "nodule":
         session.click(seed + (-25, 0, 0))
     else:
@@ -129,7 +129,7 @@ def test_a_saved_scene_is_asked_about_too(answered, page):
     session, _ = answered
     save(session)
     session.rename(FIRST, "Upper lobe")
-    session.open_file(session.results / "scene.mrb")
+    session.open_file(session.files.results / "scene.mrb")
     assert page["leaving"]
     assert page["card"]["name"] == "Upper lobe"
     session.unsaved.discard()

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from viewer_helpers import settle
+from viewer_helpers import decide, settle
 
 from densesharp.errors import SeedError
 from densesharp_scene import seeds
-from nodule_answers import AnsweringBackend
+from nodule_answers import AnsweringBackend, HeldBackend, deaf
 
 NORMAL = np.array([0.0, 0.0, 1.0])
 FIRST, SECOND = "nodule_001", "nodule_002"
 BESIDE = np.array((-25.0, 0.0, 0.0))
 
 
-def deaf(*_):
-    """A progress that does not look at the cancel flag."""
-
-
-class HeldBackend(AnsweringBackend):
-    """Answers only when it is let go, and is past its last look at the cancel flag by then."""
-
-    def __init__(self, model_hash: str = "") -> None:
-        super().__init__()
-        self.model_hash = model_hash
-        self._inside, self._go = threading.Semaphore(0), threading.Event()
-        self._go.set()
-
-    def open(self, progress):
-        self._wait()
-
-    def analyse(self, volume, seed, nodule_id, progress, on_first):
-        self._wait()
-        return super().analyse(volume, seed, nodule_id, deaf, on_first)
-
-    def update_mask(self, volume, result, mask, progress):
-        self._wait()
-        return super().update_mask(volume, result, mask, deaf)
-
-    def _wait(self) -> None:
-        if not self._go.is_set():
-            self._inside.release()
-            assert self._go.wait(20)
-
-    def hold(self) -> None:
-        """Keep what is asked from now on."""
-        self._go.clear()
-
-    def at_work(self) -> None:
-        """Return once the worker is inside."""
-        assert self._inside.acquire(timeout=20)
-
-    def let_go(self) -> None:
-        self._go.set()
-
-
 @pytest.fixture
 def answered(session, ct_with_a_sphere):
     """A session with one answered nodule: (session, its held backend, RAS of the sphere)."""
     volume, center = ct_with_a_sphere
-    session.backend = HeldBackend()
+    session.use(HeldBackend())
     session.open_volume(volume)
     session.click(center)
     settle(session)
@@ -81,7 +39,7 @@ def paint(session, at) -> None:
 
 
 def shown_class(page) -> list[str]:
-    return [bar["title"] for bar in page["card"]["classes"] if bar["most"]]
+    return [bar["label"] for bar in page["card"]["classes"] if bar["chosen"]]
 
 
 def seed_place(session) -> np.ndarray:
@@ -98,14 +56,14 @@ def test_the_answer_of_one_stroke_does_not_undo_the_next(answered, page):
     session, backend, center = answered
     backend.hold()
     paint(session, center + (8, 0, 0))
-    session.stroke_ended()
+    session.drawing.end()
     backend.at_work()
     paint(session, center + (-8, 0, 0))
     both = voxels(session)
     backend.let_go()
     settle(session)  # the answer of the first stroke comes, the button is still down
     assert voxels(session) == both
-    session.stroke_ended()
+    session.drawing.end()
     settle(session)
     assert voxels(session) == both
     assert page["card"]["outdated"] == ""
@@ -122,20 +80,20 @@ def test_a_decision_on_the_first_answer_learns_of_the_whole_one(session, ct_with
             return replace(first, class_probabilities={"AAH-AIS": 0.1, "MIA": 0.2, "IAC": 0.7})
 
     volume, center = ct_with_a_sphere
-    session.backend = Refining()
+    session.use(Refining())
     session.open_volume(volume)
     session.backend.hold()
     session.click(center)
     session.backend.at_work()
-    session.jobs.poll()
+    session.poll()
     (first,) = shown_class(page)
     assert first != "IAC"
-    session.decide(FIRST, "accepted", "Dr A")
+    decide(session, FIRST, "accepted", "Dr A")
     session.backend.let_go()
     settle(session)
     assert (page["card"]["decision"], shown_class(page)) == ("accepted", [first])
     assert "the complete answer is IAC, 70%" in page["card"]["reasons"][-1]["text"]
-    session.decide(FIRST, "accepted", "Dr A")  # the same again opens it
+    decide(session, FIRST, "accepted", "Dr A")  # the same again opens it
     settle(session)
     assert (page["card"]["decision"], shown_class(page)) == ("open", ["IAC"])
 
@@ -147,7 +105,7 @@ def test_an_answer_for_an_outline_that_is_another_by_now_is_dropped(answered, pa
     session, backend, center = answered
     backend.hold()
     paint(session, center + (8, 0, 0))
-    session.stroke_ended()
+    session.drawing.end()
     backend.at_work()
     scan = session.scan
     other = scan.nodule(FIRST).result.mask
@@ -166,7 +124,7 @@ def test_undo_right_after_a_stroke_stays_undone(answered, page):
     before = voxels(session)
     backend.hold()
     paint(session, center + (8, 0, 0))
-    session.stroke_ended()
+    session.drawing.end()
     backend.at_work()
     session.undo()
     backend.let_go()
@@ -188,7 +146,7 @@ def test_an_answer_does_not_take_the_chosen_nodule_away(answered, page):
     assert page["selected"] == FIRST
     assert len(page["nodules"]) == 2
     paint(session, center + (8, 0, 0))
-    session.stroke_ended()
+    session.drawing.end()
     settle(session)
     assert voxels(session) > before
     assert [nodule.edited for nodule in session.scan.nodules] == [True, False]
@@ -203,7 +161,7 @@ def test_no_answer_selects_during_a_stroke(answered, page):
     backend.let_go()
     settle(session)
     paint(session, center + (8, 3, 0))
-    session.stroke_ended()
+    session.drawing.end()
     settle(session)
     assert page["selected"] == FIRST
     assert [nodule.edited for nodule in session.scan.nodules] == [True, False]
@@ -214,7 +172,7 @@ def test_computing_again_selects_nothing(answered, page):
     session.click(center + BESIDE)
     settle(session)
     assert page["selected"] == SECOND  # the answer of a click does
-    session.analyse(FIRST)
+    session.rerun(FIRST)
     settle(session)
     assert page["selected"] == SECOND
 
@@ -225,14 +183,14 @@ def test_no_decision_while_a_corrected_outline_is_measured(answered, page, decis
     backend.hold()
     paint(session, center + (8, 0, 0))
     for _ in range(2):  # while it is drawn and while it is measured
-        session.decide(FIRST, decision, "Dr A")
+        decide(session, FIRST, decision, "Dr A")
         assert page["message"]["text"] == "A new answer is being computed: decide when it is there."
         assert page["card"]["decision"] == "open"
         session.say("", "info")
-        session.stroke_ended()
+        session.drawing.end()
     backend.let_go()
     settle(session)
-    session.decide(FIRST, decision, "Dr A")
+    decide(session, FIRST, decision, "Dr A")
     assert page["card"]["decision"] == decision
 
 
@@ -251,7 +209,7 @@ def test_an_answer_is_marked_with_the_model_that_gave_it(answered, page):
     assert session.scan.model == "new"
     assert session.scan.nodule(SECOND).model == "old"
     assert "another model" in page["card"]["outdated"]
-    session.analyse(SECOND)
+    session.rerun(SECOND)
     settle(session)
     assert session.scan.nodule(SECOND).model == "new"
     assert page["card"]["outdated"] == ""

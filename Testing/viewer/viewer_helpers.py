@@ -8,6 +8,7 @@ import queue
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -43,23 +44,32 @@ def settle(session, seconds: float = 10.0) -> None:
     """Wait until the worker is idle and its events are taken over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        session.jobs.poll()
+        session.poll()
         if session.jobs.at_rest:
             return
         time.sleep(0.005)
     raise AssertionError("the worker did not come to rest")
 
 
+def decide(session, nodule_id: str, decision: str, reader: str) -> None:
+    """As the page's buttons do: what is refused is said."""
+    from densesharp_scene.events import attempt
+
+    session.state.reader = reader
+    attempt(lambda: session.decide(decision, nodule_id), session.page)
+
+
 class Served:
     """A viewer in its own process."""
 
     def __init__(self, *arguments: str) -> None:
+        self.settings = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "serve_answers.py"), *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": self.settings.name},
         )
         self.lines: list[str] = []
         found: queue.Queue[str | None] = queue.Queue()
@@ -88,3 +98,4 @@ class Served:
             self.process.wait(10)
         self._reader.join(10)
         self.process.stderr.close()
+        self.settings.cleanup()

@@ -21,39 +21,40 @@
     act("brush", Math.min(Math.max(size, 1), 20));
   }
 
-  function withSelected(name, ...more) {
-    const id = state("selected");
-    if (id) act(name, id, ...more);
-  }
-
   const KEYS = {
     s: () => act("seed_here", overSlice),
-    j: () => withSelected("select"),
-    a: () => withSelected("decide", "accepted"),
-    r: () => withSelected("decide", "rejected"),
+    // Without a nodule: the server knows which one is selected when the turn of a key comes.
+    j: () => act("jump"),
+    a: () => act("decide_selected", "accepted"),
+    r: () => act("decide_selected", "rejected"),
     f: () => act("fit"),
     "[": () => brush(-1),
     "]": () => brush(1),
     "?": () => help(),
-    delete: () => withSelected("delete"),
+    delete: () => act("delete_selected"),
     ".": () => act("step", 1),
     ",": () => act("step", -1),
-    escape: () => act(question() ?? "cancel"),
+    escape: () => act(...(question() ?? ["cancel"])),
     arrowup: () => act("scroll", 1),
     arrowdown: () => act("scroll", -1),
   };
 
+  // A key that is held down decides once.
+  const ONCE = new Set(["a", "r", "s", "delete"]);
+
   // What Escape answers to an open question of the page.
   function question() {
-    if (state("leaving")) return "no_leave";
-    return state("series").length ? "no_series" : undefined;
+    if (state("question").text) return ["answer", "keep"];
+    if (state("leaving")) return ["no_leave"];
+    return state("series").length ? ["no_series"] : undefined;
   }
 
-  function plainKey(key) {
+  function plainKey(key, repeated) {
     if (LAYOUTS[key]) return act("layout", LAYOUTS[key]);
     if (WINDOWS[key]) return act("window", WINDOWS[key]);
     if (TOOLS[key]) return act("tool", TOOLS[key]);
     if (SWITCHES[key]) return act(SWITCHES[key], !state(SWITCHES[key]));
+    if (ONCE.has(key) && repeated) return;
     if (KEYS[key]) return KEYS[key]();
     return false;
   }
@@ -63,14 +64,16 @@
     const typing = event.target.closest?.("input[type=text], textarea, dialog[open]");
     if (key === "?" && typing?.id === "ds-help") return help();
     if (typing?.classList.contains("ds-rename")) leaveName(event);
+    else if (typing?.id === "ds-reader" && ["Enter", "Escape"].includes(event.key)) typing.blur();
     if (typing || event.altKey || event.metaKey) return;
     // While something is asked, Tab and Enter walk through the answers as in any dialog.
     if (question() && key !== "escape") return;
     if (event.ctrlKey) {
-      if (key === "z") act("undo");
+      if (key === "z") act(event.shiftKey ? "redo" : "undo");
+      else if (key === "y") act("redo");
       else if (key === "s") act("save");
       else return;
-    } else if (plainKey(key) === false) {
+    } else if (plainKey(key, event.repeat) === false) {
       return;
     }
     event.preventDefault();

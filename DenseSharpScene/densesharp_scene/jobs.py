@@ -1,4 +1,4 @@
-"""The session's work in the background: what runs, about which nodule, and who takes its end."""
+"""Work in the background: what runs, what it is about, and who takes its end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from densesharp.errors import DenseSharpError
-from densesharp_scene.worker import Event, Task, Worker
 
-Say = Callable[[str, str], None]
+from .events import Listener, Progress
+from .worker import Event, Task, Worker
 
 
 @dataclass
@@ -28,22 +28,19 @@ class Jobs:
     work that was past its last look at the cancel flag runs to its end.
 
     Args:
-        publish: told what the page must show of progress.
-        say: tells the reader of a failure.
-        changed: called after each step.
+        listener: told of progress, of failures, and that something changed.
         wake: called on the worker's thread when `poll` has something to do.
     """
 
-    def __init__(
-        self,
-        publish: Callable[[dict[str, Any]], None],
-        say: Say,
-        changed: Callable[[], None],
-        wake: Callable[[], None] | None,
-    ) -> None:
-        self._publish, self._say, self._changed = publish, say, changed
+    def __init__(self, listener: Listener, wake: Callable[[], None] | None = None) -> None:
+        self._listener = listener
         self._worker = Worker(wake)
         self._jobs: dict[int, Job] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether the end of something is waited for."""
+        return bool(self._jobs)
 
     @property
     def keys(self) -> set[str]:
@@ -67,13 +64,14 @@ class Jobs:
         Args:
             function: runs on the worker's thread.
             finish: takes its partial values and its end, on the main thread.
-            key: what it is about; earlier work of the same key is cancelled.
+            key: what it is about; earlier work of the same key is cancelled. What has none, such
+                as loading the model, is not cancelled by a reader.
             quiet: `finish` itself tells of failures.
         """
         if key:  # what takes over also takes the place of the former: its end is nobody's business
             self._jobs = {number: job for number, job in self._jobs.items() if job.key != key}
         self._jobs[self._worker.submit(function, key)] = Job(key, finish, quiet)
-        self._publish({"busy": True, "progress_text": "Waiting"})
+        self._listener.progressed(Progress(True, 0.0, "Waiting"))
 
     def cancel(self, key: str) -> None:
         """Stop what is about this key; it ends here and now as cancelled."""
@@ -86,15 +84,22 @@ class Jobs:
         for key in self.keys - {""}:
             self.cancel(key)
 
+    def drop_all(self) -> None:
+        """Stop everything that is about something, and take nothing back: the scene closes."""
+        for key in self.keys - {""}:
+            self._worker.cancel(key)
+        self._jobs = {number: job for number, job in self._jobs.items() if not job.key}
+
     def poll(self) -> None:
         """Take over what the worker has done."""
         for event in self._worker.poll():
             self._take(event)
         if not self._worker.busy:
-            self._publish({"busy": False, "progress": 0, "progress_text": ""})
+            self._listener.progressed(Progress())
 
     def close(self) -> None:
         """End the worker."""
+        self._jobs.clear()
         self._worker.close()
 
     def _take(self, event: Event) -> None:
@@ -102,7 +107,7 @@ class Jobs:
         if job is None:
             return
         if event.kind == "progress":
-            self._publish({"progress": round(100 * event.fraction), "progress_text": event.text})
+            self._listener.progressed(Progress(True, event.fraction, event.text))
             return
         if event.kind != "partial":
             del self._jobs[event.job]
@@ -110,9 +115,9 @@ class Jobs:
 
     def _hand_over(self, job: Job, event: Event) -> None:
         if event.kind == "failed" and not job.quiet:
-            self._say(event.text, "caution" if event.expected else "error")
+            self._listener.said(event.text, "caution" if event.expected else "error")
         try:
             job.finish(event)
         except DenseSharpError as error:
-            self._say(str(error), "caution")
-        self._changed()
+            self._listener.said(str(error), "caution")
+        self._listener.changed()

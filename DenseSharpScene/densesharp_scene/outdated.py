@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from densesharp_scene.nodule import Nodule
-from densesharp_scene.scan import ScanNodules
-from densesharp_scene.segments import LABELMAP
+from .nodule import Nodule
+from .scan import ScanNodules
+from .segments import LABELMAP
 
 
 class Outdated:
-    """Remembers why each result is outdated: the panel asks for all of them whenever it draws."""
+    """Remembers why each result is outdated: front ends ask for all of them whenever they draw."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, str], tuple[tuple[Any, ...], str | None]] = {}

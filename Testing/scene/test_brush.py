@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask
-from densesharp_viewer.brush import paint
+from densesharp_scene.brush import paint
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
 GRID = Grid((30, 28, 20), np.array([5.0, -3, 2]), np.array([0.8, 0.9, 2.0]), TURN)

@@ -1,0 +1,230 @@
+"""Asks the model about clicks and corrected outlines, and writes its answers to the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from densesharp.errors import DenseSharpError
+from densesharp.nodule.records import NoduleResult, Seed
+
+from .backend import LocalBackend
+from .events import Listener
+from .jobs import Jobs
+from .nodule import Nodule
+from .scan import ScanNodules
+from .segments import digest
+from .session_state import SessionState
+from .views import slice_places
+from .worker import Event, Task
+
+EMPTY = "The outline is empty: undo, or delete the nodule."
+
+
+@dataclass
+class Request:
+    """One question to the model.
+
+    Attributes:
+        scan: where the answer goes.
+        asked: the claim or the nodule that was asked about.
+        nodule_id: the same; after the answer to a claim the nodule that it has become.
+        backend: what computes it, whatever is chosen in the meantime.
+        seed: of a click: the place that was sent.
+        outline: of a correction: fingerprint of the outline that was sent.
+        shown: its first answer is in the scene.
+        then: told of the nodule once its first answer is there.
+        looks: where the slice views were when it was asked.
+        steps: how many steps readers had taken by then.
+    """
+
+    scan: ScanNodules
+    asked: str
+    nodule_id: str
+    backend: LocalBackend
+    seed: Seed | None = None
+    outline: str = ""
+    shown: bool = False
+    then: Callable[[Nodule], None] | None = None
+    looks: tuple[float, ...] = ()
+    steps: int = 0
+
+    @property
+    def key(self) -> str:
+        """One request at a time for each nodule; the scan itself, as ids of nodes can change."""
+        return f"{id(self.scan)}/{self.asked}"
+
+    @property
+    def new(self) -> bool:
+        """Whether it is about a click that has no nodule yet."""
+        return not self.shown and all(each.id != self.nodule_id for each in self.scan.nodules)
+
+
+class Answers:
+    """Sends requests to the worker; every method is for the main thread.
+
+    Args:
+        state: whose backend answers.
+        jobs: the worker's.
+        listener: told what could not be done.
+        arrived: told of each request whose first answer is in the scene, and of its nodule.
+    """
+
+    def __init__(
+        self,
+        state: SessionState,
+        jobs: Jobs,
+        listener: Listener,
+        arrived: Callable[[Request, Nodule], None],
+    ) -> None:
+        self._state, self._jobs, self._listener = state, jobs, listener
+        self._arrived = arrived
+        self._requests: dict[str, Request] = {}
+
+    def of(self, scan: ScanNodules, nodule_id: str | None) -> Request | None:
+        """The request that runs for a nodule or a claim."""
+        return next(
+            (r for r in self._requests.values() if r.scan is scan and r.nodule_id == nodule_id),
+            None,
+        )
+
+    def pending(self, scan: ScanNodules, nodule_id: str) -> bool:
+        """Whether an answer is on its way that will replace the one that is shown."""
+        request = self.of(scan, nodule_id)
+        return request is not None and not request.shown
+
+    def clicks(self, scan: ScanNodules) -> list[Request]:
+        """Requests of clicks that have no nodule yet, the last one at the end."""
+        return [each for each in self._requests.values() if each.scan is scan and each.new]
+
+    def click_near(self, scan: ScanNodules, ras: ArrayLike, reach_mm: float) -> Request | None:
+        """The click without a nodule yet that lies within reach of a point (world RAS mm)."""
+        for request in self.clicks(scan):
+            away = np.asarray(ras) - (request.seed.ras if request.seed else np.inf)
+            if np.linalg.norm(away) <= reach_mm:
+                return request
+        return None
+
+    def dragged(self, scan: ScanNodules) -> list[str]:
+        """Claims whose point was dragged after it was sent."""
+        clicks = self.clicks(scan)
+        return [r.asked for r in clicks if r.seed and scan.was_dragged(r.asked, r.seed)]
+
+    # Requests
+
+    def analyse(
+        self,
+        scan: ScanNodules,
+        nodule_id: str,
+        then: Callable[[Nodule], None] | None = None,
+    ) -> None:
+        """Ask about a claimed point or a stored nodule at its point.
+
+        Args:
+            scan: its CT.
+            nodule_id: the claim or the nodule.
+            then: told of the nodule once its first answer is there.
+        """
+        backend = self._state.backend
+        try:
+            volume, seed = scan.volume(), scan.seed_of(nodule_id)
+        except DenseSharpError:
+            _take_back(scan, nodule_id)
+            raise
+        request = Request(scan, nodule_id, nodule_id, backend, seed=seed, then=then)
+        self._submit(
+            request,
+            lambda task: backend.analyse(volume, seed, nodule_id, task.progress, task.partial),
+        )
+
+    def correct(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Measure and classify a nodule again after its outline was corrected."""
+        backend, mask = self._state.backend, scan.mask_of(nodule_id)
+        if mask is None:
+            self._listener.said(EMPTY, "caution")
+            self._listener.changed()
+            return
+        volume, result = scan.volume(), scan.nodule(nodule_id).result
+        request = Request(scan, nodule_id, nodule_id, backend, outline=digest(mask))
+        running = self.of(scan, nodule_id)
+        if running is None or running.outline != request.outline:
+            self._submit(
+                request, lambda task: backend.update_mask(volume, result, mask, task.progress)
+            )
+
+    def cancel(self, scan: ScanNodules, nodule_id: str) -> None:
+        """Stop what runs for a nodule or a claim."""
+        request = self.of(scan, nodule_id)
+        if request is not None:
+            self._jobs.cancel(request.key)
+
+    def cancel_dead(self) -> None:
+        """Stop what runs for CTs that have left the scene."""
+        for request in list(self._requests.values()):
+            if not request.scan.alive:
+                self._jobs.cancel(request.key)
+
+    def forget(self) -> None:
+        """The scene closes: nothing is waited for."""
+        self._requests.clear()
+
+    def _submit(self, request: Request, work: Callable[[Task], Any]) -> None:
+        former = self.of(request.scan, request.nodule_id)
+        if former is not None and former.key != request.key:  # its click's own request still runs
+            del self._requests[former.key]
+            self._jobs.cancel(former.key)
+        self._requests.pop(request.key, None)
+        request.looks = slice_places(request.scan.scene)
+        request.steps = request.scan.steps
+        self._requests[request.key] = request
+        self._jobs.submit(work, lambda event: self._take(request, event), key=request.key)
+        self._listener.changed()
+
+    # Answers
+
+    def _take(self, request: Request, event: Event) -> None:
+        if event.kind != "partial" and self._requests.get(request.key) is request:
+            del self._requests[request.key]
+        if event.kind in ("partial", "done"):
+            self._write(request, event.value)
+        elif not request.outline and not request.shown:
+            _take_back(request.scan, request.nodule_id)
+        if event.kind == "done":
+            self._listener.said(f"Done. {request.backend.fallback}".strip(), "done")
+
+    def _write(self, request: Request, result: NoduleResult) -> None:
+        scan, outline = request.scan, request.outline
+        if outline and digest(scan.mask_of(request.nodule_id)) != outline:
+            return  # corrected further in the meantime: the next answer will fit
+        result = replace(result, id=request.nodule_id)
+        with self._marked(request):
+            if request.shown:
+                scan.refine(result)
+                return
+            nodule = scan.store(result, edited=bool(outline))
+        request.nodule_id, request.shown = nodule.id, True
+        self._arrived(request, nodule)
+
+    @contextmanager
+    def _marked(self, request: Request) -> Iterator[None]:
+        """What is stored meanwhile counts as an answer of the model that was asked."""
+        request.scan.model = request.backend.model_hash
+        try:
+            yield
+        finally:
+            request.scan.model = self._state.backend.model_hash
+
+
+def _take_back(scan: ScanNodules, nodule_id: str) -> None:
+    """Remove the point of a new nodule; put that of a known one back to where its result is."""
+    if not scan.alive:
+        return
+    if any(nodule.id == nodule_id for nodule in scan.nodules):
+        scan.put_seed_back(nodule_id)
+    else:
+        scan.drop(nodule_id)

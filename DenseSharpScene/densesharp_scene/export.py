@@ -1,0 +1,86 @@
+"""Hands on what was found: files and report, DICOM objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from densesharp.nodule.records import NoduleResult
+
+from .findings import findings_of, observer_name, reported_of
+from .jobs import Jobs
+from .session_state import SessionState
+from .worker import Event
+
+KEY = "write"
+
+
+class Export:
+    """Writes in the background.
+
+    Args:
+        state: whose CT, model and reader are told of.
+        jobs: the worker's.
+    """
+
+    def __init__(self, state: SessionState, jobs: Jobs) -> None:
+        self._state, self._jobs = state, jobs
+
+    def report(self, folder: Path, finish: Callable[[Event], None]) -> None:
+        """Write files and report on the nodules that were not rejected.
+
+        Args:
+            folder: where to.
+            finish: takes the end.
+
+        Raises:
+            ImageError: there is nothing to write, or something is out of date.
+        """
+        self.files(reported_of(self._state.opened()), folder, finish)
+
+    def files(
+        self, results: Sequence[NoduleResult], folder: Path, finish: Callable[[Event], None]
+    ) -> None:
+        """Write masks, meshes, pictures, table and report of these nodules."""
+        backend, volume = self._state.backend, self._state.opened().volume()
+        self._jobs.submit(
+            lambda task: backend.write(results, volume, folder, task.progress), finish, key=KEY
+        )
+
+    def dicom(
+        self,
+        files: Path | Sequence[Path],
+        folder: Path,
+        keep_identity: bool,
+        finish: Callable[[Event, str], None],
+    ) -> None:
+        """Write SEG and SR of the nodules that were not rejected.
+
+        Args:
+            files: the DICOM files of the CT, or their folder.
+            folder: where to.
+            keep_identity: write the patient's own name and id.
+            finish: takes the end, and what was written in words.
+
+        Raises:
+            ImageError: there is nothing to write, or something is out of date.
+        """
+        scan, backend = self._state.opened(), self._state.backend
+        results, volume = findings_of(scan), scan.volume()
+        observer = observer_name(self._state.reader)
+        words = _words(len(results), len(scan.nodules) - len(results), keep_identity)
+        self._jobs.submit(
+            lambda task: backend.write_dicom(
+                results, volume, files, folder, task.progress,
+                observer=observer, keep_identity=keep_identity,
+            ),
+            lambda event: finish(event, words),
+            key=KEY,
+        )  # fmt: skip
+
+
+def _words(written: int, left_out: int, keep_identity: bool) -> str:
+    count = f"{written} nodule{'s' if written > 1 else ''}"
+    kept = "with the patient's identity" if keep_identity else "pseudonymised"
+    rest = f" Left out as rejected or without an answer: {left_out}." if left_out else ""
+    return f"SEG and SR of {count} written, {kept}.{rest}"

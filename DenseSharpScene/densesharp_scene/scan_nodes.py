@@ -1,0 +1,227 @@
+"""The nodes of one CT in the scene, and the points that readers place.
+
+Nodes are found through the record's references and made on first use.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.records import Seed
+
+from . import maps, record, seeds, segments, table
+from . import transform_sync as moving
+from .errors import SceneError
+from .geometry import check_volume, notices_of, volume_from_node
+from .nodule import Nodule
+from .overlap import Overlaps
+
+
+class ScanNodes(ABC):
+    """Looks for nodes and makes them; knows which point belongs to which nodule.
+
+    Args:
+        volume_node: the CT.
+
+    Raises:
+        SceneError: the node is no CT.
+    """
+
+    def __init__(self, volume_node: Any) -> None:
+        check_volume(volume_node)
+        self.volume_node = volume_node
+        self.scene = volume_node.GetScene()
+        self._nodules: dict[str, Nodule] = {}
+        self._claimed: dict[str, str] = {}
+        self._claims = 0
+        self._overlaps = Overlaps()
+        self._notices: tuple[int, tuple[Notice, ...]] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the CT is still in the scene."""
+        return bool(self.scene.IsNodePresent(self.volume_node))
+
+    @property
+    def nodules(self) -> tuple[Nodule, ...]:
+        """All nodules in the order of their numbers."""
+        return tuple(sorted(self._nodules.values(), key=lambda nodule: nodule.number))
+
+    def nodule(self, nodule_id: str) -> Nodule:
+        """One nodule.
+
+        Raises:
+            SceneError: there is none of this id.
+        """
+        try:
+            return self._nodules[nodule_id]
+        except KeyError:
+            message = f"There is no nodule '{nodule_id}' in this scan any more."
+            raise SceneError(message) from None
+
+    def volume(self) -> Volume:
+        """The CT for the core; shares memory with the node."""
+        self._check_alive()
+        check_volume(self.volume_node)
+        image = self.volume_node.GetImageData()
+        version = image.GetMTime() if image else 0
+        if self._notices is None or self._notices[0] != version:
+            self._notices = (version, notices_of(self.volume_node))
+        return volume_from_node(self.volume_node, self._notices[1])
+
+    def handed_out(self, nodule_id: str) -> Nodule:
+        """A nodule as readers, files and reports see it: with name, decision and neighbors."""
+        real = [nodule for nodule in self.nodules if not nodule.refused_click]
+        return self.nodule(nodule_id).handed_out(self._overlaps.words(real).get(nodule_id))
+
+    @property
+    def seeds_node(self) -> Any:
+        """The list of points a reader places into; made on first use."""
+        return record.referenced(self._record(), "seeds", self._create_seeds)
+
+    @property
+    def segmentation_node(self) -> Any:
+        """The segmentation; made on first use, with all known masks."""
+        return record.referenced(self._record(), "segmentation", self._create_segmentation)
+
+    @property
+    def table_node(self) -> Any:
+        """The table of nodules; made on first use."""
+        return record.referenced(
+            self._record(), "table", lambda: table.create_table(self.scene, self.volume_node)
+        )
+
+    @property
+    def record_node(self) -> Any:
+        """The text node with all results."""
+        return self._record()
+
+    def known(self, role: str) -> Any | None:
+        """The node of a role (`seeds`, `segmentation`, `table`) when it was made already.
+
+        Looking makes none: Slicer would place the next points into a list that is new.
+        """
+        stored = record.find_record(self.volume_node)
+        return stored.GetNodeReference(role) if stored is not None else None
+
+    # Points
+
+    def new_seeds(self) -> list[str]:
+        """Points a reader placed that belong to no nodule yet."""
+        known = {nodule.seed_id for nodule in self._nodules.values()} | set(self._claimed.values())
+        return [seed_id for seed_id in seeds.placed_seeds(self.seeds_node) if seed_id not in known]
+
+    def moved_seeds(self) -> list[str]:
+        """Ids of nodules whose point was dragged away from where its result was computed."""
+        node = self.seeds_node
+        places = {n: self._carried(n, n.result.seed.ras) for n in self.nodules}
+        return [n.id for n, place in places.items() if seeds.was_moved(node, n.seed_id, place)]
+
+    def was_dragged(self, nodule_id: str, sent: Seed) -> bool:
+        """Whether a claimed point lies elsewhere than where it was sent to be analysed."""
+        return seeds.was_moved(self.seeds_node, self._claimed.get(nodule_id, ""), sent.ras)
+
+    def place(self, ras: Sequence[float]) -> str:
+        """Put a point at world RAS mm as a click would; returns its id."""
+        return seeds.add_seed(self.seeds_node, ras, "")
+
+    def claim(self, seed_id: str) -> str:
+        """Take a placed point to be analysed; returns what to call it until `store`.
+
+        It gets a number only with an answer: a click that finds nothing uses none up.
+        """
+        self._check_alive()
+        self._claims += 1
+        claim = f"click_{self._claims}"
+        self._claimed[claim] = seed_id
+        seeds.label_seed(self.seeds_node, seed_id, "")
+        return claim
+
+    def move_claim(self, claim: str, ras: ArrayLike) -> None:
+        """Move a claimed point to world RAS mm: a reader clicked once more beside it."""
+        seeds.move_seed(self.seeds_node, self._claimed[claim], ras)
+
+    def point(self, seed_id: str) -> NDArray[np.float64]:
+        """World RAS mm of a placed point.
+
+        Raises:
+            SceneError: it was removed.
+        """
+        position = seeds.seed_position(self.seeds_node, seed_id)
+        if position is None:
+            message = "The point is not there any more: click again."
+            raise SceneError(message)
+        return position
+
+    def remove_point(self, seed_id: str) -> None:
+        """Take away a placed point that belongs to no nodule."""
+        seeds.remove_seed(self.seeds_node, seed_id)
+
+    def drop(self, nodule_id: str) -> None:
+        """Forget a claimed point and remove it: its analysis failed or was cancelled."""
+        seed_id = self._claimed.pop(nodule_id, None)
+        if seed_id is not None and self.alive:
+            seeds.remove_seed(self.seeds_node, seed_id)
+
+    def seed_of(self, nodule_id: str) -> Seed:
+        """Where the point of a nodule (claimed or stored) lies now."""
+        seed_id = self._claimed.get(nodule_id) or self.nodule(nodule_id).seed_id
+        position = seeds.seed_position(self.seeds_node, seed_id)
+        if position is None:
+            nodule = self.nodule(nodule_id)
+            position = self._carried(nodule, nodule.result.seed.ras)
+        return Seed.from_ras(position)
+
+    def put_seed_back(self, nodule_id: str) -> None:
+        """Move the point of a stored nodule to where its answer belongs."""
+        nodule = self.nodule(nodule_id)
+        place = self._carried(nodule, nodule.result.seed.ras)
+        seeds.move_seed(self.seeds_node, nodule.seed_id, place)
+
+    # Further nodes on request
+
+    def labelmap(self) -> Any:
+        """A label map volume of the CT's size with all nodules (their numbers are the labels)."""
+        numbered = {n.number: n.segment_id for n in self.nodules if n.segment_id}
+        ids = [numbered.get(number, "") for number in range(1, max(numbered, default=0) + 1)]
+        name = f"{self.volume_node.GetName()} nodules label map"
+        return segments.labelmap_volume(self.segmentation_node, self.volume_node, ids, name)
+
+    def prepare_to_save(self) -> None:
+        """Make the segmentation quick to save; call before the scene is written."""
+        if self.alive and self._nodules:
+            segments.share_labelmaps(self.segmentation_node, self.volume_node)
+
+    # Inside
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            message = "The CT has left the scene: nothing was written."
+            raise SceneError(message)
+
+    def _record(self) -> Any:
+        self._check_alive()
+        return record.find_record(self.volume_node) or record.create_record(self.volume_node)
+
+    def _maps_node(self) -> Any:
+        return record.referenced(
+            self._record(), maps.ROLE, lambda: maps.create_maps(self.scene, self.volume_node)
+        )
+
+    def _carried(self, nodule: Nodule, point: ArrayLike) -> NDArray[np.float64]:
+        """Where a place in the CT (world RAS mm) that belongs to a nodule's answer lies now."""
+        return moving.carried(self.volume_node, nodule.world, point)
+
+    @abstractmethod
+    def _create_seeds(self) -> Any:
+        """A new list of points, with those of all nodules."""
+
+    @abstractmethod
+    def _create_segmentation(self) -> Any:
+        """A new segmentation, with the outlines of all nodules."""

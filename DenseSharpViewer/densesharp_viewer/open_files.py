@@ -1,0 +1,25 @@
+"""Which files belong to the CT that is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class OpenFiles:
+    """Where the open CT came from, and where its results go.
+
+    Attributes:
+        base: folder for results; a further CT gets a folder of its own beside it.
+        results: folder for the files of the open CT.
+        dicom: the DICOM files it was read from; empty for other formats and saved scenes.
+        scene_dicom: the DICOM folder that a saved scene's CT was read from, where it is told.
+        reported: whether the report that lies in the results folder is on this CT.
+    """
+
+    base: Path
+    results: Path
+    dicom: Path | tuple[Path, ...] = ()
+    scene_dicom: Path | None = None
+    reported: bool = False

@@ -1,0 +1,505 @@
+"""A reader's session without Qt and without a browser: clicks, corrections, decisions, undo."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from densesharp.errors import DenseSharpError, SeedError
+from densesharp_scene import ScanNodules, segments
+from densesharp_scene.events import Listener
+from densesharp_scene.session import NoduleSession
+from nodule_answers import AnsweringBackend, HeldBackend, ball_mask, middle
+
+FIRST, SECOND, THIRD = "nodule_001", "nodule_002", "nodule_003"
+NORMAL = np.array([0.0, 0.0, 1.0])
+SIZE, SPACING = (90, 90, 50), 0.8
+
+
+class Told(Listener):
+    """Everything that a session told its front end."""
+
+    def __init__(self) -> None:
+        self.sentences: list[tuple[str, str]] = []
+        self.questions = []
+        self.looks: list[str] = []
+
+    def said(self, text, kind) -> None:
+        if text:
+            self.sentences.append((text, kind))
+
+    def asked(self, question) -> None:
+        self.questions.append(question)
+
+    def looked_at(self, nodule) -> None:
+        self.looks.append(nodule.id)
+
+    @property
+    def last(self) -> str:
+        return self.sentences[-1][0]
+
+
+@pytest.fixture
+def session(make_ct):
+    """A session on a CT of 72 x 72 x 40 mm; its answers are held back on demand."""
+    matrix = np.diag([-SPACING, -SPACING, SPACING, 1.0])
+    session = NoduleSession(HeldBackend(), Told())
+    session.show(ScanNodules(make_ct(SIZE, matrix)))
+    yield session
+    session.backend.let_go()
+    session.close()
+
+
+def settle(session, seconds=20.0) -> None:
+    end = time.monotonic() + seconds
+    while session.busy:
+        assert time.monotonic() < end, "the worker did not come to rest"
+        session.poll()
+        time.sleep(0.002)
+
+
+def at(session, x=0.0, y=0.0, z=0.0) -> np.ndarray:
+    """World RAS mm beside the middle of the CT."""
+    return middle(session.scan) + (x, y, z)
+
+
+def mark(session, *places):
+    for place in places:
+        session.click(at(session, *place))
+        settle(session)
+
+
+def names(session) -> list[str]:
+    return [nodule.name for nodule in session.nodules]
+
+
+def decisions(session) -> list[str]:
+    return [nodule.review.decision for nodule in session.nodules]
+
+
+def voxels(session, nodule_id=FIRST) -> int:
+    return int(session.scan.mask_of(nodule_id).array.sum())
+
+
+def refuse(session):
+    """Let the model find nothing from now on."""
+    whole = AnsweringBackend.analyse
+
+    def analyse(*details):
+        result = whole(session.backend, *details[:4], lambda _first: None)
+        nothing = dict.fromkeys(("mask", "measurements", "prediction", "class_probabilities"))
+        return replace(result, **nothing, verdict="refused")
+
+    session.backend.analyse = analyse
+
+
+# Stages
+
+
+def test_a_nodule_goes_from_idle_to_decided(session):
+    assert session.stage() == "idle"
+    session.backend.hold()
+    session.click(at(session))
+    assert session.stage() == "computing"
+    session.backend.let_go()
+    settle(session)
+    assert session.selected == FIRST
+    assert session.stage() == "complete"
+    session.decide("accepted")
+    assert session.stage() == "decided"
+    session.decide("accepted")
+    assert session.stage() == "complete"
+    session.backend.hold()
+    session.rerun()
+    assert session.stage() == "computing"
+
+
+def test_the_first_answer_is_a_stage_of_its_own(session):
+    class InTwoSteps(HeldBackend):
+        def analyse(self, volume, seed, nodule_id, progress, on_first):
+            result = AnsweringBackend.analyse(self, volume, seed, nodule_id, progress, on_first)
+            self._wait()
+            return result
+
+    session.use(InTwoSteps())
+    session.backend.hold()
+    session.click(at(session))
+    session.backend.at_work()
+    session.poll()
+    assert session.stage() == "first"
+    session.backend.let_go()
+    settle(session)
+    assert session.stage() == "complete"
+
+
+def test_progress_failure_and_the_end_are_told(session):
+    mark(session, (0, 0, 0))
+    assert session.listener.sentences == [("Done.", "done")]
+
+    def bone(*_):
+        raise SeedError("The seed lies in bone: click on the nodule.")
+
+    session.backend.analyse = bone
+    mark(session, (20, 0, 0))
+    assert session.listener.sentences[-1] == (
+        "The seed lies in bone: click on the nodule.",
+        "caution",
+    )
+    assert names(session) == ["Nodule 1"]
+    assert session.scan.seeds_node.GetNumberOfControlPoints() == 1
+
+
+# Clicks
+
+
+def test_a_click_in_a_known_outline_selects_that_nodule(session):
+    mark(session, (0, 0, 0), (20, 0, 0))
+    session.click(at(session, 2, 1, 0))
+    settle(session)
+    assert names(session) == ["Nodule 1", "Nodule 2"]
+    assert session.selected == FIRST
+    assert session.listener.last == "This is Nodule 1: it is selected, not marked once more."
+
+
+@pytest.mark.parametrize("beside", [0.0, 4.5])
+def test_a_double_click_makes_one_nodule_where_the_second_click_was(session, beside):
+    session.backend.hold()
+    session.click(at(session))
+    session.backend.at_work()
+    session.click(at(session, beside, 0, 0))
+    session.backend.let_go()
+    settle(session)
+    assert names(session) == ["Nodule 1"]
+    assert session.scan.seeds_node.GetNumberOfControlPoints() == 1
+    expected = at(session, beside, 0, 0)
+    np.testing.assert_allclose(session.nodule.result.seed.ras, expected, atol=1e-6)
+    assert session.selected == FIRST
+
+
+def test_a_click_further_away_is_another_nodule(session):
+    session.backend.hold()
+    session.click(at(session))
+    session.click(at(session, 6, 0, 0))
+    session.backend.let_go()
+    settle(session)
+    assert names(session) == ["Nodule 1", "Nodule 2"]
+
+
+def test_twelve_quick_clicks_in_one_place_make_one_nodule(session):
+    for turn in range(12):
+        session.click(at(session, 0.2 * turn, 0, 0))
+        session.poll()
+    settle(session)
+    assert names(session) == ["Nodule 1"]
+    session.undo()
+    assert names(session) == []
+
+
+def test_clicks_that_find_nothing_leave_no_gap_in_the_numbers(session):
+    mark(session, (0, 0, 0))
+    answering = session.backend
+    session.use(HeldBackend())
+    refuse(session)
+    mark(session, (20, 0, 0), (-20, 0, 0))
+    assert names(session) == ["Nodule 1", "Refused click"]
+    assert session.nodule.result.verdict == "refused"  # its reasons can be read
+    session.use(answering)
+    mark(session, (0, 20, 0))
+    assert names(session) == ["Nodule 1", "Nodule 2"]
+    with pytest.raises(DenseSharpError, match="no nodule"):
+        session.decide("accepted", THIRD)
+
+
+def test_a_click_outside_the_ct_says_so(session):
+    session.click(at(session, 500, 0, 0))
+    assert session.listener.last == "That point lies outside the CT: click inside the lung."
+    assert not session.busy
+    assert session.scan.seeds_node.GetNumberOfControlPoints() == 0
+
+
+def test_points_of_a_list_mean_the_same_as_clicks(session):
+    """Slicer places the point itself, and then tells."""
+    mark(session, (0, 0, 0))
+    scan = session.scan
+    placed = [scan.place(at(session, *p)) for p in ((1, 0, 0), (500, 0, 0), (20, 0, 0), (0, 20, 0))]
+    session.clicks.take_points(scan, nowhere=placed[3:])
+    settle(session)
+    assert names(session) == ["Nodule 1", "Nodule 2"]
+    assert scan.seeds_node.GetNumberOfControlPoints() == 2
+    assert any("3D view" in text for text, _ in session.listener.sentences)
+
+
+# Selection
+
+
+def test_the_answer_of_a_click_is_selected_unless_the_reader_has_chosen(session):
+    mark(session, (0, 0, 0))
+    session.backend.hold()
+    session.click(at(session, 20, 0, 0))
+    session.select(FIRST)
+    session.backend.let_go()
+    settle(session)
+    assert session.selected == FIRST
+    mark(session, (-20, 0, 0))
+    assert session.selected == THIRD
+
+
+def test_keys_pressed_at_any_speed_decide_about_the_nodules_in_their_order(session):
+    mark(session, (0, 0, 0), (20, 0, 0), (-20, 0, 0))
+    session.select(FIRST)
+    for _ in range(2):
+        session.decide("accepted")
+        session.step(1)
+    session.decide("rejected")
+    assert decisions(session) == ["accepted", "accepted", "rejected"]
+
+
+def test_delete_removes_the_selected_row_and_goes_on_to_the_next(session):
+    mark(session, (0, 0, 0), (20, 0, 0), (-20, 0, 0))
+    session.select(FIRST)
+    session.delete()
+    assert (names(session), session.selected) == (["Nodule 2", "Nodule 3"], SECOND)
+    session.select(THIRD)
+    session.delete()
+    assert (names(session), session.selected) == (["Nodule 2"], SECOND)
+    session.delete()
+    assert (names(session), session.selected) == ([], None)
+    with pytest.raises(DenseSharpError, match="No nodule is selected"):
+        session.delete()
+
+
+def test_the_views_are_brought_to_an_answer_unless_the_reader_has_scrolled_on(session, scene):
+    view = scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    view.SetOrientationToAxial() if hasattr(view, "SetOrientationToAxial") else None
+    mark(session, (0, 0, 9))
+    assert session.listener.looks == [FIRST]
+    here = view.GetSliceOffset()
+    session.backend.hold()
+    session.click(at(session, 20, 0, -9))
+    view.SetSliceOffset(here + 4)
+    session.backend.let_go()
+    settle(session)
+    assert session.selected == SECOND
+    assert view.GetSliceOffset() == here + 4
+    assert session.listener.looks == [FIRST]
+
+
+# Corrections
+
+
+def test_a_stroke_is_measured_and_its_place_is_the_outline_s(session):
+    mark(session, (0, 0, 0))
+    before, seed = voxels(session), session.nodule.result.seed.ras
+    session.drawing.brush.ball, session.drawing.brush.radius_mm = True, 4.0
+    session.drawing.stroke(at(session, 5, 0, 0), at(session, 9, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert voxels(session) > before + 100
+    assert session.nodule.edited
+    np.testing.assert_allclose(session.nodule.result.seed.ras, seed)
+
+
+@pytest.mark.parametrize(
+    ("place", "taken"),
+    [((8, 0, 0), True), ((15, 0, 0), True), ((17, 0, 0), False), ((0, 0, -19), False)],
+)
+def test_a_stroke_outside_the_cube_is_refused_with_a_sentence(session, place, taken):
+    """The cube is 32 mm wide: 16 mm to each side."""
+    mark(session, (0, 0, 0))
+    before = voxels(session)
+    session.drawing.stroke(at(session, *place), at(session, *place), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert (voxels(session) > before) == taken
+    assert ("too far from Nodule 1" in session.listener.last) != taken
+
+
+def test_a_stroke_beside_a_small_nodule_belongs_to_something_else(session):
+    mark(session, (0, 0, 0))
+    scan = session.scan
+    small = ball_mask(scan.volume(), scan.seed_of(FIRST).lps, 1.0)
+    segments.write_mask(scan.segmentation_node, session.nodule.segment_id, scan.volume_node, small)
+    session.drawing.correct(scan, FIRST)
+    settle(session)
+    session.drawing.brush.radius_mm = 1.0
+    session.drawing.stroke(at(session, 14, 0, 0), at(session, 14, 0, 0), NORMAL)
+    assert "too far from Nodule 1" in session.listener.last
+
+
+def test_a_far_part_that_another_program_drew_is_not_measured(session):
+    """Segment Editor paints wherever the mouse is."""
+    mark(session, (0, 0, 0))
+    scan, before = session.scan, session.nodule.result.measurements.volume_mm3
+    near = ball_mask(scan.volume(), scan.seed_of(FIRST).lps, 5.0)
+    far = ball_mask(scan.volume(), scan.seed_of(FIRST).lps + (25, 0, 0), 3.0)
+    grid = scan.volume().grid
+    both = np.maximum(near.full(grid), far.full(grid))
+    whole = type(near)(both, (0, 0, 0), grid)
+    segments.write_mask(scan.segmentation_node, session.nodule.segment_id, scan.volume_node, whole)
+    session.drawing.correct(scan, FIRST)
+    assert not session.busy
+    assert any(f"lies {gap} mm from Nodule 1" in session.listener.last for gap in (17, 18))
+    assert session.nodule.result.measurements.volume_mm3 == before
+    assert "outline was changed" in session.outdated(session.nodule)
+    session.undo()
+    assert session.outdated(session.nodule) is None
+
+
+def corrected(session) -> int:
+    """A nodule with a hand-made outline that has its answer; how many voxels it has."""
+    mark(session, (0, 0, 0))
+    session.drawing.brush.ball, session.drawing.brush.radius_mm = True, 4.0
+    session.drawing.stroke(at(session, 5, 0, 0), at(session, 9, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    return voxels(session)
+
+
+def test_computing_again_asks_before_a_correction_is_dropped(session):
+    drawn = corrected(session)
+    session.rerun()
+    assert not session.busy
+    (question,) = session.listener.questions
+    assert question.text == "The outline of Nodule 1 was corrected by hand. Keep it?"
+    assert [key for key, _ in question.answers] == ["keep", "anew"]
+    session.questions.answer()  # the default
+    settle(session)
+    assert (voxels(session), session.nodule.edited) == (drawn, True)
+    session.rerun()
+    session.questions.answer("anew")
+    settle(session)
+    assert voxels(session) < drawn
+    assert not session.nodule.edited
+    assert session.listener.questions[-1] is None
+
+
+def test_a_dragged_point_asks_before_a_correction_is_dropped(session):
+    from densesharp_scene import seeds
+
+    drawn = corrected(session)
+    scan, place = session.scan, session.nodule.result.seed.ras
+    for key, kept in (("keep", True), ("anew", False)):
+        seeds.move_seed(scan.seeds_node, session.nodule.seed_id, place + (3, 0, 0))
+        session.clicks.take_points(scan)
+        session.questions.answer(key)
+        settle(session)
+        assert (voxels(session) == drawn) == kept
+        back = seeds.seed_position(scan.seeds_node, session.nodule.seed_id)
+        np.testing.assert_allclose(back, place + (0 if kept else 3, 0, 0), atol=1e-6)
+
+
+def test_a_correction_during_the_analysis_takes_its_place(session):
+    mark(session, (0, 0, 0))
+    session.backend.hold()
+    session.rerun()
+    session.backend.at_work()
+    session.drawing.stroke(at(session, 6, 0, 0), at(session, 6, 0, 0), NORMAL)
+    session.drawing.end()
+    drawn = voxels(session)
+    session.backend.let_go()
+    settle(session)
+    assert (voxels(session), session.nodule.edited) == (drawn, True)
+
+
+# Undo
+
+
+def test_undo_says_what_it_undid_and_goes_there(session):
+    mark(session, (0, 0, 0), (20, 0, 0))
+    session.rename(FIRST, "Upper lobe")
+    session.select(SECOND)
+    session.decide("rejected")
+    session.select(FIRST)
+    session.undo()
+    assert session.listener.last == "Undone: Nodule 2: rejected."
+    assert session.selected == SECOND
+    session.undo()
+    assert session.listener.last == "Undone: Nodule 1: renamed to Upper lobe."
+    assert session.selected == FIRST
+    assert session.can_redo()
+    session.redo()
+    assert session.listener.last == "Redone: Nodule 1: renamed to Upper lobe."
+    session.redo()
+    assert (session.selected, decisions(session)) == (SECOND, ["open", "rejected"])
+    session.redo()
+    assert session.listener.last == "Nothing to redo."
+    for _ in range(4):
+        session.undo()
+    assert (names(session), session.can_undo()) == ([], False)
+    session.undo()
+    assert session.listener.last == "Nothing to undo."
+
+
+def test_undo_takes_back_a_click_that_is_still_computed(session):
+    mark(session, (0, 0, 0))
+    session.backend.hold()
+    session.click(at(session, 20, 0, 0))
+    session.undo()
+    session.backend.let_go()
+    settle(session)
+    assert session.listener.sentences[-1][0] == "Undone: the last click."
+    assert names(session) == ["Nodule 1"]
+    session.backend.hold()
+    session.click(at(session, 20, 0, 0))
+    session.decide("accepted", FIRST)
+    session.undo()  # the decision came after the click
+    assert decisions(session) == ["open"]
+    session.backend.let_go()
+    settle(session)
+    assert names(session) == ["Nodule 1", "Nodule 2"]
+
+
+def test_an_outline_that_redo_brings_back_unanswered_is_measured(session):
+    mark(session, (0, 0, 0))
+    session.backend.hold()
+    session.drawing.stroke(at(session, 6, 0, 0), at(session, 6, 0, 0), NORMAL)
+    session.drawing.end()
+    drawn = voxels(session)
+    session.undo()
+    session.redo()
+    session.backend.let_go()
+    settle(session)
+    assert (voxels(session), session.nodule.edited) == (drawn, True)
+    assert session.outdated(session.nodule) is None
+
+
+# The end
+
+
+def test_a_scene_that_closes_while_something_is_computed_leaves_no_word(session):
+    session.backend.hold()
+    session.click(at(session))
+    session.backend.at_work()
+    session.listener.sentences.clear()
+    session.forget()
+    session.backend.let_go()
+    settle(session)
+    assert session.listener.sentences == []
+    assert session.stage() == "idle"
+
+
+def test_cancelling_takes_the_click_away(session):
+    session.backend.hold()
+    session.click(at(session))
+    session.cancel()
+    assert session.listener.last == "Cancelled."
+    assert session.scan.seeds_node.GetNumberOfControlPoints() == 0
+
+
+def test_what_is_shared_is_written_under_the_reader_s_names(session, tmp_path):
+    import json
+
+    mark(session, (0, 0, 0), (20, 0, 0))
+    session.state.reader = "Dr A"
+    session.rename(FIRST, "LLL spiculated")
+    session.decide("accepted", FIRST)
+    session.decide("rejected", SECOND)
+    ends = []
+    session.export.report(tmp_path / "out", ends.append)
+    settle(session)
+    assert ends[-1].kind == "done"
+    (entry,) = json.loads((tmp_path / "out" / "result.json").read_text())["nodules"]
+    assert (entry["name"], entry["review"]["reader"]) == ("LLL spiculated", "Dr A")

@@ -1,0 +1,125 @@
+"""Fast hands on the real page: every key and button acts on the nodule that its reader means."""
+
+from __future__ import annotations
+
+import pytest
+from browser_page import Page, bright_middle, show_sphere
+
+pytestmark = pytest.mark.web
+
+
+@pytest.fixture(scope="module")
+def served(serve, sphere_file, tmp_path_factory):
+    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page with the CT open and three nodules, the first of them selected."""
+    page = Page(browser, served.url)
+    page.wait("$('opened') && !$('busy')")
+    page.act("tool", "seed")
+    show_sphere(page)
+    x, y = bright_middle(page.picture(0))
+    for count, beside in enumerate((0, -70, -140), start=1):
+        page.click(0, x + beside, y)
+        page.wait(f"$('nodules').length === {count} && !$('busy')")
+    page.page.locator(".ds-list tbody tr").first.click()
+    page.wait("$('selected') === $('nodules')[0].id")
+    yield page
+    page.leave_empty()
+
+
+def decisions(page) -> list[str]:
+    return [nodule["decision"] for nodule in page.get("nodules")]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 100])
+def test_accept_and_next_at_any_speed_accepts_three_nodules(page, delay_ms):
+    page.page.keyboard.type("a.a.a", delay=delay_ms)
+    page.wait("$('nodules').every(nodule => nodule.decision === 'accepted')", 5)
+
+
+def test_delete_removes_the_row_that_was_clicked(page):
+    first, second, third = (nodule["id"] for nodule in page.get("nodules"))
+    page.page.locator(".ds-list tbody tr").nth(1).click()
+    page.page.keyboard.press("Delete")
+    page.wait("$('nodules').length === 2")
+    assert [nodule["id"] for nodule in page.get("nodules")] == [first, third]
+    page.wait(f"$('selected') === '{third}'")
+    page.page.keyboard.press("Control+z")
+    page.wait("$('nodules').length === 3")
+    assert page.get("message")["text"].startswith("Undone: Nodule ")
+    page.wait(f"$('selected') === '{second}'")
+    page.page.keyboard.press("Control+y")
+    page.wait("$('nodules').length === 2")
+    assert page.get("message")["text"].startswith("Redone: Nodule ")
+
+
+def test_the_bin_deletes_its_row_and_leaves_the_selection(page):
+    first, second, _ = (nodule["id"] for nodule in page.get("nodules"))
+    page.page.get_by_title("Delete (Delete)").nth(2).click()
+    page.wait("$('nodules').length === 2")
+    assert [nodule["id"] for nodule in page.get("nodules")] == [first, second]
+    assert page.get("selected") == first
+
+
+def test_a_key_that_is_held_down_decides_once(page):
+    for _ in range(3):
+        page.page.keyboard.down("a")  # Chromium marks all but the first as repeated
+    page.page.keyboard.up("a")
+    page.page.keyboard.press("l")
+    page.wait("$('card').decision === 'accepted'")
+
+
+def test_enter_leaves_the_reader_s_name_and_the_next_start_knows_it(
+    page, served, browser, sphere_file, tmp_path
+):
+    import os
+    import subprocess
+    import sys
+
+    page.page.locator("#ds-reader").click()
+    page.page.keyboard.type("Dr. Müller")
+    page.page.keyboard.press("Enter")
+    page.page.keyboard.press("a")
+    page.wait("$('card').decision === 'accepted'")
+    assert page.get("reader") == "Dr. Müller"
+    assert page.page.locator("#ds-reader").input_value() == "Dr. Müller"
+    assert page.get("card")["decided"].startswith("Accepted by Dr. Müller on 20")
+    code = "from densesharp_viewer import reader_name; print(ascii(reader_name.known()))"
+    known = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "XDG_CONFIG_HOME": served.settings.name},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert known.stdout.strip() == ascii("Dr. Müller")
+
+
+def test_computing_a_hand_made_outline_again_asks_first(page):
+    x, y = bright_middle(page.picture(0))
+    page.page.keyboard.press("p")
+    page.wait("$('tool') === 'paint'")
+    page.act("brush", 8)
+    box = page.box(0)
+    page.page.mouse.move(box["x"] + x + 10, box["y"] + y)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + x + 30, box["y"] + y, steps=5)
+    page.page.mouse.up()
+    page.wait("$('card').edited && !$('busy')")
+    drawn = page.get("nodules")[0]["volume"]
+    page.page.get_by_title("Compute again").click()
+    dialog = page.page.get_by_role("dialog", name="Question")
+    dialog.wait_for()
+    assert "corrected by hand. Keep it?" in dialog.inner_text()
+    assert page.page.evaluate("document.activeElement.innerText").startswith("Keep it")
+    page.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    page.wait("!$('busy')")
+    assert page.get("nodules")[0]["volume"] == drawn
+    page.page.get_by_title("Compute again").click()
+    page.page.get_by_text("Replace it by the model").click()
+    page.wait("!$('card').edited && !$('busy')")
+    assert float(page.get("nodules")[0]["volume"]) < float(drawn)
+    page.act("tool", "seed")
+    page.wait("$('tool') === 'seed'")
