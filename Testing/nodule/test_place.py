@@ -74,12 +74,10 @@ def test_other_axes_give_the_same():
     array = volume.array.transpose(1, 0, 2)[::-1]
     spacing = volume.grid.spacing[[0, 2, 1]]
     corner = volume.grid.to_world((0, volume.grid.size[1] - 1, 0))
-    turned = Volume(
-        np.ascontiguousarray(array), Grid(array.shape[::-1], corner, spacing, direction)
-    )
-    place = place_of(turned, MIDDLE + (-85, 0, 100))
-    assert (place.side, place.level) == ("right", "upper")
-    assert place.slices == 150
+    grid = Grid(array.shape[::-1], corner, spacing, direction)
+    turned = Volume(np.ascontiguousarray(array), grid)
+    point = MIDDLE + (-85, 0, 100)
+    assert place_of(turned, point) == place_of(volume, point)
 
 
 def test_a_ct_of_one_lung_has_no_side():
