@@ -100,7 +100,7 @@ def _chest_of(volume: Volume) -> _Chest | None:
     if sorted(axes) != [0, 1, 2]:
         return None
     k, j, i = (slice(None, None, int(step)) for step in steps[::-1])
-    seen = volume.array[k, j, i].transpose(axes)
+    seen = np.ascontiguousarray(volume.array[k, j, i].transpose(axes))
     body = seen > BODY_HU
     # Lung has body on both sides in its row; the air around the patient has it on one at most.
     before = np.logical_or.accumulate(body, axis=2)
