@@ -40,6 +40,11 @@ class Watch:
         """Whether nothing was noted that is still to be looked at."""
         return not (self._points or self._moved or self._outlines)
 
+    @property
+    def points_waiting(self) -> bool:
+        """Whether points were placed or dragged."""
+        return bool(self._points)
+
     def watch(self, scan: ScanNodules) -> None:
         """Follow a CT; its points and outlines get nodes if they have none. Once is enough."""
         if scan not in self._scans:

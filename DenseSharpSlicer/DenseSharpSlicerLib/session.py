@@ -292,7 +292,7 @@ class Session(NoduleSession):
     # Inside
 
     def _take_points(self) -> None:
-        if self.installing and not self.watch.idle:
+        if self.installing and self.watch.points_waiting:
             self.say(_("Your click is kept: it is analysed when the installation has ended."))
             return
         for scan, nowhere in self.watch.points():
@@ -301,10 +301,7 @@ class Session(NoduleSession):
 
     def _take_outline(self, scan: ScanNodules, nodule: Nodule) -> None:
         """Have an outline analysed that another module changed."""
-        request = self.answers.of(scan, nodule.id)
-        if not self.auto_update or (request is not None and request.outline):
-            return
-        if self.outdated(nodule, scan) and scan.is_edited(nodule.id):
+        if self.auto_update and self.outdated(nodule, scan) and scan.is_edited(nodule.id):
             self.drawing.correct(scan, nodule.id)
 
     def _arrived(self, request: Any, nodule: Nodule) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,22 @@ def test_undo_and_redo_of_segment_editor_are_followed(slicer: Any, marked: Panel
         assert marked.ui.outdatedLabel.isHidden()
         tall = bounds(marked)
         assert (tall[5] - tall[4] > 0.8 * (wide[5] - wide[4])) == (count == whole)
+
+
+def test_an_outline_changed_while_it_is_measured_is_measured_again(marked: Panel) -> None:
+    class Slow(ThresholdBackend):
+        def update_mask(self, *details: Any) -> Any:
+            time.sleep(0.8)
+            return super().update_mask(*details)
+
+    marked.session.use(Slow())
+    cut(marked)
+    marked.until(lambda: marked.session.busy)
+    cut(marked)
+    marked.wait()
+    measured = marked.session.nodules[0].result.measurements
+    assert measured.volume_mm3 == pytest.approx(voxels(marked), rel=0.01)
+    assert marked.ui.outdatedLabel.isHidden()
 
 
 def test_redo_brings_back_what_undo_took(marked: Panel) -> None:
