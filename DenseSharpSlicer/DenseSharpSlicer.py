@@ -260,7 +260,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._parameterNode
         volume = parameters.inputVolume
         self.session.auto_update = parameters.autoUpdate
-        self.session.backend.options = self.logic.options(parameters)
+        self.session.backend.settings = self.logic.settings(parameters)
         shown = self.session.scan.volume_node if self.session.scan is not None else None
         if volume is not shown:
             placing.stop()
@@ -273,7 +273,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Another device or model: load it now."""
         self.session.use(self.logic.backend())
         if self._parameterNode:
-            self.session.backend.options = self.logic.options(self._parameterNode)
+            self.session.backend.settings = self.logic.settings(self._parameterNode)
         if self.advanced.ready():
             self.session.warm_up()
             self._timer.start()
@@ -320,11 +320,11 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
         model = preferences.read("Model")
         return LocalBackend(Path(model) if model else None, preferences.device())
 
-    def options(self, parameters):
+    def settings(self, parameters):
         """The parameters as the pipeline takes them."""
-        from densesharp.nodule.pipeline import Options
+        from densesharp.nodule.settings import AnalysisSettings
 
-        return Options(
+        return AnalysisSettings(
             augmentations=parameters.augmentations,
             stability=parameters.stability,
             solid_threshold_hu=parameters.solidThreshold,

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from densesharp.io import read_volume
     from densesharp.model.engines import open_engine
     from densesharp.nodule.followup import FollowUp, follow_up
-    from densesharp.nodule.pipeline import Options, analyse, update_mask
+    from densesharp.nodule.pipeline import analyse, update_mask
+    from densesharp.nodule.settings import AnalysisSettings
     from densesharp.report.result_files import write_results
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CLASS_NAMES",
+    "AnalysisSettings",
     "DenseSharpError",
     "FollowUp",
     "Grid",
@@ -44,7 +46,6 @@ __all__ = [
     "NoduleMask",
     "NoduleResult",
     "Notice",
-    "Options",
     "Patch",
     "Prediction",
     "Seed",
@@ -63,7 +64,7 @@ _LATER = {
     "open_engine": "model.engines",
     "analyse": "nodule.pipeline",
     "update_mask": "nodule.pipeline",
-    "Options": "nodule.pipeline",
+    "AnalysisSettings": "nodule.settings",
     "follow_up": "nodule.followup",
     "FollowUp": "nodule.followup",
     "write_results": "report.result_files",

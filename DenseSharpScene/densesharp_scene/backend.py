@@ -10,8 +10,9 @@ import numpy as np
 
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
-from densesharp.nodule.pipeline import Options, analyse, update_mask
+from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,16 +25,16 @@ class LocalBackend:
     Args:
         model_file: the model; None takes the bundled one.
         device: "auto", "cpu", "cuda", "mps".
-        options: orientations, click stability, threshold.
+        settings: orientations, click stability, threshold.
     """
 
     def __init__(
         self,
         model_file: Path | None = None,
         device: str = "auto",
-        options: Options | None = None,
+        settings: AnalysisSettings | None = None,
     ) -> None:
-        self.options = options or Options()
+        self.settings = settings or AnalysisSettings()
         self._model_file = model_file
         self._device = device
         self._engine: Engine | None = None
@@ -92,7 +93,7 @@ class LocalBackend:
             seed,
             engine,
             nodule_id=nodule_id,
-            options=self.options,
+            settings=self.settings,
             progress=progress,
             on_first=on_first,
         )
@@ -103,7 +104,7 @@ class LocalBackend:
         """The answer for a mask that a reader corrected (see `pipeline.update_mask`)."""
         engine = self.open(progress)
         progress(0.5, "Measuring the corrected outline")
-        return update_mask(volume, result, mask, engine, self.options)
+        return update_mask(volume, result, mask, engine, self.settings)
 
     def write(
         self, results: Sequence[NoduleResult], volume: Volume, folder: Path, progress: Progress
@@ -160,6 +161,6 @@ class LocalBackend:
         moved, series = on_series(results, volume, files)
         progress(0.7, "Writing DICOM objects")
         return write_dicom(
-            moved, series, run_of(engine, self.options), folder,
+            moved, series, run_of(engine, self.settings), folder,
             observer=observer, keep_identity=keep_identity,
         )  # fmt: skip

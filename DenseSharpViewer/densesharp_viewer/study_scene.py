@@ -15,7 +15,7 @@ from densesharp.errors import StudyError
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
-from densesharp.study.conduct.click_outline import join, outline_at
+from densesharp.study.conduct.click_outline import outline_at
 from densesharp.study.conduct.reader_masks import Mask, make_mask, nodule_mask
 from densesharp_scene import brush
 from densesharp_scene.study_case import StudyCase
@@ -131,7 +131,8 @@ class StudyScene:
             return
         self._undo.append(self._mask)
         self._edits += 1
-        self._replace(join(self._mask, found, self._volume))
+        own = self._mask
+        self._replace(found if own is None else own.union(found, self._volume.grid))
 
     def seed_released(self) -> None:
         """Nothing: only a click outlines, dragging sets the window."""

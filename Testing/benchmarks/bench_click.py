@@ -22,13 +22,14 @@ from densesharp.image.volume import Volume
 from densesharp.model.engines import EngineOutput, open_engine
 from densesharp.model.model_file import load_model
 from densesharp.nodule.patch import cut_patch, to_network_units
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.resources import model_path, sample_path, sample_truth
 
 CLICK_OFFSET_MM = 4.0  # far enough from the middle for one recentring, two passes in all
 RADIUS_MM = 5.0
-FIRST_RESULT = Options(augmentations=1, stability=False)
+FIRST_RESULT = AnalysisSettings(augmentations=1, stability=False)
 
 
 def a_ct(slices, thickness, in_plane=0.7):
@@ -117,7 +118,7 @@ def whole_click(volume, middle, engine):
 
     def click():
         steered.passes = 0
-        nodule_surface(analyse(volume, seed, steered, options=FIRST_RESULT))
+        nodule_surface(analyse(volume, seed, steered, settings=FIRST_RESULT))
 
     return {**milliseconds(click), "passes": steered.passes}
 
@@ -231,7 +232,9 @@ def one_case(number):
         ENGINE = open_engine(load_model(model_path()), "cpu", "fp32", 1)
         CASE = a_ct(100, 1.0)
     volume, middle = CASE
-    analyse(volume, Seed(middle), SteeredEngine(ENGINE, middle), options=Options(8, False))
+    analyse(
+        volume, Seed(middle), SteeredEngine(ENGINE, middle), settings=AnalysisSettings(8, False)
+    )
     return number
 
 

@@ -164,3 +164,14 @@ def test_every_command_of_the_list_has_its_module():
 def test_no_file_of_the_core_is_longer_than_400_lines():
     long = {p.name: n for p in core_files() if (n := len(p.read_text().splitlines())) > 400}
     assert not long
+
+
+def test_a_file_name_occurs_once_in_a_distribution():
+    """Search by name finds the file; a command's module is named after its command."""
+    for folder in ("DenseSharpCore", "DenseSharpScene", "DenseSharpViewer", "DenseSharpSlicer"):
+        places: dict[str, list[str]] = {}
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inside = path.relative_to(ROOT / folder)
+            if path.name not in ("__init__.py", "__main__.py") and "cli" not in inside.parts:
+                places.setdefault(path.name, []).append(inside.as_posix())
+        assert [several for several in places.values() if len(several) > 1] == []

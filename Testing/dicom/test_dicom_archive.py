@@ -18,11 +18,12 @@ from pynetdicom import AE
 from densesharp.dicom.run_record import Run, read_report
 from densesharp.dicom.sr import measurement_report
 from densesharp.io import read_volume
+from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_series
 from nodule_results import nodule
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", AnalysisSettings(8, True, -300.0))
 
 pytestmark = pytest.mark.skipif(
     shutil.which("Orthanc") is None or not DICOMWEB.exists(),

@@ -19,13 +19,14 @@ from densesharp.image.masks import mask_from_box
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoiceError, read_volume
 from densesharp.nodule.measure import measure
-from densesharp.nodule.pipeline import Options, analyse, update_mask
+from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
+from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_ball, write_enhanced, write_series
 from nodule_results import nodule
 from phantoms import ThresholdEngine
 
-RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", AnalysisSettings(8, True, -300.0))
 
 
 def measured(volume: Volume, center_ijk) -> NoduleResult:
@@ -167,14 +168,14 @@ def test_a_corrected_outline_is_repeated_from_the_segmentation(
     center = (-60.0, 20.0, -100.0)
     write_ball(tmp_path / "ct", center)
     volume = read_volume(tmp_path / "ct")
-    engine, options = ThresholdEngine(), Options(2, stability=False)
+    engine, settings = ThresholdEngine(), AnalysisSettings(2, stability=False)
     engine.description = said
-    result = analyse(volume, Seed(np.array(center)), engine, options=options)
+    result = analyse(volume, Seed(np.array(center)), engine, settings=settings)
     array = result.mask.array.astype(bool)
     array[: len(array) // 2] = False
     half = mask_from_box(array, result.mask.start, volume.grid)
-    corrected = update_mask(volume, result, half, engine, options)
-    write_dicom([corrected], volume, run_of(engine, options), tmp_path / "out")
+    corrected = update_mask(volume, result, half, engine, settings)
+    write_dicom([corrected], volume, run_of(engine, settings), tmp_path / "out")
     (reported,) = read_report(pydicom.dcmread(tmp_path / "out" / SR_NAME))
     assert reported.corrected
     asked = []

@@ -23,10 +23,11 @@ from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice, Volume
 from densesharp.io import read_volume
+from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_enhanced, write_series
 from nodule_results import ball, nodule
 
-RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", AnalysisSettings(8, True, -300.0))
 CENTERS = ((10, 9, 5), (17, 12, 7))
 
 

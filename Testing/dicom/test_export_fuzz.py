@@ -12,15 +12,16 @@ from densesharp.dicom.run_record import read_report as read_structured_report
 from densesharp.dicom.run_record import run_of
 from densesharp.dicom.write import SEG_NAME, SR_NAME, write_dicom
 from densesharp.io import read_volume
-from densesharp.nodule.pipeline import Options, analyse, update_mask
+from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import read_report
 from densesharp.report.result_files import write_results
 from dicom_phantom import write_ball
 from phantoms import ThresholdEngine
 
 CENTER = (-60.0, 20.0, -100.0)
-ENGINE, OPTIONS = ThresholdEngine(), Options(1, stability=False)
+ENGINE, SETTINGS = ThresholdEngine(), AnalysisSettings(1, stability=False)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,10 @@ def volume(tmp_path_factory):
 @pytest.fixture
 def written(volume, tmp_path):
     """A result folder with DICOM objects of a corrected outline, which is read from the SEG."""
-    result = analyse(volume, Seed(np.array(CENTER)), ENGINE, options=OPTIONS)
-    result = update_mask(volume, result, result.mask, ENGINE, OPTIONS)
+    result = analyse(volume, Seed(np.array(CENTER)), ENGINE, settings=SETTINGS)
+    result = update_mask(volume, result, result.mask, ENGINE, SETTINGS)
     write_results([result], volume, ENGINE, tmp_path)
-    write_dicom([result], volume, run_of(ENGINE, OPTIONS), tmp_path)
+    write_dicom([result], volume, run_of(ENGINE, SETTINGS), tmp_path)
     return tmp_path
 
 

@@ -129,3 +129,26 @@ def test_a_grid_holds_plain_numbers_that_nobody_can_change():
     for values in (grid.origin, grid.spacing, grid.direction):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 7
+
+
+@given(ANGLES, ANGLES, ANGLES, SPACINGS, ORIGINS)
+def test_a_grid_is_read_from_a_simpleitk_image(a, b, c, spacing, origin):
+    grid = Grid((5, 4, 3), np.array(origin), np.array(spacing), rotation(a, b, c))
+    read = Grid.from_sitk(as_sitk(grid))
+    assert read.size == grid.size
+    np.testing.assert_allclose(read.affine, grid.affine, atol=1e-9)
+
+
+def test_a_picture_of_two_dimensions_has_no_grid():
+    with pytest.raises(GeometryError, match="2 dimensions"):
+        Grid.from_sitk(sitk.Image([4, 4], sitk.sitkUInt8))
+
+
+def test_distances_are_those_of_simpleitks_points():
+    grid = Grid((4, 5, 6), np.array([3.0, -2.0, 8.0]), np.array([0.7, 1.1, 2.5]), rotation(1, 2, 3))
+    image, point = as_sitk(grid), np.array([1.0, 2.0, 3.0])
+    distance = grid.distance_to(point)
+    assert distance.shape == grid.shape
+    for i, j, k in ((0, 0, 0), (3, 1, 5), (2, 4, 0)):
+        world = image.TransformIndexToPhysicalPoint((i, j, k))
+        assert distance[k, j, i] == pytest.approx(np.linalg.norm(world - point))

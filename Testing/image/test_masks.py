@@ -177,3 +177,47 @@ def test_a_mask_that_is_the_same_everywhere_is_taken_all_or_not_at_all(value):
 def test_a_mask_that_was_not_interpolated_stays_what_it_is():
     mask = np.random.default_rng(0).random((9, 8, 7)) < 0.3
     assert (with_volume_of(mask.astype(np.float32)) == mask).all()
+
+
+def two_masks(seed: int) -> tuple[Grid, list[np.ndarray], list[NoduleMask]]:
+    """Two random masks of a CT: as full arrays and as boxes."""
+    grid = Grid((9, 8, 7), (0, 0, 0), (1, 1, 2), np.eye(3))
+    random = np.random.default_rng(seed)
+    full = []
+    for _ in range(2):
+        array = np.zeros(grid.shape, bool)
+        k, j, i = random.integers(0, (4, 5, 6))
+        array[k : k + 3, j : j + 3, i : i + 3] = random.random((3, 3, 3)) < 0.6
+        array[k, j, i] = True
+        full.append(array)
+    return grid, full, [mask_from_box(array, (0, 0, 0), grid) for array in full]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_box_values_middle_and_union_are_those_of_the_full_arrays(seed):
+    grid, full, masks = two_masks(seed)
+    ct = np.random.default_rng(seed).normal(size=grid.shape)
+    for array, mask in zip(full, masks, strict=True):
+        np.testing.assert_array_equal(mask.full(grid), array)
+        np.testing.assert_array_equal(ct[mask.box][mask.array > 0], ct[array])
+        np.testing.assert_array_equal(mask.values(ct), ct[array])
+        np.testing.assert_array_equal(np.subtract(mask.end, mask.start), mask.size)
+        middle = grid.to_world(np.argwhere(array)[:, ::-1]).mean(axis=0)
+        np.testing.assert_allclose(mask.centroid, middle)
+    both = masks[0].union(masks[1], grid)
+    np.testing.assert_array_equal(both.full(grid), full[0] | full[1])
+    overlap = 2 * (full[0] & full[1]).sum() / (full[0].sum() + full[1].sum())
+    assert dice(*masks) == pytest.approx(overlap)
+
+
+def test_a_mask_is_trimmed_to_its_voxels():
+    grid, full, _ = two_masks(1)
+    whole = NoduleMask(full[0].astype(np.uint8), (0, 0, 0), grid)
+    np.testing.assert_array_equal(whole.trimmed(grid).full(grid), full[0])
+    assert whole.trimmed(grid).array.size < whole.array.size
+    assert (
+        NoduleMask(
+            np.zeros((2, 2, 2), np.uint8), (1, 1, 1), grid.crop((1, 1, 1), (2, 2, 2))
+        ).trimmed(grid)
+        is None
+    )

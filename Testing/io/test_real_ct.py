@@ -16,11 +16,12 @@ from densesharp.image.volume import Volume
 from densesharp.io import read_volume
 from densesharp.model.engines import open_engine
 from densesharp.model.model_file import load_model
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.resources import model_path
 
-QUICK = Options(augmentations=1, stability=False)
+QUICK = AnalysisSettings(augmentations=1, stability=False)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_the_scan_stored_the_other_way_round_gives_the_same_nodule(real_ct_folde
     folder = real_ct_folder / "lidc-idri-0001"
     volume = read_volume(folder / "ct.nrrd")
     seed = Seed(middle_of(sitk.ReadImage(str(folder / "consensus.nrrd"))))
-    straight = analyse(volume, seed, engine, options=QUICK)
+    straight = analyse(volume, seed, engine, settings=QUICK)
     # The same voxels in reversed slice and row order, as some scanners store them.
     flips = np.array([1, -1, -1])
     last = (np.array(volume.grid.size) - 1) * (flips < 0)
@@ -68,7 +69,7 @@ def test_the_scan_stored_the_other_way_round_gives_the_same_nodule(real_ct_folde
         volume.grid.size, volume.grid.to_world(last), volume.grid.spacing,
         volume.grid.direction * flips,
     )  # fmt: skip
-    flipped = analyse(Volume(volume.array[::-1, ::-1], grid), seed, engine, options=QUICK)
+    flipped = analyse(Volume(volume.array[::-1, ::-1], grid), seed, engine, settings=QUICK)
     np.testing.assert_array_equal(straight.mask.array, flipped.mask.array[::-1, ::-1])
     np.testing.assert_allclose(straight.center_lps, flipped.center_lps, atol=1e-6)
     assert straight.class_probabilities == flipped.class_probabilities
@@ -78,7 +79,7 @@ def test_a_flipped_direction_is_honoured(real_ct_folder, engine):
     volume = read_volume(real_ct_folder / "partsolid-lstk" / "ct.nrrd")
     np.testing.assert_allclose(np.diag(volume.grid.direction), [-1, -1, 1])
     clicks = [(185.2, 175.6, -257.8), (183.1, 174.2, -257.8)]
-    results = [analyse(volume, Seed(np.array(c)), engine, options=QUICK) for c in clicks]
+    results = [analyse(volume, Seed(np.array(c)), engine, settings=QUICK) for c in clicks]
     for result, click in zip(results, clicks, strict=True):
         index = np.round(result.mask.grid.to_index(click)).astype(int)
         assert result.mask.array[tuple(index[::-1])] == 1, "the click lies inside the outline"
@@ -112,7 +113,7 @@ def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine, full)
         image = sitk.ReadImage(str(path).replace("_ct", "_mask"))
         truth = sitk.GetArrayFromImage(image) > 0
         volume = read_volume(path)
-        result = analyse(volume, Seed(middle_of(image > 0)), engine, options=QUICK)
+        result = analyse(volume, Seed(middle_of(image > 0)), engine, settings=QUICK)
         verdicts.append(result.verdict)
         if result.mask is None:
             overlaps.append(0.0)

@@ -25,13 +25,14 @@ from densesharp.nodule.followup import (
     followup_sentence,
 )
 from densesharp.nodule.followup.change import Change, trend_of, volume_limit
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed, Uncertainty
+from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_series
 from phantoms import ThresholdEngine, world_points
 
 NODULE = np.array([10.0, -15.0, 20.0])
-QUICK = Options(augmentations=1, stability=False)
+QUICK = AnalysisSettings(augmentations=1, stability=False)
 CLICK = "--seed={},{},{}".format(*NODULE * (-1, -1, 1))
 
 
@@ -76,7 +77,7 @@ def test_the_nodule_is_found_again_after_the_patient_moved(lung_texture, a_moved
     first = scanned(lung_texture, 5.0)
     other = Grid((80, 84, 100), np.array([-50.0, -66.0, -45.0]), (1.5, 1.5, 1.2), np.eye(3))
     second = scanned(lung_texture, 7.0, a_moved_patient, other, seed=1)
-    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), options=QUICK)
+    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), settings=QUICK)
     match = find_again(first, before, second)
     expected = np.array(a_moved_patient.TransformPoint(NODULE))
     assert np.linalg.norm(match.point - expected) < 1.5
@@ -95,7 +96,7 @@ def test_the_nodule_is_found_again_where_the_second_ct_has_another_origin(
     first = scanned(lung_texture, 5.0)
     other = Grid((90, 90, 64), np.array([88.0, -142, 345]), (1.4, 1.4, 1.8), np.eye(3))
     second = scanned(lung_texture, 5.0, far, other, seed=1)
-    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), options=QUICK)
+    before = analyse(first, Seed(NODULE), ThresholdEngine(-450), settings=QUICK)
     match = find_again(first, before, second)
     assert np.linalg.norm(np.subtract(match.point, far.TransformPoint(NODULE))) < 1.5
     assert match.similarity > 0.6
@@ -104,7 +105,7 @@ def test_the_nodule_is_found_again_where_the_second_ct_has_another_origin(
 def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_moved_patient):
     first = scanned(lung_texture, 5.0)
     second = scanned(lung_texture, 6.5, a_moved_patient, seed=1)
-    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=200, options=QUICK)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=200, settings=QUICK)
     assert found.trend == "growth"
     ratio = (6.5 / 5) ** 3
     assert found.changes["volume_mm3"].relative == pytest.approx(ratio - 1, rel=0.12)
@@ -128,7 +129,7 @@ def test_a_grown_nodule_is_called_grown_with_its_doubling_time(lung_texture, a_m
 def test_the_same_nodule_scanned_twice_has_not_grown(lung_texture, a_moved_patient):
     first = scanned(lung_texture, 5.0)
     second = scanned(lung_texture, 5.0, a_moved_patient, seed=5)
-    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=90, options=QUICK)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), days=90, settings=QUICK)
     assert found.trend == "no change beyond measurement error"
     assert found.volume_doubling_days is None
     assert found.mass_doubling_days is None
@@ -142,8 +143,8 @@ def test_another_patients_lung_is_refused(lung_texture):
     first = scanned(lung_texture, 5.0)
     second = scanned((other, grid), 5.0)
     with pytest.raises(GeometryError, match="click on the nodule there"):
-        follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), options=QUICK)
-    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), options=QUICK,
+        follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), settings=QUICK)
+    found = follow_up(first, Seed(NODULE), second, ThresholdEngine(-450), settings=QUICK,
                       second_seed=Seed(NODULE))  # fmt: skip
     assert found.match is None
     assert found.trend == "no change beyond measurement error"
@@ -197,7 +198,7 @@ def test_doubling_times_are_positive_or_unknown():
 @pytest.fixture(scope="module")
 def two_results(lung_texture):
     volumes = scanned(lung_texture, 5.0), scanned(lung_texture, 6.2, seed=3)
-    return [analyse(v, Seed(NODULE), ThresholdEngine(-450), options=QUICK) for v in volumes]
+    return [analyse(v, Seed(NODULE), ThresholdEngine(-450), settings=QUICK) for v in volumes]
 
 
 def test_a_model_that_varies_widens_the_limit(two_results):

@@ -11,8 +11,9 @@ from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, dice
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.patch import to_network_units
-from densesharp.nodule.pipeline import SPREAD, Options, analyse, update_mask, values_around
+from densesharp.nodule.pipeline import SPREAD, analyse, update_mask, values_around
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from phantoms import (
     ThresholdEngine,
     grid_around,
@@ -23,7 +24,7 @@ from phantoms import (
 )
 
 CENTER = np.array([23.0, -41.0, 60.0])
-QUICK = Options(augmentations=1, stability=False)
+QUICK = AnalysisSettings(augmentations=1, stability=False)
 
 
 def ball_on(size, spacing, direction, radius=7.0, **kwargs) -> Volume:
@@ -53,11 +54,11 @@ def test_the_same_anatomy_in_48_axis_orders_gives_the_same_answer(full):
     """Stored in any order, the voxels are the same: so must be the masks and numbers."""
     spacing, size = np.array([0.7, 0.7, 0.7]), (96, 96, 96)
     reference = analyse(ball_on(size, spacing, np.eye(3)), Seed(CENTER), ThresholdEngine(),
-                        options=QUICK)  # fmt: skip
+                        settings=QUICK)  # fmt: skip
     # Every third has each axis in each place and either direction.
     for direction in signed_permutations()[:: 1 if full else 3]:
         volume = ball_on(size, spacing, direction)
-        result = analyse(volume, Seed(CENTER + [2, 1, -2]), ThresholdEngine(), options=QUICK)
+        result = analyse(volume, Seed(CENTER + [2, 1, -2]), ThresholdEngine(), settings=QUICK)
         assert world_dice(result.mask, reference.mask) >= 0.98
         ratio = result.measurements.volume_mm3 / reference.measurements.volume_mm3
         assert ratio == pytest.approx(1, abs=0.02)
@@ -68,9 +69,9 @@ def test_an_oblique_grid_gives_the_same_answer(direction):
     """Voxels small beside the ball, so that their steps do not hide a shift of the mask."""
     size, spacing = (120, 120, 120), (0.3, 0.3, 0.3)
     straight = ball_on(size, spacing, np.eye(3), radius=10)
-    reference = analyse(straight, Seed(CENTER), ThresholdEngine(), options=QUICK)
+    reference = analyse(straight, Seed(CENTER), ThresholdEngine(), settings=QUICK)
     oblique = ball_on(size, spacing, direction, radius=10)
-    result = analyse(oblique, Seed(CENTER + [1, 2, 1]), ThresholdEngine(), options=QUICK)
+    result = analyse(oblique, Seed(CENTER + [1, 2, 1]), ThresholdEngine(), settings=QUICK)
     assert world_dice(result.mask, reference.mask) >= 0.98
     ratio = result.measurements.volume_mm3 / reference.measurements.volume_mm3
     assert ratio == pytest.approx(1, abs=0.02)
@@ -80,7 +81,7 @@ def test_an_oblique_grid_gives_the_same_answer(direction):
 @pytest.mark.parametrize("radius", [3.0, 5.0, 8.0, 10.0])
 def test_the_volume_is_the_balls(radius):
     volume = ball_on((100, 100, 70), (0.7, 0.7, 1.0), np.eye(3), radius=radius)
-    result = analyse(volume, Seed(CENTER), ThresholdEngine(threshold_hu=-425), options=QUICK)
+    result = analyse(volume, Seed(CENTER), ThresholdEngine(threshold_hu=-425), settings=QUICK)
     assert result.measurements.volume_mm3 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.04)
 
 
@@ -105,7 +106,7 @@ def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
 
 
 def test_results_are_plain_data(a_ball_in_lung):
-    result = analyse(a_ball_in_lung, Seed(CENTER), ThresholdEngine(), options=QUICK)
+    result = analyse(a_ball_in_lung, Seed(CENTER), ThresholdEngine(), settings=QUICK)
     again = pickle.loads(pickle.dumps(result))
     assert again.to_json() == result.to_json()
     np.testing.assert_array_equal(again.mask.array, result.mask.array)
@@ -154,7 +155,7 @@ def test_an_image_that_must_be_refused_never_meets_the_model(a_ball_in_lung):
 )
 def test_what_the_mask_gives_to_worry_about_is_said(change, code, verdict):
     volume = ball_on((90, 90, 90), (0.7, 0.7, 0.7), np.eye(3), **change)
-    result = analyse(volume, Seed(CENTER + [0, 0, 0.2]), ThresholdEngine(), options=QUICK)
+    result = analyse(volume, Seed(CENTER + [0, 0, 0.2]), ThresholdEngine(), settings=QUICK)
     assert code in [notice.code for notice in result.notices]
     assert result.verdict == verdict
 
@@ -164,7 +165,7 @@ def test_calcium_that_saturates_the_window_is_said(a_ball_in_lung):
     array = a_ball_in_lung.array.copy()
     array[(np.linalg.norm(points, axis=-1) < 6) & (points[..., 0] > 3)] = 900
     volume = Volume(array, a_ball_in_lung.grid)
-    result = analyse(volume, Seed(CENTER - [2, 0, 0]), ThresholdEngine(), options=QUICK)
+    result = analyse(volume, Seed(CENTER - [2, 0, 0]), ThresholdEngine(), settings=QUICK)
     assert [notice.code for notice in result.notices] == ["saturated"]
     assert result.verdict == "caution"
 
@@ -180,7 +181,7 @@ class LooksElsewhere(ThresholdEngine):
 
 
 def test_evidence_away_from_the_nodule_is_said(a_ball_in_lung):
-    result = analyse(a_ball_in_lung, Seed(CENTER), LooksElsewhere(), options=QUICK)
+    result = analyse(a_ball_in_lung, Seed(CENTER), LooksElsewhere(), settings=QUICK)
     assert "evidence_off_mask" in [notice.code for notice in result.notices]
     assert result.evidence_inside == 0
     assert result.verdict == "caution"
@@ -189,7 +190,7 @@ def test_evidence_away_from_the_nodule_is_said(a_ball_in_lung):
 def test_a_nodule_at_the_edge_of_the_scan_is_measured_as_far_as_shown():
     grid = Grid((60, 60, 60), CENTER - [0, 30, 30], np.ones(3), np.eye(3))
     volume = smooth_ball(grid, CENTER, 7.0)
-    result = analyse(volume, Seed(CENTER + [1, 0, 0]), ThresholdEngine(), options=QUICK)
+    result = analyse(volume, Seed(CENTER + [1, 0, 0]), ThresholdEngine(), settings=QUICK)
     assert "field_of_view_cut" in [notice.code for notice in result.notices]
     assert result.verdict == "caution"
     assert result.mask.start[0] == 0
@@ -208,7 +209,7 @@ def test_a_nodule_cut_by_a_face_of_the_scan_is_outlined_to_the_last_voxel_and_th
                 middle = CENTER - direction @ toward * 30  # the ball's middle is 2 mm inside
                 grid = grid_around(middle, (65, 65, 65), np.ones(3), direction)
                 volume = smooth_ball(grid, CENTER, 5.0)
-                result = analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+                result = analyse(volume, Seed(CENTER), ThresholdEngine(), settings=QUICK)
                 assert "field_of_view_cut" in [notice.code for notice in result.notices]
                 ball, found = volume.array > -425, result.mask.full(volume.grid) == 1
                 assert 2 * (ball & found).sum() / (ball.sum() + found.sum()) > 0.96
@@ -224,9 +225,9 @@ def test_spongy_bone_and_dense_soft_tissue_are_told_apart(a_ball_in_lung):
         volume = Volume(array.astype(np.int16), a_ball_in_lung.grid)
         if refused:
             with pytest.raises(SeedError, match="in bone"):
-                analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+                analyse(volume, Seed(CENTER), ThresholdEngine(), settings=QUICK)
         else:
-            analyse(volume, Seed(CENTER), ThresholdEngine(), options=QUICK)
+            analyse(volume, Seed(CENTER), ThresholdEngine(), settings=QUICK)
 
 
 def test_a_solid_nodule_called_pre_invasive_is_doubted():
@@ -238,7 +239,7 @@ def test_a_solid_nodule_called_pre_invasive_is_doubted():
         (glass, ThresholdEngine(-700.0), False),
         (large, ThresholdEngine(), False),
     ):
-        result = analyse(volume, Seed(CENTER), engine, options=QUICK)
+        result = analyse(volume, Seed(CENTER), engine, settings=QUICK)
         assert (result.predicted_class == "AAH-AIS") is (volume is not large)
         assert ("class_unlike_type" in [notice.code for notice in result.notices]) is doubted
 
@@ -278,11 +279,13 @@ def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others,
     volume = Volume(np.max([ball.array for ball in balls], axis=0), grid)
     engine = ThresholdEngine()
     steps: list[str] = []
-    options = Options(augmentations=1)
-    own = analyse(volume, Seed(CENTER + offset), engine, options=options,
+    settings = AnalysisSettings(augmentations=1)
+    own = analyse(volume, Seed(CENTER + offset), engine, settings=settings,
                   progress=lambda _, text: steps.append(text))  # fmt: skip
     moves = [3.0 * sign * axis for axis in np.eye(3) for sign in (1, -1)]
-    moved = [analyse(volume, Seed(CENTER + offset + move), engine, options=QUICK) for move in moves]
+    moved = [
+        analyse(volume, Seed(CENTER + offset + move), engine, settings=QUICK) for move in moves
+    ]
     found = [each for each in moved if each.mask is not None]
     sizes = [each.measurements.volume_mm3 for each in found]
     rows = np.array([list(each.class_probabilities.values()) for each in found])
@@ -300,7 +303,7 @@ def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others,
 
 def test_a_corrected_outline_is_measured_as_drawn(a_ball_in_lung):
     engine = ThresholdEngine()
-    result = analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
+    result = analyse(a_ball_in_lung, Seed(CENTER), engine, settings=QUICK)
     half = result.mask.array.copy()
     half[:, :, half.shape[2] // 2 :] = 0
     edited = NoduleMask(half, result.mask.start, result.mask.grid)
@@ -339,7 +342,7 @@ def test_a_model_that_answers_another_question_is_refused(a_ball_in_lung):
     card = replace(engine.model.card, classes=("benign", "unsure", "malignant"))
     engine.model = replace(engine.model, card=card)
     with pytest.raises(ModelError, match="benign, unsure, malignant"):
-        analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
+        analyse(a_ball_in_lung, Seed(CENTER), engine, settings=QUICK)
     assert engine.patches == 0
 
 
@@ -355,7 +358,7 @@ def test_values_around_a_seed_are_those_within_the_radius():
 def test_a_device_that_had_to_be_replaced_is_said(a_ball_in_lung):
     engine = ThresholdEngine()
     engine.fallback = "The GPU's memory was full: the CPU took over."
-    result = analyse(a_ball_in_lung, Seed(CENTER), engine, options=QUICK)
+    result = analyse(a_ball_in_lung, Seed(CENTER), engine, settings=QUICK)
     assert ("device_fallback", "info") in [(n.code, n.severity) for n in result.notices]
     assert result.verdict == "ok"
 
@@ -369,9 +372,11 @@ class TwoMinds(ThresholdEngine):
 
 
 def test_the_spread_is_that_of_each_runs_own_measurements(a_ball_in_lung):
-    both = analyse(a_ball_in_lung, Seed(CENTER), TwoMinds(), options=Options(2, stability=False))
+    both = analyse(
+        a_ball_in_lung, Seed(CENTER), TwoMinds(), settings=AnalysisSettings(2, stability=False)
+    )
     each = [
-        analyse(a_ball_in_lung, Seed(CENTER), ThresholdEngine(hu), options=QUICK).measurements
+        analyse(a_ball_in_lung, Seed(CENTER), ThresholdEngine(hu), settings=QUICK).measurements
         for hu in (-400.0, -200.0)
     ]
     for name, found in both.uncertainty.sd_measurements.items():

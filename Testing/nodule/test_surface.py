@@ -13,8 +13,9 @@ from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
 from densesharp.errors import OutputError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.nodule.surface import (
     level_surface,
     mask_surface,
@@ -96,8 +97,8 @@ def test_a_mask_that_fills_its_box_and_a_single_voxel_are_closed():
 def a_result():
     grid = grid_around(CENTER, (80, 80, 60), (0.8, 0.8, 1.2), rotation(0.1, 0.2, 0.1))
     volume = smooth_ball(grid, CENTER, 6.0, inside=0, outside=-850)
-    options = Options(augmentations=1, stability=False)
-    return analyse(volume, Seed(CENTER), ThresholdEngine(-425), options=options)
+    settings = AnalysisSettings(augmentations=1, stability=False)
+    return analyse(volume, Seed(CENTER), ThresholdEngine(-425), settings=settings)
 
 
 def test_a_results_surface_agrees_with_its_volume(a_result):

@@ -17,7 +17,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "python-api.
 FUNCTIONS = ("read_volume", "open_engine", "analyse", "update_mask", "follow_up", "write_results")
 RECORDS = (
     "Volume", "Grid", "Notice", "Seed", "NoduleResult", "Measurements", "NoduleMask", "Prediction",
-    "Patch", "FollowUp", "Options",
+    "Patch", "FollowUp", "AnalysisSettings",
 )  # fmt: skip
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Examples")
 HEAD = """# Python

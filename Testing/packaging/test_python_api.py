@@ -68,7 +68,7 @@ def test_the_functions_are_there_before_their_modules_are_loaded():
         "import sys, densesharp\n"
         "assert 'densesharp.io' not in sys.modules\n"
         "assert set(densesharp.__all__) <= set(dir(densesharp))\n"
-        "from densesharp import read_volume, Options\n"
+        "from densesharp import read_volume, AnalysisSettings\n"
         "assert 'densesharp.io' in sys.modules\n"
         "try:\n    densesharp.nonsense\n"
         "except AttributeError as error:\n    print(error)\n"

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from densesharp.io import read_volume
-from densesharp.nodule.pipeline import Options
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.progress import silent
 from densesharp.resources import sample_path, sample_truth
 from densesharp_scene.backend import LocalBackend
@@ -114,7 +114,7 @@ def main(folder: Path) -> None:
     scan, views = ScanNodules(node), Views(app)
     x, y, z = sample_truth()["nodules"][2]["center_lps"]
     claim = scan.claim(scan.place((-x, -y, z)))
-    backend = LocalBackend(options=Options(augmentations=1, stability=False))
+    backend = LocalBackend(settings=AnalysisSettings(augmentations=1, stability=False))
     result = backend.analyse(scan.volume(), scan.seed_of(claim), claim, silent, lambda _first: None)
     nodule_id = scan.store(result).id
     views.look_at(scan, nodule_id)

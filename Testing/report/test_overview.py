@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from densesharp.image.volume import Notice
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult, Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.labels import VERDICT_WORDS, measurement_rows
 from densesharp.report.overview import draw_overview, write_overview
 from densesharp.report.pictures import OUTLINE, class_rows
@@ -26,7 +27,9 @@ def a_ct():
 
 @pytest.fixture(scope="module")
 def a_result(a_ct) -> NoduleResult:
-    return analyse(a_ct, Seed(CENTER), ThresholdEngine(-425), options=Options(2, stability=True))
+    return analyse(
+        a_ct, Seed(CENTER), ThresholdEngine(-425), settings=AnalysisSettings(2, stability=True)
+    )
 
 
 def words_on(figure) -> str:

@@ -15,8 +15,9 @@ from densesharp.cli import report as report_command
 from densesharp.image.volume import Notice
 from densesharp.nodule.guidelines import Context, all_hints
 from densesharp.nodule.guidelines.concordance import classes_suggested, concordance
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Review, Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import ReportError, read_report, write_html
 from densesharp.report.pdf import write_pdf
 from densesharp.report.result_files import write_results
@@ -29,8 +30,8 @@ CENTER = np.array([5.0, -8.0, 12.0])
 def results():
     grid = grid_around(CENTER, (64, 64, 50), (0.8, 0.8, 1.0), np.eye(3))
     volume = smooth_ball(grid, CENTER, 4.5)
-    options = Options(augmentations=1, stability=False)
-    first = analyse(volume, Seed(CENTER), ThresholdEngine(-425), options=options)
+    settings = AnalysisSettings(augmentations=1, stability=False)
+    first = analyse(volume, Seed(CENTER), ThresholdEngine(-425), settings=settings)
     first = dataclasses.replace(first, verdict="ok", notices=())
     refused = dataclasses.replace(
         first, id="nodule_002", verdict="refused",

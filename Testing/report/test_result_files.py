@@ -13,8 +13,9 @@ import densesharp.report.result_files as files_module
 from densesharp.errors import OutputError
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import NoduleResult, Place, Review, Seed, Segment
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
 from densesharp.report.nodule_table import COLUMNS, write_table
@@ -35,8 +36,8 @@ def an_oblique_ct():
 
 @pytest.fixture(scope="module")
 def a_result(an_oblique_ct) -> NoduleResult:
-    options = Options(augmentations=2, stability=True)
-    return analyse(an_oblique_ct, Seed(CENTER), ThresholdEngine(-425), options=options)
+    settings = AnalysisSettings(augmentations=2, stability=True)
+    return analyse(an_oblique_ct, Seed(CENTER), ThresholdEngine(-425), settings=settings)
 
 
 @pytest.fixture

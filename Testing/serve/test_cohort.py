@@ -22,11 +22,12 @@ from densesharp import cli
 from densesharp.errors import Cancelled, DeviceError, OutputError, TableError
 from densesharp.image.sampling import to_sitk
 from densesharp.io import read_volume
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.serve import run_cohort as cohort
 from densesharp.serve.case_list import (
     Case,
+    CohortRun,
     Point,
-    Settings,
     is_finished,
     read_cases,
     take_shard,
@@ -36,7 +37,8 @@ from densesharp.serve.run_cohort import run_here, run_on_dask, run_one
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = (-60.0, 20.0, -100.0)
-SETTINGS = Settings("threshold", "0" * 64, "cpu", augmentations=1, stability=False)
+QUICK = AnalysisSettings(1, stability=False)
+SETTINGS = CohortRun("threshold", "0" * 64, "cpu", analysis=QUICK)
 
 
 @pytest.fixture
@@ -138,9 +140,9 @@ def test_the_engine_is_opened_as_the_settings_say(case_list, tmp_path, known_eng
 def test_other_settings_or_seeds_are_done_again(case_list, tmp_path, known_engine):
     (case, *_) = read_cases(case_list)
     run_here([case], SETTINGS, tmp_path)
-    other = Settings("threshold", "1" * 64, "cpu", augmentations=1, stability=False)
+    other = CohortRun("threshold", "1" * 64, "cpu", analysis=QUICK)
     moved = Case(case.id, case.image, (Point("nodule_001", (-59.0, 20.0, -100.0), "lps"),))
-    elsewhere = Settings("other path", "0" * 64, "cuda", augmentations=1, stability=False)
+    elsewhere = CohortRun("other path", "0" * 64, "cuda", analysis=QUICK)
     assert run_here([case], elsewhere, tmp_path).cases == 0
     assert run_here([moved], SETTINGS, tmp_path).cases == 1
     assert run_here([case], other, tmp_path).cases == 1

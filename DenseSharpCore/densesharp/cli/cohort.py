@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.cli.predict import add_model_arguments
+from densesharp.cli.predict import add_model_arguments, settings_of
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
 HELP = "run a whole list of CTs, restartable and in parallel"
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.files import check_folder
     from densesharp.model.model_file import load_model
     from densesharp.resources import model_path
-    from densesharp.serve.case_list import Settings, read_cases, take_shard
+    from densesharp.serve.case_list import CohortRun, read_cases, take_shard
     from densesharp.serve.cohort_summary import merge
     from densesharp.serve.run_cohort import run_here, run_on_dask
 
@@ -49,14 +49,12 @@ def run(args: argparse.Namespace) -> int:
     cases = read_cases(args.cases)
     part = take_shard(cases, args.shard) if args.shard else cases
     model = (args.model or model_path()).resolve()
-    settings = Settings(
+    settings = CohortRun(
         model=str(model),
         model_sha256=load_model(model).sha256,
         device=args.device,
         precision=args.precision,
-        augmentations=args.tta,
-        stability=not args.no_stability,
-        solid_threshold_hu=args.solid_threshold,
+        analysis=settings_of(args),
     )
     with progress_bar() as progress:
         if args.dask:

@@ -41,13 +41,13 @@ def demo_seed() -> Seed:
 def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
     from densesharp.cli.extras import how_to_get, missing, unavailable
-    from densesharp.cli.predict import report
+    from densesharp.cli.predict import report, settings_of
     from densesharp.cli.terminal import check_port, progress_bar
     from densesharp.files import check_folder
     from densesharp.io import read_volume
     from densesharp.model.engines import available_cores, open_engine
     from densesharp.model.model_file import load_model
-    from densesharp.nodule.pipeline import Options, analyse
+    from densesharp.nodule.pipeline import analyse
     from densesharp.report.result_files import write_results
     from densesharp.resources import model_path, sample_path
 
@@ -60,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
         progress(0.1, "Loading the model")
         model = load_model(args.model or model_path())
         engine = open_engine(model, args.device, args.precision, available_cores())
-        options = Options(args.tta, not args.no_stability)
-        result = analyse(volume, demo_seed(), engine, options=options, progress=progress)
+        result = analyse(volume, demo_seed(), engine, settings=settings_of(args), progress=progress)
         write_results([result], volume, engine, out)
     sys.stderr.write("A simulated chest CT: no patient, and its nodules are known.\n")
     report([result], out, engine.description)

@@ -68,14 +68,13 @@ def day_count(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse both CTs, compare, write both result folders and the comparison."""
-    from densesharp.cli.predict import parse_seed
+    from densesharp.cli.predict import parse_seed, settings_of
     from densesharp.cli.terminal import progress_bar
     from densesharp.errors import SeedError
     from densesharp.files import check_folder
     from densesharp.model.engines import available_cores, open_engine
     from densesharp.model.model_file import load_model
     from densesharp.nodule.followup import days_between, follow_up, followup_sentence
-    from densesharp.nodule.pipeline import Options
     from densesharp.resources import model_path
 
     if len(args.seed) > 2:
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             engine,
             days=days or None,
             second_seed=seeds[1] if len(seeds) == 2 else None,
-            options=Options(args.tta, not args.no_stability),
+            settings=settings_of(args),
             progress=progress,
         )
     _write(found, first, second, engine, args.out)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from densesharp.errors import SeedError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
 from densesharp.nodule.records import NoduleResult, Seed
+
+if TYPE_CHECKING:
+    from densesharp.nodule.settings import AnalysisSettings
 
 HELP = "outline, measure and classify the nodule at a seed in a CT"
 
@@ -70,6 +74,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-stability", action="store_true", help="do not move the click")
 
 
+def settings_of(args: argparse.Namespace) -> AnalysisSettings:
+    """What the arguments of a command that runs the model choose."""
+    from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
+
+    threshold = getattr(args, "solid_threshold", DEFAULTS.solid_threshold_hu)
+    return AnalysisSettings(args.tta, not args.no_stability, threshold)
+
+
 def orientation_count(text: str) -> int:
     """A whole number from 1 to 48."""
     if not text.isdecimal() or not 1 <= int(text) <= 48:
@@ -115,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.io import read_volume
     from densesharp.model.engines import available_cores, open_engine
     from densesharp.model.model_file import load_model
-    from densesharp.nodule.pipeline import Options, analyse, check_seed
+    from densesharp.nodule.pipeline import analyse, check_seed
     from densesharp.report.result_files import write_results
     from densesharp.resources import model_path
 
@@ -130,10 +142,9 @@ def run(args: argparse.Namespace) -> int:
         progress(0.1, "Loading the model")
         model = load_model(args.model or model_path())
         engine = open_engine(model, args.device, args.precision, available_cores())
-        options = Options(args.tta, not args.no_stability, args.solid_threshold)
         results = [
             analyse(
-                volume, seed, engine, nodule_id=f"nodule_{number:03d}", options=options,
+                volume, seed, engine, nodule_id=f"nodule_{number:03d}", settings=settings_of(args),
                 progress=lambda _, text, n=number: progress(  # type: ignore[misc]
                     0.2 + 0.7 * (n - 1) / len(seeds), f"Nodule {n} of {len(seeds)}: {text}"
                 ),

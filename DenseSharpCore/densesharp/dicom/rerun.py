@@ -20,8 +20,9 @@ from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.io.series import quiet_pydicom
-from densesharp.nodule.pipeline import Options, analyse, update_mask
+from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
+from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
 from densesharp.report.result_files import RESULT
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ def _mask(folder: Path, entry: Mapping[str, Any], grid: Grid) -> NoduleMask | No
     if name is None:
         return None
     image = sitk.ReadImage(str(folder / Path(name).name))
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    own = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
-    return mask_on_series(sitk.GetArrayFromImage(image), own, grid)
+    return mask_on_series(sitk.GetArrayFromImage(image), Grid.from_sitk(image), grid)
 
 
 def _run_of(document: Mapping[str, Any], results: list[NoduleResult]) -> Run:
@@ -80,9 +79,11 @@ def _run_of(document: Mapping[str, Any], results: list[NoduleResult]) -> Run:
         model_name=document["model"]["name"],
         model_sha256=document["model"]["sha256"],
         engine=document["software"]["engine"],
-        augmentations=max(1, spread[0] // members) if spread else 1,
-        stability=any(r.stability is not None for r in results),
-        solid_threshold_hu=threshold[0] if threshold else Options().solid_threshold_hu,
+        settings=AnalysisSettings(
+            augmentations=max(1, spread[0] // members) if spread else 1,
+            stability=any(r.stability is not None for r in results),
+            solid_threshold_hu=threshold[0] if threshold else DEFAULTS.solid_threshold_hu,
+        ),
     )
 
 
@@ -115,11 +116,9 @@ def run_again(
             f"({engine.model.sha256[:12]}): give that model file."
         )
         raise ModelError(message)
-    run = nodule.run
-    options = Options(run.augmentations, run.stability, run.solid_threshold_hu)
     seed = Seed(np.array(nodule.seed_lps))
     if not nodule.corrected:
-        return analyse(volume, seed, engine, nodule_id=nodule.id, options=options)
+        return analyse(volume, seed, engine, nodule_id=nodule.id, settings=nodule.run.settings)
     if seg is None:
         message = (
             f"The outline of {nodule.id} was corrected by a reader and stands in the segmentation: "
@@ -127,7 +126,7 @@ def run_again(
         )
         raise ImageError(message)
     mask = outline_in(seg, nodule.tracking_uid, volume.grid)
-    return update_mask(volume, _asked(nodule, seed), mask, engine, options)
+    return update_mask(volume, _asked(nodule, seed), mask, engine, nodule.run.settings)
 
 
 def _asked(nodule: ReportedNodule, seed: Seed) -> NoduleResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
@@ -16,13 +16,14 @@ from densesharp.errors import ImageError
 from densesharp.io.enhanced import ENHANCED_CT
 from densesharp.io.series import CT_IMAGE
 from densesharp.nodule.records import NoduleResult
+from densesharp.nodule.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from densesharp.model.engines import Engine
-    from densesharp.nodule.pipeline import Options
 
 MANUFACTURER = "DenseSharp"
 MODEL_NAME = "DenseSharp for 3D Slicer (research use)"
+MADE_BY = ("software", "model_name", "model_sha256", "engine")
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,20 @@ class Run:
         model_name: from the model card.
         model_sha256: of the model file.
         engine: device, precision and engine, as `Engine.description` says.
-        augmentations: orientations averaged over.
-        stability: whether the click was moved.
-        solid_threshold_hu: HU above which a voxel counts as solid.
+        settings: what the user chose.
     """
 
     software: str
     model_name: str
     model_sha256: str
     engine: str
-    augmentations: int
-    stability: bool
-    solid_threshold_hu: float
+    settings: AnalysisSettings
 
     def parameters(self, nodule: NoduleResult) -> list[str]:
         """`name=value` texts, values as JSON; the seed in LPS mm with all its digits."""
         values = {
-            **asdict(self),
+            **{name: getattr(self, name) for name in MADE_BY},
+            **self.settings.to_json(),
             "seed_lps": nodule.seed.lps.tolist(),
             "nodule": nodule.id,
             "corrected": is_corrected(nodule),
@@ -61,19 +59,18 @@ class Run:
     @classmethod
     def from_parameters(cls, values: dict[str, Any]) -> Run:
         """Undo `parameters`."""
-        return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
+        made_by = {name: values[name] for name in MADE_BY}
+        return cls(**made_by, settings=AnalysisSettings.from_json(values))
 
 
-def run_of(engine: Engine, options: Options) -> Run:
+def run_of(engine: Engine, settings: AnalysisSettings) -> Run:
     """What makes results in this process."""
     return Run(
         software=densesharp.__version__,
         model_name=engine.model.card.name,
         model_sha256=engine.model.sha256,
         engine=engine.description,
-        augmentations=options.augmentations,
-        stability=options.stability,
-        solid_threshold_hu=options.solid_threshold_hu,
+        settings=settings,
     )
 
 

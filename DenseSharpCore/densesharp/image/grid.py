@@ -12,6 +12,7 @@ Conventions used everywhere in the core:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,22 @@ ORTHOGONAL_TOLERANCE = 1e-3
 def ras_to_lps(points: ArrayLike) -> Float:
     """Turn RAS points (..., 3) into LPS or the other way: the first two coordinates change sign."""
     return np.asarray(points, dtype=np.float64) * (-1.0, -1.0, 1.0)
+
+
+class HasGeometry(Protocol):
+    """What SimpleITK's images and file readers say about where voxels lie (LPS mm)."""
+
+    def GetSize(self) -> tuple[int, ...]:  # noqa: D102, N802
+        ...
+
+    def GetOrigin(self) -> tuple[float, ...]:  # noqa: D102, N802
+        ...
+
+    def GetSpacing(self) -> tuple[float, ...]:  # noqa: D102, N802
+        ...
+
+    def GetDirection(self) -> tuple[float, ...]:  # noqa: D102, N802
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +94,21 @@ class Grid:
             value.setflags(write=False)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1]), int(self.size[2])))
+
+    @classmethod
+    def from_sitk(cls, image: HasGeometry) -> Grid:
+        """The grid of a SimpleITK image, or of a reader that has read an image's information.
+
+        Raises:
+            GeometryError: it has not three dimensions, or its geometry cannot be.
+        """
+        size = image.GetSize()
+        if len(size) != 3:
+            message = f"The image has {len(size)} dimensions: a CT has three."
+            raise GeometryError(message)
+        origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
+        direction = np.reshape(image.GetDirection(), (3, 3))
+        return cls((size[0], size[1], size[2]), origin, spacing, direction)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -130,6 +162,12 @@ class Grid:
         """
         index = self.to_index(lps)
         return bool(np.all(index >= -0.5) and np.all(index <= np.array(self.size) - 0.5))
+
+    def distance_to(self, lps: ArrayLike) -> Float:
+        """(k, j, i) mm from every voxel's centre to a point (3,) in LPS mm."""
+        k, j, i = np.indices(self.shape)
+        away = self.to_world(np.stack([i, j, k], axis=-1)) - np.asarray(lps, dtype=np.float64)
+        return np.asarray(np.linalg.norm(away, axis=-1))
 
     def crop(self, start: ArrayLike, size: ArrayLike) -> Grid:
         """The grid of `size` voxels (i, j, k) that starts at index `start`, inside or not."""

@@ -67,6 +67,40 @@ class NoduleMask:
             raise ImageError(message)
         return found
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Voxels of the box along (i, j, k)."""
+        return self.grid.size
+
+    @property
+    def end(self) -> tuple[int, int, int]:
+        """Index (i, j, k) of the CT after the box's last voxel."""
+        i, j, k = (int(n) for n in np.add(self.start, self.size))
+        return i, j, k
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """Slices `[k, j, i]` of the CT's array that the box covers."""
+        return box_slices(self.start, self.size)
+
+    @property
+    def centroid(self) -> NDArray[np.float64]:
+        """(3,) LPS mm of the middle of its voxels."""
+        return centroid(self.array.astype(np.bool_), self.grid)
+
+    def values(self, array: NDArray[Any]) -> NDArray[Any]:
+        """(n,) what an array `[k, j, i]` of the CT's size holds inside the nodule."""
+        return np.asarray(array[self.box][self.array > 0])
+
+    def trimmed(self, grid: Grid) -> NoduleMask | None:
+        """The same voxels in the smallest box on the CT's grid; None when there are none."""
+        return mask_from_box(self.array.astype(np.bool_), self.start, grid)
+
+    def union(self, other: NoduleMask, grid: Grid) -> NoduleMask | None:
+        """The voxels of both masks of a CT, given the CT's grid; None when there are none."""
+        low, both = _together(self, other)
+        return mask_from_box(np.asarray(both.any(axis=0)), low, grid)
+
     def full(self, grid: Grid) -> NDArray[np.uint8]:
         """The mask as an array of the CT's size, (k, j, i) uint8.
 
@@ -78,9 +112,7 @@ class NoduleMask:
             True
         """
         array = np.zeros(grid.shape, dtype=np.uint8)
-        i, j, k = self.start
-        depth, rows, columns = self.array.shape
-        array[k : k + depth, j : j + rows, i : i + columns] = self.array
+        array[self.box] = self.array
         return array
 
 
@@ -229,11 +261,15 @@ def dice(first: NoduleMask | None, second: NoduleMask | None) -> float:
     """Dice overlap of two masks on the same CT, 0..1; two empty masks agree fully."""
     if first is None or second is None:
         return 1.0 if first is second else 0.0
-    start = np.minimum(first.start, second.start)
-    ends = [np.array(m.start) + m.array.shape[::-1] for m in (first, second)]
-    i, j, k = np.maximum(*ends) - start
-    stack = np.zeros((2, k, j, i), dtype=np.bool_)
-    for plane, mask in zip(stack, (first, second), strict=True):
-        plane[box_slices(np.array(mask.start) - start, mask.array.shape[::-1])] = mask.array
-    both = np.logical_and(*stack).sum()
-    return float(2 * both / stack.sum())
+    _, both = _together(first, second)
+    return float(2 * both.all(axis=0).sum() / both.sum())
+
+
+def _together(first: NoduleMask, second: NoduleMask) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Start (3,) of the box around both masks, and both in it: (2, k, j, i)."""
+    low = np.minimum(first.start, second.start)
+    i, j, k = np.maximum(first.end, second.end) - low
+    both = np.zeros((2, k, j, i), dtype=np.bool_)
+    for plane, mask in zip(both, (first, second), strict=True):
+        plane[box_slices(np.array(mask.start) - low, mask.size)] = mask.array > 0
+    return low, both

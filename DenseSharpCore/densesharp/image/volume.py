@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import ImageError
-from densesharp.image.grid import Grid
+from densesharp.image.grid import Grid, box_slices, index_box
+from densesharp.image.sampling import resample
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,20 @@ class Volume:
             raise ImageError(message)
         object.__setattr__(self, "notices", tuple(self.notices))
         object.__setattr__(self, "series", MappingProxyType(dict(self.series)))
+
+    def on_grid(self, grid: Grid, outside: float) -> NDArray[np.float32]:
+        """HU on another grid, trilinear; only the part of the CT that it covers is touched.
+
+        Args:
+            grid: where the values are wanted, LPS mm.
+            outside: value beyond the outer faces of the CT's voxels.
+
+        Returns:
+            (k, j, i) float32 on `grid`.
+        """
+        # Two voxels more than the grid touches, so that the crop's edge is never interpolated.
+        start, size = index_box(self.grid, grid, margin=2)
+        if not size.all():
+            return np.full(grid.shape, outside, dtype=np.float32)
+        crop = self.array[box_slices(start, size)]
+        return resample(crop, self.grid.crop(start, size), grid, outside)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from densesharp.image.grid import box_slices, cube_grid, index_box
-from densesharp.image.sampling import resample, share_inside
+from densesharp.image.grid import cube_grid
+from densesharp.image.sampling import share_inside
 from densesharp.image.volume import Volume
 from densesharp.nodule.records import Patch
 
@@ -39,10 +39,5 @@ def cut_patch(volume: Volume, center_lps: ArrayLike, edge: int = EDGE) -> Patch:
         edge: voxels of 1 mm along each side.
     """
     grid = cube_grid(center_lps, edge)
-    # Two voxels more than the cube touches, so that the crop's edge is never interpolated.
-    start, size = index_box(volume.grid, grid, margin=2)
-    if not size.all():
-        return Patch(to_network_units(np.full(grid.shape, WINDOW[0])), grid, inside=0.0)
-    crop = volume.array[box_slices(start, size)]
-    hu = resample(crop, volume.grid.crop(start, size), grid, outside=WINDOW[0])
+    hu = volume.on_grid(grid, outside=WINDOW[0])
     return Patch(to_network_units(hu), grid, inside=share_inside(grid, volume.grid))

@@ -9,7 +9,6 @@ refines it with the spread over orientations and the stability of the click.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +16,14 @@ from numpy.typing import NDArray
 
 from densesharp.errors import ModelError, SeedError
 from densesharp.image.grid import box_slices, cube_grid, index_box
-from densesharp.image.masks import NoduleMask, mask_from_box, paste
+from densesharp.image.masks import NoduleMask, paste
 from densesharp.image.volume import Notice, Volume
 from densesharp.model.engines import open_engine
 from densesharp.nodule.click_stability import click_stability
 from densesharp.nodule.clock import Clock
-from densesharp.nodule.guidelines import Context, guideline_hints
+from densesharp.nodule.guidelines import guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
-from densesharp.nodule.measure import SOLID_THRESHOLD_HU, measure
+from densesharp.nodule.measure import measure
 from densesharp.nodule.place import place_of
 from densesharp.nodule.records import (
     CLASS_NAMES,
@@ -43,6 +42,7 @@ from densesharp.nodule.reliability import (
     type_notices,
     verdict_of,
 )
+from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
 from densesharp.progress import Progress, part, silent
 
 if TYPE_CHECKING:
@@ -63,23 +63,6 @@ SPREAD = (
     "mean_hu", "mass_mg", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
 )  # fmt: skip
 """Measurements whose spread over members and orientations is told."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user may choose for a run.
-
-    Attributes:
-        augmentations: orientations of the patch to average over, 1..48.
-        stability: whether to move the click and compare.
-        solid_threshold_hu: HU above which a voxel of the nodule counts as solid.
-        context: what is known about the patient, for the guideline hints.
-    """
-
-    augmentations: int = 8
-    stability: bool = True
-    solid_threshold_hu: float = SOLID_THRESHOLD_HU
-    context: Context = field(default_factory=Context)
 
 
 def check_classes(engine: Engine) -> None:
@@ -127,8 +110,7 @@ def values_around(volume: Volume, seed: Seed, radius: float) -> NDArray[np.float
     around = cube_grid(seed.lps, 1, spacing=2 * radius)
     start, size = index_box(volume.grid, around)
     box = volume.grid.crop(start, size)
-    k, j, i = np.indices(box.shape)
-    distance = np.linalg.norm(box.to_world(np.stack([i, j, k], axis=-1)) - seed.lps, axis=-1)
+    distance = box.distance_to(seed.lps)
     near = distance <= max(radius, float(distance.min()))
     return np.asarray(volume.array[box_slices(start, size)][near], dtype=np.float64)
 
@@ -139,7 +121,7 @@ def analyse(
     engine: Engine | None = None,
     *,
     nodule_id: str = "nodule_001",
-    options: Options = Options(),
+    settings: AnalysisSettings = DEFAULTS,
     progress: Progress = silent,
     on_first: Callable[[NoduleResult], None] | None = None,
 ) -> NoduleResult:
@@ -151,7 +133,7 @@ def analyse(
         engine: a loaded model; None opens the bundled one, which takes about a second: open it
             once with `open_engine` for more than one nodule.
         nodule_id: the result's id, also the beginning of its file names.
-        options: what the user chose.
+        settings: what the user chose.
         progress: told what goes on; may raise `Cancelled`.
         on_first: given the first complete result, before spread and stability are known.
 
@@ -187,12 +169,12 @@ def analyse(
     if mask is None:
         return _without_model(nodule_id, seed, (*volume.notices, nothing_found()), clock)
     clock.lap("paste")
-    result = _assemble(nodule_id, seed, volume, first, mask, engine, options, clock, None)
+    result = _assemble(nodule_id, seed, volume, first, mask, engine, settings, clock, None)
     if on_first is not None:
         on_first(result)
-    if options.augmentations == 1 and not options.stability:
+    if settings.augmentations == 1 and not settings.stability:
         return result
-    return _refine(result, volume, located, engine, options, progress, clock)
+    return _refine(result, volume, located, engine, settings, progress, clock)
 
 
 def _refine(
@@ -200,24 +182,24 @@ def _refine(
     volume: Volume,
     located: Located,
     engine: Engine,
-    options: Options,
+    settings: AnalysisSettings,
     progress: Progress,
     clock: Clock,
 ) -> NoduleResult:
     """Add the spread over orientations and the stability of the click to a first result."""
     prediction, mask, stability = result.prediction, result.mask, None
     samples: list[Measurements] = []
-    if options.augmentations > 1:
+    if settings.augmentations > 1:
         steps = part(progress, 0.1, 0.5)
-        prediction, masks = predict(located, engine, options.augmentations, steps)
+        prediction, masks = predict(located, engine, settings.augmentations, steps)
         mask = paste(prediction.mask, prediction.patch.grid, volume.grid) or mask
         clock.lap("augment")
         own = (paste(each, located.patch.grid, volume.grid) for each in masks)
-        threshold = options.solid_threshold_hu
+        threshold = settings.solid_threshold_hu
         # No curve: its calipers take most of the time, and no spread of it is shown.
         samples = [measure(volume, each, threshold, ()) for each in own if each is not None]
         clock.lap("spread")
-    if options.stability:
+    if settings.stability:
         steps = part(progress, 0.5, 1.0)
         stability = click_stability(volume, result.seed, located, engine, steps)
         clock.lap("stability")
@@ -225,7 +207,7 @@ def _refine(
         return result
     progress(1.0, "Done")
     return _assemble(
-        result.id, result.seed, volume, prediction, mask, engine, options, clock, stability,
+        result.id, result.seed, volume, prediction, mask, engine, settings, clock, stability,
         samples=samples,
     )  # fmt: skip
 
@@ -235,7 +217,7 @@ def update_mask(
     result: NoduleResult,
     mask: NoduleMask,
     engine: Engine,
-    options: Options = Options(),
+    settings: AnalysisSettings = DEFAULTS,
 ) -> NoduleResult:
     """After a manual correction: measure the new mask and classify at its middle.
 
@@ -247,7 +229,7 @@ def update_mask(
         result: the nodule as it was; its id and seed stay.
         mask: the corrected outline, on the CT's own grid.
         engine: a loaded model.
-        options: what the user chose.
+        settings: what the user chose.
 
     Returns:
         A new result with the notice `edited_by_hand`; the old one is unchanged.
@@ -267,17 +249,26 @@ def update_mask(
     """
     check_classes(engine)
     clock = Clock()
-    trimmed = mask_from_box(mask.array.astype(np.bool_), mask.start, volume.grid)
+    trimmed = mask.trimmed(volume.grid)
     if trimmed is None:
         message = "The corrected outline is empty: undo, or delete the nodule."
         raise SeedError(message)
-    middle = _middle(trimmed)
+    middle = trimmed.centroid
     patch, output, component = run_at(volume, middle, middle, engine)
     prediction, _ = predict(Located(patch, output, component, passes=1, shift_mm=0.0), engine)
     clock.lap("classify")
     edited = Notice("edited_by_hand", "The outline was corrected by hand.", "info")
     return _assemble(
-        result.id, result.seed, volume, prediction, trimmed, engine, options, clock, None, (edited,)
+        result.id,
+        result.seed,
+        volume,
+        prediction,
+        trimmed,
+        engine,
+        settings,
+        clock,
+        None,
+        (edited,),
     )
 
 
@@ -288,14 +279,14 @@ def _assemble(
     prediction: Prediction,
     mask: NoduleMask,
     engine: Engine,
-    options: Options,
+    settings: AnalysisSettings,
     clock: Clock,
     stability: Stability | None,
     extra: tuple[Notice, ...] = (),
     samples: Sequence[Measurements] = (),
 ) -> NoduleResult:
     """Measure a mask and put everything known into one record."""
-    measurements = measure(volume, mask, options.solid_threshold_hu)
+    measurements = measure(volume, mask, settings.solid_threshold_hu)
     clock.lap("measure")
     uncertainty = spread_of(prediction, samples)
     notices = (
@@ -307,7 +298,7 @@ def _assemble(
         *type_notices(prediction, measurements),
         *(stability_notices(stability) if stability else ()),
     )
-    x, y, z = _middle(mask).tolist()
+    x, y, z = mask.centroid.tolist()
     return NoduleResult(
         id=nodule_id,
         seed=seed,
@@ -316,7 +307,7 @@ def _assemble(
         uncertainty=uncertainty,
         stability=stability,
         measurements=measurements,
-        guidelines=guideline_hints(measurements, options.context),
+        guidelines=guideline_hints(measurements, settings.context),
         verdict=verdict_of(notices),
         notices=notices,
         timings_ms=clock.times(),
@@ -387,8 +378,3 @@ def _fallback(engine: Engine) -> tuple[Notice, ...]:
 
 def _by_class(values: NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(CLASS_NAMES, values.tolist(), strict=True))
-
-
-def _middle(mask: NoduleMask) -> NDArray[np.float64]:
-    """(3,) LPS mm of the centroid of a mask."""
-    return mask.grid.to_world(np.argwhere(mask.array)[:, ::-1].mean(axis=0))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from densesharp.image.masks import THRESHOLD, NoduleMask, grow
 from densesharp.image.volume import Notice, Volume
@@ -120,16 +119,8 @@ def _field_of_view(prediction: Prediction, mask: NoduleMask, volume: Volume) -> 
     return []
 
 
-def values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
-    """(n,) HU of the CT's voxels inside a mask."""
-    i, j, k = mask.start
-    depth, rows, columns = mask.array.shape
-    crop = volume.array[k : k + depth, j : j + rows, i : i + columns]
-    return np.asarray(crop[mask.array.astype(bool)], dtype=np.float64)
-
-
 def _saturation(mask: NoduleMask, volume: Volume) -> list[Notice]:
-    share = float((values_under(mask, volume) >= WINDOW[1]).mean())
+    share = float((mask.values(volume.array) >= WINDOW[1]).mean())
     if share < SATURATED_SHARE:
         return []
     text = (

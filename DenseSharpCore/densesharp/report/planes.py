@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from densesharp.image.grid import Grid, box_slices, index_box
+from densesharp.image.grid import Grid
 from densesharp.image.sampling import resample
 from densesharp.image.volume import Volume
 from densesharp.nodule.measure.contours import Plane
@@ -109,7 +109,7 @@ def view_at(
 ) -> View:
     """One view, resampled from the CT's crop around it."""
     grid = _screen_grid(plane, center, width_mm, pixels)
-    hu = _sampled(volume, grid)[0]
+    hu = volume.on_grid(grid, outside=AIR_HU)[0]
     mask = None
     field = outline_field(result)
     if field is not None:
@@ -130,15 +130,6 @@ def _screen_grid(plane: Plane, center: NDArray[np.float64], width: float, pixels
     step = width / pixels
     origin = center - (pixels - 1) / 2 * step * (direction[:, 0] + direction[:, 1])
     return Grid((pixels, pixels, 1), origin, np.array([step, step, 1.0]), direction)
-
-
-def _sampled(volume: Volume, grid: Grid) -> NDArray[np.float32]:
-    """HU on a grid; air outside the CT."""
-    start, size = index_box(volume.grid, grid, margin=2)
-    if not size.all():
-        return np.full(grid.shape, AIR_HU, dtype=np.float32)
-    crop = volume.array[box_slices(start, size)]
-    return resample(crop, volume.grid.crop(start, size), grid, outside=AIR_HU)
 
 
 def context_view(result: NoduleResult, volume: Volume, pixels: int = 260) -> View:

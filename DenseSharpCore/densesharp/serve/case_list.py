@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from densesharp.files import write_text
 from densesharp.image.grid import Grid
 from densesharp.model.engines import Precision
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 
 SCHEMA = 1
 FOLDER = "cases"
@@ -57,7 +58,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Settings:
+class CohortRun:
     """What is the same for all cases of a run.
 
     Attributes:
@@ -65,18 +66,14 @@ class Settings:
         model_sha256: of that file.
         device: as `open_engine` takes it.
         precision: as `open_engine` takes it.
-        augmentations: orientations averaged over.
-        stability: whether the click is moved.
-        solid_threshold_hu: HU above which a voxel counts as solid.
+        analysis: what the user chose.
     """
 
     model: str
     model_sha256: str
     device: str = "auto"
     precision: Precision = "auto"
-    augmentations: int = 8
-    stability: bool = True
-    solid_threshold_hu: float = -300.0
+    analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
 
 
 def read_cases(path: str | Path) -> list[Case]:
@@ -191,10 +188,16 @@ def take_shard(cases: Sequence[Case], shard: str) -> list[Case]:
     return list(cases[number - 1 :: count])
 
 
-def fingerprint(case: Case, settings: Settings) -> str:
+def fingerprint(case: Case, settings: CohortRun) -> str:
     """What a record must carry to count as this case's result with these settings."""
     # The device is left out: it changes the speed and the last digits only.
-    chosen = {**asdict(settings), "model": None, "device": None}
+    chosen = {
+        "model": None,
+        "device": None,
+        "model_sha256": settings.model_sha256,
+        "precision": settings.precision,
+        **settings.analysis.to_json(),
+    }
     text = json.dumps([SCHEMA, asdict(case), chosen], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -209,7 +212,7 @@ def record_path(case: Case, out: Path) -> Path:
     return out / FOLDER / f"{case.id}.json"
 
 
-def write_record(case: Case, settings: Settings, out: Path, content: dict[str, Any]) -> None:
+def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, Any]) -> None:
     """Write the record of a case, atomically.
 
     Raises:
@@ -220,7 +223,7 @@ def write_record(case: Case, settings: Settings, out: Path, content: dict[str, A
     write_text(record_path(case, out), text)
 
 
-def read_record(case: Case, settings: Settings, out: Path) -> dict[str, Any] | None:
+def read_record(case: Case, settings: CohortRun, out: Path) -> dict[str, Any] | None:
     """The record of a case made with these settings; None where there is none."""
     try:
         record = json.loads(record_path(case, out).read_text(encoding="utf-8"))
@@ -230,7 +233,7 @@ def read_record(case: Case, settings: Settings, out: Path) -> dict[str, Any] | N
     return dict(record) if fits else None
 
 
-def is_finished(case: Case, settings: Settings, out: Path) -> bool:
+def is_finished(case: Case, settings: CohortRun, out: Path) -> bool:
     """Whether a case needs no more work; one that failed is tried again."""
     record = read_record(case, settings, out)
     return record is not None and record["status"] == "done"

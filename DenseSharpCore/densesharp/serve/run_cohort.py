@@ -25,14 +25,14 @@ from densesharp.image.volume import Volume
 from densesharp.io import read_volume
 from densesharp.model.engines import available_cores, open_engine
 from densesharp.model.model_file import load_model
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import NoduleResult
 from densesharp.progress import Progress, silent
 from densesharp.report.result_files import result_document
 from densesharp.serve.case_list import (
     FOLDER,
     Case,
-    Settings,
+    CohortRun,
     is_finished,
     mask_name,
     write_record,
@@ -80,13 +80,13 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def unfinished(cases: Sequence[Case], settings: Settings, out: Path) -> list[Case]:
+def unfinished(cases: Sequence[Case], settings: CohortRun, out: Path) -> list[Case]:
     """The cases that have no result yet."""
     return [case for case in cases if not is_finished(case, settings, out)]
 
 
 def run_here(
-    cases: Sequence[Case], settings: Settings, out: Path, progress: Progress = silent
+    cases: Sequence[Case], settings: CohortRun, out: Path, progress: Progress = silent
 ) -> Tally:
     """Run cases one after the other in this process; the next CT is read meanwhile.
 
@@ -131,7 +131,7 @@ def _read(case: Case) -> Volume:
     return read_volume(case.image, series=case.series)
 
 
-def run_one(case: Case, settings: Settings, out: str) -> str:
+def run_one(case: Case, settings: CohortRun, out: str) -> str:
     """Run one case, unless it is finished: what a Dask worker is given.
 
     Returns:
@@ -157,7 +157,7 @@ def _engine_of_thread(model: str, device: str, precision: Precision, _thread: in
 
 
 def _finish(
-    case: Case, read: Callable[[], Volume], settings: Settings, out: Path, engine: Engine
+    case: Case, read: Callable[[], Volume], settings: CohortRun, out: Path, engine: Engine
 ) -> str:
     """Analyse a case and write its record; what goes wrong with it becomes its record."""
     try:
@@ -182,15 +182,16 @@ def _finish(
 
 
 def _analyse(
-    case: Case, volume: Volume, settings: Settings, out: Path, engine: Engine
+    case: Case, volume: Volume, settings: CohortRun, out: Path, engine: Engine
 ) -> dict[str, Any]:
     """The content of a case's record; its masks are written."""
-    options = Options(settings.augmentations, settings.stability, settings.solid_threshold_hu)
     results, failures = [], []
     for point in case.points:
         try:
             seed = point.seed(volume.grid)
-            results.append(analyse(volume, seed, engine, nodule_id=point.nodule, options=options))
+            results.append(
+                analyse(volume, seed, engine, nodule_id=point.nodule, settings=settings.analysis)
+            )
         except DenseSharpError as error:
             failures.append({"nodule": point.nodule, "reason": str(error)})
     if not results:
@@ -214,7 +215,7 @@ def _write_mask(case: Case, result: NoduleResult, out: Path) -> None:
 
 def run_on_dask(
     cases: Sequence[Case],
-    settings: Settings,
+    settings: CohortRun,
     out: Path,
     address: str,
     progress: Progress = silent,

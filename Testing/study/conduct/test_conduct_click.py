@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from densesharp.image.grid import Grid
 from densesharp.image.masks import dice, mask_from_box
 from densesharp.image.volume import Volume
-from densesharp.study.conduct.click_outline import LUNG_HU, join, outline_at
+from densesharp.study.conduct.click_outline import LUNG_HU, outline_at
 
 OBLIQUE = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
 
@@ -76,8 +76,7 @@ def test_joined_outlines_hold_the_voxels_of_both(numbers):
         array = np.zeros(volume.grid.shape, bool)
         array[c : c + size + 1, b : b + 2, a : a + 3] = True
         parts.append(mask_from_box(array, (0, 0, 0), volume.grid))
-    joined = join(parts[0], parts[1], volume)
-    joined = join(joined, parts[2], volume)
+    joined = parts[0].union(parts[1], volume.grid)
+    joined = joined.union(parts[2], volume.grid)
     wanted = sum(part.full(volume.grid) for part in parts) > 0
     assert (joined.full(volume.grid) == wanted).all()
-    assert join(None, parts[0], volume) is parts[0]

@@ -25,8 +25,9 @@ from densesharp.nodule.followup.change import (
 )
 from densesharp.nodule.followup.dates import days_between
 from densesharp.nodule.followup.registration import Match, find_again
-from densesharp.nodule.pipeline import Options, analyse
+from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
 from densesharp.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ __all__ = [
 SIMILAR_ENOUGH = 0.5
 """Least correlation of the lung around the nodule after registration."""
 
-DEFAULTS = Options()
-
 
 def follow_up(
     first: Volume,
@@ -59,7 +58,7 @@ def follow_up(
     *,
     days: float | None = None,
     second_seed: Seed | None = None,
-    options: Options = DEFAULTS,
+    settings: AnalysisSettings = DEFAULTS,
     progress: Progress = silent,
 ) -> FollowUp:
     """Analyse the nodule at a seed in both CTs and compare.
@@ -71,7 +70,7 @@ def follow_up(
         engine: the model, the same for both.
         days: between the two CTs.
         second_seed: the nodule in the later CT; None to find it by registration.
-        options: for both analyses.
+        settings: for both analyses.
         progress: told what goes on.
 
     Raises:
@@ -90,7 +89,7 @@ def follow_up(
         ...     engine,
         ...     days=90,
         ...     second_seed=seed,
-        ...     options=densesharp.Options(augmentations=1, stability=False),
+        ...     settings=densesharp.AnalysisSettings(augmentations=1, stability=False),
         ... )
         >>> found.trend, found.changes["volume_mm3"].difference
         ('no change beyond measurement error', 0.0)
@@ -99,7 +98,7 @@ def follow_up(
         message = f"The second CT must be later than the first: {days:g} days is not."
         raise GeometryError(message)
     progress(0.0, "Analysing the first CT")
-    before = analyse(first, seed, engine, nodule_id="first", options=options)
+    before = analyse(first, seed, engine, nodule_id="first", settings=settings)
     match = None
     if second_seed is None:
         progress(0.4, "Finding the same place in the second CT")
@@ -112,6 +111,6 @@ def follow_up(
             raise GeometryError(message)
         second_seed = Seed(np.array(match.point))
     progress(0.6, "Analysing the second CT")
-    after = analyse(second, second_seed, engine, nodule_id="second", options=options)
+    after = analyse(second, second_seed, engine, nodule_id="second", settings=settings)
     progress(1.0, "Done")
     return compare(before, after, days, match)

@@ -14,8 +14,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from densesharp.image.grid import Grid, box_slices, cube_grid, index_box
-from densesharp.image.sampling import resample, to_sitk
+from densesharp.image.grid import Grid, cube_grid
+from densesharp.image.sampling import to_sitk
 from densesharp.image.volume import Volume
 from densesharp.nodule.records import NoduleResult
 
@@ -164,16 +164,11 @@ def _coarse(volume: Volume) -> sitk.Image:
 
 def _on_grid(volume: Volume, grid: Grid) -> NDArray[np.float32]:
     """Windowed HU on a grid."""
-    start, size = index_box(volume.grid, grid, margin=2)
-    if not size.all():
-        return np.full(grid.shape, WINDOW[0], dtype=np.float32)
-    crop = volume.array[box_slices(start, size)]
-    values = resample(crop, volume.grid.crop(start, size), grid, outside=WINDOW[0])
+    values = volume.on_grid(grid, outside=WINDOW[0])
     return np.asarray(np.clip(values, *WINDOW), dtype=np.float32)
 
 
 def _around(grid: Grid, center: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
     """(k, j, i) the voxels farther than a radius from a point."""
-    k, j, i = np.indices(grid.shape)
-    distance = np.linalg.norm(grid.to_world(np.stack([i, j, k], axis=-1)) - center, axis=-1)
+    distance = grid.distance_to(center)
     return np.asarray(distance > radius)

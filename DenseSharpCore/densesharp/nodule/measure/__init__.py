@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import ImageError
-from densesharp.image.grid import box_slices
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.nodule.measure.axes import in_plane_axes, max_3d_diameter
@@ -95,12 +94,11 @@ def values_in_box(volume: Volume, mask: NoduleMask) -> NDArray[np.float64]:
     Raises:
         ImageError: the box does not lie in this CT, voxel on voxel.
     """
-    start = np.array(mask.start)
-    fits = (start >= 0).all() and (start + mask.grid.size <= volume.grid.size).all()
-    if not fits or not volume.grid.crop(start, mask.grid.size).same_as(mask.grid, 1e-3):
+    fits = min(mask.start) >= 0 and (np.array(mask.end) <= volume.grid.size).all()
+    if not fits or not volume.grid.crop(mask.start, mask.size).same_as(mask.grid, 1e-3):
         message = "The outline does not lie on this CT's voxels: it belongs to another image."
         raise ImageError(message)
-    return np.asarray(volume.array[box_slices(start, mask.grid.size)], dtype=np.float64)
+    return np.asarray(volume.array[mask.box], dtype=np.float64)
 
 
 def mass_mg(hu: NDArray[np.float64], voxel_volume: float) -> float:

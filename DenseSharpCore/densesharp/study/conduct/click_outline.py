@@ -41,8 +41,7 @@ def outline_at(volume: Volume, point_lps: ArrayLike, radius_mm: float) -> Nodule
     start, size = index_box(volume.grid, cube_grid(point, math.ceil(2 * radius_mm)), margin=1)
     values = volume.array[box_slices(start, size)].astype(np.float32)
     box = volume.grid.crop(start, size)
-    k, j, i = np.indices(values.shape)
-    distance = np.linalg.norm(box.to_world(np.stack([i, j, k], axis=-1)) - point, axis=-1)
+    distance = box.distance_to(point)
     # The nearest voxel and those about as near, so that noise does not decide.
     clicked = float(values[distance <= distance.min() + NEAR_MM].mean())
     if clicked < LUNG_HU + LEAST_CONTRAST_HU:
@@ -60,16 +59,3 @@ def _without_spurs(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     rows, columns = inside.shape[1:]
     count = sum(padded[:, j : j + rows, i : i + columns] for j in range(3) for i in range(3))
     return inside & (np.asarray(count) >= 5)
-
-
-def join(first: NoduleMask | None, second: NoduleMask, volume: Volume) -> NoduleMask:
-    """Two outlines on the same CT together."""
-    if first is None:
-        return second
-    low = np.minimum(first.start, second.start)
-    ends = [np.array(mask.start) + mask.array.shape[::-1] for mask in (first, second)]
-    size = np.maximum(*ends) - low
-    both = np.zeros(size[::-1], dtype=np.bool_)
-    for mask in (first, second):
-        both[box_slices(np.array(mask.start) - low, mask.array.shape[::-1])] |= mask.array > 0
-    return mask_from_box(both, low, volume.grid) or second
