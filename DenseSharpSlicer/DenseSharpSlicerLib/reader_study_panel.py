@@ -292,8 +292,12 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         editor.setCurrentSegmentID(segment_id)
 
     def onTake(self) -> None:
-        """Take the model's outline over, to edit it."""
+        """Take the model's outline over, to edit it; asks before it replaces the reader's own."""
         presenter = self._reading()
+        if presenter.screen.can_take_outline and self.case.own_mask() is not None:
+            question = _("Your outline is replaced by the model's. Take it over?")
+            if not slicer.util.confirmOkCancelDisplay(question):
+                return
         presenter.take_outline()
         scene = presenter.scene
         if scene is not None and self.case.grid is not None and scene.own_mask:

@@ -54,20 +54,28 @@ def test_names_of_mrml_were_looked_up_in_both_versions(slicer: Any) -> None:
 
 
 def test_no_key_of_the_panels_is_slicer_s_own(slicer: Any) -> None:
-    from DenseSharpSlicerLib import reader_study_panel, shortcuts
+    from densesharp.study.conduct.answer_keys import QT_KEYS
+    from DenseSharpSlicerLib import shortcuts
 
-    own = [*shortcuts.KEYS.values(), *reader_study_panel.KEYS]
+    own = [*shortcuts.KEYS.values(), *QT_KEYS]
     assert len(set(own)) == len(own)
-    assert not set(own) & slicer_api.KEYS
+    for taken in (slicer_api.KEYS, slicer_api.VIEW_KEYS, slicer_api.EDITOR_KEYS):
+        assert not set(own) & taken
 
 
 def test_tool_tips_name_the_keys_that_work(slicer: Any) -> None:
     import re
 
+    from densesharp.study.conduct.answer_keys import QT_KEYS, SLICER_MODIFIER
     from DenseSharpSlicerLib import shortcuts
 
-    text = (MODULES / "Resources" / "UI" / "DenseSharpSlicer.ui").read_text(encoding="utf-8")
+    folder = MODULES / "Resources" / "UI"
+    text = (folder / "DenseSharpSlicer.ui").read_text(encoding="utf-8")
     assert set(re.findall(r"Ctrl\+Shift\+\w+", text)) == set(shortcuts.KEYS.values())
+    study = (folder / "DenseSharpReaderStudy.ui").read_text(encoding="utf-8")
+    named = set(re.findall(r"Alt\+\w+", study))
+    assert named == {key for key in QT_KEYS if key.startswith(SLICER_MODIFIER)}
+    assert re.findall(r"\((?:keys? )?[A-Z0-9]\)", text + study) == []
 
 
 def test_the_tests_call_no_more_of_segment_editor_and_database_than_there_is() -> None:

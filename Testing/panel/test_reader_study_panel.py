@@ -160,6 +160,26 @@ def test_the_model_s_outline_is_taken_over_to_edit(reader: StudyPanel, tmp_path:
     assert (last["mask_sha256"], last["mask_edits"]) == (ball_mask(5).sha256, 0)
 
 
+def test_an_outline_of_one_s_own_is_replaced_only_when_that_is_confirmed(
+    reader: StudyPanel, tmp_path: Path, slicer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from densesharp_scene import segments
+
+    study = a_study(tmp_path)
+    reader.open(study)
+    reader.ui.studyStartButton.click()
+    reader.ui.studyNextButton.click()
+    reader.answer()
+    reader.submit()
+    asked: list[str] = []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: asked.append(text))
+    reader.ui.studyTakeButton.click()
+    before = segments.digest(reader.panel.case.own_mask())
+    reader.panel.key("0")
+    assert len(asked) == 1
+    assert segments.digest(reader.panel.case.own_mask()) == before
+
+
 def test_the_keyboard_is_enough(reader: StudyPanel, tmp_path: Path) -> None:
     study = a_study(tmp_path, "unaided")
     reader.open(study)
@@ -489,7 +509,7 @@ def test_a_key_of_the_keyboard_reaches_the_form(reader: StudyPanel, tmp_path: Pa
     import qt
 
     an_open_case(reader, tmp_path)
-    key = next(key for key in reader.widget._keys if key.key == qt.QKeySequence("U"))
+    key = next(key for key in reader.widget._keys if key.key == qt.QKeySequence("Alt+U"))
     key.activated.emit()
     assert reader.ui.studyClassButton2.checked
 

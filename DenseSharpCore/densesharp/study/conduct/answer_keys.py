@@ -43,14 +43,18 @@ KEYS = (
 )
 """Keys and their meaning, as the help lists them."""
 
+SLICER_MODIFIER = "Alt+"
+"""In 3D Slicer the plain letters and digits, of the keypad too, belong to its views and to Segment
+Editor: F scrolls, T blends, Y redoes, 5 turns the 3D view. Answers are given with this one."""
+
 QT_KEYS = {
     **{
-        key.upper(): key
+        SLICER_MODIFIER + key.upper(): key
         for key in (*CLASS_KEYS, *INVASIVE_KEYS, *IAC_KEYS, *CONFIDENCE_KEYS, PAUSE, TAKE_OUTLINE)
     },
     "Return": SUBMIT,
     "Enter": SUBMIT,
     "Esc": CANCEL,
-    "Backspace": CORRECT,
+    SLICER_MODIFIER + "Backspace": CORRECT,
 }
-"""Qt's name of a key -> the name that `Presenter.key` takes."""
+"""Qt's name of a key in 3D Slicer -> the name that `Presenter.key` takes."""
