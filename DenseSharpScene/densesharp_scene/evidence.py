@@ -34,7 +34,7 @@ def show(record_node: Any, prediction: Prediction, moved: NDArray[np.float64]) -
     scene, volume_node = record_node.GetScene(), record_node.GetNodeReference("volume")
     colors = referenced(record_node, "evidence colors", lambda: create_colors(scene))
     node = referenced(record_node, "evidence", lambda: create_evidence(scene, volume_node, colors))
-    write_evidence(node, prediction, moved)
+    write_evidence(node, volume_node, prediction, moved)
     show_overlay(scene, node)
 
 
@@ -74,14 +74,16 @@ def create_evidence(scene: Any, volume_node: Any, colors: Any) -> Any:
     return node
 
 
-def write_evidence(node: Any, prediction: Prediction, moved: NDArray[np.float64]) -> None:
+def write_evidence(
+    node: Any, volume_node: Any, prediction: Prediction, moved: NDArray[np.float64]
+) -> None:
     """Put the evidence of one prediction into its node, as `show` does."""
     image = vtk.vtkImageData()
     image.SetDimensions(prediction.patch.grid.size)
     image.AllocateScalars(vtk.VTK_FLOAT, 1)
     vtk_to_numpy(image.GetPointData().GetScalars())[:] = prediction.evidence.ravel()
     world = moved @ RAS_TO_LPS @ prediction.patch.grid.affine
-    local = np.linalg.solve(local_to_world(node), world)
+    local = np.linalg.solve(local_to_world(volume_node), world)
     was_modifying = node.StartModify()
     node.SetIJKToRASMatrix(array_to_matrix(local))
     node.SetAndObserveImageData(image)

@@ -19,6 +19,7 @@ from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice, Volume
 from densesharp.io.checks import check_hu, thickness_notices
 
+from . import bending
 from .errors import SceneError
 
 NOTICES = "DenseSharp.Notices"
@@ -49,28 +50,49 @@ def ijk_to_local(volume_node: Any) -> NDArray[np.float64]:
     return matrix_to_array(matrix)
 
 
-def local_to_world(node: Any) -> NDArray[np.float64]:
-    """(4, 4) RAS to RAS of the transforms above a node; identity without any.
+def is_bent(volume_node: Any) -> bool:
+    """Whether the transforms above a CT bend it by more than may be taken as straight."""
+    parent = volume_node.GetParentTransformNode()
+    if parent is None or parent.IsTransformToWorldLinear() or volume_node.GetImageData() is None:
+        return False
+    return not bending.straight(volume_node, ijk_to_local(volume_node)).near
+
+
+def local_to_world(volume_node: Any) -> NDArray[np.float64]:
+    """(4, 4) RAS to RAS of the transforms above a CT; identity without any.
+
+    Those that bend it by less than a tenth of a voxel count as the nearest straight one.
 
     Raises:
-        SceneError: one of the transforms bends space.
+        SceneError: they bend it by more.
     """
-    parent = node.GetParentTransformNode()
+    parent = volume_node.GetParentTransformNode()
     if parent is None:
         return np.eye(4)
     if not parent.IsTransformToWorldLinear():
-        message = (
-            f"'{node.GetName()}' lies under the non-linear transform '{parent.GetName()}': "
-            "harden the transform (module Transforms or Data) and try again."
-        )
-        raise SceneError(message)
+        _image_of(volume_node)
+        local = ijk_to_local(volume_node)
+        found = bending.straight(volume_node, local)
+        if not found.near:
+            message = (
+                f"'{volume_node.GetName()}' lies under the non-linear transform "
+                f"'{parent.GetName()}', which bends it by up to {found.off_mm:.2f} mm "
+                f"({found.off_voxels:.1f} voxels): press 'Use a straight copy', or harden the "
+                "transform in the module Data."
+            )
+            raise SceneError(message)
+        return np.asarray(found.world @ np.linalg.inv(local))
     matrix = vtk.vtkMatrix4x4()
     parent.GetMatrixTransformToWorld(matrix)
     return matrix_to_array(matrix)
 
 
 def ijk_to_world(volume_node: Any) -> NDArray[np.float64]:
-    """(4, 4) from voxel indices (i, j, k) to world RAS mm."""
+    """(4, 4) from voxel indices (i, j, k) to world RAS mm.
+
+    Raises:
+        SceneError: the transforms above bend space.
+    """
     return local_to_world(volume_node) @ ijk_to_local(volume_node)
 
 
@@ -123,7 +145,10 @@ def volume_from_node(volume_node: Any, notices: tuple[Notice, ...] | None = None
     array, grid = voxels_of(volume_node), grid_of(volume_node)
     uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
     series = {"sop_instance_uids": tuple(uids)} if uids else {}
-    return Volume(array, grid, notices_of(volume_node) if notices is None else notices, series)
+    known = notices_of(volume_node) if notices is None else notices
+    return Volume(
+        array, grid, (*known, *bending.notices(volume_node, ijk_to_local(volume_node))), series
+    )
 
 
 def notices_of(volume_node: Any) -> tuple[Notice, ...]:

@@ -7,6 +7,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.bending import straightened
+from densesharp_scene.geometry import is_bent
 from densesharp_scene.views import WINDOWS, set_window, show_background, shows_only
 
 from . import placing, sample
@@ -23,12 +25,15 @@ class InputsSection:
         self.ui.sampleButton.connect("clicked()", self.onSample)
         self.ui.lungWindowButton.connect("clicked()", self.onLungWindow)
         self.ui.cancelButton.connect("clicked()", self.onCancel)
+        self.ui.straightButton.connect("clicked()", self.onStraight)
 
     def refresh(self) -> None:
         """Show what can be done and what goes on."""
         usable = self.session.scan is not None and self.session.scan.alive
         self.ui.placeButton.enabled = usable
         self.ui.lungWindowButton.enabled = usable
+        chosen = self.ui.inputSelector.currentNode()
+        self.ui.straightButton.visible = chosen is not None and is_bent(chosen)
         self.showProgress()
         self.showPlacing()
 
@@ -85,6 +90,14 @@ class InputsSection:
         with slicer.util.WaitCursor():
             node = sample.load()
         self.ui.inputSelector.setCurrentNode(node)
+
+    def onStraight(self) -> None:
+        """Use a copy of a CT that lies under a transform which bends space."""
+        with slicer.util.WaitCursor():
+            copy = straightened(self.ui.inputSelector.currentNode())
+        self.ui.inputSelector.setCurrentNode(copy)
+        self.showVolume()
+        self.session.changed()
 
     def onLungWindow(self) -> None:
         """Show the CT, with a lung window."""

@@ -254,3 +254,70 @@ def test_thick_slices_and_values_of_a_scenes_ct_are_judged(make_ct):
     voxels_of(node)[:] = 5
     with pytest.raises(ImageError, match="no CT"):
         volume_from_node(node)
+
+
+def acquisition_transform(scene, node, off_mm):
+    """A grid transform as Slicer's DICOM plug-in makes it: each slice moved along the stack."""
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    size = node.GetImageData().GetDimensions()
+    spacing, origin = node.GetSpacing(), node.GetOrigin()
+    shifts = np.zeros((size[2], 2, 2, 3))
+    shifts[..., 2] = (off_mm * np.cos(np.pi * np.arange(size[2])))[:, None, None]
+    image = vtk.vtkImageData()
+    image.SetDimensions(2, 2, size[2])
+    image.SetOrigin(origin[0] - spacing[0] * size[0], origin[1] - spacing[1] * size[1], origin[2])
+    image.SetSpacing(spacing[0] * size[0], spacing[1] * size[1], spacing[2])
+    image.GetPointData().SetScalars(numpy_to_vtk(shifts.reshape(-1, 3), deep=True))
+    grid = vtk.vtkGridTransform()
+    grid.SetDisplacementGridData(image)
+    grid.SetInterpolationModeToLinear()
+    transform = scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "acquisition transform")
+    transform.SetAndObserveTransformToParent(grid)
+    node.SetAndObserveTransformNodeID(transform.GetID())
+
+
+def test_a_ct_bent_by_less_than_a_tenth_of_a_voxel_is_taken_as_straight(scene, make_ct):
+    """2 and 100 micrometers of 1.25 mm slices; every voxel lies where Slicer shows it, nearly."""
+    from densesharp_scene.geometry import grid_of, is_bent, volume_from_node
+
+    for off in (0.002, 0.1):
+        node = make_ct()
+        straight = grid_of(node)
+        acquisition_transform(scene, node, off)
+        volume = volume_from_node(node)
+        assert not is_bent(node)
+        notice = next(n for n in volume.notices if n.code == "bent_space")
+        assert notice.severity == "info"
+        assert f"{off:.3f} mm" in notice.message
+        corners = np.array(list(itertools.product((0, 39), (0, 35), (0, 29))))
+        off_by = volume.grid.to_world(corners) - straight.to_world(corners)
+        assert np.abs(off_by).max() < 0.02 * off + 1e-6
+
+
+def test_a_bent_ct_is_used_as_a_straight_copy(scene, make_ct):
+    """Each slice of the copy holds what the transform shows there; the CT itself stays."""
+    from densesharp_scene import SceneError, bending
+    from densesharp_scene.geometry import grid_of, is_bent, voxels_of
+
+    node = make_ct()
+    before = voxels_of(node).copy()
+    voxels_of(node)[:] = before[:, :1, :1]  # each slice of one value
+    levels = voxels_of(node)[:, 0, 0].astype(float)
+    acquisition_transform(scene, node, 0.5)
+    with pytest.raises(SceneError, match=r"up to 0\.50 mm"):
+        grid_of(node)
+    assert is_bent(node)
+    copy = bending.straightened(node)
+    assert not is_bent(copy)
+    grid_of(copy)
+    assert copy.GetNodeReference(bending.SOURCE) is node
+    assert copy.GetParentTransformNode() is None
+    assert node.GetParentTransformNode() is not None
+    np.testing.assert_array_equal(voxels_of(node)[:, 0, 0], levels)
+    heights = -30.0 + 1.25 * np.arange(30) + 0.5 * np.cos(np.pi * np.arange(30))
+    shown = np.interp(-30.0 + 1.25 * np.arange(30), heights, levels)
+    found = voxels_of(copy)[:, 18, 20]
+    inner = slice(2, 28)
+    np.testing.assert_allclose(found[inner], shown[inner], atol=2)
