@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def test_index_entry_fits_its_schema_and_cmake() -> None:
     assert {"$schema", "category", "scm_url"} <= set(entry)
     assert re.search(r"project\((\w+)\)", CMAKE).group(1) == "DenseSharpSlicer"
     assert entry["category"] == metadata("CATEGORY")
-    assert entry["build_dependencies"] == metadata("DEPENDS").split()
+    assert metadata("DEPENDS") == "NA"
+    assert "build_dependencies" not in entry
     assert entry["tier"] == int(metadata("TIER"))
     assert entry["scm_url"] == s4ext()["scmurl"]
     assert b"\r" not in (ROOT / "DenseSharpSlicer.json").read_bytes()
@@ -113,15 +115,40 @@ def install_tree(target: Path) -> Path:
 
 def source_folder(target: Path) -> Path:
     """A copy of the sources, whose module folder is an additional module path."""
-    for name in ("DenseSharpCore", "DenseSharpSlicer"):
+    for name in ("DenseSharpCore", "DenseSharpScene", "DenseSharpSlicer"):
         shutil.copytree(
             ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
     return target / "DenseSharpSlicer"
 
 
+def one_file(target: Path) -> Path:
+    """The archive that installs without the Extensions Manager, made and unpacked."""
+    command = [sys.executable, str(ROOT / "make_slicer_package.py"), str(target / "dist")]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (archive,) = (target / "dist").glob("*-for-Slicer.zip")
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(target / "unpacked")
+    return target / "unpacked" / "DenseSharp"
+
+
+def test_the_one_file_holds_the_extension_and_nothing_else(tmp_path: Path) -> None:
+    folder = one_file(tmp_path)
+    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    wanted = {
+        name
+        for source in cmake_lists.FOLDERS
+        for variable in (cmake_lists.SCRIPTS, cmake_lists.RESOURCES)
+        for name in cmake_lists.listed(source, variable)
+    }
+    assert found == wanted | {"LICENSE", "README.txt"}
+    assert {p.name for p in folder.glob("*.py")} == {
+        "DenseSharpSlicer.py", "DenseSharpReaderStudy.py",
+    }  # fmt: skip
+
+
 @pytest.mark.panel
-@pytest.mark.parametrize("place", [build_tree, install_tree, source_folder])
+@pytest.mark.parametrize("place", [build_tree, install_tree, source_folder, one_file])
 def test_the_module_imports_from(
     place: Callable[[Path], Path], tmp_path: Path, running_slicer: object
 ) -> None:
@@ -148,7 +175,9 @@ sys.meta_path.insert(0, NotInSlicer())
 module = load_module(Path({str(folder)!r}) / "DenseSharpSlicer.py")
 widget = module.widgetRepresentation().self()
 import densesharp, DenseSharpSlicerLib
-assert Path(densesharp.__file__).is_relative_to({str(tmp_path)!r}), densesharp.__file__
+import densesharp_scene
+for package in (densesharp, densesharp_scene):
+    assert Path(package.__file__).is_relative_to({str(tmp_path)!r}), package.__file__
 assert Path(DenseSharpSlicerLib.__file__).is_relative_to({str(tmp_path)!r})
 sys.modules["DenseSharpSlicer"].DenseSharpSlicerTest().test_everything()
 print("imported", module.title)
