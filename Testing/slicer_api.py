@@ -39,7 +39,8 @@ CLASSES = {
         "currentNodeID nodeTypes showHidden showChildNodeTypes hideChildNodeTypes baseName "
         "noneEnabled addEnabled removeEnabled editEnabled renameEnabled selectNodeUponCreation "
         "noneDisplay sizeAdjustPolicy interactionNodeSingletonTag",
-        "mrmlScene addAttribute removeAttribute nodeCount nodeFromIndex currentNode setMRMLScene "
+        "mrmlScene sortFilterProxyModel addAttribute removeAttribute nodeCount nodeFromIndex "
+        "currentNode setMRMLScene "
         "setCurrentNode setCurrentNodeID setCurrentNodeIndex removeCurrentNode renameCurrentNode",
         "currentNodeChanged(vtkMRMLNode*) currentNodeChanged(bool) currentNodeIDChanged(QString) "
         "nodeAdded(vtkMRMLNode*) nodeAddedByUser(vtkMRMLNode*) nodeActivated(vtkMRMLNode*) "

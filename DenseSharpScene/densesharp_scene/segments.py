@@ -30,6 +30,11 @@ SURFACE = "Closed surface"
 VOXELS = "DenseSharp.Voxels"
 """Attribute of a segmentation: the CT's IJK to its own RAS in which outlines are counted, JSON."""
 
+FIRST_COLOR = "DenseSharp.FirstColor"
+"""Attribute of a segmentation: which of `COLORS` its first nodule has; CTs differ in that."""
+
+COLORS_APART = 3
+
 SMOOTHING = "0.25"
 """Smoothing of the shown surface: 0 leaves voxel stairs, above 0.5 small nodules shrink."""
 
@@ -51,6 +56,13 @@ def create_segmentation(scene: Any, volume_node: Any) -> Any:
     """A segmentation node for the nodules of one CT."""
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume_node.GetName()} nodules")
     node.CreateDefaultDisplayNodes()
+    others = scene.GetNodesByClass("vtkMRMLSegmentationNode")
+    others.UnRegister(None)
+    count = sum(
+        others.GetItemAsObject(n).GetAttribute(VOXELS) is not None
+        for n in range(others.GetNumberOfItems())
+    )
+    node.SetAttribute(FIRST_COLOR, str(COLORS_APART * count))
     lay_on(node, volume_node)
     node.GetSegmentation().SetConversionParameter("Smoothing factor", SMOOTHING)
     display = node.GetDisplayNode()
@@ -87,7 +99,8 @@ def lies_on(node: Any, volume_node: Any) -> bool:
 
 def add_segment(node: Any, name: str, number: int) -> str:
     """An empty segment for nodule `number`; returns its id (use it, names may repeat)."""
-    color = COLORS[(number - 1) % len(COLORS)]
+    first = int(node.GetAttribute(FIRST_COLOR) or 0)
+    color = COLORS[(number - 1 + first) % len(COLORS)]
     segment_id: str = node.GetSegmentation().AddEmptySegment("", name, list(color))
     segment = node.GetSegmentation().GetSegment(segment_id)
     segment.SetTag(segment.GetTerminologyEntryTagName(), TERMINOLOGY)
@@ -123,7 +136,7 @@ def renew_surface(node: Any, segment_id: str) -> None:
     voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))
     if surface is not None and surface.GetMTime() < voxels.GetMTime():
         segment.RemoveRepresentation(SURFACE)
-    show_surface(node)
+        show_surface(node)
 
 
 def mark_segment(node: Any, segment_id: str, name: str, decision: str) -> None:
@@ -150,13 +163,30 @@ def write_mask(node: Any, segment_id: str, volume_node: Any, mask: NoduleMask) -
         volume_node: the CT whose voxels the mask counts.
         mask: its box of the CT.
     """
-    segmentation = node.GetSegmentation()
+    segmentation, surfaces = node.GetSegmentation(), wants_surfaces(node)
     # Segments can share one image that spans all of them: a nodule keeps its own small one.
     segmentation.SeparateSegmentLabelmap(segment_id)
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     image = _to_image(mask, node, volume_node)
     logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE)
-    show_surface(node)
+    if surfaces:
+        show_surface(node)
+
+
+def wants_surfaces(node: Any) -> bool:
+    """Whether surfaces are shown: Slicer's button *Show 3D* takes them away from every segment."""
+    segmentation = node.GetSegmentation()
+    painted = [
+        segment
+        for name in segmentation.GetSegmentIDs()
+        if _has_voxels(segment := segmentation.GetSegment(name))
+    ]
+    return not painted or any(segment.GetRepresentation(SURFACE) for segment in painted)
+
+
+def _has_voxels(segment: Any) -> bool:
+    image = segment.GetRepresentation(LABELMAP)
+    return image is not None and image.GetNumberOfPoints() > 0
 
 
 def show_surface(node: Any) -> None:
@@ -172,7 +202,7 @@ def share_labelmaps(node: Any, volume_node: Any) -> None:
     A segmentation file stores every image over the extent of all of them, so that a hundred
     nodules with an image each take minutes to write. Later writes separate them again.
     """
-    segmentation = node.GetSegmentation()
+    segmentation, surfaces = node.GetSegmentation(), wants_surfaces(node)
     grid = index_grid(volume_node)
     masks = {
         segment_id: mask
@@ -194,7 +224,8 @@ def share_labelmaps(node: Any, volume_node: Any) -> None:
             segment = segmentation.GetSegment(segment_id)
             segment.SetLabelValue(value)
             segment.AddRepresentation(LABELMAP, image)
-    show_surface(node)
+    if surfaces:
+        show_surface(node)
     node.EndModify(was_modifying)
 
 

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 WINDOWS = {"lung": (1500.0, -600.0), "mediastinum": (400.0, 40.0), "bone": (1800.0, 400.0)}
 """Window width and level in HU."""
 
+FORMER = "DenseSharp.Former"
+"""Role and attribute of a slice view: the overlay that ours replaced, and its opacity."""
+
 NEAR_MM = 120.0
 """From so far away a 3D view with Slicer's angle of 30 degrees shows 64 mm: a nodule with its
 surroundings."""
@@ -34,23 +37,21 @@ def window_name(volume_node: Any) -> str:
 
 def show_background(scene: Any, volume_node: Any) -> None:
     """Show a CT in all slice views."""
-    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
         composite.SetBackgroundVolumeID(volume_node.GetID() if volume_node else None)
 
 
-def shows_only(scene: Any, volume_node: Any) -> bool:
-    """Whether every slice view that shows a volume shows this one."""
-    shown = {
-        composite.GetBackgroundVolumeID()
-        for composite in _nodes(scene, "vtkMRMLSliceCompositeNode")
-        if composite.GetBackgroundVolumeID()
-    }
-    return shown == {volume_node.GetID()}
+def shows(scene: Any, volume_node: Any) -> bool:
+    """Whether a slice view shows this volume."""
+    return any(
+        composite.GetBackgroundVolumeID() == volume_node.GetID()
+        for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode")
+    )
 
 
 def background_volume(scene: Any) -> Any | None:
     """The volume shown in the first slice view that shows one."""
-    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
         node = scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
         if node is not None:
             return node
@@ -58,15 +59,21 @@ def background_volume(scene: Any) -> Any | None:
 
 
 def show_overlay(scene: Any, volume_node: Any, opacity: float = 0.5) -> None:
-    """Show a volume over the CT in all slice views."""
-    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+    """Show a volume over the CT in all slice views; what lay there comes back with `hide_overlay`.
+
+    Each view keeps what it showed, such as a PET, by reference: ids change when a scene is opened.
+    """
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() != volume_node.GetID():
+            composite.SetNodeReferenceID(FORMER, composite.GetForegroundVolumeID())
+            composite.SetAttribute(FORMER, str(composite.GetForegroundOpacity()))
         composite.SetForegroundVolumeID(volume_node.GetID())
         composite.SetForegroundOpacity(opacity)
 
 
 def overlay_volume(scene: Any) -> Any | None:
     """The volume over the CT in the first slice view that shows one."""
-    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
         node = scene.GetNodeByID(composite.GetForegroundVolumeID() or "")
         if node is not None:
             return node
@@ -74,11 +81,15 @@ def overlay_volume(scene: Any) -> Any | None:
 
 
 def hide_overlay(scene: Any, volume_node: Any) -> None:
-    """Take a volume off the CT; another overlay stays."""
-    for composite in _nodes(scene, "vtkMRMLSliceCompositeNode"):
+    """Take a volume off the CT and give back what lay there; another overlay stays."""
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
         if composite.GetForegroundVolumeID() == volume_node.GetID():
-            composite.SetForegroundVolumeID(None)
-            composite.SetForegroundOpacity(0.0)
+            former = composite.GetNodeReferenceID(FORMER)
+            opacity = composite.GetAttribute(FORMER) if former else None
+            composite.SetForegroundVolumeID(former)
+            composite.SetForegroundOpacity(float(opacity or 0.0))
+            composite.SetNodeReferenceID(FORMER, None)
+            composite.RemoveAttribute(FORMER)
 
 
 def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
@@ -87,12 +98,12 @@ def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
     Without `centered` a picture moves in its plane only where the point would not be seen.
     """
     r, a, s = (float(x) for x in np.asarray(ras))
-    for view in _nodes(scene, "vtkMRMLSliceNode"):
+    for view in nodes_of(scene, "vtkMRMLSliceNode"):
         if centered or not _sees(view, (r, a, s)):
             view.JumpSliceByCentering(r, a, s)
         else:
             view.JumpSliceByOffsetting(r, a, s)
-    for crosshair in _nodes(scene, "vtkMRMLCrosshairNode"):
+    for crosshair in nodes_of(scene, "vtkMRMLCrosshairNode"):
         crosshair.SetCrosshairRAS(r, a, s)
 
 
@@ -108,7 +119,7 @@ def _sees(view: Any, ras: tuple[float, float, float]) -> bool:
 def look_at(scene: Any, ras: ArrayLike) -> None:
     """Turn the 3D views to a world point (RAS mm) and come as near as a nodule needs."""
     point = np.asarray(ras, dtype=np.float64)
-    for camera in _nodes(scene, "vtkMRMLCameraNode"):
+    for camera in nodes_of(scene, "vtkMRMLCameraNode"):
         away = np.array(camera.GetPosition()) - camera.GetFocalPoint()
         distance = np.linalg.norm(away)
         if distance > 0:
@@ -123,13 +134,14 @@ def look_at(scene: Any, ras: ArrayLike) -> None:
 def slice_places(scene: Any) -> tuple[float, ...]:
     """Where the slice views look, RAS mm: not the same once a reader has scrolled or panned."""
     places = []
-    for view in _nodes(scene, "vtkMRMLSliceNode"):
+    for view in nodes_of(scene, "vtkMRMLSliceNode"):
         matrix = view.GetSliceToRAS()
         places += [matrix.GetElement(row, 3) for row in range(3)]
     return tuple(places)
 
 
-def _nodes(scene: Any, class_name: str) -> list[Any]:
+def nodes_of(scene: Any, class_name: str) -> list[Any]:
+    """All nodes of a class in a scene."""
     collection = scene.GetNodesByClass(class_name)
     collection.UnRegister(None)
     return [collection.GetItemAsObject(n) for n in range(collection.GetNumberOfItems())]

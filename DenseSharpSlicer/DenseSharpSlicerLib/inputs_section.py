@@ -8,8 +8,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp_scene.bending import straightened
-from densesharp_scene.geometry import is_bent
-from densesharp_scene.views import WINDOWS, set_window, show_background, shows_only
+from densesharp_scene.compared import show_outlines
+from densesharp_scene.geometry import EVIDENCE, is_bent
+from densesharp_scene.views import WINDOWS, set_window, show_background, shows
 
 from . import placing, sample
 from .session import Session
@@ -34,8 +35,25 @@ class InputsSection:
         self.ui.lungWindowButton.enabled = usable
         chosen = self.ui.inputSelector.currentNode()
         self.ui.straightButton.visible = chosen is not None and is_bent(chosen)
+        self._hideEvidence()
+        self.showOutlines()
         self.showProgress()
         self.showPlacing()
+
+    def showOutlines(self) -> None:
+        """Outlines of each CT lie over that CT only."""
+        scan = self.session.scan
+        chosen = scan.volume_node if scan is not None and scan.alive else None
+        show_outlines(slicer.mrmlScene, chosen)
+
+    def _hideEvidence(self) -> None:
+        """Evidence maps are volumes too, and no CT to choose."""
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        ids = [node.GetID() for node in volumes if node.GetAttribute(EVIDENCE)]
+        for selector in (self.ui.inputSelector, self.ui.priorSelector):
+            listed = selector.sortFilterProxyModel()
+            if list(listed.hiddenNodeIDs) != ids:
+                listed.hiddenNodeIDs = ids
 
     def showProgress(self) -> None:
         """The standing line, and the bar while something runs."""
@@ -69,9 +87,9 @@ class InputsSection:
         self.refresh()
 
     def _startPlacing(self) -> None:
-        """The views show the CT that is marked, and no other."""
+        """Some view shows the CT that is marked; two CTs side by side stay as they are."""
         seeds = self.session.seeds_node()
-        if not shows_only(slicer.mrmlScene, self.ui.inputSelector.currentNode()):
+        if not shows(slicer.mrmlScene, self.ui.inputSelector.currentNode()):
             self.showVolume()
         placing.start(seeds)
 
@@ -82,13 +100,12 @@ class InputsSection:
 
     def onSample(self) -> None:
         """Load the CT that comes with the package."""
-        if self.session.run(self._loadSample):
-            self.onLungWindow()
-            slicer.util.setSliceViewerLayers(fit=True)
+        self.session.run(self._loadSample)
 
     def _loadSample(self) -> None:
         with slicer.util.WaitCursor():
             node = sample.load()
+            sample.show(node)
         self.ui.inputSelector.setCurrentNode(node)
 
     def onStraight(self) -> None:

@@ -40,6 +40,21 @@ class qMRMLWidget(qt.QWidget):
         self._followers.append(setter)
 
 
+class qMRMLSortFilterProxyModel(qt.QObject):
+    """Which nodes a selector lists: of the real one, the ids that it leaves out."""
+
+    def __init__(self, changed: Any) -> None:
+        super().__init__()
+        self._ids: tuple[str, ...] = ()
+        self._changed = changed
+
+    def _set_ids(self, ids: Any) -> None:
+        self._ids = tuple(ids)
+        self._changed()
+
+    hiddenNodeIDs = Property("QStringList", lambda self: self._ids, _set_ids)
+
+
 class qMRMLNodeComboBox(qt.QWidget):
     """A combo box with the nodes of some types in the scene."""
 
@@ -66,12 +81,16 @@ class qMRMLNodeComboBox(qt.QWidget):
         self._current: Any = None
         self._wanted: Any = None
         self._tags: list[tuple[Any, int]] = []
+        self._listed = qMRMLSortFilterProxyModel(self._refresh)
         self._box = qt.QComboBox(self)
         row = qt.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._box)
         self._box.connect("activated(int)", self._on_activated)
         self.setEnabled(False)
+
+    def sortFilterProxyModel(self) -> Any:
+        return self._listed
 
     # the scene -----------------------------------------------------------------------------
 
@@ -102,6 +121,8 @@ class qMRMLNodeComboBox(qt.QWidget):
 
     def _fits(self, node: Any) -> bool:
         if node is None or (node.GetHideFromEditors() and not self.showHidden):
+            return False
+        if node.GetID() in self._listed.hiddenNodeIDs:
             return False
         if not self.showChildNodeTypes:
             return node.GetClassName() in self._types

@@ -1,0 +1,70 @@
+"""Outlines of several CTs in one scene: each is shown over its own CT only.
+
+The chosen CT's outlines lie in every view that shows no other CT of ours, and in 3D. Those of
+another CT lie in the slice views that show it, beside the chosen one, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import record
+from .views import nodes_of
+
+HIDDEN = "DenseSharp.Hidden"
+"""Attribute of a display node that was hidden here, not by the reader."""
+
+
+def show_outlines(scene: Any, chosen: Any | None) -> None:
+    """Show outlines, surfaces and points where their CT is shown.
+
+    Args:
+        scene: the scene.
+        chosen: the CT whose nodules the reader works on; None shows all as they are.
+    """
+    entries = [entry for entry in record.records(scene) if entry.GetNodeReference("volume")]
+    volumes = [entry.GetNodeReference("volume") for entry in entries]
+    if chosen is None:
+        return
+    shown_in = _views_by_background(scene)
+    solid = [view.GetID() for view in nodes_of(scene, "vtkMRMLViewNode")]
+    for entry, volume in zip(entries, volumes, strict=True):
+        others = {each.GetID() for each in volumes if each is not volume}
+        views = [name for name, background in shown_in.items() if background == volume.GetID()]
+        if volume is chosen:
+            free = [name for name, background in shown_in.items() if background not in others]
+            views = [*free, *solid]
+        alone = len(entries) == 1
+        for role in ("segmentation", "seeds"):
+            node = entry.GetNodeReference(role)
+            if node is not None and node.GetDisplayNode() is not None:
+                _show_in(node.GetDisplayNode(), None if alone else views)
+
+
+def _views_by_background(scene: Any) -> dict[str, str]:
+    """Slice view -> id of the volume it shows, empty for none."""
+    backgrounds = {
+        composite.GetLayoutName(): composite.GetBackgroundVolumeID() or ""
+        for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode")
+    }
+    return {
+        view.GetID(): backgrounds.get(view.GetLayoutName(), "")
+        for view in nodes_of(scene, "vtkMRMLSliceNode")
+    }
+
+
+def _show_in(display: Any, views: list[str] | None) -> None:
+    """Show a node in some views; None means in all, as Slicer does by itself."""
+    wanted = sorted(views or ())
+    hide = views is not None and not views
+    if hide != (display.GetAttribute(HIDDEN) == "1"):
+        if hide and not display.GetVisibility():
+            return  # the reader hid it
+        display.SetAttribute(HIDDEN, "1" if hide else None)
+        display.SetVisibility(not hide)
+    if sorted(display.GetViewNodeIDs() or ()) != wanted:
+        was_modifying = display.StartModify()
+        display.RemoveAllViewNodeIDs()
+        for name in wanted:
+            display.AddViewNodeID(name)
+        display.EndModify(was_modifying)

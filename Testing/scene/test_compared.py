@@ -1,0 +1,129 @@
+"""Two CTs in one scene, views that show them, and what a reader sees of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodule_answers import answer
+
+
+@pytest.fixture
+def views(scene):
+    """Two slice views and a 3D view: (red, yellow, 3D), each slice view with its composite."""
+    found = []
+    for name in ("Red", "Yellow"):
+        view = scene.AddNewNodeByClass("vtkMRMLSliceNode", name)
+        composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", name)
+        view.SetLayoutName(name)
+        composite.SetLayoutName(name)
+        found.append((view, composite))
+    return (*found, scene.AddNewNodeByClass("vtkMRMLViewNode", "View1"))
+
+
+@pytest.fixture
+def two(make_ct):
+    """The present CT and an earlier one, a nodule in each."""
+    from densesharp_scene import ScanNodules
+
+    scans = [ScanNodules(make_ct(name=name)) for name in ("present", "earlier")]
+    for scan in scans:
+        nodule_id = scan.claim(scan.place(scan.volume().grid.center * (-1, -1, 1)))
+        scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id))
+    return scans
+
+
+def shown_in(scan, view):
+    display = scan.segmentation_node.GetDisplayNode()
+    return bool(display.GetVisibility() and display.IsDisplayableInView(view.GetID()))
+
+
+def test_outlines_of_the_ct_that_is_not_chosen_are_not_drawn_over_the_chosen_one(scene, views, two):
+    from densesharp_scene.compared import show_outlines
+
+    (red, red_shows), (yellow, yellow_shows), solid = views
+    present, earlier = two
+    for composite in (red_shows, yellow_shows):
+        composite.SetBackgroundVolumeID(present.volume_node.GetID())
+    show_outlines(scene, present.volume_node)
+    assert [shown_in(present, view) for view in (red, yellow, solid)] == [True] * 3
+    assert [shown_in(earlier, view) for view in (red, yellow, solid)] == [False] * 3
+    assert not earlier.seeds_node.GetDisplayNode().GetVisibility()
+
+    yellow_shows.SetBackgroundVolumeID(earlier.volume_node.GetID())  # side by side
+    show_outlines(scene, present.volume_node)
+    assert [shown_in(present, view) for view in (red, yellow, solid)] == [True, False, True]
+    assert [shown_in(earlier, view) for view in (red, yellow, solid)] == [False, True, False]
+
+    show_outlines(scene, earlier.volume_node)
+    assert [shown_in(present, view) for view in (red, yellow, solid)] == [True, False, False]
+    assert [shown_in(earlier, view) for view in (red, yellow, solid)] == [False, True, True]
+
+
+def test_what_a_reader_hid_stays_hidden(scene, views, two):
+    from densesharp_scene.compared import show_outlines
+
+    present, earlier = two
+    (red, red_shows), (_, yellow_shows), _ = views
+    for composite in (red_shows, yellow_shows):
+        composite.SetBackgroundVolumeID(present.volume_node.GetID())
+    earlier.segmentation_node.GetDisplayNode().SetVisibility(False)
+    show_outlines(scene, present.volume_node)
+    for composite in (red_shows, yellow_shows):
+        composite.SetBackgroundVolumeID(earlier.volume_node.GetID())
+    show_outlines(scene, earlier.volume_node)
+    assert not earlier.segmentation_node.GetDisplayNode().GetVisibility()
+    assert not shown_in(present, red)
+    show_outlines(scene, present.volume_node)
+    assert present.segmentation_node.GetDisplayNode().GetVisibility()
+
+
+def test_one_ct_is_left_to_slicer(scene, views, ct_with_a_nodule):
+    from densesharp_scene.compared import show_outlines
+
+    scan, _ = ct_with_a_nodule
+    show_outlines(scene, scan.volume_node)
+    assert not scan.segmentation_node.GetDisplayNode().GetViewNodeIDs()
+    assert all(shown_in(scan, view) for view in (views[0][0], views[1][0], views[2]))
+
+
+def test_nodules_of_two_cts_differ_in_colour(two):
+    colors = []
+    for scan in two:
+        segmentation = scan.segmentation_node.GetSegmentation()
+        segment = segmentation.GetSegment(scan.nodules[0].segment_id)
+        colors.append(segment.GetColor())
+    assert np.abs(np.subtract(*colors)).max() > 0.3
+
+
+def test_the_evidence_map_gives_a_pet_back(scene, views, ct_with_a_nodule, make_ct):
+    scan, nodule_id = ct_with_a_nodule
+    (_, red), (_, yellow), _ = views
+    pet = make_ct(name="PET")
+    red.SetForegroundVolumeID(pet.GetID())
+    red.SetForegroundOpacity(0.3)
+    for _ in range(2):  # the second time nothing of ours counts as what was there
+        scan.show_evidence(nodule_id)
+        assert red.GetForegroundVolumeID() == yellow.GetForegroundVolumeID() != pet.GetID()
+    scan.show_evidence(None)
+    assert (red.GetForegroundVolumeID(), red.GetForegroundOpacity()) == (pet.GetID(), 0.3)
+    assert (yellow.GetForegroundVolumeID(), yellow.GetForegroundOpacity()) == (None, 0.0)
+
+
+def test_show_3d_off_stays_off(ct_with_a_nodule):
+    """Slicer's button takes the surfaces away; the next answers make none."""
+    from densesharp_scene.segments import SURFACE
+
+    scan, nodule_id = ct_with_a_nodule
+    segmentation = scan.segmentation_node.GetSegmentation()
+    assert segmentation.ContainsRepresentation(SURFACE)
+    segmentation.RemoveRepresentation(SURFACE)
+    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, 3.0))
+    second = scan.claim(scan.place(scan.volume().grid.center * (-1, -1, 1) + (0, 0, 10)))
+    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    assert not segmentation.ContainsRepresentation(SURFACE)
+    segmentation.CreateRepresentation(SURFACE)  # pressed again
+    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, 5.0))
+    for nodule in scan.nodules:
+        surface = segmentation.GetSegment(nodule.segment_id).GetRepresentation(SURFACE)
+        assert surface.GetNumberOfPoints() > 50
