@@ -15,6 +15,8 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharp/blob/main"
+
 NEEDED = "sqlalchemy>=2.0.30"
 """Stores the answers; Slicer does not bring it."""
 
@@ -27,12 +29,16 @@ class DenseSharpReaderStudy(ScriptedLoadableModule):
         self.parent.title = _("DenseSharp Reader Study")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         self.parent.dependencies = ["Markups", "Segmentations", "Volumes"]
-        self.parent.contributors = ["DenseSharp contributors"]
+        self.parent.contributors = ["DenseSharp for 3D Slicer contributors (DenseSharp)"]
         self.parent.helpText = _("""
 Read the cases of a study that "densesharp study new" made: alone, and with the model where the
 design says so. The analysis is done by "densesharp study analyze". Research use, not for diagnosis.
+<p><a href="{address}/docs/tutorial/reader-study.md">Tutorial</a>,
+<a href="{address}/docs/README.md">all documentation</a>.</p>
+""").format(address=ADDRESS)
+        self.parent.acknowledgementText = _("""
+The sources of all methods stand in docs/explanation/reader-statistics.md.
 """)
-        self.parent.acknowledgementText = ""
 
 
 class DenseSharpReaderStudyWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

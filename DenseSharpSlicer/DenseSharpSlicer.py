@@ -23,6 +23,9 @@ from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 POLL_MS = 20
 """How often the panel looks for answers while there is something to wait for."""
 
+ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharp/blob/main"
+"""Where the documentation lies."""
+
 YIELD_SECONDS = 0.012
 """How long each look lets the worker's thread run: Slicer's main thread keeps Python to itself
 while it waits in Qt's event loop, and gives it up only inside Python code that sleeps."""
@@ -36,12 +39,15 @@ class DenseSharpSlicer(ScriptedLoadableModule):
         self.parent.title = _("DenseSharp")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         self.parent.dependencies = ["Markups", "Segmentations", "SubjectHierarchy", "Volumes"]
-        self.parent.contributors = ["DenseSharp contributors"]
+        self.parent.contributors = ["DenseSharp for 3D Slicer contributors (DenseSharp)"]
         self.parent.helpText = _("""
 Click a lung nodule in a chest CT: DenseSharp outlines and measures it and estimates whether it is
 pre-invasive (AAH-AIS), minimally invasive (MIA) or invasive (IAC). Correct, accept, save.
 Research use, not for diagnosis.
-""")
+<p><a href="{address}/docs/tutorial/slicer.md">Tutorial</a>,
+<a href="{address}/docs/how-to/slicer-troubleshooting.md">trouble</a>,
+<a href="{address}/docs/README.md">all documentation</a>.</p>
+""").format(address=ADDRESS)
         self.parent.acknowledgementText = _("""
 After W. Zhao, J. Yang et al., 3D deep learning from CT scans predicts tumor invasiveness of
 subcentimeter pulmonary adenocarcinomas, Cancer Research 78 (2018) 6881-6889.
@@ -140,12 +146,15 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Life cycle
 
     def cleanup(self):
-        """Called when the module is reloaded or Slicer ends."""
-        self._timer.stop()
-        self.shortcuts.disable()
+        """Called when the module is reloaded or Slicer ends, also after a setup that failed."""
+        if self._timer is not None:
+            self._timer.stop()
+        if self.shortcuts is not None:
+            self.shortcuts.disable()
         self.setParameterNode(None)
         self.removeObservers()
-        self.session.close()
+        if self.session is not None:
+            self.session.close()
 
     def onReload(self):
         """The developer's Reload button: take the library anew too, not only this file."""
@@ -230,6 +239,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if shown is not None and shown is not self._shown and self._parameterNode:
             self._parameterNode.inputVolume = shown
         self._shown = shown
+        self.inputs.showOutlines()
 
     # Parameters
 

@@ -50,6 +50,7 @@ class AdvancedSection:
         self.ui.serverTestButton.connect("clicked()", self.onServerTest)
         self.ui.installButton.connect("clicked()", self.onInstall)
         self.ui.wheelsButton.connect("clicked()", self.onInstallFromFolder)
+        self.ui.torchButton.connect("clicked()", self.onTorch)
         self.ui.doctorButton.connect("clicked()", self.onDoctor)
 
     def _fillPreferences(self) -> None:
@@ -59,9 +60,9 @@ class AdvancedSection:
             "cuda": _("NVIDIA GPU (CUDA)"),
             "mps": _("Apple GPU (MPS)"),
         }
-        for device in preferences.DEVICES:
+        for device in preferences.devices():
             self.ui.deviceCombo.addItem(words[device])
-        self.ui.deviceCombo.currentIndex = preferences.DEVICES.index(preferences.device())
+        self.ui.deviceCombo.currentIndex = preferences.devices().index(preferences.device())
         self.ui.modelEdit.nameFilters = ["*.safetensors"]
         self.ui.modelEdit.currentPath = preferences.read("Model")
         self.ui.serverEdit.text = preferences.read("Server")
@@ -76,6 +77,7 @@ class AdvancedSection:
         if absent:
             names = ", ".join(packages.name_of(requirement) for requirement in absent)
             self.ui.installLabel.text = _("To be installed: {names}.").format(names=names)
+        self.ui.torchButton.visible = not packages.torch_installed()
         self.ui.doctorText.visible = bool(self.ui.doctorText.toPlainText())
         self.showDevice()
 
@@ -101,7 +103,7 @@ class AdvancedSection:
 
     def onDevice(self, index: int) -> None:
         """Another device was chosen."""
-        preferences.write("Device", preferences.DEVICES[index])
+        preferences.write("Device", preferences.devices()[index])
         self._on_backend()
 
     def onModel(self, path: str) -> None:
@@ -148,9 +150,30 @@ class AdvancedSection:
 
     def onInstallFromFolder(self) -> None:
         """Install from a folder of wheels, without the internet."""
-        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder with packages (.whl)"))
+        folder = qt.QFileDialog.getExistingDirectory(
+            slicer.util.mainWindow(), _("Folder with packages (.whl)")
+        )
         if folder:
             self._install(self._requirements, Path(folder))
+
+    def onTorch(self) -> None:
+        """Install PyTorch for a GPU: its extension knows which one fits driver and system."""
+        try:
+            from PyTorchUtils import PyTorchUtilsLogic
+        except ImportError:
+            self.session.say(
+                _(
+                    "Install the extension PyTorch in the Extensions Manager, restart Slicer, and "
+                    "press this again."
+                ),
+                failed=True,
+            )
+            self.session.changed()
+            return
+        if PyTorchUtilsLogic().installTorch(askConfirmation=True) is not None:
+            self.session.say(_("PyTorch is installed."))
+            self._on_backend()
+        self.session.changed()
 
     def _install(self, wanted: list[str], wheels: Path | None) -> None:
         if self._installer.running:

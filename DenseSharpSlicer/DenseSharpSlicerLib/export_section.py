@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from densesharp_scene.worker import Event
 
 from . import packages
+from .dicom_database import files_of
 from .session import Session
 
 
@@ -29,6 +30,7 @@ class ExportSection:
         self.ui = ui
         self.session = session
         self._offer = offer
+        self._no_dicom = packages.why_no_dicom()
         self.ui.reportButton.connect("clicked()", self.onReport)
         self.ui.dicomButton.connect("clicked()", self.onDicom)
         self.ui.labelMapButton.connect("clicked()", self.onLabelMap)
@@ -38,6 +40,9 @@ class ExportSection:
         some = bool(self.session.nodules)
         for button in (self.ui.reportButton, self.ui.dicomButton, self.ui.labelMapButton):
             button.enabled = some
+        if self._no_dicom:
+            self.ui.dicomButton.enabled = False
+            self.ui.dicomButton.toolTip = self._no_dicom
 
     def onReport(self) -> None:
         """Write masks, surfaces, pictures, tables and the report (HTML and PDF) into a folder."""
@@ -83,26 +88,16 @@ class ExportSection:
         if absent:
             self._offer(absent)
             return None
-        folder = qt.QFileDialog.getExistingDirectory(None, title)
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
         return Path(folder) if folder else None
 
     def _source(self) -> list[Path] | Path | None:
         """The DICOM files of the CT: those that Slicer's database knows, else a chosen folder."""
         scan = self.session.scan
-        known = database_files(scan.volume_node) if scan is not None else []
+        known = files_of(scan.volume_node) if scan is not None else []
         if known:
             return known
         folder = qt.QFileDialog.getExistingDirectory(
-            None, _("Folder with the DICOM files of this CT")
+            slicer.util.mainWindow(), _("Folder with the DICOM files of this CT")
         )
         return Path(folder) if folder else None
-
-
-def database_files(volume_node: Any) -> list[Path]:
-    """The files a CT was loaded from, as Slicer's DICOM database knows them; all or none."""
-    database = slicer.app.dicomDatabase()
-    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    if database is None or not database.isOpen:
-        return []
-    paths = [database.fileForInstance(uid) for uid in uids]
-    return [Path(path) for path in paths] if all(paths) else []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
 from densesharp.nodule.followup.change import compare, followup_sentence
 from densesharp_scene.prior_link import earlier
 
+from .dicom_database import open_database
 from .session import Session
 
 STUDY_DATE = "0008,0020"
@@ -25,9 +25,9 @@ def days_between(prior_node: Any, volume_node: Any) -> int:
 
 def study_date(volume_node: Any) -> date | None:
     """The study date that Slicer's DICOM database has for a CT; None when it has none."""
-    database = slicer.app.dicomDatabase()
+    database = open_database()
     uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    if database is None or not database.isOpen or not uids:
+    if database is None or not uids:
         return None
     try:
         return datetime.strptime(database.instanceValue(uids[0], STUDY_DATE), "%Y%m%d").date()

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -32,6 +33,13 @@ REPORT = ("matplotlib>=3.9", "jinja2>=3.1", "reportlab>=4.2")
 DICOM = ("highdicom>=0.27", "pydicom>=3.0.1")
 """What DICOM objects need besides."""
 
+ALONE = ("openvino==2025.4.1",)
+"""Installed without what it asks for: it wants an older numpy than Slicer 5.12 has, and runs with
+that one."""
+
+OPENVINO_MB = {"win32": (85, 256), "darwin": (38, 154)}
+"""OpenVINO's download and size on disk where it is not as on Linux."""
+
 DOWNLOAD_MB = {
     "openvino": 60, "safetensors": 1, "matplotlib": 25, "reportlab": 3, "highdicom": 12,
     "sqlalchemy": 6,
@@ -49,9 +57,16 @@ LOG_LINES = 15
 
 
 def requirements(path: Path) -> list[str]:
-    """Lines of a requirements file without comments."""
+    """Lines of a requirements file that apply to this computer, without comments."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith(("#", "-"))]
+    return [line for line in lines if line and not line.startswith(("#", "-")) and _applies(line)]
+
+
+def _applies(requirement: str) -> bool:
+    from packaging.requirements import Requirement
+
+    marker = Requirement(requirement).marker
+    return marker is None or marker.evaluate()
 
 
 def missing(wanted: list[str], with_server: bool = False) -> list[str]:
@@ -79,15 +94,31 @@ def torch_installed() -> bool:
 def question(absent: list[str]) -> str:
     """What will be installed and how big it is."""
     names = [name_of(requirement) for requirement in absent]
+    download, disk = sizes(names)
     return _(
         "DenseSharp needs {names}.\n\nAbout {download} MB are downloaded from the Python Package "
         "Index and {disk} MB are kept in Slicer's Python. numpy, SimpleITK and vtk stay as they "
         "are. Install now?"
-    ).format(
-        names=", ".join(names),
-        download=sum(DOWNLOAD_MB.get(name, 1) for name in names),
-        disk=sum(DISK_MB.get(name, 2) for name in names),
-    )
+    ).format(names=", ".join(names), download=download, disk=disk)
+
+
+def sizes(names: list[str], system: str = sys.platform) -> tuple[int, int]:
+    """MB that pip downloads for packages, and MB that they take."""
+    engine = OPENVINO_MB.get(system, (DOWNLOAD_MB["openvino"], DISK_MB["openvino"]))
+    download = {**DOWNLOAD_MB, "openvino": engine[0]}
+    disk = {**DISK_MB, "openvino": engine[1]}
+    return sum(download.get(name, 1) for name in names), sum(disk.get(name, 2) for name in names)
+
+
+def why_no_dicom() -> str:
+    """Why DICOM objects cannot be written in this Slicer; empty when they can."""
+    version = metadata.version("pydicom")
+    if int(version.partition(".")[0]) >= 3:
+        return ""
+    return _(
+        "DICOM objects need pydicom 3, and this Slicer has {version}, which stays: use Slicer 5.12 "
+        "or later."
+    ).format(version=version)
 
 
 class Installer:
@@ -119,21 +150,27 @@ class Installer:
         """
         self._lines = []
         self._constraints = _write_constraints()
-        arguments = ["--only-binary", ":all:", *wanted]
+        arguments = ["--only-binary", ":all:"]
         if wheels is not None:
             arguments = ["--no-index", "--find-links", str(wheels), *arguments]
         self.running = True
         try:
-            self._process = _pip_install(arguments, self._constraints, self._on_line, self._on_end)
+            self._process = _pip_install(
+                arguments, wanted, self._constraints, self._on_line, self._on_end
+            )
         except Exception:
             self._on_end(1)
             raise
+        if self.running and self._process is None and slicer.app.testingEnabled():
+            self._on_end(0)  # Slicer's pip has waited and calls nobody back while it is tested
 
     def _on_line(self, line: str) -> None:
         self._lines.append(line.rstrip())
         self._log(line.rstrip())
 
     def _on_end(self, code: int) -> None:
+        if not self.running:
+            return
         self.running = False
         if self._constraints is not None:
             self._constraints.unlink(missing_ok=True)
@@ -156,9 +193,9 @@ def _slicer_packaging() -> Any:
 def _is_met(requirement: str) -> bool:
     from packaging.requirements import Requirement
 
-    wanted = Requirement(requirement)
-    if wanted.marker is not None and not wanted.marker.evaluate():
+    if not _applies(requirement):
         return True
+    wanted = Requirement(requirement)
     try:
         return metadata.version(wanted.name) in wanted.specifier
     except metadata.PackageNotFoundError:
@@ -178,7 +215,8 @@ def _write_constraints() -> Path:
 
 
 def _pip_install(
-    arguments: list[str],
+    options: list[str],
+    wanted: list[str],
     constraints: Path,
     log: Callable[[str], None],
     done: Callable[[int], None],
@@ -186,16 +224,21 @@ def _pip_install(
     """Start pip; what is returned must be kept until it has ended."""
     packaging = _slicer_packaging()
     if packaging is None:
-        return _PipProcess([*arguments, "-c", str(constraints)], log, done)
-    return packaging.pip_install(
-        arguments,
+        return _PipProcess([*options, *wanted, "-c", str(constraints)], log, done)
+    alone = [entry for entry in wanted if entry.partition(";")[0].strip() in ALONE]
+    rest = [entry for entry in wanted if entry not in alone]
+    alone = [entry for entry in alone if not packaging.pip_check(entry)]
+    packaging.pip_install(
+        [*options, *(rest or ["safetensors"])],
         constraints=constraints,
+        no_deps_requirements=[*options, *alone] if alone else None,
         blocking=False,
         show_progress=False,
         requester="DenseSharp",
         logCallback=log,
         completedCallback=done,
     )
+    return None
 
 
 class _PipProcess:
@@ -220,9 +263,17 @@ class _PipProcess:
         self._timer.start()
 
     def _read(self) -> None:
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
+        try:
+            while True:
+                try:
+                    line = self._process.stdout.readline()
+                except UnicodeDecodeError:  # pip may speak the system's language
+                    continue
+                if not line:
+                    return
+                self._lines.put(line)
+        finally:
+            self._lines.put(None)
 
     def _poll(self) -> None:
         time.sleep(0.01)  # lets the reading thread run, see YIELD_SECONDS of the panel

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import platform
+
 import qt
 import slicer
 
 PREFIX = "DenseSharp"
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def devices() -> tuple[str, ...]:
+    """The devices that this computer may have: torch computes on Apple's chips alone, natively."""
+    apple = (platform.system(), platform.machine()) == ("Darwin", "arm64")
+    return tuple(name for name in DEVICES if name != "mps" or apple)
 
 
 def read(name: str, default: str = "") -> str:
@@ -22,4 +30,4 @@ def write(name: str, value: str) -> None:
 def device() -> str:
     """Where the model shall run; what is stored wrongly counts as automatic."""
     stored = read("Device", "auto")
-    return stored if stored in DEVICES else "auto"
+    return stored if stored in devices() else "auto"

@@ -87,9 +87,10 @@ def _value_of(field: Field, widget: Any) -> str | bool:
 
 
 def _browse(field: Field, line: Any) -> None:
+    window = slicer.util.mainWindow()
     if field.kind == "folder":
-        chosen = qt.QFileDialog.getExistingDirectory(None, field.label)
+        chosen = qt.QFileDialog.getExistingDirectory(window, field.label)
     else:
-        chosen = qt.QFileDialog.getOpenFileName(None, field.label, "", "CSV (*.csv)")
+        chosen = qt.QFileDialog.getOpenFileName(window, field.label, "", "CSV (*.csv)")
     if chosen:
         line.text = chosen

@@ -224,7 +224,7 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
 
     def onBrowse(self) -> None:
         """Choose the study folder."""
-        folder = qt.QFileDialog.getExistingDirectory(None, _("Study folder"))
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Study folder"))
         if folder:
             self.ui.studyFolderEdit.text = folder
 

@@ -11,27 +11,36 @@ from slicer.i18n import tr as _
 
 NAME = "DenseSharpSampleCT"
 
+THUMBNAIL = Path(__file__).parents[1] / "Resources" / "Icons" / "DenseSharpSampleCT.png"
+
 
 def load() -> Any:
-    """The sample CT as a new volume node.
+    """The sample CT as a new volume node, which knows that it is simulated.
 
     Raises:
         ImageError: the file is missing or damaged.
     """
-    import numpy as np
-
     from densesharp.io import read_volume
     from densesharp.resources import sample_path
-    from densesharp_scene.geometry import RAS_TO_LPS, array_to_matrix
+    from densesharp_scene.geometry import add_volume_node
 
-    volume = read_volume(sample_path())
-    node = slicer.util.addVolumeFromArray(
-        np.array(volume.array, dtype=np.int16),
-        ijkToRAS=array_to_matrix(RAS_TO_LPS @ volume.grid.affine),
-        name=slicer.mrmlScene.GenerateUniqueName(NAME),
-    )
-    node.CreateDefaultDisplayNodes()
-    return node
+    scene = slicer.mrmlScene
+    return add_volume_node(scene, read_volume(sample_path()), scene.GenerateUniqueName(NAME))
+
+
+def show(volume_node: Any) -> None:
+    """Show a CT in all slice views, with a lung window."""
+    from densesharp_scene.views import WINDOWS, set_window
+
+    set_window(volume_node, *WINDOWS["lung"])
+    slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
+
+
+def load_for_sample_data(_source: Any) -> list[Any]:
+    """What Slicer's module Sample Data calls; it shows nothing itself."""
+    node = load()
+    show(node)
+    return [node]
 
 
 def register() -> None:
@@ -51,5 +60,6 @@ def register() -> None:
         uris=path.as_uri(),
         fileNames=path.name,
         nodeNames=NAME,
-        customDownloader=lambda _source: [load()],
+        thumbnailFileName=str(THUMBNAIL),
+        customDownloader=load_for_sample_data,
     )

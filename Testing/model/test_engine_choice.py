@@ -86,12 +86,12 @@ def test_torch_steps_in_where_openvino_cannot_be_installed(a_tiny_model, patches
 
 def test_with_no_engine_at_all_the_user_is_told_what_to_install(a_tiny_model, monkeypatch):
     without(monkeypatch, "openvino", "torch")
-    with pytest.raises(DeviceError, match="pip install openvino"):
+    with pytest.raises(DeviceError, match="install OpenVINO or PyTorch"):
         open_engine(a_tiny_model)
     (gpu, processor) = report_devices()
     assert not gpu.works
     assert not processor.works
-    assert "pip install" in processor.detail
+    assert "install one of them" in processor.detail
 
 
 def test_a_device_that_is_not_there_is_refused_with_the_reason(a_tiny_model):

@@ -392,6 +392,13 @@ def test_the_sample_is_offered_in_the_sample_data_module(
     node = source["customDownloader"](None)[0]
     array = slicer.util.arrayFromVolume(node)
     assert array.min() < -800 < 0 < array.max()
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    assert {each.GetBackgroundVolumeID() for each in composites} == {node.GetID()}
+    assert (node.GetDisplayNode().GetWindow(), node.GetDisplayNode().GetLevel()) == (1500, -600)
+    assert Path(source["thumbnailFileName"]).is_file()
+    from densesharp_scene.geometry import notices_of
+
+    assert "simulated" in [notice.code for notice in notices_of(node)]
 
 
 def test_the_sample_button_loads_it_with_a_lung_window(panel: Panel) -> None:

@@ -173,10 +173,7 @@ def _open_on_processor(model: ModelFile, precision: Precision, threads: int) -> 
         exact = OpenVinoEngine(model, "fp32", threads)
     except (ImportError, DeviceError) as error:
         if importlib.util.find_spec("torch") is None:
-            message = (
-                f"No engine can run on this processor ({error}): install one with "
-                "'pip install openvino' or 'pip install torch'."
-            )
+            message = f"No engine can run on this processor ({error}): install OpenVINO or PyTorch."
             raise DeviceError(message) from error
         from densesharp.model.engines.torch_engine import TorchEngine
 

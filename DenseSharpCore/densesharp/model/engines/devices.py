@@ -47,7 +47,7 @@ def probe(device: str) -> DeviceReport:
     if device == "cpu":
         return _probe_processor()
     if importlib.util.find_spec("torch") is None:
-        detail = "torch is not installed ('pip install torch' adds it)."
+        detail = "torch is not installed (the package PyTorch)."
         return DeviceReport(device, works=False, detail=detail)
     try:
         import torch
@@ -68,7 +68,7 @@ def probe(device: str) -> DeviceReport:
 def _probe_processor() -> DeviceReport:
     found = [name for name in ("openvino", "torch") if importlib.util.find_spec(name)]
     if not found:
-        detail = "neither OpenVINO nor torch is installed ('pip install openvino' adds one)."
+        detail = "neither OpenVINO nor PyTorch is installed: install one of them."
         return DeviceReport("cpu", works=False, detail=detail)
     detail = f"{available_cores()} cores, engine {found[0]}."
     return DeviceReport("cpu", works=True, detail=detail)

@@ -1,0 +1,24 @@
+"""Slicer's DICOM database, where there is one: a Slicer may be built without DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+
+def open_database() -> Any | None:
+    """The database; None without DICOM support, or when none is open."""
+    database = slicer.app.dicomDatabase() if hasattr(slicer.app, "dicomDatabase") else None
+    return database if database is not None and database.isOpen else None
+
+
+def files_of(volume_node: Any) -> list[Path]:
+    """The files a CT was loaded from, as the database knows them; all or none."""
+    database = open_database()
+    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None:
+        return []
+    paths = [database.fileForInstance(uid) for uid in uids]
+    return [Path(path) for path in paths] if all(paths) else []
