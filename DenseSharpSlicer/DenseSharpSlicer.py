@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import qt
-import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -18,6 +17,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+import slicer
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 
 POLL_MS = 20
@@ -125,6 +125,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             "reject": self.review.onReject,
             "evidence": self.ui.evidenceCheckBox.toggle,
             "undo": self.nodules.onUndo,
+            "zoom": self.ui.zoomCheckBox.toggle,
+            "outlines": self.ui.outlineCheckBox.toggle,
             "previous": self.nodules.onPrevious,
             "next": self.nodules.onNext,
         }

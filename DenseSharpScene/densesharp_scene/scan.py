@@ -284,6 +284,8 @@ class ScanNodules(ScanNodes):
     def _read(self, stored: Any) -> None:
         nodules, self._last_number = record.read_record(stored)
         outlines = stored.GetNodeReference("segmentation")
+        if outlines is not None:
+            segments.show_hidden(outlines)
         saved, nodules = nodules, turning.follow_axes(outlines, self.volume_node, nodules)
         if nodules is not saved:  # or a second look would turn the outlines once more
             record.write_record(stored, nodules, self._last_number)

@@ -12,11 +12,11 @@ import json
 from typing import Any
 
 import numpy as np
-import slicer
 import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
+import slicer
 from densesharp.image.grid import Grid, box_slices
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Notice
@@ -34,6 +34,8 @@ FIRST_COLOR = "DenseSharp.FirstColor"
 """Attribute of a segmentation: which of `COLORS` its first nodule has; CTs differ in that."""
 
 COLORS_APART = 3
+
+OUTLINE_PIXELS = 2
 
 SMOOTHING = "0.25"
 """Smoothing of the shown surface: 0 leaves voxel stairs, above 0.5 small nodules shrink."""
@@ -67,6 +69,7 @@ def create_segmentation(scene: Any, volume_node: Any) -> Any:
     node.GetSegmentation().SetConversionParameter("Smoothing factor", SMOOTHING)
     display = node.GetDisplayNode()
     display.SetVisibility2DFill(False)
+    display.SetSliceIntersectionThickness(OUTLINE_PIXELS)
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
     display.SetPreferredDisplayRepresentationName2D(LABELMAP)
     return node
@@ -95,6 +98,20 @@ def lies_on(node: Any, volume_node: Any) -> bool:
     change = np.linalg.solve(voxels, ijk_to_local(volume_node)) - np.eye(4)
     size = volume_node.GetImageData().GetDimensions()
     return bool(np.abs(change @ [[0, size[0]], [0, size[1]], [0, size[2]], [1, 1]]).max() < 0.02)
+
+
+def show_hidden(node: Any) -> None:
+    """Show the segments of an opened scene again where Slicer opened every one of them hidden."""
+    display, names = node.GetDisplayNode(), node.GetSegmentation().GetSegmentIDs()
+    if display is not None and not any(display.GetSegmentVisibility(name) for name in names):
+        display.SetAllSegmentsVisibility(True)
+
+
+def toggle_outlines(node: Any) -> bool:
+    """Outlines in the slice views off or on again; returns whether they are on now."""
+    display = node.GetDisplayNode()
+    display.SetVisibility2DOutline(not display.GetVisibility2DOutline())
+    return bool(display.GetVisibility2DOutline())
 
 
 def add_segment(node: Any, name: str, number: int) -> str:

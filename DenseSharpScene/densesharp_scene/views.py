@@ -14,6 +14,9 @@ WINDOWS = {"lung": (1500.0, -600.0), "mediastinum": (400.0, 40.0), "bone": (1800
 FORMER = "DenseSharp.Former"
 """Role and attribute of a slice view: the overlay that ours replaced, and its opacity."""
 
+FIELD = "DenseSharp.FieldOfView"
+"""Attribute of a slice view that was zoomed to a nodule: the width it showed before, mm."""
+
 NEAR_MM = 120.0
 """From so far away a 3D view with Slicer's angle of 30 degrees shows 64 mm: a nodule with its
 surroundings."""
@@ -105,6 +108,25 @@ def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
             view.JumpSliceByOffsetting(r, a, s)
     for crosshair in nodes_of(scene, "vtkMRMLCrosshairNode"):
         crosshair.SetCrosshairRAS(r, a, s)
+
+
+def zoom_to(scene: Any, width_mm: float) -> None:
+    """Let every slice view show a width of so many mm; `zoom_back` undoes it."""
+    for view in nodes_of(scene, "vtkMRMLSliceNode"):
+        across, up, deep = view.GetFieldOfView()
+        if not view.GetAttribute(FIELD):
+            view.SetAttribute(FIELD, str(across))
+        view.SetFieldOfView(width_mm, width_mm * up / across, deep)
+
+
+def zoom_back(scene: Any) -> None:
+    """Let every slice view show the width it had before `zoom_to`; the middle stays."""
+    for view in nodes_of(scene, "vtkMRMLSliceNode"):
+        former = view.GetAttribute(FIELD)
+        if former:
+            across, up, deep = view.GetFieldOfView()
+            view.SetFieldOfView(float(former), float(former) * up / across, deep)
+            view.RemoveAttribute(FIELD)
 
 
 def _sees(view: Any, ras: tuple[float, float, float]) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
+import slicer
 from densesharp_scene.bending import straightened
 from densesharp_scene.compared import show_outlines
 from densesharp_scene.geometry import EVIDENCE, is_bent
-from densesharp_scene.views import WINDOWS, set_window, show_background, shows
+from densesharp_scene.views import WINDOWS, set_window, show_background, shows, window_name
 
 from . import placing, sample
 from .session import Session
@@ -89,8 +89,11 @@ class InputsSection:
     def _startPlacing(self) -> None:
         """Some view shows the CT that is marked; two CTs side by side stay as they are."""
         seeds = self.session.seeds_node()
-        if not shows(slicer.mrmlScene, self.ui.inputSelector.currentNode()):
+        volume = self.ui.inputSelector.currentNode()
+        if not shows(slicer.mrmlScene, volume):
             self.showVolume()
+        if not self.session.nodules and not window_name(volume):
+            set_window(volume, *WINDOWS["lung"])
         placing.start(seeds)
 
     def showVolume(self) -> None:

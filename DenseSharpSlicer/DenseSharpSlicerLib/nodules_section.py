@@ -7,16 +7,26 @@ from dataclasses import astuple
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from densesharp_scene.card import LIST_COLUMNS, list_row
 from densesharp_scene.nodule import Nodule
+from densesharp_scene.segments import toggle_outlines
+from densesharp_scene.views import zoom_back, zoom_to
 
 from .session import Session
 from .translated import translated
 
 MOST_ROWS = 8
 """The table grows to this many rows, then it scrolls."""
+
+FIELD_MM, FIELD_TIMES = 60.0, 2.5
+"""So wide a slice view shows a nodule: these mm, or so many times its long axis."""
+
+FEWEST_ROWS = 3
+ROW_HEIGHT = 24
+"""Pixels, where no row tells its own."""
 
 
 class NodulesSection:
@@ -30,7 +40,10 @@ class NodulesSection:
         table.setColumnCount(len(LIST_COLUMNS))
         table.setHorizontalHeaderLabels([translated(name) for name in LIST_COLUMNS])
         table.verticalHeader().setVisible(False)
-        table.horizontalHeader().setStretchLastSection(True)
+        table.horizontalHeader().setStretchLastSection(False)
+        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.horizontalHeader().setMinimumSectionSize(20)
+        table.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         self.ui.nodulesTable.connect("itemSelectionChanged()", self.onSelected)
         self.ui.nodulesTable.connect("cellClicked(int,int)", self.onClicked)
         self.ui.nodulesTable.connect("itemChanged(QTableWidgetItem*)", self.onRenamed)
@@ -39,6 +52,8 @@ class NodulesSection:
         self.ui.undoButton.connect("clicked()", self.onUndo)
         self.ui.redoButton.connect("clicked()", self.onRedo)
         self.ui.deleteButton.connect("clicked()", self.onDelete)
+        self.ui.zoomCheckBox.connect("toggled(bool)", self.onZoom)
+        self.ui.outlineCheckBox.connect("toggled(bool)", self.onOutline)
 
     def refresh(self) -> None:
         """Fill the table anew and select the chosen nodule in it."""
@@ -76,13 +91,15 @@ class NodulesSection:
             item.setText(text)
 
     def _fitTable(self, count: int) -> None:
-        """Columns as wide as their texts, the last one takes the rest; rows close together."""
-        for column in range(len(LIST_COLUMNS) - 1):
-            self.ui.nodulesTable.resizeColumnToContents(column)
-        self.ui.nodulesTable.resizeRowsToContents()
-        rowHeight = self.ui.nodulesTable.rowHeight(0) if count else 24
-        shown = min(max(count, 2), MOST_ROWS)
-        self.ui.nodulesTable.setFixedHeight(rowHeight * (shown + 1) + 12)
+        """All columns in sight at any width, so that no scroll bar hides a row: names give way."""
+        table = self.ui.nodulesTable
+        for column in range(1, len(LIST_COLUMNS)):
+            table.resizeColumnToContents(column)
+        table.resizeRowsToContents()
+        rows = [table.rowHeight(row) for row in range(min(count, MOST_ROWS))]
+        spare = max(FEWEST_ROWS - len(rows), 0) * (rows[0] if rows else ROW_HEIGHT)
+        header = max(table.horizontalHeader().height, ROW_HEIGHT)
+        table.setFixedHeight(header + sum(rows) + spare + 2 * table.frameWidth)
 
     def _state(self, nodule: Nodule) -> str:
         scan = self.session.scan
@@ -100,13 +117,39 @@ class NodulesSection:
         if not self._filling and 0 <= row < len(self.session.nodules):
             nodule_id = self.session.nodules[row].id
             if nodule_id != self.session.selected:
-                self.session.select(nodule_id)
-                self.session.changed()
+                self._select(nodule_id)
 
     def onClicked(self, row: int) -> None:
         """A row was clicked, the selected one too: bring the views there."""
-        self.session.select(self.session.nodules[row].id)
+        self._select(self.session.nodules[row].id)
+
+    def _select(self, nodule_id: str) -> None:
+        """Select a nodule and bring the views there, near when wished."""
+        self.session.select(nodule_id)
+        self._come_near()
         self.session.changed()
+
+    def _come_near(self) -> None:
+        if not self.ui.zoomCheckBox.checked:
+            return
+        nodule = self.session.nodule
+        measured = nodule.result.measurements if nodule is not None else None
+        across = measured.long_axis_mm if measured is not None else 0.0
+        zoom_to(slicer.mrmlScene, max(FIELD_MM, FIELD_TIMES * across))
+
+    def onZoom(self, near: bool) -> None:
+        """Near the selected nodule, or as wide as before."""
+        if near and self.session.nodule is not None:
+            self._select(self.session.selected)
+        elif not near:
+            zoom_back(slicer.mrmlScene)
+
+    def onOutline(self, shown: bool) -> None:
+        """Outlines in the slice views off or on."""
+        scan = self.session.scan
+        node = scan.known("segmentation") if scan is not None and scan.alive else None
+        if node is not None and bool(node.GetDisplayNode().GetVisibility2DOutline()) != shown:
+            toggle_outlines(node)
 
     def onRenamed(self, item: Any) -> None:
         """The name in the first column was edited."""
@@ -127,6 +170,7 @@ class NodulesSection:
 
     def _step(self, step: int) -> None:
         self.session.step(step)
+        self._come_near()
         self.session.changed()
 
     def onUndo(self) -> None:

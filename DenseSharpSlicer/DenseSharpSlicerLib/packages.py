@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
+
+import slicer
 
 KEPT = ("numpy", "SimpleITK", "vtk", "pydicom", "scipy", "torch")
 """Never replaced by an installation of ours."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 
 import qt
+
 import slicer
 
 PREFIX = "DenseSharp"

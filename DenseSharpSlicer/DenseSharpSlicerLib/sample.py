@@ -6,8 +6,9 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
+
+import slicer
 
 NAME = "DenseSharpSampleCT"
 

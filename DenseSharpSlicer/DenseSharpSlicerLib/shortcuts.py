@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import qt
+
 import slicer
 
 KEYS = {
@@ -15,6 +16,8 @@ KEYS = {
     "reject": "Ctrl+Shift+R",
     "evidence": "Ctrl+Shift+M",
     "undo": "Ctrl+Shift+Z",
+    "zoom": "Ctrl+Shift+L",
+    "outlines": "Ctrl+Shift+O",
     "previous": "Ctrl+Shift+PgUp",
     "next": "Ctrl+Shift+PgDown",
 }

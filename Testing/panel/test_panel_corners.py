@@ -1,3 +1,4 @@
+# ruff: noqa: TID251 - runs Slicer's Qt layers
 """Rare ways through the panel's code; with the other tests they run every line of it."""
 
 from __future__ import annotations
@@ -274,3 +275,27 @@ def test_nothing_is_read_or_written_while_a_scene_is_opened(
     panel.session.watch._points.clear()
     scene.EndState(scene.ImportState)
     assert panel.scan.volume_node is ct
+
+
+def test_the_table_fits_slicer_s_default_panel(panel: Any, ct: Any) -> None:
+    """390 pixels, of which a scroll bar takes some: three whole rows, no text of a state cut."""
+    import qt
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    for ras in (*BALLS, (-45.0, 5.0, 20.0)):
+        panel.click_in_view(ras)
+        panel.wait()
+    panel.host.resize(390, 1400)
+    panel.host.show()
+    panel.widget.refresh()
+    panel.slicer.app.processEvents()
+    table = panel.ui.nodulesTable
+    assert sum(table.columnWidth(n) for n in range(table.columnCount)) <= table.viewport().width
+    metrics = qt.QFontMetrics(table.font)
+    for row in range(table.rowCount):
+        for column in range(1, table.columnCount):
+            text = table.item(row, column).text()
+            assert metrics.horizontalAdvance(text) < table.columnWidth(column), text
+    rows = sum(table.rowHeight(n) for n in range(3))
+    assert table.viewport().height >= rows
+    panel.host.hide()

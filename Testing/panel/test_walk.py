@@ -10,7 +10,7 @@ from panel_driver import ROOT, Panel
 
 pytestmark = pytest.mark.panel
 
-SCRIPT = ROOT / "Testing" / "slicer" / "walk_in_slicer.py"
+SCRIPT = ROOT / "Testing" / "in_slicer" / "walk_in_slicer.py"
 
 
 def test_the_walk_passes_every_step(panel: Panel, capsys: pytest.CaptureFixture[str]) -> None:

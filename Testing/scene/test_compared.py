@@ -127,3 +127,50 @@ def test_show_3d_off_stays_off(ct_with_a_nodule):
     for nodule in scan.nodules:
         surface = segmentation.GetSegment(nodule.segment_id).GetRepresentation(SURFACE)
         assert surface.GetNumberOfPoints() > 50
+
+
+def test_views_come_near_and_go_back(scene, views):
+    """The width is set in mm, the height follows the view's own shape, the depth stays."""
+    from densesharp_scene.views import zoom_back, zoom_to
+
+    (red, _), (yellow, _), _ = views
+    red.SetFieldOfView(400.0, 300.0, 1.0)
+    yellow.SetFieldOfView(350.0, 350.0, 2.0)
+    zoom_to(scene, 60.0)
+    zoom_to(scene, 90.0)
+    np.testing.assert_allclose(red.GetFieldOfView(), (90.0, 67.5, 1.0))
+    np.testing.assert_allclose(yellow.GetFieldOfView(), (90.0, 90.0, 2.0))
+    zoom_back(scene)
+    np.testing.assert_allclose(red.GetFieldOfView(), (400.0, 300.0, 1.0))
+    np.testing.assert_allclose(yellow.GetFieldOfView(), (350.0, 350.0, 2.0))
+    red.SetFieldOfView(200.0, 150.0, 1.0)
+    zoom_back(scene)
+    assert red.GetFieldOfView()[0] == 200.0, "there is nothing to go back to"
+
+
+def test_segments_that_slicer_opened_hidden_are_shown(ct_with_a_nodule):
+    """Slicer may open all of a scene so, after a deletion; a single one was hidden by a reader."""
+    from densesharp_scene import ScanNodules
+
+    scan, _ = ct_with_a_nodule
+    second = scan.claim(scan.place(scan.volume().grid.center * (-1, -1, 1) + (0, 0, 10)))
+    scan.store(answer(scan.volume(), scan.seed_of(second), second, 3.0))
+    display = scan.segmentation_node.GetDisplayNode()
+    ids = [nodule.segment_id for nodule in scan.nodules]
+    display.SetSegmentVisibility(ids[0], False)
+    ScanNodules(scan.volume_node)
+    assert [display.GetSegmentVisibility(name) for name in ids] == [False, True]
+    display.SetAllSegmentsVisibility(False)
+    ScanNodules(scan.volume_node)
+    assert [display.GetSegmentVisibility(name) for name in ids] == [True, True]
+
+
+def test_outlines_are_two_pixels_and_can_be_switched_off(ct_with_a_nodule):
+    from densesharp_scene.segments import toggle_outlines
+
+    node = ct_with_a_nodule[0].segmentation_node
+    display = node.GetDisplayNode()
+    assert display.GetSliceIntersectionThickness() == 2
+    assert not toggle_outlines(node)
+    assert not display.GetVisibility2DOutline()
+    assert toggle_outlines(node)

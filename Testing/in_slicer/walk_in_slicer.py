@@ -1,6 +1,6 @@
 """Walks a running 3D Slicer through DenseSharp's whole path by itself, in about five minutes.
 
-    Slicer --python-script Testing/slicer/walk_in_slicer.py
+    Slicer --python-script Testing/in_slicer/walk_in_slicer.py
 
 Prints a line for each step, PASS or FAIL with what was seen, and leaves Slicer with status 0 when
 all passed. The module must be installed or its folder be a module path, and its packages be there
@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import vtk
-
 import slicer
+import vtk
 
 SECONDS = 180.0
 """So long each answer may take, spread and stability included."""
@@ -180,7 +179,8 @@ class Walk:
         absent = packages.missing(list(packages.REPORT))
         if absent:
             return f"left out, not installed: {', '.join(absent)}"
-        self.widget.export._report(self.folder / "report")
+        export = self.widget.export
+        self.widget.session.run(lambda: export._report(self.folder / "report"))
         self.wait()
         names = sorted(path.name for path in (self.folder / "report").rglob("*") if path.is_file())
         self.need(any(name.endswith(".html") for name in names), f"{names}; {self.line()}")
