@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
-import slicer
 from densesharp_scene.server_backend import ServerBackend
 from densesharp_scene.worker import Task
 

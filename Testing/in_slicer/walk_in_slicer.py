@@ -85,6 +85,7 @@ class Walk:
     def click(self) -> str:
         """A click on a nodule gives an outline of about its true volume."""
         from densesharp.resources import sample_truth
+        from densesharp_scene.views import jump_to
 
         truth = sample_truth()["nodules"][0]
         x, y, z = truth["center_lps"]
@@ -92,7 +93,11 @@ class Walk:
         logic = slicer.app.applicationLogic()
         points = slicer.mrmlScene.GetNodeByID(logic.GetSelectionNode().GetActivePlaceNodeID())
         self.need(points is not None, f"Mark a nodule has no list of points: {self.line()}")
-        points.AddControlPointWorld(vtk.vtkVector3d(-x, -y, z))
+        # A click with the mouse lies on the slice that is shown, and notes its volume.
+        jump_to(slicer.mrmlScene, (-x, -y, z))
+        index = points.AddControlPointWorld(vtk.vtkVector3d(-x, -y, z))
+        volume_node = self.ui.inputSelector.currentNode()
+        points.SetNthControlPointAssociatedNodeID(index, volume_node.GetID())
         self.wait()
         self.ui.placeButton.click()
         self.first_volume, true = self.volume(), float(truth["volume_mm3"])
