@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -13,8 +14,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-
-import slicer
 
 ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharp/blob/main"
 

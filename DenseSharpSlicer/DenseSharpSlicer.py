@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import qt
+import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -17,7 +18,6 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-import slicer
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 
 POLL_MS = 20

@@ -12,11 +12,11 @@ import json
 from typing import Any
 
 import numpy as np
+import slicer
 import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
-import slicer
 from densesharp.image.grid import Grid, box_slices
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Notice

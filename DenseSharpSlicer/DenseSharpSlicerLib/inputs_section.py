@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import slicer
 from slicer.i18n import tr as _
 
-import slicer
 from densesharp_scene.bending import straightened
 from densesharp_scene.compared import show_outlines
 from densesharp_scene.geometry import EVIDENCE, is_bent

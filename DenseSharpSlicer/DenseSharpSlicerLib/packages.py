@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import qt
-from slicer.i18n import tr as _
-
 import slicer
+from slicer.i18n import tr as _
 
 KEPT = ("numpy", "SimpleITK", "vtk", "pydicom", "scipy", "torch")
 """Never replaced by an installation of ours."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
-import slicer
 from densesharp.errors import DenseSharpError
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.new_study import create, summary

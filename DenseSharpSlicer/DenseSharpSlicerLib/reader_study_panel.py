@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-import slicer
 from densesharp.errors import DenseSharpError
 from densesharp.io import read_volume
 from densesharp.nodule.records import CLASS_NAMES

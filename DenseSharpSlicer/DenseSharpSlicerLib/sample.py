@@ -6,9 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from slicer.i18n import tr as _
-
 import slicer
+from slicer.i18n import tr as _
 
 NAME = "DenseSharpSampleCT"
 

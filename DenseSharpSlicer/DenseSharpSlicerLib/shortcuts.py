@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import qt
-
 import slicer
 
 KEYS = {

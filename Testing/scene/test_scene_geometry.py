@@ -191,6 +191,7 @@ def test_what_is_no_ct_is_refused(scene, make_ct):
 def test_a_frame_of_a_sequence_is_refused(scene, make_ct):
     """The proxy changes while the sequence plays, so results would belong to no image."""
     import slicer
+
     from densesharp_scene import SceneError
     from densesharp_scene.geometry import volume_from_node
 
