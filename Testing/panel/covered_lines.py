@@ -18,13 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import slicer_standin
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ROOT / "DenseSharpSlicer"
+MODULES = (ROOT / "DenseSharpSlicer", ROOT / "DenseSharpScene")
 
 
 def never_run(data: coverage.Coverage) -> list[str]:
     """`file:line, line` of every file with lines that no test ran."""
     found = []
-    for path in sorted(MODULES.rglob("*.py")):
+    for path in sorted(path for folder in MODULES for path in folder.rglob("*.py")):
         *_, missing, _ = data.analysis2(str(path))
         if missing:
             lines = ", ".join(str(line) for line in missing)
