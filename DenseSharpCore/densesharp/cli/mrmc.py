@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 HELP = "compare readers under treatments: AUC with random readers and cases"
@@ -37,6 +38,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how the error covariance is estimated (default jackknife)",
     )
     parser.add_argument(
+        "--level",
+        type=_between(0.5, 1, "confidence level, for example 0.95"),
+        default=0.95,
+        metavar="P",
+        help="confidence level of the intervals (default 0.95)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=_between(0, 1, "difference in the figure of merit, for example 0.05"),
+        metavar="D",
+        help="also test that one of two treatments is not worse than the other by D",
+    )
+    parser.add_argument(
         "--write",
         type=Path,
         metavar="FILE",
@@ -50,16 +64,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _between(low: float, high: float, what: str) -> Callable[[str], float]:
+    """A number within limits, for argparse."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = high
+        if not low < value < high:
+            message = f"'{text}' is no {what}"
+            raise argparse.ArgumentTypeError(message)
+        return value
+
+    return read
+
+
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
     from densesharp.errors import TableError
     from densesharp.stats import figures_of_merit as fom
     from densesharp.stats.formatting import write_json
-    from densesharp.stats.mrmc_document import mrmc_document, mrmc_text
+    from densesharp.stats.mrmc_document import mrmc_document
+    from densesharp.stats.mrmc_text import mrmc_text
     from densesharp.stats.readings_files import load_readings, save_readings
 
     readings = load_readings(args.readings)
     figure = fom.AUC
+    if args.figure == "auc" and args.threshold is not None:
+        message = "The AUC takes no --threshold: leave it out, or name another --figure."
+        raise TableError(message)
     if args.figure != "auc":
         if args.threshold is None:
             message = f"The {args.figure} needs a threshold: give the rating with --threshold."
@@ -69,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             raise TableError(message)
         make = fom.sensitivity if args.figure == "sensitivity" else fom.specificity
         figure = make(args.threshold)
-    document = mrmc_document(readings, figure, args.covariance)
+    document = mrmc_document(readings, figure, args.covariance, args.level, margin=args.margin)
     if args.json:
         write_json(document, args.json)
     if args.json != "-":

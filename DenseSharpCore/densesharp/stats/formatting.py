@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from densesharp.files import write_text
@@ -52,6 +54,31 @@ def with_interval(estimate: Estimate, digits: int = 3) -> str:
         return NOT_ESTIMABLE
     text = number(estimate.value, digits)
     return f"{text} ({interval(estimate.ci, digits)})" if estimate.ci else text
+
+
+def bounded(estimate: Estimate, lowest: float = -1.0, highest: float = 1.0) -> Estimate:
+    """The estimate with its interval cut to what the statistic can be.
+
+    Intervals on the statistic's own scale go beyond where there are few readers or cases.
+    """
+    if estimate.ci is None:
+        return estimate
+    low, high = estimate.ci
+    return replace(estimate, ci=(max(lowest, low), min(highest, high)))
+
+
+def statistic_text(name: str, df: Sequence[float], statistic: float | None) -> str:
+    """`F(1, 9.2) = 4.31`: a test with its degrees of freedom."""
+    if statistic is None:
+        return NOT_ESTIMABLE
+    # The numerator's are a whole number.
+    shown = ", ".join(f"{x:.0f}" if x == round(x) else f"{x:.1f}" for x in df)
+    return f"{name}{f'({shown})' if shown else ''} = {number(statistic, 2)}"
+
+
+def t_or_z(statistic: float | None, df: float | None) -> str:
+    """A test by t if it has degrees of freedom, else by z."""
+    return statistic_text("t" if df else "z", [df] if df else [], statistic)
 
 
 def text_table(header: list[str], rows: list[list[str]]) -> str:

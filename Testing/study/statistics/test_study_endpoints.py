@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from itertools import product
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 from known_shapes import SHAPES
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
+from statsmodels.stats.multitest import multipletests
 
 from densesharp.image.grid import Grid
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.estimates import to_json
+from densesharp.stats.formatting import number, p_text
 from densesharp.stats.model_vs_readers import standalone
 from densesharp.study.analysis import classes, times
 from densesharp.study.analysis.analyse_study import describe
@@ -183,7 +186,7 @@ def test_the_margin_of_a_crossover_is_for_aided_against_unaided():
         assert row.test.statistic == pytest.approx(main.statistic)
         assert row.test.df == pytest.approx([1, main.df2])
     first, second, *rest = endpoint_tables.endpoint_tests_table(found.endpoints).rows
-    assert first[1:3] == ["cases", f"χ²(1) = {section['chi2']:.2f}"]
+    assert first[1:3] == ["cases", f"χ²(1) = {section.statistic:.2f}"]
     assert second[0] == "Primary: AUC, invasive, not worse by 0.05"
     assert second[2] == f"z = {z:.2f}"
     assert "one-sided, level 0.025" in second[3]
@@ -208,6 +211,61 @@ def test_a_third_condition_does_not_take_the_place_of_the_named_ones():
     row = analysed(data).endpoints[0]
     assert (row.first, row.second, row.primary) == ("aided", "unaided", True)
     assert row.difference == pytest.approx(wanted.difference)
+
+
+def test_a_third_condition_leaves_each_row_its_own_difference_and_p():
+    both = made_up(("aided", "unaided"), kind="crossover", endpoint=PRIMARY)
+    found = analysed(with_third(both)).tasks["invasive"]
+    table = tables.forms_table("invasive", found, ("aided", "unaided"))
+    assert "aided minus unaided" in table.caption
+    pair = found.auc.of("aided", "unaided")
+    for row, one in zip(table.rows, (pair.rrrc, pair.frrc, pair.rrfc), strict=False):
+        low, high = (f"{limit:.3f}" for limit in one.ci)
+        assert row[1] == f"{one.value:.3f} ({low} to {high})"
+        law = stats.norm if one.df is None else stats.t(one.df)
+        assert row[-1] == p_text(2 * law.sf(abs(one.value / one.se)))
+    # The bootstrap is of the same pair.
+    assert found.bootstrap.cases.value == pytest.approx(pair.rrrc.value)
+    assert tables.compared(("a third", "aided", "unaided")) == ("aided", "unaided")
+    equal, *_, last = tables.pairs_table("invasive", found.auc).rows
+    assert equal[0].startswith("all equal")
+    assert equal[3].startswith("F(2, ")
+    assert last[0] == "aided minus unaided"
+    assert last[1] == table.rows[0][1]
+
+
+def test_without_a_named_pair_every_pair_of_conditions_is_compared():
+    data = made_up(("x", "y", "z"), readers=3)
+    rows = analysed(data).endpoints
+    pairs = {(row.first, row.second) for row in rows}
+    assert pairs == {("x", "y"), ("x", "z"), ("y", "z")}
+    assert not any(row.primary for row in rows)
+    raw, adjusted = [row.p for row in rows], [row.p_holm for row in rows]
+    assert adjusted == pytest.approx(multipletests(raw, method="holm")[1])
+    table = endpoint_tables.endpoint_table(rows)
+    assert "every pair of conditions" in table.caption
+    for row, cells in zip(rows, table.rows, strict=True):
+        assert cells[0] == f"{row.figure}: {row.first} minus {row.second}"
+        shown = [number(row.means[row.first]), number(row.means[row.second])]
+        assert cells[1:4] == [*shown, number(row.difference)]
+        assert cells[5] == p_text(row.p)
+
+
+def test_intervals_beyond_what_can_be_are_cut_and_the_captions_say_so():
+    found = analysed(made_up(("aided", "unaided"), readers=2, cases=9, seed=1))
+    task = found.tasks["invasive"]
+    assert any(ci[0] < -1 or ci[1] > 1 for row in found.endpoints if (ci := row.ci))
+    shown = [
+        endpoint_tables.endpoint_table(found.endpoints),
+        tables.forms_table("invasive", task, ("aided", "unaided")),
+    ]
+    assert "cut at" in shown[0].caption
+    for table in shown:
+        text = " ".join(cell for row in table.rows for cell in row[1:] if " to " in cell)
+        assert all(-1 <= float(x) <= 1 for x in re.findall(r"-?\d\.\d{3}", text))
+    for row in tables.area_table("invasive", task, ("aided", "unaided")).rows:
+        areas = re.findall(r"-?\d\.\d{3}", " ".join(row[1:3]))
+        assert all(0 <= float(x) <= 1 for x in areas)
 
 
 def with_third(data):
@@ -235,8 +293,8 @@ def crossed():
     # Of every 20 readings of a cell so many are right.
     shares = {(0, 1): 16, (0, 2): 11, (1, 1): 8, (1, 2): 15}
     right = np.zeros(data.classes.shape, dtype=bool)
-    for (t, number), many in shares.items():
-        places = np.argwhere(session[t] == number)
+    for (t, which), many in shares.items():
+        places = np.argwhere(session[t] == which)
         for place in places[np.arange(len(places)) % 20 < many]:
             right[t, place[0], place[1]] = True
     chosen = np.where(right, data.truth, (data.truth + 1) % 3)

@@ -17,9 +17,11 @@ import pytest
 from study_run import rows_in, run
 
 from densesharp.errors import StudyError
+from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import number, p_text
 from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.report.cells import with_reason
 from densesharp.study.report.design_tables import study_table
 
 EXPECTED_FIGURES = {
@@ -54,6 +56,40 @@ def test_the_average_reader_s_point_is_the_mean_of_the_readers(folder, results):
         assert float(row["tpr"]) == pytest.approx(wanted)
     text = (folder / "out" / "tables" / "operating_points_invasive.csv").read_text()
     assert "mean reader, aided" in text.replace('"', "")
+
+
+def test_forest_plot_and_table_show_the_same_intervals(folder, results):
+    with (folder / "out" / "tables" / "auc_invasive.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["Reader", "aided", "unaided", "aided minus unaided", "Model alone"]
+    table = {row[0]: row[1:] for row in rows}
+    for line in rows_in(folder / "out" / "figures" / "forest_invasive.csv"):
+        low, high = (number(float(line[name])) for name in ("low", "high"))
+        column = {"aided": 0, "unaided": 1, "": 3}[line["condition"]]
+        wanted = f"{number(float(line['auc']))} ({low} to {high})"
+        assert table[line["reader"]][column] == wanted
+        assert 0 <= float(line["low"]) < float(line["auc"]) < float(line["high"]) <= 1
+    differences = results["tasks"]["invasive"]["auc"]["readers"]["differences"][0]["readers"]
+    for reader, one in differences.items():
+        low, high = map(number, one["ci"])
+        assert table[reader][2] == f"{number(one['value'])} ({low} to {high})"
+    del table["model"]
+    assert not any(row[3] for row in table.values())
+
+
+def test_the_time_model_shows_standard_errors_and_degrees_of_freedom(folder, results):
+    effects = results["time"]["model"]["effects"]
+    rows = rows_in(folder / "out" / "tables" / "time_model.csv")
+    for row, one in zip(rows, effects.values(), strict=True):
+        assert (row["SE"], row["df"]) == (number(one["se"]), number(one["df"], 1))
+
+
+def test_a_difference_without_interval_says_why():
+    assert (
+        with_reason(Estimate(0.0, reason="All the same.")) == "0.000 (no interval: All the same.)"
+    )
+    assert with_reason(Estimate(None, reason="Nobody.")) == "not estimable: Nobody."
+    assert with_reason(Estimate(0.5, ci=(0.4, 0.6))) == "0.500 (0.400 to 0.600)"
 
 
 def test_the_design_says_when_the_model_was_shown(folder):

@@ -138,7 +138,7 @@ def power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
 
 def _text(document: dict[str, Any]) -> str:
     from densesharp.stats.formatting import number, text_table
-    from densesharp.stats.mrmc_document import FORM_TITLES
+    from densesharp.stats.mrmc_records import FORM_TITLES
 
     parts = []
     if document["power"]:

@@ -24,7 +24,8 @@ from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.figures_of_merit import AUC, sensitivity, specificity
 from densesharp.stats.model_vs_readers import sensitivity_at
 from densesharp.stats.mrmc import analyse
-from densesharp.stats.mrmc_document import MrmcDocument, area_document, mrmc_document
+from densesharp.stats.mrmc_document import area_document, mrmc_document
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, Readings
 from densesharp.study.analysis.model_alone import against_readers

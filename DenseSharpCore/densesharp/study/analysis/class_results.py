@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from densesharp.stats.estimates import Estimate, optional
-from densesharp.stats.mrmc_document import MrmcDocument
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.multiclass import Confusion, OneVsRest
 from densesharp.stats.tables import IntArray
 

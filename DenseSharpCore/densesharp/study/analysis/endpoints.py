@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from densesharp.stats.estimates import Estimate, holm
 from densesharp.stats.model_vs_readers import ReaderForm, non_inferiority
-from densesharp.stats.mrmc_document import MrmcDocument
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.study.analysis.planned_endpoints import Planned, planned
 from densesharp.study.analysis.study_results import Endpoint, EndpointTest, StudyResults
 from densesharp.study.analysis.task_results import ModelComparison
@@ -31,13 +32,13 @@ _TASKS = {"iac": "IAC"}
 
 
 def endpoints(results: StudyResults) -> list[Endpoint]:
-    """Every comparison of two conditions, or of model and readers, the primary one marked.
+    """Every comparison of conditions, or of model and readers, the primary one marked.
 
     Only what the design named is primary, judged by its form and its margin: aided minus unaided,
     or the model minus the readers where nothing was to be read with the model. The p-values of the
     secondary ones are adjusted together by Holm's method; without a named primary endpoint all are
     secondary. Where readings are missing, the cases that every reader read under every condition
-    are compared, and the row says so.
+    are compared, and the row says so. Without aided reading every pair of conditions is compared.
     """
     conditions = results.study.conditions
     primary = planned(results.endpoint, results.study.kind, conditions)
@@ -46,8 +47,9 @@ def endpoints(results: StudyResults) -> list[Endpoint]:
         rows = [_model_row(part) for part in alone.comparisons] if alone else []
     else:
         aided = {AIDED, UNAIDED} <= set(conditions)
-        pair = (AIDED, UNAIDED) if aided else (conditions[0], conditions[1])
-        rows = [_row(primary if aided else None, pair, *parts) for parts in _documents(results)]
+        asked = primary if aided else None
+        pairs = [(AIDED, UNAIDED)] if aided else list(combinations(conditions, 2))
+        rows = [_row(asked, pair, *parts) for parts in _documents(results) for pair in pairs]
     adjusted = iter(holm([row.p for row in rows if not row.primary]))
     rows = [row if row.primary else replace(row, p_holm=next(adjusted)) for row in rows]
     return sorted(rows, key=lambda row: not row.primary)
@@ -140,7 +142,7 @@ def _row(
 
 def _difference(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> Estimate:
     """The estimate of first minus second condition."""
-    found = next(row for row in document.comparisons if (row.first, row.second) == pair)
+    found = document.of(*pair)
     return found.rrrc if form == "rrrc" else found.frrc
 
 

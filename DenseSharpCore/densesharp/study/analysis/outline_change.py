@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from densesharp.stats.figures_of_merit import MEAN_SCORE
-from densesharp.stats.mrmc_document import MrmcDocument, mrmc_document
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.segmentation import dice
 from densesharp.stats.surface_distance import Mask
 from densesharp.stats.tables import Readings

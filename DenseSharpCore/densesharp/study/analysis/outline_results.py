@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from densesharp.stats.bland_altman import LimitsOfAgreement
 from densesharp.stats.estimates import Estimate, optional
-from densesharp.stats.mrmc_document import MrmcDocument
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.segmentation import WithinSpread
 from densesharp.stats.tables import FloatArray
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, Interval, optional
 from densesharp.stats.model_vs_readers import ReaderForm, StandaloneResult
-from densesharp.stats.mrmc_document import AreaDocument, MrmcDocument
+from densesharp.stats.mrmc_records import AreaDocument, MrmcDocument
 from densesharp.stats.tables import FloatArray, IntArray
 
 

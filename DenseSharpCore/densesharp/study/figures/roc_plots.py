@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from densesharp.stats.estimates import Interval
-from densesharp.stats.mrmc_document import FormSection
+from densesharp.stats.formatting import bounded
+from densesharp.stats.mrmc_records import FormSection
 from densesharp.study.analysis.study_results import StudyDescription
 from densesharp.study.analysis.task_results import TaskResults
 from densesharp.study.figures.figure_style import (
@@ -140,9 +141,9 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     lines: list[tuple[str, str, float, Interval | None, str]] = []
     for reader in document.study.readers:
         for condition in document.study.treatments:
-            one = document.readers.values[condition][reader]
-            if one.value is not None:
-                lines.append((reader, condition, one.value, one.ci, "reader"))
+            found = task.reader_auc[condition][reader]
+            if found.auc.value is not None:
+                lines.append((reader, condition, found.auc.value, found.logit_interval, "reader"))
     forms: tuple[tuple[str, FormSection, str], ...] = (
         ("rrrc", document.rrrc, "random readers"),
         ("frrc", document.frrc, "these readers"),
@@ -150,7 +151,8 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     for form, section, text in forms:
         for condition, one in section.means.items():
             if one.value is not None:
-                lines.append((f"mean, {text}", condition, one.value, one.ci, form))
+                ci = bounded(one, 0).ci
+                lines.append((f"mean, {text}", condition, one.value, ci, form))
     figure, grid = new_figure(7.2, 1.2 + 0.26 * max(len(lines), 2))
     axes = grid[0][0]
     _draw_forest(axes, lines, study)
@@ -158,16 +160,17 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     model = task.model.auc if task.model else None
     if model and model.value is not None:
         axes.axvline(model.value, color=MODEL_COLOR, lw=1.4, label="model alone")
-        if model.ci:
-            low, high = model.ci
-            axes.axvspan(low, min(high, 1), color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
-        rows.append(["model", "", model.value, *(model.ci or (None, None)), "model"])
+        ci = task.model.logit_interval if task.model else None
+        if ci:
+            axes.axvspan(*ci, color=tint(MODEL_COLOR, 0.12), lw=0, zorder=0)
+        rows.append(["model", "", model.value, *(ci or (None, None)), "model"])
         legend(axes, "lower left")
-    axes.set_xlabel("Area under the ROC curve, 95 % interval (jackknife)")
+    axes.set_xlabel("Area under the ROC curve, 95 % interval")
     axes.set_title(task.title, loc="left")
     caption = (
         f"Area under the ROC curve: {task.title}. Reader means are shown twice: for readers "
-        "like these (random readers and cases) and for exactly these readers (fixed)."
+        "like these (random readers and cases) and for exactly these readers (fixed). Intervals of "
+        "single readers and of the model: DeLong, logit scale."
     )
     alt = f"Forest plot of areas under the ROC curve for {task.title}."
     header = ("reader", "condition", "auc", "low", "high", "kind")
@@ -179,7 +182,7 @@ def _draw_forest(axes: Any, lines: list[Any], study: StudyDescription) -> None:
     for height, (_, condition, value, ci, kind) in zip(heights, lines, strict=True):
         color = condition_color(condition, study.conditions)
         if ci:
-            axes.plot([ci[0], min(ci[1], 1)], [height] * 2, color=color, lw=1.4)
+            axes.plot(ci, [height] * 2, color=color, lw=1.4)
         marker = "o" if kind == "reader" else "D"
         face = fill(condition, color)
         axes.plot(value, height, marker, ms=6, mec=color, mfc=face, mew=1.2)

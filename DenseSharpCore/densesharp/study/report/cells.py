@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
+from densesharp.stats import formatting
 from densesharp.stats.estimates import Estimate, Interval
-from densesharp.stats.formatting import NOT_ESTIMABLE, interval, number, p_text, with_interval
+from densesharp.stats.formatting import (
+    NOT_ESTIMABLE,
+    interval,
+    number,
+    p_text,
+    t_or_z,
+    with_interval,
+)
 from densesharp.stats.model_vs_readers import NonInferiority
-from densesharp.study.analysis.study_results import EndpointTest
 from densesharp.study.report.blocks import TableBlock
 
 T = TypeVar("T")
@@ -51,13 +57,30 @@ def shown(one: Estimate | None, digits: int = 3) -> str:
 
 
 def bounded(one: Estimate | None, digits: int = 3, lowest: float = -1.0) -> str:
-    """A coefficient of at most 1; its interval is cut where the formula goes beyond.
+    """A coefficient or difference of at most 1; its interval is cut where the formula goes beyond.
 
-    The caption says so: `CUT`.
+    The caption says so: `CUT`, or `cut_note`.
     """
-    if one is not None and one.ci is not None:
-        one = replace(one, ci=(max(lowest, one.ci[0]), min(1.0, one.ci[1])))
-    return shown(one, digits)
+    return shown(None if one is None else formatting.bounded(one, lowest), digits)
+
+
+def cut_note(estimates: Iterable[Estimate | None], lowest: float = -1.0) -> str:
+    """For the caption of a table: that intervals were cut, if any was."""
+    known = [one for one in estimates if one is not None]
+    if all(formatting.bounded(one, lowest).ci == one.ci for one in known):
+        return ""
+    return (
+        f" Intervals are cut at {lowest:g} and 1: with so few readers or cases the formula goes "
+        "beyond what can be."
+    )
+
+
+def with_reason(one: Estimate) -> str:
+    """An estimate, and why it has no interval."""
+    text = shown(one)
+    if one.ci is None and one.reason:
+        text += f" (no interval: {one.reason})" if one.value is not None else f": {one.reason}"
+    return text
 
 
 def area(one: Estimate | None) -> str:
@@ -65,25 +88,18 @@ def area(one: Estimate | None) -> str:
     return bounded(one, lowest=0.0)
 
 
-def tested(test: EndpointTest | None) -> str:
-    """`F(1, 9.2) = 4.31`: the test of an endpoint with its degrees of freedom."""
-    if test is None:
-        return NOT_ESTIMABLE
-    # The numerator's are a whole number.
-    df = ", ".join(f"{x:.0f}" if x == round(x) else f"{x:.1f}" for x in test.df)
-    return f"{test.name}{f'({df})' if df else ''} = {number(test.statistic, 2)}"
-
-
-def t_or_z(statistic: float | None, df: float | None) -> str:
-    """A test by t if it has degrees of freedom, else by z."""
-    if statistic is None:
-        return NOT_ESTIMABLE
-    return tested(EndpointTest("t" if df else "z", statistic, [df] if df else []))
-
-
 def one_sided(test: NonInferiority) -> str:
     """The p of a non-inferiority test, with what it is compared with."""
     return f"one-sided p {equals(test.p)}, level {test.level:g}"
+
+
+DIFFERENCE: dict[str, Callable[[Estimate], str]] = {
+    "Difference": bounded,
+    "SE": lambda one: "—" if one.se is None else number(one.se),
+    "Test": lambda one: "—" if one.statistic is None else t_or_z(one.statistic, one.df),
+    "p": lambda one: "—" if one.p is None and one.ci is not None else p_text(one.p),
+}
+"""How tables show a difference with its standard error and its test."""
 
 
 def equals(p: float | None) -> str:

@@ -9,7 +9,7 @@ from densesharp.study.analysis.study_results import Endpoint, StudyDescription, 
 from densesharp.study.analysis.task_results import ModelTask, ReaderGroup, TaskResults
 from densesharp.study.report import design_tables, endpoint_tables, reader_tables, task_tables
 from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
-from densesharp.study.report.cells import equals, one_sided, shown
+from densesharp.study.report.cells import equals, one_sided, shown, with_reason
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import formulas, methods
 
@@ -107,7 +107,7 @@ def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
     start = f"Primary endpoint, {named}: {what}."
     if row.difference is None or row.p is None:
         return f"{start} It is not estimable: {row.reason}"
-    limits = interval(row.ci)
+    limits = interval(endpoint_tables.possible(row))
     if row.complete_cases_only:
         start += f" Readings are missing, so the {row.cases} cases that all read are compared."
     text = (
@@ -145,8 +145,11 @@ def _task(
     yield from _show(pictures, f"roc_{name}")
     yield task_tables.area_table(name, task, conditions)
     yield from _show(pictures, f"forest_{name}")
-    if len(conditions) > 1:
-        yield task_tables.forms_table(name, task)
+    pair = task_tables.compared(conditions)
+    if pair:
+        yield task_tables.forms_table(name, task, pair)
+    if len(conditions) > 2:
+        yield task_tables.pairs_table(name, task.auc)
     yield task_tables.components_table(name, task.auc)
     points = task_tables.points_table(name, task)
     if points:
@@ -284,7 +287,7 @@ def _sessions(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # 
     if sessions.accuracy:
         yield reader_tables.session_table(sessions.accuracy)
     lines = [
-        f"First session only, {results.tasks[task].title}: AUC {pair} {shown(one)}"
+        f"First session only, {results.tasks[task].title}: AUC {pair} {with_reason(one)}"
         for task, part in sessions.first_session_auc.items()
         for pair, one in part.differences.items()
     ]

@@ -110,7 +110,12 @@ TERMS = {
 def effects_table(name: str, caption: str, effects: Mapping[str, Estimate]) -> TableBlock:
     """Coefficients of a regression."""
     # A spread has no test.
-    columns = {"Coefficient": shown, "p": lambda one: "—" if one.p is None else p_text(one.p)}
+    columns: dict[str, Callable[[Estimate], str]] = {
+        "Coefficient": shown,
+        "SE": lambda one: "—" if one.se is None else number(one.se),
+        "df": lambda one: "—" if one.df is None else number(one.df, 1),
+        "p": lambda one: "—" if one.p is None else p_text(one.p),
+    }
     rows = [(TERMS.get(term, term), one) for term, one in effects.items()]
     return estimate_table(name, caption, "Term", columns, rows)
 
@@ -237,7 +242,8 @@ def size_table(outlines: OutlineResults) -> TableBlock:
     }
     caption = (
         "Sizes of outlines, model against readers, 95 % intervals. Volumes on the log scale: bias "
-        "and limits are ratios. Diameters in mm, model minus reader."
+        "and limits are ratios. Diameters in mm, model minus reader. Bias and limits are for "
+        "exactly these readers."
     )
     columns: dict[str, Callable[[tuple[Estimate | None, Estimate | None]], str]] = {
         "Volume": lambda pair: shown(pair[0]),

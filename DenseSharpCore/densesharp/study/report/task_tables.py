@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from densesharp.stats import formatting
 from densesharp.stats.estimates import Estimate
-from densesharp.stats.formatting import number, p_text
+from densesharp.stats.formatting import number, p_text, statistic_text
 from densesharp.stats.model_vs_readers import StandaloneResult
-from densesharp.stats.mrmc_document import FORM_TITLES, AreaDocument, FormSection
+from densesharp.stats.mrmc_records import FORM_TITLES, AreaDocument, FormSection
 from densesharp.study.analysis.endpoints import figure_title
 from densesharp.study.analysis.task_results import (
     Calibration,
@@ -16,68 +18,114 @@ from densesharp.study.analysis.task_results import (
     ModelComparison,
     ModelTask,
     Point,
+    ReaderArea,
     TaskResults,
 )
+from densesharp.study.exported.study_data import AIDED, UNAIDED
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import (
+    DIFFERENCE,
     area,
+    bounded,
+    cut_note,
     estimate_table,
-    limits,
     one_sided,
     shown,
-    t_or_z,
     who,
 )
 
 
 def area_table(name: str, task: TaskResults, conditions: Sequence[str]) -> TableBlock:
-    """AUC of every reader and of the model."""
-    rows = [
-        [reader, *(area(task.reader_auc[c][reader].auc) for c in conditions)]
-        for reader in task.auc.study.readers
-    ]
-    for form, title in ((task.auc.rrrc, "random readers"), (task.auc.frrc, "these readers")):
-        rows.append([f"mean, {title}", *(area(form.means.get(c)) for c in conditions)])
+    """AUC of every reader and of the model, and each reader's difference of two conditions."""
+    pair = compared(conditions)
+    own = _reader_differences(task.auc, pair) if pair else {}
+    rows = []
+    for reader in task.auc.study.readers:
+        areas = [shown(_on_logit(task.reader_auc[c][reader])) for c in conditions]
+        rows.append([reader, *areas, *([bounded(own.get(reader))] if pair else [])])
+    means: list[Estimate | None] = []
+    for form, title in (("rrrc", "random readers"), ("frrc", "these readers")):
+        section: FormSection = getattr(task.auc, form)
+        found = [section.means.get(c) for c in conditions]
+        difference = [bounded(getattr(task.auc.of(*pair), form))] if pair else []
+        rows.append([f"mean, {title}", *map(area, found), *difference])
+        means += found
+    header = ["Reader", *conditions, *([f"{pair[0]} minus {pair[1]}"] if pair else [])]
+    caption = "Area under the ROC curve, 95 % interval (readers and model: DeLong, logit scale)."
+    if pair:
+        caption += " Differences of single readers have these readers and random cases."
     if task.model:
-        rows.append(["model alone", area(task.model.auc), *[""] * (len(conditions) - 1)])
-    caption = "Area under the ROC curve with 95 % interval (readers and model: DeLong), cut at 1."
-    return TableBlock(f"auc_{name}", caption, ("Reader", *conditions), rows)
+        rows = [[*row, ""] for row in rows]
+        model = shown(replace(task.model.auc, ci=task.model.logit_interval))
+        rows.append(["model", *[""] * (len(header) - 1), model])
+        header.append("Model alone")
+    return TableBlock(f"auc_{name}", caption + cut_note(means, 0), header, rows)
 
 
-def forms_table(name: str, task: TaskResults) -> TableBlock:
-    """The comparison of two conditions under all assumptions."""
-    document, drawn, u = task.auc, task.bootstrap, task.auc.u_statistic
-    rows = list(_form_rows(document, ""))
+def compared(conditions: Sequence[str]) -> tuple[str, str] | None:
+    """The two conditions that a report compares: aided and unaided, or the only two."""
+    if AIDED in conditions and UNAIDED in conditions:
+        return AIDED, UNAIDED
+    return (conditions[0], conditions[1]) if len(conditions) == 2 else None
+
+
+def _on_logit(one: ReaderArea) -> Estimate:
+    return replace(one.auc, ci=one.logit_interval)
+
+
+def _reader_differences(document: AreaDocument, pair: tuple[str, str]) -> Mapping[str, Estimate]:
+    rows = document.readers.differences
+    return next(row.readers for row in rows if (row.first, row.second) == pair)
+
+
+def forms_table(name: str, task: TaskResults, pair: tuple[str, str]) -> TableBlock:
+    """The comparison of two conditions under all assumptions, each with its own test."""
+    document, drawn = task.auc, task.bootstrap
+    rows = _forms(document, pair, "")
     if complete := document.complete_cases:
-        rows += list(_form_rows(complete, f"; {complete.study.cases} complete cases"))[:2]
-    if u:
-        df = number(u.df, 1) if u.df else "—"
-        cells = [number(u.difference), limits(u.ci), "—", df, p_text(u.p)]
-        rows.append(["U-statistics, all random", *cells])
+        rows += _forms(complete, pair, f"; {complete.study.cases} complete cases")[:2]
+    if document.u_statistic:
+        rows.append(("U-statistics, all random", document.u_statistic.of(*pair)))
     if drawn:
-        for who_varies, one in (
-            ("these readers, random cases", drawn.cases),
-            ("random readers and cases", drawn.readers_and_cases),
-        ):
-            title = f"bootstrap: {who_varies}"
-            rows.append([title, number(one.value), limits(one.ci), "—", "—", "—"])
-    first, second = document.study.treatments[:2]
-    caption = f"Difference in AUC, {first} minus {second}, under several assumptions."
+        rows.append(("bootstrap: these readers, random cases", drawn.cases))
+        rows.append(("bootstrap: random readers and cases", drawn.readers_and_cases))
+    caption = f"Difference in AUC, {pair[0]} minus {pair[1]}, under several assumptions."
     if drawn:
         caption += " The bootstrap over readers is too narrow when there are few."
-    parts = (document.rrrc, document.frrc, document.rrfc, u)
-    reasons = {part.reason for part in parts if part and part.reason}
+    caption += cut_note(one for _, one in rows)
+    reasons = {one.reason for _, one in rows if one.reason}
     caption += "".join(f" {reason}" for reason in sorted(reasons))
-    header = ("Random", "Difference", "95 % interval", "F or χ²", "df", "p")
-    return TableBlock(f"auc_difference_{name}", caption, header, rows)
+    return estimate_table(f"auc_difference_{name}", caption, "Random", DIFFERENCE, rows)
 
 
-def _form_rows(document: AreaDocument, where: str) -> Iterator[list[str]]:
-    sections: tuple[FormSection, ...] = (document.rrrc, document.frrc, document.rrfc)
-    for title, part in zip(FORM_TITLES.values(), sections, strict=True):
-        df = number(part.df2, 1) if part.df2 else "—"
-        difference, statistic = number(document.difference), number(part.statistic, 2)
-        yield [title + where, difference, limits(part.ci), statistic, df, p_text(part.p)]
+def _forms(document: AreaDocument, pair: tuple[str, str], where: str) -> list[tuple[str, Estimate]]:
+    found = document.of(*pair)
+    return [(title + where, getattr(found, form)) for form, title in FORM_TITLES.items()]
+
+
+def pairs_table(name: str, document: AreaDocument) -> TableBlock:
+    """Three or more conditions: the test that all are equal, and every pair with its own test."""
+    used, where = document, 0
+    if document.complete_cases and document.rrrc.p is None:
+        used, where = document.complete_cases, document.complete_cases.study.cases
+    sections: tuple[FormSection, ...] = (used.rrrc, used.frrc, used.rrfc)
+    rows = [
+        [f"all equal; {title}", "", "", statistic_text(*part.test()), p_text(part.p), ""]
+        for title, part in zip(FORM_TITLES.values(), sections, strict=True)
+    ]
+    for row in used.comparisons:
+        cells = [cell(row.rrrc) for cell in DIFFERENCE.values()]
+        adjusted = p_text(row.p_holm.rrrc if row.p_holm else None)
+        rows.append([f"{row.first} minus {row.second}", *cells, adjusted])
+    caption = (
+        f"All {len(used.study.treatments)} conditions: the tests that their AUCs are equal, and "
+        "every pair with random readers and random cases; Holm's correction is over the pairs."
+    )
+    if where:
+        caption += f" Readings are missing: these are the {where} cases that all readers read."
+    caption += cut_note(row.rrrc for row in used.comparisons)
+    header = ("Compared", *DIFFERENCE, "p (Holm)")
+    return TableBlock(f"auc_pairs_{name}", caption, header, rows)
 
 
 def components_table(name: str, document: AreaDocument) -> TableBlock:
@@ -138,15 +186,8 @@ def standalone_table(name: str, model: ModelTask) -> TableBlock:
     judged = sources[-1][0].non_inferiority
     if judged:
         caption += f" Non-inferiority by {judged.margin:g} (primary): {one_sided(judged)}."
+    caption += cut_note(one for _, one in rows)
     return estimate_table(f"model_{name}", caption, "Against", DIFFERENCE, rows)
-
-
-DIFFERENCE: dict[str, Callable[[Estimate], str]] = {
-    "Difference": shown,
-    "Test": lambda one: t_or_z(one.statistic, one.df),
-    "p": lambda one: p_text(one.p),
-}
-"""How tables show a difference with its test."""
 
 
 def model_alone_table(alone: ModelAlone) -> TableBlock:
@@ -164,12 +205,18 @@ def model_alone_table(alone: ModelAlone) -> TableBlock:
         "n": lambda part: str(part.cases),
         "Model": lambda part: number(part.result.model),
         "Readers": lambda part: number(_mean(part.result)),
-        "Difference": lambda part: shown(part.result.rrrc),
+        "Difference": lambda part: _within(part, part.result.rrrc),
         "p": lambda part: p_text(part.result.rrrc.p),
-        "These readers": lambda part: shown(part.result.frrc),
+        "These readers": lambda part: _within(part, part.result.frrc),
     }
     rows = zip(titles, used, strict=True)
     return estimate_table("model_alone", caption, "Figure", columns, rows)
+
+
+def _within(part: ModelComparison | CompleteStandalone, one: Estimate) -> str:
+    """A difference cut at what it can be, which for kappa is 2."""
+    width = 2.0 if "kappa" in part.result.figure else 1.0
+    return shown(formatting.bounded(one, -width, width))
 
 
 def _with_test(part: ModelComparison) -> ModelComparison | CompleteStandalone:

@@ -1,0 +1,127 @@
+"""A multi-reader analysis as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from densesharp.stats.estimates import Estimate
+from densesharp.stats.formatting import (
+    NOT_ESTIMABLE,
+    bounded,
+    interval,
+    number,
+    p_text,
+    statistic_text,
+    t_or_z,
+    text_table,
+)
+from densesharp.stats.mrmc_records import FORM_TITLES, FormSection, MrmcDocument
+
+
+def mrmc_text(document: MrmcDocument) -> str:
+    """The document as text."""
+    study, means = document.study, document.mean_values
+    rows = [
+        [r, *(number(document.values[t][r], 4) for t in study.treatments)] for r in study.readers
+    ]
+    rows.append(["mean", *(number(means[t], 4) for t in study.treatments)])
+    parts = [
+        f"{document.method.figure}: {len(study.readers)} readers, "
+        f"{study.cases_diseased} cases with and {study.cases_not_diseased} without disease, "
+        f"{study.missing_readings} readings missing",
+        text_table(["reader", *study.treatments], rows),
+    ]
+    if len(study.treatments) == 1:
+        parts.append(_mean_text(document))
+    elif len(study.treatments) == 2:
+        parts.append(_difference_text(document))
+    else:
+        parts += [_equality_text(document), _pairs_text(document)]
+    parts += _margin_text(document)
+    if document.reason:
+        parts.append(f"Note: {document.reason}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _percent(document: MrmcDocument) -> str:
+    return f"{100 * document.method.confidence:g} % interval"
+
+
+def _forms(document: MrmcDocument) -> Iterator[tuple[str, str, FormSection]]:
+    for form, title in FORM_TITLES.items():
+        yield form, title, getattr(document, form)
+
+
+def _limits(one: Estimate, lowest: float = -1.0) -> str:
+    return interval(bounded(one, lowest).ci, 4) if one.ci else NOT_ESTIMABLE
+
+
+def _mean_text(document: MrmcDocument) -> str:
+    """The mean of one treatment with its intervals, cut at 0 and 1."""
+    rows = [
+        [title, _limits(one, 0.0)]
+        for _, title, section in _forms(document)
+        for one in section.means.values()
+    ]
+    return "Mean of the readers\n" + text_table(["", _percent(document)], rows)
+
+
+def _difference_text(document: MrmcDocument) -> str:
+    """Two treatments."""
+    (pair,) = document.comparisons
+    rows = []
+    for form, title in FORM_TITLES.items():
+        one = getattr(pair, form)
+        rows.append([title, _limits(one), p_text(one.p)])
+    u = document.u_statistic
+    if u and u.p is not None:
+        rows.append(["U-statistic, all random", interval(u.ci, 4), p_text(u.p)])
+    head = f"{pair.first} minus {pair.second}: {number(document.difference, 4)}"
+    if u and u.difference is not None and document.difference is None:
+        head = (
+            f"{pair.first} minus {pair.second}, readers weighted by their pairs: "
+            f"{number(u.difference, 4)}"
+        )
+    complete = document.complete_cases
+    if complete and complete.comparisons[0].rrrc.ci:
+        one = complete.comparisons[0].rrrc
+        title = f"{FORM_TITLES['rrrc']}; the {complete.study.cases} complete cases"
+        rows.append([title, _limits(one), p_text(one.p)])
+    return head + "\n" + text_table(["", _percent(document), "p"], rows)
+
+
+def _equality_text(document: MrmcDocument) -> str:
+    """The tests that three or more treatments are all equal."""
+    rows = [
+        [title, statistic_text(*section.test()), p_text(section.p)]
+        for _, title, section in _forms(document)
+    ]
+    head = f"All {len(document.study.treatments)} treatments equal"
+    return head + "\n" + text_table(["", "test", "p"], rows)
+
+
+def _pairs_text(document: MrmcDocument) -> str:
+    """Every pair of treatments, each with its own p, and Holm's over the pairs."""
+    used, where = document, ""
+    complete = document.complete_cases
+    if complete and all(row.rrrc.p is None for row in document.comparisons):
+        used, where = complete, f"; the {complete.study.cases} complete cases"
+    rows = []
+    for row in used.comparisons:
+        adjusted = row.p_holm.rrrc if row.p_holm else None
+        name, one = f"{row.first} minus {row.second}", row.rrrc
+        rows.append([name, number(one.value, 4), _limits(one), p_text(one.p), p_text(adjusted)])
+    header = ["", "difference", _percent(document), "p", "p (Holm)"]
+    return f"Pairs, {FORM_TITLES['rrrc']}{where}\n" + text_table(header, rows)
+
+
+def _margin_text(document: MrmcDocument) -> Iterator[str]:
+    for one in document.non_inferiority or ():
+        test = one.test
+        said = f"{one.first} not worse than {one.second} by {test.margin:g}"
+        if test.p is None:
+            yield f"{said}: {NOT_ESTIMABLE}. {test.reason}"
+        else:
+            found = t_or_z(test.t, test.df)
+            verdict = "shown" if test.p < test.level else "not shown"
+            yield f"{said}: {verdict} ({found}, one-sided p {p_text(test.p)}, level {test.level:g})"
