@@ -344,26 +344,20 @@ class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):
 
     def shownVolume(self):
         """The CT in the slice views, else the only one in the scene, else none."""
+        from densesharp_scene.geometry import may_be_ct
+
         volumes = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if self._mayBeCT(node)
+            n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if may_be_ct(n)
         ]
         return self.backgroundVolume() or (volumes[0] if len(volumes) == 1 else None)
 
     def backgroundVolume(self):
         """The CT in the slice views; none when they show something else."""
+        from densesharp_scene.geometry import may_be_ct
         from densesharp_scene.views import background_volume
 
         shown = background_volume(slicer.mrmlScene)
-        return shown if shown is not None and self._mayBeCT(shown) else None
-
-    def _mayBeCT(self, node):
-        """Whether a volume is a scalar volume and none of our evidence maps."""
-        from densesharp_scene.geometry import EVIDENCE
-
-        plain = node.GetClassName() == "vtkMRMLScalarVolumeNode"
-        return plain and not node.GetAttribute(EVIDENCE)
+        return shown if shown is not None and may_be_ct(shown) else None
 
     def process(self, volumeNode, ras, progress=None):
         """Analyse the nodule at a world point and write it to the scene; waits for the answer.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import record
+from .geometry import may_be_ct
+from .scan import ScanNodules
 from .views import nodes_of
 
 HIDDEN = "DenseSharp.Hidden"
@@ -39,6 +41,20 @@ def show_outlines(scene: Any, chosen: Any | None) -> None:
             node = entry.GetNodeReference(role)
             if node is not None and node.GetDisplayNode() is not None:
                 _show_in(node.GetDisplayNode(), None if alone else views)
+
+
+def clicked_elsewhere(scan: ScanNodules) -> list[tuple[str, Any]]:
+    """New points that were clicked in a view of another CT: (point's id, that CT)."""
+    node = scan.seeds_node
+    shown = set(_views_by_background(scan.scene).values())
+    found = []
+    for seed_id in scan.new_seeds():
+        index = node.GetNthControlPointIndexByID(seed_id)
+        volume = scan.scene.GetNodeByID(node.GetNthControlPointAssociatedNodeID(index) or "")
+        another = volume is not None and volume is not scan.volume_node
+        if another and volume.GetID() in shown and may_be_ct(volume):  # no overlay
+            found.append((seed_id, volume))
+    return found
 
 
 def _views_by_background(scene: Any) -> dict[str, str]:

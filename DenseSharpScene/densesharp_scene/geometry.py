@@ -184,6 +184,12 @@ def add_volume_node(scene: Any, volume: Volume, name: str) -> Any:
     return node
 
 
+def may_be_ct(node: Any) -> bool:
+    """Whether a volume node is a scalar volume and none of our evidence maps."""
+    plain = node.GetClassName() == "vtkMRMLScalarVolumeNode"
+    return plain and not node.GetAttribute(EVIDENCE)
+
+
 def check_volume(volume_node: Any) -> None:
     """Refuse what is no single CT.
 

@@ -321,7 +321,7 @@ class ScanNodules(ScanNodes):
     def _new_nodule(self, result: NoduleResult) -> Nodule:
         """The nodule of a claimed point, under the next number; it is not in the scene yet."""
         if result.id not in self._claimed:
-            message = f"The nodule '{result.id}' was removed while it was analysed."
+            message = f"The nodule '{result.id}' was removed while it was analyzed."
             raise SceneError(message)
         self._forget_refused_clicks()
         taken = {nodule.number for nodule in self.nodules}

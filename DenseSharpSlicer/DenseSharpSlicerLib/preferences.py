@@ -8,6 +8,7 @@ import qt
 import slicer
 
 PREFIX = "DenseSharp"
+SECRETS = ("ServerKey",)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -17,13 +18,21 @@ def devices() -> tuple[str, ...]:
     return tuple(name for name in DEVICES if name != "mps" or apple)
 
 
+_for_now: dict[str, str] = {}
+
+
 def read(name: str, default: str = "") -> str:
     """A stored text, or the default."""
+    if name in SECRETS:
+        return _for_now.get(name, default)
     return str(slicer.util.settingsValue(f"{PREFIX}/{name}", default))
 
 
 def write(name: str, value: str) -> None:
-    """Keep a text."""
+    """Keep a text; a secret only until Slicer ends, because its settings are plain text."""
+    if name in SECRETS:
+        _for_now[name] = value
+        return
     qt.QSettings().setValue(f"{PREFIX}/{name}", value)
 
 

@@ -17,6 +17,7 @@ from slicer.i18n import tr as _
 from densesharp.errors import GeometryError
 from densesharp.image.grid import ras_to_lps
 from densesharp_scene.backend import LocalBackend
+from densesharp_scene.compared import clicked_elsewhere
 from densesharp_scene.errors import SceneError
 from densesharp_scene.events import Kind, Listener, Progress, Question, attempt
 from densesharp_scene.nodule import Nodule
@@ -293,11 +294,24 @@ class Session(NoduleSession):
 
     def _take_points(self) -> None:
         if self.installing and self.watch.points_waiting:
-            self.say(_("Your click is kept: it is analysed when the installation has ended."))
+            self.say(_("Your click is kept: it is analyzed when the installation has ended."))
             return
         for scan, nowhere in self.watch.points():
             self.told.changed()
+            for seed_id, volume_node in clicked_elsewhere(scan):
+                self.run(partial(self._take_elsewhere, scan, seed_id, volume_node))
             self.run(partial(self.clicks.take_points, scan, nowhere))
+
+    def _take_elsewhere(self, scan: ScanNodules, seed_id: str, volume_node: Any) -> None:
+        """A click in a view of another CT marks a nodule there; the views stay as they are."""
+        ras = scan.point(seed_id)
+        scan.remove_point(seed_id)
+        with placing.same_list():
+            other = self.scan_of(volume_node)
+            other.place(ras)
+        self.clicks.take_points(other)
+        text = _("Marked in {name}, whose view was clicked.")
+        self.say(text.format(name=volume_node.GetName()))
 
     def _take_outline(self, scan: ScanNodules, nodule: Nodule) -> None:
         """Have an outline analysed that another module changed."""

@@ -106,7 +106,7 @@ def _build_settings() -> None:
                 placeholder="not needed for a server on this computer",
             )  # fmt: skip
         html.P(
-            "A server gets the 32 mm around a click, grey levels only: no name, no header, no "
+            "A server gets the 32 mm around a click, gray levels only: no name, no header, no "
             "place. Everything else is computed here.",
             classes="ds-dim",
         )

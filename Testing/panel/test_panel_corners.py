@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import vtk
 from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
 
 from densesharp.errors import SeedError
@@ -299,3 +300,27 @@ def test_the_table_fits_slicer_s_default_panel(panel: Any, ct: Any) -> None:
     rows = sum(table.rowHeight(n) for n in range(3))
     assert table.viewport().height >= rows
     panel.host.hide()
+
+
+def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
+    slicer: Any, panel: Panel, ct: Any
+) -> None:
+    """Two CTs side by side stay so: the place of the point tells which one is meant."""
+    other = add_ct(slicer, "earlier")
+    panel.ui.inputSelector.setCurrentNode(ct)
+    red, yellow, green = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    for composite, node in ((red, ct), (green, ct), (yellow, other)):
+        composite.SetBackgroundVolumeID(node.GetID())
+    panel.ui.placeButton.click()
+    assert yellow.GetBackgroundVolumeID() == other.GetID()
+    seeds = panel.session.seeds_node()
+    index = seeds.AddControlPointWorld(vtk.vtkVector3d(*BALLS[1]))
+    seeds.SetNthControlPointAssociatedNodeID(index, other.GetID())
+    panel.wait()
+    panel.ui.placeButton.click()
+    assert panel.ui.inputSelector.currentNode() is ct
+    assert panel.session.nodules == ()
+    (nodule,) = panel.session.scan_of(other).nodules
+    np.testing.assert_allclose(np.array(nodule.result.center_lps) * (-1, -1, 1), BALLS[1], atol=0.8)
+    assert yellow.GetBackgroundVolumeID() == other.GetID()
+    assert panel.session.seeds_node() is seeds

@@ -221,10 +221,15 @@ def test_names_in_requirements(packages: Any) -> None:
 def test_a_server_needs_no_openvino_and_says_when_it_is_not_there(
     without_openvino: None, panel: Panel, ct: Any, preferences: Any
 ) -> None:
+    import qt
+
     panel.ui.serverEdit.text = "http://127.0.0.1:9"
     panel.ui.serverKeyEdit.text = "secret"
     panel.ui.serverEdit.editingFinished.emit()
     assert preferences.read("Server") == "http://127.0.0.1:9"
+    assert preferences.read("ServerKey") == "secret"
+    stored = qt.QSettings()
+    assert "secret" not in [str(stored.value(key)) for key in stored.allKeys()]
     assert panel.ui.installButton.isHidden()
     panel.session.use(ServerBackend("http://127.0.0.1:9", ""))
     panel.ui.inputSelector.setCurrentNode(ct)

@@ -2,7 +2,7 @@
 
 Public codes: SNOMED CT (SCT), DICOM (DCM), RadLex (RADLEX), NCI Thesaurus (NCIt) and the Image
 Biomarker Standardisation Initiative (IBSI), as in the context groups of DICOM PS3.16. What has no
-public code (invasiveness classes, consolidation-to-tumour ratio, mass, verdict) is written under
+public code (invasiveness classes, consolidation-to-tumor ratio, mass, verdict) is written under
 `SCHEME`, which docs/reference/dicom.md describes.
 """
 
@@ -94,6 +94,6 @@ REASON = private("DS-REASON", "Reason for the verdict")
 DECISION = private("DS-DECISION", "Decision of the reader")
 OWN_NAME = private("DS-NAME", "Name that the reader gave the nodule")
 MASS = private("DS-MASS", "Nodule mass")
-CTR = private("DS-CTR", "Consolidation-to-tumour ratio")
+CTR = private("DS-CTR", "Consolidation-to-tumor ratio")
 SOLID_VOLUME = private("DS-SOLID-VOLUME", "Volume of the solid part")
 SOLID_LONG_AXIS = private("DS-SOLID-LONG", "Long axis of the solid part")

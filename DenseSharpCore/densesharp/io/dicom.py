@@ -102,7 +102,7 @@ def check_same(slices: Sequence[Slice]) -> None:
         and first.get("NumberOfFrames") in (None, 1)
     )
     if not plain:
-        message = "The images are in colour or inverted: they are no CT slices in Hounsfield units."
+        message = "The images are in color or inverted: they are no CT slices in Hounsfield units."
         raise ImageError(message)
     if len({_rescale(s) for s in slices}) > 1:
         message = (

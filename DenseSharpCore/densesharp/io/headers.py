@@ -219,7 +219,7 @@ def _size(values: Sequence[str | int], name: str, colour: bool) -> tuple[int, in
     except ValueError as error:
         raise _damaged(name) from error
     if colour:
-        message = f"'{name}' has several values per voxel (colour or vectors): it is no CT."
+        message = f"'{name}' has several values per voxel (color or vectors): it is no CT."
         raise ImageError(message)
     if any(count < 1 for count in counts):
         raise _damaged(name)

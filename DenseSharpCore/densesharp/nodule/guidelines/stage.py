@@ -1,4 +1,4 @@
-"""Clinical T category and consolidation-to-tumour ratio, should the nodule be a lung cancer.
+"""Clinical T category and consolidation-to-tumor ratio, should the nodule be a lung cancer.
 
 Sources: T by the size of the solid part on CT, Travis et al., J Thorac Oncol 2016;11:1204-1223
 (IASLC, 8th edition; the 9th keeps these limits). CTR groups: the JCOG trials named below.
@@ -24,7 +24,7 @@ def stage_hint(measurements: Measurements) -> Hint:
         basis=f"{kind} nodule, largest diameter {measurements.long_axis_mm:.1f} mm, "
         f"solid part {invasive:.1f} mm",
         limits=(
-            "By size alone: no invasion of neighbours, no second nodule, no nodes considered.",
+            "By size alone: no invasion of neighbors, no second nodule, no nodes considered.",
             "Tis and T1mi are pathology findings; CT can only suggest them.",
         ),
     )
@@ -54,7 +54,7 @@ def ctr_group(measurements: Measurements) -> Hint:
     """Which of the JCOG trials' groups the nodule's CTR and size fall into."""
     ctr, size = measurements.solid.ctr, measurements.long_axis_mm
     return Hint(
-        title="Consolidation-to-tumour ratio",
+        title="Consolidation-to-tumor ratio",
         source="JCOG0201, JCOG0802, JCOG0804, JCOG1211",
         applies=None,
         answer=_trial_group(measurements),

@@ -40,7 +40,7 @@ class SolidPart:
         threshold_hu: voxels of the mask above it count as solid.
         volume_mm3: their volume.
         long_axis_mm: largest in-plane diameter of the solid part, in the plane of the long axis.
-        ctr: consolidation-to-tumour ratio, solid over total long axis, 0..1.
+        ctr: consolidation-to-tumor ratio, solid over total long axis, 0..1.
     """
 
     threshold_hu: float
