@@ -4,6 +4,8 @@
     python run.py test              every check and test; with --full the long searches too
     python run.py COMMAND ...       any other command, as in: python run.py predict CT.nrrd --help
     python run.py install EXTRA ... only set up: viewer, train, study, ... or all
+    python run.py check             style and types only, before a commit
+    python run.py docs              the documentation as a site in the folder `site`
 
 The environment lies in `.venv` beside this file. It gets what a command needs when the command
 is first used, and is made again only when Python or the folder changes. Paths are those of the
@@ -112,14 +114,26 @@ def wanted_extras(arguments: list[str]) -> set[str]:
     """The extras that a command line needs, by the table that the commands have too."""
     table = runpy.run_path(str(TABLE))
     everything = set(table["EXTRAS"])
-    if arguments[0] == "test":
+    if arguments[0] in ("test", "check"):
         return everything | {"test"}
+    if arguments[0] == "docs":
+        return {"docs"}
     if arguments[0] != "install":
         return set(table["needed"](arguments))
     unknown = set(arguments[1:]) - everything - {"all", "test"}
     if unknown:
         raise SetupError(f"'{min(unknown)}' is none of: {', '.join(sorted(everything))}, all.")
     return everything if "all" in arguments else set(arguments[1:])
+
+
+def check_commands() -> list[list[str]]:
+    """Style and types."""
+    python = str(PYTHON)
+    return [
+        [python, "-m", "ruff", "check", "."],
+        [python, "-m", "ruff", "format", "--check", "."],
+        [python, "-m", "mypy"],
+    ]
 
 
 def test_commands(arguments: list[str]) -> list[list[str]]:
@@ -132,11 +146,7 @@ def test_commands(arguments: list[str]) -> list[list[str]]:
     full = arguments == ["--full"]
     if arguments and not full:
         return [[python, "-m", "pytest", *arguments]]
-    checks = [
-        [python, "-m", "ruff", "check", "."],
-        [python, "-m", "ruff", "format", "--check", "."],
-        [python, "-m", "mypy"],
-    ]
+    checks = check_commands()
     # A worker needs 1 to 2 GB: no more of them than a usual machine has memory for.
     # `Testing/conftest.py` says which tests go together and which groups begin.
     tests = [python, "-m", "pytest", "--numprocesses=logical", "--maxprocesses=8",
@@ -164,8 +174,13 @@ def run(arguments: list[str]) -> int:
     set_up(wanted_extras(arguments))
     if arguments[0] == "install":
         return 0
-    if arguments[0] == "test":
-        commands, folder = test_commands(arguments[1:]), ROOT
+    own = {
+        "test": lambda: test_commands(arguments[1:]),
+        "check": check_commands,
+        "docs": lambda: [[str(PYTHON), "-m", "mkdocs", "build", *arguments[1:]]],
+    }
+    if arguments[0] in own:
+        commands, folder = own[arguments[0]](), ROOT
     else:
         commands, folder = [[str(PYTHON), "-m", "densesharp", *arguments]], None
     for each in commands:

@@ -3,10 +3,13 @@
 import contextlib
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from densesharp import __version__
 from densesharp.cli import build_parser, join_negative_values
 from densesharp.cli.extras import EXTRAS, NEEDS
 
@@ -45,7 +48,7 @@ def test_every_link_to_a_file_leads_to_one(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_command_line_that_is_shown_is_understood(page, capsys):
     for words in command_lines(page):
-        if words[0] in ("test", "install") or words in (["--help"], ["--version"]):
+        if words[0] in ("test", "install", "check", "docs") or words in (["--help"], ["--version"]):
             continue
         with contextlib.suppress(SystemExit):
             build_parser(words).parse_args(join_negative_values(words))
@@ -91,3 +94,38 @@ def test_the_page_on_installing_lists_every_extra_as_the_program_does():
 def test_no_page_promises_an_index_that_the_package_is_not_on():
     for page in [*PAGES, *ROOT.rglob("docs/**/*.ipynb")]:
         assert not re.search(r"pip install [^\n]*\bdensesharp\[", page.read_text(encoding="utf-8"))
+
+
+def test_the_site_is_built_without_a_dead_link(tmp_path):
+    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
+    pytest.importorskip("material", reason="the extra 'docs' is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-2000:]
+    assert (tmp_path / "index.html").exists()
+    assert (tmp_path / "search" / "search_index.json").exists()
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "fonts.googleapis" not in text  # nothing is fetched when the site is read
+
+
+def test_every_page_is_in_the_sites_navigation():
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        short = page.relative_to(ROOT / "docs").as_posix()
+        assert short in listed or short.startswith("reference/slicer-panel/"), (
+            f"{short}: not in nav"
+        )
+
+
+def test_the_version_is_the_same_everywhere():
+    cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"version: {__version__}" in cited
+    assert f'version = "{__version__}"' in project
+
+
+def test_the_forge_runs_the_readmes_two_commands_on_three_systems():
+    flow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    for text in ("python run.py demo", "python run.py test", "ubuntu-", "windows-", "macos-",
+                 '"3.10", "3.11", "3.12", "3.13"'):  # fmt: skip
+        assert text in flow
