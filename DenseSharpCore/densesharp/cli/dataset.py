@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.files import check_folder
 
 HELP = "cut nodules out of CTs with masks, into a data set for training"
 
@@ -15,7 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "table",
         help="CSV: name, image, mask[, label, diagnosis, patient, subset, "
-        "keep_slice_axis, texture]",
+        "keep_slice_axis, texture]; or where accepted outlines are: a saved scene (.mrb, .mrml), a "
+        "folder of scenes or of DICOM SEG with their CT, or of densesharp cohort",
     )
     parser.add_argument("--out", required=True, help="folder of the data set; may be grown later")
     parser.add_argument("--edge", type=int, default=80, help="mm along a cube's side (default 80)")
@@ -28,11 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build the data set."""
     check_json(args.json)
+    from densesharp.train.accepted import collect
     from densesharp.train.builder import build_dataset
 
+    check_folder(args.out)
     with progress_bar() as progress:
+        table = args.table
+        if not table.lower().endswith(".csv"):
+            table = collect(table, args.out, progress)
         count = build_dataset(
-            args.table,
+            table,
             args.out,
             args.edge,
             args.folds,
@@ -41,8 +49,15 @@ def run(args: argparse.Namespace) -> int:
             progress,
         )
     finish(
-        f"Data set of {count} nodules: {args.out}\n",
+        f"Data set of {count} nodules: {args.out}\n{_to_fill_in(table, args)}",
         {"nodules": count, "out": args.out},
         args.json,
     )
     return 0
+
+
+def _to_fill_in(table: str | Path, args: argparse.Namespace) -> str:
+    """How to add classes to outlines that were found."""
+    if table == args.table:
+        return ""
+    return f"Fill in the diagnoses in {table}, then: densesharp dataset {table} --out {args.out}\n"

@@ -150,14 +150,14 @@ def outline_in(seg: Dataset, tracking_uid: str, grid: Grid) -> NoduleMask:
             if entry.get("TrackingUID") == tracking_uid
         )
         with quiet_pydicom():
-            points = np.concatenate(list(_points_of(seg, int(number))))
+            points = np.concatenate(list(points_of_segment(seg, int(number))))
     except Exception as error:  # a damaged file can make pydicom raise nearly anything
         message = "The segmentation does not hold the outline that the report refers to."
         raise ImageError(message) from error
     return mask_of_points(points, grid)
 
 
-def _points_of(seg: Dataset, number: int) -> Iterator[NDArray[np.float64]]:
+def points_of_segment(seg: Dataset, number: int) -> Iterator[NDArray[np.float64]]:
     """(n, 3) LPS mm of a segment's voxels, for each of its frames."""
     shared = seg.SharedFunctionalGroupsSequence[0]
     row_mm, column_mm = (float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing)

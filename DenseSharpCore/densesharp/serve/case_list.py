@@ -218,7 +218,8 @@ def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, 
     Raises:
         OutputError: the folder is not writable or full.
     """
-    head = {"schema": SCHEMA, "case": case.id, "fingerprint": fingerprint(case, settings)}
+    head = {"schema": SCHEMA, "case": case.id, "image": case.image, "series": case.series,
+            "fingerprint": fingerprint(case, settings)}  # fmt: skip
     text = json.dumps({**head, **content}, indent=1, allow_nan=False) + "\n"
     write_text(record_path(case, out), text)
 
