@@ -255,8 +255,8 @@ class NoduleSession:
         if self.state.drawing == nodule.id:
             self.state.drawing = None
         if self.state.selected == nodule.id:
-            left = scan.nodules
-            self.state.selected = left[min(row, len(left) - 1)].id if left else None
+            left = scan.nodules  # the views go along: the next key must not hit one unseen
+            self.select(left[min(row, len(left) - 1)].id if left else None)
         text = Phrase("{name} deleted: undo brings it back.", name=nodule.name)
         self.listener.said(text, "info")
         self.listener.changed()
@@ -337,7 +337,7 @@ class NoduleSession:
         there = nodule_id in ids
         self.stay()
         if not there and self.state.selected not in ids:
-            self.state.selected = ids[-1] if ids else None
+            self.select(ids[-1] if ids else None)
         elif there and nodule_id != self.state.selected:
             self.select(nodule_id)
         if there and scan.is_edited(nodule_id) and scan.mask_of(nodule_id) is not None:

@@ -65,3 +65,14 @@ def panel(slicer: Any, module: Any) -> Iterator[Panel]:
 def ct(slicer: Any) -> Any:
     """A CT with two balls of 5 and 7 mm radius, as a volume node."""
     return add_ct(slicer, "CT")
+
+
+@pytest.fixture
+def library() -> Iterator[None]:
+    """Reload imports the library anew; the other tests go on with the one they hold."""
+    names = {"DenseSharpSlicerLib", "densesharp_scene"}
+    held = {key: code for key, code in sys.modules.items() if key.split(".")[0] in names}
+    yield
+    for key in [key for key in sys.modules if key.split(".")[0] in names]:
+        del sys.modules[key]
+    sys.modules.update(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,21 @@ class ThresholdBackend(LocalBackend):
         progress(0.0, "Loading the model")
         self._engine = ThresholdEngine()
         return self._engine
+
+
+class WaitingBackend(ThresholdBackend):
+    """Answers only when it is let go, so that a test can act while an analysis runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.started = threading.Event()
+
+    def analyse(self, volume: Any, seed: Any, nodule_id: str, progress: Any, on_first: Any) -> Any:
+        self.started.set()
+        while not self.go.wait(0.01):
+            progress(0.3, "Looking for the nodule")
+        return super().analyse(volume, seed, nodule_id, progress, on_first)
 
 
 class Panel:

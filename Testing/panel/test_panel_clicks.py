@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import vtk
-from panel_driver import BALLS, Panel, ThresholdBackend
-from test_panel_states import WaitingBackend, library  # noqa: F401
+from panel_driver import BALLS, Panel, ThresholdBackend, WaitingBackend
 
 pytestmark = pytest.mark.panel
 
@@ -206,11 +205,7 @@ def test_a_hand_made_outline_is_not_dropped_without_a_question(
 
 
 def test_reload_brings_keys_views_and_model_back(
-    slicer: Any,
-    module: Any,
-    ct: Any,
-    library: None,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+    slicer: Any, module: Any, ct: Any, library: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel = Panel(slicer, module)
     panel.host.enter()

@@ -4,30 +4,21 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from panel_driver import BALLS, ROOT, Panel, SegmentEditor, ThresholdBackend, add_ct
+from panel_driver import (
+    BALLS,
+    ROOT,
+    Panel,
+    SegmentEditor,
+    ThresholdBackend,
+    WaitingBackend,
+    add_ct,
+)
 
 pytestmark = pytest.mark.panel
-
-
-class WaitingBackend(ThresholdBackend):
-    """Answers only when it is let go, so that a test can act while an analysis runs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = threading.Event()
-        self.started = threading.Event()
-
-    def analyse(self, volume: Any, seed: Any, nodule_id: str, progress: Any, on_first: Any) -> Any:
-        self.started.set()
-        while not self.go.wait(0.01):
-            progress(0.3, "Looking for the nodule")
-        return super().analyse(volume, seed, nodule_id, progress, on_first)
 
 
 @pytest.fixture
@@ -258,17 +249,6 @@ def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
     assert panel.widget.shortcuts._keys == []
     panel.host.enter()
     assert len(panel.widget.shortcuts._keys) == 7
-
-
-@pytest.fixture
-def library() -> Iterator[None]:
-    """Reload imports the library anew; the other tests go on with the one they hold."""
-    names = {"DenseSharpSlicerLib", "densesharp_scene"}
-    held = {key: code for key, code in sys.modules.items() if key.split(".")[0] in names}
-    yield
-    for key in [key for key in sys.modules if key.split(".")[0] in names]:
-        del sys.modules[key]
-    sys.modules.update(held)
 
 
 def test_reloading_leaves_one_set_of_observers_and_keys(

@@ -262,6 +262,7 @@ def test_delete_removes_the_selected_row_and_goes_on_to_the_next(session):
     session.select(FIRST)
     session.delete()
     assert (names(session), session.selected) == (["Nodule 2", "Nodule 3"], SECOND)
+    assert session.listener.looks[-1] == SECOND  # the views show what the next key decides on
     session.select(THIRD)
     session.delete()
     assert (names(session), session.selected) == (["Nodule 2"], SECOND)
