@@ -20,6 +20,9 @@ from .nodule import Nodule
 MARK = "DenseSharp.Record"
 SCHEMA = 1
 
+TECHNICAL, INTERNALS = ("maps", "evidence colors"), "Internals"
+"""Roles of nodes that no reader looks at, and the folder they lie in."""
+
 
 def find_record(volume_node: Any) -> Any | None:
     """The record of a CT, if its scene has one."""
@@ -57,7 +60,7 @@ def referenced(record: Any, role: str, create: Callable[[], Any]) -> Any:
     if node is None:
         node = create()
         record.SetNodeReferenceID(role, node.GetID())
-        _file_in_folder(record, node)
+        _file_in_folder(record, node, role in TECHNICAL)
     return node
 
 
@@ -95,11 +98,14 @@ def read_record(record: Any) -> tuple[list[Nodule], int]:
         raise SceneError(message) from error
 
 
-def _file_in_folder(record: Any, node: Any) -> None:
-    """Put a node into the CT's folder of the subject hierarchy, beside the record."""
+def _file_in_folder(record: Any, node: Any, technical: bool) -> None:
+    """Put a node into the CT's folder of the subject hierarchy, or into one below for internals."""
     scene = record.GetScene()
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     folder = _folder_of(hierarchy, record)
+    if technical:
+        below = hierarchy.GetItemChildWithName(folder, INTERNALS)
+        folder = below or hierarchy.CreateFolderItem(folder, INTERNALS)
     item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node)
     hierarchy.SetItemParent(item, folder)
 

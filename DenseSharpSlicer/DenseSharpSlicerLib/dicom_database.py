@@ -22,3 +22,12 @@ def files_of(volume_node: Any) -> list[Path]:
         return []
     paths = [database.fileForInstance(uid) for uid in uids]
     return [Path(path) for path in paths] if all(paths) else []
+
+
+def import_folder(folder: Path) -> bool:
+    """Take a folder's DICOM objects into the database; False where there is none."""
+    if open_database() is None:
+        return False
+    from DICOMLib import DICOMUtils
+
+    return bool(DICOMUtils.importDicom(str(folder)))

@@ -10,10 +10,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.bending import SOURCE
 from densesharp_scene.worker import Event
 
 from . import packages
-from .dicom_database import files_of
+from .dicom_database import files_of, import_folder, open_database
 from .session import Session
 
 
@@ -43,6 +44,7 @@ class ExportSection:
         if self._no_dicom:
             self.ui.dicomButton.enabled = False
             self.ui.dicomButton.toolTip = self._no_dicom
+        self.ui.databaseCheckBox.enabled = open_database() is not None
 
     def onReport(self) -> None:
         """Write masks, surfaces, pictures, tables and the report (HTML and PDF) into a folder."""
@@ -61,6 +63,15 @@ class ExportSection:
 
     def onDicom(self) -> None:
         """Write a DICOM Segmentation and a structured report that refers to it."""
+        scan = self.session.scan
+        if scan is not None and scan.volume_node.GetNodeReferenceID(SOURCE):
+            text = _(
+                "DICOM objects refer to the slices of the CT as it was loaded; this straight copy "
+                "has others. Write report and files instead."
+            )
+            self.session.say(text, failed=True)
+            self.session.changed()
+            return
         folder = self._folder(packages.DICOM, _("Folder for the DICOM objects"))
         source = self._source() if folder is not None else None
         if folder is not None and source is not None:
@@ -70,10 +81,14 @@ class ExportSection:
     def _dicom(self, folder: Path, source: list[Path] | Path) -> None:
         self.session.state.reader = self.ui.readerEdit.text.strip()
         keep, place = bool(self.ui.identityCheckBox.checked), _("Folder: {folder}")
-        self.session.export.dicom(
-            source, folder, keep,
-            lambda event, words: self._tell(event, f"{words} {place.format(folder=folder)}"),
-        )  # fmt: skip
+        wanted = bool(self.ui.databaseCheckBox.checked)
+
+        def told(event: Event, words: str) -> None:
+            if event.kind == "done" and wanted:
+                import_folder(folder)
+            self._tell(event, f"{words} {place.format(folder=folder)}")
+
+        self.session.export.dicom(source, folder, keep, told)
 
     def onLabelMap(self) -> None:
         """Make a label map volume of all nodules."""

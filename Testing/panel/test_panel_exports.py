@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
-from panel_driver import BALLS, Panel, add_ct
+from panel_driver import BALLS, ROOT, Panel, add_ct
 
 from densesharp.image.grid import Grid
 from densesharp.io import read_volume
@@ -130,6 +131,60 @@ def test_dicom_objects_refer_to_the_series_that_slicer_knows(
     assert str(pydicom.dcmread(out / "densesharp_seg.dcm").PatientName) == "Secret^Patient"
     loaded.ui.readerEdit.text = ""
     loaded.ui.readerEdit.editingFinished.emit()
+
+
+def test_dicom_objects_go_into_slicer_s_database_when_asked(
+    slicer: Any, loaded: Panel, series: list[Path], tmp_path: Path, folders: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from types import ModuleType
+
+    imported: list[list[str]] = []
+
+    class DICOMUtils:
+        @staticmethod
+        def importDicom(folder: str) -> bool:
+            imported.append(sorted(path.name for path in Path(folder).iterdir()))
+            return True
+
+    library: Any = ModuleType("DICOMLib")
+    library.DICOMUtils = DICOMUtils
+    monkeypatch.setitem(sys.modules, "DICOMLib", library)
+    loaded.widget.refresh()
+    assert not loaded.ui.databaseCheckBox.enabled
+    monkeypatch.setattr(type(slicer.app), "dicomDatabase", lambda _app: Database(uids(series)))
+    loaded.widget.refresh()
+    assert loaded.ui.databaseCheckBox.enabled
+    for wanted in (False, True):
+        loaded.ui.databaseCheckBox.checked = wanted
+        folders.append(str(tmp_path / "dicom"))
+        loaded.ui.dicomButton.click()
+        loaded.wait()
+    assert imported == [["densesharp_seg.dcm", "densesharp_sr.dcm"]]
+
+
+def test_a_straight_copy_says_why_it_has_no_dicom_objects(
+    slicer: Any, loaded: Panel, folders: list[str]
+) -> None:
+    from densesharp_scene.bending import SOURCE
+
+    node = loaded.scan.volume_node
+    node.SetNodeReferenceID(SOURCE, node.GetID())
+    loaded.ui.dicomButton.click()
+    assert "straight copy" in loaded.ui.statusLabel.text
+    assert folders == []
+
+
+def test_a_slicer_without_dicom_knows_no_dates_and_no_files(
+    slicer: Any, loaded: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from DenseSharpSlicerLib import dicom_database, followup
+
+    monkeypatch.delattr(type(slicer.app), "dicomDatabase")
+    node = loaded.scan.volume_node
+    assert followup.study_date(node) is None
+    assert dicom_database.files_of(node) == []
+    assert not dicom_database.import_folder(ROOT)
 
 
 def test_a_series_that_slicer_does_not_know_is_asked_for(

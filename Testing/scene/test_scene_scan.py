@@ -314,11 +314,16 @@ def test_nodes_are_filed_in_one_folder(ct_with_a_nodule):
     """Segmentation, seeds, table and record share a folder named after the CT."""
     import slicer
 
-    scan, _ = ct_with_a_nodule
+    scan, nodule_id = ct_with_a_nodule
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scan.scene)
     nodes = (scan.segmentation_node, scan.seeds_node, scan.table_node, scan.record_node)
     parents = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in nodes}
     assert {hierarchy.GetItemName(item) for item in parents} == {"DenseSharp CT"}
+    scan.show_evidence(nodule_id)
+    technical = [scan.record_node.GetNodeReference(role) for role in ("maps", "evidence colors")]
+    below = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in technical}
+    assert [hierarchy.GetItemName(item) for item in below] == ["Internals"]
+    assert {hierarchy.GetItemParent(item) for item in below} == parents
 
 
 def test_two_cts_keep_their_nodules_apart(scene, make_ct):
