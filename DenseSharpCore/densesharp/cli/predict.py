@@ -105,6 +105,11 @@ def solid_threshold(text: str) -> float:
 def parse_seed(text: str, space: str, grid: Grid) -> Seed:
     """A seed from `X,Y,Z` in the named space.
 
+    Args:
+        text: three numbers with commas, such as `12.5,-40,88`.
+        space: `ras`, `lps` (mm) or `ijk` (voxels).
+        grid: the CT's grid.
+
     Raises:
         SeedError: not three numbers.
     """
@@ -176,7 +181,13 @@ def name_repeated(results: list[NoduleResult]) -> list[NoduleResult]:
 
 
 def report(results: list[NoduleResult], out: Path, device: str) -> None:
-    """Tell the user what was found and where it lies."""
+    """Tell the user what was found and where it lies.
+
+    Args:
+        results: the nodules.
+        out: the folder of their files.
+        device: what computed, in words.
+    """
     from densesharp.report.labels import report_sentence
 
     lines = [report_sentence(result) for result in results]

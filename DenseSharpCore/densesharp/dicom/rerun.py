@@ -100,6 +100,9 @@ def run_again(
         engine: the model.
         seg: the segmentation that the report refers to; needed for corrected outlines only.
 
+    Returns:
+        The nodule as this engine sees it, with the reported id and seed.
+
     Raises:
         ImageError: the volume is another series than the report's, or the corrected outline is
             missing.
@@ -138,6 +141,11 @@ def _asked(nodule: ReportedNodule, seed: Seed) -> NoduleResult:
 
 def outline_in(seg: Dataset, tracking_uid: str, grid: Grid) -> NoduleMask:
     """The outline of a tracked nodule in a SEG, from the plain DICOM attributes (C.7.6.16).
+
+    Args:
+        seg: the Segmentation object.
+        tracking_uid: names the nodule in it and in its report.
+        grid: of the CT series.
 
     Raises:
         ImageError: the object is damaged, no SEG, or does not hold this nodule.

@@ -58,7 +58,11 @@ class Run:
 
     @classmethod
     def from_parameters(cls, values: dict[str, Any]) -> Run:
-        """Undo `parameters`."""
+        """Undo `parameters`.
+
+        Returns:
+            The run whose `parameters` these are.
+        """
         made_by = {name: values[name] for name in MADE_BY}
         return cls(**made_by, settings=AnalysisSettings.from_json(values))
 
@@ -103,7 +107,13 @@ class ReportedNodule:
 
 
 def tracking_uid(series_uid: str, nodule: NoduleResult, run: Run) -> str:
-    """A UID for a nodule that is the same each time the same result is written."""
+    """A UID for a nodule that is the same each time the same result is written.
+
+    Args:
+        series_uid: of the CT.
+        nodule: the result.
+        run: what made it.
+    """
     seed = json.dumps(nodule.seed.lps.tolist())
     return str(generate_uid(entropy_srcs=[series_uid, nodule.id, seed, run.model_sha256]))
 

@@ -28,6 +28,9 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
     Args:
         run: folder of `densesharp train --out`.
 
+    Returns:
+        Steps and values of each curve, by name.
+
     Raises:
         TableError: there is no log, or one is damaged.
     """

@@ -44,6 +44,9 @@ def mesh(
         name: in the legend.
         colour: as `#rrggbb`.
         opacity: 0 to 1.
+
+    Returns:
+        The trace, in LPS mm, to be shown by `scene`.
     """
     from plotly.graph_objects import Mesh3d
 
@@ -97,7 +100,13 @@ def surface_mesh(
 
 
 def coarser(field: NDArray[np.float64], grid: Grid, step: int) -> tuple[NDArray[np.float64], Grid]:
-    """Means over cubes of `step` voxels, and their grid; what is left over counts as zero."""
+    """Means over cubes of `step` voxels, and their grid; what is left over counts as zero.
+
+    Args:
+        field: (k, j, i) values.
+        grid: where they lie.
+        step: voxels along each side of a cube.
+    """
     size = -(-np.array(field.shape) // step)
     padded = np.pad(field, [(0, n * step - m) for n, m in zip(size, field.shape, strict=True)])
     blocks = padded.reshape(size[0], step, size[1], step, size[2], step)

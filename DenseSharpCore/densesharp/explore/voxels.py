@@ -121,7 +121,18 @@ def montage(
     inches: float = 8.0,
     overlay: float = 0.25,
 ) -> Figure:
-    """Draw all slices as one picture without gaps, row by row, as the original's first plot."""
+    """Draw all slices as one picture without gaps, row by row, as the original's first plot.
+
+    Args:
+        voxels: (k, j, i) HU, or uint8 grey values of the window -1024..400 HU.
+        mask: (k, j, i) of the nodule.
+        axis: of the slices: 0 axial, 1 coronal, 2 sagittal.
+        inches: width of the picture.
+        overlay: opacity of the mask, 0 to 1.
+
+    Returns:
+        The figure.
+    """
     _check(voxels, mask)
     black, white = _window(voxels)
     figure = Figure(figsize=(inches, inches), layout="constrained")
@@ -185,7 +196,18 @@ def animate(
     interval_ms: int = 120,
     overlay: float = 0.25,
 ) -> FuncAnimation:
-    """Run through the slices. In a notebook: `HTML(animate(...).to_jshtml())`."""
+    """Run through the slices. In a notebook: `HTML(animate(...).to_jshtml())`.
+
+    Args:
+        voxels: (k, j, i) HU, or uint8 grey values of the window -1024..400 HU.
+        mask: (k, j, i) of the nodule.
+        axis: of the slices: 0 axial, 1 coronal, 2 sagittal.
+        interval_ms: time per slice.
+        overlay: opacity of the mask, 0 to 1.
+
+    Returns:
+        The animation; keep it as long as it is shown.
+    """
     _check(voxels, mask)
     figure = Figure(figsize=(3.6, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -210,6 +232,11 @@ def animate(
 
 def write_gif(animation: FuncAnimation, target: str | Path, frames_per_s: int = 8) -> None:
     """Write an animation as GIF, atomically.
+
+    Args:
+        animation: what `animate` made.
+        target: the file.
+        frames_per_s: slices a second.
 
     Raises:
         OutputError: it cannot be written.

@@ -196,6 +196,11 @@ def cube_grid(center: ArrayLike, edge: int, spacing: float = 1.0) -> Grid:
 
     With an even edge the middle lies between voxels, so that flips and rotations of the cube map
     it onto itself.
+
+    Args:
+        center: (3,) LPS mm.
+        edge: voxels along each side.
+        spacing: mm between them.
     """
     middle = np.asarray(center, dtype=np.float64)
     return Grid(

@@ -144,7 +144,14 @@ def component_at(
 def within_reach(
     mask: NDArray[np.bool_], grid: Grid, point: ArrayLike, reach: float = REACH_MM
 ) -> bool:
-    """Whether a mask (k, j, i), which is not empty, comes within `reach` mm of a point (LPS mm)."""
+    """Whether a mask (k, j, i), which is not empty, comes within `reach` mm of a point (LPS mm).
+
+    Args:
+        mask: (k, j, i), not empty.
+        grid: its grid.
+        point: (3,) LPS mm.
+        reach: mm.
+    """
     return _nearest(mask, grid, point)[1] <= reach
 
 
@@ -211,6 +218,11 @@ def paste(probability: NDArray[np.float32], grid: Grid, target: Grid) -> NoduleM
     and right for any spacing and direction of the CT. Beyond the CT's border the model saw air, so
     what it says there does not count: else the outermost voxels of a nodule would be lost.
 
+    Args:
+        probability: (k, j, i) of nodule, 0..1.
+        grid: the patch's grid.
+        target: the CT's grid.
+
     Returns:
         The largest connected part in the smallest box that holds it; None when no voxel of the
         CT reaches the threshold.
@@ -243,7 +255,13 @@ def trim(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask 
 
 
 def mask_from_box(mask: NDArray[np.bool_], start: ArrayLike, target: Grid) -> NoduleMask | None:
-    """All parts of a mask (an edited one, say) in the smallest box; None when it is empty."""
+    """All parts of a mask (an edited one, say) in the smallest box; None when it is empty.
+
+    Args:
+        mask: (k, j, i) somewhere in the CT.
+        start: index (i, j, k) of its first voxel in the CT.
+        target: the CT's grid.
+    """
     if not mask.any():
         return None
     found = np.argwhere(mask)

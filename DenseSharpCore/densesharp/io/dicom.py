@@ -52,6 +52,15 @@ class Stack:
 def read_series(source: Path, series: str | None, progress: Progress) -> Volume:
     """Read a DICOM CT series from a folder (or from the folder of one of its files).
 
+    Args:
+        source: a folder, searched with its sub-folders, or a file.
+        series: which one, as `SeriesChoice.key` or as Series Instance UID; None where there is one
+            only.
+        progress: told while files are read; may cancel.
+
+    Returns:
+        The CT in HU, with what identifies its series.
+
     Raises:
         SeriesChoiceError: there are several and `series` does not say which.
         GeometryError: it is no regular stack.
@@ -136,6 +145,9 @@ def stack_slices(slices: Sequence[Slice]) -> Stack:
 
     The slice axis k points along the normal (row x column), so the grid is right-handed whatever
     the order of the files (DICOM PS3.3 C.7.6.2.1.1: positions are the centre of the first voxel).
+
+    Returns:
+        The slices in order, and the grid of their voxels.
 
     Raises:
         GeometryError: positions or orientations are missing or mixed; slices are missing, doubled,

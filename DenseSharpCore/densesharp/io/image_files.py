@@ -69,6 +69,13 @@ def is_volume_file(path: Path) -> bool:
 def read_volume_file(path: Path, progress: Progress = silent) -> Volume:
     """Read one NRRD, NIfTI or MetaImage file.
 
+    Args:
+        path: the file.
+        progress: told what goes on; may cancel.
+
+    Returns:
+        The CT in HU; int16 where the values allow it.
+
     Raises:
         ImageError: it is damaged, incomplete, too large, not three-dimensional or not in HU.
         GeometryError: its geometry is missing or cannot be used.

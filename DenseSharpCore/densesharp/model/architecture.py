@@ -66,7 +66,11 @@ class Architecture:
         return {**asdict(self), "blocks": list(self.blocks)}
 
     def arguments(self) -> dict[str, Any]:
-        """Give the arguments to build the network with."""
+        """Give the arguments to build the network with.
+
+        Returns:
+            Keyword arguments of the network's class.
+        """
         return {name: value for name, value in vars(self).items() if name != "name"}
 
     def widths(self) -> list[int]:
@@ -81,7 +85,11 @@ class Architecture:
         return widths
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Give every tensor's name and shape, in the order of the network's `state_dict`."""
+        """Give every tensor's name and shape, in the order of the network's `state_dict`.
+
+        Returns:
+            Shapes by name.
+        """
         trunk = dict(self._trunk())
         if self.name == "DenseNet":
             return trunk

@@ -131,6 +131,9 @@ class DenseSharp(nn.Module):
         Args:
             x: (N, 1, 32, 32, 32) float32 in network units: I = grey / 128 - 1 of the 8-bit window
                 -1024..400 HU, at 1 mm; axes `[k, j, i]`.
+
+        Returns:
+            Logits of the classes, logits of the mask, and the class activation maps.
         """
         features = self.densenet.features(x)
         # The mask reads the raw features, before the classifier's normalisation, as the original.
@@ -139,7 +142,11 @@ class DenseSharp(nn.Module):
 
 
 def export_weights(network: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """Give a network's parameters and running statistics by name, as model files hold them."""
+    """Give a network's parameters and running statistics by name, as model files hold them.
+
+    Returns:
+        float32 arrays by the names of model files.
+    """
     return {
         name: tensor.detach().cpu().float().numpy().copy()
         for name, tensor in network.state_dict().items()

@@ -157,6 +157,9 @@ def save_model(
 def load_model(path: str | Path) -> ModelFile:
     """Read a model file.
 
+    Returns:
+        The weights of every member, the card, and the file's SHA-256.
+
     Raises:
         ModelError: there is no such file, or it is damaged, of another kind or architecture; the
             message names the first tensor that differs.

@@ -40,6 +40,9 @@ def click_stability(
         located: what the click itself found; a component must have been found.
         engine: a loaded model.
         progress: told after each moved seed.
+
+    Returns:
+        How many moved clicks found a nodule, and how far class, volume and mask changed.
     """
     temperature = engine.model.card.temperature
     own_mask = mask_of(located, engine, volume)
@@ -70,7 +73,13 @@ def click_stability(
 
 
 def mask_of(located: Located, engine: Engine, volume: Volume) -> NoduleMask | None:
-    """The mask of a located nodule on the CT's own grid, without augmentation."""
+    """The mask of a located nodule on the CT's own grid, without augmentation.
+
+    Args:
+        located: what was found.
+        engine: a loaded model.
+        volume: the CT.
+    """
     prediction, _ = predict(located, engine)
     return paste(prediction.mask, located.patch.grid, volume.grid)
 

@@ -52,6 +52,10 @@ def locate(volume: Volume, seed_lps: ArrayLike, engine: Engine) -> Located:
         volume: the CT.
         seed_lps: (3,) LPS mm.
         engine: a loaded model.
+
+    Returns:
+        The patch around the nodule, the model's output on it, and the part of the mask that is
+        meant.
     """
     seed = np.asarray(seed_lps, dtype=np.float64)
     center = anchor = seed
@@ -73,7 +77,14 @@ def locate(volume: Volume, seed_lps: ArrayLike, engine: Engine) -> Located:
 def run_at(
     volume: Volume, center: ArrayLike, anchor: ArrayLike, engine: Engine
 ) -> tuple[Patch, EngineOutput, NDArray[np.bool_] | None]:
-    """One pass: the patch at `center`, the model's output, the part of the mask at `anchor`."""
+    """One pass: the patch at `center`, the model's output, the part of the mask at `anchor`.
+
+    Args:
+        volume: the CT.
+        center: (3,) LPS mm, middle of the patch.
+        anchor: (3,) LPS mm, a point in or near the nodule.
+        engine: a loaded model.
+    """
     patch = cut_patch(volume, center)
     output = engine.run(patch.array[np.newaxis])
     return patch, output, component_at(output.mask.mean(axis=(0, 1)), patch.grid, anchor)

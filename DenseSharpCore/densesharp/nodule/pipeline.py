@@ -106,7 +106,13 @@ def check_seed(volume: Volume, seed: Seed) -> None:
 
 
 def values_around(volume: Volume, seed: Seed, radius: float) -> NDArray[np.float64]:
-    """(n,) HU of the voxels with centres within `radius` mm of a seed; at least the nearest."""
+    """(n,) HU of the voxels with centres within `radius` mm of a seed; at least the nearest.
+
+    Args:
+        volume: the CT.
+        seed: the point.
+        radius: mm.
+    """
     around = cube_grid(seed.lps, 1, spacing=2 * radius)
     start, size = index_box(volume.grid, around)
     box = volume.grid.crop(start, size)

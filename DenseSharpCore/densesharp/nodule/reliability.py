@@ -48,7 +48,13 @@ def nothing_found() -> Notice:
 
 
 def mask_notices(prediction: Prediction, mask: NoduleMask, volume: Volume) -> list[Notice]:
-    """What the mask and the voxels under it give to worry about."""
+    """What the mask and the voxels under it give to worry about.
+
+    Args:
+        prediction: what the model said.
+        mask: on the CT's own grid.
+        volume: the CT.
+    """
     return [
         *_size(mask),
         *_touches_cube(prediction),

@@ -88,6 +88,9 @@ def read_report(folder: str | Path, context: Context | None = None) -> Report:
         folder: written by `densesharp predict`.
         context: what is known about the patient; None keeps the hints of the run.
 
+    Returns:
+        What the report shows, in its order.
+
     Raises:
         ReportError: the folder holds no results, or results of another version.
     """

@@ -39,7 +39,14 @@ _ROWS = (
 def write_followup_picture(
     target: str | Path, followup: FollowUp, first: Volume, second: Volume
 ) -> None:
-    """Write the comparison as PNG."""
+    """Write the comparison as PNG.
+
+    Args:
+        target: the file.
+        followup: the comparison.
+        first: the earlier CT.
+        second: the later CT.
+    """
     figure = Figure(figsize=SIZE, facecolor=PAPER)
     FigureCanvasAgg(figure)
     _header(figure, followup)

@@ -65,6 +65,12 @@ def draw_overview(result: NoduleResult, volume: Volume, model: str, trained_on: 
     """Three planes, place, surface, classes, numbers, verdict and provenance on one page.
 
     Of a refused result it shows place and reasons only.
+
+    Args:
+        result: the nodule.
+        volume: the CT.
+        model: the model's name.
+        trained_on: what it learnt from, as its card says.
     """
     result = result.shown()
     figure = Figure(figsize=SIZE, facecolor=PAPER)

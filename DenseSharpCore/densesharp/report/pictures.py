@@ -34,7 +34,14 @@ _ON_CT: dict[str, Any] = {
 
 
 def draw_view(axes: Axes, view: View, title: str, measured: Measurements | None = None) -> None:
-    """A view in the lung window with outline, axes, orientation letters and a scale bar."""
+    """A view in the lung window with outline, axes, orientation letters and a scale bar.
+
+    Args:
+        axes: to draw into.
+        view: the slice.
+        title: above it.
+        measured: whose axes are drawn where they lie in this plane.
+    """
     half = view.width_mm / 2
     extent = (-half, half, half, -half)
     low, high = LUNG_WINDOW
@@ -55,7 +62,14 @@ def draw_view(axes: Axes, view: View, title: str, measured: Measurements | None 
 
 
 def draw_context(axes: Axes, view: View, box_mm: float, at: NDArray[np.float64]) -> None:
-    """The whole slice with a frame where the nodule lies."""
+    """The whole slice with a frame where the nodule lies.
+
+    Args:
+        axes: to draw into.
+        view: the whole slice.
+        box_mm: side of the frame.
+        at: (3,) LPS mm, its middle.
+    """
     half = view.width_mm / 2
     low, high = LUNG_WINDOW
     extent = (-half, half, half, -half)

@@ -107,7 +107,16 @@ def view_at(
     width_mm: float,
     pixels: int,
 ) -> View:
-    """One view, resampled from the CT's crop around it."""
+    """One view, resampled from the CT's crop around it.
+
+    Args:
+        result: the nodule, whose outline is drawn.
+        volume: the CT.
+        plane: axial, coronal or sagittal.
+        center: (3,) LPS mm, middle of the view.
+        width_mm: side of the view.
+        pixels: along each side.
+    """
     grid = _screen_grid(plane, center, width_mm, pixels)
     hu = volume.on_grid(grid, outside=AIR_HU)[0]
     mask = None
@@ -133,7 +142,13 @@ def _screen_grid(plane: Plane, center: NDArray[np.float64], width: float, pixels
 
 
 def context_view(result: NoduleResult, volume: Volume, pixels: int = 260) -> View:
-    """The whole axial slice through the nodule, for orientation."""
+    """The whole axial slice through the nodule, for orientation.
+
+    Args:
+        result: the nodule.
+        volume: the CT.
+        pixels: along the longer side.
+    """
     last = np.array(volume.grid.size) - 0.5
     corners = np.stack(np.meshgrid(*[(-0.5, end) for end in last]), -1).reshape(-1, 3)
     world = volume.grid.to_world(corners)

@@ -86,7 +86,13 @@ def write_results(
 def result_document(
     results: Sequence[NoduleResult], volume: Volume, engine: Engine
 ) -> dict[str, Any]:
-    """The content of `result.json`, without file names (docs/reference/result-json.md)."""
+    """The content of `result.json`, without file names (docs/reference/result-json.md).
+
+    Args:
+        results: the nodules.
+        volume: the CT.
+        engine: what made them.
+    """
     card = engine.model.card
     return {
         "schema": SCHEMA,

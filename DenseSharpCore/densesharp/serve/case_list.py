@@ -215,6 +215,12 @@ def record_path(case: Case, out: Path) -> Path:
 def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, Any]) -> None:
     """Write the record of a case, atomically.
 
+    Args:
+        case: the case.
+        settings: of the run.
+        out: the run's folder.
+        content: status and result, or the reason.
+
     Raises:
         OutputError: the folder is not writable or full.
     """
@@ -225,7 +231,13 @@ def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, 
 
 
 def read_record(case: Case, settings: CohortRun, out: Path) -> dict[str, Any] | None:
-    """The record of a case made with these settings; None where there is none."""
+    """The record of a case made with these settings; None where there is none.
+
+    Args:
+        case: the case.
+        settings: of the run.
+        out: the run's folder.
+    """
     try:
         record = json.loads(record_path(case, out).read_text(encoding="utf-8"))
         fits = record["fingerprint"] == fingerprint(case, settings)
@@ -235,6 +247,12 @@ def read_record(case: Case, settings: CohortRun, out: Path) -> dict[str, Any] | 
 
 
 def is_finished(case: Case, settings: CohortRun, out: Path) -> bool:
-    """Whether a case needs no more work; one that failed is tried again."""
+    """Whether a case needs no more work; one that failed is tried again.
+
+    Args:
+        case: the case.
+        settings: of the run.
+        out: the run's folder.
+    """
     record = read_record(case, settings, out)
     return record is not None and record["status"] == "done"

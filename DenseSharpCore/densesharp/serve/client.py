@@ -115,6 +115,9 @@ class RemoteEngine:
     def run(self, patches: Floats) -> EngineOutput:
         """Run the model on patches (n, 32, 32, 32) in network units.
 
+        Returns:
+            What the server's engine gave.
+
         Raises:
             DeviceError: the server does not answer, or not in the agreed way.
             ValueError: the patches are of another shape or type.

@@ -89,6 +89,9 @@ def encode_output(output: EngineOutput) -> tuple[str, bytes]:
 def decode_output(shapes: str, body: bytes) -> EngineOutput:
     """Undo `encode_output`.
 
+    Returns:
+        The output as it was encoded.
+
     Raises:
         ValueError: header and body do not fit.
     """

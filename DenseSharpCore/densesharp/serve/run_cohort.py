@@ -81,7 +81,13 @@ def _duration(seconds: float) -> str:
 
 
 def unfinished(cases: Sequence[Case], settings: CohortRun, out: Path) -> list[Case]:
-    """The cases that have no result yet."""
+    """The cases that have no result yet.
+
+    Args:
+        cases: the list.
+        settings: of the run.
+        out: the run's folder.
+    """
     return [case for case in cases if not is_finished(case, settings, out)]
 
 
@@ -98,6 +104,9 @@ def run_here(
         settings: the same for all.
         out: folder of the records, `cases/CASE.json`.
         progress: told after each case; may cancel.
+
+    Returns:
+        How many were done and failed.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -133,6 +142,11 @@ def _read(case: Case) -> Volume:
 
 def run_one(case: Case, settings: CohortRun, out: str) -> str:
     """Run one case, unless it is finished: what a Dask worker is given.
+
+    Args:
+        case: the case.
+        settings: of the run.
+        out: the run's folder.
 
     Returns:
         "done" or "failed"; the record says more.
@@ -232,6 +246,9 @@ def run_on_dask(
         out: folder of the records.
         address: of the scheduler, such as `tcp://host:8786`.
         progress: told after each case; may cancel.
+
+    Returns:
+        How many were done and failed.
 
     Raises:
         DeviceError: the scheduler cannot be reached, or Dask is not installed.

@@ -195,6 +195,15 @@ def serve(
 ) -> None:
     """Run a server until it is stopped with Ctrl-C or SIGTERM.
 
+    Args:
+        model: the model file.
+        host: address to listen on: 127.0.0.1, or 0.0.0.0 for every computer.
+        port: to listen on.
+        device: as `open_engine` takes it.
+        workers: processes per device.
+        key: that clients must send; needed where other computers can ask.
+        rate: requests per second that one computer may send.
+
     Raises:
         DeviceError: other computers could ask without a key, or the port is taken.
         ModelError: the model file cannot be used.

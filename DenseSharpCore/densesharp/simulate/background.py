@@ -61,6 +61,9 @@ def simulated_lung(
         pleura_mm: distance from the cube's middle to the pleura.
         nodule_vessels: vessels that end in the nodule.
         nodule_center: (k, j, i) mm from the cube's middle.
+
+    Returns:
+        Densities, distance to the pleura, and where a nodule may lie.
     """
     positions = coordinates(edge)
     outward = unit_vectors(rng, 1)[0] * np.array([0.45, 1, 1], np.float32)
@@ -78,7 +81,14 @@ def simulated_lung(
 
 
 def draw_vessels(rng: np.random.Generator, hu: Field, hilum: Field, count: int) -> None:
-    """Add `count` branching vessels, some with an airway beside them, to `hu` in place."""
+    """Add `count` branching vessels, some with an airway beside them, to `hu` in place.
+
+    Args:
+        rng: source of everything random.
+        hu: (k, j, i) HU, changed in place.
+        hilum: (k, j, i) mm to the hilum, where vessels come from.
+        count: number of trees.
+    """
     edge = np.array(hu.shape, dtype=np.float64)
     for _ in range(count):
         start = rng.uniform(-0.1, 1.1, 3) * edge

@@ -75,6 +75,9 @@ def simulate(
         scanner: the scanner to use, instead of drawing one. In a real lung the CT's own.
         lung: a real CT, or several to choose from, to put it into, instead of a simulated lung.
 
+    Returns:
+        The CT cube, the true mask, and everything it was made from.
+
     Raises:
         ImageError: the real lung has no room for it.
     """
@@ -113,6 +116,16 @@ def finish(
 
     Of a lung that was cut from a real CT only what is added is scanned: blurred and cut into
     slices, but without noise. The CT's own noise stays, in the nodule too.
+
+    Args:
+        rng: source of everything random.
+        lung: what the nodule is put into.
+        tissue: the nodule.
+        latents: what it was made from.
+        scanner: how it is scanned.
+
+    Returns:
+        The finished case.
     """
     truth = blend(lung.hu, tissue, lung.parenchyma_hu)
     mask, solid, distance = tissue.mask, tissue.solid, tissue.distance

@@ -49,7 +49,11 @@ class Chest:
 
 
 def make_chest(rng: np.random.Generator, grid: Grid) -> Chest:
-    """Build the chest on a grid along the patient's axes (identity direction)."""
+    """Build the chest on a grid along the patient's axes (identity direction).
+
+    Returns:
+        Densities of the whole chest, and where its lungs are.
+    """
     x, y, z = _axes(grid)
     cavity = _cavity(x, y, z)
     lung = _signed_distance((cavity > 0) & ~_central(x, y, z) & (z > _dome(x, y)), grid)

@@ -22,7 +22,13 @@ def coordinates(edge: int) -> Field:
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], scale: float | tuple[float, ...]
 ) -> Field:
-    """Gaussian noise blurred by `scale` voxels and brought to mean 0, standard deviation 1."""
+    """Gaussian noise blurred by `scale` voxels and brought to mean 0, standard deviation 1.
+
+    Args:
+        rng: source of everything random.
+        shape: of the field.
+        scale: voxels; one number, or one per axis.
+    """
     noise = rng.standard_normal(shape, dtype=np.float32)
     noise = ndimage.gaussian_filter(noise, scale, truncate=2.5, mode="wrap")
     noise -= noise.mean()

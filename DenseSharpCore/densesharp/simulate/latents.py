@@ -138,7 +138,11 @@ MARGIN_LIMITS = (0.6, 3.0)
 
 
 def draw(rng: np.random.Generator, diagnosis: str) -> Latents:
-    """Draw one nodule of a diagnosis."""
+    """Draw one nodule of a diagnosis.
+
+    Returns:
+        What the nodule is made from.
+    """
     model = MODELS[diagnosis]
     nodule_type = TYPES[int(rng.choice(3, p=model.types))]
     low, high = (_standard_log(model, d) for d in DIAMETER_LIMITS)
@@ -165,6 +169,9 @@ def draw_any(rng: np.random.Generator) -> Latents:
 
     Real nodules come in sizes, densities and shapes that no subcentimetre adenocarcinoma has; a
     network that shall outline them must have seen such ones.
+
+    Returns:
+        What the nodule is made from.
     """
     nodule_type = TYPES[int(rng.choice(3, p=(0.3, 0.25, 0.45)))]
     low, high = DIAMETER_LIMITS

@@ -199,6 +199,9 @@ def find_cts(path: str | Path) -> list[Path]:
 def read_lung(path: str) -> RealLung:
     """Read a CT and find its lungs.
 
+    Returns:
+        The CT with its lungs and what is no normal lung in them.
+
     Raises:
         ImageError: it cannot be used, or no lung was found in it.
     """
@@ -208,6 +211,9 @@ def read_lung(path: str) -> RealLung:
 
 def real_lung(volume: Volume, name: str = "CT") -> RealLung:
     """Find the lungs of a CT, and what in them is no normal lung.
+
+    Returns:
+        The CT with its lungs and what is no normal lung in them.
 
     Raises:
         ImageError: no lung was found.

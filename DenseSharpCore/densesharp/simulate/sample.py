@@ -72,7 +72,11 @@ class Sample:
 
 
 def make_sample(seed: int = SEED) -> Sample:
-    """Make the sample CT; the same seed gives the same voxels."""
+    """Make the sample CT; the same seed gives the same voxels.
+
+    Returns:
+        The CT and the truth about its nodules.
+    """
     rng = np.random.default_rng(seed)
     grid = _grid()
     chest = make_chest(rng, grid)

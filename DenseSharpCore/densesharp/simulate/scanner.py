@@ -28,7 +28,11 @@ class Scanner:
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
-    """Draw slice thickness 0.6-2.5 mm, mostly thin, and a kernel with the noise it brings."""
+    """Draw slice thickness 0.6-2.5 mm, mostly thin, and a kernel with the noise it brings.
+
+    Returns:
+        Thickness, kernel and noise.
+    """
     edge = float(rng.beta(1.2, 1.6))
     thin = rng.random() < 0.6
     slice_mm = float(rng.uniform(0.6, 1.3) if thin else rng.uniform(1.3, 2.5))
@@ -42,6 +46,11 @@ def scan(truth: Field, scanner: Scanner, rng: np.random.Generator) -> Field:
     Partial volume between slices comes from averaging over the slice thickness, in the plane from
     the point spread. Noise is made per slice, so that it is smoothed by the resampling as real
     noise is.
+
+    Args:
+        truth: (k, j, i) HU at 1 mm.
+        scanner: thickness, kernel and noise.
+        rng: source of everything random.
     """
     image = ndimage.gaussian_filter(truth, (0, scanner.blur_mm, scanner.blur_mm), truncate=3)
     if scanner.edge > 0:

@@ -70,7 +70,11 @@ def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
 
 def make_case(recipe: Recipe, number: int) -> Case:
-    """Simulate nodule `number` of a data set."""
+    """Simulate nodule `number` of a data set.
+
+    Returns:
+        The nodule, the same for the same recipe and number.
+    """
     diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
     lungs = Lungs(recipe.lungs, number) if recipe.lungs else None
     return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lungs)
@@ -97,6 +101,13 @@ def write_dataset(
     progress: Progress = silent,
 ) -> None:
     """Write a data set of `count` nodules; those already made with the same recipe are kept.
+
+    Args:
+        folder: of the data set.
+        count: nodules.
+        recipe: what to make.
+        workers: processes.
+        progress: told after every nodule; may cancel.
 
     Raises:
         DenseSharpError: nodules could not be made; all faults in one list.

@@ -53,6 +53,9 @@ def make_tissue(
         edge: voxels of 1 mm along each side of the cube.
         center: (k, j, i) mm from the cube's middle.
         lung: (k, j, i) mm to the pleura, positive in the lung; the nodule ends there.
+
+    Returns:
+        Its densities and its outline.
     """
     positions = coordinates(edge) - np.asarray(center, dtype=np.float32)
     shape = positions.shape[:3]

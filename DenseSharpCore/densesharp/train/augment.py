@@ -74,6 +74,12 @@ def middle_patch(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The patch in the middle of a cube, or moved by whole voxels (k, j, i), without augmentation.
 
+    Args:
+        voxel: (k, j, i) uint8 grey values at 1 mm.
+        seg: (k, j, i) bool.
+        shift: whole voxels (k, j, i).
+        edge: voxels along the patch's side.
+
     Returns:
         (edge, edge, edge) in network units, and the mask.
     """
@@ -95,6 +101,9 @@ def augmented_patch(
         seg: (k, j, i) bool.
         how: the ranges.
         keep_slice_axis: use only the 16 orientations that keep the first axis, not all 48.
+
+    Returns:
+        (edge, edge, edge) in network units, and the mask.
     """
     scale = 1 / rng.uniform(*how.zoom)
     middle = np.array(voxel.shape) // 2 - 0.5 + rng.uniform(-how.shift_mm, how.shift_mm, 3)
@@ -113,7 +122,13 @@ def augmented_patch(
 
 
 def turn(array: NDArray[Any], order: tuple[int, ...], flips: tuple[int, ...]) -> NDArray[Any]:
-    """Reorder the axes of a cube, then mirror those whose flip is -1."""
+    """Reorder the axes of a cube, then mirror those whose flip is -1.
+
+    Args:
+        array: (k, j, i).
+        order: which old axis becomes each new one.
+        flips: 1 or -1 for each new axis.
+    """
     return np.ascontiguousarray(array.transpose(order)[tuple(slice(None, None, f) for f in flips)])
 
 

@@ -67,7 +67,17 @@ class Source:
 
 
 def make_batch(sources: Sequence[Source], seed: int, step: int, rank: int = 0) -> Batch:
-    """Make the batch of one step (of process `rank`)."""
+    """Make the batch of one step (of process `rank`).
+
+    Args:
+        sources: data sets with their share of a batch.
+        seed: of the run.
+        step: of the optimiser.
+        rank: process, where several train together.
+
+    Returns:
+        Patches, classes and masks; the same for the same arguments.
+    """
     rng = np.random.default_rng([seed, step, rank])
     patches, labels, masks = [], [], []
     for source in sources:
@@ -98,7 +108,16 @@ def to_batch(
     labels: Sequence[int],
     masks: Sequence[NDArray[np.bool_]],
 ) -> Batch:
-    """Stack patches (k, j, i), class indices and masks (k, j, i) of N nodules."""
+    """Stack patches (k, j, i), class indices and masks (k, j, i) of N nodules.
+
+    Args:
+        patches: N of (k, j, i) in network units.
+        labels: N class indices.
+        masks: N of (k, j, i).
+
+    Returns:
+        Them as tensors.
+    """
     targets = np.zeros((len(labels), len(CLASS_NAMES)), dtype=np.float32)
     for row, label in enumerate(labels):
         if label != UNKNOWN:

@@ -295,7 +295,13 @@ def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
 def middle_of(
     cube: NDArray[Any], shift: Sequence[int] = (0, 0, 0), edge: int = PATCH_EDGE
 ) -> NDArray[Any]:
-    """The middle 32 mm of a cube (k, j, i), or of another even edge, or moved by whole voxels."""
+    """The middle 32 mm of a cube (k, j, i), or of another even edge, or moved by whole voxels.
+
+    Args:
+        cube: (k, j, i) at 1 mm.
+        shift: whole voxels (k, j, i).
+        edge: voxels along the part's side.
+    """
     half = edge // 2
     box = tuple(
         slice(n // 2 - half + s, n // 2 + half + s) for n, s in zip(cube.shape, shift, strict=True)

@@ -59,6 +59,15 @@ def write_report(
 ) -> dict[str, Any]:
     """Summarise the outcomes and write all files; gives what evaluation.json holds.
 
+    Args:
+        folder: to write to.
+        outcomes: of every nodule.
+        model: that was judged.
+        ideal: probabilities of a perfect reader, where the data set is simulated.
+
+    Returns:
+        What evaluation.json holds, with estimates as records.
+
     Raises:
         OutputError: the folder cannot be written to.
     """

@@ -49,7 +49,11 @@ class Lift:
 
 
 def draw_lift(rng: np.random.Generator, area_mm2: float) -> Lift:
-    """Draw a height like the nodule's width, and a lean of up to 30 degrees."""
+    """Draw a height like the nodule's width, and a lean of up to 30 degrees.
+
+    Returns:
+        Height and lean of the lifted nodule.
+    """
     radius = float(np.sqrt(area_mm2 / np.pi))
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, np.tan(np.pi / 6))
     return Lift(
@@ -105,7 +109,13 @@ def lift(
 def outline_radii(
     mask: NDArray[np.bool_], middle: NDArray[np.float64], pixel_mm: float
 ) -> NDArray[np.float64]:
-    """Radius in mm at which a ray from the middle last leaves the mask, in `DIRECTIONS` angles."""
+    """Radius in mm at which a ray from the middle last leaves the mask, in `DIRECTIONS` angles.
+
+    Args:
+        mask: (rows, columns) of one slice.
+        middle: (2,) row and column.
+        pixel_mm: side of a pixel.
+    """
     reach = np.arange(0, np.hypot(*mask.shape), 0.25)
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
     at = [middle[0] + np.outer(np.sin(angles), reach), middle[1] + np.outer(np.cos(angles), reach)]

@@ -43,7 +43,11 @@ def gpu_names() -> list[str]:
 
 
 def probe(device: str) -> DeviceReport:
-    """Run a small 3D convolution on a device; some are listed and yet cannot."""
+    """Run a small 3D convolution on a device; some are listed and yet cannot.
+
+    Returns:
+        Whether the device works, and why not.
+    """
     if device == "cpu":
         return _probe_processor()
     if importlib.util.find_spec("torch") is None:

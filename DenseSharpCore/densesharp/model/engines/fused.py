@@ -105,6 +105,11 @@ class Operations(Protocol):
 def trace(ops: Operations, network: FoldedNetwork, x: Array) -> tuple[Array, Array]:
     """Run patches (N, 1, 32, 32, 32) through the network.
 
+    Args:
+        ops: the library that computes.
+        network: folded weights.
+        x: (N, 1, 32, 32, 32) in network units.
+
     Returns:
         The class activation map (N, classes, 8, 8, 8), whose mean is the logits, and the mask
         logits (N, 1, 32, 32, 32).
@@ -128,7 +133,11 @@ def trace(ops: Operations, network: FoldedNetwork, x: Array) -> tuple[Array, Arr
 
 
 def fold(weights: Weights, architecture: Architecture) -> FoldedNetwork:
-    """Rearrange one member's weights, as they stand in the model file of a DenseSharp."""
+    """Rearrange one member's weights, as they stand in the model file of a DenseSharp.
+
+    Returns:
+        Convolutions with their normalisation folded in, in the order they run.
+    """
     blocks = tuple(
         tuple(_conv_block(weights, f"densenet.blocks.{number}.{item}.") for item in range(size))
         for number, size in enumerate(architecture.blocks)

@@ -53,6 +53,9 @@ class Engine(Protocol):
     def run(self, patches: Floats) -> EngineOutput:
         """Run all members on patches (N, 32, 32, 32), float32 in network units.
 
+        Returns:
+            Probabilities, masks and activation maps of every member.
+
         Raises:
             ValueError: the patches have another shape or type.
         """
@@ -75,7 +78,11 @@ def check_patches(patches: Floats) -> None:
 
 
 def empty_output(model: ModelFile, count: int) -> EngineOutput:
-    """Make arrays for `count` patches, to be filled."""
+    """Make arrays for `count` patches, to be filled.
+
+    Returns:
+        The arrays, not yet set.
+    """
     architecture = model.card.architecture
     members, classes = len(model.members), architecture.classes
     coarse = [size // 2 ** (len(architecture.blocks) - 1) for size in PATCH]

@@ -108,7 +108,17 @@ class FollowUp:
 def compare(
     before: NoduleResult, after: NoduleResult, days: float | None, match: Match | None = None
 ) -> FollowUp:
-    """Compare two results of the same nodule by the same model."""
+    """Compare two results of the same nodule by the same model.
+
+    Args:
+        before: the result on the earlier CT.
+        after: the result on the later CT.
+        days: between them, where they are known.
+        match: where registration expects the nodule; None when a click said it.
+
+    Returns:
+        The changes with their measurement error, the trend, doubling times and notices.
+    """
     notices = _notices(before, after, match)
     one, two = before.measurements, after.measurements
     if one is None or two is None or "refused" in (before.verdict, after.verdict):
@@ -183,6 +193,11 @@ def doubling_days(days: float, first: float, second: float) -> float | None:
     """Days in which a volume or mass doubles: t ln 2 / ln(second / first).
 
     None unless it grew: a doubling time of something that does not grow has no meaning.
+
+    Args:
+        days: between the two.
+        first: volume (mm3) or mass (mg) before.
+        second: the same after.
     """
     if first <= 0 or second <= first:
         return None

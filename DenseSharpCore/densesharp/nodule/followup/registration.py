@@ -53,7 +53,13 @@ class Match:
 
 
 def find_again(first: Volume, result: NoduleResult, second: Volume) -> Match:
-    """Where the nodule of a result lies in a second CT of the same patient."""
+    """Where the nodule of a result lies in a second CT of the same patient.
+
+    Args:
+        first: the earlier CT.
+        result: the nodule in it.
+        second: the later CT.
+    """
     center = np.asarray(result.center_lps)
     chest = _align_chests(first, second)
     grid = cube_grid(center, NEIGHBOURHOOD, FINE_MM)

@@ -40,7 +40,13 @@ class Row:
 def concordance(
     predicted: str | None, measurements: Measurements, hints: dict[str, Hint]
 ) -> list[Row]:
-    """Compare the model's class with each hint, in the order of the hints."""
+    """Compare the model's class with each hint, in the order of the hints.
+
+    Args:
+        predicted: the model's class; None where it gives none.
+        measurements: of the nodule.
+        hints: of each rule, by name.
+    """
     return [
         Row(hint, _agreement(predicted, classes_suggested(name, measurements, hint)))
         for name, hint in hints.items()
@@ -48,7 +54,13 @@ def concordance(
 
 
 def classes_suggested(name: str, measurements: Measurements, hint: Hint) -> tuple[str, ...]:
-    """The invasiveness classes a rule points to; empty where it points to none."""
+    """The invasiveness classes a rule points to; empty where it points to none.
+
+    Args:
+        name: of the rule.
+        measurements: of the nodule.
+        hint: what the rule says.
+    """
     if hint.applies is False or hint.answer is None:
         return ()
     if name == "clinical_t":

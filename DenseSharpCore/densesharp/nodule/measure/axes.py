@@ -72,7 +72,13 @@ def in_plane_axes(families: list[Outlines], grid: Grid) -> Axes:
 
 
 def caliper(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> float:
-    """Largest diameter (mm) of a mask in any slice of a plane."""
+    """Largest diameter (mm) of a mask in any slice of a plane.
+
+    Args:
+        mask: (k, j, i).
+        plane: axial, coronal or sagittal.
+        grid: of the mask.
+    """
     family = outlines(mask, plane, grid)
     numbers, widths = _widths(family, grid)
     begin, end = _longest(_in_plane_mm(family, int(numbers[widths.argmax()]), grid), _FAN)

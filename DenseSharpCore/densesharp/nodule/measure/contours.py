@@ -68,7 +68,13 @@ def all_outlines(mask: NDArray[np.bool_], grid: Grid) -> list[Outlines]:
 
 
 def outlines(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> Outlines:
-    """The outlines of a mask (k, j, i) in the slices of one plane."""
+    """The outlines of a mask (k, j, i) in the slices of one plane.
+
+    Args:
+        mask: (k, j, i).
+        plane: axial, coronal or sagittal.
+        grid: of the mask.
+    """
     return _outlines(smoothed(mask, grid, _PAD), plane, planes_of(grid)[plane])
 
 
