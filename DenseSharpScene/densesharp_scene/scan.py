@@ -262,6 +262,10 @@ class ScanNodules(ScanNodes):
         """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
         views.jump_to(self.scene, self.center_of(nodule_id), centered)
 
+    def where_now(self, nodule_id: str, ras: ArrayLike) -> NDArray[np.float64]:
+        """World RAS mm where a place of a nodule's result lies now, wherever the CT was moved."""
+        return self._carried(self.nodule(nodule_id), ras)
+
     def center_of(self, nodule_id: str) -> NDArray[np.float64]:
         """World RAS mm of the middle of a nodule, where its CT lies now."""
         nodule = self.nodule(nodule_id)

@@ -10,11 +10,15 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp.errors import DenseSharpError
+from densesharp_scene import measured_axes
 from densesharp_scene.card import LIST_COLUMNS, list_row
 from densesharp_scene.nodule import Nodule
+from densesharp_scene.scan import ScanNodules
 from densesharp_scene.segments import toggle_outlines
 from densesharp_scene.views import zoom_back, zoom_to
 
+from . import placing
 from .session import Session
 from .translated import translated
 
@@ -54,6 +58,8 @@ class NodulesSection:
         self.ui.deleteButton.connect("clicked()", self.onDelete)
         self.ui.zoomCheckBox.connect("toggled(bool)", self.onZoom)
         self.ui.outlineCheckBox.connect("toggled(bool)", self.onOutline)
+        self.ui.axesCheckBox.connect("toggled(bool)", self.onAxes)
+        self._axes: list[tuple[Any, int]] = []
 
     def refresh(self) -> None:
         """Fill the table anew and select the chosen nodule in it."""
@@ -63,6 +69,7 @@ class NodulesSection:
             self._fill(nodules)
         finally:
             self._filling = False
+        self.onAxes(self.ui.axesCheckBox.checked)
         several = len(nodules) > 1
         self.ui.previousButton.enabled = several
         self.ui.nextButton.enabled = several
@@ -143,6 +150,46 @@ class NodulesSection:
             self._select(self.session.selected)
         elif not near:
             zoom_back(slicer.mrmlScene)
+
+    def onAxes(self, shown: bool) -> None:
+        """The measured axes of the selected nodule on the CT, or none."""
+        for line, tag in self._axes:
+            line.RemoveObserver(tag)
+        self._axes = []
+        scan, nodule = self.session.scan, self.session.nodule
+        if scan is None or not scan.alive:
+            self._tellAxes(None)
+        elif shown and nodule is not None:
+            self._tellAxes(self._showAxes(scan, nodule.id))
+        else:
+            measured_axes.hide(scan)
+            self._tellAxes(None)
+
+    def _showAxes(self, scan: ScanNodules, nodule_id: str) -> measured_axes.Lengths | None:
+        try:
+            with placing.same_list():
+                found = measured_axes.show(scan, nodule_id)
+        except DenseSharpError:  # the CT lies under a transform that bends space
+            return None
+        for line in measured_axes.lines_of(scan):
+            tag = line.AddObserver(line.PointModifiedEvent, self._onAxisDragged)
+            self._axes.append((line, tag))
+        return found
+
+    def _onAxisDragged(self, _caller: Any, _event: str) -> None:
+        scan = self.session.scan
+        if scan is not None and scan.alive:
+            self._tellAxes(measured_axes.lengths(scan))
+
+    def _tellAxes(self, found: measured_axes.Lengths | None) -> None:
+        """The lengths of the lines, and whose they are."""
+        text = _("Axes")
+        if found is not None:
+            words = _("Axes {long:.1f} x {short:.1f} mm")
+            own = _("Axes {long:.1f} x {short:.1f} mm (yours)")
+            template = own if found.by_reader else words
+            text = template.format(long=found.long_mm, short=found.short_mm)
+        self.ui.axesCheckBox.text = text
 
     def onOutline(self, shown: bool) -> None:
         """Outlines in the slice views off or on."""

@@ -302,6 +302,30 @@ def test_the_table_fits_slicer_s_default_panel(panel: Any, ct: Any) -> None:
     panel.host.hide()
 
 
+def test_the_axes_are_drawn_and_a_drag_measures_anew(marked: Panel) -> None:
+    from densesharp_scene import measured_axes
+
+    measured = marked.session.nodule.result.measurements
+    assert marked.ui.axesCheckBox.text == "Axes"
+    marked.ui.axesCheckBox.click()
+    marked.wait()
+    words = f"Axes {measured.long_axis_mm:.1f} x {measured.short_axis_mm:.1f} mm"
+    assert marked.ui.axesCheckBox.text == words
+    line = measured_axes.lines_of(marked.scan)[0]
+    point = [0.0, 0.0, 0.0]
+    line.GetNthControlPointPositionWorld(0, point)
+    line.SetNthControlPointPositionWorld(0, point[0], point[1], point[2] + 30)
+    assert marked.ui.axesCheckBox.text.endswith("(yours)")
+    length = measured_axes.lengths(marked.scan).long_mm
+    assert f"Axes {length:.1f} x" in marked.ui.axesCheckBox.text
+    assert length > 30
+    marked.widget.refresh()
+    assert marked.ui.axesCheckBox.text.endswith("(yours)")
+    marked.ui.axesCheckBox.click()
+    assert not line.GetDisplayNode().GetVisibility()
+    assert marked.ui.axesCheckBox.text == "Axes"
+
+
 def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     slicer: Any, panel: Panel, ct: Any
 ) -> None:
