@@ -95,7 +95,8 @@ def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
     assert first.stability is None
     assert first.uncertainty.samples == 1
     assert final.stability.light == "green"
-    assert final.uncertainty.samples == 8
+    assert final.uncertainty.samples == 4
+    assert final.uncertainty.outline_agreement == pytest.approx(1)
     # This engine has no preferred direction: every run measures the same.
     assert set(final.uncertainty.sd_measurements) == set(SPREAD)
     assert max(final.uncertainty.sd_measurements.values()) < 1e-6
@@ -294,10 +295,13 @@ def test_stability_is_what_six_clicks_of_ones_own_would_find(axis, away, others,
     assert (stability.offset_mm, stability.seeds, stability.found) == (3.0, 6, len(found))
     assert stability.same_class == pytest.approx(sum(same) / 6)
     assert (stability.found, stability.same_class) == pytest.approx(expected)
-    assert stability.dice_min == pytest.approx(min(dice(own.mask, each.mask) for each in moved))
+    # A moved click that leads back to the click's own patch is not looked at once more: its outline
+    # is that of the patch it first saw, a fraction of a voxel beside.
+    overlap = min(dice(own.mask, each.mask) for each in moved)
+    assert stability.dice_min == pytest.approx(overlap, abs=0.05)
     spread = np.std(sizes, ddof=1) / np.mean(sizes) if len(sizes) > 1 else None
-    assert stability.volume_cv == pytest.approx(spread)
-    assert list(stability.sd_class.values()) == pytest.approx(rows.std(axis=0).tolist())
+    assert stability.volume_cv == (None if spread is None else pytest.approx(spread, abs=0.03))
+    assert list(stability.sd_class.values()) == pytest.approx(rows.std(axis=0).tolist(), abs=0.05)
     assert [f"Moved click {n} of 6" for n in range(1, 7)] == [t for t in steps if "Moved" in t]
 
 

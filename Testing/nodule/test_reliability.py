@@ -1,5 +1,8 @@
 """Every rule of the verdict at its limit."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,10 +10,13 @@ from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import mask_from_box
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.click_stability import light_of
-from densesharp.nodule.records import Patch, Prediction, Stability, Uncertainty
+from densesharp.nodule.records import Measurements, Patch, Prediction, Stability, Uncertainty
 from densesharp.nodule.reliability import (
+    AGREEMENT_LIMIT,
     class_notices,
     mask_notices,
+    nothing_found,
+    spread_notices,
     stability_notices,
     verdict_of,
 )
@@ -55,9 +61,11 @@ def test_under_10_mm3_the_answer_has_no_meaning(voxels, small):
 @pytest.mark.parametrize(
     ("along", "expected"),
     [
-        (slice(1, 31), {}),
+        (slice(3, 29), {}),
+        (slice(2, 20), {"mask_touches_cube": "caution"}),
         (slice(0, 20), {"mask_touches_cube": "caution"}),
-        (slice(20, 32), {"mask_touches_cube": "caution"}),
+        (slice(20, 30), {"mask_touches_cube": "caution"}),
+        (slice(1, 31), {"mask_touches_cube": "caution"}),
         (slice(0, 32), {"larger_than_cube": "refused"}),
     ],
 )
@@ -143,6 +151,75 @@ def test_the_light_of_a_moved_click(same, overlap, light):
     assert light_of(same, overlap) == light
     found = stability_notices(Stability(3.0, 6, 6, same, {}, 0.1, overlap, light))
     assert [notice.code for notice in found] == (["unstable_click"] if light == "red" else [])
+
+
+@pytest.mark.parametrize(
+    ("agreement", "silent", "expected"),
+    [
+        (1.0, 0, {}),
+        (AGREEMENT_LIMIT, 0, {}),
+        (AGREEMENT_LIMIT - 0.01, 0, {"outline_unsure": "caution"}),
+        (0.95, 1, {"outline_unsure": "caution"}),
+        (0.5, 2, {"no_nodule": "refused"}),
+        (0.0, 4, {"no_nodule": "refused"}),
+    ],
+)
+def test_an_outline_that_turning_changes_is_doubted(agreement, silent, expected):
+    spread = replace(spread_of(0.0), samples=4, outline_agreement=agreement, silent=silent)
+    found = spread_notices(size_of(1.5), spread)
+    assert {notice.code: notice.severity for notice in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("volume", "outside"), [(0.99, True), (1.0, False), (2.0, False), (2.01, True)]
+)
+def test_a_volume_outside_its_own_spread_is_never_ok(volume, outside):
+    spread = replace(spread_of(0.0), outline_agreement=1.0)
+    found = spread_notices(size_of(volume), spread)
+    assert [notice.code for notice in found] == (["volume_outside_spread"] if outside else [])
+    assert verdict_of(found) == ("caution" if outside else "ok")
+
+
+def test_of_a_single_run_no_spread_is_known():
+    assert spread_notices(size_of(5.0), replace(spread_of(0.0), samples=1)) == []
+
+
+def size_of(volume_mm3: float) -> Measurements:
+    """What spread_notices reads of measurements."""
+    return SimpleNamespace(volume_mm3=volume_mm3)
+
+
+@pytest.mark.parametrize(("shift", "far"), [(2.4, False), (2.6, True)])
+def test_recentring_beyond_the_nodules_radius_is_said(shift, far):
+    """A box of 64 mm3, as large as a ball of 2.48 mm radius."""
+    found = replace(prediction(), shift_mm=shift)
+    box = (slice(28, 32), slice(28, 32), slice(28, 36))  # voxels of half a mm3
+    assert codes(found, box) == ({"far_from_click": "caution"} if far else {})
+
+
+def test_a_click_inside_a_large_mass_is_told_from_one_in_lung():
+    found = prediction()
+    dense = replace(found.patch, array=np.full_like(found.patch.array, 0.5))
+    lung = replace(found.patch, array=np.full_like(found.patch.array, -0.8))
+    assert nothing_found(dense).code == "larger_than_cube"
+    assert nothing_found(lung).code == "no_nodule"
+    assert {nothing_found(patch).severity for patch in (dense, lung)} == {"refused"}
+
+
+@pytest.mark.parametrize(("beyond", "piece"), [(0.45, False), (0.55, True)])
+def test_a_piece_of_a_mass_is_called_larger_than_the_cube(beyond, piece):
+    """An outline of 16 mm in the middle, and dense tissue on a part of its surroundings."""
+    middle = slice(8, 24)
+    found = prediction((middle,) * 3)
+    array = np.full_like(found.patch.array, -0.8)
+    array[middle, middle, middle] = 0.5
+    rim = np.zeros(array.shape, bool)
+    rim[6:26, 6:26, 6:26] = True
+    rim[middle, middle, middle] = False
+    places = np.argwhere(rim)[: round(beyond * rim.sum())]
+    array[tuple(places.T)] = 0.5
+    found = replace(found, patch=replace(found.patch, array=array))
+    assert codes(found) == ({"larger_than_cube": "refused"} if piece else {})
 
 
 def test_the_verdict_is_the_worst_reason():

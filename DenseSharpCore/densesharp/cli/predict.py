@@ -67,9 +67,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tta",
         type=orientation_count,
-        default=8,
+        default=4,
         metavar="N",
-        help="orientations to average over, 1 to 48 (default 8)",
+        help="orientations to average over, 1 to 48 (default 4)",
     )
     parser.add_argument("--no-stability", action="store_true", help="do not move the click")
 

@@ -50,7 +50,8 @@ def click_stability(
     overlaps, rows, volumes = [], [], []
     for done, step in enumerate(DIRECTIONS * OFFSET_MM):
         progress(done / len(DIRECTIONS), f"Moved click {done + 1} of {len(DIRECTIONS)}")
-        moved = locate(volume, seed.lps + step, engine)
+        # A click that leads back to the same patch needs no second look at it.
+        moved = locate(volume, seed.lps + step, engine, located.patch.grid.center)
         mask = None if moved.component is None else mask_of(moved, engine, volume)
         overlaps.append(dice(own_mask, mask))
         if mask is not None:

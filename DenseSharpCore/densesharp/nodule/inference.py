@@ -45,13 +45,17 @@ class Located:
     shift_mm: float
 
 
-def locate(volume: Volume, seed_lps: ArrayLike, engine: Engine) -> Located:
+def locate(
+    volume: Volume, seed_lps: ArrayLike, engine: Engine, known: ArrayLike | None = None
+) -> Located:
     """Find the nodule at a seed, recentring the patch on the predicted mask.
 
     Args:
         volume: the CT.
         seed_lps: (3,) LPS mm.
         engine: a loaded model.
+        known: (3,) LPS mm, the middle of a patch that was run before; recentring stops when it
+            would come back there.
 
     Returns:
         The patch around the nodule, the model's output on it, and the part of the mask that is
@@ -65,7 +69,8 @@ def locate(volume: Volume, seed_lps: ArrayLike, engine: Engine) -> Located:
             break
         # From the second pass on the nodule is known: follow it, not the click at its edge.
         anchor = centroid(component, patch.grid)
-        if passes == MAX_PASSES or np.linalg.norm(anchor - center) < SETTLED_MM:
+        ends = [center] if known is None else [center, np.asarray(known)]
+        if passes == MAX_PASSES or any(np.linalg.norm(anchor - end) < SETTLED_MM for end in ends):
             break
         center = anchor
     if component is not None and not within_reach(component, patch.grid, seed):
@@ -161,16 +166,19 @@ def predict(
     evidence = evidence_map(activation, int(probabilities.argmax()), mean_mask.shape)
     around = grow(near, 3) if near.any() else near
     masks = np.where(around, masks, np.float32(0))
+    volumes = _volumes(masks)
     prediction = Prediction(
         class_probabilities=probabilities / probabilities.sum(),
         samples=samples,
         mask=np.where(near, mean_mask, np.float32(0)),
-        volume_samples_mm3=_volumes(masks) * located.patch.grid.voxel_volume,
+        volume_samples_mm3=volumes * located.patch.grid.voxel_volume,
         evidence=evidence,
         evidence_inside=share_of_evidence(evidence, near),
         patch=located.patch,
         shift_mm=located.shift_mm,
         passes=located.passes,
+        agreement=_agreement(masks, near & (mean_mask >= THRESHOLD)),
+        silent=int((volumes == 0).sum()),
     )
     return prediction, masks
 
@@ -190,6 +198,14 @@ def _anchor(located: Located) -> NDArray[np.float64]:
 def _volumes(masks: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) voxels of each mask."""
     return np.asarray((masks >= THRESHOLD).sum(axis=(1, 2, 3)), dtype=np.float64)
+
+
+def _agreement(masks: NDArray[np.float32], shown: NDArray[np.bool_]) -> float:
+    """Mean Dice of the outlines of several runs (n, k, j, i) with the one shown (k, j, i)."""
+    own = masks >= THRESHOLD
+    both = (own & shown).sum(axis=(1, 2, 3))
+    sizes = own.sum(axis=(1, 2, 3)) + shown.sum()
+    return float((2 * both / np.maximum(sizes, 1)).mean())
 
 
 def evidence_map(

@@ -38,6 +38,7 @@ from densesharp.nodule.reliability import (
     class_notices,
     mask_notices,
     nothing_found,
+    spread_notices,
     stability_notices,
     type_notices,
     verdict_of,
@@ -173,7 +174,8 @@ def analyse(
     first, _ = predict(located, engine)
     mask = None if located.component is None else paste(first.mask, first.patch.grid, volume.grid)
     if mask is None:
-        return _without_model(nodule_id, seed, (*volume.notices, nothing_found()), clock)
+        nothing = nothing_found(located.patch)
+        return _without_model(nodule_id, seed, (*volume.notices, nothing), clock)
     clock.lap("paste")
     result = _assemble(nodule_id, seed, volume, first, mask, engine, settings, clock, None)
     if on_first is not None:
@@ -300,6 +302,7 @@ def _assemble(
         *extra,
         *_fallback(engine),
         *mask_notices(prediction, mask, volume),
+        *spread_notices(measurements, uncertainty),
         *class_notices(prediction, uncertainty),
         *type_notices(prediction, measurements),
         *(stability_notices(stability) if stability else ()),
@@ -361,6 +364,7 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
     probabilities = np.clip(prediction.class_probabilities, 1e-12, 1)
     # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
     volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
+    volumes = np.append(volumes, np.zeros(len(samples) - len(volumes)))  # runs without an outline
     return Uncertainty(
         samples=len(samples),
         sd_class=_by_class(samples.std(axis=0)),
@@ -374,6 +378,8 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
         }
         if measured
         else {},
+        outline_agreement=prediction.agreement if len(samples) > 1 else None,
+        silent=prediction.silent,
     )
 
 

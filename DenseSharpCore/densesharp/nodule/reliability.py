@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from densesharp.image.masks import THRESHOLD, NoduleMask, grow
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.inference import EVIDENCE_REACH
-from densesharp.nodule.patch import EDGE, WINDOW
+from densesharp.nodule.measure import SOLID_THRESHOLD_HU
+from densesharp.nodule.patch import EDGE, WINDOW, to_network_units
 from densesharp.nodule.records import (
     CLASS_NAMES,
     Measurements,
+    Patch,
     Prediction,
     Stability,
     Uncertainty,
@@ -29,6 +32,25 @@ SATURATED_SHARE = 0.05
 UNCERTAIN_TOP = 0.5
 SPREAD_LIMIT = 0.2
 
+FILLED_SHARE = 0.85
+"""Of the cube that is dense where a click lies inside a large mass and nothing is outlined."""
+
+NEAR_FACE = 3
+"""mm, and voxels, from a face of the cube that an outline keeps away from if it is complete."""
+
+PIECE_SHARE = 0.5
+"""Of the 2 mm around an outline that is dense if it is a piece of a large mass. Nodules on the
+chest wall have up to 0.45."""
+
+PIECE_VOXELS = 2000
+"""Smaller outlines, of 16 mm and less, are no pieces of a mass that does not fit the cube."""
+
+AGREEMENT_LIMIT = 0.91
+"""Below this mean overlap of the turned runs' outlines with the one shown, an outline is doubted.
+
+Fitted on outlines of 66 LIDC-IDRI nodules and on 244 vessels and walls beside them: see
+docs/explanation/verdict.md."""
+
 
 def verdict_of(notices: Iterable[Notice]) -> Verdict:
     """The worst severity: `refused`, else `caution`, else `ok`."""
@@ -38,8 +60,14 @@ def verdict_of(notices: Iterable[Notice]) -> Verdict:
     return "caution" if "caution" in severities else "ok"
 
 
-def nothing_found() -> Notice:
-    """The model outlines nothing at the seed."""
+def nothing_found(patch: Patch) -> Notice:
+    """The model outlines nothing at the seed, or sees nothing but dense tissue around it."""
+    if float(_dense(patch).mean()) >= FILLED_SHARE:
+        text = (
+            f"Dense tissue fills the {EDGE} mm cube around the click: a mass larger than the model "
+            "was made for, or the chest wall or mediastinum. Outline it by hand."
+        )
+        return Notice("larger_than_cube", text, "refused")
     return Notice(
         "no_nodule",
         "The model sees no nodule here: click nearer to its middle, or outline it by hand.",
@@ -57,6 +85,7 @@ def mask_notices(prediction: Prediction, mask: NoduleMask, volume: Volume) -> li
     """
     return [
         *_size(mask),
+        *_far_from_click(prediction, mask),
         *_touches_cube(prediction),
         *_field_of_view(prediction, mask, volume),
         *_saturation(mask, volume),
@@ -91,19 +120,41 @@ def _size(mask: NoduleMask) -> list[Notice]:
     return [Notice("mask_too_small", text, "refused")]
 
 
+def _far_from_click(prediction: Prediction, mask: NoduleMask) -> list[Notice]:
+    """Recentring must not slide from what was clicked to something beside it unsaid."""
+    volume = float(mask.array.sum()) * mask.grid.voxel_volume
+    radius = (3 * volume / (4 * np.pi)) ** (1 / 3)
+    if prediction.shift_mm <= radius:
+        return []
+    text = (
+        f"The middle of the outline lies {prediction.shift_mm:.0f} mm from the click, more than "
+        "the nodule's own radius: check that it is what you clicked on."
+    )
+    return [Notice("far_from_click", text)]
+
+
+def _dense(patch: Patch) -> NDArray[np.bool_]:
+    """(k, j, i) where the cube shows soft tissue."""
+    return np.asarray(patch.array > to_network_units(SOLID_THRESHOLD_HU))
+
+
 def _touches_cube(prediction: Prediction) -> list[Notice]:
     mask = prediction.mask >= THRESHOLD
     faces = [(mask.take(0, axis).any(), mask.take(-1, axis).any()) for axis in range(3)]
-    if any(low and high for low, high in faces):
+    rim = grow(mask, 2) & ~mask
+    # A piece of a large mass has as much dense tissue beyond its outline as lung.
+    piece = mask.sum() >= PIECE_VOXELS and _dense(prediction.patch)[rim].mean() >= PIECE_SHARE
+    if piece or any(low and high for low, high in faces):
         text = (
-            f"The nodule reaches across the whole {EDGE} mm cube that the model sees: it is larger "
-            "than the model was made for."
+            f"The nodule reaches beyond the {EDGE} mm cube that the model sees: it is larger than "
+            "the model was made for, or a part of a larger mass or of the chest wall."
         )
         return [Notice("larger_than_cube", text, "refused")]
-    if any(low or high for low, high in faces):
+    inner = slice(NEAR_FACE, -NEAR_FACE)
+    if mask[inner, inner, inner].sum() < mask.sum():
         text = (
-            f"The outline touches the edge of the {EDGE} mm cube that the model sees: check "
-            "whether it is complete."
+            f"The outline comes within {NEAR_FACE} mm of the edge of the {EDGE} mm cube that the "
+            "model sees: the nodule may be larger. Check whether the outline is complete."
         )
         return [Notice("mask_touches_cube", text)]
     return []
@@ -145,6 +196,34 @@ def type_notices(prediction: Prediction, measured: Measurements) -> list[Notice]
         "which the model has no class."
     )
     return [Notice("class_unlike_type", text)]
+
+
+def spread_notices(measured: Measurements, spread: Uncertainty) -> list[Notice]:
+    """What turning the picture gives to worry about: is it a nodule, and is that its outline?"""
+    if spread.outline_agreement is None:
+        return []
+    if 2 * spread.silent >= spread.samples:
+        text = (
+            f"{spread.silent} of {spread.samples} runs on the turned picture see no nodule here: "
+            "it may be a vessel or the chest wall."
+        )
+        return [Notice("no_nodule", text, "refused")]
+    found = []
+    if spread.outline_agreement < AGREEMENT_LIMIT or spread.silent:
+        text = (
+            "The outline depends on how the picture is turned (overlap "
+            f"{spread.outline_agreement:.2f}; usual for a nodule: {AGREEMENT_LIMIT:.2f} and more): "
+            "it may be wrong, or this may be a vessel or the chest wall."
+        )
+        found.append(Notice("outline_unsure", text))
+    low, high = spread.volume_range_mm3
+    if not low <= measured.volume_mm3 <= high:
+        text = (
+            f"The volume ({measured.volume_mm3:.0f} mm³) lies outside what the single runs give "
+            f"({low:.0f} to {high:.0f} mm³): check the outline."
+        )
+        found.append(Notice("volume_outside_spread", text))
+    return found
 
 
 def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Notice]:

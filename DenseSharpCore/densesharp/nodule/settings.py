@@ -21,7 +21,7 @@ class AnalysisSettings:
         context: what is known about the patient, for the guideline hints.
     """
 
-    augmentations: int = 8
+    augmentations: int = 4
     stability: bool = True
     solid_threshold_hu: float = SOLID_THRESHOLD_HU
     context: Context = field(default_factory=Context)

@@ -33,10 +33,12 @@ class Prediction:
         patch: the patch it belongs to (after recentring).
         shift_mm: distance from the seed to the middle of that patch.
         passes: how often the patch was recentred and run.
+        agreement: mean Dice of each run's own outline with the one shown, on the patch, 0..1.
+        silent: how many runs outline nothing there.
 
     Examples:
         >>> result.prediction.samples.shape, result.prediction.mask.shape
-        ((8, 3), (32, 32, 32))
+        ((4, 3), (32, 32, 32))
         >>> float(result.prediction.class_probabilities.sum().round(6))
         1.0
     """
@@ -50,6 +52,8 @@ class Prediction:
     patch: Patch
     shift_mm: float
     passes: int
+    agreement: float = 1.0
+    silent: int = 0
 
     def __post_init__(self) -> None:
         total = float(self.class_probabilities.sum())
@@ -87,9 +91,11 @@ class Uncertainty:
         sd_iac: SD of P(IAC).
         entropy: of the mean class probabilities, 0 (certain) .. 1 (all classes equal).
         volume_sd_mm3: SD of the volume.
-        volume_range_mm3: smallest and largest volume.
+        volume_range_mm3: smallest and largest volume; 0 where a run outlines nothing.
         sd_measurements: SD of each measurement over the runs' own masks, by its name in JSON;
             empty before the refined result.
+        outline_agreement: mean Dice of each run's outline with the one shown; None of one run.
+        silent: how many runs outline nothing.
     """
 
     samples: int
@@ -100,6 +106,8 @@ class Uncertainty:
     volume_sd_mm3: float
     volume_range_mm3: tuple[float, float]
     sd_measurements: Mapping[str, float] = field(default_factory=dict)
+    outline_agreement: float | None = None
+    silent: int = 0
 
 
 @dataclass(frozen=True)
