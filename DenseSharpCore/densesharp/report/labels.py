@@ -16,6 +16,7 @@ from densesharp.image.volume import Notice
 from densesharp.nodule.guidelines import Hint
 from densesharp.nodule.records import (
     CLASS_NAMES,
+    TYPE_AGREEMENT,
     Light,
     Measurements,
     NoduleResult,
@@ -173,6 +174,8 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
     short_axis = number("short_axis_mm", measured.short_axis_mm)
     largest = number("max_3d_diameter_mm", measured.max_3d_diameter_mm)
     density = minus_signs(f"{measured.mean_hu:.0f} ({measured.sd_hu:.0f})")
+    low, high = measured.volume_interval_mm3
+    kind = measured.nodule_type
     return (
         Row("long_axis", Phrase("Long axis ({plane})", plane=plane), long_axis, "mm"),
         Row("short_axis", Phrase("Short axis ({plane})", plane=plane), short_axis, "mm"),
@@ -180,7 +183,9 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
         Row("lung_rads", "Mean diameter, Lung-RADS", f"{measured.lung_rads_mean_mm:.1f}", "mm"),
         Row("largest", "Largest diameter in 3D", largest, "mm"),
         Row("volume", "Volume", number("volume_mm3", measured.volume_mm3, 0), "mm³"),
-        Row("type", "Type", measured.nodule_type),
+        Row("volume_readers", "Volume by other readers", f"{low:.0f} to {high:.0f}", "mm³"),
+        Row("type", "Type", kind),
+        Row("type_readers", "Readers agree on the type", f"{TYPE_AGREEMENT[kind]:.0%}"),
         *_solid_rows(measured, number("solid_long_axis_mm", measured.solid.long_axis_mm),
                      number("ctr", measured.solid.ctr, 2)),
         Row("density", "Mean density (SD)", density, "HU"),

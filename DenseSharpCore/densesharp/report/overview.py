@@ -112,7 +112,7 @@ def _header(figure: Figure, result: NoduleResult) -> None:
 
 def _numbers(figure: Figure, result: NoduleResult) -> None:
     """The table of key numbers at the right."""
-    left, right, top, step = 0.765, 0.972, 0.866, 0.0335
+    left, right, top, step = 0.765, 0.972, 0.866, 0.03
     measured = result.measurements
     figure.text(left, top, "Measurements", fontsize=10, color=INK, va="center")
     if measured is None:

@@ -4,7 +4,8 @@
     smoothing.py the mask smoothed, without pulling its tips in
     contours.py  sub-voxel outlines of every axial, coronal and sagittal slice
     axes.py      long and short axis, largest 3D diameter
-    solid.py     the solid part, its curve over thresholds, nodule type
+    solid.py     the solid part, its curve over thresholds
+    kind.py      solid, part-solid or ground-glass
 
 The rules and their sources: docs/explanation/measurements.md.
 """
@@ -21,12 +22,8 @@ from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.nodule.measure.axes import in_plane_axes, max_3d_diameter
 from densesharp.nodule.measure.contours import all_outlines
-from densesharp.nodule.measure.solid import (
-    CURVE_HU,
-    SOLID_THRESHOLD_HU,
-    SolidMeter,
-    nodule_type,
-)
+from densesharp.nodule.measure.kind import nodule_type, type_probabilities
+from densesharp.nodule.measure.solid import CURVE_HU, SOLID_THRESHOLD_HU, SolidMeter
 from densesharp.nodule.records import Measurements
 
 __all__ = ["CURVE_HU", "SOLID_THRESHOLD_HU", "mass_mg", "measure", "values_in_box"]
@@ -66,6 +63,7 @@ def measure(
     largest = max(axes.long, max_3d_diameter(outlines, mask.grid), key=lambda line: line.length)
     meter = SolidMeter(values, inside, mask.grid, axes.plane, axes.long.length)
     solid, *curve = meter.above([solid_threshold_hu, *curve_hu])
+    kinds = type_probabilities(values, inside, mask.grid)
     hu = values[inside]
     return Measurements(
         volume_mm3=float(inside.sum() * mask.grid.voxel_volume),
@@ -84,7 +82,7 @@ def measure(
         mass_mg=mass_mg(hu, mask.grid.voxel_volume),
         solid=solid,
         solid_curve=tuple(curve),
-        nodule_type=nodule_type(meter, solid),
+        nodule_type=nodule_type(kinds, solid.volume_mm3),
     )
 
 

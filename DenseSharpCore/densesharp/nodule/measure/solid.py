@@ -1,4 +1,4 @@
-"""The solid part of a nodule at a threshold, and what type of nodule it makes."""
+"""The solid part of a nodule at a threshold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from densesharp.image.grid import Grid
 from densesharp.nodule.measure.axes import caliper
 from densesharp.nodule.measure.contours import Plane
-from densesharp.nodule.records import NoduleType, SolidPart
+from densesharp.nodule.records import SolidPart
 
 SOLID_THRESHOLD_HU = -300.0
 """Usual threshold; there is no agreed one, so the threshold is printed with every number."""
@@ -26,9 +26,6 @@ SPECK_MM3 = 4.2
 
 RIM_MM = 1.0
 """Width of the rim where voxels hold nodule and lung (partial volume)."""
-
-MOSTLY = 2 / 3
-"""Share of the core above the threshold from which a nodule is called solid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,22 +105,6 @@ def _cropped(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The smallest box that holds a mask which is not empty."""
     ends = [np.flatnonzero(mask.any(axis=axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
     return mask[tuple(slice(first, last + 1) for first, last in ends)]
-
-
-def nodule_type(meter: SolidMeter, solid: SolidPart) -> NoduleType:
-    """Solid, part-solid or ground-glass.
-
-    * ground-glass: there is no solid part at the threshold (see `SolidMeter.above`);
-    * solid: at least `MOSTLY` of the core lies above the threshold;
-    * part-solid: everything between.
-
-    Observers themselves agree only moderately here (solid or not: all agreed in 58 %, van Riel et
-    al., cited in MacMahon 2017), so the type is a description, not a finding.
-    """
-    if solid.volume_mm3 == 0:
-        return "ground-glass"
-    share = float((meter.values[meter.core] > solid.threshold_hu).mean())
-    return "solid" if share >= MOSTLY else "part-solid"
 
 
 def _eroded(mask: NDArray[np.bool_], grid: Grid, distance: float) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ Coordinates are LPS mm; JSON files carry RAS mm (as 3D Slicer shows them) under 
 
 from densesharp.nodule.records.inputs import Patch, Seed
 from densesharp.nodule.records.measurements import (
+    TYPE_AGREEMENT,
     Measurements,
     NoduleType,
     Segment,
@@ -27,6 +28,7 @@ __all__ = [
     "CLASS_NAMES",
     "DECISIONS",
     "SCHEMA",
+    "TYPE_AGREEMENT",
     "Decision",
     "Light",
     "Measurements",

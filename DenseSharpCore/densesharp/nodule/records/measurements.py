@@ -18,6 +18,18 @@ def tenth(value: float) -> float:
 
 NoduleType = Literal["solid", "part-solid", "ground-glass"]
 
+TYPE_AGREEMENT: Mapping[NoduleType, float] = {
+    "solid": 0.83,
+    "part-solid": 0.26,
+    "ground-glass": 0.67,
+}
+"""How often a second radiologist gives a nodule the type that the first gave it: pairs of readers
+of all nodules of 441 LIDC-IDRI patients that two or more outlined (ratings 1-2, 3-4, 5)."""
+
+READERS_DIFFER = 2.0
+"""Natural logarithm of the factor between volumes, times the root of the diameter in mm; see
+`Measurements.volume_interval_mm3`."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -65,7 +77,7 @@ class Measurements:
         mass_mg: volume x (mean HU + 1000) / 1000.
         solid: at the chosen threshold (default -300 HU).
         solid_curve: the same at a series of thresholds.
-        nodule_type: from the solid part.
+        nodule_type: as most radiologists would call it.
 
     Examples:
         >>> found = result.measurements
@@ -103,13 +115,35 @@ class Measurements:
         """Mean of the axes, each to one decimal, to one decimal (Lung-RADS 2022)."""
         return tenth((tenth(self.long_axis_mm) + tenth(self.short_axis_mm)) / 2)
 
+    @property
+    def volume_interval_mm3(self) -> tuple[float, float]:
+        """Where the volumes of other radiologists' outlines of this nodule lie, as a rule.
+
+        V / f to V f with f = exp(READERS_DIFFER / sqrt(d)), d mm the diameter of a ball of volume
+        V: fitted so that it holds the outlines of all readers of 85 % of 66 LIDC-IDRI nodules.
+        """
+        factor = self._factor()
+        return self.volume_mm3 / factor, self.volume_mm3 * factor
+
+    @property
+    def mean_diameter_interval_mm(self) -> tuple[float, float]:
+        """The same of the mean diameter: a length is the cube root of a volume."""
+        factor = self._factor() ** (1 / 3)
+        return self.mean_diameter_mm / factor, self.mean_diameter_mm * factor
+
+    def _factor(self) -> float:
+        diameter = (6 * self.volume_mm3 / math.pi) ** (1 / 3)
+        return math.exp(READERS_DIFFER / math.sqrt(diameter))
+
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, RAS mm for points."""
         return {
             "volume_mm3": self.volume_mm3,
+            "volume_interval_mm3": list(self.volume_interval_mm3),
             "long_axis_mm": self.long_axis_mm,
             "short_axis_mm": self.short_axis_mm,
             "mean_diameter_mm": self.mean_diameter_mm,
+            "mean_diameter_interval_mm": list(self.mean_diameter_interval_mm),
             "fleischner_mean_mm": self.fleischner_mean_mm,
             "lung_rads_mean_mm": self.lung_rads_mean_mm,
             "plane": self.plane,
@@ -128,6 +162,7 @@ class Measurements:
             "ctr": self.solid.ctr,
             "ctr_curve": [plain(part) for part in self.solid_curve],
             "nodule_type": self.nodule_type,
+            "nodule_type_agreement": TYPE_AGREEMENT[self.nodule_type],
         }
 
     @classmethod
