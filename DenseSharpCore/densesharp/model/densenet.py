@@ -156,7 +156,11 @@ class DenseNet(nn.Module):
         return features
 
     def classify(self, coarsest: Tensor) -> Classification:  # (N, 120, 8, 8, 8)
-        """Judge the coarsest features voxel by voxel and on average."""
+        """Judge the coarsest features voxel by voxel and on average.
+
+        Returns:
+            Logits and class activation map.
+        """
         activation = self.classifier(functional.relu_(self.norm(coarsest)))
         return Classification(activation.mean(dim=(2, 3, 4)), activation)
 

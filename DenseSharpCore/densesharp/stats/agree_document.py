@@ -42,10 +42,10 @@ def agree_document(
     """Everything that `densesharp agree` finds, as JSON data.
 
     Args:
-        ratings: The table.
-        interchangeable: Reader labels do not name persons (LIDC): one-way statistics only.
-        replicates: Bootstrap resamples of Krippendorff's alpha.
-        seed: Of the bootstrap.
+        ratings: the table.
+        interchangeable: reader labels do not name persons (LIDC): one-way statistics only.
+        replicates: bootstrap resamples of Krippendorff's alpha.
+        seed: of the bootstrap.
 
     Raises:
         TableError: fewer than two readers or cases.

@@ -62,6 +62,12 @@ def percent_agreement(
 
     The mean is over the cases with two or more ratings, the variance over all cases with a rating
     (Gwet 2014), as in `chance_corrected`.
+
+    Args:
+        ratings: shape (cases, raters): class indices, -1 where there is none.
+        classes: number of classes.
+        weights: how near misses count.
+        confidence: of the interval.
     """
     counts = class_counts(ratings, classes)
     counts = counts[counts.sum(1) >= 1]
@@ -90,11 +96,11 @@ def chance_corrected(
     and pe_i only. Krippendorff's alpha leaves cases rated once out.
 
     Args:
-        ratings: Shape (n, m), -1 where missing.
+        ratings: shape (n, m), -1 where missing.
         classes: c.
-        coefficient: Which chance agreement is taken.
-        weights: Agreement weights.
-        confidence: Of the interval.
+        coefficient: which chance agreement is taken.
+        weights: agreement weights.
+        confidence: of the interval.
     """
     counts = class_counts(ratings, classes)
     if (counts.sum(1) >= 2).sum() < 2:
@@ -236,11 +242,11 @@ def light_kappa(
     published derivation; it is not offered.)
 
     Args:
-        ratings: Shape (n, m), -1 where missing; a pair counts the cases that both rated.
+        ratings: shape (n, m), -1 where missing; a pair counts the cases that both rated.
         classes: c.
-        weights: Agreement weights.
-        replicates: Bootstrap resamples; 0 for the value alone.
-        seed: Of the bootstrap.
+        weights: agreement weights.
+        replicates: bootstrap resamples; 0 for the value alone.
+        seed: of the bootstrap.
     """
     one_hot = (ratings[:, :, None] == np.arange(classes)).astype(float)
     pairs = list(combinations(range(ratings.shape[1]), 2))
@@ -318,12 +324,12 @@ def krippendorff_alpha(
     2007).
 
     Args:
-        ratings: Shape (n, m), -1 where missing.
-        values: Shape (c,): the classes' values, ascending; used by interval and ratio.
-        level: Level of measurement.
-        clusters: Shape (n,): cases of a cluster (patient) are drawn together.
-        replicates: Bootstrap resamples; 0 for the value alone.
-        seed: Of the bootstrap.
+        ratings: shape (n, m), -1 where missing.
+        values: shape (c,): the classes' values, ascending; used by interval and ratio.
+        level: level of measurement.
+        clusters: shape (n,): cases of a cluster (patient) are drawn together.
+        replicates: bootstrap resamples; 0 for the value alone.
+        seed: of the bootstrap.
     """
     rated = class_counts(ratings, len(values)).sum(1) >= 2
     each = coincidences(ratings, len(values))
@@ -350,7 +356,7 @@ def kendall_w(scores: FloatArray) -> Estimate:
     """Kendall's coefficient of concordance of m raters' rankings, corrected for ties.
 
     Args:
-        scores: Shape (n, m), complete.
+        scores: shape (n, m), complete.
     """
     n, m = scores.shape
     if n < 2 or m < 2:

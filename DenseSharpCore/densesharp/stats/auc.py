@@ -23,8 +23,8 @@ class Placements:
     """The placement values of one rating (DeLong, DeLong & Clarke-Pearson 1988).
 
     Attributes:
-        diseased: Shape (n1,): mean over the others of psi(x_k, y_l); called V10.
-        others: Shape (n0,): mean over the diseased of psi(x_k, y_l); called V01.
+        diseased: shape (n1,): mean over the others of psi(x_k, y_l); called V10.
+        others: shape (n0,): mean over the diseased of psi(x_k, y_l); called V01.
     """
 
     diseased: FloatArray
@@ -40,8 +40,8 @@ def placements(ratings: FloatArray, truth: BoolArray) -> Placements:
     """Placement values from mid-ranks in O(n log n) (Sun & Xu 2014).
 
     Args:
-        ratings: Shape (K,), without NaN.
-        truth: Shape (K,), with at least one case of each class.
+        ratings: shape (K,), without NaN.
+        truth: shape (K,), with at least one case of each class.
     """
     x, y = ratings[truth], ratings[~truth]
     ranks = stats.rankdata(np.concatenate([x, y]))
@@ -75,7 +75,13 @@ def _too_few(truth: BoolArray) -> str | None:
 
 
 def auc_estimate(ratings: FloatArray, truth: BoolArray, *, confidence: float = 0.95) -> Estimate:
-    """The area with DeLong's variance and its Wald interval, tested against 1/2."""
+    """The area with DeLong's variance and its Wald interval, tested against 1/2.
+
+    Args:
+        ratings: shape (K,): ratings of the cases.
+        truth: shape (K,): True with the disease.
+        confidence: of the interval.
+    """
     area = empirical_auc(ratings, truth)
     if area is None:
         return not_estimable(ONE_CLASS)
@@ -104,7 +110,14 @@ def logit_interval(estimate: Estimate, *, confidence: float = 0.95) -> Estimate:
 def delong_test(
     first: FloatArray, second: FloatArray, truth: BoolArray, *, confidence: float = 0.95
 ) -> Estimate:
-    """Difference of two areas on the same cases, first minus second, with DeLong's z test."""
+    """Difference of two areas on the same cases, first minus second, with DeLong's z test.
+
+    Args:
+        first: shape (K,): ratings of the cases.
+        second: shape (K,): the other ratings of the same cases.
+        truth: shape (K,): True with the disease.
+        confidence: of the interval.
+    """
     if truth.all() or not truth.any():
         return not_estimable(ONE_CLASS)
     a, b = placements(first, truth), placements(second, truth)
@@ -146,7 +159,13 @@ def roc_curve(ratings: FloatArray, truth: BoolArray) -> RocCurve:
 def partial_auc(
     ratings: FloatArray, truth: BoolArray, specificities: tuple[float, float] = (1.0, 0.9)
 ) -> Estimate:
-    """Area of the empirical curve between two specificities, straight lines between its points."""
+    """Area of the empirical curve between two specificities, straight lines between its points.
+
+    Args:
+        ratings: shape (K,): ratings of the cases.
+        truth: shape (K,): True with the disease.
+        specificities: where it begins and ends.
+    """
     if truth.all() or not truth.any():
         return not_estimable(ONE_CLASS)
     low, high = sorted(1 - s for s in specificities)
@@ -216,7 +235,13 @@ class OperatingPoint:
 
 
 def operating_point(ratings: FloatArray, truth: BoolArray, threshold: float) -> OperatingPoint:
-    """Counts of the calls `rating >= threshold`."""
+    """Counts of the calls `rating >= threshold`.
+
+    Args:
+        ratings: shape (K,): ratings of the cases.
+        truth: shape (K,): True with the disease.
+        threshold: from which on a rating is a call.
+    """
     positive = ratings >= threshold
     tp, fp = int((positive & truth).sum()), int((positive & ~truth).sum())
     n1 = int(truth.sum())

@@ -19,9 +19,9 @@ class LimitsOfAgreement:
     """Bland & Altman's limits (1986, 1999) of the differences first minus second.
 
     Attributes:
-        n: Pairs.
-        bias: Mean difference with its t interval.
-        sd: Standard deviation of a difference.
+        n: pairs.
+        bias: mean difference with its t interval.
+        sd: standard deviation of a difference.
         lower: bias - 1.96 sd with its interval.
         upper: bias + 1.96 sd with its interval.
     """
@@ -42,10 +42,10 @@ def limits_of_agreement(
     t interval of n-1 degrees of freedom.
 
     Args:
-        first: Shape (n,).
-        second: Shape (n,).
-        approximate: Take s sqrt(3/n) instead (Bland & Altman 1986).
-        confidence: Of the intervals.
+        first: shape (n,).
+        second: shape (n,).
+        approximate: take s sqrt(3/n) instead (Bland & Altman 1986).
+        confidence: of the intervals.
     """
     difference = first - second
     n = len(difference)
@@ -77,6 +77,11 @@ def exact_limits(
     """Exact intervals of the lower and upper limit by the non-central t (Carkeet 2015).
 
     None with fewer than two pairs or no variation.
+
+    Args:
+        first: shape (n,): one method.
+        second: shape (n,): the other, on the same objects.
+        confidence: of the intervals.
     """
     difference = first - second
     n = len(difference)
@@ -99,9 +104,9 @@ def repeated_limits(
     Intervals of the limits combine those of bias and standard deviation (MOVER, Zou 2013).
 
     Args:
-        differences: Shape (n,).
-        cases: Shape (n,): the case of each difference.
-        confidence: Of the intervals.
+        differences: shape (n,).
+        cases: shape (n,): the case of each difference.
+        confidence: of the intervals.
     """
     _, number = np.unique(cases, return_inverse=True)
     sizes = np.bincount(number).astype(float)
@@ -146,6 +151,11 @@ def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.
 
     2 s_xy / (s_x^2 + s_y^2 + (mean difference)^2), moments with divisor n; variance with Lin's
     correction of 2000.
+
+    Args:
+        first: shape (n,): one method.
+        second: shape (n,): the other, on the same objects.
+        confidence: of the interval.
     """
     n = len(first)
     if n < 3:

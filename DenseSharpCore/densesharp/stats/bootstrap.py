@@ -37,15 +37,15 @@ def bootstrap_cases(
     """Interval of a statistic by resampling cases.
 
     Args:
-        statistic: See `Statistic`.
-        n_cases: How many cases there are.
-        strata: Shape (n_cases,): the number of cases of every stratum stays fixed (the truth,
+        statistic: see `Statistic`.
+        n_cases: how many cases there are.
+        strata: shape (n_cases,): the number of cases of every stratum stays fixed (the truth,
             usually).
-        clusters: Shape (n_cases,): cases of a cluster (a patient) are drawn together.
-        replicates: How many resamples.
-        seed: Of numpy's PCG64 generator; the same seed gives the same interval.
+        clusters: shape (n_cases,): cases of a cluster (a patient) are drawn together.
+        replicates: how many resamples.
+        seed: of numpy's PCG64 generator; the same seed gives the same interval.
         interval: `percentile`, or `bca` (Efron 1987) with the jackknife's acceleration.
-        confidence: Of the interval.
+        confidence: of the interval.
     """
     everything = np.arange(n_cases)
     value = statistic(everything)
@@ -78,12 +78,12 @@ def bootstrap_readers_and_cases(
 
     Args:
         statistic: (reader numbers, case numbers) -> value.
-        n_readers: How many readers there are.
-        n_cases: How many cases there are.
-        strata: Shape (n_cases,): see `bootstrap_cases`.
-        replicates: How many resamples.
-        seed: Of the generator.
-        confidence: Of the interval.
+        n_readers: how many readers there are.
+        n_cases: how many cases there are.
+        strata: shape (n_cases,): see `bootstrap_cases`.
+        replicates: how many resamples.
+        seed: of the generator.
+        confidence: of the interval.
     """
     cases, readers = np.arange(n_cases), np.arange(n_readers)
     value = statistic(readers, cases)

@@ -24,8 +24,8 @@ def brier_multiclass(probabilities: FloatArray, truth: IntArray) -> Estimate:
     """Mean over cases of the sum over classes of (p - y)^2; 0 to 2.
 
     Args:
-        probabilities: Shape (n, c).
-        truth: Shape (n,), classes 0..c-1.
+        probabilities: shape (n, c).
+        truth: shape (n,), classes 0..c-1.
     """
     if len(truth) == 0:
         return not_estimable("There is no case.")
@@ -57,7 +57,14 @@ class Bin:
 def reliability_bins(
     probabilities: FloatArray, outcome: BoolArray, bins: int = 10, *, equal_count: bool = False
 ) -> list[Bin]:
-    """The bins that hold cases; of equal width on 0..1 (a bin holds its lower edge), or count."""
+    """The bins that hold cases; of equal width on 0..1 (a bin holds its lower edge), or count.
+
+    Args:
+        probabilities: shape (K,): predicted probabilities, 0..1.
+        outcome: shape (K,): whether it was so.
+        bins: how many.
+        equal_count: whether each holds as many cases.
+    """
     if equal_count:
         parts = np.array_split(np.argsort(probabilities, kind="stable"), bins)
         groups = [(probabilities[p].min(), probabilities[p].max(), p) for p in parts if len(p)]
@@ -98,9 +105,9 @@ def calibration_line(
     """Intercept and slope of logit P(y) = a + b logit(p) (Cox 1958); 0 and 1 when calibrated.
 
     Args:
-        probabilities: Shape (n,).
-        outcome: Shape (n,).
-        edge: Probabilities are first kept this far from 0 and 1, whose logit is infinite; for
+        probabilities: shape (n,).
+        outcome: shape (n,).
+        edge: probabilities are first kept this far from 0 and 1, whose logit is infinite; for
             ratings on a scale take half a step.
     """
     x = special.logit(np.clip(probabilities, edge, 1 - edge))
@@ -153,9 +160,9 @@ def decision_curve(
     """Net benefit TP/n - FP/n pt / (1 - pt) of acting at p >= pt (Vickers & Elkin 2006).
 
     Args:
-        probabilities: Shape (n,).
-        outcome: Shape (n,).
-        thresholds: Shape (t,), in 0..1 without 1.
+        probabilities: shape (n,).
+        outcome: shape (n,).
+        thresholds: shape (t,), in 0..1 without 1.
     """
     n = len(outcome)
     odds = thresholds / (1 - thresholds)
@@ -166,7 +173,13 @@ def decision_curve(
 
 
 def net_benefit(probabilities: FloatArray, outcome: BoolArray, threshold: float) -> float | None:
-    """Net benefit at one threshold; None without cases."""
+    """Net benefit at one threshold; None without cases.
+
+    Args:
+        probabilities: shape (K,): predicted probabilities, 0..1.
+        outcome: shape (K,): whether it was so.
+        threshold: probability from which on one would act.
+    """
     if len(outcome) == 0 or not 0 <= threshold < 1:
         return None
     value = float(decision_curve(probabilities, outcome, np.array([threshold])).model[0])

@@ -15,10 +15,10 @@ class Staple:
     """The result of STAPLE.
 
     Attributes:
-        probability: Shape of the masks: probability that a voxel belongs to the hidden truth.
-        sensitivity: Shape (m,): of each rater.
-        specificity: Shape (m,): of each rater.
-        iterations: How many were needed.
+        probability: shape of the masks: probability that a voxel belongs to the hidden truth.
+        sensitivity: shape (m,): of each rater.
+        specificity: shape (m,): of each rater.
+        iterations: how many were needed.
     """
 
     probability: FloatArray
@@ -34,9 +34,9 @@ def staple(masks: list[Mask], *, tolerance: float = 1e-9, limit: int = 500) -> S
     depends on how much background there is: cut the masks to a box around the nodule first.
 
     Args:
-        masks: Of one shape, at least two, not all empty.
-        tolerance: Stop when no rater's sensitivity or specificity changes more.
-        limit: Iterations at most.
+        masks: of one shape, at least two, not all empty.
+        tolerance: stop when no rater's sensitivity or specificity changes more.
+        limit: iterations at most.
 
     Raises:
         ValueError: fewer than two masks, or none has a voxel.

@@ -22,14 +22,14 @@ class DbmResult:
     """Components and mean squares of the pseudovalues.
 
     Attributes:
-        var_r: Readers.
-        var_c: Cases.
-        var_tr: Treatment by reader.
-        var_tc: Treatment by case.
-        var_rc: Reader by case.
-        var_error: Treatment by reader by case, and error.
-        mean_squares: Keys T, R, C, TR, TC, RC, TRC.
-        frrc: First minus second treatment, fixed readers, the original test (two treatments only).
+        var_r: readers.
+        var_c: cases.
+        var_tr: treatment by reader.
+        var_tc: treatment by case.
+        var_rc: reader by case.
+        var_error: treatment by reader by case, and error.
+        mean_squares: keys T, R, C, TR, TC, RC, TRC.
+        frrc: first minus second treatment, fixed readers, the original test (two treatments only).
     """
 
     var_r: float

@@ -24,14 +24,14 @@ class Estimate:
     """A statistic with its uncertainty and test; absent parts are None.
 
     Attributes:
-        value: The estimate, or None when it is not estimable.
-        se: Its standard error.
-        ci: The confidence interval, 95 % unless `method` says otherwise.
-        statistic: The test statistic (z, t, F or chi-square, as `method` says).
-        df: Degrees of freedom; for F these are the denominator's.
-        p: Two-sided p-value unless `method` says otherwise.
-        method: How it was obtained, in a few words.
-        reason: Why a part is missing; None when nothing is missing that could be there.
+        value: the estimate, or None when it is not estimable.
+        se: its standard error.
+        ci: the confidence interval, 95 % unless `method` says otherwise.
+        statistic: the test statistic (z, t, F or chi-square, as `method` says).
+        df: degrees of freedom; for F these are the denominator's.
+        p: two-sided p-value unless `method` says otherwise.
+        method: how it was obtained, in a few words.
+        reason: why a part is missing; None when nothing is missing that could be there.
     """
 
     value: float | None
@@ -65,6 +65,13 @@ def normal_estimate(
     """A value with variance, its Wald interval and z test against `null` (None: no test).
 
     A variance of zero or below gives the value alone, with the reason.
+
+    Args:
+        value: the statistic.
+        variance: of it.
+        confidence: of the interval.
+        null: value to test against.
+        method: how it was obtained, in a few words.
     """
     if not variance > 0:
         return Estimate(value, method=method, reason=_NO_VARIANCE)
@@ -80,7 +87,16 @@ def t_estimate(
     null: float | None = 0.0,
     method: str | None = None,
 ) -> Estimate:
-    """A value with variance and degrees of freedom: t interval, t test against `null` or none."""
+    """A value with variance and degrees of freedom: t interval, t test against `null` or none.
+
+    Args:
+        value: the statistic.
+        variance: of it.
+        df: degrees of freedom of the variance.
+        confidence: of the interval.
+        null: value to test against.
+        method: how it was obtained, in a few words.
+    """
     if not variance > 0 or not df > 0:
         return Estimate(value, method=method, reason=_NO_VARIANCE)
     return _interval_and_test(value, variance, df, confidence, null, method)

@@ -24,10 +24,10 @@ class FigureOfMerit:
     """A figure of merit.
 
     Attributes:
-        name: For tables and text.
-        needs: What a reader's cases must hold for it, for the message when they do not.
-        compute: See `LeaveOneOut`; None where the value or its jackknife does not exist.
-        uses: Which cases enter, given the truth; others are left out of the jackknife.
+        name: for tables and text.
+        needs: what a reader's cases must hold for it, for the message when they do not.
+        compute: see `LeaveOneOut`; None where the value or its jackknife does not exist.
+        uses: which cases enter, given the truth; others are left out of the jackknife.
     """
 
     name: str

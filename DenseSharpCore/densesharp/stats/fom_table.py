@@ -32,12 +32,12 @@ class FomTable:
     """Figures of merit of all treatments and readers with their error covariance.
 
     Attributes:
-        treatments: Labels, t of them.
-        readers: Labels, r of them.
-        theta: Shape (t, r), NaN where not estimable.
-        covariance: Shape (t, r, t, r), or None where it is not estimable.
-        left_out: Shape (t, r, n): jackknife values, or None.
-        reason: Why something is missing.
+        treatments: labels, t of them.
+        readers: labels, r of them.
+        theta: shape (t, r), NaN where not estimable.
+        covariance: shape (t, r, t, r), or None where it is not estimable.
+        left_out: shape (t, r, n): jackknife values, or None.
+        reason: why something is missing.
     """
 
     treatments: tuple[str, ...]
@@ -57,10 +57,10 @@ def fom_table(
     """Figures of merit and error covariance of readings.
 
     Args:
-        readings: The readings; with missing ones there are values but no covariance.
-        figure: What to compute of each reader's readings.
+        readings: the readings; with missing ones there are values but no covariance.
+        figure: what to compute of each reader's readings.
         covariance: `delong` and `unbiased` exist for the AUC only.
-        truth: Shape (K,): classes, for figures of merit that look at more than two.
+        truth: shape (K,): classes, for figures of merit that look at more than two.
 
     Raises:
         ValueError: the covariance does not exist for the figure of merit.

@@ -60,6 +60,11 @@ def bounded(estimate: Estimate, lowest: float = -1.0, highest: float = 1.0) -> E
     """The estimate with its interval cut to what the statistic can be.
 
     Intervals on the statistic's own scale go beyond where there are few readers or cases.
+
+    Args:
+        estimate: the statistic.
+        lowest: smallest possible value.
+        highest: largest possible value.
     """
     if estimate.ci is None:
         return estimate
@@ -68,7 +73,13 @@ def bounded(estimate: Estimate, lowest: float = -1.0, highest: float = 1.0) -> E
 
 
 def statistic_text(name: str, df: Sequence[float], statistic: float | None) -> str:
-    """`F(1, 9.2) = 4.31`: a test with its degrees of freedom."""
+    """`F(1, 9.2) = 4.31`: a test with its degrees of freedom.
+
+    Args:
+        name: of the test, such as F or t.
+        df: degrees of freedom.
+        statistic: its value; None where there is none.
+    """
     if statistic is None:
         return NOT_ESTIMABLE
     # The numerator's are a whole number.

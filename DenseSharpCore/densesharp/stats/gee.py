@@ -23,9 +23,9 @@ def gee_logistic(
     """Coefficients (log odds ratios) of `intercept` and every covariate.
 
     Args:
-        correct: Shape (n,): whether each reading was right.
-        covariates: Name -> shape (n,).
-        cases: Shape (n,): the case of each reading.
+        correct: shape (n,): whether each reading was right.
+        covariates: name -> shape (n,).
+        cases: shape (n,): the case of each reading.
     """
     import statsmodels.api as sm
 

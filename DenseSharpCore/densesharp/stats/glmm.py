@@ -32,10 +32,10 @@ def crossed_logistic(
     """Log odds ratios within reader and case, and the effects' standard deviations.
 
     Args:
-        correct: Shape (n,): whether each reading was right.
-        covariates: Name -> shape (n,): fixed effects beside the intercept.
-        readers: Shape (n,): reader of each reading.
-        cases: Shape (n,): case of each reading.
+        correct: shape (n,): whether each reading was right.
+        covariates: name -> shape (n,): fixed effects beside the intercept.
+        readers: shape (n,): reader of each reading.
+        cases: shape (n,): case of each reading.
 
     Returns:
         `intercept`, every covariate, `sd_reader` and `sd_case`.

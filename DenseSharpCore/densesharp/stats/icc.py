@@ -38,8 +38,8 @@ def icc(values: FloatArray, *, confidence: float = 0.95) -> dict[str, Estimate]:
     ICC(2,k) by Spearman-Brown of those limits, as psych and pingouin do (irr differs).
 
     Args:
-        values: Shape (n, k), complete.
-        confidence: Of the intervals.
+        values: shape (n, k), complete.
+        confidence: of the intervals.
     """
     n, k = values.shape
     if n < 2 or k < 2:

@@ -24,6 +24,9 @@ TRUTH_READERS = {"imrmc": "truth", "rjafroc": "-1"}
 def read_imrmc(path: str | Path) -> Readings:
     """Read a .imrmc file of either dialect.
 
+    Returns:
+        The readings, checked.
+
     Raises:
         TableError: no data section, a line without four fields, a case without truth, or any
             fault that `densesharp.stats.tables.read_readings` refuses.
@@ -92,10 +95,10 @@ def write_imrmc(
     """Write readings as .imrmc; gives the labels' new names if the dialect needs numbers.
 
     Args:
-        readings: What to write; missing readings are left out, as the format allows.
-        path: The file.
+        readings: what to write; missing readings are left out, as the format allows.
+        path: the file.
         dialect: `imrmc`, or `rjafroc` with ids renumbered from 1 unless they are numbers already.
-        title: First line.
+        title: first line.
 
     Returns:
         For each of `reader`, `treatment`, `case`: label -> name in the file.

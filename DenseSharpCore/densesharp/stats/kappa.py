@@ -33,7 +33,13 @@ def weight_matrix(classes: int, weights: Weights) -> FloatArray:
 
 
 def cross_table(first: IntArray, second: IntArray, classes: int) -> FloatArray:
-    """Counts (c, c) of cases by first (rows) and second rater (columns)."""
+    """Counts (c, c) of cases by first (rows) and second rater (columns).
+
+    Args:
+        first: shape (n,): class indices of one rater.
+        second: shape (n,): of the other.
+        classes: number of classes.
+    """
     counts = np.zeros((classes, classes))
     np.add.at(counts, (first, second), 1)
     return counts
@@ -48,9 +54,9 @@ def cohen_kappa(
     their variance under chance agreement.
 
     Args:
-        counts: Shape (c, c), see `cross_table`.
-        weights: Agreement weights.
-        confidence: Of the interval.
+        counts: shape (c, c), see `cross_table`.
+        weights: agreement weights.
+        confidence: of the interval.
     """
     n = float(counts.sum())
     if n < 1:

@@ -27,6 +27,9 @@ def read_lrc(path: str | Path) -> Readings:
 
     Ratings under a flag `S` change their sign, so that large ratings always mean disease.
 
+    Returns:
+        The readings, checked.
+
     Raises:
         TableError: the file breaks off, a row does not fit, or the readings are at fault.
     """
@@ -104,6 +107,11 @@ def _next(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[int, str]:
 
 def write_lrc(readings: Readings, path: str | Path, *, title: str = "DenseSharp") -> None:
     """Write complete readings as .lrc, with the case's label after its ratings.
+
+    Args:
+        readings: the readings.
+        path: the file.
+        title: its first line.
 
     Raises:
         TableError: a reading is missing: this format has no way to say so.

@@ -23,10 +23,10 @@ class MixedModel:
     """A fitted model.
 
     Attributes:
-        fixed: Coefficient name -> estimate with Satterthwaite's degrees of freedom.
-        variances: Factor -> variance; `residual` is the error's.
+        fixed: coefficient name -> estimate with Satterthwaite's degrees of freedom.
+        variances: factor -> variance; `residual` is the error's.
         criterion: REML criterion (-2 log restricted likelihood), None if there was no fit.
-        reason: Why there is no fit.
+        reason: why there is no fit.
     """
 
     fixed: Mapping[str, Estimate]
@@ -41,9 +41,12 @@ def fit_mixed_model(
     """Fit by REML.
 
     Args:
-        outcome: Shape (n,).
-        covariates: Name -> shape (n,): fixed effects beside the intercept.
-        factors: Name -> shape (n,): level of each observation; levels are crossed or nested.
+        outcome: shape (n,).
+        covariates: name -> shape (n,): fixed effects beside the intercept.
+        factors: name -> shape (n,): level of each observation; levels are crossed or nested.
+
+    Returns:
+        Fixed effects with their intervals and tests, and the variances.
     """
     names, design = fixed_design(outcome, covariates)
     if reason := problem(outcome, design):
@@ -104,7 +107,13 @@ class CrossProducts:
     def of(
         cls, outcome: FloatArray, design: FloatArray, factors: dict[str, IntArray]
     ) -> CrossProducts:
-        """Of an outcome (n,), a design (n, p) and the factors' levels, each (n,)."""
+        """Of an outcome (n,), a design (n, p) and the factors' levels, each (n,).
+
+        Args:
+            outcome: shape (n,).
+            design: shape (n, p).
+            factors: name -> shape (n,): levels.
+        """
         levels = {name: np.unique(v, return_inverse=True)[1] for name, v in factors.items()}
         names = tuple(sorted(levels, key=lambda name: -int(levels[name].max())))
         w = np.column_stack([design, outcome])

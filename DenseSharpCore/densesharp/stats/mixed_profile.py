@@ -34,11 +34,11 @@ def profile_intervals(
     """Maximum likelihood estimates with profile intervals.
 
     Args:
-        outcome: Shape (n,).
-        covariates: Name -> shape (n,): fixed effects beside the intercept.
-        factors: Name -> shape (n,): level of each observation.
-        coefficients: Whether fixed effects are wanted too, or the spreads only.
-        confidence: Of the intervals.
+        outcome: shape (n,).
+        covariates: name -> shape (n,): fixed effects beside the intercept.
+        factors: name -> shape (n,): level of each observation.
+        coefficients: whether fixed effects are wanted too, or the spreads only.
+        confidence: of the intervals.
 
     Returns:
         Factor, and `residual`, -> standard deviation (not below 0); `intercept` and covariate ->

@@ -44,13 +44,13 @@ class NonInferiority:
     the two-sided interval of confidence 1 - 2 `level` lies above minus the margin.
 
     Attributes:
-        margin: In units of the figure of merit, above 0.
-        t: The statistic.
-        p: One-sided.
-        reason: Why there is no test.
-        form: Of the difference and its standard error.
-        df: Degrees of freedom; None for these readers (`frrc`), where the statistic is a z.
-        level: One-sided level that `p` is compared with.
+        margin: in units of the figure of merit, above 0.
+        t: the statistic.
+        p: one-sided.
+        reason: why there is no test.
+        form: of the difference and its standard error.
+        df: degrees of freedom; None for these readers (`frrc`), where the statistic is a z.
+        level: one-sided level that `p` is compared with.
     """
 
     margin: float
@@ -67,14 +67,14 @@ class StandaloneResult:
     """The model against the readers; differences are model minus readers.
 
     Attributes:
-        figure: Name of the figure of merit.
-        model: The model's figure of merit.
-        readers: Reader -> figure of merit.
-        rrrc: Mean difference, random readers and cases: the primary result.
-        frrc: Mean difference, these readers, random cases.
-        rrfc: Mean difference, fixed cases, with its warning as `method`.
-        non_inferiority: By the form asked for, if a margin was given.
-        each_reader: Reader -> DeLong difference with Holm-adjusted p (AUC only, else empty).
+        figure: name of the figure of merit.
+        model: the model's figure of merit.
+        readers: reader -> figure of merit.
+        rrrc: mean difference, random readers and cases: the primary result.
+        frrc: mean difference, these readers, random cases.
+        rrfc: mean difference, fixed cases, with its warning as `method`.
+        non_inferiority: by the form asked for, if a margin was given.
+        each_reader: reader -> DeLong difference with Holm-adjusted p (AUC only, else empty).
     """
 
     figure: str
@@ -100,13 +100,16 @@ def standalone(
     """Compare a model's ratings with the readers' under one treatment.
 
     Args:
-        model: Shape (K,): the model's rating of every case.
-        readings: Of one treatment.
-        figure: What to compare.
-        truth: Shape (K,): classes, for figures of merit that look at more than two.
-        margin: Non-inferiority margin in units of the figure of merit, above 0.
-        form: What non-inferiority is tested by.
-        confidence: Of the intervals.
+        model: shape (K,): the model's rating of every case.
+        readings: of one treatment.
+        figure: what to compare.
+        truth: shape (K,): classes, for figures of merit that look at more than two.
+        margin: non-inferiority margin in units of the figure of merit, above 0.
+        form: what non-inferiority is tested by.
+        confidence: of the intervals.
+
+    Returns:
+        The model's figure, the readers' mean, their difference, and what follows from a margin.
     """
     # The model becomes one more reader, so that its leave-one-out values come along.
     together = np.concatenate([model[None, None, :], readings.ratings], axis=1)
@@ -167,6 +170,12 @@ def non_inferiority(
     """The one-sided test of `NonInferiority` from a difference with standard error.
 
     By t with the difference's degrees of freedom, by z where it has none.
+
+    Args:
+        difference: model minus readers.
+        margin: above 0, in its units.
+        form: what it generalises to.
+        level: one-sided.
     """
     if difference.value is None or difference.se is None:
         return NonInferiority(margin, None, None, difference.reason, form, level=level)
@@ -194,6 +203,11 @@ def sensitivity_at(ratings: FloatArray, truth: BoolArray, specificity: float) ->
     """The model's sensitivity where its empirical curve has the readers' average specificity.
 
     Between points of the curve on a straight line; None with one class.
+
+    Args:
+        ratings: shape (K,): ratings of the cases.
+        truth: shape (K,): True with the disease.
+        specificity: where to read the curve.
     """
     if truth.all() or not truth.any():
         return None

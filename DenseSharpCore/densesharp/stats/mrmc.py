@@ -75,9 +75,9 @@ class Form:
     """Results under one assumption about what is random.
 
     Attributes:
-        test: Whether any treatments differ.
+        test: whether any treatments differ.
         differences: (first, second) -> first minus second.
-        means: Treatment -> the reader-averaged figure of merit.
+        means: treatment -> the reader-averaged figure of merit.
     """
 
     test: EqualityTest
@@ -90,14 +90,14 @@ class MrmcResult:
     """The whole analysis.
 
     Attributes:
-        figure: Name of the figure of merit.
-        covariance: How the error covariance was estimated.
-        values: Treatment -> reader -> the figure of merit with its standard error.
-        components: Variance components.
-        mean_squares: Mean squares.
-        rrrc: Random readers, random cases.
-        frrc: Fixed readers, random cases.
-        rrfc: Random readers, fixed cases.
+        figure: name of the figure of merit.
+        covariance: how the error covariance was estimated.
+        values: treatment -> reader -> the figure of merit with its standard error.
+        components: variance components.
+        mean_squares: mean squares.
+        rrrc: random readers, random cases.
+        frrc: fixed readers, random cases.
+        rrfc: random readers, fixed cases.
         reader_differences: (first, second) -> reader -> difference (fixed readers, random cases).
     """
 
@@ -120,7 +120,15 @@ def analyse(
     *,
     confidence: float = 0.95,
 ) -> MrmcResult:
-    """The Obuchowski-Rockette analysis of readings; see `fom_table` for the arguments."""
+    """The Obuchowski-Rockette analysis of readings; see `fom_table` for the arguments.
+
+    Args:
+        readings: the readings.
+        figure: of merit.
+        covariance: how the error covariance is estimated.
+        truth: shape (K,): classes, for figures that look at more than two.
+        confidence: of the intervals.
+    """
     table = fom_table(readings, figure, covariance, truth)
     return analyse_table(table, figure.name, covariance, confidence=confidence)
 
@@ -128,7 +136,14 @@ def analyse(
 def analyse_table(
     table: FomTable, figure: str, covariance: Covariance, *, confidence: float = 0.95
 ) -> MrmcResult:
-    """The analysis of a finished table of figures of merit."""
+    """The analysis of a finished table of figures of merit.
+
+    Args:
+        table: figures of merit with their covariances.
+        figure: its name.
+        covariance: how they were estimated.
+        confidence: of the intervals.
+    """
     sums = _Sums.of(table)
     forms = {name: _form(table, sums, name, confidence) for name in ("rrrc", "frrc", "rrfc")}
     return MrmcResult(

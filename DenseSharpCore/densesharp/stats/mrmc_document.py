@@ -51,13 +51,16 @@ def mrmc_document(
     """Analyse readings of several readers under several treatments.
 
     Args:
-        readings: The readings.
-        figure: Figure of merit.
-        covariance: How the error covariance is estimated.
-        confidence: Of the intervals.
-        truth: Shape (K,): classes, for figures of merit that look at more than two.
+        readings: the readings.
+        figure: figure of merit.
+        covariance: how the error covariance is estimated.
+        confidence: of the intervals.
+        truth: shape (K,): classes, for figures of merit that look at more than two.
         title: what the results call the figure, if not by its own name.
         margin: non-inferiority margin in units of the figure, above 0, for two treatments.
+
+    Returns:
+        Everything that `densesharp mrmc` says.
     """
     kind = AreaDocument if figure is AUC else MrmcDocument
     found = _document(kind, readings, figure, covariance, confidence, truth, title)
@@ -67,7 +70,13 @@ def mrmc_document(
 def area_document(
     readings: Readings, covariance: Covariance = "jackknife", confidence: float = 0.95
 ) -> AreaDocument:
-    """The same of areas under ROC curves, with U-statistics beside."""
+    """The same of areas under ROC curves, with U-statistics beside.
+
+    Args:
+        readings: the readings.
+        covariance: how the error covariance is estimated.
+        confidence: of the intervals.
+    """
     return _document(AreaDocument, readings, AUC, covariance, confidence, None, None)
 
 

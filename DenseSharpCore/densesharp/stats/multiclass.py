@@ -31,8 +31,8 @@ def one_vs_rest(probabilities: FloatArray, truth: IntArray) -> OneVsRest:
     """One-vs-rest AUC of each class, their mean (`macro`) and prevalence-weighted mean.
 
     Args:
-        probabilities: Shape (n, c).
-        truth: Shape (n,), classes 0..c-1.
+        probabilities: shape (n, c).
+        truth: shape (n,), classes 0..c-1.
     """
     classes = probabilities.shape[1]
     each = [empirical_auc(probabilities[:, c], truth == c) for c in range(classes)]
@@ -104,17 +104,17 @@ class Confusion:
     """A confusion matrix and what is usually said about it.
 
     Attributes:
-        counts: Shape (c, c): truth (rows) by call (columns).
-        accuracy: With Wilson's interval.
-        balanced_accuracy: Mean of the classes' sensitivities.
-        sensitivity: Of each class, with Wilson's interval.
-        f1: Of each class; 0 if the class is never called though it exists.
-        macro_f1: Mean of `f1`.
-        weighted_f1: Mean of `f1` weighted by the classes' cases.
+        counts: shape (c, c): truth (rows) by call (columns).
+        accuracy: with Wilson's interval.
+        balanced_accuracy: mean of the classes' sensitivities.
+        sensitivity: of each class, with Wilson's interval.
+        f1: of each class; 0 if the class is never called though it exists.
+        macro_f1: mean of `f1`.
+        weighted_f1: mean of `f1` weighted by the classes' cases.
         mcc: Matthews' correlation for several classes (Gorodkin 2004).
-        kappa: Weights -> Cohen's kappa against the truth.
-        one_step: Share of calls one class away from the truth.
-        two_steps: Share of calls two or more classes away.
+        kappa: weights -> Cohen's kappa against the truth.
+        one_step: share of calls one class away from the truth.
+        two_steps: share of calls two or more classes away.
     """
 
     counts: FloatArray
@@ -134,8 +134,8 @@ def confusion(counts: FloatArray, *, averaged: bool = False) -> Confusion:
     """Summaries of a confusion matrix.
 
     Args:
-        counts: Shape (c, c): truth (rows) by call (columns).
-        averaged: The counts are means over readers: their proportions get no interval, as their
+        counts: shape (c, c): truth (rows) by call (columns).
+        averaged: the counts are means over readers: their proportions get no interval, as their
             sum is no number of independent readings.
     """
     n = float(counts.sum())

@@ -23,12 +23,12 @@ class Pilot:
     """What a pilot study says about the variances.
 
     Attributes:
-        var_tr: Treatment-by-reader component; negative estimates count as 0.
-        cov1: Error covariance, same reader, other treatment.
-        cov2: Same treatment, other reader.
-        cov3: Both other.
-        var_error: Error variance.
-        cases: The number of cases K* that the covariances belong to.
+        var_tr: treatment-by-reader component; negative estimates count as 0.
+        cov1: error covariance, same reader, other treatment.
+        cov2: same treatment, other reader.
+        cov3: both other.
+        var_error: error variance.
+        cases: the number of cases K* that the covariances belong to.
     """
 
     var_tr: float
@@ -85,12 +85,12 @@ def power(
     """Power to detect a difference between two treatments.
 
     Args:
-        pilot: The pilot's variances.
+        pilot: the pilot's variances.
         readers: J, at least 2 unless the readers are fixed.
         cases: K.
-        effect: The difference in the figure of merit.
-        form: Which of readers and cases are random.
-        alpha: Two-sided level.
+        effect: the difference in the figure of merit.
+        form: which of readers and cases are random.
+        alpha: two-sided level.
 
     Raises:
         StudyError: too few readers, no cases, or no variance at all.
@@ -132,7 +132,17 @@ def cases_needed(
     alpha: float = 0.05,
     limit: int = 100_000,
 ) -> Power | None:
-    """The smallest number of cases with the target power; None if even `limit` are too few."""
+    """The smallest number of cases with the target power; None if even `limit` are too few.
+
+    Args:
+        pilot: components of a pilot study.
+        readers: of the next study.
+        effect: difference to detect.
+        target: power.
+        form: what it generalises to.
+        alpha: two-sided level.
+        limit: largest number of cases to try.
+    """
     low, high = 2, min(4, limit)
     while power(pilot, readers, high, effect, form, alpha).power < target:
         if high == limit:

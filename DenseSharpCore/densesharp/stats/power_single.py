@@ -25,11 +25,11 @@ class SinglePower:
     """Power of the two-sided test that one AUC is 1/2.
 
     Attributes:
-        auc: The AUC that is expected.
-        power: Probability that the test shows it.
-        diseased: Cases with disease; a sample size need not be whole.
-        others: Cases without.
-        alpha: Two-sided level.
+        auc: the AUC that is expected.
+        power: probability that the test shows it.
+        diseased: cases with disease; a sample size need not be whole.
+        others: cases without.
+        alpha: two-sided level.
     """
 
     auc: float
@@ -48,6 +48,12 @@ def variance_factor(auc: float, ratio: float) -> float:
 def single_power(auc: float, diseased: float, others: float, alpha: float = 0.05) -> SinglePower:
     """Power with given numbers of cases.
 
+    Args:
+        auc: expected.
+        diseased: cases with the disease.
+        others: cases without.
+        alpha: two-sided level.
+
     Raises:
         StudyError: the AUC is 1/2 or below, 1 or above, or a class has no case.
     """
@@ -63,6 +69,12 @@ def single_cases(
     auc: float, target: float = 0.8, ratio: float = 1.0, alpha: float = 0.05
 ) -> SinglePower:
     """The number of cases, not rounded, that reaches the target power.
+
+    Args:
+        auc: expected.
+        target: power.
+        ratio: cases without the disease for each with it.
+        alpha: two-sided level.
 
     Raises:
         StudyError: see `single_power`.

@@ -19,7 +19,13 @@ EXACT_BELOW = 25
 
 
 def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with Wilson's score interval (1927)."""
+    """A proportion with Wilson's score interval (1927).
+
+    Args:
+        successes: how many.
+        n: of how many.
+        confidence: of the interval.
+    """
     if n < 1:
         return not_estimable("There is no case to count.")
     z = float(stats.norm.ppf(0.5 + confidence / 2))
@@ -33,7 +39,13 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
 
 
 def clopper_pearson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with the exact interval of Clopper & Pearson (1934)."""
+    """A proportion with the exact interval of Clopper & Pearson (1934).
+
+    Args:
+        successes: how many.
+        n: of how many.
+        confidence: of the interval.
+    """
     if n < 1:
         return not_estimable("There is no case to count.")
     tail = (1 - confidence) / 2
@@ -46,10 +58,10 @@ def mcnemar(b: int, c: int, *, correction: bool = False, exact: bool | None = No
     """McNemar's test (1947) of b against c discordant cases; the value is b - c.
 
     Args:
-        b: Right only under the first condition.
-        c: Right only under the second.
-        correction: Take the continuity correction.
-        exact: Take the binomial test; default: below 25 discordant cases.
+        b: right only under the first condition.
+        c: right only under the second.
+        correction: take the continuity correction.
+        exact: take the binomial test; default: below 25 discordant cases.
     """
     if b + c == 0:
         return Estimate(0.0, reason="No case is discordant, so there is nothing to test.")
@@ -68,6 +80,13 @@ def paired_difference(
     """Difference of two paired proportions, first minus second.
 
     Interval: Newcombe 1998, method 10 (square-and-add of Wilson limits with the phi correlation).
+
+    Args:
+        both: cases with both.
+        first_only: with the first alone.
+        second_only: with the second alone.
+        neither: with none.
+        confidence: of the interval.
     """
     n = both + first_only + second_only + neither
     if n < 1:
@@ -94,6 +113,13 @@ def tango(
     largest-likelihood probability of a second-only pair when the difference is d: the larger root
     of 2 n q^2 + (-b - c + (2 n - b + c) d) q - c d (1 - d) = 0. The test of d = 0 is McNemar's
     without correction.
+
+    Args:
+        both: cases with both.
+        first_only: with the first alone.
+        second_only: with the second alone.
+        neither: with none.
+        confidence: of the interval.
     """
     n, b, c = both + first_only + second_only + neither, first_only, second_only
     if n < 1:
@@ -138,9 +164,9 @@ def durkalski(first_only: FloatArray, second_only: FloatArray, readings: FloatAr
     X2 = [sum_k (b_k - c_k) / n_k]^2 / sum_k [(b_k - c_k) / n_k]^2, one degree of freedom.
 
     Args:
-        first_only: Shape (K,): readers of the case who were right under the first only.
-        second_only: Shape (K,): who were right under the second only.
-        readings: Shape (K,): how many readers read the case under both.
+        first_only: shape (K,): readers of the case who were right under the first only.
+        second_only: shape (K,): who were right under the second only.
+        readings: shape (K,): how many readers read the case under both.
     """
     used = readings > 0
     d = (first_only[used] - second_only[used]) / readings[used]
@@ -162,9 +188,9 @@ def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatA
     the estimate, m / (m - 1) sum (d_k - n_k value)^2 / N^2.
 
     Args:
-        first_only: Shape (K,), see `durkalski`.
-        second_only: Shape (K,).
-        readings: Shape (K,); m cases have readings.
+        first_only: shape (K,), see `durkalski`.
+        second_only: shape (K,).
+        readings: shape (K,); m cases have readings.
     """
     used = readings > 0
     d, n, m = (first_only - second_only)[used], readings[used], int(used.sum())
@@ -192,7 +218,7 @@ def marginal_homogeneity(counts: FloatArray) -> dict[str, Estimate]:
     marginals, and Bhapkar (1966) X2 / (1 - X2 / n). Classes that neither rating used are left out.
 
     Args:
-        counts: Shape (c, c): first (rows) by second rating (columns).
+        counts: shape (c, c): first (rows) by second rating (columns).
     """
     used = (counts.sum(0) + counts.sum(1)) > 0
     table = counts[np.ix_(used, used)]

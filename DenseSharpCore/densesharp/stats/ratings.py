@@ -31,14 +31,14 @@ class Ratings:
     """Class numbers by case and reader.
 
     Attributes:
-        readers: Sorted labels, m of them.
-        cases: Sorted labels, n of them.
-        classes: Labels of the classes, in order if `ordered`.
-        values: Shape (c,): the classes' numbers (their ranks when they are names).
-        ordered: Whether the classes have an order.
-        codes: Shape (n, m): class numbers 0..c-1, -1 where a reader did not rate a case.
-        truth: Shape (n,): class numbers of the truth, or None without that column.
-        patients: Shape (n,): patient numbers, or None without that column.
+        readers: sorted labels, m of them.
+        cases: sorted labels, n of them.
+        classes: labels of the classes, in order if `ordered`.
+        values: shape (c,): the classes' numbers (their ranks when they are names).
+        ordered: whether the classes have an order.
+        codes: shape (n, m): class numbers 0..c-1, -1 where a reader did not rate a case.
+        truth: shape (n,): class numbers of the truth, or None without that column.
+        patients: shape (n,): patient numbers, or None without that column.
     """
 
     readers: tuple[str, ...]
@@ -62,9 +62,12 @@ def read_ratings(
     """Read the long CSV.
 
     Args:
-        path: The file.
-        rating: The column that holds the ratings.
-        order: The classes in their order, if they are names.
+        path: the file.
+        rating: the column that holds the ratings.
+        order: the classes in their order, if they are names.
+
+    Returns:
+        The ratings, checked, with cases and readers in the file's order.
 
     Raises:
         TableError: with line, column and reason: an empty cell, a rating given twice, a class

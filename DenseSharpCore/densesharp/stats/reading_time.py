@@ -35,11 +35,11 @@ class ReadingTime:
     """The model's results.
 
     Attributes:
-        ratio: Time with the model over time without, with its interval.
-        effects: Coefficient -> estimate on the log scale.
-        variances: Random effect -> variance on the log scale.
-        spreads: Random effect -> standard deviation on the log scale with its profile interval.
-        reason: Why there is no model.
+        ratio: time with the model over time without, with its interval.
+        effects: coefficient -> estimate on the log scale.
+        variances: random effect -> variance on the log scale.
+        spreads: random effect -> standard deviation on the log scale with its profile interval.
+        reason: why there is no model.
     """
 
     ratio: Estimate
@@ -70,13 +70,16 @@ def reading_time(
     """Fit the model to readings; covariates that do not vary are left out.
 
     Args:
-        seconds: Shape (n,): active time, above 0.
-        aided: Shape (n,): whether the model was shown.
-        readers: Shape (n,): reader numbers.
-        cases: Shape (n,): case numbers.
-        period: Shape (n,): first or second session.
-        position: Shape (n,): place in the session; its effect is per 100 cases.
-        group: Shape (n,): reader group; its interaction with `aided` is per step.
+        seconds: shape (n,): active time, above 0.
+        aided: shape (n,): whether the model was shown.
+        readers: shape (n,): reader numbers.
+        cases: shape (n,): case numbers.
+        period: shape (n,): first or second session.
+        position: shape (n,): place in the session; its effect is per 100 cases.
+        group: shape (n,): reader group; its interaction with `aided` is per step.
+
+    Returns:
+        Ratios of times with their intervals, and the variances.
     """
     used = seconds > 0
     if used.sum() < 3 or len(np.unique(aided[used])) < 2:

@@ -15,6 +15,9 @@ ENDINGS = (".csv", ".imrmc", ".lrc")
 def load_readings(path: str | Path) -> Readings:
     """Read readings in the format that the file's ending names.
 
+    Returns:
+        The readings, checked.
+
     Raises:
         TableError: the ending is unknown or the file is at fault.
     """
@@ -24,6 +27,11 @@ def load_readings(path: str | Path) -> Readings:
 
 def save_readings(readings: Readings, path: str | Path, dialect: Dialect = "imrmc") -> None:
     """Write readings in the format that the file's ending names.
+
+    Args:
+        readings: the readings.
+        path: the file; its ending names the format.
+        dialect: of a .imrmc file.
 
     Raises:
         TableError: the ending is unknown or the format cannot hold these readings.

@@ -44,8 +44,8 @@ def compare(first: Mask, second: Mask, spacing: Spacing) -> dict[str, Estimate]:
     Two empty masks have distance 0 mm; if one is empty distances do not exist.
 
     Args:
-        first: Shape (k, j, i).
-        second: The same shape.
+        first: shape (k, j, i).
+        second: the same shape.
         spacing: mm along k, j, i.
     """
     overlap = {"dice": Estimate(dice(first, second)), "jaccard": Estimate(jaccard(first, second))}
@@ -91,11 +91,11 @@ class WithinSpread:
     """Whether the model agrees with readers as well as readers do with each other.
 
     Attributes:
-        model_reader: Mean over cases of the model's mean Dice with the readers.
-        reader_reader: Mean over cases of the readers' mean Dice with each other.
-        difference: Model minus readers, with its bootstrap interval over cases.
-        margin: The equivalence margin, or None.
-        not_worse: Whether the interval lies above minus the margin; None if not decidable.
+        model_reader: mean over cases of the model's mean Dice with the readers.
+        reader_reader: mean over cases of the readers' mean Dice with each other.
+        difference: model minus readers, with its bootstrap interval over cases.
+        margin: the equivalence margin, or None.
+        not_worse: whether the interval lies above minus the margin; None if not decidable.
     """
 
     model_reader: Estimate
@@ -117,9 +117,12 @@ def within_spread(
     Args:
         cases: (model's mask, readers' masks) of each case; cases with fewer than two readers are
             left out.
-        margin: Equivalence margin in Dice, set before the study.
-        replicates: Bootstrap resamples.
-        seed: Of the bootstrap.
+        margin: equivalence margin in Dice, set before the study.
+        replicates: bootstrap resamples.
+        seed: of the bootstrap.
+
+    Returns:
+        Both means, their difference with its interval, and whether it keeps the margin.
     """
     rows = np.array([_spread_row(model, masks) for model, masks in cases if len(masks) > 1])
     if len(rows) < 2:

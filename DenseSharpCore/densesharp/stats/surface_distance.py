@@ -57,10 +57,10 @@ class SurfaceDistances:
     """Distances of the elements of each surface to the other, with the elements' areas.
 
     Attributes:
-        first: Shape (a,): mm, ascending, from the first mask's surface to the second's.
-        first_area: Shape (a,): mm2.
-        second: Shape (b,): from the second's to the first's.
-        second_area: Shape (b,).
+        first: shape (a,): mm, ascending, from the first mask's surface to the second's.
+        first_area: shape (a,): mm2.
+        second: shape (b,): from the second's to the first's.
+        second_area: shape (b,).
     """
 
     first: FloatArray
@@ -73,8 +73,8 @@ def surface_distances(first: Mask, second: Mask, spacing: Spacing) -> SurfaceDis
     """Distances between the surfaces of two masks; None if a mask is empty.
 
     Args:
-        first: Shape (k, j, i).
-        second: The same shape.
+        first: shape (k, j, i).
+        second: the same shape.
         spacing: mm between voxels along k, j, i.
     """
     if not first.any() or not second.any():
@@ -132,7 +132,11 @@ def average_distances(distances: SurfaceDistances | None) -> tuple[Estimate, Est
 
 
 def assd(distances: SurfaceDistances | None) -> Estimate:
-    """Average symmetric surface distance in mm: the mean over both surfaces' area."""
+    """Average symmetric surface distance in mm: the mean over both surfaces' area.
+
+    Returns:
+        The distance; without a value where one of the surfaces is missing.
+    """
     if distances is None:
         return not_estimable(EMPTY)
     total = distances.first @ distances.first_area + distances.second @ distances.second_area

@@ -35,9 +35,9 @@ class Table:
     """A text table by columns, with the file's line number of every row.
 
     Attributes:
-        path: Where it was read, for messages.
-        columns: Column name -> its cells, stripped of blanks around them.
-        lines: Line number of each row in the file, counted from 1.
+        path: where it was read, for messages.
+        columns: column name -> its cells, stripped of blanks around them.
+        lines: line number of each row in the file, counted from 1.
     """
 
     path: Path
@@ -49,7 +49,13 @@ class Table:
         return len(self.lines)
 
     def error(self, row: int, column: str, reason: str) -> TableError:
-        """The error to raise for one cell: file, line, column and reason."""
+        """The error to raise for one cell: file, line, column and reason.
+
+        Args:
+            row: from 0 on.
+            column: its name.
+            reason: what is wrong.
+        """
         return TableError(f"{self.path}, line {self.lines[row]}, column '{column}': {reason}")
 
     def texts(self, column: str) -> tuple[str, ...]:
@@ -92,6 +98,9 @@ def plain_number(text: str) -> float | None:
 
 def read_table(path: str | Path, required: Sequence[str]) -> Table:
     """Read a comma-separated text file with a header line; names are taken in lower case.
+
+    Returns:
+        The cells as text, by column.
 
     Raises:
         TableError: the file cannot be read, a required column is missing, a row has more or fewer
@@ -157,11 +166,11 @@ class Readings:
     """Numeric readings of cases with a two-class truth, by readers under treatments.
 
     Attributes:
-        treatments: Sorted labels of the conditions, t of them.
-        readers: Sorted labels of the readers, r of them.
-        cases: Sorted labels of the cases, K of them.
-        truth: Shape (K,): whether the case is diseased.
-        ratings: Shape (t, r, K): the rating, NaN where the reader did not read the case.
+        treatments: sorted labels of the conditions, t of them.
+        readers: sorted labels of the readers, r of them.
+        cases: sorted labels of the cases, K of them.
+        truth: shape (K,): whether the case is diseased.
+        ratings: shape (t, r, K): the rating, NaN where the reader did not read the case.
     """
 
     treatments: tuple[str, ...]
@@ -192,6 +201,9 @@ class Readings:
 def read_readings(path: str | Path) -> Readings:
     """Read the long CSV `reader,treatment,case,truth,rating`.
 
+    Returns:
+        The readings, checked.
+
     Raises:
         TableError: with line, column and reason: a cell is empty or not a number, a truth is
             neither 0 nor 1 or differs between rows of a case, a reading is there twice, or all
@@ -202,6 +214,9 @@ def read_readings(path: str | Path) -> Readings:
 
 def readings_from_table(table: Table) -> Readings:
     """Check a table with the columns of `READING_COLUMNS` and arrange it as `Readings`.
+
+    Returns:
+        The readings, checked.
 
     Raises:
         TableError: see `read_readings`.
@@ -288,6 +303,11 @@ def format_number(number: float) -> str:
 
 def write_rows(path: str | Path, header: Sequence[str], rows: Iterator[Sequence[object]]) -> None:
     """Write a CSV atomically, line feed at line ends; None becomes an empty cell.
+
+    Args:
+        path: the file.
+        header: names of the columns.
+        rows: their cells.
 
     Raises:
         OutputError: the file cannot be written.

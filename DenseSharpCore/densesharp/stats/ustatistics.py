@@ -37,10 +37,10 @@ class PairSums:
     """Sums of products of psi over pairs of curves (a, b), and how many products there are.
 
     Attributes:
-        sums: Shape (4, c, c): both cases the same, diseased the same, other the same, all pairs.
-        counts: Shape (4, c, c): the number of products in each.
-        totals: Shape (c,): sum of psi of each curve.
-        pairs: Shape (c,): number of case pairs of each curve.
+        sums: shape (4, c, c): both cases the same, diseased the same, other the same, all pairs.
+        counts: shape (4, c, c): the number of products in each.
+        totals: shape (c,): sum of psi of each curve.
+        pairs: shape (c,): number of case pairs of each curve.
     """
 
     sums: FloatArray
@@ -53,8 +53,8 @@ def pair_sums(ratings: FloatArray, truth: BoolArray) -> PairSums:
     """Sums for every pair of curves, in O(c^2 n log n) time and O(c n) memory.
 
     Args:
-        ratings: Shape (c, K), NaN where there is no reading.
-        truth: Shape (K,).
+        ratings: shape (c, K), NaN where there is no reading.
+        truth: shape (K,).
     """
     x, y = ratings[:, truth], ratings[:, ~truth]
     has_x, has_y = ~np.isnan(x), ~np.isnan(y)
@@ -135,9 +135,9 @@ class Moments:
     """The eight moments of a pair of treatments.
 
     Attributes:
-        unbiased: Shape (8,): M1..M8, the first four for one reader, the others for two.
-        biased: Shape (8,): the same from sums over all pairs (V-statistics).
-        coefficients: Shape (8,): the covariance is the sum of coefficient times moment.
+        unbiased: shape (8,): M1..M8, the first four for one reader, the others for two.
+        biased: shape (8,): the same from sums over all pairs (V-statistics).
+        coefficients: shape (8,): the covariance is the sum of coefficient times moment.
     """
 
     unbiased: FloatArray
@@ -179,7 +179,13 @@ class Moments:
 
 
 def moments(sums: PairSums, first: list[int], second: list[int]) -> Moments:
-    """Moments of two lists of curves, the same readers in the same order."""
+    """Moments of two lists of curves, the same readers in the same order.
+
+    Args:
+        sums: sums over pairs of cases.
+        first: numbers of curves.
+        second: numbers of the curves to compare with.
+    """
     block = np.ix_(range(4), first, second)
     diagonal = np.arange(len(first))
     raw, counts = sums.sums[block], sums.counts[block]
@@ -202,12 +208,12 @@ class UStatistics:
     """U-statistic (and V-statistic) results of a study.
 
     Attributes:
-        auc: Treatment -> reader-averaged AUC with variance; readers weigh by their case pairs.
-        auc_v: The same with the V-statistic variance.
+        auc: treatment -> reader-averaged AUC with variance; readers weigh by their case pairs.
+        auc_v: the same with the V-statistic variance.
         variance: (treatment, treatment) -> covariance by U-statistics.
-        variance_v: The same by V-statistics.
+        variance_v: the same by V-statistics.
         differences: (first, second) -> first minus second.
-        differences_v: The same with the V-statistic variance.
+        differences_v: the same with the V-statistic variance.
         moments: (treatment, treatment) -> the eight moments.
     """
 
@@ -234,9 +240,9 @@ def u_statistics(
     """Reader-averaged AUCs and their differences with random readers and cases.
 
     Args:
-        readings: May be incomplete.
-        sums: Of `pair_sums` on the curves in (treatment, reader) order, if already known.
-        confidence: Of the intervals.
+        readings: may be incomplete.
+        sums: of `pair_sums` on the curves in (treatment, reader) order, if already known.
+        confidence: of the intervals.
     """
     t, r, k = readings.ratings.shape
     sums = sums or pair_sums(readings.ratings.reshape(t * r, k), readings.truth)

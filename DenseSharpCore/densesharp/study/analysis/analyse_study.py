@@ -42,10 +42,10 @@ def analyse_study(
     """Analyse a study.
 
     Args:
-        data: The study.
-        inputs: Files whose sha256 the results keep.
-        dice_margin: Equivalence margin of outlines, see `analyse_outlines`.
-        progress: Told what is being done.
+        data: the study.
+        inputs: files whose sha256 the results keep.
+        dice_margin: equivalence margin of outlines, see `analyse_outlines`.
+        progress: told what is being done.
 
     Returns:
         The content of results.json. Sections that the study has no data for are None.

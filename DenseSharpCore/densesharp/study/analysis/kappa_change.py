@@ -27,10 +27,10 @@ def kappa_differences(
     cases that every reader read under both are used.
 
     Args:
-        classes: Shape (t, r, K): class numbers, -1 where missing.
-        pair: Numbers of the two conditions.
-        size: How many classes there are.
-        replicates: How many resamples.
+        classes: shape (t, r, K): class numbers, -1 where missing.
+        pair: numbers of the two conditions.
+        size: how many classes there are.
+        replicates: how many resamples.
     """
     first, second = classes[pair[0]].T, classes[pair[1]].T
     complete = ((first >= 0) & (second >= 0)).all(1)

@@ -66,10 +66,10 @@ def against_readers(
     """The model minus the readers, with the same on the cases that every reader read.
 
     Args:
-        model: Shape (K,): the model's rating of every case.
-        readings: Of one condition.
-        figure: What to compare.
-        truth: Shape (K,): classes.
+        model: shape (K,): the model's rating of every case.
+        readings: of one condition.
+        figure: what to compare.
+        truth: shape (K,): classes.
         name: of the figure, as designs name it.
         task: the question's name.
         planned: the primary analysis; if this is another one, there is no margin.

@@ -34,8 +34,8 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> OutlineRes
     """Agreement of outlines of the condition in which readers work alone, and its change.
 
     Args:
-        data: The study.
-        margin: Equivalence margin in Dice of the model within inter-reader spread, or None.
+        data: the study.
+        margin: equivalence margin in Dice of the model within inter-reader spread, or None.
 
     Raises:
         StudyError: an outline cannot be read, or those of a case differ in size.

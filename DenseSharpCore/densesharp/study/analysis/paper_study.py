@@ -45,6 +45,11 @@ def hanley_mcneil(area: float, positive: int, negative: int) -> Estimate:
 
     SE^2 = [A (1-A) + (n1-1)(Q1 - A^2) + (n0-1)(Q2 - A^2)] / (n1 n0), Q1 = A / (2-A),
     Q2 = 2 A^2 / (1+A).
+
+    Args:
+        area: the AUC.
+        positive: cases with the disease.
+        negative: cases without.
     """
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (positive - 1) * (q1 - area**2) + (negative - 1) * (q2 - area**2)

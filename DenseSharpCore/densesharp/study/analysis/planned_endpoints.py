@@ -14,11 +14,11 @@ class Planned:
     """The primary analysis; without an endpoint in the design nothing is.
 
     Attributes:
-        figure: Its figure of merit, "" where no endpoint was named.
-        task: Its question.
-        form: Random readers and cases (`rrrc`), or these readers (`frrc`).
-        margin: Non-inferiority margin, or None.
-        of_model: Whether it compares the model alone with the readers; else it is aided minus
+        figure: its figure of merit, "" where no endpoint was named.
+        task: its question.
+        form: random readers and cases (`rrrc`), or these readers (`frrc`).
+        margin: non-inferiority margin, or None.
+        of_model: whether it compares the model alone with the readers; else it is aided minus
             unaided.
     """
 
@@ -42,9 +42,9 @@ def planned(
     minus unaided, also while the aided readings are still missing.
 
     Args:
-        endpoint: The design's endpoint as JSON data, or None.
-        kind: The design's kind; None in plain tables.
-        conditions: Of the readings, which decide where there is no kind.
+        endpoint: the design's endpoint as JSON data, or None.
+        kind: the design's kind; None in plain tables.
+        conditions: of the readings, which decide where there is no kind.
     """
     named = endpoint or {}
     return Planned(

@@ -22,9 +22,9 @@ def resampled_difference(
     """Mean AUC of the first minus the second treatment with percentile intervals.
 
     Args:
-        readings: May be incomplete; a reader without an AUC under a treatment makes it missing.
-        pair: Numbers of the two treatments.
-        replicates: Bootstrap resamples.
+        readings: may be incomplete; a reader without an AUC under a treatment makes it missing.
+        pair: numbers of the two treatments.
+        replicates: bootstrap resamples.
 
     Returns:
         The difference over cases, which are drawn within their class, and over both.

@@ -63,7 +63,13 @@ def answer_from_data(data: Mapping[str, Any]) -> Answer:
 
 
 def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = False) -> list[str]:
-    """What keeps the form from being submitted, one sentence each; empty when it is complete."""
+    """What keeps the form from being submitted, one sentence each; empty when it is complete.
+
+    Args:
+        answer: as filled in.
+        mask_rule: whether an outline is wanted.
+        has_mask: whether there is one.
+    """
     found = []
     if answer.nodule_class is None:
         found.append("Choose a class.")
@@ -86,6 +92,11 @@ def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = Fals
 
 def require_complete(answer: Answer, mask_rule: MaskRule, has_mask: bool) -> None:
     """Check that a form can be submitted.
+
+    Args:
+        answer: as filled in.
+        mask_rule: whether an outline is wanted.
+        has_mask: whether there is one.
 
     Raises:
         StudyError: it cannot; the sentences say why.

@@ -28,9 +28,9 @@ def outline_at(volume: Volume, point_lps: ArrayLike, radius_mm: float) -> Nodule
     """The outline around a click.
 
     Args:
-        volume: The CT.
+        volume: the CT.
         point_lps: (3,) LPS mm of the click.
-        radius_mm: Radius of the ball that limits the outline.
+        radius_mm: radius of the ball that limits the outline.
 
     Returns:
         The outline as a box of the CT's grid; None when nothing denser than lung lies there.

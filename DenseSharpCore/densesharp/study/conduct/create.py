@@ -69,6 +69,9 @@ def create_study(
         settings: other fields of `Design` (study, title, kind, seed, ...).
         progress: told about each image.
 
+    Returns:
+        The frozen study.
+
     Raises:
         TableError: a table is wrong.
         ImageError: an image cannot be used.

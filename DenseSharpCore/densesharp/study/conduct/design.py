@@ -195,6 +195,9 @@ def canonical_json(value: Any) -> str:
 def design_from_json(text: str) -> Design:
     """Read design.json.
 
+    Returns:
+        The design, its hash checked.
+
     Raises:
         StudyError: it is no design, of another schema, or was changed after it was frozen.
     """

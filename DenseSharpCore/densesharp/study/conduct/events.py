@@ -61,7 +61,16 @@ def utc_text(moment: datetime) -> str:
 def event_hash(
     reader: str, number: int, time: str, kind: str, body: Mapping[str, Any], previous: str
 ) -> str:
-    """sha256 over the canonical JSON of an event's content and the hash before it."""
+    """sha256 over the canonical JSON of an event's content and the hash before it.
+
+    Args:
+        reader: whose chain it is.
+        number: its place there, from 1 on.
+        time: UTC, ISO 8601.
+        kind: of event.
+        body: what happened.
+        previous: hash of the event before.
+    """
     content = [reader, number, time, kind, body, previous]
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
@@ -69,7 +78,15 @@ def event_hash(
 def next_event(
     last: Event | None, reader: str, moment: datetime, kind: Kind, body: Mapping[str, Any]
 ) -> Event:
-    """The event that follows `last` in a reader's chain."""
+    """The event that follows `last` in a reader's chain.
+
+    Args:
+        last: the last one; None at the beginning.
+        reader: whose chain it is.
+        moment: now.
+        kind: of event.
+        body: what happened.
+    """
     number = 0 if last is None else last.number + 1
     previous = START if last is None else last.hash
     time = utc_text(moment)

@@ -20,6 +20,11 @@ from densesharp.study.conduct.verify import verify
 def merge(study: Study, target: Store, sources: Sequence[Store]) -> int:
     """Copy what is new in the sources into the target, all or nothing.
 
+    Args:
+        study: the opened study.
+        target: its store.
+        sources: stores of other workstations.
+
     Returns:
         The number of events added.
 

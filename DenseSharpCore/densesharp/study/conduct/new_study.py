@@ -22,6 +22,9 @@ Values = Mapping[str, str | bool]
 def create(values: Values, progress: Progress = silent) -> Study:
     """Make the study that was planned.
 
+    Returns:
+        The frozen study.
+
     Raises:
         StudyError: a field is missing or has a wrong value, or the fields contradict each other.
         TableError, ImageError, OutputError: see `create_study`.

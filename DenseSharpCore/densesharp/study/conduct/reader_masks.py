@@ -47,6 +47,9 @@ class Mask:
 def case_box(image: Grid, seed_lps: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Start and size (i, j, k) in the CT of the cube that a case's masks lie in.
 
+    Returns:
+        Start (3,) and size (3,).
+
     Raises:
         StudyError: the seed is not in the image.
     """
@@ -64,6 +67,9 @@ def make_mask(mask: NoduleMask, image: Grid, seed_lps: ArrayLike, edits: int = 0
         image: the CT's grid.
         seed_lps: LPS mm of the case's seed.
         edits: number of strokes or clicks.
+
+    Returns:
+        The mask as it is stored, with its hash.
 
     Raises:
         StudyError: the mask is empty, or leaves the case's cube.

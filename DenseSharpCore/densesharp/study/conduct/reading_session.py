@@ -132,7 +132,11 @@ class Reading:
         self._write("session", body)
 
     def open_case(self) -> OpenCase:
-        """Open the case that is due; the model's result comes with it where the design says so."""
+        """Open the case that is due; the model's result comes with it where the design says so.
+
+        Returns:
+            The case as the reader sees it.
+        """
         self._catch_up()
         current = self._state.current()
         if current is None:
@@ -168,7 +172,11 @@ class Reading:
         return self._open
 
     def reopen(self, item: str) -> OpenCase:
-        """Open a submitted case of the running session again, where the design allows it."""
+        """Open a submitted case of the running session again, where the design allows it.
+
+        Returns:
+            The case as the reader sees it, with the answer that was given.
+        """
         self._catch_up()
         self._write("reopen", {"item": item})
         return self.open_case()

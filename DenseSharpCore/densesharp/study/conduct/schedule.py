@@ -221,6 +221,9 @@ def schedule_to_csv(items: Sequence[Item]) -> str:
 def schedule_from_csv(text: str) -> tuple[Item, ...]:
     """Read schedule.csv.
 
+    Returns:
+        The items in their order.
+
     Raises:
         StudyError: it is not a schedule.
     """

@@ -172,6 +172,9 @@ def open_store(address: str | Path, study: str, design_sha256: str, create: bool
         design_sha256: hash of its design; a store belongs to exactly one design.
         create: whether an absent store is made.
 
+    Returns:
+        The store; close it after use.
+
     Raises:
         StudyError: the store cannot be opened, has another schema, or is another study's.
     """

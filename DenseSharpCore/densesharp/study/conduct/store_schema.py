@@ -123,7 +123,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def prepare(engine: sa.Engine, study: str, design_sha256: str) -> None:
-    """Make the tables, triggers and the store's own description where they are absent."""
+    """Make the tables, triggers and the store's own description where they are absent.
+
+    Args:
+        engine: of the database.
+        study: the study's name.
+        design_sha256: hash of its design.
+    """
     with engine.connect() as connection:
         if sa.inspect(connection).has_table(META.name):
             return
@@ -177,6 +183,12 @@ def insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sq
 
 def check_description(meta: dict[str, str], label: str, study: str, design_sha256: str) -> None:
     """Check that a store has this schema and belongs to this design.
+
+    Args:
+        meta: what the store says of itself.
+        label: names it in messages.
+        study: the study's name.
+        design_sha256: hash of its design.
 
     Raises:
         StudyError: it does not.

@@ -76,6 +76,9 @@ def freeze(folder: str | Path, design: Design, truth: Mapping[str, str] | None =
         design: the design, without schedule hash.
         truth: case id -> class, only to balance the order by; it is not written.
 
+    Returns:
+        The frozen study.
+
     Raises:
         StudyError: there is a study already.
         OutputError: the folder cannot be written to.
@@ -95,6 +98,9 @@ def freeze(folder: str | Path, design: Design, truth: Mapping[str, str] | None =
 
 def open_study(folder: str | Path) -> Study:
     """Open a study's folder and check that design and schedule are as they were frozen.
+
+    Returns:
+        Design, schedule and folder.
 
     Raises:
         StudyError: there is no study, or something was changed.

@@ -114,7 +114,11 @@ class CaseTimer:
             self._last_input = self._counted_to
 
     def count(self) -> Spent:
-        """Bring the sums up to now."""
+        """Bring the sums up to now.
+
+        Returns:
+            The sums.
+        """
         now = self.clock.monotonic()
         self.spent.wall_s += now - self._counted_to
         if self.paused:

@@ -47,6 +47,9 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
         store: its store.
         heads: heads noted earlier; each must still be part of its chain.
 
+    Returns:
+        Problems, notices, heads of the chains, and how many answers.
+
     Raises:
         StudyError: the store cannot be read.
     """

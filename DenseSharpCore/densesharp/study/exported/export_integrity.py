@@ -47,10 +47,10 @@ class Plan:
     """Who was to read what.
 
     Attributes:
-        readers: Reader -> group.
-        cases: The cases to analyse; empty where the design does not list them.
-        conditions: In which each case is read; empty where the kind of study is not known.
-        repeats: Cases that each reader reads again.
+        readers: reader -> group.
+        cases: the cases to analyse; empty where the design does not list them.
+        conditions: in which each case is read; empty where the kind of study is not known.
+        repeats: cases that each reader reads again.
     """
 
     readers: Mapping[str, str]
@@ -169,6 +169,12 @@ def read_record(folder: Path) -> Record | None:
 def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record: Record) -> None:
     """Check that the record was begun under this design and that the answers are all of its own.
 
+    Args:
+        folder: the export.
+        answers: answers.csv.
+        design: design.json.
+        record: the events.
+
     Raises:
         StudyError: it was begun under another design, the schedule is not the frozen one, or an
             answer of the record was left out.
@@ -207,6 +213,11 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
 
 def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
     """Check that results of the model are those that the readers were shown.
+
+    Args:
+        results: of the model.
+        answers: answers.csv.
+        design: design.json.
 
     Raises:
         TableError: they are another model's, or another probability was shown.

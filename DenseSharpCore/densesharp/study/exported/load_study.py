@@ -48,11 +48,14 @@ def load_study(
     """Read a study.
 
     Args:
-        source: An export folder of `densesharp study export`; an answers CSV with the columns
+        source: an export folder of `densesharp study export`; an answers CSV with the columns
             reader,case,condition,class (and p_invasive,p_iac,active_s,session,... where known);
             or a table of readings (reader,treatment,case,truth,rating, .imrmc, .lrc).
         truth: CSV with the columns case,class; needed unless readings carry their truth.
         model: CSV of the model's results, if it is not in the folder.
+
+    Returns:
+        The data of the analysis.
 
     Raises:
         TableError: a table is wrong, or a case has no truth; line, column and reason are said.

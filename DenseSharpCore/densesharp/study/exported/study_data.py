@@ -27,11 +27,11 @@ class Task:
 
     Attributes:
         name: short name: `invasive`, `iac`, or `disease` for plain tables of readings.
-        title: For headings.
-        level: Classes from here on are positive.
-        ratings: Shape (t, r, K).
-        model: Shape (K,): the model's rating, or None.
-        scale: The rating that stands for certainty (100 for percent), or None.
+        title: for headings.
+        level: classes from here on are positive.
+        ratings: shape (t, r, K).
+        model: shape (K,): the model's rating, or None.
+        scale: the rating that stands for certainty (100 for percent), or None.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Model:
     """The model alone.
 
     Attributes:
-        classes: Shape (K,): class numbers, -1 where there is no result.
-        probabilities: Shape (K, 3), NaN where there is no result.
-        masks: Case number -> file of its outline.
-        trained_on: What it learnt from; empty when the table does not say.
+        classes: shape (K,): class numbers, -1 where there is no result.
+        probabilities: shape (K, 3), NaN where there is no result.
+        masks: case number -> file of its outline.
+        trained_on: what it learnt from; empty when the table does not say.
     """
 
     classes: IntArray
@@ -64,27 +64,27 @@ class StudyData:
     """Everything that the analysis looks at.
 
     Attributes:
-        title: Of the study.
-        design: The frozen design as JSON data; empty for plain tables.
-        conditions: Sorted labels, t of them.
-        readers: Sorted labels, r of them.
-        groups: Reader -> group, "" where there are none.
-        cases: Sorted labels of the cases that were read, K of them.
-        class_names: In order.
-        truth: Shape (K,): class numbers.
-        tasks: The two-class questions.
-        classes: Shape (t, r, K), or None in tables without classes.
-        seconds: Shape (t, r, K): active time, or None.
-        session: Shape (t, r, K): session number, or None.
-        position: Shape (t, r, K): place in the session, or None.
-        repeats: Shape (r, K): class in the repeated reading, or None.
-        model: The model alone, or None.
+        title: of the study.
+        design: the frozen design as JSON data; empty for plain tables.
+        conditions: sorted labels, t of them.
+        readers: sorted labels, r of them.
+        groups: reader -> group, "" where there are none.
+        cases: sorted labels of the cases that were read, K of them.
+        class_names: in order.
+        truth: shape (K,): class numbers.
+        tasks: the two-class questions.
+        classes: shape (t, r, K), or None in tables without classes.
+        seconds: shape (t, r, K): active time, or None.
+        session: shape (t, r, K): session number, or None.
+        position: shape (t, r, K): place in the session, or None.
+        repeats: shape (r, K): class in the repeated reading, or None.
+        model: the model alone, or None.
         masks: (condition, reader, case) numbers -> file of the outline.
-        unread: Cases of the truth that nobody read.
-        practice: How many practice answers were left out.
-        verified: Whether every answer names the frozen design by its hash.
-        plan: Who was to read what; None where no design names readers.
-        washout: The times between sessions; None where the answers have no times.
+        unread: cases of the truth that nobody read.
+        practice: how many practice answers were left out.
+        verified: whether every answer names the frozen design by its hash.
+        plan: who was to read what; None where no design names readers.
+        washout: the times between sessions; None where the answers have no times.
     """
 
     title: str
@@ -151,7 +151,13 @@ class StudyData:
 
 
 def paper_tasks(p_invasive: FloatArray, p_iac: FloatArray, model: Model | None) -> tuple[Task, ...]:
-    """The paper's two questions from ratings in percent, shapes (t, r, K)."""
+    """The paper's two questions from ratings in percent, shapes (t, r, K).
+
+    Args:
+        p_invasive: shape (t, r, K), percent.
+        p_iac: shape (t, r, K), percent.
+        model: its results; None without.
+    """
     chances = None if model is None else 100 * model.probabilities
     return (
         Task(

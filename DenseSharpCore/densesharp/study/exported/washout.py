@@ -20,7 +20,7 @@ class Washout:
     """What the answers' times and the record say.
 
     Attributes:
-        gaps: Reader -> session -> days since the last answer of the session before.
+        gaps: reader -> session -> days since the last answer of the session before.
         reasons: (reader, session) -> the reason that was recorded for starting early.
     """
 

@@ -50,6 +50,11 @@ MODEL_COLUMNS = (
 def export(study: Study, store: Store, target: str | Path) -> Path:
     """Write a study's export folder; it appears complete or not at all.
 
+    Args:
+        study: the opened study.
+        store: its store.
+        target: the new folder.
+
     Raises:
         StudyError: the record is not whole.
         OutputError: the folder exists with something in it, or cannot be written.

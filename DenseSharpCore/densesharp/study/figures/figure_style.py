@@ -44,12 +44,12 @@ class Plot:
     """One figure with the numbers in it.
 
     Attributes:
-        name: File name without ending.
-        caption: What it shows and how to read it.
-        alt: One sentence for readers who do not see it.
-        figure: The drawing.
-        header: Columns of the CSV.
-        rows: Rows of the CSV: every plotted number.
+        name: file name without ending.
+        caption: what it shows and how to read it.
+        alt: one sentence for readers who do not see it.
+        figure: the drawing.
+        header: columns of the CSV.
+        rows: rows of the CSV: every plotted number.
     """
 
     name: str
@@ -61,7 +61,17 @@ class Plot:
 
 
 def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, Any]:
-    """A figure in inches with a grid of axes (always a 2-D array)."""
+    """A figure in inches with a grid of axes (always a 2-D array).
+
+    Args:
+        width: inches.
+        height: inches.
+        columns: of axes.
+        rows: of axes.
+
+    Returns:
+        The figure and its axes.
+    """
     with mpl.rc_context(RC):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(rows, columns, squeeze=False)

@@ -28,7 +28,14 @@ def _color(source: str, study: StudyDescription) -> str:
 def reliability_plot(
     name: str, title: str, sources: Mapping[str, Calibration], study: StudyDescription
 ) -> Plot:
-    """Observed share against mean probability in ten bins, with counts below."""
+    """Observed share against mean probability in ten bins, with counts below.
+
+    Args:
+        name: of the file, without its ending.
+        title: above it.
+        sources: calibration by who gave the probabilities.
+        study: whose names and colors it takes.
+    """
     figure, grid = new_figure(0.4 + 3.1 * len(sources), 4.3, len(sources), 2)
     rows: list[list[Any]] = []
     for column, (source, part) in enumerate(sources.items()):
@@ -59,7 +66,14 @@ def reliability_plot(
 
 
 def decision_plot(name: str, title: str, part: Decision, study: StudyDescription) -> Plot:
-    """Net benefit over the threshold probability."""
+    """Net benefit over the threshold probability.
+
+    Args:
+        name: of the file, without its ending.
+        title: above it.
+        part: net benefits.
+        study: whose names and colors it takes.
+    """
     thresholds = np.array(part.thresholds)
     figure, grid = new_figure(5.6, 3.6)
     axes = grid[0][0]
@@ -88,7 +102,13 @@ def decision_plot(name: str, title: str, part: Decision, study: StudyDescription
 
 
 def histogram_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
-    """How the rating scale was used: histograms by reader and class of pathology."""
+    """How the rating scale was used: histograms by reader and class of pathology.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        study: whose names and colors it takes.
+    """
     edges = np.array(task.histograms.edges)
     counts = task.histograms.counts
     readers = [row.reader for row in study.readers]

@@ -28,7 +28,13 @@ LABELS = ("False positive fraction (1 − specificity)", "Sensitivity")
 
 
 def roc_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
-    """Mean curves, the model's curve with its band, and every reader's curve and point."""
+    """Mean curves, the model's curve with its band, and every reader's curve and point.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        study: whose names and colors it takes.
+    """
     figure, grid = new_figure(9.2, 4.7, 2)
     left, right = grid[0]
     rows: list[list[Any]] = []
@@ -136,7 +142,13 @@ def _draw_readers(axes: Any, task: TaskResults, study: StudyDescription, rows: l
 
 
 def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
-    """Areas of every reader and condition, reader means with two intervals, the model's line."""
+    """Areas of every reader and condition, reader means with two intervals, the model's line.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        study: whose names and colors it takes.
+    """
     document = task.auc
     lines: list[tuple[str, str, float, Interval | None, str]] = []
     for reader in document.study.readers:

@@ -60,6 +60,11 @@ def bounded(one: Estimate | None, digits: int = 3, lowest: float = -1.0) -> str:
     """A coefficient or difference of at most 1; its interval is cut where the formula goes beyond.
 
     The caption says so: `CUT`, or `cut_note`.
+
+    Args:
+        one: the statistic; None where there is none.
+        digits: behind the point.
+        lowest: smallest possible value.
     """
     return shown(None if one is None else formatting.bounded(one, lowest), digits)
 

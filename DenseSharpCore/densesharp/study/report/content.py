@@ -25,8 +25,8 @@ def content(results: StudyResults, pictures: Pictures) -> list[Block]:
     """All blocks of the report.
 
     Args:
-        results: The content of results.json.
-        pictures: The figures by name.
+        results: the content of results.json.
+        pictures: the figures by name.
     """
     blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
     blocks += _summary(results)
@@ -94,8 +94,8 @@ def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
     """The primary result in words.
 
     Args:
-        row: The endpoint.
-        verified: Whether the design is known to be older than the readings.
+        row: the endpoint.
+        verified: whether the design is known to be older than the readings.
     """
     readers = "random readers" if row.form == "rrrc" else "these readers"
     what = f"{row.figure} ({readers}, random cases)"

@@ -108,7 +108,13 @@ TERMS = {
 
 
 def effects_table(name: str, caption: str, effects: Mapping[str, Estimate]) -> TableBlock:
-    """Coefficients of a regression."""
+    """Coefficients of a regression.
+
+    Args:
+        name: of the file, without its ending.
+        caption: above it.
+        effects: by name.
+    """
     # A spread has no test.
     columns: dict[str, Callable[[Estimate], str]] = {
         "Coefficient": shown,

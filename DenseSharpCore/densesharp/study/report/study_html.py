@@ -18,10 +18,10 @@ def render_html(title: str, software: str, blocks: Sequence[Block], figures: Pat
     """The report's HTML; figures are embedded as SVG.
 
     Args:
-        title: Of the study.
-        software: Name and version.
-        blocks: What to say.
-        figures: Folder with NAME.svg of every picture.
+        title: of the study.
+        software: name and version.
+        blocks: what to say.
+        figures: folder with NAME.svg of every picture.
     """
     template = files("densesharp.resources").joinpath("study/report.html.j2")
     environment = Environment(autoescape=True, undefined=StrictUndefined)

@@ -39,11 +39,11 @@ def write_pdf(
     """Write the report.
 
     Args:
-        path: Where to.
-        title: Of the study.
-        software: Name and version, for the footer.
-        blocks: What to say.
-        figures: Folder with NAME.svg of every picture.
+        path: where to.
+        title: of the study.
+        software: name and version, for the footer.
+        blocks: what to say.
+        figures: folder with NAME.svg of every picture.
 
     Raises:
         OutputError: the file cannot be written.

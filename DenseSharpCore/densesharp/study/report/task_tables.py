@@ -36,7 +36,13 @@ from densesharp.study.report.cells import (
 
 
 def area_table(name: str, task: TaskResults, conditions: Sequence[str]) -> TableBlock:
-    """AUC of every reader and of the model, and each reader's difference of two conditions."""
+    """AUC of every reader and of the model, and each reader's difference of two conditions.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        conditions: in their order.
+    """
     pair = compared(conditions)
     own = _reader_differences(task.auc, pair) if pair else {}
     rows = []
@@ -79,7 +85,13 @@ def _reader_differences(document: AreaDocument, pair: tuple[str, str]) -> Mappin
 
 
 def forms_table(name: str, task: TaskResults, pair: tuple[str, str]) -> TableBlock:
-    """The comparison of two conditions under all assumptions, each with its own test."""
+    """The comparison of two conditions under all assumptions, each with its own test.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        pair: the two conditions.
+    """
     document, drawn = task.auc, task.bootstrap
     rows = _forms(document, pair, "")
     if complete := document.complete_cases:

@@ -33,6 +33,14 @@ RESULTS = "results.json"
 def write_results(results: StudyResults, folder: str | Path, progress: Progress = silent) -> Path:
     """Write results.json and everything made from it.
 
+    Args:
+        results: of the analysis.
+        folder: to write to, made if needed.
+        progress: told what goes on.
+
+    Returns:
+        The folder.
+
     Raises:
         OutputError: the folder cannot be written to.
     """
@@ -45,6 +53,11 @@ def write_results(results: StudyResults, folder: str | Path, progress: Progress 
 
 def write_report(results: StudyResults, folder: Path, progress: Progress = silent) -> None:
     """Draw the figures and write tables, HTML and PDF beside results.json.
+
+    Args:
+        results: of the analysis.
+        folder: that holds results.json.
+        progress: told what goes on.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -79,6 +92,9 @@ def write_report(results: StudyResults, folder: Path, progress: Progress = silen
 
 def read_results(folder: str | Path) -> StudyResults:
     """Read results.json of a results folder.
+
+    Returns:
+        The results as records.
 
     Raises:
         StudyError: there is none, or it is of another version of the software.
