@@ -31,7 +31,11 @@ def test_a_washout_that_was_not_kept_stands_in_the_report(conducted, found):
     assert washout["shortest_days"] == {"J1": None, "S1": 30.0, "S2": 3.0}
     reason = "S2 leaves on Friday <soon>"
     assert washout["early"] == [{"reader": "S2", "session": 2, "days": 3.0, "reason": reason}]
-    _, design = report_of(found)
+    text, design = report_of(found)
+    assert (
+        "Washout: the shortest time between sessions was 3.00 days (S2), at least 28 were planned; "
+        "began earlier: S2."
+    ) in text
     assert design["Washout planned"] == "28 days at least"
     assert design["Shortest time between sessions"] == "S1 30.00, S2 3.00 days"
     early = f"S2, session 2 after 3.00 days: {reason}"

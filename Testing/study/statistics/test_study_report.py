@@ -168,8 +168,23 @@ def test_the_page_needs_nothing_else(folder):
     assert "nan" not in re.sub(r"base64,[^\"]+", "", text).lower().split()
 
 
-def test_the_pdf_is_one(folder):
+def test_what_few_need_is_folded_and_the_primary_question_comes_first(folder):
+    page = (folder / "out" / "report.html").read_text()
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
+    assert "Variance components" in folded
+    assert "Log odds of a right class" in folded
+    rest = page.replace(folded, "")
+    for name in ("endpoints", "auc_invasive", "auc_difference_invasive", "changes", "checklist"):
+        assert f'id="t{name}"' not in folded
+        assert f'id="t{name}"' in rest
+    assert page.index("ROC analysis: Invasive") < page.index("ROC analysis: IAC")
+    # Folded tables are files too.
+    assert (folder / "out" / "tables" / "gee.csv").is_file()
+
+
+def test_the_pdf_is_one_of_about_ten_pages(folder):
     content = (folder / "out" / "report.pdf").read_bytes()
+    assert 8 <= max(map(int, re.findall(rb"/Count (\d+)", content))) <= 11
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")
 

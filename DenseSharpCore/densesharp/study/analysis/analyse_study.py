@@ -25,6 +25,7 @@ from densesharp.study.analysis.study_results import (
     StudyDescription,
     StudyResults,
 )
+from densesharp.study.analysis.subgroups import analyse_subgroups
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.exported.study_data import StudyData
 from densesharp.study.exported.washout import describe_washout
@@ -75,6 +76,7 @@ def analyse_study(
         sessions=step(0.82, "sessions", analyse_sessions),
         outlines=step(0.9, "outlines", partial(analyse_outlines, margin=dice_margin)),
         endpoints=(),
+        subgroups=step(0.95, "subgroups of cases", analyse_subgroups),
     )
     return replace(found, endpoints=endpoints(found))
 

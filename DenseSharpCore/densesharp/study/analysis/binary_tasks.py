@@ -28,6 +28,7 @@ from densesharp.stats.mrmc_document import area_document, mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, Readings
+from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.model_alone import against_readers
 from densesharp.study.analysis.planned_endpoints import planned_of
 from densesharp.study.analysis.resampling import resampled_difference
@@ -80,6 +81,7 @@ def analyse_task(data: StudyData, task: Task) -> TaskResults:
         model=_model(data, task, task.model) if task.model is not None and has_model else None,
         calibration=None if task.scale is None else _calibration(data, task, task.scale),
         decision=None if task.scale is None else _decision(data, task, task.scale),
+        missing=None if data.pair is None else missing_cases(readings, data.pair),
     )
 
 

@@ -44,6 +44,33 @@ class ReaderChange:
 
 
 @dataclass(frozen=True)
+class ReaderFollowed:
+    """Right answers of a reader where the model was wrong, and how many became its wrong class."""
+
+    right_before: int
+    followed: int
+
+
+@dataclass(frozen=True)
+class AutomationBias:
+    """Right answers that were changed to the model's wrong class.
+
+    Attributes:
+        followed: share of the right answers to cases in which the model was wrong.
+        spontaneous: share of the right answers that became wrong although the model was right.
+        difference: followed minus spontaneous.
+        accuracy_change: aided minus unaided where the model was wrong.
+    """
+
+    wrong_model_cases: int
+    readers: Mapping[str, ReaderFollowed]
+    followed: Estimate
+    spontaneous: Estimate
+    difference: Estimate
+    accuracy_change: Estimate
+
+
+@dataclass(frozen=True)
 class Changes:
     """Classes aided against unaided.
 
@@ -58,6 +85,7 @@ class Changes:
     reclassification: Mapping[str, Mapping[str, IntArray]]
     gee: Mapping[str, Estimate]
     mixed_model_sensitivity: Mapping[str, Estimate]
+    automation_bias: AutomationBias | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)

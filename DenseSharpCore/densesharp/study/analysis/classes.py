@@ -30,6 +30,7 @@ from densesharp.stats.proportions import (
     tango,
 )
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.study.analysis.automation_bias import automation_bias
 from densesharp.study.analysis.class_probabilities import class_probabilities
 from densesharp.study.analysis.class_results import (
     AgreementResults,
@@ -152,6 +153,7 @@ def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Chang
         reclassification=_reclassification(data, aided, unaided, both),
         gee=_gee(data, classes, pair),
         mixed_model_sensitivity=_mixed_model(data, classes, pair),
+        automation_bias=automation_bias(data, aided, unaided),
     )
 
 

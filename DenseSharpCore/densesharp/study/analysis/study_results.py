@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from densesharp.stats.estimates import Interval
+from densesharp.stats.estimates import Estimate, Interval, optional
 from densesharp.stats.model_vs_readers import NonInferiority, ReaderForm
 from densesharp.study.analysis.class_results import AgreementResults, ClassResults
 from densesharp.study.analysis.outline_results import OutlineResults
@@ -115,6 +115,25 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class SubgroupArea:
+    """Mean AUC of the readers in a subgroup by condition, and aided minus unaided."""
+
+    means: Mapping[str, Estimate]
+    difference: Estimate | None
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """Cases of which a property of the design has one value; descriptive."""
+
+    property: str
+    value: str
+    cases: int
+    cases_by_class: Mapping[str, int]
+    auc: Mapping[str, SubgroupArea | None]
+
+
+@dataclass(frozen=True)
 class StudyResults:
     """The content of results.json.
 
@@ -137,3 +156,4 @@ class StudyResults:
     sessions: SessionResults | None
     outlines: OutlineResults | None
     endpoints: Sequence[Endpoint]
+    subgroups: Sequence[Subgroup] | None = optional()

@@ -179,6 +179,21 @@ class Decision:
     treat_all: FloatArray
 
 
+@dataclass(frozen=True)
+class MissingCases:
+    """The difference in AUC if all missing readings had gone against or for the first condition.
+
+    Attributes:
+        filled: how many readings were filled in.
+    """
+
+    first: str
+    second: str
+    filled: int
+    worst: Estimate
+    best: Estimate
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskResults:
     """Everything about one two-class question; mappings are by condition, then reader."""
@@ -199,3 +214,4 @@ class TaskResults:
     model: ModelTask | None = optional()
     calibration: Mapping[str, Calibration] | None = optional()
     decision: Decision | None = optional()
+    missing: MissingCases | None = optional()

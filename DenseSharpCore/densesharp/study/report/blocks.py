@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,4 +49,26 @@ class Picture:
     alt: str
 
 
-Block: TypeAlias = Heading | Paragraph | Bullets | TableBlock | Picture
+@dataclass(frozen=True)
+class Fold:
+    """What few readers need: folded on the page, left out of the PDF.
+
+    Attributes:
+        title: what it holds.
+        blocks: no headings and no folds.
+    """
+
+    title: str
+    blocks: Sequence[Block]
+
+
+Block: TypeAlias = "Heading | Paragraph | Bullets | TableBlock | Picture | Fold"
+
+
+def unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks, those of folds in their place."""
+    for block in blocks:
+        if isinstance(block, Fold):
+            yield from block.blocks
+        else:
+            yield block

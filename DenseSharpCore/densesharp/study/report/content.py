@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from densesharp.stats.formatting import interval, number
+from densesharp.study.analysis.class_results import Changes
 from densesharp.study.analysis.study_results import Endpoint, StudyDescription, StudyResults
-from densesharp.study.analysis.task_results import ModelTask, ReaderGroup, TaskResults
+from densesharp.study.analysis.task_results import ModelTask, ReaderGroup
 from densesharp.study.report import design_tables, endpoint_tables, reader_tables, task_tables
-from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph, Picture
+from densesharp.study.report.blocks import Block, Bullets, Fold, Heading, Paragraph, Picture
 from densesharp.study.report.cells import equals, one_sided, shown, with_reason
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import formulas, methods
@@ -22,7 +23,7 @@ NOTICE = (
 
 
 def content(results: StudyResults, pictures: Pictures) -> list[Block]:
-    """All blocks of the report.
+    """All blocks of the report: the primary endpoint first, what few need folded.
 
     Args:
         results: the content of results.json.
@@ -31,16 +32,30 @@ def content(results: StudyResults, pictures: Pictures) -> list[Block]:
     blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
     blocks += _summary(results)
     blocks += _design(results, pictures)
-    for name, task in results.tasks.items():
-        blocks += _task(name, task, results.study.conditions, pictures)
+    first, *others = _by_endpoint(results)
+    for name in (first, *others) if first else ():
+        blocks += _task(name, results, pictures, whole=name == first)
     for section in (_model_alone, _classes, _agreement, _outlines, _time, _sessions):
         blocks += section(results, pictures)
     blocks.append(Heading("Methods"))
     blocks += [Paragraph(text) for text in methods(results)]
-    blocks += [Heading("Formulas", 2), Bullets(formulas(results))]
+    blocks.append(Fold("Formulas", [Bullets(formulas(results))]))
     blocks += [Heading("Checklist"), checklist(results)]
     blocks += _provenance(results)
     return blocks
+
+
+def _by_endpoint(results: StudyResults) -> list[str]:
+    """The questions, that of the primary endpoint first; one empty name where there are none."""
+    named = (results.endpoint or {}).get("task")
+    return sorted(results.tasks, key=lambda name: name != named) or [""]
+
+
+def _fold(title: str, blocks: Iterable[Block | None]) -> Iterator[Block]:
+    """A fold of what is there, if anything is."""
+    found = [block for block in blocks if block is not None]
+    if found:
+        yield Fold(title, found)
 
 
 def _show(pictures: Pictures, *names: str) -> Iterator[Block]:
@@ -65,6 +80,8 @@ def _summary(results: StudyResults) -> Iterator[Block]:
         yield Paragraph(
             "No primary endpoint was named before the study, so every comparison is exploratory."
         )
+    if washout := washout_sentence(study):
+        yield Paragraph(washout)
     if verified and not study.truth_frozen:
         yield Paragraph(
             "The truth was not frozen with the design: nothing shows that it is older than the "
@@ -73,6 +90,20 @@ def _summary(results: StudyResults) -> Iterator[Block]:
     if endpoints:
         yield endpoint_tables.endpoint_table(endpoints)
         yield endpoint_tables.endpoint_tests_table(endpoints)
+
+
+def washout_sentence(study: StudyDescription) -> str:
+    """What became of the planned washout, for the summary; nothing where none is on record."""
+    found = study.washout
+    known = {r: d for r, d in found.shortest_days.items() if d is not None} if found else {}
+    if found is None or not known:
+        return ""
+    reader = min(known, key=lambda name: known[name])
+    text = f"Washout: the shortest time between sessions was {known[reader]:.2f} days ({reader})"
+    if study.washout_days is not None:
+        text += f", at least {study.washout_days:g} were planned"
+    early = sorted({row.reader for row in found.early})
+    return text + (f"; began earlier: {', '.join(early)}." if early else ".")
 
 
 def interim_sentence(study: StudyDescription) -> str:
@@ -132,40 +163,51 @@ def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
 def _design(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     yield Heading("Design")
     yield design_tables.study_table(results.study)
+    yield design_tables.characteristics_table(results.study, results.subgroups or ())
     yield from _show(pictures, "flow")
     if results.study.interim:
         yield Paragraph("The flow chart counts the readers who have read and the cases read.")
 
 
-def _task(
-    name: str, task: TaskResults, conditions: Sequence[str], pictures: Pictures
-) -> Iterator[Block]:
+def _task(name: str, results: StudyResults, pictures: Pictures, *, whole: bool) -> Iterator[Block]:
+    """One question; of those that are not primary the PDF has areas and curves only."""
+    task, conditions = results.tasks[name], results.study.conditions
+    pair = task_tables.compared(conditions)
     yield Heading(f"ROC analysis: {task.title}")
     yield Paragraph(f"{task.positive_cases} positive and {task.negative_cases} negative cases.")
     yield from _show(pictures, f"roc_{name}")
     yield task_tables.area_table(name, task, conditions)
-    yield from _show(pictures, f"forest_{name}")
-    pair = task_tables.compared(conditions)
-    if pair:
-        yield task_tables.forms_table(name, task, pair)
+    forms = task_tables.forms_table(name, task, pair) if pair else None
+    forest = pictures.get(f"forest_{name}")
+    if whole:
+        yield from (block for block in (forest, forms) if block)
     if len(conditions) > 2:
         yield task_tables.pairs_table(name, task.auc)
-    yield task_tables.components_table(name, task.auc)
-    points = task_tables.points_table(name, task)
-    if points:
-        yield points
+    if results.subgroups and whole:
+        yield design_tables.subgroup_table(name, results.subgroups, conditions)
     if task.groups:
         yield Bullets([_group(group, part) for group, part in task.groups.items()])
     if task.model:
-        yield Heading("Model alone", 2)
         yield task_tables.standalone_table(name, task.model)
         yield Paragraph(_at_specificity(task.model))
+    yield from _fold(
+        f"{task.title}: operating points, ratings, variance components",
+        (
+            *(() if whole else (forest, forms)),
+            task_tables.points_table(name, task),
+            pictures.get(f"ratings_{name}"),
+            task_tables.components_table(name, task.auc),
+        ),
+    )
     if task.calibration:
-        yield Heading("Probabilities", 2)
-        yield from _show(pictures, f"reliability_{name}")
-        yield task_tables.calibration_table(name, task.calibration)
-        yield from _show(pictures, f"decision_{name}")
-    yield from _show(pictures, f"ratings_{name}")
+        yield from _fold(
+            f"{task.title}: probabilities",
+            (
+                pictures.get(f"reliability_{name}"),
+                task_tables.calibration_table(name, task.calibration),
+                pictures.get(f"decision_{name}"),
+            ),
+        )
 
 
 def _group(name: str, part: ReaderGroup) -> str:
@@ -206,26 +248,35 @@ def _classes(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
         + " (bootstrap over cases)."
     )
     if classes.probabilities:
-        yield reader_tables.probability_table(classes.probabilities)
+        yield from _fold(
+            "Three-class probabilities", [reader_tables.probability_table(classes.probabilities)]
+        )
     changes = classes.changes
     if changes:
         yield from _show(pictures, "reclassification")
         yield reader_tables.change_table(changes)
-        caption = "Log odds of a right class (GEE, clusters are cases)."
-        if "aided_x_second_session" in changes.gee:
-            caption += (
-                " Sessions are coded -1/2 and 1/2: aided is the mean of its effects in the two "
-                "sessions, and the interaction is the effect in the second minus that in the first."
-            )
-        yield reader_tables.effects_table("gee", caption, changes.gee)
-        caption = (
-            "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
-            "readers and cases, variational Bayes; intervals take the effects' variances as known)."
+        if changes.automation_bias:
+            yield reader_tables.automation_table(changes.automation_bias)
+        yield from _fold("Regressions of right classes", _regressions(changes))
+
+
+def _regressions(changes: Changes) -> Iterator[Block]:
+    caption = "Log odds of a right class (GEE, clusters are cases), for exactly these readers."
+    if "aided_x_second_session" in changes.gee:
+        caption += (
+            " Sessions are coded -1/2 and 1/2: aided is the mean of its effects in the two "
+            "sessions, and the interaction is the effect in the second minus that in the first."
         )
-        model = changes.mixed_model_sensitivity
-        yield reader_tables.effects_table("mixed_model_sensitivity", caption, model)
-        reasons = {one.reason for one in model.values() if one.value is None and one.reason}
-        yield from (Paragraph(f"Not estimable: {reason}") for reason in sorted(reasons))
+    yield reader_tables.effects_table("gee", caption, changes.gee)
+    caption = (
+        "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
+        "readers and cases, variational Bayes; intervals take the effects' variances as known)."
+    )
+    model = changes.mixed_model_sensitivity
+    yield reader_tables.effects_table("mixed_model_sensitivity", caption, model)
+    found = (*changes.gee.values(), *model.values())
+    reasons = {one.reason for one in found if one.value is None and one.reason}
+    yield from (Paragraph(f"Not estimable: {reason}") for reason in sorted(reasons))
 
 
 def _agreement(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
@@ -236,7 +287,7 @@ def _agreement(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     yield from _show(pictures, "agreement")
     yield reader_tables.agreement_table(agreement)
     if agreement.repeats:
-        yield reader_tables.repeats_table(agreement.repeats)
+        yield from _fold("Repeated readings", [reader_tables.repeats_table(agreement.repeats)])
 
 
 def _outlines(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
@@ -258,8 +309,9 @@ def _outlines(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
             inside = "within" if spread.not_worse else "not shown to be within"
             text += f" With a margin of {spread.margin:g} the model is {inside} reader spread."
         yield Paragraph(text)
-    yield from _show(pictures, "dice_matrix", "volume_agreement", "diameter_agreement")
     yield reader_tables.size_table(outlines)
+    names = ("dice_matrix", "volume_agreement", "diameter_agreement")
+    yield from _fold("Pairs of outlines and sizes", map(pictures.get, names))
 
 
 def _time(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
@@ -276,7 +328,7 @@ def _time(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
         if time.group_reason:
             caption += f" {time.group_reason}"
         yield reader_tables.effects_table("time_model", caption, model.effects)
-        yield reader_tables.spread_table(model.spreads)
+        yield from _fold("Spread of reading times", [reader_tables.spread_table(model.spreads)])
 
 
 def _sessions(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001
@@ -305,4 +357,8 @@ def _provenance(results: StudyResults) -> Iterator[Block]:
     yield Bullets(
         [f"{software.name} {software.version}"]
         + [f"{name}: sha256 {digest}" for name, digest in results.inputs.items()]
+    )
+    yield Paragraph(
+        "What is folded on the page report.html is left out of the PDF; every table lies in the "
+        "folder tables, every number in results.json."
     )

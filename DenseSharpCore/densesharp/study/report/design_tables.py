@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from densesharp.stats.formatting import number
-from densesharp.study.analysis.study_results import ReaderRow, StudyDescription
+from densesharp.stats.formatting import NOT_ESTIMABLE, number
+from densesharp.study.analysis.study_results import ReaderRow, StudyDescription, Subgroup
 from densesharp.study.exported.washout import EarlySession, WashoutSummary
 from densesharp.study.report.blocks import TableBlock
+from densesharp.study.report.cells import area, bounded
 
 _LOCKED = "after the reader's own answer was locked"
 REVEALS: dict[str, dict[str, str]] = {
@@ -103,3 +104,40 @@ def _early(row: EarlySession) -> str:
     if row.days is not None:
         text += f" after {number(row.days, 2)} days"
     return f"{text}: {row.reason or 'no reason recorded'}"
+
+
+def characteristics_table(study: StudyDescription, subgroups: Sequence[Subgroup]) -> TableBlock:
+    """The analysed cases by pathology and by the properties that the design balances."""
+    rows = [["all", str(study.cases), *(str(n) for n in study.cases_by_class.values())]]
+    rows += [
+        [f"{row.property}: {row.value}", _share(row.cases, study.cases)]
+        + [str(n) for n in row.cases_by_class.values()]
+        for row in subgroups
+    ]
+    caption = "Characteristics of the analysed cases, by pathology and by property of the design."
+    return TableBlock("cases", caption, ("Cases", "n", *study.class_names), rows)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({100 * count / total:.0f} %)"
+
+
+def subgroup_table(
+    name: str, subgroups: Sequence[Subgroup], conditions: Sequence[str]
+) -> TableBlock:
+    """Mean AUC of the readers in each subgroup of cases."""
+    rows = []
+    for row in subgroups:
+        found = row.auc.get(name)
+        means = [area(found.means.get(c)) if found else NOT_ESTIMABLE for c in conditions]
+        gap = [bounded(found.difference if found else None)]
+        own = gap if any(part and part.difference for part in row.auc.values()) else []
+        rows.append([f"{row.property}: {row.value}", str(row.cases), *means, *own])
+    width = max(len(row) for row in rows)
+    header = ["Cases", "n", *conditions, "aided minus unaided"][:width]
+    rows = [[*row, *[NOT_ESTIMABLE] * (width - len(row))] for row in rows]
+    caption = (
+        "Mean AUC of the readers by subgroup of cases, random readers and cases. Descriptive: no "
+        "test, and not corrected for their number. Intervals are cut at what can be."
+    )
+    return TableBlock(f"subgroups_{name}", caption, header, rows)

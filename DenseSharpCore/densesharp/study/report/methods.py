@@ -6,13 +6,14 @@ from densesharp.study.analysis.study_results import StudyResults
 
 _ALWAYS = (
     "Areas under the empirical ROC curve (Mann-Whitney) of single readers and of the model have "
-    "DeLong's variance (DeLong et al. 1988). Readers and conditions were compared by the "
-    "Obuchowski-Rockette method with Hillis' degrees of freedom (Obuchowski & Rockette 1995; "
-    "Hillis 2007; Hillis et al. 2008), the error covariance by the jackknife over cases, and "
-    "max(Cov2 - Cov3, 0) in the denominators of the tests with random cases as in the Iowa "
-    "program. Results are given for random readers and random cases, for these readers and random "
-    "cases, and for random readers and these cases; U-statistics (Gallas et al. 2009), which also "
-    "take missing readings, are shown beside them. Intervals are two-sided 95 %."
+    "DeLong's variance (DeLong et al. 1988) and intervals on the logit scale. Readers and "
+    "conditions were compared by the Obuchowski-Rockette method with Hillis' degrees of freedom "
+    "(Obuchowski & Rockette 1995; Hillis 2007; Hillis et al. 2008), the error covariance by the "
+    "jackknife over cases, and max(Cov2 - Cov3, 0) in the denominators of the tests with random "
+    "cases as in the Iowa program. Results are given for random readers and random cases, for "
+    "these readers and random cases, and for random readers and these cases; U-statistics (Gallas "
+    "et al. 2009), which also take missing readings, are shown beside them. Intervals are "
+    "two-sided 95 %."
 )
 
 
@@ -102,8 +103,10 @@ def methods(results: StudyResults) -> list[str]:
             "Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; "
             "generalized estimating equations with cases as clusters (Liang & Zeger 1986), "
             "sessions coded -1/2 and 1/2 and their interaction with the condition centred. "
-            "Agreement: Fleiss 1971, Gwet 2008 and 2014 (cases rated once count in the use of the "
-            "classes only), Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
+            "Automation bias: right answers changed to the model's wrong class, against changes "
+            "where the model was right; ratio estimators with cases as clusters (Cochran 1977, "
+            "Rao & Scott 1992). Agreement: Fleiss 1971, Gwet 2008 and 2014 (cases rated once "
+            "count in the use of the classes only), Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
             "Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
         )
     if results.outlines:
@@ -125,8 +128,12 @@ def methods(results: StudyResults) -> list[str]:
             "with profile intervals."
         )
     out.append(
-        "What the data do not determine is reported as not estimable. Missing readings were not "
-        "replaced. Subgroups of readers are descriptive and hold for these readers only. "
+        "Estimand: the mean difference over readers and cases such as these in every planned "
+        "reading, whatever became of it. What the data do not determine is reported as not "
+        "estimable. Missing readings were not replaced in the main analysis, which takes the "
+        "cases that all readers read; worst and best case (every missing reading wrong, or right) "
+        "and the U-statistics, which use all readings, stand beside it. Subgroups of readers hold "
+        "for these readers only, and those of cases are descriptive. "
         f"Software: {software.name} {software.version}."
     )
     return out

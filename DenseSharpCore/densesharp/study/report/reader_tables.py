@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text
 from densesharp.stats.multiclass import Confusion
+from densesharp.stats.proportions import wilson
 from densesharp.stats.reading_time import TimeSummary
 from densesharp.study.analysis.class_results import (
     AgreementResults,
+    AutomationBias,
     Changes,
     ClassResults,
     ProbabilityScores,
@@ -19,7 +21,15 @@ from densesharp.study.analysis.class_results import (
 from densesharp.study.analysis.outline_results import OutlineComparison, OutlineResults, Ratios
 from densesharp.study.analysis.time_results import SessionAccuracy, TimeResults
 from densesharp.study.report.blocks import TableBlock
-from densesharp.study.report.cells import CUT, bounded, estimate_table, limits, shown, who
+from densesharp.study.report.cells import (
+    CUT,
+    bounded,
+    estimate_table,
+    limits,
+    shown,
+    who,
+    with_reason,
+)
 
 
 def class_table(classes: ClassResults) -> TableBlock:
@@ -94,6 +104,31 @@ def _change_cells(row: ReaderChange) -> list[str]:
         shown(row.accuracy_difference), limits(row.accuracy_difference_tango.ci),
         p_text(row.p_holm), p_text(row.marginal_homogeneity["Stuart-Maxwell"].p),
     ]  # fmt: skip
+
+
+def automation_table(found: AutomationBias) -> TableBlock:
+    """Right answers that followed the model to its wrong one, reader by reader and in all."""
+    rows = [
+        (f"{reader}, {one.followed} of {one.right_before}", wilson(one.followed, one.right_before))
+        for reader, one in found.readers.items()
+        if one.right_before
+    ]
+    rows += [
+        ("all readers", found.followed),
+        ("changed to a wrong class although the model was right", found.spontaneous),
+        ("difference of these two shares", found.difference),
+        ("accuracy where the model was wrong, aided minus unaided", found.accuracy_change),
+    ]
+    caption = (
+        f"Automation bias: right unaided answers to the {found.wrong_model_cases} cases in which "
+        "the model was wrong, and the share that became the model's wrong class. For exactly these "
+        "readers; cases are clusters."
+    )
+    columns: dict[str, Callable[[Estimate], str]] = {
+        "Share or difference": with_reason,
+        "p": lambda one: "—" if one.p is None else p_text(one.p),
+    }
+    return estimate_table("automation_bias", caption, "Right answers", columns, rows)
 
 
 TERMS = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from densesharp.study.report.blocks import Block, Heading, Picture
+from densesharp.study.report.blocks import Block, Fold, Heading, Picture
 
 
 def render_html(title: str, software: str, blocks: Sequence[Block], figures: Path) -> str:
@@ -32,6 +32,8 @@ def render_html(title: str, software: str, blocks: Sequence[Block], figures: Pat
 
 def _item(number: int, block: Block, figures: Path) -> dict[str, Any]:
     item = {"kind": type(block).__name__, **vars(block)}
+    if isinstance(block, Fold):
+        item["parts"] = [_item(number, part, figures) for part in block.blocks]
     if isinstance(block, Heading):
         item["number"] = number
     if isinstance(block, Picture):

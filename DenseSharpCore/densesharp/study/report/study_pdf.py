@@ -65,6 +65,8 @@ def write_pdf(
         story = [Paragraph(escape(title), styles["Title"])]
         heading: list[Any] = []
         for block in blocks:
+            if isinstance(block, b.Fold):
+                continue
             parts = list(_flowables(block, styles, figures))
             # A heading (and one paragraph) stays with the figure or table that follows.
             if isinstance(block, b.Heading) or (isinstance(block, b.Paragraph) and heading):
@@ -116,7 +118,7 @@ def _flowables(block: b.Block, styles: Any, figures: Path) -> Iterator[Any]:
     elif isinstance(block, b.TableBlock):
         caption = Paragraph(escape(block.caption), styles["Caption"])
         yield from (Spacer(0, 4), caption, _table(block, styles), Spacer(0, 8))
-    else:
+    elif isinstance(block, b.Picture):
         caption = Paragraph(escape(block.caption), styles["Caption"])
         yield from (_drawing(figures / f"{block.name}.svg"), caption, Spacer(0, 8))
 

@@ -102,6 +102,15 @@ def forms_table(name: str, task: TaskResults, pair: tuple[str, str]) -> TableBlo
         rows.append(("bootstrap: these readers, random cases", drawn.cases))
         rows.append(("bootstrap: random readers and cases", drawn.readers_and_cases))
     caption = f"Difference in AUC, {pair[0]} minus {pair[1]}, under several assumptions."
+    if missing := task.missing:
+        rows += [
+            (f"worst case: the {missing.filled} missing readings against {pair[0]}", missing.worst),
+            (f"best case: the {missing.filled} missing readings for {pair[0]}", missing.best),
+        ]
+        caption += (
+            " Worst and best case (random readers and cases) take every missing reading as wrong, "
+            "or right, by the ends of the ratings given: no guess about them lies outside."
+        )
     if drawn:
         caption += " The bootstrap over readers is too narrow when there are few."
     caption += cut_note(one for _, one in rows)

@@ -23,7 +23,7 @@ from densesharp.stats.tables import write_rows
 from densesharp.study.analysis.study_results import SCHEMA, StudyResults
 from densesharp.study.figures.all_figures import draw_all
 from densesharp.study.figures.figure_style import save
-from densesharp.study.report.blocks import Block, Picture, TableBlock
+from densesharp.study.report.blocks import Block, Picture, TableBlock, unfolded
 from densesharp.study.report.content import content
 from densesharp.study.report.study_html import render_html
 
@@ -79,7 +79,7 @@ def write_report(results: StudyResults, folder: Path, progress: Progress = silen
         save(plot, figures)
         pictures[plot.name] = Picture(plot.name, plot.caption, plot.alt)
     blocks: list[Block] = content(results, pictures)
-    for block in blocks:
+    for block in unfolded(blocks):
         if isinstance(block, TableBlock):
             write_rows(tables / f"{block.name}.csv", block.header, iter(block.rows))
     title = results.study.title

@@ -1,0 +1,171 @@
+"""Automation bias, and what missing readings could change: against counts and other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from study_data_made_up import made_up
+
+from densesharp.stats.clustered_shares import clustered_share, share_difference
+from densesharp.stats.mrmc import analyse
+from densesharp.study.analysis.analyse_study import describe
+from densesharp.study.analysis.automation_bias import automation_bias
+from densesharp.study.analysis.missing_readings import missing_cases
+from densesharp.study.analysis.subgroups import analyse_subgroups
+from densesharp.study.report.design_tables import characteristics_table, subgroup_table
+from densesharp.study.report.reader_tables import automation_table
+
+
+def with_properties(data, **properties):
+    """The data with a design that gives the cases properties."""
+    cases = [
+        {"id": case, "strata": {name: of[k] for name, of in properties.items()}}
+        for k, case in enumerate(data.cases)
+    ]
+    return dataclasses.replace(data, design={**data.design, "cases": cases})
+
+
+def test_subgroups_are_the_cases_that_have_the_property():
+    data = made_up(("aided", "unaided"), cases=60, readers=3, seed=2)
+    sizes = [f"{5 + k / 10:g}" for k in range(60)]
+    texture = ["solid" if k % 3 else "subsolid" for k in range(60)]
+    data = with_properties(data, size=sizes, texture=texture)
+    found = {(row.property, row.value): row for row in analyse_subgroups(data)}
+    assert set(found) == {
+        ("size", "up to 7.95"), ("size", "above 7.95"),
+        ("texture", "solid"), ("texture", "subsolid"),
+    }  # fmt: skip
+    row, chosen = found["texture", "solid"], np.arange(60) % 3 > 0
+    assert row.cases == chosen.sum() == 40
+    assert list(row.cases_by_class.values()) == np.bincount(data.truth[chosen]).tolist()
+    sick = data.truth[chosen] > 0
+    for t, condition in enumerate(data.conditions):
+        areas = []
+        for ratings in data.tasks[0].ratings[t][:, chosen]:
+            x, y = ratings[sick][:, None], ratings[~sick][None, :]
+            areas.append(np.mean((x > y) + 0.5 * (x == y)))
+        assert row.auc["invasive"].means[condition].value == pytest.approx(np.mean(areas))
+    gap = row.auc["invasive"]
+    means = {name: one.value for name, one in gap.means.items()}
+    assert gap.difference.value == pytest.approx(means["aided"] - means["unaided"])
+    table = subgroup_table("invasive", list(found.values()), data.conditions)
+    assert table.header == ["Cases", "n", "aided", "unaided", "aided minus unaided"]
+    assert [cells[1] for cells in table.rows] == ["30", "30", "40", "20"]
+    described = characteristics_table(describe(data), list(found.values()))
+    assert described.rows[0][1:] == ["60", *map(str, np.bincount(data.truth))]
+    assert described.rows[3][:2] == ["texture: solid", "40 (67 %)"]
+
+
+def test_a_subgroup_of_one_class_has_no_area_and_no_properties_no_subgroups():
+    data = made_up(("aided", "unaided"), cases=30, readers=2)
+    assert analyse_subgroups(data) is None
+    data = with_properties(data, sick=["yes" if t else "no" for t in data.truth])
+    found = analyse_subgroups(data)
+    assert [row.auc["invasive"] for row in found] == [None, None]
+    rows = subgroup_table("invasive", found, data.conditions).rows
+    assert rows[0][2:4] == ["not estimable"] * 2
+    many = with_properties(data, name=[f"x{k}" for k in range(30)])
+    assert analyse_subgroups(many) is None
+
+
+def by_case(rng, cases, share, same):
+    """Events and readings of cases whose readers tend to do the same."""
+    readings = rng.integers(1, 6, cases)
+    own = np.where(rng.random(cases) < same, rng.random(cases) < share, np.nan)
+    events = [
+        n * o if not np.isnan(o) else (rng.random(n) < share).sum()
+        for n, o in zip(readings, own, strict=True)
+    ]
+    return np.array(events, float), readings.astype(float)
+
+
+def test_the_variance_of_a_share_is_the_cluster_robust_one_of_a_regression():
+    events, readings = by_case(np.random.default_rng(1), 40, 0.3, 0.5)
+    groups = np.repeat(np.arange(40), readings.astype(int))
+    single = np.concatenate(
+        [np.arange(n) < e for e, n in zip(events, readings, strict=True)]
+    ).astype(float)  # fmt: skip
+    fit = sm.OLS(single, np.ones(len(single))).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    found = clustered_share(events, readings)
+    assert found.value == pytest.approx(fit.params[0])
+    assert found.se == pytest.approx(fit.bse[0])
+    assert 0 < found.ci[0] < found.value < found.ci[1] < 1
+    other = by_case(np.random.default_rng(2), 30, 0.5, 0.5)
+    gap = share_difference((events, readings), other)
+    assert gap.value == pytest.approx(found.value - clustered_share(*other).value)
+    assert gap.se == pytest.approx(np.hypot(found.se, clustered_share(*other).se))
+
+
+def test_shares_of_none_and_all_say_why_they_have_no_interval():
+    readings = np.array([2.0, 3.0, 0.0])
+    for events in (0 * readings, readings):
+        assert clustered_share(events, readings).ci is None
+        assert clustered_share(events, readings).reason
+    assert clustered_share(readings[:1], readings[:1]).value is None
+    assert share_difference((readings[:1],) * 2, (readings,) * 2).reason
+
+
+def test_the_test_of_two_shares_keeps_its_level_and_the_interval_its_coverage():
+    rng = np.random.default_rng(3)
+    rejected, covered, runs = 0, 0, 600
+    for _ in range(runs):
+        first, second = by_case(rng, 30, 0.3, 0.4), by_case(rng, 60, 0.3, 0.4)
+        rejected += share_difference(first, second).p < 0.05
+        low, high = clustered_share(*second).ci
+        covered += low < 0.3 < high
+    assert 0.03 < rejected / runs < 0.085
+    assert 0.92 < covered / runs < 0.975
+
+
+def test_right_answers_that_became_the_models_wrong_one_are_counted():
+    data = made_up(("aided", "unaided"), cases=60, readers=3, seed=9)
+    aided, unaided = data.classes
+    found = automation_bias(data, aided, unaided)
+    right, followed, kept, lost = {}, {}, 0, 0
+    for r, k in np.ndindex(aided.shape):
+        truth, told = data.truth[k], data.model.classes[k]
+        if unaided[r, k] != truth:
+            continue
+        if told == truth:
+            kept, lost = kept + 1, lost + (aided[r, k] != truth)
+        else:
+            right[r] = right.get(r, 0) + 1
+            followed[r] = followed.get(r, 0) + (aided[r, k] == told)
+    assert [one.right_before for one in found.readers.values()] == list(right.values())
+    assert [one.followed for one in found.readers.values()] == list(followed.values())
+    assert found.followed.value == pytest.approx(sum(followed.values()) / sum(right.values()))
+    assert found.spontaneous.value == pytest.approx(lost / kept)
+    assert found.difference.value == pytest.approx(found.followed.value - found.spontaneous.value)
+    wrong = data.model.classes != data.truth
+    change = ((aided == data.truth) * 1 - (unaided == data.truth))[:, wrong]
+    assert found.accuracy_change.value == pytest.approx(change.mean())
+    table = automation_table(found)
+    assert f"the {wrong.sum()} cases in which the model was wrong" in table.caption
+    assert table.rows[0][0] == f"R0, {followed[0]} of {right[0]}"
+    assert automation_bias(dataclasses.replace(data, model=None), aided, unaided) is None
+
+
+def test_missing_readings_are_filled_against_and_for_the_first_condition():
+    data = made_up(("aided", "unaided"), cases=40, readers=3)
+    readings = data.readings(data.tasks[0])
+    assert missing_cases(readings, (0, 1)) is None
+    ratings = readings.ratings.copy()
+    gaps = [(0, 0, 3), (0, 2, 8), (1, 1, 8)]
+    for gap in gaps:
+        ratings[gap] = np.nan
+    partial = dataclasses.replace(readings, ratings=ratings)
+    found = missing_cases(partial, (0, 1))
+    assert (found.first, found.second, found.filled) == ("aided", "unaided", 3)
+    low, high = np.nanmin(ratings), np.nanmax(ratings)
+    for one, against in ((found.worst, 0), (found.best, 1)):
+        whole = ratings.copy()
+        for t, r, k in gaps:
+            whole[t, r, k] = low if readings.truth[k] == (t == against) else high
+        wanted = analyse(dataclasses.replace(readings, ratings=whole)).rrrc
+        assert one == wanted.differences["aided", "unaided"]
+    assert found.worst.value < found.best.value
+    ratings[1, 1] = np.nan
+    assert missing_cases(dataclasses.replace(readings, ratings=ratings), (0, 1)) is None
