@@ -24,7 +24,7 @@ from densesharp.image.masks import NoduleMask
 from densesharp.nodule.records import NoduleResult
 
 from . import axis_reorder as turning
-from . import evidence, maps, record, seeds, segments, table, views
+from . import evidence, maps, outline_origin, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import grid_of, ijk_to_world, world_to_ijk
@@ -116,8 +116,10 @@ class ScanNodules(ScanNodes):
         elif not fresh.unanswered:  # else the correction is a step already
             self._history.remember(fresh.id, fresh, f"{fresh.name}: outline corrected")
         if edited:
-            notices = segments.resampling_notice(self.segmentation_node, fresh.segment_id)
+            notices = outline_origin.outline_notices(self.segmentation_node, fresh.segment_id)
             result = replace(result, notices=(*result.notices, *notices))
+        elif self.known("segmentation") is not None:
+            outline_origin.set_origin(self.segmentation_node, fresh.segment_id, "")
         answer = replace(result, id=fresh.id)
         fresh = replace(fresh.with_result(answer, ijk_to_world(self.volume_node)), edited=edited)
         return self._write(self._numbered(replace(fresh, model=self.model)))
