@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from densesharp.study.exported.study_data import StudyData
 
@@ -34,7 +34,7 @@ class Planned:
 
 
 def planned(
-    endpoint: Mapping[str, Any] | None, kind: str | None, conditions: Sequence[str]
+    endpoint: Mapping[str, object] | None, kind: str | None, conditions: Sequence[str]
 ) -> Planned:
     """The primary analysis of a design.
 
