@@ -235,7 +235,7 @@ def _against_truth(
     for j, reader in enumerate(ratings.readers):
         rated = ratings.codes[:, j] >= 0
         counts = cross_table(truth[rated], ratings.codes[rated, j], len(ratings.classes))
-        kappas = {w: cohen_kappa(counts, w) for w in weights}
+        kappas: ByWeights = {str(w): cohen_kappa(counts, w) for w in weights}
         out[reader] = AgainstTruth(counts.astype(int), confusion(counts).accuracy, kappas)
     return out
 

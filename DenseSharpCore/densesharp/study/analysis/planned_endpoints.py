@@ -47,11 +47,12 @@ def planned(
         conditions: of the readings, which decide where there is no kind.
     """
     named = endpoint or {}
+    margin = named.get("margin")
     return Planned(
-        named.get("figure", "auc") if named else "",
-        named.get("task", ""),
+        str(named.get("figure", "auc")) if named else "",
+        str(named.get("task", "")),
         "frrc" if named.get("readers") == "fixed" else "rrrc",
-        named.get("margin"),
+        float(margin) if isinstance(margin, int | float) else None,
         kind == "unaided" if kind else len(conditions) < 2,
     )
 
