@@ -378,3 +378,30 @@ def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     np.testing.assert_allclose(np.array(nodule.result.center_lps) * (-1, -1, 1), BALLS[1], atol=0.8)
     assert yellow.GetBackgroundVolumeID() == other.GetID()
     assert panel.session.seeds_node() is seeds
+
+
+def test_a_bent_ct_is_used_as_a_straight_copy(slicer: Any, panel: Panel, ct: Any) -> None:
+    """Where a transform bends the CT too much, one button makes the copy and goes on with it."""
+    spline = vtk.vtkThinPlateSplineTransform()
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for corner in np.array(np.meshgrid(*[(-90.0, 0.0)] * 2, (0.0, 80.0))).reshape(3, 8).T:
+        source.InsertNextPoint(*corner)
+        target.InsertNextPoint(*(corner + (3.0 if corner.sum() > -20 else 0.0, 0.0, 0.0)))
+    spline.SetSourceLandmarks(source)
+    spline.SetTargetLandmarks(target)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "bend")
+    transform.SetAndObserveTransformToParent(spline)
+    panel.ui.inputSelector.setCurrentNode(ct)
+    assert panel.ui.straightButton.isHidden()
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    panel.widget.refresh()
+    assert not panel.ui.straightButton.isHidden()
+    panel.ui.straightButton.click()
+    copy = panel.ui.inputSelector.currentNode()
+    assert copy is not ct
+    assert panel.ui.straightButton.isHidden()
+    shown = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    assert {each.GetBackgroundVolumeID() for each in shown} == {copy.GetID()}
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert panel.session.nodule.result.measurements is not None
