@@ -138,9 +138,12 @@ class Guard:
 
     async def _refuse_reader(self, request: web.Request) -> web.Response | None:
         """Refuse who does not know the token, and a second reader."""
-        if _is_websocket(request):
+        if request.path == SOCKET or _is_websocket(request):
             if not self._knows_cookie(request):
                 return web.Response(status=403, text="The token is missing.")
+            if not _is_complete(request):
+                # The library would count it as a connected page for good.
+                return web.Response(status=426, text="Only the page's connection comes here.")
             return None if await self._free() else _page(409, SECOND_READER)
         if request.path in ("/", "/index.html"):
             if self._equal(request.query.get("secret", "")):
@@ -209,6 +212,9 @@ class Guard:
         return name in self._triggers and isinstance(args, list) and not kwargs
 
 
+SOCKET = "/ws"
+"""Where the page's connection comes in."""
+
 LIFE_CYCLE = frozenset(["client_connected", "client_mounted", "client_unmounted", "client_exited"])
 
 NO_TOKEN = (
@@ -232,6 +238,11 @@ def _page(status: int, text: str) -> web.Response:
 
 def _is_websocket(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _is_complete(request: web.Request) -> bool:
+    """Whether a WebSocket can be opened, by the same check as when it is."""
+    return web.WebSocketResponse().can_prepare(request).ok
 
 
 def _checked(name: str, function: Any, allowed: Callable[..., bool]) -> Any:

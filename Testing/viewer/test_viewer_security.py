@@ -163,6 +163,20 @@ def test_a_socket_without_origin_or_cookie_is_refused(served, cookie):
     assert status(served, "/ws", headers=websocket_headers(served.base))[0] == 403
 
 
+def test_a_plain_request_to_the_socket_does_not_lock_the_reader_out(served, cookie):
+    """The library would count it as a page that is open for good."""
+    foreign = {"Sec-Fetch-Site": "cross-site", "Referer": "http://evil.example/"}
+    half = {**websocket_headers(served.base), "Sec-WebSocket-Key": "short"}
+    assert status(served, "/ws")[0] == 403
+    assert status(served, "/ws", headers=foreign)[0] == 403
+    assert status(served, "/%77s", "HEAD")[0] == 403
+    assert status(served, "/ws", cookies=cookie)[0] == 426
+    assert status(served, "/ws", headers=half, cookies=cookie)[0] == 426
+    assert status(served, f"/index.html?secret={served.token}")[0] == 200
+    hello, _ = connected(served, cookie, None)
+    assert hello[1] is None
+
+
 @pytest.mark.parametrize("secret", ["wslink-secret", "x"])
 def test_a_wrong_secret_reaches_nothing(served, cookie, secret):
     async def work(client):

@@ -251,6 +251,17 @@ def test_no_file_of_the_study_is_served(another_study):
         assert caught.value.code in (400, 403, 404, 405), path
 
 
+def test_a_plain_request_to_the_socket_does_not_lock_the_reader_out(another_study):
+    """As a picture on a foreign page would send it; the library counts it as an open page."""
+    _, server = another_study
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{server.base}/ws", timeout=10)
+    caught.value.close()
+    assert caught.value.code == 403
+    with urllib.request.urlopen(server.url, timeout=10) as page:
+        assert page.status == 200
+
+
 def test_without_the_token_there_is_no_page(another_study):
     _, server = another_study
     with pytest.raises(urllib.error.HTTPError) as caught:
