@@ -7,13 +7,13 @@ ratings x, n0 others with ratings y. psi(x, y) is 1 if x > y, 1/2 if equal, 0 ot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
 
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
-from densesharp.stats.tables import BoolArray, FloatArray
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
 ONE_CLASS = "The ROC curve needs at least one case with and one without disease."
 
@@ -57,6 +57,44 @@ def empirical_auc(ratings: FloatArray, truth: BoolArray) -> float | None:
     return placements(ratings, truth).auc
 
 
+def clustered_covariance(
+    curves: list[Placements], truth: BoolArray, patients: IntArray
+) -> FloatArray:
+    """Covariance of the areas of curves, shape (c, c), cases of one patient together.
+
+    Obuchowski 1997: with D_i and H_i the sums of (V10 - A) / n1 and (V01 - A) / n0 over a patient's
+    diseased and other cases, I1 patients with the one, I0 with the other, I in all:
+    I1/(I1-1) sum D D' + I0/(I0-1) sum H H' + I/(I-1) sum (D H' + H D').
+
+    Args:
+        curves: on the same cases.
+        truth: shape (K,).
+        patients: shape (K,).
+    """
+    numbers = np.unique(patients, return_inverse=True)[1]
+    size = int(numbers.max()) + 1
+
+    def sums(values: list[FloatArray], cases: BoolArray) -> FloatArray:
+        return np.array([
+            np.bincount(numbers[cases], (v - v.mean()) / len(v), size) for v in values
+        ])  # fmt: skip
+
+    d = sums([curve.diseased for curve in curves], truth)
+    h = sums([curve.others for curve in curves], ~truth)
+    i1, i0 = len(np.unique(numbers[truth])), len(np.unique(numbers[~truth]))
+    both = size / (size - 1) * (d @ h.T)
+    covariance: FloatArray = i1 / (i1 - 1) * d @ d.T + i0 / (i0 - 1) * h @ h.T + both + both.T
+    return covariance
+
+
+def _covariance(
+    curves: list[Placements], truth: BoolArray, patients: IntArray | None
+) -> FloatArray:
+    if patients is None:
+        return delong_covariance(curves)
+    return clustered_covariance(curves, truth, patients)
+
+
 def delong_covariance(curves: list[Placements]) -> FloatArray:
     """Covariance of the areas of curves on the same cases, shape (c, c) (DeLong et al. 1988).
 
@@ -67,28 +105,43 @@ def delong_covariance(curves: list[Placements]) -> FloatArray:
     return np.atleast_2d(np.cov(v10) / v10.shape[1] + np.cov(v01) / v01.shape[1])
 
 
-def _too_few(truth: BoolArray) -> str | None:
+def _too_few(truth: BoolArray, patients: IntArray | None) -> str | None:
     n1 = int(truth.sum())
     if n1 < 2 or len(truth) - n1 < 2:
         return "DeLong's variance needs at least two cases with and two without disease."
+    if patients is not None and min(len(np.unique(patients[c])) for c in (truth, ~truth)) < 2:
+        return "The variance needs at least two patients with and two without a diseased case."
     return None
 
 
-def auc_estimate(ratings: FloatArray, truth: BoolArray, *, confidence: float = 0.95) -> Estimate:
+def _method(patients: IntArray | None) -> str:
+    return "DeLong" if patients is None else "Obuchowski 1997, clusters are patients"
+
+
+def auc_estimate(
+    ratings: FloatArray,
+    truth: BoolArray,
+    patients: IntArray | None = None,
+    *,
+    confidence: float = 0.95,
+) -> Estimate:
     """The area with DeLong's variance and its Wald interval, tested against 1/2.
 
     Args:
-        ratings: shape (K,): ratings of the cases.
-        truth: shape (K,): True with the disease.
+        ratings: shape (K,), without NaN.
+        truth: shape (K,).
+        patients: shape (K,): whose cases they are, where patients have several; the variance is
+            then that of Obuchowski 1997.
         confidence: of the interval.
     """
     area = empirical_auc(ratings, truth)
+    method = _method(patients)
     if area is None:
         return not_estimable(ONE_CLASS)
-    if reason := _too_few(truth):
-        return Estimate(area, method="DeLong", reason=reason)
-    variance = float(delong_covariance([placements(ratings, truth)])[0, 0])
-    return normal_estimate(area, variance, confidence=confidence, null=0.5, method="DeLong")
+    if reason := _too_few(truth, patients):
+        return Estimate(area, method=method, reason=reason)
+    variance = float(_covariance([placements(ratings, truth)], truth, patients)[0, 0])
+    return normal_estimate(area, variance, confidence=confidence, null=0.5, method=method)
 
 
 def logit_interval(estimate: Estimate, *, confidence: float = 0.95) -> Estimate:
@@ -97,7 +150,7 @@ def logit_interval(estimate: Estimate, *, confidence: float = 0.95) -> Estimate:
     SE on the logit scale is SE / (A (1 - A)) by the delta method (Pepe 2003).
     """
     area, se = estimate.value, estimate.se
-    method = "DeLong, logit scale"
+    method = f"{estimate.method or 'DeLong'}, logit scale"
     if area is None or se is None or not 0 < area < 1:
         why = estimate.reason or "An area of 0 or 1 has no interval on the logit scale."
         return Estimate(area, method=method, reason=why)
@@ -107,27 +160,41 @@ def logit_interval(estimate: Estimate, *, confidence: float = 0.95) -> Estimate:
     return Estimate(area, se, limits, method=method)
 
 
+def inside(area: Estimate) -> Estimate:
+    """An area with its logit interval in the place of Wald's, where there is one.
+
+    Wald's leaves 0..1 for areas near 1 and covers too little there (0.80 of 95 % at 10 diseased
+    cases and an area of 0.95, where the logit interval covers 0.91).
+    """
+    found = logit_interval(area)
+    if found.ci is None:
+        return area
+    return replace(area, ci=found.ci, method=found.method)
+
+
 def delong_test(
-    first: FloatArray, second: FloatArray, truth: BoolArray, *, confidence: float = 0.95
+    first: FloatArray,
+    second: FloatArray,
+    truth: BoolArray,
+    patients: IntArray | None = None,
+    *,
+    confidence: float = 0.95,
 ) -> Estimate:
     """Difference of two areas on the same cases, first minus second, with DeLong's z test.
 
-    Args:
-        first: shape (K,): ratings of the cases.
-        second: shape (K,): the other ratings of the same cases.
-        truth: shape (K,): True with the disease.
-        confidence: of the interval.
+    With several cases of a patient the variance is that of Obuchowski 1997, see `auc_estimate`.
     """
     if truth.all() or not truth.any():
         return not_estimable(ONE_CLASS)
     a, b = placements(first, truth), placements(second, truth)
-    if reason := _too_few(truth):
-        return Estimate(a.auc - b.auc, method="DeLong, paired", reason=reason)
-    c = delong_covariance([a, b])
+    method = f"{_method(patients)}, paired"
+    if reason := _too_few(truth, patients):
+        return Estimate(a.auc - b.auc, method=method, reason=reason)
+    c = _covariance([a, b], truth, patients)
     variance = float(c[0, 0] + c[1, 1] - 2 * c[0, 1])
     # Identical curves leave rounding noise, which is no variance.
     variance = variance if variance > 1e-15 else 0.0
-    return normal_estimate(a.auc - b.auc, variance, confidence=confidence, method="DeLong, paired")
+    return normal_estimate(a.auc - b.auc, variance, confidence=confidence, method=method)
 
 
 @dataclass(frozen=True)
@@ -135,8 +202,8 @@ class RocCurve:
     """An empirical ROC curve, from (0, 0) to (1, 1).
 
     Attributes:
-        fpr: False positive fraction, ascending.
-        tpr: True positive fraction.
+        fpr: false positive fraction, ascending.
+        tpr: true positive fraction.
         thresholds: A case is called positive at `rating >= threshold`; the first is infinite.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,12 +125,8 @@ def repeated_limits(
         return LimitsOfAgreement(n, constant, Estimate(0.0), constant, constant)
     tail = (1 - confidence) / 2
     parts = ((between, groups - 1), (share * within, n - groups))
-    # Limits of the variance: each part's own chi-square limits, combined.
-    down = sum((v * (1 - df / float(stats.chi2.isf(tail, df)))) ** 2 for v, df in parts)
-    up = sum((v * (df / float(stats.chi2.ppf(tail, df)) - 1)) ** 2 for v, df in parts)
     sd = math.sqrt(variance)
-    smallest = math.sqrt(max(0.0, variance - math.sqrt(down)))
-    largest = math.sqrt(variance + math.sqrt(up))
+    smallest, largest = _deviation_limits(parts, tail)
     se2 = between / groups
     z = float(stats.norm.isf(tail))
     inner, outer = (
@@ -144,6 +141,68 @@ def repeated_limits(
         Estimate(low, None, (low - outer, low + inner), method=method),
         Estimate(high, None, (high - inner, high + outer), method=method),
     )
+
+
+def random_reader_limits(differences: FloatArray, *, confidence: float = 0.95) -> LimitsOfAgreement:
+    """Limits of agreement with any reader like these, on any case like these.
+
+    Difference of reader j and case k: mean + reader + case + error, all random. Its variance is
+    MS(R)/K + MS(C)/r + (1 - 1/K - 1/r) MS(E), that of the bias (MS(R) + MS(C) - MS(E)) / (r K);
+    intervals of the limits combine those of bias and mean squares (MOVER, Zou 2013), t with
+    Satterthwaite's degrees of freedom. `repeated_limits` is about exactly these readers.
+
+    Args:
+        differences: shape (r, K); cases that a reader lacks (NaN) are left out.
+        confidence: of the intervals.
+    """
+    whole = differences[:, ~np.isnan(differences).any(axis=0)]
+    r, k = whole.shape
+    if r < 2 or k < 2:
+        missing = not_estimable("Limits for other readers need two readers of the same two cases.")
+        return LimitsOfAgreement(whole.size, missing, missing, missing, missing)
+    readers, cases, bias = whole.mean(1), whole.mean(0), float(whole.mean())
+    ms_r, ms_c = float(k * readers.var(ddof=1)), float(r * cases.var(ddof=1))
+    rest = whole - readers[:, None] - cases + bias
+    ms_e = float((rest**2).sum()) / ((r - 1) * (k - 1))
+    dfs = (r - 1, k - 1, (r - 1) * (k - 1))
+    parts = [
+        (value, df)
+        for value, df in zip((ms_r / k, ms_c / r, (1 - 1 / k - 1 / r) * ms_e), dfs, strict=True)
+        if value > 0
+    ]
+    variance = sum(value for value, _ in parts)
+    method = f"random readers, {r} readers and {k} cases"
+    if variance <= 0:
+        constant = Estimate(bias, method=method, reason="All differences are equal.")
+        return LimitsOfAgreement(whole.size, constant, Estimate(0.0), constant, constant)
+    # Readers alone are the least that the bias varies by.
+    se2 = max(ms_r, ms_r + ms_c - ms_e) / (r * k)
+    pieces = zip((ms_r, ms_c, ms_e), dfs, strict=True)
+    scale = sum((value / (r * k)) ** 2 / df for value, df in pieces)
+    t = float(stats.t.isf((1 - confidence) / 2, max(r - 1, se2**2 / scale)))
+    smallest, largest = _deviation_limits(parts, (1 - confidence) / 2)
+    sd = math.sqrt(variance)
+    inner, outer = (
+        math.sqrt(t**2 * se2 + FACTOR**2 * (end - sd) ** 2) for end in (smallest, largest)
+    )
+    half = t * math.sqrt(se2)
+    low, high = bias - FACTOR * sd, bias + FACTOR * sd
+    return LimitsOfAgreement(
+        whole.size,
+        Estimate(bias, math.sqrt(se2), (bias - half, bias + half), method=method),
+        Estimate(sd, None, (smallest, largest), method=method),
+        Estimate(low, None, (low - outer, low + inner), method=method),
+        Estimate(high, None, (high - inner, high + outer), method=method),
+    )
+
+
+def _deviation_limits(parts: Sequence[tuple[float, int]], tail: float) -> Interval:
+    """Limits of the root of a sum of variances from each one's own chi-square limits (MOVER)."""
+    variance = sum(value for value, _ in parts)
+    down = sum((v * (1 - df / float(stats.chi2.isf(tail, df)))) ** 2 for v, df in parts)
+    up = sum((v * (df / float(stats.chi2.ppf(tail, df)) - 1)) ** 2 for v, df in parts)
+    low = math.sqrt(max(0.0, variance - math.sqrt(down)))
+    return low, math.sqrt(variance + math.sqrt(up))
 
 
 def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.95) -> Estimate:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from densesharp.stats.clusters import Clusters, spread, summed
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
@@ -55,15 +56,22 @@ class Bin:
 
 
 def reliability_bins(
-    probabilities: FloatArray, outcome: BoolArray, bins: int = 10, *, equal_count: bool = False
+    probabilities: FloatArray,
+    outcome: BoolArray,
+    bins: int = 10,
+    *,
+    equal_count: bool = False,
+    cases: IntArray | None = None,
 ) -> list[Bin]:
     """The bins that hold cases; of equal width on 0..1 (a bin holds its lower edge), or count.
 
     Args:
-        probabilities: shape (K,): predicted probabilities, 0..1.
-        outcome: shape (K,): whether it was so.
+        probabilities: shape (n,).
+        outcome: shape (n,).
         bins: how many.
-        equal_count: whether each holds as many cases.
+        equal_count: see above.
+        cases: shape (n,): the case of each probability; several of one case have one outcome, so
+            the interval of the observed share takes the number of independent ones.
     """
     if equal_count:
         parts = np.array_split(np.argsort(probabilities, kind="stable"), bins)
@@ -79,10 +87,21 @@ def reliability_bins(
             float(high),
             len(rows),
             float(probabilities[rows].mean()),
-            wilson(int(outcome[rows].sum()), len(rows)),
+            _observed(outcome[rows], None if cases is None else cases[rows]),
         )
         for low, high, rows in groups
     ]
+
+
+def _observed(outcome: BoolArray, cases: IntArray | None) -> Estimate:
+    """The observed share; with clusters Wilson's interval for the effective number (Kish 1965)."""
+    if cases is None:
+        return wilson(int(outcome.sum()), len(outcome))
+    share = float(outcome.mean())
+    most = float(len(np.unique(cases)))
+    variance = spread(summed((outcome - share) / len(outcome), cases))
+    effective = min(most, share * (1 - share) / variance) if variance > 0 else most
+    return wilson(share * effective, effective)
 
 
 def calibration_errors(bins: list[Bin]) -> tuple[Estimate, Estimate]:
@@ -100,7 +119,10 @@ def calibration_errors(bins: list[Bin]) -> tuple[Estimate, Estimate]:
 
 
 def calibration_line(
-    probabilities: FloatArray, outcome: BoolArray, edge: float = 1e-4
+    probabilities: FloatArray,
+    outcome: BoolArray,
+    edge: float = 1e-4,
+    clusters: Clusters | None = None,
 ) -> tuple[Estimate, Estimate]:
     """Intercept and slope of logit P(y) = a + b logit(p) (Cox 1958); 0 and 1 when calibrated.
 
@@ -109,6 +131,8 @@ def calibration_line(
         outcome: shape (n,).
         edge: probabilities are first kept this far from 0 and 1, whose logit is infinite; for
             ratings on a scale take half a step.
+        clusters: readers and cases of the probabilities; without, each is a case of its own. The
+            interval of several readers is then one for readers like them.
     """
     x = special.logit(np.clip(probabilities, edge, 1 - edge))
     if outcome.all() or not outcome.any():
@@ -117,19 +141,28 @@ def calibration_line(
     if np.ptp(x) == 0:
         missing = not_estimable("All probabilities are equal.")
         return missing, missing
-    fit = _logistic(np.column_stack([np.ones(len(x)), x]), outcome.astype(float))
+    design = np.column_stack([np.ones(len(x)), x])
+    fit = logistic(design, outcome.astype(float))
     if fit is None:
         missing = not_estimable("The probabilities separate the outcomes completely.")
         return missing, missing
     values, covariance = fit
     method = "logistic recalibration"
+    if clusters is not None:
+        residual = outcome - special.expit(design @ values)
+        influence = (design * residual[:, None]) @ covariance
+        intercept, slope = (
+            clusters.estimate(float(values[i]), influence[:, i], null=float(i), method=method)
+            for i in range(2)
+        )
+        return intercept, slope
     return (
         normal_estimate(float(values[0]), float(covariance[0, 0]), null=0.0, method=method),
         normal_estimate(float(values[1]), float(covariance[1, 1]), null=1.0, method=method),
     )
 
 
-def _logistic(design: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+def logistic(design: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray] | None:
     """Maximum likelihood by Newton's method; None where it runs away (separation)."""
     values = np.zeros(design.shape[1])
     for _ in range(60):

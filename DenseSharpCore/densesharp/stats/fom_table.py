@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from densesharp.stats.auc import delong_covariance, placements
+from densesharp.stats.auc import clustered_covariance, delong_covariance, placements
+from densesharp.stats.clusters import cluster_covariance
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.tables import FloatArray, IntArray, Readings
 from densesharp.stats.ustatistics import pair_sums, unbiased_covariance
@@ -38,6 +39,8 @@ class FomTable:
         covariance: shape (t, r, t, r), or None where it is not estimable.
         left_out: shape (t, r, n): jackknife values, or None.
         reason: why something is missing.
+        patients: shape (n,): the patients of the cases left out one by one; None where each case
+            is a patient of its own.
     """
 
     treatments: tuple[str, ...]
@@ -46,6 +49,7 @@ class FomTable:
     covariance: FloatArray | None
     left_out: FloatArray | None = None
     reason: str | None = None
+    patients: IntArray | None = None
 
 
 def fom_table(
@@ -68,6 +72,9 @@ def fom_table(
     if covariance != "jackknife" and figure is not AUC:
         message = f"The {covariance} covariance exists for the AUC only."
         raise ValueError(message)
+    if covariance == "unbiased" and readings.patients is not None:
+        message = "The unbiased covariance exists for one case of each patient only."
+        raise ValueError(message)
     classes = readings.truth.astype(np.int64) if truth is None else truth
     t, r, _ = readings.ratings.shape
     theta = np.full((t, r), np.nan)
@@ -89,24 +96,46 @@ def fom_table(
     if not readings.complete:
         return FomTable(*labels, theta, None, reason=INCOMPLETE)
     values = np.array(left_out)
-    matrix = _covariances(readings, values)[covariance]()
-    return FomTable(*labels, theta, matrix.reshape(t, r, t, r), values.reshape(t, r, -1))
+    patients = None if readings.patients is None else readings.patients[figure.uses(classes)]
+    if patients is not None and len(np.unique(patients)) < 2:
+        return FomTable(*labels, theta, None, reason="All cases are of one patient.")
+    matrix = _covariances(readings, values, patients)[covariance]()
+    return FomTable(
+        *labels, theta, matrix.reshape(t, r, t, r), values.reshape(t, r, -1), None, patients
+    )
 
 
 def _covariances(
-    readings: Readings, left_out: FloatArray
+    readings: Readings, left_out: FloatArray, patients: IntArray | None
 ) -> dict[Covariance, Callable[[], FloatArray]]:
     curves = readings.ratings.reshape(len(left_out), -1)
+
+    def delong() -> FloatArray:
+        placed = [placements(row, readings.truth) for row in curves]
+        if patients is None:
+            return delong_covariance(placed)
+        return clustered_covariance(placed, readings.truth, patients)
+
     return {
-        "jackknife": lambda: jackknife_covariance(left_out),
-        "delong": lambda: delong_covariance([placements(row, readings.truth) for row in curves]),
+        "jackknife": lambda: jackknife_covariance(left_out, patients),
+        "delong": delong,
         "unbiased": lambda: unbiased_covariance(pair_sums(curves, readings.truth)),
     }
 
 
-def jackknife_covariance(left_out: FloatArray) -> FloatArray:
-    """((n-1)/n) sum_k (theta_(k) - mean)(theta_(k) - mean)' of leave-one-out values (c, n)."""
+def jackknife_covariance(left_out: FloatArray, patients: IntArray | None = None) -> FloatArray:
+    """((n-1)/n) sum_k (theta_(k) - mean)(theta_(k) - mean)' of leave-one-out values (c, n).
+
+    With several cases of a patient their influences (n-1)/n (mean - theta_(k)) are added before
+    they are squared: the infinitesimal jackknife over patients.
+
+    Args:
+        left_out: shape (c, n).
+        patients: shape (n,), or None where each case is a patient of its own.
+    """
     n = left_out.shape[1]
     spread = left_out - left_out.mean(1, keepdims=True)
+    if patients is not None:
+        return cluster_covariance((1 - n) / n * spread, patients)
     covariance: FloatArray = (n - 1) / n * (spread @ spread.T)
     return covariance

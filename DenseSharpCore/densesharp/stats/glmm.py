@@ -22,7 +22,10 @@ from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 MOST_LEVELS = 400
 """With more cases and readers together the fit takes too long."""
 
-METHOD = "sensitivity analysis: logistic mixed model, crossed readers and cases, variational Bayes"
+METHOD = (
+    "sensitivity analysis: logistic mixed model, crossed readers and cases, variational Bayes; "
+    "these readers only, as how the model helps does not vary in it"
+)
 _PRIOR_SD = 2.0
 
 

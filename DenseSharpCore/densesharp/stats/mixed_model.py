@@ -1,7 +1,8 @@
 """Linear mixed models with crossed random effects, by restricted maximum likelihood (REML).
 
 y = X b + sum_f Z_f u_f + e, with u_f ~ N(0, v_f I) for every factor f and e ~ N(0, v I). The
-largest factor (the cases) is eliminated first, so that time and memory grow linearly with it.
+largest factor (the cases, with what is nested in them) is eliminated first, so that time and memory
+grow linearly with it.
 Degrees of freedom of a coefficient are Satterthwaite's (Giesbrecht & Burns 1985).
 """
 
@@ -16,6 +17,9 @@ from scipy import optimize
 
 from densesharp.stats.estimates import Estimate, not_estimable, t_estimate
 from densesharp.stats.tables import FloatArray, IntArray
+
+MOST_CELLS = 8
+"""Levels of a factor within one of the factor it is nested in, up to which both go together."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +92,33 @@ def problem(outcome: FloatArray, design: FloatArray) -> str | None:
 class CrossProducts:
     """Cross products of the data, from which the (restricted) likelihood is made.
 
-    The levels of the first factor (with most levels) form a diagonal block `a`; those of the
-    others a small dense block `c`; `b` couples them. `w` is [X, y].
+    The levels of the first factor (with most levels) are eliminated group by group: where they are
+    nested in the next factor (a case's readings with and without the model in the case), a group is
+    a level of that one with its cells, else each level is a group of one cell. Groups with equally
+    many observations in their cells (in a complete study all) are eliminated together. Z are the
+    indicators of the other factors' m levels, w is [X, y].
+
+    Attributes:
+        names: the factors, the one with most levels first.
+        n: number of observations.
+        p: number of fixed effects.
+        nested: whether the first factor is nested in the second.
+        kinds: shape (g, cells): observations in the cells of each kind of group.
+        counts: shape (g,): groups of each kind.
+        sums: shape (g, cells, cells, m + p + 1, m + p + 1): products of the cells' sums of [Z, w],
+            added up over the groups of a kind.
+        whole: shape (m + p + 1, m + p + 1): [Z, w]' [Z, w] over all observations.
+        owner: shape (m,): number of each level's factor among the others.
     """
 
     names: tuple[str, ...]
     n: int
     p: int
-    a: FloatArray
-    b: FloatArray
-    c: FloatArray
-    first_w: FloatArray
-    other_w: FloatArray
-    ww: FloatArray
+    nested: bool
+    kinds: FloatArray
+    counts: FloatArray
+    sums: FloatArray
+    whole: FloatArray
     owner: IntArray
 
     @classmethod
@@ -117,42 +135,60 @@ class CrossProducts:
         levels = {name: np.unique(v, return_inverse=True)[1] for name, v in factors.items()}
         names = tuple(sorted(levels, key=lambda name: -int(levels[name].max())))
         w = np.column_stack([design, outcome])
-        first = levels[names[0]]
-        size = int(first.max()) + 1
-        hot = [np.eye(int(levels[name].max()) + 1)[levels[name]] for name in names[1:]]
-        others = np.hstack(hot) if hot else np.zeros((len(outcome), 0))
-        b, first_w = np.zeros((size, others.shape[1])), np.zeros((size, w.shape[1]))
-        np.add.at(b, first, others)
-        np.add.at(first_w, first, w)
+        groups = _groups(levels[names[0]], levels[names[1]] if len(names) > 1 else None)
+        nested = groups is not None
+        group, cell = groups if groups is not None else (levels[names[0]], np.zeros(len(w), int))
+        hot = [np.eye(int(levels[name].max()) + 1)[levels[name]] for name in names[1 + nested :]]
+        zw = np.hstack([*hot, w])
+        shape = int(group.max()) + 1, int(cell.max()) + 1
+        observed, sums = np.zeros(shape), np.zeros((*shape, zw.shape[1]))
+        np.add.at(observed, (group, cell), 1)
+        np.add.at(sums, (group, cell), zw)
+        kinds, kind = np.unique(observed, axis=0, return_inverse=True)
+        products = [
+            np.einsum("kiv,kjw->ijvw", one, one, optimize=True)
+            for one in (sums[kind.ravel() == number] for number in range(len(kinds)))
+        ]
         owner = np.repeat(np.arange(len(hot)), [part.shape[1] for part in hot])
         return cls(
             names,
             len(outcome),
             design.shape[1],
-            np.bincount(first, minlength=size).astype(float),
-            b,
-            others.T @ others,
-            first_w,
-            others.T @ w,
-            w.T @ w,
+            nested,
+            kinds,
+            np.bincount(kind.ravel()).astype(float),
+            np.array(products),
+            zw.T @ zw,
             owner,
         )
 
     def reduced(self, ratios: FloatArray) -> tuple[float, FloatArray]:
         """Log determinant of V / v and W' (V / v)^-1 W for variance ratios v_f / v."""
-        s0, s = math.sqrt(ratios[0]), np.sqrt(ratios[1:])[self.owner]
-        a = 1 + ratios[0] * self.a
-        b = s0 * self.b * s
-        schur = np.eye(len(s)) + s[:, None] * self.c * s - b.T @ (b / a[:, None])
-        u0, u = s0 * self.first_w, s[:, None] * self.other_w
-        rest = u - b.T @ (u0 / a[:, None])
-        inner = self.ww - u0.T @ (u0 / a[:, None])
-        log_det = float(np.log(a).sum())
+        s = np.sqrt(ratios[1 + self.nested :])[self.owner]
+        m = len(s)
+        root = self._cell_root(ratios)
+        cells = np.eye(len(root)) + root @ (self.kinds[:, :, None] * root)
+        log_det = float(self.counts @ np.linalg.slogdet(cells)[1])
+        weights = root @ np.linalg.solve(cells, np.broadcast_to(root, cells.shape))
+        left = self.whole - np.tensordot(weights, self.sums, 3)
+        schur = np.eye(m) + s[:, None] * left[:m, :m] * s
+        rest, inner = s[:, None] * left[:m, m:], left[m:, m:]
         # The identity and a part that is never negative, but for rounding where ratios are huge.
         values, vectors = np.linalg.eigh(schur)
         values, turned = np.maximum(values, 1.0), vectors.T @ rest
         inner = inner - turned.T @ (turned / values[:, None])
         return log_det + float(np.log(values).sum()), inner
+
+    def _cell_root(self, ratios: FloatArray) -> FloatArray:
+        """The symmetric root of the covariance of a group's cells, by the residual variance.
+
+        Cells vary by themselves and, when nested, together: ratios[0] I + ratios[1] J.
+        """
+        cells = self.kinds.shape[1]
+        own = math.sqrt(ratios[0])
+        both = math.sqrt(ratios[0] + cells * ratios[1]) if self.nested else own
+        root: FloatArray = own * np.eye(cells) + (both - own) / cells * np.ones((cells, cells))
+        return root
 
     def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """X'V^-1X, the coefficients, and the weighted residual sum of squares."""
@@ -250,6 +286,21 @@ class CrossProducts:
         hessian = _derivatives(self.criterion, variances, free, 1e-3 * variances[free])[1]
         inverse: FloatArray = 2 * np.linalg.pinv(hessian).astype(np.float64)
         return inverse
+
+
+def _groups(inner: IntArray, outer: IntArray | None) -> tuple[IntArray, IntArray] | None:
+    """Group and cell of every observation if the inner levels are nested in few per outer one."""
+    if outer is None:
+        return None
+    pairs = np.unique(np.column_stack([outer, inner]), axis=0)
+    if len(pairs) != int(inner.max()) + 1 or len(pairs) == int(outer.max()) + 1:
+        return None
+    starts = np.r_[0, np.cumsum(np.bincount(pairs[:, 0]))]
+    if np.diff(starts).max() > MOST_CELLS:
+        return None
+    place = np.empty(len(pairs), dtype=np.int64)
+    place[pairs[:, 1]] = np.arange(len(pairs)) - starts[pairs[:, 0]]
+    return outer, place[inner]
 
 
 def _derivatives(

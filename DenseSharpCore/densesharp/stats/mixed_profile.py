@@ -139,15 +139,14 @@ def _coefficient(products: CrossProducts, best: _Best, column: int, allowed: flo
 
 def _without(products: CrossProducts, column: int, coefficient: float) -> CrossProducts:
     """The products with a coefficient given: its column times it taken off the outcome."""
-    size = products.p + 1
-    turn = np.delete(np.eye(size), column, axis=1)
-    turn[column, -1] = -coefficient
+    row = len(products.owner) + column
+    turn = np.delete(np.eye(len(products.whole)), row, axis=1)
+    turn[row, -1] = -coefficient
     return dataclasses.replace(
         products,
         p=products.p - 1,
-        first_w=products.first_w @ turn,
-        other_w=products.other_w @ turn,
-        ww=turn.T @ products.ww @ turn,
+        sums=turn.T @ products.sums @ turn,
+        whole=turn.T @ products.whole @ turn,
     )
 
 

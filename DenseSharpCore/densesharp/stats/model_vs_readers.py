@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,12 +24,15 @@ from densesharp.stats.estimates import (
     t_estimate,
 )
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
-from densesharp.stats.fom_table import INCOMPLETE, fom_table, jackknife_covariance
-from densesharp.stats.mrmc import ONE_READER
+from densesharp.stats.fom_table import INCOMPLETE, FomTable, fom_table, jackknife_covariance
+from densesharp.stats.mrmc import ONE_READER, SAME_FIGURE
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 
 ReaderForm = Literal["rrrc", "frrc"]
 """Random readers and cases, or these readers and random cases."""
+
+_ZERO = 1e-18
+"""Squares of figure-of-merit units below this are rounding noise."""
 
 FIXED_CASES_WARNING = (
     "Cases are taken as fixed, so this says nothing about other cases; do not use it alone."
@@ -114,10 +117,10 @@ def standalone(
     # The model becomes one more reader, so that its leave-one-out values come along.
     together = np.concatenate([model[None, None, :], readings.ratings], axis=1)
     labels = ("the model", *readings.readers)
-    joint = Readings(readings.treatments, labels, readings.cases, readings.truth, together)
+    joint = replace(readings, readers=labels, ratings=together)
     table = fom_table(joint, figure, truth=truth)
     theta = [None if math.isnan(value) else float(value) for value in table.theta[0]]
-    forms = _mean_differences(table.theta[0], table.left_out, table.reason, confidence)
+    forms = _mean_differences(table, confidence)
     judged = forms[0] if form == "rrrc" else forms[1]
     level = round((1 - confidence) / 2, 9)
     return StandaloneResult(
@@ -130,10 +133,9 @@ def standalone(
     )
 
 
-def _mean_differences(
-    theta: FloatArray, left_out: FloatArray | None, reason: str | None, confidence: float
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Random readers and cases, fixed readers, fixed cases."""
+def _mean_differences(table: FomTable, confidence: float) -> tuple[Estimate, Estimate, Estimate]:
+    """Random readers and cases, fixed readers, fixed cases; the model is the first reader."""
+    theta, left_out, reason = table.theta[0], table.left_out, table.reason
     differences = theta[0] - theta[1:]
     r = len(differences)
     if np.isnan(differences).any():
@@ -143,10 +145,10 @@ def _mean_differences(
     frrc = Estimate(mean, reason=reason)
     covariance = None
     if left_out is not None:
-        covariance = jackknife_covariance(left_out[0, :1] - left_out[0, 1:])
+        covariance = jackknife_covariance(left_out[0, :1] - left_out[0, 1:], table.patients)
         spread = float(covariance.sum()) / r**2
         # A model that is a reader leaves rounding noise, which is no variance.
-        spread = spread if spread > 1e-18 else 0.0
+        spread = spread if spread > _ZERO else 0.0
         frrc = normal_estimate(mean, spread, confidence=confidence, method="1T-FRRC")
     if r < 2:
         alone = Estimate(mean, reason=ONE_READER)
@@ -155,10 +157,12 @@ def _mean_differences(
     rrfc = t_estimate(mean, ms_r / r, r - 1, confidence=confidence, method=FIXED_CASES_WARNING)
     if covariance is None:
         return Estimate(mean, reason=reason), frrc, rrfc
-    if ms_r <= 1e-18:
-        return Estimate(mean, reason="All readers have the same figure of merit."), frrc, rrfc
     cov2 = (covariance.sum() - np.trace(covariance)) / (r * (r - 1))
     d = ms_r + r * max(float(cov2), 0.0)
+    if d <= _ZERO:
+        return Estimate(mean, reason=SAME_FIGURE), frrc, rrfc
+    if ms_r <= _ZERO:  # the limit of ever more degrees of freedom
+        return normal_estimate(mean, d / r, confidence=confidence, method="1T-RRRC"), frrc, rrfc
     df = (r - 1) * (d / ms_r) ** 2
     both = t_estimate(mean, d / r, df, confidence=confidence, method="1T-RRRC")
     return both, frrc, rrfc
@@ -189,7 +193,8 @@ def _each_reader(model: FloatArray, readings: Readings, confidence: float) -> di
     for ratings in readings.ratings[0]:
         read = ~(np.isnan(ratings) | np.isnan(model))
         pair = (model[read], ratings[read], readings.truth[read])
-        found.append(delong_test(*pair, confidence=confidence))
+        patients = None if readings.patients is None else readings.patients[read]
+        found.append(delong_test(*pair, patients, confidence=confidence))
     adjusted = holm([estimate.p for estimate in found])
     rows = zip(readings.readers, found, adjusted, strict=True)
     method = "DeLong; p adjusted by Holm, interval not"

@@ -29,9 +29,10 @@ Pair = tuple[str, str]
 ONE_READER = "There is only one reader, so how readers differ cannot be estimated."
 ONE_TREATMENT = "There is only one treatment, so there is nothing to compare."
 NO_INTERACTION = (
-    "MS(T*R) is zero: the treatments differ by the same amount for every reader, so there is no "
-    "estimate of error to test against."
+    "MS(T*R) is zero: the treatments differ by the same amount for every reader, and cases add no "
+    "error, so there is no estimate of error to test against."
 )
+SAME_FIGURE = "All readers have the same figure of merit, and cases add no error."
 
 _ZERO = 1e-18
 """Squares of figure-of-merit units below this are rounding noise."""
@@ -60,7 +61,11 @@ class MeanSquares:
 
 @dataclass(frozen=True)
 class EqualityTest:
-    """The test that all treatments are equal: F with df1 and df2, or chi-square with df1."""
+    """The test that all treatments are equal: F with df1 and df2, or chi-square with df1.
+
+    Where all readers differ by the same amount, the F of `rrrc` has infinite degrees of freedom in
+    the denominator: `df2` is None, and p is that of a chi-square df1 F with `df1`.
+    """
 
     statistic: float | None
     df1: float | None
@@ -286,14 +291,19 @@ def _no_test(reason: str) -> EqualityTest:
 
 
 def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
-    """F = MS(T) / D with D = MS(TR) + r max(Cov2 - Cov3, 0); ddf of Hillis 2007."""
+    """F = MS(T) / D with D = MS(TR) + r max(Cov2 - Cov3, 0); ddf of Hillis 2007.
+
+    ddf = (t-1) (r-1) (D / MS(TR))^2 grows without end as MS(TR) goes to zero.
+    """
     if reason := _missing(table, readers=True, covariance=True):
         return _no_test(reason)
     ms_t, ms_tr = s.ms_t or 0.0, s.ms_tr or 0.0
-    if ms_tr <= _ZERO:
-        return _no_test(NO_INTERACTION)
     d = ms_tr + s.r * s.excess
     df1 = s.t - 1
+    if d <= _ZERO:
+        return _no_test(NO_INTERACTION)
+    if ms_tr <= _ZERO:
+        return EqualityTest(ms_t / d, df1, None, float(stats.chi2.sf(df1 * ms_t / d, df1)), d)
     ddf = d**2 / (ms_tr**2 / (df1 * (s.r - 1)))
     return EqualityTest(ms_t / d, df1, ddf, float(stats.f.sf(ms_t / d, df1, ddf)), d)
 
@@ -340,9 +350,11 @@ def _single(table: FomTable, i: int, name: str, confidence: float) -> Estimate:
     if name == "frrc":
         return normal_estimate(mean, (var + (r - 1) * cov2) / r, confidence=confidence, null=None)
     ms_r = float(values.var(ddof=1))
-    if ms_r <= _ZERO:
-        return Estimate(mean, reason="All readers have the same figure of merit.")
     d = ms_r + (r * cov2 if name == "rrrc" else 0.0)
+    if d <= _ZERO:
+        return Estimate(mean, reason=SAME_FIGURE)
+    if ms_r <= _ZERO:
+        return normal_estimate(mean, d / r, confidence=confidence, null=None)
     df = d**2 / (ms_r**2 / (r - 1))
     return t_estimate(mean, d / r, df, confidence=confidence, null=None)
 

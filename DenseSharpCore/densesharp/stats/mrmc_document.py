@@ -125,14 +125,7 @@ def _complete_cases(
     whole: BoolArray = ~np.isnan(readings.ratings).any(axis=(0, 1))  # type: ignore[assignment]
     if not whole.any():
         return None
-    part = Readings(
-        readings.treatments,
-        readings.readers,
-        tuple(case for case, kept in zip(readings.cases, whole, strict=True) if kept),
-        readings.truth[whole],
-        readings.ratings[:, :, whole],
-    )
-    return part, None if truth is None else truth[whole]
+    return readings.of_cases(whole), None if truth is None else truth[whole]
 
 
 def _comparisons(result: MrmcResult) -> list[Comparison]:

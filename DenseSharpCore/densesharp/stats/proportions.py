@@ -18,15 +18,13 @@ EXACT_BELOW = 25
 """With fewer discordant cases McNemar's test is taken exactly (binomial)."""
 
 
-def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with Wilson's score interval (1927).
+DURKALSKI = "Durkalski 2003, these readers only"
+OBUCHOWSKI = "Obuchowski 1998, these readers only"
 
-    Args:
-        successes: how many.
-        n: of how many.
-        confidence: of the interval.
-    """
-    if n < 1:
+
+def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Estimate:
+    """A proportion with Wilson's score interval (1927); n may be an effective number of cases."""
+    if n <= 0:
         return not_estimable("There is no case to count.")
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     p = successes / n
@@ -177,7 +175,7 @@ def durkalski(first_only: FloatArray, second_only: FloatArray, readings: FloatAr
     if scale <= 0:
         return Estimate(value, reason="No reading is discordant, so there is nothing to test.")
     x2 = float(d.sum()) ** 2 / scale
-    return Estimate(value, None, None, x2, 1.0, float(stats.chi2.sf(x2, 1)), "Durkalski 2003")
+    return Estimate(value, None, None, x2, 1.0, float(stats.chi2.sf(x2, 1)), DURKALSKI)
 
 
 def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatArray) -> Estimate:
@@ -205,10 +203,10 @@ def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatA
     p = float(stats.chi2.sf(x2, 1))
     if variance <= 0:
         why = "All cases differ by the same amount, so there is no interval."
-        return Estimate(value, None, None, x2, 1.0, p, "Obuchowski 1998", why)
+        return Estimate(value, None, None, x2, 1.0, p, OBUCHOWSKI, why)
     se = math.sqrt(variance)
     half = float(stats.norm.ppf(0.975)) * se
-    return Estimate(value, se, (value - half, value + half), x2, 1.0, p, "Obuchowski 1998")
+    return Estimate(value, se, (value - half, value + half), x2, 1.0, p, OBUCHOWSKI)
 
 
 def marginal_homogeneity(counts: FloatArray) -> dict[str, Estimate]:

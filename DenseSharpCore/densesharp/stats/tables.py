@@ -1,8 +1,9 @@
 """Reading tables of readings, and refusing wrong ones with line, column and reason.
 
 The base format is a long CSV, one row per reading: `reader,treatment,case,truth,rating` with truth
-0 or 1 (1 = diseased) and a numeric rating. Other columns are ignored. A case that a reader did not
-read has no row: missing readings stay missing.
+0 or 1 (1 = diseased) and a numeric rating. A further column `patient` says which cases belong to
+one patient (several nodules); variances then take patients as what was drawn. Other columns are
+ignored. A case that a reader did not read has no row: missing readings stay missing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,8 @@ class Readings:
         cases: sorted labels of the cases, K of them.
         truth: shape (K,): whether the case is diseased.
         ratings: shape (t, r, K): the rating, NaN where the reader did not read the case.
+        patients: shape (K,): number of the patient each case belongs to; None where every case is
+            a patient of its own.
     """
 
     treatments: tuple[str, ...]
@@ -178,11 +181,22 @@ class Readings:
     cases: tuple[str, ...]
     truth: BoolArray
     ratings: FloatArray
+    patients: IntArray | None = None
 
     @property
     def complete(self) -> bool:
         """Whether every reader read every case under every treatment."""
         return not bool(np.isnan(self.ratings).any())
+
+    def of_cases(self, kept: BoolArray) -> Readings:
+        """The part of some cases; `kept` has shape (K,)."""
+        return replace(
+            self,
+            cases=tuple(case for case, keep in zip(self.cases, kept, strict=True) if keep),
+            truth=self.truth[kept],
+            ratings=self.ratings[:, :, kept],
+            patients=None if self.patients is None else self.patients[kept],
+        )
 
     def select(
         self,
@@ -195,7 +209,7 @@ class Readings:
         r = tuple(readers) if readers is not None else self.readers
         rows = [self.treatments.index(label) for label in t]
         columns = [self.readers.index(label) for label in r]
-        return Readings(t, r, self.cases, self.truth, self.ratings[np.ix_(rows, columns)])
+        return replace(self, treatments=t, readers=r, ratings=self.ratings[np.ix_(rows, columns)])
 
 
 def read_readings(path: str | Path) -> Readings:
@@ -231,7 +245,34 @@ def readings_from_table(table: Table) -> Readings:
     grid[tuple(codes)] = ratings
     treatments, readers, cases = sorted_labels
     truth = np.array([truth_of[case] for case in cases])
-    return Readings(treatments, readers, cases, truth, grid)
+    return Readings(treatments, readers, cases, truth, grid, case_patients(table, cases))
+
+
+def case_patients(table: Table, cases: Sequence[str]) -> IntArray | None:
+    """Numbers of the cases' patients from the optional column `patient`.
+
+    Returns:
+        Shape (K,), or None when the column is absent or no two cases share a patient.
+
+    Raises:
+        TableError: a cell is empty, or a case has two patients.
+    """
+    if "patient" not in table.columns:
+        return None
+    known: dict[str, tuple[str, int]] = {}
+    named = zip(table.texts("case"), table.texts("patient"), strict=True)
+    for row, (case, patient) in enumerate(named):
+        first, line = known.setdefault(case, (patient, table.lines[row]))
+        if first != patient:
+            reason = f"case '{case}' has patient '{patient}' here and '{first}' in line {line}."
+            raise table.error(row, "patient", reason)
+    return patient_numbers([known[case][0] for case in cases])
+
+
+def patient_numbers(patients: Sequence[str]) -> IntArray | None:
+    """Names of patients as numbers; None when each stands alone."""
+    numbers: IntArray = np.unique(np.array(patients), return_inverse=True)[1].astype(np.int64)
+    return numbers if len(set(patients)) < len(patients) else None
 
 
 def _codes(known: Sequence[str], cells: Sequence[str]) -> IntArray:

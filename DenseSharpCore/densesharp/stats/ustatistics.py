@@ -228,6 +228,10 @@ class UStatistics:
 
 NO_PAIR = "No reader read cases with and without disease under this treatment."
 ONE_READER = "A treatment has one reader only, so how readers differ cannot be estimated."
+CLUSTERED = (
+    "Patients have several cases, for which the U-statistics have no variance; the "
+    "Obuchowski-Rockette analysis takes patients as clusters."
+)
 NEGATIVE = (
     "The U-statistic estimate of the variance is not positive, which happens in small studies; "
     "the V-statistic or the Obuchowski-Rockette analysis may be used instead."
@@ -254,6 +258,8 @@ def u_statistics(
         for i, a in enumerate(usable)
         for b in usable[i:]
     }
+    if readings.patients is not None:
+        return _without_variance(readings, area, found)
     return UStatistics(
         {n: _single(area, found, n, confidence, biased=False) for n in readings.treatments},
         {n: _single(area, found, n, confidence, biased=True) for n in readings.treatments},
@@ -263,6 +269,21 @@ def u_statistics(
         _differences(readings, area, found, confidence, biased=True),
         found,
     )
+
+
+def _without_variance(
+    readings: Readings, area: dict[str, float], found: dict[tuple[str, str], Moments]
+) -> UStatistics:
+    names = readings.treatments
+    areas = {n: Estimate(area.get(n), reason=CLUSTERED) for n in names}
+    differences = {
+        (a, b): Estimate(area[a] - area[b], reason=CLUSTERED)
+        if a in area and b in area
+        else not_estimable(NO_PAIR)
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    }
+    return UStatistics(areas, areas, {}, {}, differences, differences, found)
 
 
 def _single(

@@ -198,10 +198,11 @@ def simulated_times(seed=0, readers=5, cases=60, effect=-0.2):
     return np.exp(log + 0.4 * rng.normal(size=len(log))), aided == 1, reader, case
 
 
-def test_reading_time_is_the_model_of_statsmodels():
+def test_crossed_effects_are_those_of_statsmodels():
     seconds, aided, reader, case = simulated_times(3, readers=6, cases=25)
-    found = reading_time(seconds, aided, reader, case)
     levels = {"r": reader, "c": case, "ra": 2 * reader + aided}
+    factors = {"case": case, "reader": reader, "reader_x_aided": 2 * reader + aided}
+    found = fit_mixed_model(np.log(seconds), {"aided": aided * 1.0}, factors)
     frame = pd.DataFrame({"y": np.log(seconds), "a": aided * 1.0} | levels)
     model = sm.MixedLM.from_formula(
         "y ~ a",
@@ -209,8 +210,8 @@ def test_reading_time_is_the_model_of_statsmodels():
         vc_formula={"r": "0 + C(r)", "c": "0 + C(c)", "ra": "0 + C(ra)"},
         data=frame,
     ).fit(reml=True)
-    assert found.effects["aided"].value == pytest.approx(model.params["a"], rel=1e-3)
-    assert found.effects["aided"].se == pytest.approx(model.bse["a"], rel=1e-3)
+    assert found.fixed["aided"].value == pytest.approx(model.params["a"], rel=1e-3)
+    assert found.fixed["aided"].se == pytest.approx(model.bse["a"], rel=1e-3)
     names = ("case", "reader", "reader_x_aided")
     for name, value in zip(names, model.vcomp, strict=True):
         assert found.variances[name] == pytest.approx(value, rel=2e-3)

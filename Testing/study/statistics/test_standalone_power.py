@@ -67,11 +67,13 @@ def test_each_reader_is_tested_with_holm(reader_one_as_model):
     assert [one.p for one in found.values()] == holm(raw)
 
 
-def test_readers_who_are_all_alike_say_nothing_of_others(reader_one_as_model):
+def test_readers_who_are_all_alike_leave_the_error_of_cases(reader_one_as_model):
     model, readings = reader_one_as_model
     same = dataclasses.replace(readings, ratings=np.repeat(readings.ratings[:, :1], 4, axis=1))
     found = standalone(model, same)
-    assert "same figure of merit" in found.rrrc.reason
+    # The limit of readers that do not differ: what cases alone leave open.
+    assert found.rrrc.se == pytest.approx(found.frrc.se)
+    assert (found.rrrc.ci, found.rrrc.df) == (pytest.approx(found.frrc.ci), None)
     assert found.rrfc.ci is None
     single = delong_test(model, readings.ratings[0, 0], readings.truth)
     assert found.frrc.value == pytest.approx(single.value)

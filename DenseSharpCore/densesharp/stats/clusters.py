@@ -1,0 +1,77 @@
+"""Variances of estimates from observations that belong together: of one reader, case or patient.
+
+An estimate that solves a sum over observations is, to first order, its value plus the sum of the
+observations' influences. Observations of one cluster vary together, so their influences are added
+before they are squared (Liang & Zeger 1986). Readers and cases are crossed: the variance is that by
+reader plus what cases add beyond single observations (Cameron, Gelbach & Miller 2011), with the
+degrees of freedom of Hillis (2007), as in the multi-reader analysis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from densesharp.stats.estimates import Estimate, normal_estimate, t_estimate
+from densesharp.stats.tables import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """To which reader and case each observation belongs.
+
+    Attributes:
+        cases: shape (n,): numbers of what is drawn as one: the case, or the patient of several.
+        readers: shape (n,): reader numbers; None where there is no reader, or only these count.
+    """
+
+    cases: IntArray
+    readers: IntArray | None = None
+
+    def estimate(
+        self, value: float, influence: FloatArray, *, null: float | None, method: str
+    ) -> Estimate:
+        """A value with the interval that its observations' influences, shape (n,), give."""
+        by_case = summed(influence, self.cases)
+        variance = spread(by_case)
+        if self.readers is None:
+            return normal_estimate(value, variance, null=null, method=method)
+        by_reader = summed(influence, self.readers)
+        if len(by_reader) < 2:
+            return normal_estimate(value, variance, null=null, method=method)
+        between = spread(by_reader)
+        beyond = max(0.0, variance - float(influence @ influence))
+        total = between + beyond
+        if between <= 0:
+            return normal_estimate(value, total, null=null, method=method)
+        df = (len(by_reader) - 1) * (total / between) ** 2
+        return t_estimate(value, total, df, null=null, method=method)
+
+
+def cluster_covariance(influence: FloatArray, clusters: IntArray | None = None) -> FloatArray:
+    """Covariance, shape (c, c), of c estimates from their influences, shape (c, n).
+
+    Args:
+        influence: of the observations on each estimate; each row adds up to zero.
+        clusters: shape (n,); None where every observation is one.
+    """
+    sums = influence
+    if clusters is not None:
+        sums = np.array([summed(row, clusters) for row in influence])
+    m = sums.shape[1]
+    covariance: FloatArray = m / (m - 1) * (sums @ sums.T)
+    return covariance
+
+
+def summed(influence: FloatArray, clusters: IntArray) -> FloatArray:
+    """The clusters' sums of influences."""
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    found: FloatArray = np.bincount(numbers, weights=influence).astype(np.float64)
+    return found
+
+
+def spread(sums: FloatArray) -> float:
+    """Variance of a sum of independent parts whose mean is zero: m / (m - 1) sum s^2."""
+    m = len(sums)
+    return m / (m - 1) * float(sums @ sums) if m > 1 else 0.0

@@ -1,0 +1,250 @@
+"""Level and coverage of intervals and tests, by simulation: what docs quote.
+
+    python Testing/benchmarks/level_and_coverage.py [NAME ...] [--sets 1000] [--seed 1]
+
+Each line is one setting; figures are shares of the simulated data sets. Nominal are 0.05 for tests
+(of a true null) and 0.95 for intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from math import sqrt
+
+import numpy as np
+from scipy import special, stats
+
+from densesharp.stats.auc import auc_estimate, delong_test, inside
+from densesharp.stats.bland_altman import random_reader_limits
+from densesharp.stats.calibration import calibration_line
+from densesharp.stats.clusters import Clusters
+from densesharp.stats.estimates import Estimate
+from densesharp.stats.figures_of_merit import sensitivity
+from densesharp.stats.gee import gee_logistic
+from densesharp.stats.mixed_model import fit_mixed_model
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.tables import Readings
+
+Shares = dict[str, float]
+Draw = Callable[[np.random.Generator], dict[str, bool | None]]
+
+
+def shares(draw: Draw, sets: int, seed: int) -> Shares:
+    """How often each thing was true in `sets` draws; None (not estimable) does not count."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[bool]] = {}
+    for _ in range(sets):
+        for name, value in draw(rng).items():
+            if value is not None:
+                found.setdefault(name, []).append(bool(value))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def holds(estimate: Estimate, truth: float) -> bool | None:
+    """Whether an interval holds the truth."""
+    return None if estimate.ci is None else estimate.ci[0] <= truth <= estimate.ci[1]
+
+
+def rejects(estimate: Estimate) -> bool | None:
+    """Whether a test rejects at 5 %."""
+    return None if estimate.p is None else estimate.p < 0.05
+
+
+def time_model() -> Iterator[tuple[str, Draw]]:
+    """Null of the reading-time model, with and without case x aided."""
+    for readers, cases, sd in ((4, 60, 0.0), (8, 60, 0.0), (4, 60, 0.3), (8, 60, 0.3)):
+        case, reader, aided = np.indices((cases, readers, 2)).reshape(3, -1)
+        factors = {"case": case, "reader": reader, "reader_x_aided": 2 * reader + aided}
+
+        def draw(
+            rng: np.random.Generator, sd: float = sd, size: tuple[int, int] = (readers, cases),
+            at: tuple[np.ndarray, ...] = (case, reader, aided),
+            factors: dict[str, np.ndarray] = factors,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            case, reader, aided = at
+            log = 0.3 * rng.normal(size=size[1])[case] + 0.3 * rng.normal(size=size[0])[reader]
+            log += 0.05 * rng.normal(size=(size[0], 2))[reader, aided] / sqrt(2)
+            log += sd * rng.normal(size=(size[1], 2))[case, aided] / sqrt(2)
+            log += 0.4 * rng.normal(size=len(case))
+            with_it = factors | {"case_x_aided": 2 * case + aided}
+            fits = {"with": with_it, "without": factors}
+            return {
+                f"level {name} case x aided": rejects(
+                    fit_mixed_model(log, {"aided": aided * 1.0}, chosen).fixed["aided"]
+                )
+                for name, chosen in fits.items()
+            }
+
+        yield f"{readers} readers, {cases} cases, SD of case x aided {sd:g}", draw
+
+
+def patients() -> Iterator[tuple[str, Draw]]:
+    """40 patients with 3 nodules each; two tests of one reader, and four readers."""
+    true = float(stats.norm.cdf(1.2 / sqrt(2 * (0.49 + 0.5))))
+    for correlation in (0.5, 0.8):
+
+        def draw(rng: np.random.Generator, rho: float = correlation) -> dict[str, bool | None]:
+            patient = np.repeat(np.arange(40), 3)
+
+            def shared(*shape: int) -> np.ndarray:
+                own = rng.normal(size=(*shape, len(patient)))
+                return sqrt(rho) * rng.normal(size=(*shape, 40))[..., patient] + sqrt(1 - rho) * own
+
+            truth = shared() > 0.2
+            ratings = 1.2 * truth + 0.7 * shared() + 0.5 * shared(2, 1)
+            ratings = ratings + 0.5 * rng.normal(size=(2, 4, len(patient)))
+            one, two = ratings[0, 0], ratings[1, 0]
+            study = Readings(
+                ("a", "b"), tuple("wxyz"), tuple(f"{k:03d}" for k in range(len(patient))), truth,
+                ratings, patient,
+            )  # fmt: skip
+            return {
+                "area, by case": holds(auc_estimate(one, truth), true),
+                "by patient": holds(auc_estimate(one, truth, patient), true),
+                "by patient, logit": holds(inside(auc_estimate(one, truth, patient)), true),
+                "level of a pair, by case": rejects(delong_test(one, two, truth)),
+                "of a pair, by patient": rejects(delong_test(one, two, truth, patient)),
+                "RRRC of four readers, by patient": rejects(
+                    analyse(study).rrrc.differences["a", "b"]
+                ),
+                "RRRC of sensitivity, by patient": rejects(
+                    analyse(study, sensitivity(0.6)).rrrc.differences["a", "b"]
+                ),
+            }
+
+        yield f"correlation {correlation:g} within patients", draw
+
+
+def calibration() -> Iterator[tuple[str, Draw]]:
+    """Calibration line of readers who use the scale differently."""
+
+    def chances(rng: np.random.Generator, readers: int, cases: int) -> tuple[np.ndarray, ...]:
+        latent = 1.5 * rng.normal(size=cases)
+        truth = rng.random(cases) < special.expit(latent)
+        slope = np.exp(0.25 * rng.normal(size=readers))[:, None]
+        noisy = latent + 0.6 * rng.normal(size=(readers, cases))
+        logit = 0.5 * rng.normal(size=readers)[:, None] + slope * noisy
+        return np.round(special.expit(logit), 2), truth
+
+    def line(found: tuple[np.ndarray, ...], *, clustered: bool) -> tuple[Estimate, Estimate]:
+        chance, truth = found
+        reader, case = np.indices(chance.shape).reshape(2, -1)
+        by = Clusters(case, reader) if clustered else None
+        return calibration_line(chance.ravel(), np.tile(truth, len(chance)), 0.005, by)
+
+    many = np.random.default_rng(7)
+    known = [line(chances(many, 200, 400), clustered=False) for _ in range(60)]
+    true = [float(np.mean([one[i].value for one in known])) for i in range(2)]
+    for readers, cases in ((4, 60), (6, 100)):
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases)
+        ) -> dict[str, bool | None]:
+            found = chances(rng, *size)
+            return {
+                f"{what}, {name}": holds(line(found, clustered=clustered)[i], true[i])
+                for i, what in enumerate(("intercept", "slope"))
+                for name, clustered in (("pooled", False), ("readers and cases", True))
+            }
+
+        yield f"{readers} readers, {cases} cases", draw
+
+
+def right_calls() -> Iterator[tuple[str, Draw]]:
+    """Regression of right calls, no effect of the model on average."""
+    for readers, cases, sd in ((4, 60, 0.0), (4, 60, 0.3), (6, 100, 0.3)):
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases), sd: float = sd
+        ) -> dict[str, bool | None]:
+            case, reader, aided = np.indices((size[1], size[0], 2)).reshape(3, -1)
+            logit = 0.6 + rng.normal(size=size[1])[case] + 0.4 * rng.normal(size=size[0])[reader]
+            logit += sd / sqrt(2) * rng.normal(size=(size[0], 2))[reader, aided]
+            correct = rng.random(len(case)) < special.expit(logit)
+            shown = {"aided": aided * 1.0}
+            return {
+                "level, these readers only": rejects(gee_logistic(correct, shown, case)["aided"]),
+                "readers like them": rejects(gee_logistic(correct, shown, case, reader)["aided"]),
+            }
+
+        yield f"{readers} readers, {cases} cases, SD of reader x aided {sd:g}", draw
+
+
+def near_one() -> Iterator[tuple[str, Draw]]:
+    """Intervals of one reader's area near 1."""
+    for area, diseased, others in ((0.8, 50, 50), (0.95, 50, 50), (0.95, 10, 90)):
+
+        def draw(
+            rng: np.random.Generator, area: float = area, size: tuple[int, int] = (diseased, others)
+        ) -> dict[str, bool | None]:
+            truth = np.arange(sum(size)) < size[0]
+            ratings = rng.normal(size=len(truth)) + sqrt(2) * stats.norm.ppf(area) * truth
+            found = auc_estimate(ratings, truth)
+            return {"Wald": holds(found, area), "logit": holds(inside(found), area)}
+
+        yield f"area {area:g}, {diseased} with and {others} without disease", draw
+
+
+def equal_gains() -> Iterator[tuple[str, Draw]]:
+    """Sensitivity of few readers, often with equal differences of all: RRRC and its limit."""
+    for readers in (2, 3):
+
+        def draw(rng: np.random.Generator, readers: int = readers) -> dict[str, bool | None]:
+            truth = np.arange(60) < 30
+            case = rng.normal(size=60)
+            ratings = case + 0.7 * rng.normal(size=(2, readers, 60)) > 0.3
+            names = tuple(f"{k:02d}" for k in range(60))
+            study = Readings(("a", "b"), names[:readers], names, truth, ratings * 1.0)
+            found = analyse(study, sensitivity(1))
+            limit = found.mean_squares.tr is not None and found.mean_squares.tr < 1e-18
+            difference = found.rrrc.differences["a", "b"]
+            return {
+                "level of RRRC": rejects(difference) or False,
+                "all differences equal": limit,
+                "not estimable": difference.p is None,
+            }
+
+        yield f"{readers} readers, 30 diseased cases", draw
+
+
+def limits() -> Iterator[tuple[str, Draw]]:
+    """Limits of agreement of a measurement with readers who have a bias of their own."""
+    for readers, cases in ((4, 60), (6, 60), (10, 60)):
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases)
+        ) -> dict[str, bool | None]:
+            bias, case, noise = 0.5, 0.3, 1.0
+            differences = bias * rng.normal(size=size[0])[:, None] + case * rng.normal(size=size[1])
+            found = random_reader_limits(differences + noise * rng.normal(size=size))
+            true = 1.959964 * sqrt(bias**2 + case**2 + noise**2)
+            return {"bias": holds(found.bias, 0.0), "upper limit": holds(found.upper, true)}
+
+        yield f"{readers} readers, {cases} cases, readers' own bias SD 0.5", draw
+
+
+ALL = {
+    "time": time_model, "patients": patients, "calibration": calibration, "calls": right_calls,
+    "area": near_one, "equal": equal_gains, "limits": limits,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Simulate what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="NAME", default=[])
+    parser.add_argument("--sets", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    for name in args.names or ALL:
+        sys.stdout.write(f"{name}: {ALL[name].__doc__}\n")
+        for setting, draw in ALL[name]():
+            found = shares(draw, args.sets, args.seed)
+            text = "; ".join(f"{what} {share:.3f}" for what, share in found.items())
+            sys.stdout.write(f"  {setting}: {text}\n")
+
+
+if __name__ == "__main__":
+    main()
