@@ -43,22 +43,22 @@ def box_of(image: Any, label: int) -> Box | None:
     # VTK counts modifications over all objects, so no other image ever has the same time.
     key = (image.GetAddressAsString(""), image.GetMTime(), image.GetExtent())
     if key not in _boxes:
-        _boxes[key] = boxes(voxels_of(image))
+        _boxes[key] = _all_boxes(voxels_of(image))
         while len(_boxes) > REMEMBERED:
             _boxes.popitem(last=False)
     _boxes.move_to_end(key)
     return _boxes[key].get(label)
 
 
-def boxes(voxels: NDArray[Any]) -> dict[int, Box]:
+def _all_boxes(voxels: NDArray[Any]) -> dict[int, Box]:
     """The smallest box around each label other than 0."""
     places = np.flatnonzero(voxels)
     labels, index = voxels.ravel()[places], np.unravel_index(places, voxels.shape)
-    found = {}
+    boxes = {}
     for label in np.unique(labels):
         inside = [axis[labels == label] for axis in index]
-        found[int(label)] = tuple(slice(int(n.min()), int(n.max()) + 1) for n in inside)
-    return found
+        boxes[int(label)] = tuple(slice(int(n.min()), int(n.max()) + 1) for n in inside)
+    return boxes
 
 
 def matrix_of(image: Any) -> NDArray[np.float64]:

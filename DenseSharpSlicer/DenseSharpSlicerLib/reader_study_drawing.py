@@ -113,10 +113,12 @@ def _set_quietly(spin: Any, value: float | None) -> None:
 def _aid_text(aid: AidView) -> str:
     """The model's result as a text."""
     shares = ", ".join(f"{name} {words}" for name, _percent, words in aid.shares)
-    return _(
+    caution = " ".join(part for part in (aid.verdict, *aid.reasons, aid.spread) if part)
+    text = _(
         "The model: {best} ({shares}). Invasive {invasive}, IAC {iac}. "
         "Trained on: {trained}"
     ).format(
         best=aid.nodule_class, shares=shares, invasive=aid.invasive, iac=aid.iac,
         trained=aid.trained_on,
     )  # fmt: skip
+    return f"{text}\n{caution}" if caution else text

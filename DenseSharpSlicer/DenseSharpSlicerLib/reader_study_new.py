@@ -57,8 +57,9 @@ class NewStudySection:
 
         self.ui.studyCreateButton.enabled = False
         try:
-            study = create(self.values(), progress)
-            label.text = summary(study)
+            values = self.values()
+            study = create(values, progress)
+            label.text = summary(study, values)
             self.ui.studyFolderEdit.text = str(study.folder)
         except DenseSharpError as error:
             label.text = str(error)

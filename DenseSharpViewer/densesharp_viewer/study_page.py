@@ -64,11 +64,28 @@ TOOLS = (
 )
 
 
+LOST = """
+<div class="ds-lost" role="alert">
+  <h2>The study does not answer any more</h2>
+  <p>The program has ended, or the connection to it is lost.</p>
+  <p>Every submitted answer is saved. The form of the open case is saved as it was about two seconds
+  before, and will be there again.</p>
+  <p>If the program still runs, reload this page. Else start it again as before
+  (<code>densesharp study read</code>) and open the address that it prints.</p>
+  <div class="ds-buttons">
+    <button class="ds-button ds-strong" onclick="location.reload()">Reload</button>
+  </div>
+</div>
+"""
+"""Takes the place of the page when the connection ends; trame's own is white and says nothing."""
+
+
 def build_study_page(server: Any, layout_manager: Any) -> None:
     """Make the page."""
     server.enable_module(trame_slicer_module)
     server.enable_module(MODULE)
     server.state.trame__title = "Reader study"
+    server.state.trame__template_error = LOST
     with VAppLayout(server) as layout:
         layout.root.theme = "dark"
         with html.Div(classes="ds-page"):
@@ -124,8 +141,8 @@ def _build_sessions() -> None:
                     id=("'reason-' + line.number",), placeholder="Reason for starting early",
                 )  # fmt: skip
                 html.Button(
-                    "Start session {{ line.number }}",
-                    classes="ds-button ds-strong",
+                    "Start session {{ line.number }}{{ line.needs_reason ? ' early' : '' }}",
+                    classes=("'ds-button' + (line.needs_reason ? '' : ' ds-strong')",),
                     click=do("start", "line.number", "utils.densesharp_study.reason(line.number)"),
                 )
         _build_message()
@@ -189,6 +206,10 @@ def _build_aid() -> None:
             "Invasive {{ screen.aid.invasive }}, IAC {{ screen.aid.iac }}",
             classes="ds-dim",
         )
+        html.P("{{ screen.aid.verdict }}", v_if="screen.aid.verdict", classes="ds-study-verdict")
+        with html.Ul(classes="ds-reasons", v_if="screen.aid.reasons.length"):
+            html.Li("{{ reason }}", v_for="reason in screen.aid.reasons", key="reason")
+        html.P("{{ screen.aid.spread }}", v_if="screen.aid.spread", classes="ds-dim ds-small")
         html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim ds-small")
 
 

@@ -95,7 +95,7 @@ class PlanningApp:
             log.exception("Making a study failed")
             self._later(busy=False, message=f"Something went wrong ({error}).", progress="")
         else:
-            self._later(busy=False, done=summary(study), progress="")
+            self._later(busy=False, done=summary(study, values), progress="")
 
     def _progress(self, fraction: float, text: str) -> None:
         self._later(progress=f"{text} ({fraction:.0%})")

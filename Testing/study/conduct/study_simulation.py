@@ -74,6 +74,7 @@ def aid_for(case: str, probabilities: tuple[float, float, float], mask: bool = T
 def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes: object) -> Study:
     """A frozen study of `count` cases, the first two more for practice where asked."""
     practice = int(changes.pop("practice", 0))
+    key = changes.pop("key", None)
     truth = changes.pop("truth", truth_of(count))
     cases = [Case(name, f"{name}.nrrd", SEED, strata={"size": "ab"[n % 2]})
              for n, name in enumerate(sorted(truth))]  # fmt: skip
@@ -86,7 +87,7 @@ def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes:
     aids = aids or []
     write_aids(folder, aids)
     design = Design(kind=kind, cases=tuple(cases), aid=describe_aids(aids), **parts)  # type: ignore[arg-type]
-    return freeze(folder, design, truth)
+    return freeze(folder, design, truth, key)
 
 
 def plain_answer(opened: OpenCase) -> Answer:

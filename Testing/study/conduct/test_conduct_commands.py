@@ -19,6 +19,7 @@ from densesharp.study.conduct.model_results import load_aid
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
 from densesharp.study.conduct.study_folder import open_study
+from densesharp.study.conduct.truth_key import read_key
 
 MODEL = {"name": "example model", "sha256": "cd" * 32, "trained_on": "simulated nodules"}
 
@@ -132,6 +133,44 @@ def test_the_truth_stays_out_of_the_study_folder(tables):
             assert b"MIA" not in path.read_bytes()
 
 
+def test_the_key_lies_with_the_truth_and_a_sorted_table_tells_nothing(tables, capsys):
+    rows = list(csv.reader((tables / "cases.csv").read_text().splitlines()))
+    by_class = {"case0": 0, "case3": 0, "case1": 1, "case4": 1, "case2": 2, "case5": 2}
+    write_rows(tables / "cases.csv", rows[0], *sorted(rows[1:], key=lambda r: -by_class[r[0]]))
+    make(tables, *with_aid(tables))
+    key = tables / "truth-study.key"
+    said = capsys.readouterr().out
+    assert f"key {key}: keep it with the truth" in said
+    design = open_study(tables / "study").design
+    assert [case.id for case in design.cases] == [f"case{n}" for n in range(6)]
+    secret = read_key(key, design.key_sha256)
+    assert design.truth_sha256 == secret.seal((tables / "truth.csv").read_bytes())
+    with pytest.raises(StudyError, match="holds a study already"):
+        make(tables, *with_aid(tables))
+    assert key.is_file(), "another try leaves the key of the study alone"
+
+
+def test_a_key_in_the_study_folder_or_over_another_is_refused(tables):
+    for name, sentence in (("study/a.key", "would lie in the study's folder"),
+                           ("truth.csv", "exists already")):  # fmt: skip
+        with pytest.raises(DenseSharpError, match=sentence):
+            make(tables, *with_aid(tables), "--key", tables / name)
+        assert not (tables / "study").exists()
+    make(tables, *with_aid(tables), "--key", tables / "elsewhere.key")
+    assert (tables / "elsewhere.key").is_file()
+
+
+def test_names_that_say_the_class_are_refused(tables):
+    for n, name in enumerate(("aah_ais", "mia", "iac", "ais", "MIA", "IAC")):
+        (tables / name).mkdir(exist_ok=True)
+        (tables / f"case{n}.nrrd").rename(tables / name / f"{n}.nrrd")
+        text = (tables / "cases.csv").read_text()
+        (tables / "cases.csv").write_text(text.replace(f"case{n}.nrrd", f"{name}/{n}.nrrd"))
+    with pytest.raises(StudyError, match="path of case 'case0' says its class"):
+        make(tables, *with_aid(tables))
+    assert not (tables / "study").exists()
+
+
 def test_reading_verifying_exporting_and_merging_by_command(tables, capsys):
     make(tables, *with_aid(tables))
     study = open_study(tables / "study")
@@ -142,7 +181,9 @@ def test_reading_verifying_exporting_and_merging_by_command(tables, capsys):
     folder, heads = study.folder, tables / "heads.json"
     assert command(merge, folder, tables / "elsewhere.sqlite") == 0
     assert command(verify, folder, "--write-heads", heads) == 0
-    assert "The record is whole: 12 answers of 2 readers." in capsys.readouterr().out
+    assert (
+        "The record is whole: 12 of 22 planned answers, 2 of 2 readers." in capsys.readouterr().out
+    )
     assert command(verify, folder, "--heads", heads) == 0
     assert command(export, folder, "--out", tables / "export") == 0
     assert len((tables / "export" / "answers.csv").read_text().splitlines()) == 13

@@ -24,6 +24,9 @@ from densesharp.study.conduct.design import (
 from densesharp.study.conduct.model_results import describe_aids
 from densesharp.study.conduct.schedule import Step, make_schedule, steps
 from densesharp.study.conduct.study_folder import freeze, hash_image, open_study
+from densesharp.study.conduct.truth_key import TruthKey
+
+KEY = TruthKey(b"a key for tests")
 
 
 def a_design(kind="crossover", count=12, readers=READERS, practice_of=0, **changes) -> Design:
@@ -67,7 +70,7 @@ def test_a_changed_schedule_is_refused(tmp_path):
 
 
 def test_a_design_of_another_format_names_the_format():
-    with pytest.raises(StudyError, match="format 99, this software reads format 1"):
+    with pytest.raises(StudyError, match="format 99, this software reads formats 1 and 2"):
         design_from_json('{"schema": 99, "design_sha256": ""}')
 
 
@@ -118,8 +121,12 @@ def test_results_of_two_models_are_refused():
 def test_the_same_seed_draws_the_same_schedule_whatever_the_order_of_the_list():
     design = a_design()
     turned = replace(design, cases=design.cases[::-1])
-    assert make_schedule(design, truth_of(12)) == make_schedule(turned, truth_of(12))
+    assert make_schedule(design, truth_of(12), KEY) == make_schedule(turned, truth_of(12), KEY)
     assert make_schedule(design) != make_schedule(replace(design, seed=2))
+    other = make_schedule(design, truth_of(12), TruthKey(b"another"))
+    assert other != make_schedule(design, truth_of(12), KEY)
+    with pytest.raises(ValueError, match="needs a key"):
+        make_schedule(design, truth_of(12))
 
 
 @settings(max_examples=60, deadline=None)
@@ -135,7 +142,7 @@ def test_a_crossover_is_complete_and_balanced(count, seniors, juniors, seed, rep
     readers += [Reader(f"J{n}", "junior") for n in range(juniors)]
     design = a_design(count=count, readers=tuple(readers), seed=seed, repeats=repeats)
     truth = truth_of(count)
-    items = make_schedule(design, truth)
+    items = make_schedule(design, truth, KEY)
     assert len({item.item for item in items}) == len(items)
     cases = {case.id for case in design.cases}
     for reader in readers:
@@ -158,7 +165,7 @@ def test_a_crossover_is_complete_and_balanced(count, seniors, juniors, seed, rep
 
 
 def test_readers_of_a_pair_take_opposite_halves_and_opposite_block_orders():
-    items = make_schedule(a_design(), truth_of(12))
+    items = make_schedule(a_design(), truth_of(12), KEY)
 
     def unaided_first(reader):
         return {i.case for i in items
@@ -175,14 +182,14 @@ def test_readers_of_a_pair_take_opposite_halves_and_opposite_block_orders():
 @pytest.mark.parametrize("each", [1, 3])
 def test_groups_of_odd_size_balance_each_other(each):
     readers = tuple(Reader(f"{group}{n}", group) for group in "SJ" for n in range(each))
-    items = make_schedule(a_design(readers=readers), truth_of(12))
+    items = make_schedule(a_design(readers=readers), truth_of(12), KEY)
     begun = {i.reader: i.condition for i in items if (i.session, i.position) == (1, 1)}
     assert Counter(begun.values()) == {"aided": each, "unaided": each}
 
 
 def test_the_two_readings_of_a_case_are_about_as_far_apart_as_the_sessions():
     design = a_design(practice_of=2, repeats=4)
-    items = make_schedule(design, truth_of(12))
+    items = make_schedule(design, truth_of(12), KEY)
     blocks = {(i.reader, i.session, i.case): i.block for i in items if i.role == "main"}
     assert set(blocks.values()) == {1, 2}
     for (reader, _, case), block in blocks.items():
@@ -196,7 +203,7 @@ def test_repeats_are_spread_over_classes_and_sizes(seed):
     """Three classes by two sizes of two cases each: six repeats are one of each."""
     cases = tuple(Case(f"C{n:03d}", "x", SEED, strata={"size": "ab"[n // 6]}) for n in range(12))
     truth = truth_of(12)
-    items = make_schedule(a_design("unaided", cases=cases, repeats=6, seed=seed), truth)
+    items = make_schedule(a_design("unaided", cases=cases, repeats=6, seed=seed), truth, KEY)
     drawn = {i.case for i in items if i.role == "repeat"}
     assert len({(truth[case], int(case[1:]) // 6) for case in drawn}) == len(drawn) == 6
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from study_simulation import ball_mask, make_study, plain_answer, read_session
+from study_simulation import aid_for, ball_mask, make_study, plain_answer, read_session
 
 from densesharp.errors import StudyError
+from densesharp.report.labels import VERDICT_WORDS
 from densesharp.study.conduct.answer_keys import KEYS
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.verify import verify
@@ -99,6 +100,49 @@ def test_ratings_stay_in_their_range(tmp_path, presenter_of, given, taken):
     assert presenter.screen.answer.p_invasive == taken
 
 
+@pytest.mark.parametrize(
+    ("nodule_class", "invasive", "iac", "asked"),
+    [("AAH-AIS", 95, 90, "IAC has 90 % and AAH-AIS 5 %"), ("AAH-AIS", 60, 30, ""),
+     ("IAC", 20, 10, "AAH-AIS has 80 % and IAC 10 %"), ("MIA", 60, 45, "MIA 15 %"),
+     ("MIA", 70, 20, ""), ("IAC", 100, 50, "")],
+)  # fmt: skip
+def test_ratings_against_the_class_are_asked_about_and_not_refused(
+    tmp_path, presenter_of, nodule_class, invasive, iac, asked
+):
+    presenter = presenter_of(make_study(tmp_path, "unaided"))
+    presenter.start_session(1)
+    presenter.next_case()
+    presenter.set_class(nodule_class)
+    presenter.set_rating("p_invasive", invasive)
+    presenter.set_rating("p_iac", iac)
+    presenter.set_confidence(3)
+    presenter.submit()
+    message = presenter.screen.message
+    assert asked in message
+    assert ("all the same" in message) is bool(asked)
+    assert "cannot be changed" in message
+    presenter.submit()
+    assert presenter.screen.page == "next"
+
+
+def test_the_aid_shows_verdict_reasons_and_spread(tmp_path, presenter_of):
+    """The readers are helped by what the product shows, not by less."""
+    reason = "Only 7 % of what decides the class lies at the nodule."
+    aids = [
+        replace(aid_for(name, (0.2, 0.3, 0.5)), verdict="caution", reasons=(reason,),
+                spread="P(invasive) ± 4 %, P(IAC) ± 5 % over 8 runs")
+        for name in ("C000", "C001")
+    ]  # fmt: skip
+    presenter = presenter_of(make_study(tmp_path, "sequential", count=2, aids=aids))
+    presenter.start_session(1)
+    presenter.next_case()
+    assert reason not in everything_shown(presenter)
+    submit(presenter)
+    aid = presenter.screen.aid
+    assert (aid.verdict, aid.reasons) == (VERDICT_WORDS["caution"], (reason,))
+    assert "± 4 %" in aid.spread
+
+
 def test_changing_the_form_takes_the_question_back(tmp_path, presenter_of):
     presenter = presenter_of(make_study(tmp_path, "unaided"))
     presenter.start_session(1)
@@ -138,7 +182,10 @@ def test_an_early_session_asks_for_its_reason(tmp_path, reading_of, a_turnable_c
     assert presenter.screen.page == "sessions", "an early start is never one key away"
     presenter.start_session(2)
     assert "may start on 2026-02-02 08:00 UTC" in presenter.screen.message
-    presenter.start_session(2, "Holiday")
+    presenter.start_session(2, "x")
+    assert "in a few words" in presenter.screen.message
+    assert presenter.screen.page == "sessions"
+    presenter.start_session(2, "On leave from Friday")
     assert presenter.screen.page == "next"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from study_run import run
 from densesharp.stats.tables import Readings, read_readings
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.truth_key import TruthKey, key_path
 from densesharp.study.exported.write_export import export
 from study.conduct.study_simulation import TurnableClock, make_study, read_session, truth_of
 
@@ -96,8 +96,10 @@ def conducted(tmp_path_factory):
     base = tmp_path_factory.mktemp("conducted")
     truth = base / "truth.csv"
     truth.write_text("case,class\n" + "".join(f"{c},{t}\n" for c, t in truth_of(CASES).items()))
-    digest = hashlib.sha256(truth.read_bytes()).hexdigest()
-    study = make_study(base / "study", count=CASES, truth_sha256=digest)
+    key = TruthKey.draw()
+    seal = key.seal(truth.read_bytes())
+    study = make_study(base / "study", count=CASES, truth_sha256=seal, key=key)
+    key.write(key_path(truth, "example"), "example")
     store = open_store(study.default_store, study.design.study, study.design.sha256)
     for reader, days in (("S1", 30), ("S2", 3), ("J1", None)):
         clock = TurnableClock()
@@ -123,5 +125,6 @@ def found(conducted):
 def own(conducted, tmp_path):
     """A copy of the export that a test may change."""
     shutil.copytree(conducted / "export", tmp_path / "export")
-    shutil.copy(conducted / "truth.csv", tmp_path)
+    for name in ("truth.csv", "truth-example.key"):
+        shutil.copy(conducted / name, tmp_path)
     return tmp_path

@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_store_argument(parser)
     add("--truth", type=Path, metavar="CSV", help="case,class: the reference standard")
+    add("--key", type=Path, metavar="FILE", help="the study's key, if not beside the truth")
     add("--model", type=Path, metavar="CSV", help="the model's results, if not in the folder")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add(
@@ -33,20 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="equivalence margin in Dice, set before the study, for the model's outlines",
     )
-    add(
-        "--plan",
-        type=Path,
-        metavar="JSON",
-        help="the power calculation that 'study power PILOT --json' wrote before the study, for "
-        "the report",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
     from densesharp.cli.terminal import progress_bar
     from densesharp.study.analysis.analyse_study import analyse_study
-    from densesharp.study.analysis.sample_size import read_plan
+    from densesharp.study.conduct.study_folder import OLD_ORDER
     from densesharp.study.exported.export_integrity import ANSWERS, DESIGN, FILES
     from densesharp.study.exported.load_study import load_study
     from densesharp.study.report.write_report import write_results
@@ -56,19 +50,30 @@ def run(args: argparse.Namespace) -> int:
         if (source / DESIGN).is_file() and not (source / ANSWERS).is_file():
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="densesharp-"))
             source = _exported(source, args.store, Path(scratch) / "export")
-        data = load_study(source, args.truth, args.model)
+        data = load_study(source, args.truth, args.model, args.key)
         inside = [source / name for name in FILES]
         inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
-        inputs += [path for path in (args.truth, args.model, args.plan) if path]
+        inputs += [path for path in (args.truth, args.model) if path]
         progress = stack.enter_context(progress_bar())
         results = analyse_study(
             data,
             inputs=inputs,
             dice_margin=args.dice_margin,
-            plan=read_plan(args.plan) if args.plan else None,
             progress=lambda fraction, text: progress(0.7 * fraction, text),
         )
         write_results(results, args.out, lambda f, text: progress(0.7 + 0.3 * f, text))
+    if data.order_reveals_truth:
+        sys.stderr.write(f"Note: {OLD_ORDER}\n")
+    if data.unknown_patients:
+        sys.stderr.write(
+            f"Note: {len(data.unknown_patients)} cases share an image, but no patients are named "
+            "(column 'patient'): they are taken as independent, and intervals are too narrow.\n"
+        )
+    if data.truth_state == "key_missing":
+        sys.stderr.write(
+            "Note: the key of the study was not given (--key), so nothing shows that this is the "
+            "truth that was frozen with the design. The report says so.\n"
+        )
     sys.stderr.write(
         f"Results: {args.out}\nReport: {args.out / 'report.html'}\n"
         "Research use only, not for diagnosis.\n"
@@ -84,7 +89,7 @@ def _exported(folder: Path, address: str | None, target: Path) -> Path:
 
     study = open_study(folder)
     design = study.design
-    store = open_store(address or study.default_store, design.study, design.sha256, create=False)
+    store = open_store(address or study.default_store, design.study, design.sha256, reading=True)
     try:
         return export(study, store, target)
     finally:

@@ -21,12 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the folder and say how to go on."""
     from densesharp.study.conduct.store import open_store
-    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
     from densesharp.study.exported.write_export import export, still_to_read
 
     study = open_study(args.study)
     address = args.store or study.default_store
-    store = open_store(address, study.design.study, study.design.sha256, create=False)
+    store = open_store(address, study.design.study, study.design.sha256, reading=True)
     try:
         folder = export(study, store, args.out)
         unread = still_to_read(study, store)
@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
         f"Exported to {folder}. Analyse with:\n"
         f"  densesharp study analyze {folder} --truth TRUTH.csv --out RESULTS\n"
     )
+    if study.design.order_reveals_truth:
+        sys.stderr.write(f"Note: {OLD_ORDER}\n")
     if unread:
         sys.stderr.write(
             f"Note: {unread} readings are still to be made. The export shows the model's results "

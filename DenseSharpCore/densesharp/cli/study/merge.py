@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Merge the sources into the study's store."""
     from densesharp.study.conduct.merge import merge
     from densesharp.study.conduct.store import open_store
-    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
 
     study = open_study(args.study)
     design = study.design
@@ -35,5 +35,7 @@ def run(args: argparse.Namespace) -> int:
         target = open_store(args.store or study.default_store, design.study, design.sha256)
         stack.callback(target.close)
         added = merge(study, target, sources)
+    if design.order_reveals_truth:
+        sys.stderr.write(f"Note: {OLD_ORDER}\n")
     sys.stdout.write(f"{added} events added to {target.label}.\n")
     return 0

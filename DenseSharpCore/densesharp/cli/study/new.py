@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with progress_bar() as progress:
         study = create(values, progress)
-    sys.stdout.write(summary(study))
+    sys.stdout.write(summary(study, values))
     return 0

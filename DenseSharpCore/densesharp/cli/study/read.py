@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 HELP = "read the cases that are due, in the browser"
@@ -30,11 +31,13 @@ def run(args: argparse.Namespace) -> int:
     """Serve the reading page until the reader closes it."""
     from densesharp.study.conduct.reading_session import Reading
     from densesharp.study.conduct.store import open_store
-    from densesharp.study.conduct.study_folder import open_study
+    from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
     from densesharp_viewer.study_mode import serve
 
     study = open_study(args.study)
     study.design.reader(args.reader)
+    if study.design.order_reveals_truth:
+        sys.stderr.write(f"Note: {OLD_ORDER}\n")
     address = args.store or study.default_store
     store = open_store(address, study.design.study, study.design.sha256)
     try:

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     study = open_study(args.study)
     address = args.store or study.default_store
-    store = open_store(address, study.design.study, study.design.sha256, create=False)
+    store = open_store(address, study.design.study, study.design.sha256, reading=True)
     try:
         found = verify(study, store, _read_heads(args.heads) if args.heads else None)
     finally:
@@ -44,7 +44,11 @@ def run(args: argparse.Namespace) -> int:
     lines += [f"notice: {notice}" for notice in found.notices]
     lines += [f"head of {reader}: {head}" for reader, head in found.heads.items()]
     state = "The record is whole" if found.clean else "The record is NOT whole"
-    lines.append(f"{state}: {found.answers} answers of {len(found.heads)} readers.")
+    lines.append(f"{state}: {found.found}.")
+    if found.clean and found.answers < found.planned and not args.heads:
+        lines.append(
+            "Whether the end of a record was cut off shows only with heads noted earlier (--heads)."
+        )
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     if args.write_heads and found.clean:
         write_text(args.write_heads, json.dumps(found.heads, indent=1) + "\n")

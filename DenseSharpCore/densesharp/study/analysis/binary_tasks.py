@@ -6,6 +6,7 @@ import numpy as np
 
 from densesharp.stats.auc import (
     auc_estimate,
+    inside,
     logit_interval,
     operating_point,
     partial_auc,
@@ -20,6 +21,7 @@ from densesharp.stats.calibration import (
     decision_curve,
     reliability_bins,
 )
+from densesharp.stats.clusters import Clusters
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.figures_of_merit import AUC, sensitivity, specificity
 from densesharp.stats.model_vs_readers import sensitivity_at
@@ -27,7 +29,7 @@ from densesharp.stats.mrmc import analyse
 from densesharp.stats.mrmc_document import area_document, mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.proportions import wilson
-from densesharp.stats.tables import BoolArray, FloatArray, Readings
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.model_alone import against_readers
 from densesharp.study.analysis.planned_endpoints import planned_of
@@ -90,14 +92,18 @@ def _read(ratings: FloatArray, positive: BoolArray) -> tuple[FloatArray, BoolArr
     return ratings[there], positive[there]
 
 
+def _patients(data: StudyData, cases: BoolArray) -> IntArray | None:
+    return None if data.patients is None else data.patients[cases]
+
+
 def _reader_areas(data: StudyData, task: Task) -> dict[str, dict[str, ReaderArea]]:
     positive = data.positive(task)
     out: dict[str, dict[str, ReaderArea]] = {}
     for t, condition in enumerate(data.conditions):
         for r, reader in enumerate(data.readers):
             pair = _read(task.ratings[t, r], positive)
-            area = auc_estimate(*pair)
-            found = ReaderArea(area, logit_interval(area).ci, partial_auc(*pair))
+            area = auc_estimate(*pair, _patients(data, ~np.isnan(task.ratings[t, r])))
+            found = ReaderArea(inside(area), logit_interval(area).ci, partial_auc(*pair))
             out.setdefault(condition, {})[reader] = found
     return out
 
@@ -155,7 +161,7 @@ def _calls(data: StudyData, task: Task) -> Readings | None:
     if data.classes is None:
         return None
     calls = np.where(data.classes < 0, np.nan, (data.classes >= task.level).astype(float))
-    return Readings(data.conditions, data.readers, data.cases, data.positive(task), calls)
+    return data.as_readings(calls, data.positive(task))
 
 
 def _at_calls(calls: Readings | None, name: str) -> MrmcDocument | None:
@@ -250,16 +256,9 @@ def _group(data: StudyData, task: Task, name: str) -> ReaderGroup:
 def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
     known = ~np.isnan(ratings)
     positive = data.positive(task)[known]
-    area = auc_estimate(ratings[known], positive)
+    area = auc_estimate(ratings[known], positive, _patients(data, known))
     condition = data.conditions[data.alone]
-    part = data.readings(task).select(treatments=[condition])
-    readings = Readings(
-        part.treatments,
-        part.readers,
-        tuple(np.array(part.cases)[known]),
-        positive,
-        part.ratings[:, :, known],
-    )
+    readings = data.readings(task).select(treatments=[condition]).of_cases(known)
     points = [p for p in _operating_points(data, task).get(condition, {}).values() if p]
     rates = [p.specificity.value for p in points if p.specificity.value is not None]
     average = float(np.mean(rates)) if rates else None
@@ -267,7 +266,7 @@ def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
     asked = ("auc", task.name, planned_of(data))
     found = against_readers(ratings[known], readings, AUC, positive.astype(np.int64), *asked)
     return ModelTask(
-        auc=area,
+        auc=inside(area),
         logit_interval=logit_interval(area).ci,
         condition=condition,
         against_readers=found.result,
@@ -283,25 +282,29 @@ def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
 
 def _sources(
     data: StudyData, task: Task, scale: float
-) -> dict[str, tuple[FloatArray, BoolArray, float]]:
-    """Probabilities with their outcome: each condition's readings pooled, and the model."""
+) -> dict[str, tuple[FloatArray, BoolArray, float, Clusters]]:
+    """Probabilities with outcome and clusters: each condition's readings pooled, and the model."""
     positive = data.positive(task)
-    repeated = np.broadcast_to(positive, task.ratings.shape)
-    out = {
-        condition: (*_read(task.ratings[t].ravel() / scale, repeated[t].ravel()), HALF_STEP)
-        for t, condition in enumerate(data.conditions)
-    }
+    of = np.arange(len(data.cases)) if data.patients is None else data.patients
+    out = {}
+    for t, condition in enumerate(data.conditions):
+        readers, cases = np.nonzero(~np.isnan(task.ratings[t]))
+        chance = task.ratings[t, readers, cases] / scale
+        out[condition] = (chance, positive[cases], HALF_STEP, Clusters(of[cases], readers))
     if task.model is not None:
-        out["model"] = (*_read(task.model / scale, positive), 1e-4)
+        cases = np.flatnonzero(~np.isnan(task.model))
+        out["model"] = (task.model[cases] / scale, positive[cases], 1e-4, Clusters(of[cases]))
     return out
 
 
 def _calibration(data: StudyData, task: Task, scale: float) -> dict[str, Calibration]:
     out = {}
-    for name, (chance, outcome, edge) in _sources(data, task, scale).items():
-        bins = reliability_bins(chance, outcome)
-        counted = reliability_bins(chance, outcome, equal_count=True)
-        intercept, slope = calibration_line(chance, outcome, edge)
+    for name, (chance, outcome, edge, clusters) in _sources(data, task, scale).items():
+        bins = reliability_bins(chance, outcome, cases=clusters.cases)
+        counted = reliability_bins(chance, outcome, equal_count=True, cases=clusters.cases)
+        # Independent readings have the likelihood's own formula.
+        by = clusters if clusters.readers is not None or data.patients is not None else None
+        intercept, slope = calibration_line(chance, outcome, edge, by)
         out[name] = Calibration(
             n=len(chance),
             brier=brier(chance, outcome),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from densesharp.stats.estimates import Estimate, optional
 from densesharp.stats.mrmc_records import MrmcDocument
@@ -76,7 +76,10 @@ class Changes:
 
     Attributes:
         reclassification: which cases -> pathology -> counts, unaided by aided.
+        all_readers: Durkalski's test; like `all_readers_obuchowski`, `gee` and
+            `mixed_model_sensitivity` it is about these readers only.
         gee: coefficient -> log odds of a right class.
+        gee_random_readers: the same coefficients for readers like these (`gee_logistic`).
     """
 
     readers: Mapping[str, ReaderChange]
@@ -86,6 +89,7 @@ class Changes:
     gee: Mapping[str, Estimate]
     mixed_model_sensitivity: Mapping[str, Estimate]
     automation_bias: AutomationBias | None = optional()
+    gee_random_readers: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

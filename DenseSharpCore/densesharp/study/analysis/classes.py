@@ -14,6 +14,7 @@ from densesharp.stats.agreement import (
     percent_agreement,
 )
 from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.clusters import summed
 from densesharp.stats.estimates import Estimate, holm, not_estimable
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
 from densesharp.stats.gee import gee_logistic
@@ -73,7 +74,7 @@ def _ordinal(data: StudyData) -> Readings | None:
     if not {"invasive", "iac"} <= set(by_name):
         return None
     ratings = by_name["invasive"] + by_name["iac"]
-    return Readings(data.conditions, data.readers, data.cases, data.truth > 0, ratings)
+    return data.as_readings(ratings, data.truth > 0)
 
 
 def _counts(called: IntArray, truth: IntArray, classes: int) -> FloatArray:
@@ -145,13 +146,15 @@ def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Chang
         )  # fmt: skip
     adjusted = holm([row.accuracy_difference.p for row in found])
     rows = (replace(row, p_holm=p) for row, p in zip(found, adjusted, strict=True))
-    clustered = (b.sum(0) * 1.0, c.sum(0) * 1.0, both.sum(0) * 1.0)
+    of = np.arange(len(data.cases)) if data.patients is None else data.patients
+    clustered = [summed(part.sum(0) * 1.0, of) for part in (b, c, both)]
     return Changes(
         readers=dict(zip(data.readers, rows, strict=True)),
         all_readers=durkalski(*clustered),
         all_readers_obuchowski=obuchowski(*clustered),
         reclassification=_reclassification(data, aided, unaided, both),
         gee=_gee(data, classes, pair),
+        gee_random_readers=_gee(data, classes, pair, readers_like_them=True),
         mixed_model_sensitivity=_mixed_model(data, classes, pair),
         automation_bias=automation_bias(data, aided, unaided),
     )
@@ -176,7 +179,9 @@ def _reclassification(
     return out
 
 
-def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
+def _gee(
+    data: StudyData, classes: IntArray, pair: tuple[int, int], *, readers_like_them: bool = False
+) -> dict[str, Estimate]:
     """Log odds of a right class by condition, period, their interaction and position.
 
     The interaction of condition and period is the carryover of a crossover study. Sessions are
@@ -184,7 +189,7 @@ def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str,
     in the two sessions and `second_session` that in the two conditions.
     """
     there = _of_pair(classes, pair) >= 0
-    t, _, k = np.nonzero(there)
+    t, r, k = np.nonzero(there)
     correct = classes[there] == data.truth[k]
     shown = (t == pair[0]).astype(float)
     covariates = {"aided": shown}
@@ -199,7 +204,8 @@ def _gee(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str,
                 covariates["aided_x_second_session"] = product
     if data.position is not None and not np.isnan(data.position[there]).any():
         covariates["position_per_100"] = data.position[there] / 100
-    return gee_logistic(correct, covariates, k)
+    clusters = k if data.patients is None else data.patients[k]
+    return gee_logistic(correct, covariates, clusters, r if readers_like_them else None)
 
 
 def _of_pair(classes: IntArray, pair: tuple[int, int]) -> IntArray:

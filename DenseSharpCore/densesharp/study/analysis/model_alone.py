@@ -19,7 +19,7 @@ from densesharp.stats.figures_of_merit import (
     specificity,
 )
 from densesharp.stats.model_vs_readers import ReaderForm, standalone
-from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.planned_endpoints import Planned, planned_of
 from densesharp.study.analysis.task_results import (
     CompleteStandalone,
@@ -45,10 +45,11 @@ def analyse_model_alone(data: StudyData) -> ModelAlone | None:
         readings = Readings(
             (data.conditions[data.alone],),
             data.readers,
-            tuple(np.array(data.cases)[known]),
-            truth[known] > 0,
-            ratings[None, :, known],
-        )
+            data.cases,
+            truth > 0,
+            ratings[None],
+            data.patients,
+        ).of_cases(known)
         asked = (name, task, primary)
         rows.append(against_readers(model[known], readings, figure, truth[known], *asked))
     return ModelAlone(data.conditions[data.alone], rows) if rows else None
@@ -79,15 +80,9 @@ def against_readers(
     margin = planned.margin if primary else None
     result = standalone(model, readings, figure, truth=truth, margin=margin, form=form)
     complete = None
-    whole = ~np.isnan(readings.ratings).any(axis=(0, 1))
+    whole: BoolArray = ~np.isnan(readings.ratings).any(axis=(0, 1))  # type: ignore[assignment]
     if whole.any() and not whole.all():
-        part = Readings(
-            readings.treatments,
-            readings.readers,
-            tuple(np.array(readings.cases)[whole]),
-            readings.truth[whole],
-            readings.ratings[:, :, whole],
-        )
+        part = readings.of_cases(whole)
         found = standalone(model[whole], part, figure, truth=truth[whole], margin=margin, form=form)
         complete = CompleteStandalone(int(whole.sum()), found)
     return ModelComparison(name, task, primary, form, margin, len(readings.cases), result, complete)

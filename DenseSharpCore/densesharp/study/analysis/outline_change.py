@@ -11,7 +11,6 @@ from densesharp.stats.mrmc_document import mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.segmentation import dice
 from densesharp.stats.surface_distance import Mask
-from densesharp.stats.tables import Readings
 from densesharp.study.exported.study_data import StudyData
 
 Masks = Mapping[tuple[int, int, int], Mask]
@@ -34,11 +33,5 @@ def analyse_outline_change(data: StudyData, masks: Masks) -> MrmcDocument | None
     cases = drawn.any(axis=(0, 1))
     if len(data.readers) < 2 or drawn.any(axis=(1, 2)).sum() < 2 or cases.sum() < 2:
         return None
-    readings = Readings(
-        data.conditions,
-        data.readers,
-        tuple(case for case, kept in zip(data.cases, cases, strict=True) if kept),
-        data.truth[cases] > 0,
-        scores[:, :, cases],
-    )
+    readings = data.as_readings(scores, data.truth > 0).of_cases(cases)
     return mrmc_document(readings, MEAN_SCORE, title="mean Dice with the other readers")

@@ -10,10 +10,16 @@ import numpy as np
 from densesharp.image.grid import Grid
 from densesharp.nodule.measure.axes import in_plane_axes
 from densesharp.nodule.measure.contours import all_outlines
-from densesharp.stats.bland_altman import LimitsOfAgreement, concordance, repeated_limits
+from densesharp.stats.bland_altman import (
+    LimitsOfAgreement,
+    concordance,
+    random_reader_limits,
+    repeated_limits,
+)
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.icc import icc
 from densesharp.stats.surface_distance import Mask, Spacing
+from densesharp.stats.tables import FloatArray, IntArray
 from densesharp.study.analysis.outline_results import (
     DiameterAgreement,
     Ratios,
@@ -103,7 +109,18 @@ def _compare(
     numbers = np.array([data.cases.index(pair.case) for pair in points])
     by_case = [numbers == n for n in np.unique(numbers)]
     alone, mean = (np.array([v[rows].mean() for rows in by_case]) for v in (model, reader))
-    return repeated_limits(model - reader, numbers), concordance(alone, mean)
+    return _limits(data, points, model - reader, numbers), concordance(alone, mean)
+
+
+def _limits(
+    data: StudyData, points: list[SizePair], differences: FloatArray, cases: IntArray
+) -> LimitsOfAgreement:
+    """Limits for readers like these; where that cannot be told, for these readers."""
+    readers = sorted({pair.reader for pair in points})
+    table = np.full((len(readers), len(data.cases)), np.nan)
+    table[[readers.index(pair.reader) for pair in points], cases] = differences
+    found = random_reader_limits(table)
+    return found if found.bias.value is not None else repeated_limits(differences, cases)
 
 
 def _ratios(limits: LimitsOfAgreement) -> Ratios:

@@ -38,30 +38,15 @@ class ReaderRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleSize:
-    """What was planned: power to detect `effect` at a two-sided level, from a pilot study.
-
-    Attributes:
-        power: with the design's readers and cases.
-        cases_needed: for the target power with the design's readers; None where none suffice.
-    """
-
-    effect: float
-    alpha: float
-    target: float
-    form: ReaderForm
-    pilot_cases: int
-    readers: int
-    cases: int
-    power: float
-    cases_needed: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class StudyDescription:
     """Design and numbers: what the flow chart and the first table show.
 
     Attributes:
+        truth_state: "frozen" with the design, "key_missing" to check it, or "not_frozen".
+        patients: of the cases, where some have several; None where each case is a patient's only
+            one, as far as is known.
+        unknown_patients: cases that share an image though no patient is named for them.
+        order_reveals_truth: whether design and schedule give the truth away (format 1).
         readings: condition -> reader -> readings.
         absent_readers: readers of the design without any answer.
         missing_readings: planned and not read; by reader where any are.
@@ -72,6 +57,10 @@ class StudyDescription:
     kind: str | None
     design_verified: bool = False
     truth_frozen: bool = False
+    truth_state: str = "not_frozen"
+    order_reveals_truth: bool = False
+    patients: int | None = None
+    unknown_patients: Sequence[str] = ()
     washout_days: float | None
     washout: WashoutSummary | None = None
     reveal: str | None
@@ -92,7 +81,6 @@ class StudyDescription:
     missing_by_reader: Mapping[str, int] | None = None
     missing_repeats: int = 0
     interim: bool = False
-    sample_size: SampleSize | None = optional()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from densesharp.stats.reading_time import ReadingTime, reading_time, summarize
-from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.stats.tables import FloatArray, IntArray
 from densesharp.stats.ustatistics import u_statistics
 from densesharp.study.analysis.time_results import (
     FirstSession,
@@ -86,7 +86,7 @@ def analyse_sessions(data: StudyData) -> SessionResults | None:
     areas = {}
     for task in data.tasks:
         first = np.where(session == np.nanmin(session), task.ratings, np.nan)
-        readings = Readings(data.conditions, data.readers, data.cases, data.positive(task), first)
+        readings = data.as_readings(first, data.positive(task))
         if not np.isnan(first).all():
             found = u_statistics(readings)
             differences = {" minus ".join(p): e for p, e in found.differences.items()}

@@ -8,6 +8,7 @@ of invasive, so the second is never above the first.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -62,13 +63,16 @@ def answer_from_data(data: Mapping[str, Any]) -> Answer:
     return replace(Answer(), **dict(data))
 
 
-def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = False) -> list[str]:
+def problems(
+    answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = False, *, stored: bool = False
+) -> list[str]:
     """What keeps the form from being submitted, one sentence each; empty when it is complete.
 
     Args:
-        answer: as filled in.
-        mask_rule: whether an outline is wanted.
+        answer: the form.
+        mask_rule: whether an outline is asked for.
         has_mask: whether there is one.
+        stored: whether it was submitted already; earlier versions took any character.
     """
     found = []
     if answer.nodule_class is None:
@@ -83,6 +87,8 @@ def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = Fals
         found.append("The confidence is a whole number from 1 to 5.")
     if not isinstance(answer.comment, str) or len(answer.comment) > LONGEST_COMMENT:
         found.append(f"The comment is a text of at most {LONGEST_COMMENT} characters.")
+    elif not stored and any(_unstorable(letter) for letter in answer.comment):
+        found.append("The comment holds a control character or half a character: type it anew.")
     if mask_rule == "required" and not has_mask:
         found.append("Outline the nodule.")
     if mask_rule == "none" and has_mask:
@@ -90,18 +96,56 @@ def problems(answer: Answer, mask_rule: MaskRule = "none", has_mask: bool = Fals
     return found
 
 
-def require_complete(answer: Answer, mask_rule: MaskRule, has_mask: bool) -> None:
-    """Check that a form can be submitted.
+def one_line_end(text: str) -> str:
+    """Text with line feeds at its line ends, whatever the computer that it was typed on."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unstorable(letter: str) -> bool:
+    """Whether a character cannot be read back from every table: controls, and lone surrogates."""
+    return unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t"
+
+
+def contradictions(answer: Answer) -> list[str]:
+    """What to ask about before an answer that can be submitted is: ratings against the class.
+
+    The two ratings give each class a share: 100 - invasive, invasive - IAC, and IAC. A class with
+    less than half of another's share is asked about; it may be meant, so it is never refused.
+    """
+    if answer.p_invasive is None or answer.p_iac is None or answer.nodule_class is None:
+        return []
+    shares = dict(
+        zip(
+            CLASS_NAMES,
+            (100 - answer.p_invasive, answer.p_invasive - answer.p_iac, answer.p_iac),
+            strict=True,
+        )
+    )
+    best = max(shares, key=lambda name: shares[name])
+    own = shares[answer.nodule_class]
+    if 2 * own >= shares[best]:
+        return []
+    return [
+        f"You chose {answer.nodule_class}, but by your two ratings {best} has {shares[best]:g} % "
+        f"and {answer.nodule_class} {own:g} %."
+    ]
+
+
+def require_complete(
+    answer: Answer, mask_rule: MaskRule, has_mask: bool, *, stored: bool = False
+) -> None:
+    """Check that a form can be submitted, or with `stored` that it could have been.
 
     Args:
         answer: as filled in.
         mask_rule: whether an outline is wanted.
         has_mask: whether there is one.
+        stored: whether it was submitted already, see `problems`.
 
     Raises:
         StudyError: it cannot; the sentences say why.
     """
-    found = problems(answer, mask_rule, has_mask)
+    found = problems(answer, mask_rule, has_mask, stored=stored)
     if found:
         raise StudyError(" ".join(found))
 

@@ -1,8 +1,9 @@
 """Making a study from tables: cases, readers, truth and the model's results.
 
-    cases.csv     case,image,x,y,z[,space][,practice][,any other column: a property to balance by]
+    cases.csv     case,image,x,y,z[,space][,practice][,patient][,properties to balance by]
     readers.csv   reader,group
     truth.csv     case,class            (read here only to balance the order; never copied)
+    truth-STUDY.key                     written beside the truth: see `truth_key`
     results/      CASE/result.json and CASE/..._mask.nrrd, as `predict --out results/CASE` writes;
                   or what `cohort cases.csv --out results` writes
 
@@ -11,17 +12,17 @@ Image paths are relative to cases.csv.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from densesharp.errors import ImageError, StudyError
+from densesharp.errors import DenseSharpError, ImageError, StudyError
 from densesharp.image.grid import Grid
 from densesharp.image.masks import mask_from_box
 from densesharp.io import read_volume
@@ -33,9 +34,11 @@ from densesharp.study.conduct.design import Case, Design, Reader
 from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
 from densesharp.study.conduct.reader_masks import decode, make_mask
 from densesharp.study.conduct.study_folder import DESIGN, Study, freeze, hash_image
+from densesharp.study.conduct.truth_key import TruthKey, key_path
 
 _CASE_COLUMNS = ("case", "image", "x", "y", "z")
-_KNOWN = (*_CASE_COLUMNS, "space", "practice", "nodule")
+_KNOWN = (*_CASE_COLUMNS, "space", "practice", "nodule", "patient")
+_CLASS_WORD = re.compile(r"(?<![a-z])(?:aah|ais|mia|iac)(?![a-z])")
 _YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
 
 
@@ -47,6 +50,11 @@ class Sources:
     readers: Path
     truth: Path | None = None
     results: Path | None = None
+    key: Path | None = None
+
+    def key_path(self, study: str) -> Path | None:
+        """Where the study's key is written; None without a truth."""
+        return self.truth and (self.key or key_path(self.truth, study))
 
 
 @dataclass(frozen=True)
@@ -81,24 +89,66 @@ def create_study(
     if (folder / DESIGN).exists():
         message = f"'{folder}' holds a study already: choose a new folder, designs never change."
         raise StudyError(message)
-    listed = _read_cases(sources.cases, folder, progress)
+    # In the order of their names: tables are often sorted by what must not be known.
+    listed = sorted(_read_cases(sources.cases, folder, progress), key=_practice_last)
     truth = _read_truth(sources.truth, listed)
+    if truth is not None:
+        _refuse_telling_names([entry.case for entry in listed], truth)
+    key, key_file = TruthKey.draw(), sources.key_path(str(settings["study"]))
     aids = [_read_aid(entry, sources.results) for entry in listed] if sources.results else []
     # The design is complete and checked before anything is written.
     design = Design(
         readers=_read_readers(sources.readers),
         cases=tuple(entry.case for entry in listed),
         aid=describe_aids(aids),
-        truth_sha256=_hash_text(sources.truth),
+        truth_sha256=key.seal(sources.truth.read_bytes()) if sources.truth else "",
         **settings,
     )
-    write_aids(folder, aids)
+    if key_file is not None:
+        _refuse_inside(key_file, folder)
+        # Before the study: none may exist without its key.
+        key.write(key_file, design.study)
+    try:
+        write_aids(folder, aids)
+        study = freeze(folder, design, truth, key if sources.truth else None)
+    except DenseSharpError:
+        if key_file is not None:
+            key_file.unlink(missing_ok=True)
+        raise
     progress(1.0, "Done")
-    return freeze(folder, design, truth)
+    return study
 
 
-def _hash_text(path: Path | None) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+def _practice_last(entry: _Listed) -> tuple[bool, str]:
+    """Practice cases keep their order (sorting is stable), the others go by name."""
+    return entry.case.practice, "" if entry.case.practice else entry.case.id
+
+
+def _refuse_inside(key_file: Path, folder: Path) -> None:
+    if folder.resolve() in key_file.resolve().parents:
+        message = (
+            f"The key '{key_file}' would lie in the study's folder, where it gives the truth away: "
+            "keep truth and key elsewhere, or name another file with --key."
+        )
+        raise StudyError(message)
+
+
+def _refuse_telling_names(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
+    """Refuse names and paths, which the design keeps, that say the class of their case."""
+    said = {
+        case.id: set(_CLASS_WORD.findall(f"{case.id} {case.image}".lower()))
+        for case in cases
+        if case.id in truth
+    }
+    if len({frozenset(words) for words in said.values()}) < 2:
+        return  # one folder's name for all says nothing
+    for case, words in said.items():
+        if words and words <= set(truth[case].lower().split("-")):
+            message = (
+                f"The name or path of case '{case}' says its class, and the study's folder keeps "
+                "both: rename it, and list it with neutral names."
+            )
+            raise StudyError(message)
 
 
 def _read_readers(path: Path) -> tuple[Reader, ...]:
@@ -109,7 +159,7 @@ def _read_readers(path: Path) -> tuple[Reader, ...]:
 
 def _read_cases(path: Path, folder: Path, progress: Progress) -> list[_Listed]:
     table = read_table(path, _CASE_COLUMNS)
-    for name in ("class", "truth", "pathology"):
+    for name in ("class", "truth", "pathology", "histology", "diagnosis"):
         if name in table.columns:
             message = (
                 f"The case list '{path}' has a column '{name}': the truth belongs into a table of "
@@ -151,6 +201,7 @@ def _read_case(table: Table, row: int, base: Path, folder: Path) -> _Listed:
         image_sha256=hash_image(image),
         practice=practice in _YES,
         strata={name: text for name, text in cell.items() if name not in _KNOWN},
+        patient=cell.get("patient", ""),
     )
     return _Listed(case, grid, cell.get("nodule", ""))
 
@@ -206,7 +257,7 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         )
         raise StudyError(message)
     chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
-    aid = Aid(entry.case.id, name, digest, trained, chances)
+    aid = Aid(entry.case.id, name, digest, trained, chances, **_caution(nodule))
     own = nodule["id"]
     mask_file = path.with_name(
         mask_name(entry.case.id, own) if path == record else f"{own}_mask.nrrd"
@@ -225,6 +276,22 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         return aid
     mask = make_mask(outline, entry.grid, entry.case.seed_lps)
     return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
+
+
+def _caution(nodule: Mapping[str, Any]) -> dict[str, Any]:
+    """Verdict, reasons and spread of a result, as the product shows them."""
+    spread = nodule.get("uncertainty") or {}
+    names = ("sd_invasive", "sd_iac", "samples")
+    invasive, iac, runs = (spread.get(name) for name in names)
+    text = ""
+    if invasive is not None and iac is not None and (runs or 0) > 1:
+        parts = f"P(invasive) ± {100 * invasive:.0f} %, P(IAC) ± {100 * iac:.0f} %"
+        text = f"{parts} over {runs} runs"
+    return {
+        "verdict": str(nodule.get("verdict") or ""),
+        "reasons": tuple(str(row["message"]) for row in nodule.get("warnings") or ()),
+        "spread": text,
+    }
 
 
 def _choose_nodule(nodules: list[Any], entry: _Listed, path: Path) -> Any:

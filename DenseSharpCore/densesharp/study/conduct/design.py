@@ -1,7 +1,8 @@
 """The design of a reader study: fixed and hashed before the first read, never changed after.
 
-A design holds no truth. Classes from pathology lie in a separate file that only the analysis opens;
-the design stores that file's sha256, so that nobody can exchange it later.
+A design holds no truth and nothing that it could be computed from. Classes from pathology lie in a
+separate file that only the analysis opens; the design stores that file's keyed hash, so that nobody
+can exchange it later, and nobody without the key can try guesses on it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any, Literal, get_args
 from densesharp.errors import StudyError
 from densesharp.image.grid import ras_to_lps
 
-SCHEMA = 1
+SCHEMA = 2
+"""Since 2 the order is drawn with a key and the truth's hash is keyed; 1 is still read."""
+
+READABLE = (1, 2)
 Kind = Literal["crossover", "sequential", "unaided"]
 Reveal = Literal["with_image", "after_first_answer"]
 MaskRule = Literal["none", "optional", "required"]
@@ -27,6 +31,7 @@ Figure = Literal["auc", "sensitivity", "specificity", "accuracy", "quadratic_kap
 """Figures of merit that a primary analysis may name; `dice` is the readers' with each other."""
 
 DEFAULT_WASHOUT_DAYS = 28
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*\.")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -49,6 +54,7 @@ class Case:
         image_sha256: hash of the image, or "" when the design was made without the image at hand.
         practice: read first and never analysed.
         strata: properties to balance the order by (such as size); never the class.
+        patient: code of the patient, where patients have several cases; "" when not told.
     """
 
     id: str
@@ -57,6 +63,7 @@ class Case:
     image_sha256: str = ""
     practice: bool = False
     strata: Mapping[str, str] = field(default_factory=dict)
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,11 @@ class Design:
         going_back: whether a submitted answer of the running session may be corrected.
         endpoint: the primary analysis.
         aid: what the aided readings show; None when nothing is aided.
-        truth_sha256: hash of the truth file, or "" when there is none yet.
+        truth_sha256: keyed hash of the truth file (in format 1 its plain sha256), or "" when
+            there is none yet.
         schedule_sha256: hash of schedule.csv.
+        key_sha256: hash of the key that the order was balanced with, "" when it looks at no truth.
+        schema: format of design.json.
 
     Raises:
         StudyError: the parts contradict each other.
@@ -133,6 +143,8 @@ class Design:
     aid: AidSource | None = None
     truth_sha256: str = ""
     schedule_sha256: str = ""
+    key_sha256: str = ""
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -149,6 +161,11 @@ class Design:
     def practice_cases(self) -> tuple[Case, ...]:
         """The cases to get used to the form with."""
         return tuple(case for case in self.cases if case.practice)
+
+    @property
+    def order_reveals_truth(self) -> bool:
+        """Whether seed and schedule alone, as every folder and export hold them, give the truth."""
+        return self.schema == 1 and bool(self.truth_sha256)
 
     def case(self, case_id: str) -> Case:
         """The case of that id."""
@@ -175,8 +192,12 @@ class Design:
         return hashlib.sha256(canonical_json(self._content()).encode()).hexdigest()
 
     def _content(self) -> dict[str, Any]:
-        data = {"schema": SCHEMA, **asdict(self)}
+        data = asdict(self)
+        if self.schema == 1:
+            del data["key_sha256"]
         for case in data["cases"]:
+            if self.schema == 1:
+                del case["patient"]
             # Files carry RAS, as 3D Slicer shows it; -0.0 and 0.0 must hash alike.
             case["seed_ras"] = [float(x) + 0.0 for x in ras_to_lps(case.pop("seed_lps"))]
         content: dict[str, Any] = json.loads(json.dumps(data))
@@ -184,7 +205,12 @@ class Design:
 
     def to_json(self) -> str:
         """The text of design.json, its own hash included."""
-        return json.dumps({**self._content(), "design_sha256": self.sha256}, indent=1) + "\n"
+        return (
+            json.dumps(
+                {"schema": self.schema, **self._content(), "design_sha256": self.sha256}, indent=1
+            )
+            + "\n"
+        )
 
 
 def canonical_json(value: Any) -> str:
@@ -203,13 +229,14 @@ def design_from_json(text: str) -> Design:
     """
     try:
         data = json.loads(text)
-        schema, stored = data.pop("schema"), data.pop("design_sha256")
+        schema, stored = data["schema"], data.pop("design_sha256")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         message = "design.json is not the design of a DenseSharp reader study."
         raise StudyError(message) from error
-    if schema != SCHEMA:
+    if schema not in READABLE:
         message = (
-            f"The study's design has format {schema}, this software reads format {SCHEMA}: "
+            f"The study's design has format {schema}, this software reads formats "
+            f"{' and '.join(map(str, READABLE))}: "
             "use the version of the software that the study was begun with."
         )
         raise StudyError(message)
@@ -246,7 +273,10 @@ def _case_from_data(data: dict[str, Any]) -> Case:
 def _check_names(design: Design) -> None:
     readers = [reader.id for reader in design.readers]
     cases = [case.id for case in design.cases]
-    for what, names in (("reader", readers), ("case", cases), ("study", [design.study])):
+    patients = [case.patient for case in design.cases if case.patient]
+    for what, names in (
+        ("reader", readers), ("case", cases), ("study", [design.study]), ("patient", patients),
+    ):  # fmt: skip
         for name in names:
             if not IDENTIFIER.fullmatch(name):
                 message = (
@@ -254,6 +284,14 @@ def _check_names(design: Design) -> None:
                     "dots, dashes or underscores, beginning with a letter or digit."
                 )
                 raise StudyError(message)
+            if design.schema > 1 and _RESERVED.fullmatch(name):
+                message = (
+                    f"The {what} name '{name}' cannot be used: Windows keeps it for itself or ends "
+                    "file names before the dot. Choose another."
+                )
+                raise StudyError(message)
+        if what == "patient":
+            continue
         # Names become file names, and some disks do not tell capitals apart.
         folded = [name.casefold() for name in names]
         double = next((name for name in names if folded.count(name.casefold()) > 1), None)

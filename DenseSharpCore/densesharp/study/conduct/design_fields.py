@@ -38,11 +38,13 @@ class Field:
 
 FIELDS = (
     Field("study", "Study folder", "folder to make", "folder", required=True),
-    Field("cases", "Cases", "table case,image,x,y,z[,space][,practice][,properties to balance by]",
-          "file", required=True),
+    Field("cases", "Cases", "table case,image,x,y,z[,space][,practice][,patient][,properties to "
+          "balance by]", "file", required=True),
     Field("readers", "Readers", "table reader,group", "file", required=True),
     Field("truth", "Truth", "table case,class: balances the order; only its hash is kept, the "
           "file is not copied", "file"),
+    Field("key", "Key", "file to write the key of the order to, not in the study's folder; "
+          "default: beside the truth"),
     Field("results", "Model's results", "one folder per case as 'densesharp predict' writes them",
           "folder"),
     Field("kind", "Kind", "each case alone and with the model a washout apart, or one after the "

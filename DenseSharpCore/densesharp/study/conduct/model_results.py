@@ -42,6 +42,9 @@ class Aid:
         probabilities: class -> probability 0..1, adding up to 1.
         mask_sha256: hash of the outline, "" when there is none.
         mask: NRRD bytes of the outline on the case's grid, None when there is none.
+        verdict: "ok" or "caution", as in result.json; "" in studies made before it was shown.
+        reasons: sentences for the verdict.
+        spread: how much the model's own runs differ, in words.
     """
 
     case: str
@@ -51,6 +54,9 @@ class Aid:
     probabilities: Mapping[str, float]
     mask_sha256: str = ""
     mask: bytes | None = None
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    spread: str = ""
 
     @property
     def p_invasive(self) -> float:
@@ -149,6 +155,7 @@ def _sealed(aid: Aid) -> bytes:
 def _unsealed(content: bytes, case: str) -> Aid:
     data = json.loads(zlib.decompress(_veil(content, case)))
     mask = data.pop("mask")
+    data["reasons"] = tuple(data.get("reasons", ()))
     return Aid(**data, mask=base64.b64decode(mask) if mask else None)
 
 

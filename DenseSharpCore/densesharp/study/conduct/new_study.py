@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from densesharp.study.conduct.create import Sources, create_study
 from densesharp.study.conduct.design import Endpoint, Figure
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
+from densesharp.study.conduct.truth_key import key_path
 
 Values = Mapping[str, str | bool]
 """Field name -> text, or True and False for switches; absent fields have their defaults."""
@@ -53,11 +55,12 @@ def create(values: Values, progress: Progress = silent) -> Study:
         Path(text["readers"]),
         Path(text["truth"]) if text["truth"] else None,
         Path(text["results"]) if text["results"] else None,
+        Path(text["key"]) if text["key"] else None,
     )
     return create_study(folder, sources, settings, progress)
 
 
-def summary(study: Study) -> str:
+def summary(study: Study, values: Values) -> str:
     """What was drawn, in a few lines, for the protocol."""
     design = study.design
     first = design.readers[0].id
@@ -67,8 +70,33 @@ def summary(study: Study) -> str:
         f"{len(design.practice_cases)} for practice, {study.sessions(first)} session(s) each, "
         f"seed {design.seed}\n"
         f"  design sha256 {design.sha256}\n"
+        f"{_about_key(study, values)}{_about_patients(study)}"
         "Note the sha256 in the protocol. Start reading with:\n"
         f"  densesharp study read {study.folder} --reader {first}\n"
+    )
+
+
+def _about_key(study: Study, values: Values) -> str:
+    truth, key = (str(values.get(name) or "") for name in ("truth", "key"))
+    if not truth:
+        return ""
+    file = Path(key) if key else key_path(Path(truth), study.design.study)
+    return (
+        f"  key {file}: keep it with the truth, away from the readers; "
+        "the analysis checks the truth with it\n"
+    )
+
+
+def _about_patients(study: Study) -> str:
+    """A warning where cases share an image and nobody says whose they are."""
+    cases = [case for case in study.design.main_cases if case.image_sha256 and not case.patient]
+    images = Counter(case.image_sha256 for case in cases)
+    shared = sum(count for count in images.values() if count > 1)
+    if not shared:
+        return ""
+    return (
+        f"  {shared} cases share an image, but no patients are named (column 'patient'): the "
+        "analysis will take them as independent, and its intervals will be too narrow\n"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from densesharp.errors import DenseSharpError
 from densesharp.nodule.records import CLASS_NAMES
-from densesharp.report.labels import percent_words
+from densesharp.report.labels import VERDICT_WORDS, percent_words
 from densesharp.study.conduct import answer_form as form
 from densesharp.study.conduct import answer_keys as keys
 from densesharp.study.conduct.answer_form import Answer
@@ -32,6 +32,9 @@ FIRST_NUDGE = 50
 """Where a rating begins when it is first moved by a key."""
 
 DRAFT_EVERY_S = 2.0
+
+SHORTEST_REASON = 10
+"""Letters of a reason for starting a session early."""
 
 
 class Presenter:
@@ -135,7 +138,16 @@ class Presenter:
     # What the reader does
 
     def start_session(self, number: int, reason: str = "") -> None:
-        """Start a session; a reason is needed before the end of the washout."""
+        """Start a session; a reason is needed before the end of the washout.
+
+        The report prints the reason, so a single letter is none.
+        """
+        early = any(line.needs_reason for line in self.screen.sessions if line.number == number)
+        if early and 0 < len(reason.strip()) < SHORTEST_REASON:
+            self._message = (
+                "Say in a few words why the washout is not waited for: the report prints it."
+            )
+            return
         self._try(lambda: self._reading.start_session(number, reason))
 
     def next_case(self) -> None:
@@ -165,7 +177,7 @@ class Presenter:
 
     def set_comment(self, text: str) -> None:
         """Write the comment."""
-        self._change(replace(self._answer, comment=text[: form.LONGEST_COMMENT]))
+        self._change(replace(self._answer, comment=form.one_line_end(text)[: form.LONGEST_COMMENT]))
 
     def set_mask(self, mask: Mask | None) -> None:
         """Take the reader's outline, or remove it."""
@@ -199,7 +211,9 @@ class Presenter:
         elif not self._confirming:
             self._confirming = True
             final = "You can correct it later." if self._can_correct else "It cannot be changed."
-            self._message = f"Submit this answer? {final}"
+            doubts = form.contradictions(self._answer)
+            question = "Submit it all the same?" if doubts else "Submit this answer?"
+            self._message = " ".join([*doubts, question, final])
         else:
             self._confirming = False
             self._try(self._submit)
@@ -354,4 +368,8 @@ def _aid_view(aid: Aid) -> AidView:
         for name in CLASS_NAMES
     )
     invasive, iac = percent_words(aid.p_invasive), percent_words(aid.p_iac)
-    return AidView(aid.model, aid.trained_on, aid.nodule_class, shares, invasive, iac)
+    verdict = VERDICT_WORDS.get(aid.verdict, "")  # type: ignore[call-overload]
+    return AidView(
+        aid.model, aid.trained_on, aid.nodule_class, shares, invasive, iac, verdict, aid.reasons,
+        aid.spread,
+    )  # fmt: skip

@@ -180,7 +180,9 @@ class ReaderState:
         if self.steps(item)[step].aid and step not in self.items[item.item].aids:
             _refuse("The model's result was not shown before this answer.")
         answer = form.answer_from_data(body["form"])
-        form.require_complete(answer, self.study.design.mask, bool(body["mask_sha256"]))
+        form.require_complete(
+            answer, self.study.design.mask, bool(body["mask_sha256"]), stored=True
+        )
 
     # What happened
 

@@ -232,8 +232,11 @@ class Reading:
 
     def _begin_form(self, item: Item, number: int) -> tuple[Answer, Spent]:
         draft = self.store.draft(self.reader)
-        if draft and (draft["item"], draft["step"]) == (item.item, number):
-            return answer_from_data(draft["form"]), spent_from_data(draft["time"])
+        try:
+            if draft and (draft["item"], draft["step"]) == (item.item, number):
+                return answer_from_data(draft["form"]), spent_from_data(draft["time"])
+        except (StudyError, KeyError, TypeError, ValueError, AttributeError):
+            pass  # Drafts are outside the record: a damaged one is no reason to stop reading.
         answers = self._state.items[item.item].answers
         last = answers.get(number) or answers.get(number - 1)
         return (answer_from_data(last["form"]) if last else Answer()), Spent()

@@ -1,9 +1,13 @@
-"""Who reads what, when and how: drawn once from the design's seed, balanced, and stored.
+"""Who reads what, when and how: drawn once, balanced, and stored.
 
 Crossover: cases are split into two stratified halves. In session 1 a reader reads one half unaided
 and the other aided, each as a block; in session 2 the halves change places. Readers of one group
 are paired: the two of a pair take opposite halves first and begin with opposite blocks, so halves
 and block order are balanced within every group of even size, and over groups by alternation.
+
+Two things look at the truth: which cases make a half, and which are repeated. Both are drawn once
+for all readers (several balanced halvings together could be solved for the truth) and with a key
+that is not stored. Everything else is drawn from the design's seed and begins with sorted names.
 
 Practice cases open the first session. Repeats come in a last session of their own, unaided, so no
 session shows a case twice.
@@ -21,6 +25,7 @@ import numpy as np
 
 from densesharp.errors import StudyError
 from densesharp.study.conduct.design import Case, Design, Reader
+from densesharp.study.conduct.truth_key import TruthKey
 
 Condition = Literal["unaided", "aided", "sequential"]
 Role = Literal["main", "practice", "repeat"]
@@ -81,51 +86,57 @@ def steps(design: Design, item: Item) -> tuple[Step, ...]:
     return (Step("aided", aid=False, final=False), Step("aided", aid=True, final=True))
 
 
-def make_schedule(design: Design, truth: Mapping[str, str] | None = None) -> tuple[Item, ...]:
-    """Draw the schedule; the same design and truth give the same schedule.
+def make_schedule(
+    design: Design, truth: Mapping[str, str] | None = None, key: TruthKey | None = None
+) -> tuple[Item, ...]:
+    """Draw the schedule; the same design, truth and key give the same schedule.
 
     Args:
         design: the design; only its seed, kind, readers, cases and repeats are used.
         truth: case id -> class, used as one more stratum and not stored.
+        key: what the draws that look at the truth come from; needed with a truth.
 
     Returns:
         All items, reader by reader, in the order they are read.
     """
-    generator = np.random.default_rng(design.seed)
+    if truth is not None and key is None:
+        message = "a schedule that looks at the truth needs a key"
+        raise ValueError(message)
+    order = np.random.default_rng(design.seed)
+    balance = key.generator(design.seed) if key else np.random.default_rng([design.seed, 1])
     strata = {
         case.id: (*sorted(case.strata.items()), (truth or {}).get(case.id, ""))
         for case in design.cases
     }
     main = sorted(case.id for case in design.main_cases)
-    repeats = _systematic_sample(generator, main, strata, design.repeats)
+    repeats = _systematic_sample(balance, main, strata, design.repeats)
+    halves = _halves(balance, main, strata)
     items: list[Item] = []
-    for first_half, second_half, reader, aided_first in _allocation(generator, design, strata):
-        sessions = _main_sessions(generator, design, first_half, second_half, aided_first)
+    for first_half, second_half, reader, aided_first in _allocation(order, design, halves):
+        sessions = _main_sessions(order, design, first_half, second_half, aided_first)
         sessions[0].insert(0, _practice(design, design.practice_cases))
         if repeats:
-            shuffled = generator.permutation(repeats).tolist()
+            shuffled = order.permutation(repeats).tolist()
             sessions.append([[("repeat", case, "unaided") for case in shuffled]])
         items += _numbered(reader, sessions)
-    order = {reader.id: index for index, reader in enumerate(design.readers)}
-    return tuple(sorted(items, key=lambda item: (order[item.reader], item.session, item.position)))
+    place = {reader.id: index for index, reader in enumerate(design.readers)}
+    return tuple(sorted(items, key=lambda item: (place[item.reader], item.session, item.position)))
 
 
 def _allocation(
-    generator: np.random.Generator, design: Design, strata: Mapping[str, tuple[object, ...]]
+    generator: np.random.Generator, design: Design, halves: tuple[list[str], list[str]]
 ) -> list[tuple[list[str], list[str], Reader, bool]]:
     """Per reader: the half read unaided first, the other half, and whether aided comes first."""
-    main = sorted(case.id for case in design.main_cases)
     groups = sorted({reader.group for reader in design.readers})
     allocation = []
     for group_index, group in enumerate(groups):
         members = sorted((r for r in design.readers if r.group == group), key=lambda r: r.id)
         members = [members[i] for i in generator.permutation(len(members))]
         for index, reader in enumerate(members):
-            if index % 2 == 0:
-                half, other = _halves(generator, main, strata)
-                aided_first = (index // 2 + group_index) % 2 == 1
-            else:
-                half, other, aided_first = other, half, not aided_first
+            # The second of a pair is the opposite of the first in both.
+            second = index % 2 == 1
+            aided_first = ((index // 2 + group_index) % 2 == 1) != second
+            half, other = halves if (group_index % 2 == 1) == second else halves[::-1]
             allocation.append((half, other, reader, aided_first))
     return allocation
 
@@ -133,10 +144,11 @@ def _allocation(
 def _by_stratum(
     generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
 ) -> list[str]:
-    """The cases stratum after stratum, in random order within each."""
+    """The cases stratum after stratum, the strata and the cases within each in random order."""
     keys = sorted({strata[case] for case in cases}, key=repr)
     ordered: list[str] = []
-    for key in keys:
+    for place in generator.permutation(len(keys)):
+        key = keys[place]
         ordered += generator.permutation([c for c in cases if strata[c] == key]).tolist()
     return ordered
 
@@ -144,10 +156,10 @@ def _by_stratum(
 def _halves(
     generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
 ) -> tuple[list[str], list[str]]:
-    """Two halves that differ by at most one case in all and in every stratum."""
+    """Two halves, sorted, that differ by at most one case in all and in every stratum."""
     ordered = _by_stratum(generator, cases, strata)
     first = int(generator.integers(2))
-    return ordered[first::2], ordered[1 - first :: 2]
+    return sorted(ordered[first::2]), sorted(ordered[1 - first :: 2])
 
 
 def _systematic_sample(
@@ -156,12 +168,12 @@ def _systematic_sample(
     strata: Mapping[str, tuple[object, ...]],
     count: int,
 ) -> list[str]:
-    """`count` cases spread evenly over the strata (systematic sampling from a random start)."""
+    """`count` cases, sorted, spread evenly over the strata (systematic, from a random start)."""
     if count == 0:
         return []
     ordered = _by_stratum(generator, cases, strata)
     places = (np.arange(count) + generator.random()) * len(ordered) / count
-    return [ordered[int(place)] for place in places]
+    return sorted(ordered[int(place)] for place in places)
 
 
 def _main_sessions(

@@ -20,7 +20,8 @@ class AidView:
     """The model's result as it is shown.
 
     `shares` holds each class with its probability in percent, as a number and in words; `invasive`
-    and `iac` are the two binary answers in words.
+    and `iac` are the two binary answers in words; `verdict`, `reasons` and `spread` are what the
+    product shows with them, so that readers are helped by the product and not by less.
     """
 
     model: str
@@ -29,6 +30,9 @@ class AidView:
     shares: tuple[tuple[str, float, str], ...]
     invasive: str
     iac: str
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    spread: str = ""
 
 
 @dataclass(frozen=True)

@@ -139,11 +139,15 @@ class Store:
                 raise ChainMovedOn(reader)
 
     def draft(self, reader: str) -> dict[str, Any] | None:
-        """The reader's unsubmitted form."""
+        """The reader's unsubmitted form; None where there is none or it is damaged."""
         query = sa.select(DRAFTS.c.body).where(DRAFTS.c.reader == reader)
         with self._reading() as connection:
             text = connection.execute(query).scalar_one_or_none()
-        return None if text is None else json.loads(text)
+        try:
+            draft = None if text is None else json.loads(text)
+        except ValueError:
+            return None
+        return draft if isinstance(draft, dict) else None
 
     def _add_event(self, connection: sa.Connection, event: Event) -> None:
         row = {**vars(event), "body": canonical_json(event.body)}
@@ -163,7 +167,14 @@ class Store:
             yield connection
 
 
-def open_store(address: str | Path, study: str, design_sha256: str, create: bool = True) -> Store:
+def open_store(
+    address: str | Path,
+    study: str,
+    design_sha256: str,
+    create: bool = True,
+    *,
+    reading: bool = False,
+) -> Store:
     """Open a study's store, making its tables the first time.
 
     Args:
@@ -171,6 +182,8 @@ def open_store(address: str | Path, study: str, design_sha256: str, create: bool
         study: the study's name.
         design_sha256: hash of its design; a store belongs to exactly one design.
         create: whether an absent store is made.
+        reading: whether nothing is to be written, as to check or export a store; an absent one is
+            then not made either.
 
     Returns:
         The store; close it after use.
@@ -178,7 +191,8 @@ def open_store(address: str | Path, study: str, design_sha256: str, create: bool
     Raises:
         StudyError: the store cannot be opened, has another schema, or is another study's.
     """
-    engine, label = make_engine(address, create)
+    create = create and not reading
+    engine, label = make_engine(address, create, reading=reading)
     store = Store(engine, label)
     try:
         if create:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -51,8 +54,16 @@ DRAFTS = sa.Table(
 )
 
 
-def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
+def make_engine(
+    address: str | Path, create: bool, *, reading: bool = False
+) -> tuple[sa.Engine, str]:
     """The engine for an SQLite path or a postgresql:// address, and a name without password.
+
+    Args:
+        address: see above.
+        create: whether an absent file is made.
+        reading: whether nothing is to be written: an SQLite file is then opened without write
+            access, so that it may lie on a read-only medium.
 
     Raises:
         StudyError: the address is no such thing, or the file is absent and must not be made.
@@ -83,12 +94,44 @@ def make_engine(address: str | Path, create: bool) -> tuple[sa.Engine, str]:
     if not create and not path.exists():
         message = f"There is no study store at '{path}': nobody has read yet, or the path is wrong."
         raise StudyError(message)
+    if reading:
+        return _reading_engine(path), text
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY_S}
     )
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine, text
+
+
+def _reading_engine(path: Path) -> sa.Engine:
+    """An engine that only reads.
+
+    To read the newest answers SQLite needs a file beside the store. Where none can be made, and no
+    answers wait in a log, the store is read as a file that nobody changes; a log is read in a copy.
+    """
+    folder = None
+    options = "mode=ro"
+    if not os.access(path.parent, os.W_OK):
+        log = path.with_name(f"{path.name}-wal")
+        if log.is_file() and log.stat().st_size:
+            folder = tempfile.TemporaryDirectory(prefix="densesharp-store-")
+            for file in (path, log):
+                shutil.copyfile(file, Path(folder.name) / file.name)
+            path = Path(folder.name) / path.name
+        else:
+            options = "immutable=1"
+    address = f"{path.absolute().as_uri()}?{options}"
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            address, timeout=_BUSY_S, uri=True, check_same_thread=False, isolation_level=None
+        ),
+        poolclass=sa.pool.NullPool,
+    )
+    if folder is not None:
+        sa.event.listen(engine, "engine_disposed", lambda _engine: folder.cleanup())
+    return engine
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

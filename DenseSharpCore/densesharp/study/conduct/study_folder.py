@@ -23,6 +23,14 @@ from densesharp.study.conduct.schedule import (
     schedule_from_csv,
     schedule_to_csv,
 )
+from densesharp.study.conduct.truth_key import TruthKey
+
+OLD_ORDER = (
+    "This study was made before its order was drawn with a secret key: its design and schedule "
+    "reveal the truth to anyone who has the folder or an export of it and computes. Keep both from "
+    "readers until the last answer, and say so in the paper."
+)
+"""What is said of a study whose schedule reveals the truth."""
 
 DESIGN, SCHEDULE, AID, STORE = "design.json", "schedule.csv", "aid", "store.sqlite"
 
@@ -66,7 +74,12 @@ class Study:
         return self.folder / STORE
 
 
-def freeze(folder: str | Path, design: Design, truth: Mapping[str, str] | None = None) -> Study:
+def freeze(
+    folder: str | Path,
+    design: Design,
+    truth: Mapping[str, str] | None = None,
+    key: TruthKey | None = None,
+) -> Study:
     """Draw the schedule, hash everything and write the study's folder.
 
     The folder may hold images and must hold the aid files that the design names.
@@ -75,6 +88,8 @@ def freeze(folder: str | Path, design: Design, truth: Mapping[str, str] | None =
         folder: where the study is to live; it must not hold a study yet.
         design: the design, without schedule hash.
         truth: case id -> class, only to balance the order by; it is not written.
+        key: what is drawn with the truth in view comes from it; only its hash is written. Without
+            one a key is drawn and forgotten.
 
     Returns:
         The frozen study.
@@ -87,9 +102,15 @@ def freeze(folder: str | Path, design: Design, truth: Mapping[str, str] | None =
     if (path / DESIGN).exists():
         message = f"'{path}' holds a study already: choose a new folder, designs are never changed."
         raise StudyError(message)
-    items = make_schedule(design, truth)
+    if truth is not None and key is None:
+        key = TruthKey.draw()
+    items = make_schedule(design, truth, key)
     text = schedule_to_csv(items)
-    frozen = replace(design, schedule_sha256=hashlib.sha256(text.encode()).hexdigest())
+    frozen = replace(
+        design,
+        key_sha256=key.sha256 if key else "",
+        schedule_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
     write_text(path / SCHEDULE, text)
     # Last, because a folder with a design is a study.
     write_text(path / DESIGN, frozen.to_json())

@@ -12,8 +12,9 @@ from densesharp.errors import StudyError
 from densesharp.study.conduct.events import Event, chain_problems
 from densesharp.study.conduct.model_results import load_aid, logged_probabilities
 from densesharp.study.conduct.protocol import ReaderState
+from densesharp.study.conduct.schedule import steps
 from densesharp.study.conduct.store import Store
-from densesharp.study.conduct.study_folder import Study
+from densesharp.study.conduct.study_folder import OLD_ORDER, Study
 
 
 @dataclass
@@ -25,13 +26,25 @@ class Verification:
         notices: things to know that are no fault, such as a clock that was set back.
         heads: reader -> hash of the last event. Kept elsewhere, they show later whether the end
             of a chain was cut off or the whole rewritten.
-        answers: number of submitted answers.
+        answers: number of submitted answers, corrections not counted.
+        planned: number of answers that the design plans.
+        readers: number of readers of the design.
     """
 
     problems: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     heads: dict[str, str] = field(default_factory=dict)
     answers: int = 0
+    planned: int = 0
+    readers: int = 0
+
+    @property
+    def found(self) -> str:
+        """How much of what was planned is in the record."""
+        return (
+            f"{self.answers} of {self.planned} planned answers, {len(self.heads)} of "
+            f"{self.readers} readers"
+        )
 
     @property
     def clean(self) -> bool:
@@ -53,7 +66,12 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
     Raises:
         StudyError: the store cannot be read.
     """
-    result = Verification()
+    result = Verification(
+        planned=sum(len(steps(study.design, item)) for item in study.schedule),
+        readers=len(study.design.readers),
+    )
+    if study.design.order_reveals_truth:
+        result.notices.append(OLD_ORDER)
     for reader in store.readers():
         events = store.events(reader)
         result.problems += chain_problems(reader, events)
@@ -63,7 +81,8 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
         if not result.problems:
             _check_clock(reader, events, result)
         result.heads[reader] = events[-1].hash
-        result.answers += sum(event.kind == "answer" for event in events)
+        given = (event.body for event in events if event.kind == "answer")
+        result.answers += len({(str(body.get("item")), str(body.get("step"))) for body in given})
     for reader, head in (heads or {}).items():
         if head not in {event.hash for event in store.events(reader)}:
             result.problems.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,8 @@ from densesharp.study.exported.export_integrity import (
     read_design,
     read_record,
 )
+from densesharp.study.exported.frozen_truth import check_truth
+from densesharp.study.exported.patients import patients_of
 from densesharp.study.exported.study_data import Model, StudyData, Task, paper_tasks
 from densesharp.study.exported.washout import washout_of
 
@@ -43,7 +44,10 @@ MODEL_COLUMNS = ("case", "p_aah_ais", "p_mia", "p_iac")
 
 
 def load_study(
-    source: str | Path, truth: str | Path | None = None, model: str | Path | None = None
+    source: str | Path,
+    truth: str | Path | None = None,
+    model: str | Path | None = None,
+    key: str | Path | None = None,
 ) -> StudyData:
     """Read a study.
 
@@ -53,6 +57,7 @@ def load_study(
             or a table of readings (reader,treatment,case,truth,rating, .imrmc, .lrc).
         truth: CSV with the columns case,class; needed unless readings carry their truth.
         model: CSV of the model's results, if it is not in the folder.
+        key: the study's key, if it does not lie beside the truth as it was written there.
 
     Returns:
         The data of the analysis.
@@ -64,7 +69,7 @@ def load_study(
     """
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, truth, model)
+        return _from_folder(path, truth, model, key)
     if path.suffix.lower() != ".csv" or _has_readings(path):
         return _from_readings(path)
     return _from_answers(read_table(path, ANSWER_COLUMNS), {}, truth, model)
@@ -87,10 +92,13 @@ def _from_readings(path: Path) -> StudyData:
         ("not diseased", "diseased"),
         readings.truth.astype(np.int64),
         (task,),
+        patients=readings.patients,
     )
 
 
-def _from_folder(folder: Path, truth: str | Path | None, model: str | Path | None) -> StudyData:
+def _from_folder(
+    folder: Path, truth: str | Path | None, model: str | Path | None, key: str | Path | None
+) -> StudyData:
     for name in (DESIGN, ANSWERS):
         if not (folder / name).is_file():
             message = (
@@ -109,7 +117,7 @@ def _from_folder(folder: Path, truth: str | Path | None, model: str | Path | Non
         model = folder / MODEL
     if model is not None:
         check_model(read_table(model, MODEL_COLUMNS), table, design)
-    data = _from_answers(table, design, truth, model, record)
+    data = _from_answers(table, design, truth, model, record, key)
     return replace(data, verified=verified)
 
 
@@ -119,17 +127,20 @@ def _from_answers(
     truth: str | Path | None,
     model: str | Path | None,
     record: Record | None = None,
+    key: str | Path | None = None,
 ) -> StudyData:
     if truth is None:
         message = "The analysis needs the truth: give a CSV with the columns case,class (--truth)."
         raise StudyError(message)
     plan = plan_of(design, str(table.path.parent / DESIGN))
     answers = _Answers(table, plan)
-    pathology = _read_truth(Path(truth), str(design.get("truth_sha256", "")))
+    pathology = _read_truth(Path(truth))
+    truth_state = check_truth(Path(truth), design, Path(key) if key else None)
     for row, case in zip(answers.main, answers.cases_of(answers.main), strict=True):
         if case not in pathology:
             raise answers.table.error(row, "case", f"case '{case}' has no class in '{truth}'.")
     cases = tuple(sorted(set(answers.cases_of(answers.main))))
+    patients = patients_of(table, design, cases)
     alone = None if model is None else _read_model(Path(model), cases)
     grid = answers.grid(cases)
     return StudyData(
@@ -153,17 +164,14 @@ def _from_answers(
         len(answers.practice),
         plan=plan,
         washout=washout_of(table, record),
+        truth_state=truth_state,
+        patients=patients.numbers,
+        unknown_patients=patients.unknown,
     )
 
 
-def _read_truth(path: Path, sha256: str) -> dict[str, int]:
+def _read_truth(path: Path) -> dict[str, int]:
     table = read_table(path, ("case", "class"))
-    if sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        message = (
-            f"The truth '{path}' is not the file that the design was frozen with: its sha256 "
-            "differs. Give the original file."
-        )
-        raise StudyError(message)
     cases = table.texts("case")
     refuse_duplicates(table, ("case",))
     return {case: _class(table, row, "class") for row, case in enumerate(cases)}

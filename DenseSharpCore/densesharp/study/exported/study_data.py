@@ -16,6 +16,7 @@ import numpy as np
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.exported.export_integrity import Plan
+from densesharp.study.exported.frozen_truth import TruthState
 from densesharp.study.exported.washout import Washout
 
 UNAIDED, AIDED = "unaided", "aided"
@@ -85,6 +86,12 @@ class StudyData:
         verified: whether every answer names the frozen design by its hash.
         plan: who was to read what; None where no design names readers.
         washout: the times between sessions; None where the answers have no times.
+        patients: shape (K,): numbers of the cases' patients; None where each case is a patient of
+            its own, as far as is known.
+        unknown_patients: cases whose image is another case's too though no patient is named for
+            them: they are one patient's, and were analysed as if they were not.
+        truth_state: whether the truth is the file that was frozen with the design, or that cannot
+            be told because its key is missing, or the design keeps nothing of a truth.
     """
 
     title: str
@@ -108,6 +115,14 @@ class StudyData:
     verified: bool = False
     plan: Plan | None = None
     washout: Washout | None = None
+    truth_state: TruthState = "not_frozen"
+    patients: IntArray | None = None
+    unknown_patients: tuple[str, ...] = ()
+
+    @property
+    def order_reveals_truth(self) -> bool:
+        """Whether design and schedule give the truth away: studies made in format 1."""
+        return self.design.get("schema") == 1 and self.truth_state == "frozen"
 
     def positive(self, task: Task) -> BoolArray:
         """Shape (K,): which cases are positive for a task."""
@@ -115,9 +130,11 @@ class StudyData:
 
     def readings(self, task: Task) -> Readings:
         """A task's ratings for the multi-reader analysis."""
-        return Readings(
-            self.conditions, self.readers, self.cases, self.positive(task), task.ratings
-        )
+        return self.as_readings(task.ratings, self.positive(task))
+
+    def as_readings(self, ratings: FloatArray, positive: BoolArray) -> Readings:
+        """Ratings, shape (t, r, K), of all cases with a two-class truth, shape (K,)."""
+        return Readings(self.conditions, self.readers, self.cases, positive, ratings, self.patients)
 
     def class_readings(self) -> Readings:
         """The classes as numeric readings, NaN where missing; needs `classes`."""
@@ -125,7 +142,7 @@ class StudyData:
             message = "this study has no classes"
             raise ValueError(message)
         values = np.where(self.classes < 0, np.nan, self.classes.astype(float))
-        return Readings(self.conditions, self.readers, self.cases, self.truth > 0, values)
+        return self.as_readings(values, self.truth > 0)
 
     @property
     def group_names(self) -> tuple[str, ...]:

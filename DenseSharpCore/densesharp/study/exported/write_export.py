@@ -98,7 +98,7 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     for name in (DESIGN, SCHEDULE):
         shutil.copyfile(study.folder / name, folder / name)
     events = {reader: store.events(reader) for reader in store.readers()}
-    rows = [row for reader in events for row in answer_rows(study, reader, events[reader])]
+    rows = [row for reader in events for row in _answer_rows(study, reader, events[reader])]
     for row in rows:
         if row["mask"]:
             (folder / row["mask"]).write_bytes(store.mask(row["mask_sha256"]) or b"")
@@ -110,8 +110,8 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     _write_hashes(folder)
 
 
-def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The rows of answers.csv: a reader's valid answers in order, superseded ones left out."""
+def _answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The valid answers of a reader in reading order, superseded ones left out."""
     state = ReaderState(study, reader)
     aids: dict[tuple[str, int], Mapping[str, Any]] = {}
     for event in events:
@@ -147,7 +147,8 @@ def _row(
         "final": int(step.final),
         "revision": state.items[item.item].revisions.get(number, 0),
         "class": answer["nodule_class"],
-        **{name: answer[name] for name in ("p_invasive", "p_iac", "confidence", "comment")},
+        **{name: answer[name] for name in ("p_invasive", "p_iac", "confidence")},
+        "comment": _plain_text(answer["comment"]),
         "mask": mask,
         "mask_sha256": body["mask_sha256"],
         "mask_edits": body["mask_edits"] if mask else "",
@@ -186,12 +187,25 @@ def _write_model(study: Study, folder: Path) -> None:
     _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)
 
 
+def _plain_text(text: str) -> str:
+    """A reader's text that every table can hold and no spreadsheet takes for a formula.
+
+    Half characters (lone surrogates) become their escapes; what begins like a formula gets an
+    apostrophe in front. The record `events.jsonl` holds the text as it was typed.
+    """
+    whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"'{whole}" if whole.lstrip()[:1] in ("=", "+", "-", "@") else whole
+
+
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    text = io.StringIO(newline="")
+    # All texts in quotes: else a carriage return within one would end its row.
+    writer = csv.DictWriter(
+        text, columns, restval="", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )
     writer.writeheader()
     writer.writerows(rows)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    path.write_bytes(text.getvalue().encode("utf-8"))
 
 
 def _write_hashes(folder: Path) -> None:

@@ -83,9 +83,25 @@ def _summary(results: StudyResults) -> Iterator[Block]:
     if washout := washout_sentence(study):
         yield Paragraph(washout)
     if verified and not study.truth_frozen:
+        yield Paragraph(truth_sentence(study))
+    if study.patients is not None:
         yield Paragraph(
-            "The truth was not frozen with the design: nothing shows that it is older than the "
-            "readings."
+            f"The {study.cases} cases are of {study.patients} patients. Intervals and tests of "
+            "areas, sensitivity, specificity and other figures, and of right classes, take "
+            "patients as clusters (Obuchowski 1997); bootstraps, agreement and times take cases."
+        )
+    if study.unknown_patients:
+        yield Paragraph(
+            f"{len(study.unknown_patients)} cases share their image with another case "
+            f"({', '.join(study.unknown_patients[:6])}"
+            f"{', …' if len(study.unknown_patients) > 6 else ''}), but no patients are named: all "
+            "intervals and tests take them as independent and are too narrow.",
+            strong=True,
+        )
+    if study.order_reveals_truth:
+        yield Paragraph(
+            "The study's order was drawn without a secret key: whoever had the study's folder "
+            "could compute the truth from it."
         )
     if endpoints:
         yield endpoint_tables.endpoint_table(endpoints)
@@ -104,6 +120,19 @@ def washout_sentence(study: StudyDescription) -> str:
         text += f", at least {study.washout_days:g} were planned"
     early = sorted({row.reader for row in found.early})
     return text + (f"; began earlier: {', '.join(early)}." if early else ".")
+
+
+def truth_sentence(study: StudyDescription) -> str:
+    """Why nothing shows that the truth is older than the readings."""
+    if study.truth_state == "key_missing":
+        return (
+            "The study's key was not given to the analysis: nothing shows that this is the truth "
+            "that was frozen with the design."
+        )
+    return (
+        "The truth was not frozen with the design: nothing shows that it is older than the "
+        "readings."
+    )
 
 
 def interim_sentence(study: StudyDescription) -> str:
@@ -268,6 +297,12 @@ def _regressions(changes: Changes) -> Iterator[Block]:
             "sessions, and the interaction is the effect in the second minus that in the first."
         )
     yield reader_tables.effects_table("gee", caption, changes.gee)
+    if changes.gee_random_readers:
+        caption = (
+            "Log odds of a right class for readers like these (logistic regression, clusters are "
+            "readers and cases)."
+        )
+        yield reader_tables.effects_table("gee_readers", caption, changes.gee_random_readers)
     caption = (
         "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
         "readers and cases, variational Bayes; intervals take the effects' variances as known)."

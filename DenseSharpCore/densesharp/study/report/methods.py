@@ -115,7 +115,7 @@ def methods(results: StudyResults) -> list[str]:
             f"from {results.outlines.definition}; consensus by STAPLE (Warfield 2004) in a "
             "box around the nodule and by majority, leaving out the reader who is compared. "
             "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
-            "several readers per case and their intervals (Bland & Altman 2007; Zou 2013), Lin's "
+            "any reader like these and their intervals (random readers and cases; Zou 2013), Lin's "
             "concordance of model and mean reader, ICC of the readers. Where readers outlined in "
             "both conditions, mean Dice with the other readers went through the multi-reader "
             "analysis."

@@ -85,7 +85,7 @@ def change_table(changes: Changes) -> TableBlock:
         ("Durkalski", number(pooled.value), pooled),
         ("Obuchowski", shown(clustered), clustered),
     ):
-        rows.append([f"all ({name})", "", "", "", value, "", p_text(one.p), ""])
+        rows.append([f"all, these readers only ({name})", "", "", "", value, "", p_text(one.p), ""])
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
         "McNemar with Holm's correction, and whether the use of the classes changed "
@@ -297,6 +297,7 @@ SPREADS = {
     "case": "between cases",
     "reader": "between readers",
     "reader_x_aided": "of a reader's gain from the model",
+    "case_x_aided": "of a case's gain from the model",
     "residual": "left over",
 }
 

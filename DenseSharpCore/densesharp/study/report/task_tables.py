@@ -253,8 +253,8 @@ def _mean(result: StandaloneResult) -> float | None:
 def calibration_table(name: str, sources: Mapping[str, Calibration]) -> TableBlock:
     """Brier, calibration errors and line."""
     caption = (
-        "Calibration. Ideal: Brier and ECE 0, intercept 0, slope 1. Intervals ignore that readings "
-        "of one case belong together."
+        "Calibration. Ideal: Brier and ECE 0, intercept 0, slope 1. Intervals of several readers "
+        "are for readers and cases like these."
     )
     columns: dict[str, Callable[[Calibration], str]] = {
         "n": lambda part: str(part.n),
