@@ -96,6 +96,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _makeSections(self, uiWidget):
         from DenseSharpSlicerLib import packages
+        from DenseSharpSlicerLib.adopt_section import AdoptSection
         from DenseSharpSlicerLib.advanced_section import AdvancedSection
         from DenseSharpSlicerLib.export_section import ExportSection
         from DenseSharpSlicerLib.inputs_section import InputsSection
@@ -112,12 +113,14 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
         self.inputs = InputsSection(self.ui, self.session)
         self.nodules = NodulesSection(self.ui, self.session)
+        self.adopt = AdoptSection(self.ui, self.session)
         self.result = ResultSection(self.ui, self.session)
         self.review = ReviewSection(self.ui, self.session)
         self.advanced = AdvancedSection(self.ui, self.session, wanted, self.onBackend)
         self.export = ExportSection(self.ui, self.session, self.advanced.offer)
         self.sections = [
-            self.inputs, self.nodules, self.result, self.review, self.export, self.advanced,
+            self.inputs, self.nodules, self.adopt, self.result, self.review, self.export,
+            self.advanced,
         ]  # fmt: skip
         actions = {
             "mark": self.ui.placeButton.toggle,

@@ -143,8 +143,11 @@ def volume_from_node(volume_node: Any, notices: tuple[Notice, ...] | None = None
     """
     check_volume(volume_node)
     array, grid = voxels_of(volume_node), grid_of(volume_node)
-    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    series = {"sop_instance_uids": tuple(uids)} if uids else {}
+    loaded = volume_node.GetNodeReference(bending.SOURCE)
+    uids = ((loaded or volume_node).GetAttribute("DICOM.instanceUIDs") or "").split()
+    series: dict[str, Any] = {"sop_instance_uids": tuple(uids)} if uids else {}
+    if loaded is not None:
+        series["resampled"] = True
     known = notices_of(volume_node) if notices is None else notices
     return Volume(
         array, grid, (*known, *bending.notices(volume_node, ijk_to_local(volume_node))), series

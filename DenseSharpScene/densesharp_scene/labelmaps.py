@@ -43,22 +43,22 @@ def box_of(image: Any, label: int) -> Box | None:
     # VTK counts modifications over all objects, so no other image ever has the same time.
     key = (image.GetAddressAsString(""), image.GetMTime(), image.GetExtent())
     if key not in _boxes:
-        _boxes[key] = _all_boxes(voxels_of(image))
+        _boxes[key] = boxes(voxels_of(image))
         while len(_boxes) > REMEMBERED:
             _boxes.popitem(last=False)
     _boxes.move_to_end(key)
     return _boxes[key].get(label)
 
 
-def _all_boxes(voxels: NDArray[Any]) -> dict[int, Box]:
+def boxes(voxels: NDArray[Any]) -> dict[int, Box]:
     """The smallest box around each label other than 0."""
     places = np.flatnonzero(voxels)
     labels, index = voxels.ravel()[places], np.unravel_index(places, voxels.shape)
-    boxes = {}
+    found = {}
     for label in np.unique(labels):
         inside = [axis[labels == label] for axis in index]
-        boxes[int(label)] = tuple(slice(int(n.min()), int(n.max()) + 1) for n in inside)
-    return boxes
+        found[int(label)] = tuple(slice(int(n.min()), int(n.max()) + 1) for n in inside)
+    return found
 
 
 def matrix_of(image: Any) -> NDArray[np.float64]:

@@ -17,14 +17,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from densesharp.image.grid import ras_to_lps
 from densesharp.image.masks import NoduleMask
 from densesharp.nodule.records import NoduleResult
 
 from . import axis_reorder as turning
-from . import evidence, maps, record, seeds, segments, table, views
+from . import evidence, maps, outline_origin, record, seeds, segments, table
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import grid_of, ijk_to_world, world_to_ijk
@@ -116,8 +115,10 @@ class ScanNodules(ScanNodes):
         elif not fresh.unanswered:  # else the correction is a step already
             self._history.remember(fresh.id, fresh, f"{fresh.name}: outline corrected")
         if edited:
-            notices = segments.resampling_notice(self.segmentation_node, fresh.segment_id)
+            notices = outline_origin.outline_notices(self.segmentation_node, fresh.segment_id)
             result = replace(result, notices=(*result.notices, *notices))
+        elif self.known("segmentation") is not None:
+            outline_origin.set_origin(self.segmentation_node, fresh.segment_id, "")
         answer = replace(result, id=fresh.id)
         fresh = replace(fresh.with_result(answer, ijk_to_world(self.volume_node)), edited=edited)
         return self._write(self._numbered(replace(fresh, model=self.model)))
@@ -257,19 +258,6 @@ class ScanNodules(ScanNodes):
         self._history.redone(self._now(step.nodule_id))
         self._restore(step.nodule_id, step.state)
         return step.what
-
-    def jump(self, nodule_id: str, centered: bool = True) -> None:
-        """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
-        views.jump_to(self.scene, self.center_of(nodule_id), centered)
-
-    def where_now(self, nodule_id: str, ras: ArrayLike) -> NDArray[np.float64]:
-        """World RAS mm where a place of a nodule's result lies now, wherever the CT was moved."""
-        return self._carried(self.nodule(nodule_id), ras)
-
-    def center_of(self, nodule_id: str) -> NDArray[np.float64]:
-        """World RAS mm of the middle of a nodule, where its CT lies now."""
-        nodule = self.nodule(nodule_id)
-        return self._carried(nodule, ras_to_lps(nodule.result.center_lps))
 
     def show_evidence(self, nodule_id: str | None) -> bool:
         """Show the evidence map of a nodule over the CT, or none; False when it has none."""

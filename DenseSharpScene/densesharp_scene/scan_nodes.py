@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.records import Seed
 
-from . import maps, record, seeds, segments, table
+from . import maps, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import check_volume, notices_of, volume_from_node
@@ -183,6 +184,21 @@ class ScanNodes(ABC):
         nodule = self.nodule(nodule_id)
         place = self._carried(nodule, nodule.result.seed.ras)
         seeds.move_seed(self.seeds_node, nodule.seed_id, place)
+
+    # Where nodules lie
+
+    def jump(self, nodule_id: str, centered: bool = True) -> None:
+        """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
+        views.jump_to(self.scene, self.center_of(nodule_id), centered)
+
+    def where_now(self, nodule_id: str, ras: ArrayLike) -> NDArray[np.float64]:
+        """World RAS mm where a place of a nodule's result lies now, wherever the CT was moved."""
+        return self._carried(self.nodule(nodule_id), ras)
+
+    def center_of(self, nodule_id: str) -> NDArray[np.float64]:
+        """World RAS mm of the middle of a nodule, where its CT lies now."""
+        nodule = self.nodule(nodule_id)
+        return self._carried(nodule, ras_to_lps(nodule.result.center_lps))
 
     # Further nodes on request
 

@@ -19,13 +19,10 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from densesharp.image.grid import Grid, box_slices
 from densesharp.image.masks import NoduleMask, mask_from_box
-from densesharp.image.volume import Notice
 
 from . import labelmaps
 from .geometry import ijk_to_local
-
-LABELMAP = "Binary labelmap"
-SURFACE = "Closed surface"
+from .surfaces import LABELMAP, SURFACE, renew_surface, show_surface, wants_surfaces
 
 VOXELS = "DenseSharp.Voxels"
 """Attribute of a segmentation: the CT's IJK to its own RAS in which outlines are counted, JSON."""
@@ -147,15 +144,6 @@ def keep_segment(
     return segment_id
 
 
-def renew_surface(node: Any, segment_id: str) -> None:
-    """Compute the surface of a segment again when its voxels were changed after it."""
-    segment = node.GetSegmentation().GetSegment(segment_id)
-    voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))
-    if surface is not None and surface.GetMTime() < voxels.GetMTime():
-        segment.RemoveRepresentation(SURFACE)
-        show_surface(node)
-
-
 def mark_segment(node: Any, segment_id: str, name: str, decision: str) -> None:
     """Show a nodule's name and decision (open, accepted, rejected) on its segment, if any."""
     segment = node.GetSegmentation().GetSegment(segment_id)
@@ -188,29 +176,6 @@ def write_mask(node: Any, segment_id: str, volume_node: Any, mask: NoduleMask) -
     logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE)
     if surfaces:
         show_surface(node)
-
-
-def wants_surfaces(node: Any) -> bool:
-    """Whether surfaces are shown: Slicer's button *Show 3D* takes them away from every segment."""
-    segmentation = node.GetSegmentation()
-    painted = [
-        segment
-        for name in segmentation.GetSegmentIDs()
-        if _has_voxels(segment := segmentation.GetSegment(name))
-    ]
-    return not painted or any(segment.GetRepresentation(SURFACE) for segment in painted)
-
-
-def _has_voxels(segment: Any) -> bool:
-    image = segment.GetRepresentation(LABELMAP)
-    return image is not None and image.GetNumberOfPoints() > 0
-
-
-def show_surface(node: Any) -> None:
-    """Make sure that every segment has its surface; only missing ones are computed."""
-    segmentation = node.GetSegmentation()
-    if segmentation.GetNumberOfSegments():
-        segmentation.CreateRepresentation(SURFACE)
 
 
 def share_labelmaps(node: Any, volume_node: Any) -> None:
@@ -270,17 +235,6 @@ def read_mask(node: Any, segment_id: str, grid: Grid) -> NoduleMask | None:
         return mask_from_box(array > 0, start, grid)
     i, j, k = (int(n) for n in start)
     return NoduleMask(array, (i, j, k), grid.crop(start, array.shape[::-1]))
-
-
-def resampling_notice(node: Any, segment_id: str) -> tuple[Notice, ...]:
-    """What a reader must know of an outline that lies on other voxels than the CT's."""
-    if not is_resampled(node, segment_id):
-        return ()
-    message = (
-        "The outline lies on other voxels than the CT's (Specify geometry in Segment Editor): it "
-        "is measured on the CT's voxels."
-    )
-    return (Notice("outline_resampled", message, "info"),)
 
 
 def is_resampled(node: Any, segment_id: str) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import slicer
 
+from densesharp_scene.bending import SOURCE
+
 
 def open_database() -> Any | None:
     """The database; None without DICOM support, or when none is open."""
@@ -16,8 +18,8 @@ def open_database() -> Any | None:
 
 def files_of(volume_node: Any) -> list[Path]:
     """The files a CT was loaded from, as the database knows them; all or none."""
-    database = open_database()
-    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database, loaded = open_database(), volume_node.GetNodeReference(SOURCE) or volume_node
+    uids = (loaded.GetAttribute("DICOM.instanceUIDs") or "").split()
     if database is None:
         return []
     paths = [database.fileForInstance(uid) for uid in uids]

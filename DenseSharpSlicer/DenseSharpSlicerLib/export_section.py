@@ -10,7 +10,6 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from densesharp_scene.bending import SOURCE
 from densesharp_scene.worker import Event
 
 from . import packages
@@ -63,15 +62,6 @@ class ExportSection:
 
     def onDicom(self) -> None:
         """Write a DICOM Segmentation and a structured report that refers to it."""
-        scan = self.session.scan
-        if scan is not None and scan.volume_node.GetNodeReferenceID(SOURCE):
-            text = _(
-                "DICOM objects refer to the slices of the CT as it was loaded; this straight copy "
-                "has others. Write report and files instead."
-            )
-            self.session.say(text, failed=True)
-            self.session.changed()
-            return
         folder = self._folder(packages.DICOM, _("Folder for the DICOM objects"))
         source = self._source() if folder is not None else None
         if folder is not None and source is not None:

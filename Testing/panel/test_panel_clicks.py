@@ -207,13 +207,15 @@ def test_a_hand_made_outline_is_not_dropped_without_a_question(
 def test_reload_brings_keys_views_and_model_back(
     slicer: Any, module: Any, ct: Any, library: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from DenseSharpSlicerLib import shortcuts
+
     panel = Panel(slicer, module)
     panel.host.enter()
     panel.widget.onReload()
     logic = sys.modules["DenseSharpSlicer"].DenseSharpSlicerLogic
     monkeypatch.setattr(logic, "backend", lambda _self: ThresholdBackend())
     panel = Panel(slicer, module)
-    assert len(panel.widget.shortcuts._keys) == 7
+    assert len(panel.widget.shortcuts._keys) == len(shortcuts.KEYS)
     composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
     composite.SetBackgroundVolumeID(ct.GetID())
     assert panel.scan.volume_node is ct

@@ -60,7 +60,7 @@ def test_a_nodule_that_is_deleted_before_its_answer_is_told(panel: Panel, ct: An
     panel.session.tick()
     panel.scan.drop("click_1")
     panel.wait()
-    assert "removed while it was analysed" in panel.ui.statusLabel.text
+    assert "removed while it was analyzed" in panel.ui.statusLabel.text
 
 
 def test_a_request_that_a_newer_one_replaced_takes_nothing_back(marked: Panel) -> None:
@@ -326,6 +326,36 @@ def test_the_axes_are_drawn_and_a_drag_measures_anew(marked: Panel) -> None:
     assert marked.ui.axesCheckBox.text == "Axes"
 
 
+def test_a_label_map_made_elsewhere_becomes_nodules(slicer: Any, panel: Panel, ct: Any) -> None:
+    """Measured, classified, named after its label; the source stands in the notices."""
+    panel.ui.inputSelector.setCurrentNode(ct)
+    labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "TotalSegmentator")
+    labels.CopyOrientation(ct)
+    voxels = np.zeros_like(slicer.util.arrayFromVolume(ct), dtype=np.int16)
+    k, j, i = np.indices(voxels.shape)
+    matrix = vtk.vtkMatrix4x4()
+    ct.GetRASToIJKMatrix(matrix)
+    for label, ball, radius in ((1, BALLS[0], 4.0), (5, BALLS[1], 6.0)):
+        x, y, z, _ = matrix.MultiplyPoint((*ball, 1.0))
+        voxels[(i - x) ** 2 + (j - y) ** 2 + (k - z) ** 2 <= radius**2] = label
+    slicer.util.updateVolumeFromArray(labels, voxels)
+    panel.ui.adoptSelector.setCurrentNode(labels)
+    panel.ui.adoptButton.click()
+    panel.wait()
+    assert [nodule.name for nodule in panel.session.nodules] == ["Label 1", "Label 5"]
+    for nodule, label in zip(panel.session.nodules, (1, 5), strict=True):
+        volume = nodule.result.measurements.volume_mm3
+        assert volume == pytest.approx((voxels == label).sum(), rel=1e-6)
+        notices = {notice.code: notice.message for notice in nodule.result.notices}
+        assert f"TotalSegmentator, Label {label}" in notices["outline_made_elsewhere"]
+        assert panel.session.outdated(nodule) is None
+    own = panel.scan.segmentation_node.GetID()
+    assert own in panel.ui.adoptSelector.sortFilterProxyModel().hiddenNodeIDs
+    panel.ui.adoptSelector.setCurrentNode(None)
+    panel.ui.adoptButton.click()
+    assert "No segmentation" in panel.ui.statusLabel.text
+
+
 def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     slicer: Any, panel: Panel, ct: Any
 ) -> None:
@@ -348,3 +378,30 @@ def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     np.testing.assert_allclose(np.array(nodule.result.center_lps) * (-1, -1, 1), BALLS[1], atol=0.8)
     assert yellow.GetBackgroundVolumeID() == other.GetID()
     assert panel.session.seeds_node() is seeds
+
+
+def test_a_bent_ct_is_used_as_a_straight_copy(slicer: Any, panel: Panel, ct: Any) -> None:
+    """Where a transform bends the CT too much, one button makes the copy and goes on with it."""
+    spline = vtk.vtkThinPlateSplineTransform()
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for corner in np.array(np.meshgrid(*[(-90.0, 0.0)] * 2, (0.0, 80.0))).reshape(3, 8).T:
+        source.InsertNextPoint(*corner)
+        target.InsertNextPoint(*(corner + (3.0 if corner.sum() > -20 else 0.0, 0.0, 0.0)))
+    spline.SetSourceLandmarks(source)
+    spline.SetTargetLandmarks(target)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "bend")
+    transform.SetAndObserveTransformToParent(spline)
+    panel.ui.inputSelector.setCurrentNode(ct)
+    assert panel.ui.straightButton.isHidden()
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    panel.widget.refresh()
+    assert not panel.ui.straightButton.isHidden()
+    panel.ui.straightButton.click()
+    copy = panel.ui.inputSelector.currentNode()
+    assert copy is not ct
+    assert panel.ui.straightButton.isHidden()
+    shown = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    assert {each.GetBackgroundVolumeID() for each in shown} == {copy.GetID()}
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    assert panel.session.nodule.result.measurements is not None

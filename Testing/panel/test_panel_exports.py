@@ -163,18 +163,6 @@ def test_dicom_objects_go_into_slicer_s_database_when_asked(
     assert imported == [["densesharp_seg.dcm", "densesharp_sr.dcm"]]
 
 
-def test_a_straight_copy_says_why_it_has_no_dicom_objects(
-    slicer: Any, loaded: Panel, folders: list[str]
-) -> None:
-    from densesharp_scene.bending import SOURCE
-
-    node = loaded.scan.volume_node
-    node.SetNodeReferenceID(SOURCE, node.GetID())
-    loaded.ui.dicomButton.click()
-    assert "straight copy" in loaded.ui.statusLabel.text
-    assert folders == []
-
-
 def test_a_slicer_without_dicom_knows_no_dates_and_no_files(
     slicer: Any, loaded: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,11 +236,13 @@ def test_correct_outline_opens_the_segment_in_segment_editor(
 def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
     import qt
 
+    from DenseSharpSlicerLib import shortcuts
+
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
     panel.wait()
     keys = panel.widget.shortcuts._keys
-    assert len(keys) == 7
+    assert len(keys) == len(shortcuts.KEYS)
     accept = next(key for key in keys if key.key == qt.QKeySequence("Ctrl+Shift+Y"))
     accept.activated.emit()
     assert panel.session.nodule.review.decision == "accepted"
@@ -248,7 +250,7 @@ def test_keys_work_only_while_the_module_is_open(panel: Panel, ct: Any) -> None:
     panel.slicer.app.processEvents()
     assert panel.widget.shortcuts._keys == []
     panel.host.enter()
-    assert len(panel.widget.shortcuts._keys) == 7
+    assert len(panel.widget.shortcuts._keys) == len(shortcuts.KEYS)
 
 
 def test_reloading_leaves_one_set_of_observers_and_keys(

@@ -165,9 +165,9 @@ def test_an_image_of_all_nodules_is_searched_once(ct_with_a_nodule, monkeypatch)
     outlines.CollapseBinaryLabelmaps(True)
     assert outlines.GetNumberOfLayers() == 1
     searched = []
-    search = labelmaps._all_boxes
+    search = labelmaps.boxes
     monkeypatch.setattr(
-        labelmaps, "_all_boxes", lambda voxels: searched.append(voxels.shape) or search(voxels)
+        labelmaps, "boxes", lambda voxels: searched.append(voxels.shape) or search(voxels)
     )
     for name in (first, second, first, second):
         np.testing.assert_array_equal(scan.mask_of(name).array, masks[name].array)

@@ -325,3 +325,15 @@ def test_a_bent_ct_is_used_as_a_straight_copy(scene, make_ct):
     found = voxels_of(copy)[:, 18, 20]
     inner = slice(2, 30)
     np.testing.assert_allclose(found[inner], shown[inner], atol=2)
+
+
+def test_a_straight_copy_knows_the_series_of_the_ct(scene, make_ct):
+    """Exports refer to the slices of the CT as it was loaded."""
+    from densesharp_scene import bending
+    from densesharp_scene.geometry import volume_from_node
+
+    node = make_ct((40, 36, 32))
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    acquisition_transform(scene, node, 0.5)
+    series = volume_from_node(bending.straightened(node)).series
+    assert series == {"sop_instance_uids": ("1.2.3", "1.2.4"), "resampled": True}

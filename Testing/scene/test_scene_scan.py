@@ -363,7 +363,7 @@ def test_an_answer_for_a_removed_nodule_is_refused(ct_with_a_nodule):
     scan.delete(nodule_id)
     with pytest.raises(SceneError, match="no nodule 'nodule_001'"):
         scan.refine(late)
-    with pytest.raises(SceneError, match="removed while it was analysed"):
+    with pytest.raises(SceneError, match="removed while it was analyzed"):
         scan.store(late)
 
 

@@ -104,7 +104,7 @@ def test_an_answer_that_is_refused_is_no_step(ct_with_a_nodule):
 
     scan, nodule_id = ct_with_a_nodule
     scan.rename(nodule_id, "Upper lobe")
-    with pytest.raises(SceneError, match="removed while it was analysed"):
+    with pytest.raises(SceneError, match="removed while it was analyzed"):
         scan.store(replace(scan.nodule(nodule_id).result, id="nodule_007"))
     assert scan.last_step == nodule_id
 

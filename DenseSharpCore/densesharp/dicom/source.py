@@ -188,6 +188,8 @@ def check_densities(results: Sequence[NoduleResult], volume: Volume) -> None:
     Raises:
         ImageError: the results come from another series, or its files cannot be read.
     """
+    if volume.series.get("resampled"):
+        return  # measured on a resampled copy; its own instances tell the series
     for result in results if volume.series.get("paths") else ():
         if result.mask is None or result.measurements is None:
             continue
@@ -248,6 +250,35 @@ def mask_on_series(array: NDArray[Any], grid: Grid, series: Grid) -> NoduleMask:
     if not np.isclose(grid.voxel_volume, series.voxel_volume, rtol=1e-3):
         raise _elsewhere()
     return mask_of_points(grid.to_world(np.argwhere(array)[:, ::-1]), series)
+
+
+def mask_on_slices(mask: NoduleMask, positions: NDArray[np.float64], series: Grid) -> NoduleMask:
+    """A mask of a resampled CT on slices that form no regular stack, by nearest neighbor.
+
+    Args:
+        mask: on the resampled CT's grid.
+        positions: (n, 3) LPS mm of each slice's first voxel.
+        series: matrix, pixel spacing and directions of the slices.
+
+    Raises:
+        ImageError: it is empty, or lies between two slices.
+    """
+    columns, rows, _ = series.size
+    i, j = np.meshgrid(np.arange(columns), np.arange(rows))
+    across = (series.direction[:, :2] * series.spacing[:2]) @ np.stack([i.ravel(), j.ravel()])
+    reach = np.linalg.norm(mask.grid.spacing * mask.grid.size) / 2 + series.spacing.max()
+    heights = (positions - mask.grid.center) @ series.direction[:, 2]
+    inside = np.zeros((len(positions), rows, columns), dtype=np.bool_)
+    for k in np.flatnonzero(np.abs(heights) <= reach):
+        index = np.rint(mask.grid.to_index(positions[k] + across.T)).astype(np.int64)
+        there = ((index >= 0) & (index < mask.grid.size)).all(axis=1)
+        x, y, z = index[there].T
+        inside[k].ravel()[there] = mask.array[z, y, x] > 0
+    found = mask_from_box(inside, (0, 0, 0), series)
+    if found is None:
+        message = "An outline lies between two slices of the series: there is nothing to write."
+        raise ImageError(message)
+    return found
 
 
 def mask_of_points(points: NDArray[np.float64], series: Grid) -> NoduleMask:

@@ -18,7 +18,7 @@ import numpy as np
 
 from densesharp.dicom.run_record import Run
 from densesharp.dicom.seg import segmentation
-from densesharp.dicom.source import check_densities, mask_on_series
+from densesharp.dicom.source import check_densities, mask_on_series, mask_on_slices
 from densesharp.dicom.sr import measurement_report
 from densesharp.errors import GeometryError, OutputError
 from densesharp.files import ensure_folder
@@ -48,23 +48,49 @@ def on_series(
         SeriesChoiceError: there are several series, and the CT does not know its own.
         ImageError: the files are no CT series, or cannot be read.
     """
+    if volume.series.get("resampled"):
+        return _on_bent_series(results, volume, files)
     grid, identity = _series_of(volume, files)
     masks = [mask_on_series(r.mask.array, r.mask.grid, grid) if r.mask else None for r in results]
     moved = [replace(r, mask=mask) for r, mask in zip(results, masks, strict=True)]
     return moved, Volume(_turned(volume, grid), grid, volume.notices, identity)
 
 
-def _series_of(volume: Volume, files: Path | Sequence[Path]) -> tuple[Grid, dict[str, Any]]:
-    """Grid and identity of the series that a CT came from, which it knows by its instances."""
-    from densesharp.io.dicom import locate_series
+def _on_bent_series(
+    results: Sequence[NoduleResult], volume: Volume, files: Path | Sequence[Path]
+) -> tuple[list[NoduleResult], Volume]:
+    """The same for a CT that was resampled from slices which form no regular stack.
 
+    Outlines go back to the slices where they lie; measurements stay those of the resampled CT.
+    """
+    if not volume.series.get("sop_instance_uids"):
+        message = "This resampled CT does not know its series: DICOM objects cannot refer to it."
+        raise GeometryError(message)
+    grid, identity = _series_of(volume, files, bent=True)
+    positions = np.asarray(identity["positions"])
+    moved = [
+        replace(r, mask=mask_on_slices(r.mask, positions, grid) if r.mask else None)
+        for r in results
+    ]
+    # On which side a nodule lies is not told: the voxels are not those of the slices.
+    unknown = np.broadcast_to(np.int16(0), grid.shape)
+    return moved, Volume(unknown, grid, volume.notices, {**identity, "resampled": True})
+
+
+def _series_of(
+    volume: Volume, files: Path | Sequence[Path], bent: bool = False
+) -> tuple[Grid, dict[str, Any]]:
+    """Grid and identity of the series that a CT came from, which it knows by its instances."""
+    from densesharp.io.dicom import locate_bent_series, locate_series
+
+    locate = locate_bent_series if bent else locate_series
     known = set(volume.series.get("sop_instance_uids") or ())
     try:
-        found = [locate_series(files)]
+        found = [locate(files)]
     except SeriesChoiceError as several:
         if not known:
             raise
-        found = [locate_series(files, choice.uid) for choice in several.choices]
+        found = [locate(files, choice.uid) for choice in several.choices]
     for grid, identity in found:
         if known <= set(identity["sop_instance_uids"]):
             return grid, identity

@@ -97,6 +97,36 @@ def locate_series(
     return stack.grid, _identity(stack)
 
 
+def locate_bent_series(
+    source: Path | Sequence[Path], series: str | None = None
+) -> tuple[Grid, dict[str, Any]]:
+    """The same of a series whose slices form no regular stack, such as an uneven or tilted one.
+
+    Returns:
+        A grid of its matrix, right in each slice alone, and its identity with `positions`: (n, 3)
+        LPS mm of each slice's first voxel.
+
+    Raises:
+        SeriesChoiceError: there are several and `series` does not say which.
+        GeometryError: its slices are not parallel, or do not say where they lie.
+        ImageError: it is no CT, or damaged.
+    """
+    slices = find_slices(source, series)
+    check_same(slices)
+    row, column = _orientation(slices)
+    normal = np.cross(row, column)
+    positions = _positions(slices)
+    order = np.argsort(positions @ normal, kind="stable")
+    positions = positions[order]
+    step = float(np.median(np.diff(positions @ normal)))
+    rows, columns = _matrix(slices[0])
+    spacing = _pixel_spacing(slices)
+    size, axes = (columns, rows, len(slices)), np.stack((row, column, normal), axis=1)
+    grid = Grid(size, positions[0], np.array((spacing[1], spacing[0], step)), axes)
+    stack = Stack(tuple(slices[index] for index in order), grid)
+    return grid, {**_identity(stack), "positions": positions}
+
+
 def check_same(slices: Sequence[Slice]) -> None:
     """Refuse a series whose images differ in what must be the same, or are no plain HU images.
 

@@ -89,7 +89,11 @@ def test_answers_given_under_another_design_are_refused(own):
     [("p_invasive", "101"), ("case", "C999"), ("reader", "J2"), ("event_sha256", "0" * 64),
      ("t_submit", "2026-01-01T00:00:00.000+00:00"), ("mask_sha256", "ab"), ("session", "2"),
      ("condition", "either"), ("role", "practice"), ("final", "0"), ("confidence", "9"),
-     ("active_s", "1.0"), ("position", "99"), ("aid_shown", "2")],
+     ("active_s", "1.0"), ("position", "99"), ("aid_shown", "2"),
+     # No rule looks at these: the row is made again from the record and compared whole.
+     ("wall_s", "1.0"), ("pauses", "7"), ("visits", "99"), ("block", "9"), ("revision", "3"),
+     ("group", "novice"), ("software", "another 1.0"), ("study", "another"),
+     ("t_open", "2026-01-01T00:00:00.000+00:00")],
 )  # fmt: skip
 def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
     answers = own / "export" / "answers.csv"

@@ -8,14 +8,24 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from study_data_made_up import made_up
+from study_run import run
 
+from densesharp.errors import StudyError
 from densesharp.stats.clustered_shares import clustered_share, share_difference
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.power import cases_needed, pilot_from, power
+from densesharp.stats.tables import write_readings
 from densesharp.study.analysis.analyse_study import describe
 from densesharp.study.analysis.automation_bias import automation_bias
 from densesharp.study.analysis.missing_readings import missing_cases
+from densesharp.study.analysis.sample_size import read_plan, sample_size
 from densesharp.study.analysis.subgroups import analyse_subgroups
-from densesharp.study.report.design_tables import characteristics_table, subgroup_table
+from densesharp.study.report.design_tables import (
+    characteristics_table,
+    sample_size_text,
+    study_table,
+    subgroup_table,
+)
 from densesharp.study.report.reader_tables import automation_table
 
 
@@ -69,6 +79,37 @@ def test_a_subgroup_of_one_class_has_no_area_and_no_properties_no_subgroups():
     assert rows[0][2:4] == ["not estimable"] * 2
     many = with_properties(data, name=[f"x{k}" for k in range(30)])
     assert analyse_subgroups(many) is None
+
+
+def test_the_planned_sample_size_stands_in_the_report(van_dyke, tmp_path):
+    pilot = pilot_from(analyse(van_dyke).components, 114)
+    plan = tmp_path / "plan.json"
+    power_command = ("power", tmp_path / "pilot.csv", "--effect", 0.05, "--readers", 6)
+    write_readings(van_dyke, tmp_path / "pilot.csv")
+    run(*power_command, "--power", 0.9, "--json", plan)
+    data = made_up(("aided", "unaided"), kind="crossover", cases=80, readers=6)
+    found = sample_size(data, read_plan(plan))
+    assert found.power == pytest.approx(power(pilot, 6, 80, 0.05).power)
+    assert found.cases_needed == cases_needed(pilot, 6, 0.05, 0.9).cases
+    text = sample_size_text(found)
+    assert f"6 readers and 80 cases have a power of {found.power:.2f}" in text
+    assert f"{found.cases_needed} cases are needed" in text
+    assert "no number" in sample_size_text(dataclasses.replace(found, cases_needed=None))
+    fixed = made_up(kind="crossover", endpoint={"figure": "auc", "readers": "fixed"}, cases=80)
+    assert sample_size(fixed, read_plan(plan)).power == pytest.approx(
+        power(pilot, 4, 80, 0.05, "frrc").power
+    )
+    described = dataclasses.replace(describe(data), sample_size=found)
+    assert dict(study_table(described).rows)["Sample size"] == text
+    assert "Sample size" not in dict(study_table(describe(data)).rows)
+
+
+def test_a_plan_that_is_none_is_refused(tmp_path):
+    with pytest.raises(StudyError, match="is no plan of a comparison"):
+        read_plan(tmp_path / "none.json")
+    run("power", "--auc", 0.75, "--json", tmp_path / "one.json")
+    with pytest.raises(StudyError, match="is no plan of a comparison"):
+        read_plan(tmp_path / "one.json")
 
 
 def by_case(rng, cases, share, same):

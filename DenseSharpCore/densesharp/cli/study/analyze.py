@@ -34,12 +34,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="equivalence margin in Dice, set before the study, for the model's outlines",
     )
+    add(
+        "--plan",
+        type=Path,
+        metavar="JSON",
+        help="the power calculation that 'study power PILOT --json' wrote before the study, for "
+        "the report",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
     from densesharp.cli.terminal import progress_bar
     from densesharp.study.analysis.analyse_study import analyse_study
+    from densesharp.study.analysis.sample_size import read_plan
     from densesharp.study.conduct.study_folder import OLD_ORDER
     from densesharp.study.exported.export_integrity import ANSWERS, DESIGN, FILES
     from densesharp.study.exported.load_study import load_study
@@ -53,12 +61,13 @@ def run(args: argparse.Namespace) -> int:
         data = load_study(source, args.truth, args.model, args.key)
         inside = [source / name for name in FILES]
         inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
-        inputs += [path for path in (args.truth, args.model) if path]
+        inputs += [path for path in (args.truth, args.model, args.plan) if path]
         progress = stack.enter_context(progress_bar())
         results = analyse_study(
             data,
             inputs=inputs,
             dice_margin=args.dice_margin,
+            plan=read_plan(args.plan) if args.plan else None,
             progress=lambda fraction, text: progress(0.7 * fraction, text),
         )
         write_results(results, args.out, lambda f, text: progress(0.7 + 0.3 * f, text))

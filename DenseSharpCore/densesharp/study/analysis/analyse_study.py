@@ -18,6 +18,7 @@ from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.sample_size import PowerPlan, sample_size
 from densesharp.study.analysis.study_results import (
     SCHEMA,
     ReaderRow,
@@ -38,6 +39,7 @@ def analyse_study(
     *,
     inputs: Sequence[Path] = (),
     dice_margin: float | None = None,
+    plan: PowerPlan | None = None,
     progress: Progress = silent,
 ) -> StudyResults:
     """Analyse a study.
@@ -46,6 +48,7 @@ def analyse_study(
         data: the study.
         inputs: files whose sha256 the results keep.
         dice_margin: equivalence margin of outlines, see `analyse_outlines`.
+        plan: the power calculation that was made before the study, for the report.
         progress: told what is being done.
 
     Returns:
@@ -66,7 +69,7 @@ def analyse_study(
         schema=SCHEMA,
         software=Software("densesharp", __version__),
         inputs={path.name: _sha256(path) for path in inputs},
-        study=describe(data),
+        study=replace(describe(data), sample_size=sample_size(data, plan) if plan else None),
         endpoint=data.design.get("endpoint") or None,
         tasks=tasks,
         model_alone=step(0.5, "the model alone", analyse_model_alone),

@@ -10,7 +10,8 @@ how readings pair up cannot be computed, and this module says so instead of gues
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -18,7 +19,7 @@ from scipy import stats
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.formatting import number, text_table, with_interval
-from densesharp.stats.multiclass import confusion
+from densesharp.stats.multiclass import Confusion, confusion
 from densesharp.stats.proportions import mcnemar, wilson
 from densesharp.stats.tables import FloatArray
 
@@ -38,6 +39,50 @@ matrix, which no other whole numbers near the printed ones do.
 
 AUCS = {"invasive": (0.788, 90), "iac": (0.880, 26)}
 """The model's published AUC and the number of positive nodules of each question."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Of one of the two questions; means of readers have no interval."""
+
+    sensitivity: Estimate
+    specificity: Estimate
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the paper's two questions, by the model and by the mean reader."""
+
+    auc: Estimate
+    model: Rates
+    mean_reader: Rates
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What the published counts say about the model's lead over the best reader, in nodules."""
+
+    lead: int
+    discordant_at_least: int
+    discordant_at_most: int
+    significant_up_to: int
+    p: Mapping[str, float | None]
+    test: Estimate
+
+
+@dataclass(frozen=True)
+class PublishedStudy:
+    """Everything that the published tables determine, and what they do not."""
+
+    class_names: Sequence[str]
+    accuracy: Mapping[str, Estimate]
+    largest_class: Estimate
+    model: Confusion
+    mean_reader: Confusion
+    questions: Mapping[str, Question]
+    model_against_best_reader: Lead
+    not_estimable: Sequence[str]
 
 
 def hanley_mcneil(area: float, positive: int, negative: int) -> Estimate:
@@ -63,34 +108,34 @@ def largest_significant_discordance(gap: int, alpha: float = 0.05) -> int:
     return math.floor(gap**2 / float(stats.chi2.isf(alpha, 1)))
 
 
-def rebuild() -> dict[str, Any]:
+def rebuild() -> PublishedStudy:
     """Everything that the published tables determine, and what they do not."""
     right = {"DenseSharp": int(np.trace(MODEL))} | READERS_RIGHT
     best = max(READERS_RIGHT.values())
     gap = right["DenseSharp"] - best
     most = NODULES - abs(right["DenseSharp"] + best - NODULES)
-    return {
-        "class_names": list(CLASS_NAMES),
-        "accuracy": {name: wilson(count, NODULES) for name, count in right.items()},
-        "largest_class": Estimate(float(MODEL.sum(1).max()) / NODULES),
-        "model": confusion(MODEL),
-        "mean_reader": confusion(MEAN_READER, averaged=True),
-        "questions": {name: _question(name, level) for level, name in enumerate(AUCS, start=1)},
-        "model_against_best_reader": {
-            "lead": gap,
-            "discordant_at_least": gap,
-            "discordant_at_most": most,
-            "significant_up_to": largest_significant_discordance(gap),
-            "p": {
+    return PublishedStudy(
+        class_names=CLASS_NAMES,
+        accuracy={name: wilson(count, NODULES) for name, count in right.items()},
+        largest_class=Estimate(float(MODEL.sum(1).max()) / NODULES),
+        model=confusion(MODEL),
+        mean_reader=confusion(MEAN_READER, averaged=True),
+        questions={name: _question(name, level) for level, name in enumerate(AUCS, start=1)},
+        model_against_best_reader=Lead(
+            lead=gap,
+            discordant_at_least=gap,
+            discordant_at_most=most,
+            significant_up_to=largest_significant_discordance(gap),
+            p={
                 "fewest discordant": mcnemar(gap, 0).p,
                 "most discordant": mcnemar((most + gap) // 2, (most - gap) // 2).p,
             },
-            "test": not_estimable(
+            test=not_estimable(
                 "How often model and reader were right on the same nodule was not published."
             ),
-        },
-        "not_estimable": list(LIMITS),
-    }
+        ),
+        not_estimable=LIMITS,
+    )
 
 
 LIMITS = (
@@ -107,19 +152,19 @@ LIMITS = (
 )
 
 
-def _question(name: str, level: int) -> dict[str, Any]:
+def _question(name: str, level: int) -> Question:
     """Sensitivity and specificity of the classes for one of the paper's two questions."""
     area, positive = AUCS[name]
-    out: dict[str, Any] = {"auc": hanley_mcneil(area, positive, NODULES - positive)}
+    rates = {}
     for who, counts in (("model", MODEL), ("mean_reader", MEAN_READER)):
         hits, cases = float(counts[level:, level:].sum()), float(counts[level:].sum())
         correct, others = float(counts[:level, :level].sum()), float(counts[:level].sum())
-        out[who] = {
-            "sensitivity": _share(who, hits, cases),
-            "specificity": _share(who, correct, others),
-            "accuracy": _share(who, hits + correct, cases + others),
-        }
-    return out
+        rates[who] = Rates(
+            sensitivity=_share(who, hits, cases),
+            specificity=_share(who, correct, others),
+            accuracy=_share(who, hits + correct, cases + others),
+        )
+    return Question(hanley_mcneil(area, positive, NODULES - positive), **rates)
 
 
 def _share(who: str, part: float, whole: float) -> Estimate:
@@ -128,37 +173,35 @@ def _share(who: str, part: float, whole: float) -> Estimate:
     return Estimate(part / whole, method="mean of four readers: no interval")
 
 
-def published_text(found: dict[str, Any]) -> str:
+def published_text(found: PublishedStudy) -> str:
     """The rebuilt results as text."""
-    accuracy = [[name, with_interval(one)] for name, one in found["accuracy"].items()]
-    accuracy.append(["always the largest class", with_interval(found["largest_class"])])
+    accuracy = [[name, with_interval(one)] for name, one in found.accuracy.items()]
+    accuracy.append(["always the largest class", with_interval(found.largest_class)])
     rows = []
-    for title, key in (("DenseSharp", "model"), ("mean reader", "mean_reader")):
-        one = found[key]
+    for title, one in (("DenseSharp", found.model), ("mean reader", found.mean_reader)):
         kappas = [number(one.kappa[w].value) for w in ("linear", "quadratic")]
         summary = (one.balanced_accuracy, one.weighted_f1, one.macro_f1, one.mcc)
         rows.append([title, *(number(part.value) for part in summary), *kappas])
     header = ["", "balanced accuracy", "F1 weighted", "F1 macro", "MCC", "kappa linear",
               "kappa quadratic"]  # fmt: skip
     questions = [
-        [f"{name}, {who.replace('_', ' ')}", *(with_interval(part[who][k]) for k in keys)]
-        for name, part in found["questions"].items()
-        for keys in (("sensitivity", "specificity"),)
-        for who in ("model", "mean_reader")
+        [f"{name}, {who}", with_interval(rates.sensitivity), with_interval(rates.specificity)]
+        for name, part in found.questions.items()
+        for who, rates in (("model", part.model), ("mean reader", part.mean_reader))
     ]
     areas = [
-        f"  {name}: AUC of the model {with_interval(part['auc'])}, Hanley & McNeil"
-        for name, part in found["questions"].items()
+        f"  {name}: AUC of the model {with_interval(part.auc)}, Hanley & McNeil"
+        for name, part in found.questions.items()
     ]
-    lead = found["model_against_best_reader"]
+    lead = found.model_against_best_reader
     return "\n\n".join([
         "The paper's observer study (128 nodules), from its published tables.",
         "Accuracy, Wilson 95 %\n" + text_table(["", "accuracy"], accuracy),
         "Three classes\n" + text_table(header, rows),
         "Two questions\n" + text_table(["", "sensitivity", "specificity"], questions),
         "\n".join(areas),
-        f"The model is right on {lead['lead']} nodules more than the best reader. Between "
-        f"{lead['discordant_at_least']} and {lead['discordant_at_most']} nodules are discordant; "
-        f"McNemar's test is significant only up to {lead['significant_up_to']}.",
-        "What cannot be concluded\n" + "\n".join(f"  - {text}" for text in found["not_estimable"]),
+        f"The model is right on {lead.lead} nodules more than the best reader. Between "
+        f"{lead.discordant_at_least} and {lead.discordant_at_most} nodules are discordant; "
+        f"McNemar's test is significant only up to {lead.significant_up_to}.",
+        "What cannot be concluded\n" + "\n".join(f"  - {text}" for text in found.not_estimable),
     ]) + "\n"  # fmt: skip

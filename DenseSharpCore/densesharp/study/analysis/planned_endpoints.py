@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from densesharp.study.exported.study_data import StudyData
 
@@ -34,7 +34,7 @@ class Planned:
 
 
 def planned(
-    endpoint: Mapping[str, Any] | None, kind: str | None, conditions: Sequence[str]
+    endpoint: Mapping[str, object] | None, kind: str | None, conditions: Sequence[str]
 ) -> Planned:
     """The primary analysis of a design.
 
@@ -47,11 +47,12 @@ def planned(
         conditions: of the readings, which decide where there is no kind.
     """
     named = endpoint or {}
+    margin = named.get("margin")
     return Planned(
-        named.get("figure", "auc") if named else "",
-        named.get("task", ""),
+        str(named.get("figure", "auc")) if named else "",
+        str(named.get("task", "")),
         "frrc" if named.get("readers") == "fixed" else "rrrc",
-        named.get("margin"),
+        float(margin) if isinstance(margin, int | float) else None,
         kind == "unaided" if kind else len(conditions) < 2,
     )
 

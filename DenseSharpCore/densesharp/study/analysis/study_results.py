@@ -38,6 +38,26 @@ class ReaderRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleSize:
+    """What was planned: power to detect `effect` at a two-sided level, from a pilot study.
+
+    Attributes:
+        power: with the design's readers and cases.
+        cases_needed: for the target power with the design's readers; None where none suffice.
+    """
+
+    effect: float
+    alpha: float
+    target: float
+    form: ReaderForm
+    pilot_cases: int
+    readers: int
+    cases: int
+    power: float
+    cases_needed: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyDescription:
     """Design and numbers: what the flow chart and the first table show.
 
@@ -81,6 +101,7 @@ class StudyDescription:
     missing_by_reader: Mapping[str, int] | None = None
     missing_repeats: int = 0
     interim: bool = False
+    sample_size: SampleSize | None = optional()
 
 
 @dataclass(frozen=True)

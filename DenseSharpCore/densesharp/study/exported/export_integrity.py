@@ -19,10 +19,10 @@ from typing import Any, TypeAlias
 from densesharp.errors import StudyError
 from densesharp.stats.tables import Table
 from densesharp.study.conduct.design import design_from_json
-from densesharp.study.conduct.events import Event, chain_problems, valid_answers
-from densesharp.study.conduct.model_results import shown_columns
-from densesharp.study.conduct.schedule import Item, Step, schedule_from_csv, steps
-from densesharp.study.conduct.timing import Spent
+from densesharp.study.conduct.events import Event, chain_problems
+from densesharp.study.conduct.schedule import schedule_from_csv
+from densesharp.study.conduct.study_folder import Study
+from densesharp.study.exported.write_export import answer_rows
 
 ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
 SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
@@ -184,29 +184,18 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
     if any(chain[0].body.get("design_sha256") != stored for chain in record.values()):
         message = f"The record '{folder / EVENTS}' was not begun under the design in '{DESIGN}'."
         raise StudyError(message)
-    entries = _entries(folder, design)
-    given = {
-        event.hash: (event, spent)
-        for chain in record.values()
-        for event, spent in valid_answers(chain).values()
-    }  # fmt: skip
-    aids = {
-        (event.body["item"], event.body["step"]): event.body
-        for chain in record.values()
-        for event in chain
-        if event.kind == "aid"
-    }  # fmt: skip
+    again = {str(row["event_sha256"]): row for row in _made_again(folder, design, record)}
     digests = answers.columns.get("event_sha256", ())
     for row, digest in enumerate(digests):
-        wrong = _difference(answers, row, given.get(digest), entries, aids)
+        wrong = _difference(answers, row, again.get(digest))
         if wrong:
             raise answers.error(row, wrong, f"this is not the answer in the record '{EVENTS}'.")
     named = set(digests)
-    lacking = next((event for event, _ in given.values() if event.hash not in named), None)
+    lacking = next((row for digest, row in again.items() if digest not in named), None)
     if lacking is not None:
         message = (
-            f"'{answers.path}' lacks the answer of reader {lacking.reader} to "
-            f"'{lacking.body['item']}' that stands in the record '{EVENTS}': restore the file."
+            f"'{answers.path}' lacks the answer of reader {lacking['reader']} to "
+            f"'{lacking['item']}' that stands in the record '{EVENTS}': restore the file."
         )
         raise StudyError(message)
 
@@ -248,8 +237,10 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
                 raise results.error(row, column, reason)
 
 
-def _entries(folder: Path, design: Mapping[str, Any]) -> dict[str, tuple[Item, tuple[Step, ...]]]:
-    """Item -> its entry in the schedule and the answers that it asks for."""
+def _made_again(
+    folder: Path, design: Mapping[str, Any], record: Record
+) -> list[Mapping[str, object]]:
+    """The rows of answers.csv as an export makes them of the frozen files and the record."""
     path = folder / SCHEDULE
     if not path.is_file():
         message = f"'{path}' is missing: restore it, or export the study again."
@@ -259,48 +250,27 @@ def _entries(folder: Path, design: Mapping[str, Any]) -> dict[str, tuple[Item, t
         message = f"'{path}' was changed after the study was frozen: restore the original file."
         raise StudyError(message)
     frozen = design_from_json((folder / DESIGN).read_text(encoding="utf-8"))
-    items = schedule_from_csv(content.decode("utf-8"))
-    return {item.item: (item, steps(frozen, item)) for item in items}
-
-
-def _difference(
-    answers: Table,
-    row: int,
-    given: tuple[Event, Spent] | None,
-    entries: Mapping[str, tuple[Item, tuple[Step, ...]]],
-    aids: Mapping[tuple[str, int], Mapping[str, Any]],
-) -> str | None:
-    """The first column in which a row is not what its event and the schedule say."""
-    if given is None or given[0].body["item"] not in entries:
-        return "event_sha256"
-    event, spent = given
-    item, asked = entries[event.body["item"]]
-    step, form = asked[event.body["step"]], event.body["form"]
-    aid = aids.get((item.item, event.body["step"]))
+    study = Study(folder, frozen, schedule_from_csv(content.decode("utf-8")))
     try:
-        shown = shown_columns(aid, item.case) if aid else {}
-    except (KeyError, TypeError, ValueError):
-        return "aid_shown"
-    said = {
-        "reader": event.reader,
-        **vars(item),
-        "condition": step.condition,
-        "step": event.body["step"] + 1,
-        "final": int(step.final),
-        "t_submit": event.time,
-        "class": form["nodule_class"],
-        **{name: form[name] for name in ("p_invasive", "p_iac", "confidence")},
-        "mask_sha256": event.body["mask_sha256"],
-        "active_s": spent.to_data()["active_s"],
-        "aid_shown": int(aid is not None),
-        **shown,
-    }
-    for name, value in said.items():
+        return [row for reader in record for row in answer_rows(study, reader, record[reader])]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        message = (
+            f"The record '{folder / EVENTS}' holds an event that reading under this design cannot "
+            "make: restore it from a copy."
+        )
+        raise StudyError(message) from error
+
+
+def _difference(answers: Table, row: int, made: Mapping[str, object] | None) -> str | None:
+    """The first column in which a row is not what an export makes of its event."""
+    if made is None:
+        return "event_sha256"
+    for name, value in made.items():
         cells = answers.columns.get(name)
-        if cells is not None and cells[row] != str(value):
+        if cells is not None and name != "comment" and cells[row] != str(value):
             return name
     masks = answers.columns.get("mask")
-    if masks is not None and _hash(answers.path.parent / masks[row]) != said["mask_sha256"]:
+    if masks is not None and _hash(answers.path.parent / masks[row]) != made["mask_sha256"]:
         return "mask"
     return None
 

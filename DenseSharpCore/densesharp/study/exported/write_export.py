@@ -98,7 +98,7 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     for name in (DESIGN, SCHEDULE):
         shutil.copyfile(study.folder / name, folder / name)
     events = {reader: store.events(reader) for reader in store.readers()}
-    rows = [row for reader in events for row in _answer_rows(study, reader, events[reader])]
+    rows = [row for reader in events for row in answer_rows(study, reader, events[reader])]
     for row in rows:
         if row["mask"]:
             (folder / row["mask"]).write_bytes(store.mask(row["mask_sha256"]) or b"")
@@ -110,8 +110,8 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     _write_hashes(folder)
 
 
-def _answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The valid answers of a reader in reading order, superseded ones left out."""
+def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The rows of answers.csv: a reader's valid answers in order, superseded ones left out."""
     state = ReaderState(study, reader)
     aids: dict[tuple[str, int], Mapping[str, Any]] = {}
     for event in events:

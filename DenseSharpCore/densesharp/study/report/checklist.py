@@ -9,6 +9,8 @@ AUTHORS = "for the authors to write"
 
 _PRIMARY = "Hypotheses and objectives; primary endpoint named before reading"
 
+_SIZE = "Sample size and how it was chosen"
+
 _TOPICS = (
     ("1", "1", "Title or abstract names the study as one of diagnostic accuracy with AI", None),
     ("3", "3", "Intended use of the model and its place in the clinical path", None),
@@ -22,7 +24,7 @@ _TOPICS = (
     ("13a, 13b", "", "Blinding, order, washout", "Summary, Design"),
     ("10b, 11", "14, 15, 16", "Reference standard, its rationale, and who judged it", None),
     ("15, 16", "13", "Handling of missing and indeterminate readings", "ROC analysis, Methods"),
-    ("18", "19", "Sample size and how it was chosen", None),
+    ("18", "19", _SIZE, "Design"),
     ("14", "28, 29", "Statistical methods, with multiplicity and software", "Methods"),
     ("17", "30", "Analyses of variability and sensitivity", "ROC analysis"),
     ("19", "33", "Flow of cases and readings", "Design"),
@@ -61,6 +63,8 @@ def checklist(results: StudyResults) -> TableBlock:
     if not results.study.design_verified:
         # Only a design with a hash shows what was named before.
         rows = [[*row[:3], AUTHORS if row[2] == _PRIMARY else row[3]] for row in rows]
+    if not results.study.sample_size:
+        rows = [[*row[:3], AUTHORS if row[2] == _SIZE else row[3]] for row in rows]
     caption = (
         "Topics in our words with the item numbers of STARD 2015 and of CLAIM 2020, and where this "
         "report answers them. STARD-AI (2025) keeps STARD's items and adds to them, CLAIM's update "

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from densesharp.stats.formatting import NOT_ESTIMABLE, number
-from densesharp.study.analysis.study_results import ReaderRow, StudyDescription, Subgroup
+from densesharp.study.analysis.study_results import (
+    ReaderRow,
+    SampleSize,
+    StudyDescription,
+    Subgroup,
+)
 from densesharp.study.exported.washout import EarlySession, WashoutSummary
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import area, bounded
@@ -41,11 +46,27 @@ def study_table(study: StudyDescription) -> TableBlock:
         at = [row[0] for row in rows].index("Readers") + 1
         rows.insert(at, ["Readers without answers", reader_names(absent)])
     rows[3:3] = _washout(study)
+    if study.sample_size:
+        rows.append(["Sample size", sample_size_text(study.sample_size)])
     if study.model:
         rows.append(["Model", f"{study.model} (sha256 {str(study.model_sha256)[:16]}…)"])
     if study.trained_on is not None:
         rows.append(["Model trained on", study.trained_on or "not stated"])
     return TableBlock("design", "Design of the study.", ("", ""), rows)
+
+
+def sample_size_text(found: SampleSize) -> str:
+    """The plan in words, with the power that the design's readers and cases had by it."""
+    random = "random" if found.form == "rrrc" else "these"
+    text = (
+        f"planned to detect {found.effect:g} with power {found.target:g} (two-sided level "
+        f"{found.alpha:g}, {random} readers, random cases; variances of a pilot study of "
+        f"{found.pilot_cases} cases): {found.readers} readers and {found.cases} cases have a power "
+        f"of {found.power:.2f}"
+    )
+    if found.cases_needed is None:
+        return f"{text}; with so few readers no number of cases suffices"
+    return f"{text}, {found.cases_needed} cases are needed"
 
 
 def reader_names(readers: Sequence[ReaderRow]) -> str:

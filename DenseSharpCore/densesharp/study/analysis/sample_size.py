@@ -1,0 +1,65 @@
+"""The sample size that was planned: read from what `densesharp study power --json` wrote."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from densesharp.errors import StudyError
+from densesharp.stats.from_json import from_json
+from densesharp.stats.power import Pilot, cases_needed, power
+from densesharp.study.analysis.planned_endpoints import planned_of
+from densesharp.study.analysis.study_results import SampleSize
+from densesharp.study.exported.study_data import StudyData
+
+
+@dataclass(frozen=True)
+class PowerPlan:
+    """From a pilot study: the difference to detect, at a two-sided level, with a power."""
+
+    pilot: Pilot
+    effect: float
+    alpha: float
+    target: float
+
+
+def read_plan(path: str | Path) -> PowerPlan:
+    """Read a plan.
+
+    Raises:
+        StudyError: the file cannot be read or is no plan of a comparison.
+    """
+    try:
+        return from_json(PowerPlan, json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        message = (
+            f"'{path}' is no plan of a comparison: give the file that 'densesharp study power "
+            "PILOT --effect D --json FILE' wrote before the study."
+        )
+        raise StudyError(message) from error
+
+
+def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:
+    """What the plan says for the design's readers and cases, by the form of its endpoint.
+
+    Args:
+        data: the study; without a plan of readings its own readers and cases count.
+        plan: effect, level and target power, with the pilot's variances.
+    """
+    readers = len(data.plan.readers if data.plan else data.readers)
+    cases = len((data.plan and data.plan.cases) or data.cases)
+    form = planned_of(data).form
+    found = (plan.effect, form, plan.alpha)
+    needed = cases_needed(plan.pilot, readers, plan.effect, plan.target, form, plan.alpha)
+    return SampleSize(
+        effect=plan.effect,
+        alpha=plan.alpha,
+        target=plan.target,
+        form=form,
+        pilot_cases=plan.pilot.cases,
+        readers=readers,
+        cases=cases,
+        power=power(plan.pilot, readers, cases, *found).power,
+        cases_needed=needed.cases if needed else None,
+    )
