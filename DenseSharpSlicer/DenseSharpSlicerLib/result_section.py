@@ -45,6 +45,7 @@ class ResultSection:
         """Show the selected nodule."""
         nodule, scan = self.session.nodule, self.session.scan
         self.ui.resultCard.visible = nodule is not None
+        self.ui.copyButton.enabled = nodule is not None
         self._showEvidence()
         if nodule is None or scan is None:
             self.ui.resultTitle.text = translated(NOTHING_SELECTED)

@@ -405,3 +405,43 @@ def test_a_bent_ct_is_used_as_a_straight_copy(slicer: Any, panel: Panel, ct: Any
     panel.click_in_view(BALLS[0])
     panel.wait()
     assert panel.session.nodule.result.measurements is not None
+
+
+def test_a_setup_that_failed_half_way_can_be_cleaned_up(
+    slicer: Any, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer calls `cleanup` also then; it must not raise, and no observer may stay."""
+    code = sys.modules["DenseSharpSlicer"]
+    for name in ("_makeSections", "_observeScene"):
+        host = module.widgetRepresentation()
+        widget = code.DenseSharpSlicerWidget(host)
+
+        def fail(_self: Any, *_details: Any) -> None:
+            message = "half way"
+            raise RuntimeError(message)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(code.DenseSharpSlicerWidget, name, fail)
+            with pytest.raises(RuntimeError, match="half way"):
+                widget.setup()
+        widget.cleanup()
+        assert not list(widget.Observations)
+    module.widgetRepresentation().self().cleanup()
+
+
+def test_the_decision_lies_beside_the_table(marked: Panel) -> None:
+    """In sight without scrolling on a screen of 768 pixels, of which Slicer's own bars take 200."""
+    import qt
+
+    marked.host.resize(390, 1400)
+    marked.host.show()
+    marked.widget.refresh()
+    marked.slicer.app.processEvents()
+    for name in ("acceptButton", "rejectButton", "copyButton"):
+        button = getattr(marked.ui, name)
+        bottom = button.mapTo(marked.host, qt.QPoint(0, 0)).y() + button.height
+        assert bottom < 768 - 200, (name, bottom)
+    marked.host.hide()
+    marked.ui.deleteButton.click()
+    marked.wait()
+    assert not marked.ui.copyButton.enabled
