@@ -2,12 +2,14 @@
 
 import io
 import json
+import os
 import socket
+import subprocess
 import sys
 
 import pytest
 
-from densesharp.cli import main, terminal
+from densesharp.cli import GROUPS, main, terminal
 from densesharp.cli.view import check_image
 from densesharp.errors import DeviceError, ImageError
 from densesharp.resources import sample_path
@@ -126,3 +128,104 @@ def test_the_viewer_takes_cts_folders_scenes_and_dicom_files_without_an_ending(t
     check_image(tmp_path / "scene.mrb")
     with pytest.raises(ImageError, match="does not exist"):
         check_image(tmp_path / "missing.nrrd")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
+def test_a_console_without_our_signs_shows_something_else(encoding):
+    """The report of the paper's study holds signs such as ± and –, which these consoles lack."""
+    code = (
+        "import sys\n"
+        "from densesharp.cli import main\n"
+        "import densesharp.cli.doctor as doctor\n"
+        "doctor.run = lambda args: sys.stdout.write('12 mm³ ± 3 – −5 Å\\n') and 0\n"
+        "sys.exit(main(['doctor']))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"12 mm" in result.stdout
+    assert b"Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("densesharp pre", "predict"), ("densesharp predict --no-s", "--no-stability"),
+     ("densesharp study an", "analyze")],
+)  # fmt: skip
+def test_the_tab_key_completes_commands_options_and_actions(typed, found, tmp_path):
+    pytest.importorskip("argcomplete", reason="the extra 'completion' is not installed")
+    answer = tmp_path / "answer"
+    variables = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+                 "COMP_LINE": typed, "COMP_POINT": str(len(typed))}  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "densesharp"], env={**os.environ, **variables}, check=False
+    )
+    assert found in [word.strip() for word in answer.read_text().split("\x0b")]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_each_shell_gets_its_lines(shell, capsys):
+    pytest.importorskip("argcomplete", reason="the extra 'completion' is not installed")
+    assert main(["completion", shell]) == 0
+    assert "densesharp" in capsys.readouterr().out
+
+
+def test_an_unknown_word_is_answered_with_the_one_that_was_meant(capsys):
+    for words, meant in (
+        (["predcit"], "predict"),
+        (["study", "analyse"], "analyze"),
+        (["predict", "a.nrrd", "--sed", "1,2,3", "--out", "o"], "--seed"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 2
+        said = capsys.readouterr().err
+        assert f"Did you mean {meant}? " in said
+        assert said.count("\n") == 1
+
+
+def test_without_a_command_the_help_is_by_task(capsys):
+    with pytest.raises(SystemExit):
+        main([])
+    said = capsys.readouterr().err
+    places = [said.index(f"{title}:\n") for title in GROUPS]
+    assert places == sorted(places)
+
+
+@pytest.mark.full
+def test_processes_that_are_started_afresh_make_the_same(tmp_path):
+    """Windows and macOS start processes by `spawn`, Linux by `fork` up to Python 3.13."""
+    code = (
+        "import multiprocessing, sys\n"
+        "from densesharp.cli import main\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method(sys.argv[1])\n"
+        "    sys.exit(main(['simulate', '--out', sys.argv[1], '--count', '2', '--edge', '40',\n"
+        "                   '--workers', '2']))\n"
+    )
+    (tmp_path / "run.py").write_text(code)
+    for method in ("spawn", "fork"):
+        subprocess.run([sys.executable, "run.py", method], cwd=tmp_path, check=True)
+    first, second = ((tmp_path / name / "truth.csv").read_text() for name in ("spawn", "fork"))
+    assert first == second
+
+
+def test_every_command_that_ends_can_tell_a_program_what_it_made():
+    """All but those that serve a page or answer at once in words."""
+    from densesharp.cli import COMMANDS, build_parser
+    from densesharp.cli.study import SUBCOMMANDS
+
+    silent = {"demo", "view", "serve", "completion", "study read", "study report"}
+    lines = [[name] for name in COMMANDS if name not in ("study", "dicom")]
+    lines += [["study", name] for name in SUBCOMMANDS]
+    lines += [["dicom", name] for name in ("seg", "sr", "rerun")]
+    for words in lines:
+        parser = build_parser(words)
+        for word in words:
+            actions = [a for a in parser._actions if a.choices and word in a.choices]
+            parser = actions[0].choices[word]
+        has = "--json" in parser._option_string_actions
+        assert has is (" ".join(words) not in silent), " ".join(words)

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import difflib
 import importlib
+import io
 import os
 import re
 import sys
@@ -174,6 +175,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from densesharp.cli.completion import complete
 
         complete()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may have no sign for ± or mm³
+            stream.reconfigure(errors="replace")
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
     args = parse(arguments)
     lacking = not_installed(arguments)

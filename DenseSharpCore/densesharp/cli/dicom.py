@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ def _add_series(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--series", metavar="KEY", help="which series, where there are several")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the objects, or repeat a run."""
+    check_json(args.json)
     return _rerun(args) if args.task == "rerun" else _write(args)
 
 
@@ -76,7 +79,8 @@ def _write(args: argparse.Namespace) -> int:
     if left_out:
         sys.stderr.write(f"Without an outline, so left out: {', '.join(left_out)}\n")
     kept = "with the patient's identity" if args.keep_identity else "pseudonymised"
-    sys.stderr.write(f"Written to {args.out} ({kept}): {', '.join(names)}\n")
+    text = f"Written to {args.out} ({kept}): {', '.join(names)}\n"
+    finish(text, {"out": str(args.out), "files": list(names)}, args.json)
     return 0
 
 
@@ -118,7 +122,8 @@ def _rerun(args: argparse.Namespace) -> int:
         raise OutputError(message)
     write_results(results, volume, engine, args.out)
     count = sum(len(nodule.numbers) for nodule in nodules)
-    sys.stderr.write(f"All {count} numbers are the same to the last bit. Results: {args.out}\n")
+    text = f"All {count} numbers are the same to the last bit. Results: {args.out}\n"
+    finish(text, {"out": str(args.out), "numbers": count}, args.json)
     return 0
 
 

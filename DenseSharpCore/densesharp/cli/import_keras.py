@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import ModelError
 
 HELP = "convert weights written by the original Keras code"
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what Keras' save_weights or save wrote; several files make an ensemble",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.safetensors")
+    add_json_argument(parser)
     parser.add_argument("--name", help="the model's name in results; default: the file's name")
     parser.add_argument(
         "--trained-on",
@@ -36,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.model.keras_weights import read_keras_weights
     from densesharp.model.model_file import PAPER_CLASSES, ModelCard, Weights, save_model
 
+    check_json(args.json)
     members: list[Weights] = []
     architectures: list[Architecture] = []
     for path in args.weights:
@@ -58,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
         licence="as the original weights",
     )
     save_model(args.out, members, card)
-    sys.stdout.write(
+    text = (
         f"{args.out}: {architecture.name}, growth {architecture.growth}, "
         f"{architecture.classes} classes, {len(members)} member(s)\n"
     )
+    document = {"out": str(args.out), "network": architecture.name, "members": len(members)}
+    finish(text, document, args.json, sys.stdout)
     return 0

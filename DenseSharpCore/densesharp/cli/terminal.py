@@ -54,7 +54,7 @@ def plain_progress(every: float = PLAIN_AFTER_S) -> Progress:
         if now - last < every:
             return
         last = now
-        left = f", {time_left(now - begun, fraction)} left" if fraction > 0 else ""
+        left = f", {time_left(now - begun, fraction)} left" if 0 < fraction < 1 else ""
         sys.stderr.write(f"{fraction:4.0%}  {text}{left}\n")
         sys.stderr.flush()
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
 HELP = "analyse a finished study: results, tables, figures, report"
 
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--truth", type=Path, metavar="CSV", help="case,class: the reference standard")
     add("--key", type=Path, metavar="FILE", help="the study's key, if not beside the truth")
     add("--model", type=Path, metavar="CSV", help="the model's results, if not in the folder")
+    add_json_argument(parser)
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add(
         "--dice-margin",
@@ -45,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
-    from densesharp.cli.terminal import progress_bar
+    from densesharp.files import check_folder
     from densesharp.study.analysis.analyse_study import analyse_study
     from densesharp.study.analysis.sample_size import read_plan
     from densesharp.study.conduct.study_folder import OLD_ORDER
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.exported.load_study import load_study
     from densesharp.study.report.write_report import write_results
 
+    check_folder(args.out)
+    check_json(args.json)
     with ExitStack() as stack:
         source = args.study
         if (source / DESIGN).is_file() and not (source / ANSWERS).is_file():
@@ -83,10 +87,9 @@ def run(args: argparse.Namespace) -> int:
             "Note: the key of the study was not given (--key), so nothing shows that this is the "
             "truth that was frozen with the design. The report says so.\n"
         )
-    sys.stderr.write(
-        f"Results: {args.out}\nReport: {args.out / 'report.html'}\n"
-        "Research use only, not for diagnosis.\n"
-    )
+    report = args.out / "report.html"
+    text = f"Results: {args.out}\nReport: {report}\nResearch use only, not for diagnosis.\n"
+    finish(text, {"out": str(args.out), "report": str(report)}, args.json)
     return 0
 
 

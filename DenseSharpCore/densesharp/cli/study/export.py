@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 
 HELP = "write answers, masks and the record as plain files with hashes"
 
@@ -16,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
     add_store_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
+    add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
     from densesharp.study.exported.write_export import export, still_to_read
 
+    check_json(args.json)
     study = open_study(args.study)
     address = args.store or study.default_store
     store = open_store(address, study.design.study, study.design.sha256, reading=True)
@@ -32,10 +35,11 @@ def run(args: argparse.Namespace) -> int:
         unread = still_to_read(study, store)
     finally:
         store.close()
-    sys.stdout.write(
+    text = (
         f"Exported to {folder}. Analyse with:\n"
         f"  densesharp study analyze {folder} --truth TRUTH.csv --out RESULTS\n"
     )
+    finish(text, {"out": str(folder), "unread": unread}, args.json, sys.stdout)
     if study.design.order_reveals_truth:
         sys.stderr.write(f"Note: {OLD_ORDER}\n")
     if unread:

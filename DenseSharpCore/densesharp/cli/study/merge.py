@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 
 HELP = "bring the stores of several workstations together"
 
@@ -17,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="stores to add")
     add_store_argument(parser)
+    add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
 
+    check_json(args.json)
     study = open_study(args.study)
     design = study.design
     with ExitStack() as stack:
@@ -37,5 +40,6 @@ def run(args: argparse.Namespace) -> int:
         added = merge(study, target, sources)
     if design.order_reveals_truth:
         sys.stderr.write(f"Note: {OLD_ORDER}\n")
-    sys.stdout.write(f"{added} events added to {target.label}.\n")
+    text = f"{added} events added to {target.label}.\n"
+    finish(text, {"added": added, "store": target.label}, args.json, sys.stdout)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.study.conduct.design_fields import FIELDS, Field
 
 HELP = "fix and hash a study's design and schedule"
@@ -16,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(folder.name, nargs="?", metavar="STUDY", help=folder.help)
     for field in rest:
         _add(parser, field)
+    add_json_argument(parser)
     parser.add_argument("--page", action="store_true", help="fill this in on a page in the browser")
 
 
@@ -35,7 +37,6 @@ def _add(parser: argparse.ArgumentParser, field: Field) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the study and say what was drawn."""
-    from densesharp.cli.terminal import progress_bar
     from densesharp.study.conduct.new_study import create, summary
 
     values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
@@ -44,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
         serve(values)
         return 0
+    check_json(args.json)
     with progress_bar() as progress:
         study = create(values, progress)
-    sys.stdout.write(summary(study, values))
+    design = study.design
+    document = {"study": design.study, "sha256": design.sha256, "cases": len(design.cases)}
+    finish(summary(study, values), document, args.json, sys.stdout)
     return 0

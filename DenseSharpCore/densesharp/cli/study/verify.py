@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
+from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import StudyError
 
 HELP = "check that the record is whole and follows the design"
@@ -23,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="heads written earlier with --write-heads; shows whether a record's end was cut off",
     )
+    add_json_argument(parser)
     parser.add_argument("--write-heads", type=Path, metavar="FILE", help="note today's heads")
 
 
@@ -33,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.study_folder import open_study
     from densesharp.study.conduct.verify import verify
 
+    check_json(args.json)
     study = open_study(args.study)
     address = args.store or study.default_store
     store = open_store(address, study.design.study, study.design.sha256, reading=True)
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         lines.append(
             "Whether the end of a record was cut off shows only with heads noted earlier (--heads)."
         )
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    finish("".join(f"{line}\n" for line in lines), asdict(found), args.json, sys.stdout)
     if args.write_heads and found.clean:
         write_text(args.write_heads, json.dumps(found.heads, indent=1) + "\n")
     return 0 if found.clean else 2
