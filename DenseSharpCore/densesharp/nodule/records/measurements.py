@@ -132,7 +132,8 @@ class Measurements:
         return self.mean_diameter_mm / factor, self.mean_diameter_mm * factor
 
     def _factor(self) -> float:
-        diameter = (6 * self.volume_mm3 / math.pi) ** (1 / 3)
+        # The smallest voxel's volume keeps records defined that no mask would give.
+        diameter = (6 * max(self.volume_mm3, 1.0) / math.pi) ** (1 / 3)
         return math.exp(READERS_DIFFER / math.sqrt(diameter))
 
     def to_json(self) -> dict[str, Any]:
