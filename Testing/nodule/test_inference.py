@@ -183,6 +183,6 @@ def test_the_share_of_evidence_inside_is_counted_around_the_mask():
     evidence = np.ones((32, 32, 32), np.float32)
     mask = np.zeros((32, 32, 32), bool)
     mask[10, 10, 10] = True
-    assert share_of_evidence(evidence, mask) == pytest.approx(125 / 32**3)
+    assert share_of_evidence(evidence, mask) == pytest.approx(343 / 32**3)
     assert share_of_evidence(evidence * 0, mask) == 0
     assert share_of_evidence(evidence, np.zeros_like(mask)) == 0

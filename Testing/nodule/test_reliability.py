@@ -116,8 +116,8 @@ def test_a_twentieth_exactly_is_saturated():
 
 @pytest.mark.parametrize(("share", "off"), [(0.99, True), (1.0, False), (1.01, False)])
 def test_evidence_must_be_denser_at_the_nodule_than_in_the_cube(share, off):
-    """A box of 4 voxels, 2 more on each side, is 8 of 32 in each direction: a 64th."""
-    found = codes(prediction(evidence=share / 64))
+    """A box of 4 voxels, 3 more on each side, is 10 of 32 in each direction."""
+    found = codes(prediction(evidence=share * (10 / 32) ** 3))
     assert found == ({"evidence_off_mask": "caution"} if off else {})
 
 

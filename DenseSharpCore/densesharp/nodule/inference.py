@@ -95,8 +95,9 @@ def run_at(
     return patch, output, component_at(output.mask.mean(axis=(0, 1)), patch.grid, anchor)
 
 
-EVIDENCE_REACH = 2
-"""Voxels (mm) around the mask that still count as the nodule's: half a cell of the evidence map."""
+EVIDENCE_REACH = 3
+"""Voxels (mm) around the mask that still count as the nodule's: half a cell of the evidence map,
+and one because voxels beside the edge hold nodule too."""
 
 Orientation = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -242,7 +243,7 @@ def _stretch(array: NDArray[np.floating], axis: int, edge: int) -> NDArray[np.fl
 
 
 def share_of_evidence(evidence: NDArray[np.float32], near: NDArray[np.bool_]) -> float:
-    """Share of the evidence inside a mask (grown by half a cell of the map), 0..1."""
+    """Share of the evidence inside a mask (grown by `EVIDENCE_REACH`), 0..1."""
     total = float(evidence.sum())
     return (
         float(evidence[grow(near, EVIDENCE_REACH)].sum()) / total

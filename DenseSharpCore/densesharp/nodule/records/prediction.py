@@ -29,7 +29,7 @@ class Prediction:
         volume_samples_mm3: (n,) volume of each member's and augmentation's own mask.
         evidence: (32, 32, 32) float32 >= 0, class activation of the predicted class, maximum 1
             (all zero where nothing speaks for the class).
-        evidence_inside: share of the evidence inside the mask (grown by 2 mm), 0..1.
+        evidence_inside: share of the evidence inside the mask (grown by 3 mm), 0..1.
         patch: the patch it belongs to (after recentring).
         shift_mm: distance from the seed to the middle of that patch.
         passes: how often the patch was recentred and run.
