@@ -125,3 +125,6 @@ def _margin_text(document: MrmcDocument) -> Iterator[str]:
             found = t_or_z(test.t, test.df)
             verdict = "shown" if test.p < test.level else "not shown"
             yield f"{said}: {verdict} ({found}, one-sided p {p_text(test.p)}, level {test.level:g})"
+    tests = [one.test for one in document.non_inferiority or ()]
+    if tests and all(test.p is not None and test.p < test.level for test in tests):
+        yield f"Both one-sided tests: the two are equivalent within {tests[0].margin:g}."

@@ -131,6 +131,9 @@ def test_level_and_margin_are_those_of_the_command(van_dyke, tmp_path, capsys):
     assert "90 % interval" in text
     assert "2 not worse than 1 by 0.05: shown" in text
     assert "1 not worse than 2 by 0.05: not shown" in text
+    assert "equivalent" not in text
+    run(tmp_path / "a.csv", "--margin", 0.2)
+    assert "the two are equivalent within 0.2" in capsys.readouterr().out
 
 
 def test_a_margin_without_two_treatments_and_a_threshold_of_areas_are_refused(three, tmp_path):

@@ -178,8 +178,8 @@ def agreement_table(agreement: AgreementResults) -> TableBlock:
     caption = "Agreement between readers on the class, 95 % intervals." + CUT
     header = ["Coefficient", *conditions]
     rows = [
-        [title, *(bounded(of(part.readers)) for part in conditions.values())]
-        for title, of in COEFFICIENTS.values()
+        [title, *(bounded(of(p.readers), lowest=_lowest(key)) for p in conditions.values())]
+        for key, (title, of) in COEFFICIENTS.items()
     ]
     if differences:
         caption += " Difference: aided minus unaided, bootstrap over cases."
@@ -188,6 +188,11 @@ def agreement_table(agreement: AgreementResults) -> TableBlock:
             row.append(shown(differences[key]) if key in differences else "")
     caption += _missing_ratings(agreement)
     return TableBlock("agreement_readers", caption, header, rows)
+
+
+def _lowest(coefficient: str) -> float:
+    """What a coefficient is at least: a share 0, one that chance corrects -1."""
+    return 0.0 if coefficient == "percent_agreement" else -1.0
 
 
 def _missing_ratings(agreement: AgreementResults) -> str:
