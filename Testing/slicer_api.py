@@ -129,9 +129,9 @@ MRML = _names(
     "SetSliceIntersectionThickness SetSliceOffset SetTag SetText SetThreshold SetTypeToUser "
     "SetURL SetUseColumnTitleAsColumnHeader SetUseGlyphScale SetVisibility SetVisibility2DFill "
     "SetVisibility2DOutline SetVisibility3D SetWindowLevel SetWindowLevelMinMax "
-    "SourceRepresentationModified StartCloseEvent StartModify StartPlaceMode "
-    "SwitchToViewTransformMode TransformModifiedEvent TransformPoint TransformPoints Translate "
-    "UnRegister WriteToMRB"
+    "SlicerLayoutSideBySideView SourceRepresentationModified StartCloseEvent StartModify "
+    "StartPlaceMode SwitchToViewTransformMode TransformModifiedEvent TransformPoint "
+    "TransformPoints Translate UnRegister WriteToMRB"
 )
 """Methods, events and constants of MRML and of Slicer's logics that the modules use. Each stands in
 the headers of Slicer v5.10.0 and of v5.12.3 (folders Libs, Modules, Base), or comes from VTK."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import record
 from .geometry import may_be_ct
+from .prior_link import earlier
 from .scan import ScanNodules
 from .views import nodes_of
 
@@ -55,6 +56,37 @@ def clicked_elsewhere(scan: ScanNodules) -> list[tuple[str, Any]]:
         if another and volume.GetID() in shown and may_be_ct(volume):  # no overlay
             found.append((seed_id, volume))
     return found
+
+
+def side_by_side(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
+    """Show a nodule's CT in the red view and an earlier one in the yellow view, both axial.
+
+    Each view looks at its own nodule, where the earlier CT has the same one, as near as the other.
+    """
+    scene = scan.scene
+    views = {view.GetLayoutName(): view for view in nodes_of(scene, "vtkMRMLSliceNode")}
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
+        chosen = {"Red": scan, "Yellow": prior}.get(composite.GetLayoutName())
+        if chosen is not None:
+            composite.SetBackgroundVolumeID(chosen.volume_node.GetID())
+    red, yellow = views["Red"], views["Yellow"]
+    for view in (red, yellow):
+        view.SetOrientation("Axial")
+    across, (_, up, deep) = red.GetFieldOfView()[0], yellow.GetFieldOfView()
+    yellow.SetFieldOfView(across, across * up / yellow.GetFieldOfView()[0], deep)
+    red.JumpSliceByCentering(*scan.center_of(nodule_id).tolist())
+    look_at_pair(scan, nodule_id, prior)
+
+
+def look_at_pair(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
+    """Bring the views that show an earlier CT to the same nodule in it, where it has one."""
+    found = earlier(scan, scan.nodule(nodule_id), prior)
+    if found is None:
+        return
+    shown_in = _views_by_background(scan.scene)
+    for view in nodes_of(scan.scene, "vtkMRMLSliceNode"):
+        if shown_in[view.GetID()] == prior.volume_node.GetID():
+            view.JumpSliceByCentering(*prior.center_of(found.id).tolist())
 
 
 def _views_by_background(scene: Any) -> dict[str, str]:

@@ -13,10 +13,11 @@ from slicer.i18n import tr as _
 from densesharp.errors import DenseSharpError
 from densesharp_scene import measured_axes
 from densesharp_scene.card import LIST_COLUMNS, list_row
+from densesharp_scene.compared import look_at_pair
 from densesharp_scene.nodule import Nodule
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.segments import toggle_outlines
-from densesharp_scene.views import zoom_back, zoom_to
+from densesharp_scene.views import shows, zoom_back, zoom_to
 
 from . import placing
 from .session import Session
@@ -137,12 +138,22 @@ class NodulesSection:
         self.session.changed()
 
     def _come_near(self) -> None:
+        self._lookAtPair()
         if not self.ui.zoomCheckBox.checked:
             return
         nodule = self.session.nodule
         measured = nodule.result.measurements if nodule is not None else None
         across = measured.long_axis_mm if measured is not None else 0.0
         zoom_to(slicer.mrmlScene, max(FIELD_MM, FIELD_TIMES * across))
+
+    def _lookAtPair(self) -> None:
+        """Views that show the earlier CT go to the same nodule there, not to its place here."""
+        scan, nodule = self.session.scan, self.session.nodule
+        prior = self.ui.priorSelector.currentNode()
+        if scan is None or nodule is None or prior is None or prior is scan.volume_node:
+            return
+        if shows(slicer.mrmlScene, prior):
+            self.session.run(lambda: look_at_pair(scan, nodule.id, self.session.scan_of(prior)))
 
     def onZoom(self, near: bool) -> None:
         """Near the selected nodule, or as wide as before."""

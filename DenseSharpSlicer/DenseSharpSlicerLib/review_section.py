@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp.report.labels import review_words
+from densesharp_scene.compared import side_by_side
 from densesharp_scene.nodule import Decision
 
 from . import followup, preferences
@@ -32,6 +33,7 @@ class ReviewSection:
         self.ui.priorSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onPrior)
         self.ui.daysSpinBox.connect("valueChanged(int)", self.onDays)
         self.ui.findPriorButton.connect("clicked()", self.onFindPrior)
+        self.ui.besideButton.connect("clicked()", self.onBeside)
 
     def refresh(self) -> None:
         """Show the decision and the change of the selected nodule."""
@@ -55,6 +57,12 @@ class ReviewSection:
         self.ui.findPriorButton.enabled = (
             self.session.nodule is not None
             and self.session.nodule.segment_id != ""
+            and prior is not None
+            and scan is not None
+            and prior is not scan.volume_node
+        )
+        self.ui.besideButton.enabled = (
+            self.session.nodule is not None
             and prior is not None
             and scan is not None
             and prior is not scan.volume_node
@@ -122,6 +130,17 @@ class ReviewSection:
     def onDays(self) -> None:
         """Another time between the two CT was entered."""
         self._showChange()
+
+    def onBeside(self) -> None:
+        """Show both CTs side by side, each at the nodule."""
+        scan, nodule = self.session.scan, self.session.nodule
+        prior, manager = self.ui.priorSelector.currentNode(), slicer.app.layoutManager()
+        if scan is None or nodule is None or prior is None:
+            return
+        if manager is not None:
+            manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
+        self.session.run(lambda: side_by_side(scan, nodule.id, self.session.scan_of(prior)))
+        self.session.changed()
 
     def onFindPrior(self) -> None:
         """Look for the selected nodule in the earlier CT."""

@@ -445,3 +445,24 @@ def test_the_decision_lies_beside_the_table(marked: Panel) -> None:
     marked.ui.deleteButton.click()
     marked.wait()
     assert not marked.ui.copyButton.enabled
+
+
+def test_an_earlier_ct_is_shown_beside(slicer: Any, marked: Panel, ct: Any) -> None:
+    other = add_ct(slicer, "earlier")
+    assert not marked.ui.besideButton.enabled
+    marked.ui.priorSelector.setCurrentNode(other)
+    assert marked.ui.besideButton.enabled
+    layouts: list[int] = []
+    manager = type("LayoutManager", (), {"setLayout": lambda _self, n: layouts.append(n)})()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(slicer.app), "layoutManager", lambda _app: manager)
+        marked.ui.besideButton.click()
+    assert layouts == [slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView]
+    shown = {
+        each.GetLayoutName(): each.GetBackgroundVolumeID()
+        for each in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    }
+    assert (shown["Red"], shown["Yellow"]) == (ct.GetID(), other.GetID())
+    assert marked.ui.inputSelector.currentNode() is ct
+    marked.ui.nodulesTable.cellClicked.emit(0, 0)  # the earlier CT knows no nodule: views stay
+    marked.wait()

@@ -174,3 +174,38 @@ def test_outlines_are_two_pixels_and_can_be_switched_off(ct_with_a_nodule):
     assert not toggle_outlines(node)
     assert not display.GetVisibility2DOutline()
     assert toggle_outlines(node)
+
+
+def center_of_view(view):
+    return np.array([view.GetSliceToRAS().GetElement(row, 3) for row in range(3)])
+
+
+def test_two_cts_side_by_side_look_at_the_same_nodule(scene, views, make_ct):
+    """The earlier CT lies 20 mm elsewhere: each view is at the nodule of its own CT."""
+    from densesharp_scene import ScanNodules
+    from densesharp_scene.compared import look_at_pair, show_outlines, side_by_side
+    from densesharp_scene.prior_link import pair
+
+    (red, red_shows), (yellow, yellow_shows), _ = views
+    elsewhere = np.diag([-0.7, -0.7, 1.25, 1.0])
+    elsewhere[:3, 3] = 30.0, 12.0, -30.0
+    now, then = ScanNodules(make_ct(name="now")), ScanNodules(make_ct(matrix=elsewhere))
+    ids = []
+    for scan in (now, then):
+        claim = scan.claim(scan.place(scan.volume().grid.center * (-1, -1, 1)))
+        ids.append(scan.store(answer(scan.volume(), scan.seed_of(claim), claim, 4.0)).id)
+    pair(now, ids[0], then, ids[1])
+    red.SetFieldOfView(80.0, 60.0, 1.0)
+    side_by_side(now, ids[0], then)
+    show_outlines(scene, now.volume_node)
+    assert red_shows.GetBackgroundVolumeID() == now.volume_node.GetID()
+    assert yellow_shows.GetBackgroundVolumeID() == then.volume_node.GetID()
+    np.testing.assert_allclose(center_of_view(red), now.center_of(ids[0]), atol=1e-6)
+    np.testing.assert_allclose(center_of_view(yellow), then.center_of(ids[1]), atol=1e-6)
+    assert np.abs(center_of_view(red) - center_of_view(yellow))[0] == pytest.approx(20.0)
+    assert yellow.GetFieldOfView()[0] == 80.0
+    assert [shown_in(now, view) for view in (red, yellow)] == [True, False]
+    assert [shown_in(then, view) for view in (red, yellow)] == [False, True]
+    now.jump(ids[0])  # all views go to the place of the present nodule
+    look_at_pair(now, ids[0], then)
+    np.testing.assert_allclose(center_of_view(yellow), then.center_of(ids[1]), atol=1e-6)
