@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from densesharp.stats.clusters import Clusters, spread, summed
+from densesharp.stats.clusters import Clusters, share_of
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
-from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
 
@@ -87,21 +86,10 @@ def reliability_bins(
             float(high),
             len(rows),
             float(probabilities[rows].mean()),
-            _observed(outcome[rows], None if cases is None else cases[rows]),
+            share_of(outcome[rows], None if cases is None else cases[rows]),
         )
         for low, high, rows in groups
     ]
-
-
-def _observed(outcome: BoolArray, cases: IntArray | None) -> Estimate:
-    """The observed share; with clusters Wilson's interval for the effective number (Kish 1965)."""
-    if cases is None:
-        return wilson(int(outcome.sum()), len(outcome))
-    share = float(outcome.mean())
-    most = float(len(np.unique(cases)))
-    variance = spread(summed((outcome - share) / len(outcome), cases))
-    effective = min(most, share * (1 - share) / variance) if variance > 0 else most
-    return wilson(share * effective, effective)
 
 
 def calibration_errors(bins: list[Bin]) -> tuple[Estimate, Estimate]:

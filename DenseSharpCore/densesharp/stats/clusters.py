@@ -9,12 +9,13 @@ degrees of freedom of Hillis (2007), as in the multi-reader analysis.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from densesharp.stats.estimates import Estimate, normal_estimate, t_estimate
-from densesharp.stats.tables import FloatArray, IntArray
+from densesharp.stats.proportions import wilson
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,28 @@ class Clusters:
             return normal_estimate(value, total, null=null, method=method)
         df = (len(by_reader) - 1) * (total / between) ** 2
         return t_estimate(value, total, df, null=null, method=method)
+
+
+def share_of(right: BoolArray, clusters: IntArray | None = None) -> Estimate:
+    """A share with Wilson's interval, for the effective number of observations where they cluster.
+
+    The effective number is p (1 - p) / V, with V the share's variance over clusters (Kish 1965; Rao
+    & Scott 1992), and not above the number of clusters where all observations are alike.
+
+    Args:
+        right: shape (n,).
+        clusters: shape (n,): which belong together; None where every one stands alone.
+    """
+    count = len(right)
+    if clusters is None or count == 0:
+        return wilson(int(right.sum()), count)
+    share = float(right.mean())
+    most = float(len(np.unique(clusters)))
+    variance = spread(summed((right - share) / count, clusters))
+    effective = min(float(count), share * (1 - share) / variance) if variance > 0 else most
+    return replace(
+        wilson(share * effective, effective), method=f"Wilson, {most:.0f} clusters (Rao & Scott)"
+    )
 
 
 def cluster_covariance(influence: FloatArray, clusters: IntArray | None = None) -> FloatArray:

@@ -14,7 +14,7 @@ from densesharp.errors import TableError
 from densesharp.stats.auc import auc_estimate, delong_test, inside, placements
 from densesharp.stats.bland_altman import random_reader_limits, repeated_limits
 from densesharp.stats.calibration import calibration_line, reliability_bins
-from densesharp.stats.clusters import Clusters
+from densesharp.stats.clusters import Clusters, share_of
 from densesharp.stats.figures_of_merit import AUC, accuracy, sensitivity
 from densesharp.stats.fom_table import fom_table
 from densesharp.stats.gee import THESE_READERS, gee_logistic
@@ -113,6 +113,19 @@ def test_sensitivity_of_clusters_is_the_ratio_estimator():
     sums = np.array([(right[of == i] - share).sum() for i in np.unique(of)])
     m = len(sums)
     assert found.se**2 == pytest.approx(m / (m - 1) * (sums**2).sum() / truth.sum() ** 2)
+
+
+def test_an_operating_point_counts_patients():
+    """Effective number p (1 - p) / V; three equal nodules of a patient are one observation."""
+    rng = np.random.default_rng(4)
+    right, patient = rng.random(40) < 0.7, np.arange(40)
+    assert share_of(right).ci == wilson(int(right.sum()), 40).ci
+    n = 40 - 1  # an unbiased variance takes one off
+    expected = wilson(right.mean() * n, n).ci
+    assert share_of(np.repeat(right, 3), np.repeat(patient, 3)).ci == pytest.approx(expected)
+    perfect = share_of(np.ones(30, bool), np.repeat(np.arange(10), 3))
+    assert perfect.ci == pytest.approx(wilson(10, 10).ci)
+    assert share_of(np.ones(0, bool), np.ones(0, int)).value is None
 
 
 def test_what_has_no_clustered_form_says_so():

@@ -21,14 +21,13 @@ from densesharp.stats.calibration import (
     decision_curve,
     reliability_bins,
 )
-from densesharp.stats.clusters import Clusters
+from densesharp.stats.clusters import Clusters, share_of
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.figures_of_merit import AUC, sensitivity, specificity
 from densesharp.stats.model_vs_readers import sensitivity_at
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.mrmc_document import area_document, mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
-from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.model_alone import against_readers
@@ -171,19 +170,28 @@ def _at_calls(calls: Readings | None, name: str) -> MrmcDocument | None:
     return mrmc_document(calls, figure, title=f"{name} of the chosen class")
 
 
-def _point(calls: FloatArray, positive: BoolArray) -> Point | None:
-    calls, positive = _read(calls, positive)
+def _point(
+    calls: FloatArray, positive: BoolArray, patients: IntArray | None = None
+) -> Point | None:
+    there = ~np.isnan(calls)
+    calls, positive = calls[there], positive[there]
     if len(calls) == 0:
         return None
+    of = None if patients is None else patients[there]
+
+    def share(right: BoolArray, among: BoolArray) -> Estimate:
+        return share_of(right[among], None if of is None else of[among])
+
+    called, every = calls > 0.5, np.ones(len(calls), dtype=bool)
     point = operating_point(calls, positive, 0.5)
     tp, fp, tn, fn = point.tp, point.fp, point.tn, point.fn
     return Point(
         tp, fp, tn, fn,
-        sensitivity=wilson(tp, tp + fn),
-        specificity=wilson(tn, tn + fp),
-        ppv=wilson(tp, tp + fp),
-        npv=wilson(tn, tn + fn),
-        accuracy=wilson(tp + tn, len(calls)),
+        sensitivity=share(called, positive),
+        specificity=share(~called, ~positive),
+        ppv=share(positive, called),
+        npv=share(~positive, ~called),
+        accuracy=share(called == positive, every),
     )  # fmt: skip
 
 
@@ -194,13 +202,13 @@ def _operating_points(data: StudyData, task: Task) -> Points:
     if calls is not None:
         for t, condition in enumerate(data.conditions):
             out[condition] = {
-                reader: _point(calls.ratings[t, r], positive)
+                reader: _point(calls.ratings[t, r], positive, data.patients)
                 for r, reader in enumerate(data.readers)
             }
     if data.model is not None:
         known = data.model.classes >= 0
         chosen = (data.model.classes[known] >= task.level).astype(float)
-        out["model"] = {"model": _point(chosen, positive[known])}
+        out["model"] = {"model": _point(chosen, positive[known], _patients(data, known))}
     return out
 
 
