@@ -132,6 +132,11 @@ def _build_sessions() -> None:
         html.H2("Thank you: everything is read.", v_if="screen.page === 'finished'")
         html.H2("Your sessions", v_else=True)
         html.P("Reader {{ screen.reader }}", classes="ds-dim")
+        html.P(
+            "{{ screen.instructions }}",
+            v_if="screen.instructions && screen.page === 'sessions'",
+            classes="ds-study-instructions",
+        )
         with html.Div(v_for="line in screen.sessions", key="line.number", classes="ds-session"):
             html.P("{{ line.text }}")
             html.Progress(max="1", value=("line.progress",))

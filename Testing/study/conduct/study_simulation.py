@@ -74,11 +74,13 @@ def aid_for(case: str, probabilities: tuple[float, float, float], mask: bool = T
 def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes: object) -> Study:
     """A frozen study of `count` cases, the first two more for practice where asked."""
     practice = int(changes.pop("practice", 0))
-    key = changes.pop("key", None)
+    key, feedback = changes.pop("key", None), str(changes.pop("feedback", ""))
     truth = changes.pop("truth", truth_of(count))
     cases = [Case(name, f"{name}.nrrd", SEED, strata={"size": "ab"[n % 2]})
              for n, name in enumerate(sorted(truth))]  # fmt: skip
-    cases += [Case(f"P{n}", f"P{n}.nrrd", SEED, practice=True) for n in range(practice)]
+    cases += [
+        Case(f"P{n}", f"P{n}.nrrd", SEED, practice=True, feedback=feedback) for n in range(practice)
+    ]
     aids = changes.pop("aids", None)
     if kind != "unaided" and aids is None:
         aids = [aid_for(case.id, (0.2, 0.3, 0.5)) for case in cases]

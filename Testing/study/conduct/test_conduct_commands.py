@@ -150,6 +150,27 @@ def test_the_key_lies_with_the_truth_and_a_sorted_table_tells_nothing(tables, ca
     assert key.is_file(), "another try leaves the key of the study alone"
 
 
+def test_instructions_and_feedback_are_part_of_the_design(tables):
+    (tables / "readme.txt").write_text("Read as in the clinic.\r\nThank you.\n", newline="")
+    options = ("--instructions", tables / "readme.txt", "--practice-feedback")
+    text = (tables / "truth.csv").read_text()
+    (tables / "truth.csv").write_text(text.replace("case5,IAC", "other,IAC"))
+    with pytest.raises(StudyError, match="Feedback in practice needs the class of 'case5'"):
+        make(tables, *with_aid(tables), *options)
+    (tables / "truth.csv").write_text(text)
+    make(tables, *with_aid(tables), *options)
+    design = open_study(tables / "study").design
+    assert design.instructions == "Read as in the clinic.\nThank you."
+    assert [case.feedback for case in design.cases] == [""] * 5 + ["IAC"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a\x00b", b"x" * 10_001])
+def test_instructions_that_are_no_short_text_are_refused(tables, content):
+    (tables / "bad.txt").write_bytes(content)
+    with pytest.raises(StudyError, match="instructions"):
+        make(tables, "--kind", "unaided", "--instructions", tables / "bad.txt")
+
+
 def test_a_key_in_the_study_folder_or_over_another_is_refused(tables):
     for name, sentence in (("study/a.key", "would lie in the study's folder"),
                            ("truth.csv", "exists already")):  # fmt: skip

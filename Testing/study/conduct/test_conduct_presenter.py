@@ -143,6 +143,31 @@ def test_the_aid_shows_verdict_reasons_and_spread(tmp_path, presenter_of):
     assert "± 4 %" in aid.spread
 
 
+def test_practice_tells_the_class_and_trials_do_not(tmp_path, presenter_of):
+    study = make_study(tmp_path, "unaided", count=2, practice=1, feedback="MIA",
+                       instructions="Lung window first.\nThen the form.")  # fmt: skip
+    presenter = presenter_of(study)
+    assert presenter.screen.instructions == "Lung window first.\nThen the form."
+    presenter.start_session(1)
+    presenter.next_case()
+    assert "MIA" not in presenter.screen.message
+    fill(presenter, "iwwd8")
+    presenter.submit()
+    presenter.submit()
+    assert presenter.screen.message == "Practice: pathology says MIA, you chose IAC."
+    presenter.next_case()
+    assert presenter.screen.message == ""
+    submit(presenter)
+    assert presenter.screen.message == ""
+
+
+def test_only_practice_cases_can_be_told(tmp_path):
+    study = make_study(tmp_path, "unaided", count=2)
+    cases = tuple(replace(case, feedback="MIA") for case in study.design.cases)
+    with pytest.raises(StudyError, match="only practice cases can"):
+        replace(study.design, cases=cases)
+
+
 def test_changing_the_form_takes_the_question_back(tmp_path, presenter_of):
     presenter = presenter_of(make_study(tmp_path, "unaided"))
     presenter.start_session(1)

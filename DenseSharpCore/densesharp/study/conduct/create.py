@@ -51,6 +51,7 @@ class Sources:
     truth: Path | None = None
     results: Path | None = None
     key: Path | None = None
+    feedback: bool = False
 
     def key_path(self, study: str) -> Path | None:
         """Where the study's key is written; None without a truth."""
@@ -99,7 +100,7 @@ def create_study(
     # The design is complete and checked before anything is written.
     design = Design(
         readers=_read_readers(sources.readers),
-        cases=tuple(entry.case for entry in listed),
+        cases=tuple(_told(entry.case, truth if sources.feedback else None) for entry in listed),
         aid=describe_aids(aids),
         truth_sha256=key.seal(sources.truth.read_bytes()) if sources.truth else "",
         **settings,
@@ -117,6 +118,16 @@ def create_study(
         raise
     progress(1.0, "Done")
     return study
+
+
+def _told(case: Case, truth: Mapping[str, str] | None) -> Case:
+    """A practice case with the class that is told after it."""
+    if truth is None or not case.practice:
+        return case
+    if case.id not in truth:
+        message = f"Feedback in practice needs the class of '{case.id}' in the truth table."
+        raise StudyError(message)
+    return replace(case, feedback=truth[case.id])
 
 
 def _practice_last(entry: _Listed) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from densesharp.errors import StudyError
 from densesharp.image.grid import ras_to_lps
+from densesharp.nodule.records import CLASS_NAMES
 
 SCHEMA = 2
 """Since 2 the order is drawn with a key and the truth's hash is keyed; 1 is still read."""
@@ -55,6 +56,7 @@ class Case:
         practice: read first and never analysed.
         strata: properties to balance the order by (such as size); never the class.
         patient: code of the patient, where patients have several cases; "" when not told.
+        feedback: of a practice case, the class that the reader is told afterwards; else "".
     """
 
     id: str
@@ -64,6 +66,7 @@ class Case:
     practice: bool = False
     strata: Mapping[str, str] = field(default_factory=dict)
     patient: str = ""
+    feedback: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class Design:
         truth_sha256: keyed hash of the truth file (in format 1 its plain sha256), or "" when
             there is none yet.
         schedule_sha256: hash of schedule.csv.
+        instructions: what readers are told before they start.
         key_sha256: hash of the key that the order was balanced with, "" when it looks at no truth.
         schema: format of design.json.
 
@@ -143,6 +147,7 @@ class Design:
     aid: AidSource | None = None
     truth_sha256: str = ""
     schedule_sha256: str = ""
+    instructions: str = ""
     key_sha256: str = ""
     schema: int = SCHEMA
 
@@ -194,10 +199,10 @@ class Design:
     def _content(self) -> dict[str, Any]:
         data = asdict(self)
         if self.schema == 1:
-            del data["key_sha256"]
+            del data["key_sha256"], data["instructions"]
         for case in data["cases"]:
             if self.schema == 1:
-                del case["patient"]
+                del case["patient"], case["feedback"]
             # Files carry RAS, as 3D Slicer shows it; -0.0 and 0.0 must hash alike.
             case["seed_ras"] = [float(x) + 0.0 for x in ras_to_lps(case.pop("seed_lps"))]
         content: dict[str, Any] = json.loads(json.dumps(data))
@@ -337,6 +342,9 @@ def _check_cases(design: Design) -> None:
         )
         raise StudyError(message)
     for case in design.cases:
+        if case.feedback and (not case.practice or case.feedback not in CLASS_NAMES):
+            message = f"Case '{case.id}' cannot be told afterwards: only practice cases can."
+            raise StudyError(message)
         if len(case.seed_lps) != 3 or not all(math.isfinite(x) for x in case.seed_lps):
             message = f"The point that marks the nodule of case '{case.id}' is not three numbers."
             raise StudyError(message)

@@ -63,6 +63,9 @@ FIELDS = (
           (("none", "Not asked for"), ("optional", "Optional"), ("required", "Required"))),
     Field("going_back", "Corrections", "let readers correct answers of the running session",
           "switch"),
+    Field("instructions", "Instructions", "text file that readers see before they start", "file"),
+    Field("practice_feedback", "Feedback in practice", "tell the class after each practice case; "
+          "the truth table must hold it", "switch"),
     Field("figure", "Endpoint", "figure of merit of the primary analysis", "choice", "auc",
           (("auc", "AUC"), ("sensitivity", "Sensitivity of the class"),
            ("specificity", "Specificity of the class"), ("accuracy", "Three-class accuracy"),

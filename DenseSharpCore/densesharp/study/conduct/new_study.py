@@ -11,11 +11,14 @@ from typing import Any, cast
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
 from densesharp.stats.tables import plain_number
+from densesharp.study.conduct.answer_form import one_line_end
 from densesharp.study.conduct.create import Sources, create_study
 from densesharp.study.conduct.design import Endpoint, Figure
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
 from densesharp.study.conduct.truth_key import key_path
+
+LONGEST_INSTRUCTIONS = 10_000
 
 Values = Mapping[str, str | bool]
 """Field name -> text, or True and False for switches; absent fields have their defaults."""
@@ -43,6 +46,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
         "washout_days": _number("washout_days", text),
         "repeats": _whole("repeats", text),
         "going_back": on["going_back"],
+        "instructions": _instructions(text["instructions"]),
         "endpoint": Endpoint(
             cast("Figure", text["figure"]),
             "iac" if text["task"] == "iac" else "invasive",
@@ -56,6 +60,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
         Path(text["truth"]) if text["truth"] else None,
         Path(text["results"]) if text["results"] else None,
         Path(text["key"]) if text["key"] else None,
+        on["practice_feedback"],
     )
     return create_study(folder, sources, settings, progress)
 
@@ -74,6 +79,26 @@ def summary(study: Study, values: Values) -> str:
         "Note the sha256 in the protocol. Start reading with:\n"
         f"  densesharp study read {study.folder} --reader {first}\n"
     )
+
+
+def _instructions(path: str) -> str:
+    """The text that readers see, from its file."""
+    if not path:
+        return ""
+    try:
+        text = one_line_end(Path(path).read_text(encoding="utf-8-sig")).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The instructions '{path}' cannot be read as text (UTF-8): check the file."
+        raise StudyError(message) from error
+    if len(text) > LONGEST_INSTRUCTIONS or any(
+        not c.isprintable() and c not in "\n\t" for c in text
+    ):
+        message = (
+            f"The instructions '{path}' are longer than {LONGEST_INSTRUCTIONS} characters or hold "
+            "control characters: give a short plain text."
+        )
+        raise StudyError(message)
+    return text
 
 
 def _about_key(study: Study, values: Values) -> str:

@@ -77,6 +77,7 @@ class Presenter:
             self._reading.reader,
             self._message,
             tuple(map(self._line, infos)),
+            instructions=design.instructions,
         )
         running = next((info for info in infos if info.status == "running"), None)
         if running is not None:
@@ -339,7 +340,12 @@ class Presenter:
         self._confirming, self._message = False, ""
 
     def _submit(self) -> None:
-        self._begin(self._reading.submit(self._answer, self._mask))
+        before, answer = self._reading.open, self._answer
+        self._begin(self._reading.submit(answer, self._mask))
+        if before is not None and before.case.feedback and self._reading.open is None:
+            self._message = (
+                f"Practice: pathology says {before.case.feedback}, you chose {answer.nodule_class}."
+            )
 
     def _try(self, action: Callable[[], None], keep_message: bool = False) -> None:
         """Do something; an error of the study becomes the message on the screen."""

@@ -50,7 +50,8 @@ class SessionLine:
 class Screen:
     """Everything a reader may see.
 
-    `can_take_outline` says whether the model's outline is shown and may be taken over to edit.
+    `can_take_outline` says whether the model's outline is shown and may be taken over to edit;
+    `instructions` is what the study tells its readers, shown with the sessions.
     """
 
     page: Page
@@ -69,6 +70,7 @@ class Screen:
     can_take_outline: bool = False
     aid: AidView | None = None
     can_go_back: bool = False
+    instructions: str = ""
 
     @property
     def can_submit(self) -> bool:
