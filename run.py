@@ -29,7 +29,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "densesharp-setup.txt"
 TABLE = ROOT / "DenseSharpCore" / "densesharp" / "cli" / "extras.py"
-BASIC_MEGABYTES = 1400
+BASIC_MEGABYTES = 1350
 USAGE = "usage: python run.py demo | test | COMMAND ... | install EXTRA ...   (see README.md)"
 
 

@@ -33,20 +33,20 @@ class Extra(NamedTuple):
 EXTRAS = {
     "viewer": Extra("the browser viewer", 250, ("trame_slicer", "trame", "trame_vuetify")),
     "report": Extra("reports as HTML and PDF", 25, ("jinja2", "reportlab", "svglib")),
-    "data": Extra("data sets and judging models", 200, ("scipy", "pandas")),
+    "data": Extra("data sets and judging models", 225, ("scipy", "pandas")),
     "train": Extra("training", 1200, ("torch", "lightning", "tensorboard", "scipy", "pandas")),
     "study": Extra(
         "reader studies and their statistics",
         360,
         ("scipy", "pandas", "statsmodels", "sqlalchemy", "jinja2", "reportlab", "svglib"),
     ),
-    "explore": Extra("pictures and 3D pages of data sets", 270, ("scipy", "pandas", "plotly")),
+    "explore": Extra("pictures and 3D pages of data sets", 295, ("scipy", "pandas", "plotly")),
     "serve": Extra("one model and GPU for several readers", 900, ("litserve", "torch")),
     "cohort": Extra("lists of CTs on a Dask cluster", 120, ("distributed",)),
     "keras": Extra("weights of the original Keras code", 20, ("h5py",)),
     "torch": Extra("computing on a GPU", 870, ("torch",)),
     "completion": Extra("completing commands with the Tab key", 1, ("argcomplete",)),
-    "docs": Extra("the documentation as a site", 60, ("mkdocs", "material")),
+    "docs": Extra("the documentation as a site", 80, ("mkdocs", "material")),
 }
 
 NEEDS = {
