@@ -13,7 +13,8 @@ from pydicom.uid import generate_uid
 
 from densesharp.dicom import codes
 from densesharp.dicom.run_record import MANUFACTURER, MODEL_NAME, Run, tracking_uid
-from densesharp.dicom.source import Source, building, load_source, lung_side
+from densesharp.dicom.source import Source, load_source, lung_side
+from densesharp.dicom.source_headers import building, check_texts
 from densesharp.errors import ImageError
 from densesharp.image.volume import Volume
 from densesharp.nodule.records import NoduleResult
@@ -46,7 +47,7 @@ def segmentation(
         message = "No nodule in this result has an outline: there is nothing to write."
         raise ImageError(message)
     source = load_source(volume, [n.mask for n in nodules if n.mask], keep_identity)
-    with building():
+    with building(source.images):
         written = hd.seg.Segmentation(
             source_images=source.images,
             pixel_array=_frames(nodules, volume, source),
@@ -66,6 +67,7 @@ def segmentation(
             content_description="Lung nodules outlined by DenseSharp (research use)",
             content_label="LUNG_NODULES",
         )
+    check_texts(written, source.undeclared)
     written.SeriesDescription = "DenseSharp nodules (research use)"
     return written, source, nodules
 

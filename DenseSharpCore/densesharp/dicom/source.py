@@ -7,33 +7,26 @@ without them an object refers to nothing.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
+from densesharp.dicom.source_headers import fill_empty, read_headers, to_unicode
 from densesharp.errors import GeometryError, ImageError
+from densesharp.files import plain_names
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Volume
-from densesharp.io.image_files import quiet_libraries
-from densesharp.io.series import quiet_pydicom
+from densesharp.io.quiet import quiet_libraries, quiet_pydicom
 from densesharp.nodule.records import Measurements, NoduleResult
-
-_NEEDED = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-    "AccessionNumber", "StudyID", "ReferringPhysicianName",
-)  # fmt: skip
-"""What an object must have, if empty (type 2)."""
 
 # All that gets out of a pseudonymised header. A list of what to remove would never be complete:
 # highdicom copies every attribute of the patient and study modules, and there are hundreds.
@@ -61,24 +54,6 @@ _BODY_WIDTH_MM = (200.0, 600.0)
 _NEAR_MIDLINE_MM = 25.0
 
 
-@contextlib.contextmanager
-def building() -> Iterator[None]:
-    """Make an object from a source's headers: no warning that names the patient, one sentence.
-
-    Raises:
-        ImageError: the headers hold values that DICOM does not allow.
-    """
-    try:
-        with quiet_pydicom():
-            yield
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        message = (
-            "The headers of this CT series break the DICOM standard, so that no object can refer "
-            "to it: export the series again."
-        )
-        raise ImageError(message) from error
-
-
 @dataclass(frozen=True)
 class Source:
     """The CT images that written objects refer to.
@@ -86,10 +61,12 @@ class Source:
     Attributes:
         images: headers without pixels: one for each slice, or a single enhanced object.
         slices: k of each image, or of each frame of the enhanced object.
+        undeclared: the character sets where they do not tell what the texts are, else None.
     """
 
     images: tuple[Dataset, ...]
     slices: tuple[int, ...]
+    undeclared: str | None = None
 
 
 def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool) -> Source:
@@ -124,19 +101,16 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
         )
         raise ImageError(message)
     try:
-        with quiet_pydicom():
-            images = [pydicom.dcmread(path, stop_before_pixels=True) for path in wanted]
+        images = read_headers(wanted)
     except OSError as error:
         raise _gone() from error
-    for image in images:
-        if not keep_identity:
-            pseudonymise(image)
-        for name in _NEEDED:
-            if name not in image:
-                setattr(image, name, None)
-        if image.PatientSex not in ("M", "F", "O"):
-            image.PatientSex = None
-    return Source(tuple(images), slices)
+    with quiet_pydicom():
+        for image in images:
+            if not keep_identity:
+                pseudonymise(image)
+            fill_empty(image)
+        undeclared = [to_unicode(image) for image in images]
+    return Source(tuple(images), slices, undeclared[0])
 
 
 def _gone() -> ImageError:
@@ -208,8 +182,8 @@ def _values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
 
     @functools.cache  # all frames of an enhanced object lie in one file
     def pixels(path: str) -> NDArray[Any]:
-        with quiet_libraries():
-            return sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO"))
+        with quiet_libraries(), plain_names([path]) as names:
+            return sitk.GetArrayFromImage(sitk.ReadImage(names[0], imageIO="GDCMImageIO"))
 
     (x, y, z), (depth, rows, columns) = mask.start, mask.array.shape
     try:

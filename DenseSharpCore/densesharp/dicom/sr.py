@@ -30,7 +30,8 @@ from pydicom.uid import generate_uid
 from densesharp.dicom import codes
 from densesharp.dicom.run_record import MANUFACTURER, MODEL_NAME, Run, tracking_uid
 from densesharp.dicom.seg import segmentation, series_number
-from densesharp.dicom.source import building, lung_side
+from densesharp.dicom.source import lung_side
+from densesharp.dicom.source_headers import building
 from densesharp.image.volume import Volume
 from densesharp.nodule.records import Measurements, NoduleResult
 
@@ -61,7 +62,7 @@ def measurement_report(
         ImageError: no nodule has an outline, or the volume is from no DICOM series.
     """
     seg, source, nodules = segmentation(results, volume, run, keep_identity=keep_identity)
-    with building():
+    with building(source.images):
         report = Comprehensive3DSR(
             evidence=[*source.images, seg],
             content=MeasurementReport(
