@@ -9,7 +9,7 @@ from densesharp.dicom.seg import segmentation
 from densesharp.dicom.sr import measurement_report
 from densesharp.image.volume import Volume
 from densesharp.io import read_volume
-from densesharp.io.series import quiet_pydicom
+from densesharp.io.quiet import quiet_pydicom
 from dicom_phantom import axial, fill_modules, phantom, write_enhanced, write_series
 from nodule_results import nodule
 

@@ -15,7 +15,7 @@ from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.sampling import resample, to_sitk
 from densesharp.image.volume import Volume
 from densesharp.io import read_volume
-from densesharp.io.series import quiet_pydicom
+from densesharp.io.quiet import quiet_pydicom
 from densesharp.nodule.followup import (
     compare,
     days_between,

@@ -135,7 +135,7 @@ def load_dicom(path: Path) -> Dataset:
     """
     import pydicom
 
-    from densesharp.io.series import quiet_pydicom
+    from densesharp.io.quiet import quiet_pydicom
 
     try:
         with quiet_pydicom():

@@ -13,8 +13,8 @@ from pydicom.uid import generate_uid
 import densesharp
 from densesharp.dicom.codes import ALGORITHM_PARAMETERS, TRACKING_ID, TRACKING_UID
 from densesharp.errors import ImageError
+from densesharp.io.dicom_files import CT_IMAGE
 from densesharp.io.enhanced import ENHANCED_CT
-from densesharp.io.series import CT_IMAGE
 from densesharp.nodule.records import NoduleResult
 from densesharp.nodule.settings import AnalysisSettings
 

@@ -53,12 +53,19 @@ def read_volume(path: str | Path, series: str | None = None, progress: Progress 
     """
     source = Path(path)
     try:
-        is_folder, exists = source.is_dir(), source.exists()
+        is_folder, is_file = source.is_dir(), source.is_file()
+        exists = source.exists()
     except (OSError, ValueError) as error:
         message = f"'{source.name}' is no usable path: check its name and your rights."
         raise ImageError(message) from error
+    if not exists and source.is_symlink():
+        message = f"'{source}' is a link to nothing: check where it leads."
+        raise ImageError(message)
     if not exists:
         message = f"'{source}' does not exist: check the path."
+        raise ImageError(message)
+    if not is_folder and not is_file:  # opening a pipe would wait for ever
+        message = f"'{source}' is no file but a pipe or a device: give a file or a folder."
         raise ImageError(message)
     if not is_folder and is_volume_file(source):
         return read_volume_file(source, progress)

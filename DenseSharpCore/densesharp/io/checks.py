@@ -25,6 +25,11 @@ HU_RANGE = (-32768, 32767)
 AIR_HU = -500
 """Lung and air lie below; a chest CT without such voxels is cropped too tight or not in HU."""
 
+_NO_AIR_HU, _TISSUE_HU, _BONE_HU, _DENSE_HU = -1500, -700, 300, 500
+_FEW, _MANY = 0.02, 0.2
+"""Shares of the voxels; in 31 chest CTs, most of them cubes around a nodule, at most 0.06 of them
+lie above 300 HU and none below -1500."""
+
 _FALLBACK_MEMORY = 16 * 2**30
 
 
@@ -122,6 +127,13 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
             "Hounsfield units (perhaps it was normalised)."
         )
         raise ImageError(message)
+    implausible = _implausible(array, low, high)
+    if implausible:
+        message = (
+            f"The values of '{name}' ({low:.4g} to {high:.4g}) are no Hounsfield units of a chest: "
+            f"{implausible}. It is another modality, or a CT with a wrong offset or scale."
+        )
+        raise ImageError(message)
     notices: tuple[Notice, ...] = ()
     if low > AIR_HU:
         message = (
@@ -130,6 +142,25 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
         )
         notices = (Notice("no_air", message, "caution"),)
     return _compact(array), notices
+
+
+def _implausible(array: NDArray[Any], low: float, high: float) -> str | None:
+    """Why the bulk of the values cannot be HU of a chest, or None.
+
+    Single values say little: metal is above 3000 HU, padding far below -1024. But air is -1000 and
+    most of a body is water, so a wrong offset or another modality moves the bulk.
+    """
+    if high < _TISSUE_HU:
+        return f"nothing is as dense as tissue (about 0 HU), the highest value is {high:.4g}"
+    some = array[tuple(slice(None, None, max(1, n // 128)) for n in array.shape)]
+    below = np.count_nonzero((some < _NO_AIR_HU) & (some > low)) / some.size
+    if below > _FEW:  # the lowest value itself may be padding
+        return f"{below:.0%} of the voxels lie below air (-1000 HU)"
+    limit = _DENSE_HU if low <= AIR_HU else _BONE_HU
+    above = np.count_nonzero(some > limit) / some.size
+    if above > _MANY:
+        return f"{above:.0%} of the voxels lie above {limit} HU, which only bone and metal do"
+    return None
 
 
 def without_value(name: str) -> ImageError:

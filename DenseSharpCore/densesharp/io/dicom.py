@@ -1,4 +1,3 @@
-# mypy: untyped-calls-exclude="SimpleITK"
 """One DICOM CT series to `Volume`: geometry from the headers, pixels through SimpleITK.
 
 Readers that trust the file order or average the slice positions turn a series with missing slices
@@ -8,28 +7,22 @@ and orientation is compared, and a series that is no regular right-angled stack 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
-from numpy.typing import NDArray
 
-from densesharp.errors import GeometryError, ImageError
+from densesharp.errors import GeometryError
 from densesharp.image.grid import Float, Grid
 from densesharp.image.volume import Notice, Volume
-from densesharp.io.checks import (
-    HU_RANGE,
-    check_hu,
-    check_memory,
-    check_spacing,
-    thickness_notices,
-)
-from densesharp.io.image_files import quiet_libraries
-from densesharp.io.series import Slice, find_slices
-from densesharp.progress import Progress
+from densesharp.io.checks import check_hu, check_memory, check_spacing, thickness_notices
+from densesharp.io.dicom_files import Slice
+from densesharp.io.dicom_pixels import read_pixels
+from densesharp.io.dicom_values import check_values, value_notices
+from densesharp.io.series import Found, find_slices
+from densesharp.progress import Progress, part
 
 MAX_TILT = 1e-3
 """Largest slope of the stack against its slices' normal; over 300 mm it moves a slice 0.3 mm."""
@@ -37,7 +30,9 @@ MAX_TILT = 1e-3
 MAX_UNEVEN = 0.1
 """Largest departure of a slice from its place, in slice distances (headers are rounded)."""
 
-_CHUNK = 32
+_SAME_SPACING = 1e-4
+"""By how much of itself a pixel spacing may differ from slice to slice (rounding)."""
+
 _NO_CONTRAST = {"", "NO", "NONE", "N", "NATIVE", "WITHOUT", "UNENHANCED", "OHNE"}
 
 
@@ -66,13 +61,13 @@ def read_series(source: Path, series: str | None, progress: Progress) -> Volume:
         GeometryError: it is no regular stack.
         ImageError: it is no CT in HU, or damaged.
     """
-    progress(0.0, "Reading DICOM headers")
-    slices = find_slices(source, series)
-    check_same(slices)
-    stack = stack_slices(slices)
+    found = find_slices(source, series, part(progress, 0.0, 0.3))
+    stack = _stack_of(found)
     check_spacing(stack.grid, source.name)
     check_memory(int(np.prod(stack.grid.size)) * 2, source.name)
-    array, notices = check_hu(_read_pixels(stack, progress), source.name)
+    pixels, padded = read_pixels(stack.slices, stack.grid.shape, part(progress, 0.3, 1.0))
+    array, notices = check_hu(pixels, source.name)
+    notices += found.notices + value_notices(stack.slices) + padded
     notices += _contrast_notices(stack.slices) + thickness_notices(_thickness(stack))
     return Volume(array, stack.grid, notices, _identity(stack))
 
@@ -91,9 +86,7 @@ def locate_series(
         GeometryError: it is no regular stack.
         ImageError: it is no CT, or damaged.
     """
-    slices = find_slices(source, series)
-    check_same(slices)
-    stack = stack_slices(slices)
+    stack = _stack_of(find_slices(source, series))
     return stack.grid, _identity(stack)
 
 
@@ -111,7 +104,7 @@ def locate_bent_series(
         GeometryError: its slices are not parallel, or do not say where they lie.
         ImageError: it is no CT, or damaged.
     """
-    slices = find_slices(source, series)
+    slices = find_slices(source, series).slices
     check_same(slices)
     row, column = _orientation(slices)
     normal = np.cross(row, column)
@@ -127,47 +120,48 @@ def locate_bent_series(
     return grid, {**_identity(stack), "positions": positions}
 
 
+def _stack_of(found: Found) -> Stack:
+    """The stack of a series; where it is none, files that were left out may be the reason."""
+    try:
+        check_same(found.slices)
+        return stack_slices(found.slices)
+    except GeometryError as error:
+        if not found.doubt:
+            raise
+        message = f"{error} {found.doubt}"
+        raise GeometryError(message) from error
+
+
 def check_same(slices: Sequence[Slice]) -> None:
     """Refuse a series whose images differ in what must be the same, or are no plain HU images.
 
     Raises:
         GeometryError: mixed matrix, pixel spacing, frame of reference or orientation.
-        ImageError: colour, no rescale to HU, or a mixed one.
+        ImageError: colour, no rescale to HU, a mixed one, or bits that contradict each other.
     """
-    first = slices[0]
-    plain = (
-        first.get("SamplesPerPixel") in (None, 1)
-        and first.get("PhotometricInterpretation") == "MONOCHROME2"
-        and first.get("NumberOfFrames") in (None, 1)
-    )
-    if not plain:
-        message = "The images are in color or inverted: they are no CT slices in Hounsfield units."
-        raise ImageError(message)
-    if len({_rescale(s) for s in slices}) > 1:
-        message = (
-            "The slices have different rescale slopes or intercepts (mixed rescale): the series "
-            "was put together from several; export one reconstruction again."
-        )
-        raise ImageError(message)
+    check_values(slices)
     for name, what in (
         ("Rows", "sizes"),
         ("Columns", "sizes"),
         ("PixelSpacing", "pixel spacings"),
         ("FrameOfReferenceUID", "frames of reference"),
     ):
-        if len({str(s.get(name)) for s in slices}) > 1:
+        values = {_comparable(entry, name) for entry in slices}
+        if len(values) > 1 and not _differ_by_rounding(values):
             message = f"The slices have different {what}: the series mixes several acquisitions."
             raise GeometryError(message)
 
 
-def _rescale(entry: Slice) -> tuple[float, float]:
-    """Slope and intercept to HU."""
-    slope, intercept = entry.numbers("RescaleSlope", 1), entry.numbers("RescaleIntercept", 1)
-    unit = str(entry.get("RescaleType") or "HU").strip()
-    if slope is None or intercept is None or slope[0] == 0 or unit != "HU":
-        message = "The series does not say how its values become Hounsfield units (rescale)."
-        raise ImageError(message)
-    return slope[0], intercept[0]
+def _comparable(entry: Slice, name: str) -> str | tuple[float, ...]:
+    """A field as numbers, however they are written, else as text."""
+    return entry.numbers(name, 2) or entry.text(name)
+
+
+def _differ_by_rounding(values: set[str | tuple[float, ...]]) -> bool:
+    numbers = [value for value in values if not isinstance(value, str)]
+    return len(numbers) == len(values) and bool(
+        np.allclose(numbers, numbers[0], rtol=_SAME_SPACING, atol=0)
+    )
 
 
 def stack_slices(slices: Sequence[Slice]) -> Stack:
@@ -303,59 +297,6 @@ def _step(heights: Float, off: Float) -> float:
     return float(np.polyfit(np.arange(len(heights)), heights, 1)[0])
 
 
-def _read_pixels(stack: Stack, progress: Progress) -> NDArray[Any]:
-    """(k, j, i) HU; int16, or float32 where the rescale makes fractions."""
-    whole = all(value == int(value) for value in _rescale(stack.slices[0]))
-    array = np.empty(stack.grid.shape, np.int16 if whole else np.float32)
-    size = stack.grid.size[:2]
-    for done, (places, paths, frames) in enumerate(_parts(stack)):
-        progress(done * _CHUNK / len(array), f"Reading slice {places[0] + 1} of {len(array)}")
-        chunk = _read_chunk(paths, (*size, len(paths)) if frames is None else None)
-        if frames is not None:
-            if chunk.shape[1:] != size[::-1] or len(chunk) <= max(frames):
-                raise _unfitting()
-            chunk = chunk[frames]
-        if chunk.min() < HU_RANGE[0] or chunk.max() > HU_RANGE[1]:
-            message = "The series holds values that are not Hounsfield units."
-            raise ImageError(message)
-        array[places] = chunk
-    progress(1.0, "Image read")
-    return array
-
-
-def _parts(stack: Stack) -> Iterator[tuple[list[int], list[str], list[int] | None]]:
-    """What is read at once: places in the stack, files, and frames of an enhanced object."""
-    paths = [str(entry.path) for entry in stack.slices]
-    if stack.slices[0].frame is None:
-        for start in range(0, len(paths), _CHUNK):
-            part = paths[start : start + _CHUNK]
-            yield list(range(start, start + len(part))), part, None
-        return
-    for path in dict.fromkeys(paths):
-        places = [place for place, own in enumerate(paths) if own == path]
-        yield places, [path], [int(stack.slices[place].frame or 0) for place in places]
-
-
-def _read_chunk(paths: Sequence[str], size: tuple[int, ...] | None) -> NDArray[Any]:
-    """Pixels of files as HU (GDCM applies the rescale); `size` is checked where it is known."""
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames(paths)
-    try:
-        with quiet_libraries():
-            image = reader.Execute() if size is not None else sitk.ReadImage(paths[0])
-    except RuntimeError as error:
-        message = "The pixels of a slice cannot be decoded: the file is damaged; copy it again."
-        raise ImageError(message) from error
-    if image.GetNumberOfComponentsPerPixel() != 1 or size not in (None, image.GetSize()):
-        raise _unfitting()
-    return sitk.GetArrayFromImage(image)
-
-
-def _unfitting() -> ImageError:
-    return ImageError("The pixels of a slice do not fit its header: copy the series again.")
-
-
 def _thickness(stack: Stack) -> float:
     """The larger of slice distance and declared slice thickness, mm (thick slices may overlap)."""
     declared = [s.numbers("SliceThickness", 1) for s in stack.slices]
@@ -381,11 +322,11 @@ def _identity(stack: Stack) -> dict[str, Any]:
     dates["AcquisitionDate"] = str(moment or "")[:8]
     return {
         "dates": dates,
-        "study_uid": str(first.get("StudyInstanceUID")),
-        "series_uid": str(first.get("SeriesInstanceUID")),
-        "frame_of_reference_uid": str(first.get("FrameOfReferenceUID")),
-        "sop_class_uid": str(first.get("SOPClassUID")),
-        "sop_instance_uids": tuple(str(s.get("SOPInstanceUID")) for s in stack.slices),
+        "study_uid": first.text("StudyInstanceUID"),
+        "series_uid": first.text("SeriesInstanceUID"),
+        "frame_of_reference_uid": first.text("FrameOfReferenceUID"),
+        "sop_class_uid": first.text("SOPClassUID"),
+        "sop_instance_uids": tuple(s.text("SOPInstanceUID") for s in stack.slices),
         "paths": tuple(str(s.path) for s in stack.slices),
         # Frame numbers as DICOM counts them, from 1; None in files of one slice.
         "frames": tuple(None if s.frame is None else s.frame + 1 for s in stack.slices),

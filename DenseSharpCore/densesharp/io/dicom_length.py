@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from pydicom.dataset import Dataset
 from pydicom.encaps import parse_fragments
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
@@ -21,7 +23,9 @@ _DELIMITERS = (b"\xfe\xff", b"\xff\xfe")
 _END_OF_FRAGMENTS = b"\xfe\xff\xdd\xe0"
 
 
-def is_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any) -> bool:
+def is_complete(
+    stream: BinaryIO, size: int, values: Mapping[str, Any] | Dataset, syntax: Any
+) -> bool:
     """Whether the declared pixel data, and what follows them, are in the file.
 
     Args:
@@ -36,12 +40,14 @@ def is_complete(stream: BinaryIO, size: int, values: dict[str, Any], syntax: Any
     if values.get("Rows") is None or syntax == DeflatedExplicitVRLittleEndian:
         return True  # not an image, or one whose end only the decoder can find
     start = stream.tell()
-    frames = int(values["NumberOfFrames"] or 1)
+    frames = int(values.get("NumberOfFrames") or 1)
     if syntax.is_compressed:
         enough = _has_fragments(stream, frames)
     else:
-        needed = int(values["Rows"]) * int(values["Columns"] or 0) * frames
-        needed *= int(values["BitsAllocated"] or 16) // 8 * int(values["SamplesPerPixel"] or 1)
+        needed = int(values.get("Rows") or 0) * int(values.get("Columns") or 0) * frames
+        needed *= (
+            int(values.get("BitsAllocated") or 16) // 8 * int(values.get("SamplesPerPixel") or 1)
+        )
         enough = size - start >= 8 + needed
     stream.seek(start)
     return enough and _lengths_fit(stream, size, syntax)

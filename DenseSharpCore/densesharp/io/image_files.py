@@ -1,54 +1,53 @@
-# mypy: untyped-calls-exclude="SimpleITK"
 """NRRD, NIfTI and MetaImage files to `Volume`.
 
-The header is judged first (`headers`), then the stored voxels are counted and their checksums
-followed, because the libraries below SimpleITK fill a truncated or damaged .nii.gz or .mha with
-zeros without a word. Only then SimpleITK reads geometry and voxels.
+The header is judged first (`nrrd`, `nifti`, `meta_image`), then the voxels are counted and their
+checksums followed while they are read: the libraries at hand fill a truncated or damaged .nii.gz or
+.mha with zeros without a word, and take one of two sizes that a header gives.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import os
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from densesharp.errors import ImageError
-from densesharp.image.grid import Grid
-from densesharp.image.volume import Notice, Volume
-from densesharp.io.checks import (
-    check_hu,
-    check_memory,
-    check_spacing,
-    thickness_notices,
-    without_value,
-)
-from densesharp.io.headers import Header, read_meta_image, read_nifti, read_nrrd
+from densesharp.image.volume import Volume
+from densesharp.io.checks import check_hu, check_memory, check_spacing, thickness_notices
+from densesharp.io.headers import Header
+from densesharp.io.meta_image import read_meta_image
+from densesharp.io.nifti import read_nifti
+from densesharp.io.nrrd import read_nrrd
 from densesharp.progress import Progress, silent
 
-_FORMATS: dict[str, tuple[str, Callable[[Path], Header]]] = {
-    ".nrrd": ("NrrdImageIO", read_nrrd),
-    ".nhdr": ("NrrdImageIO", read_nrrd),
-    ".nii": ("NiftiImageIO", read_nifti),
-    ".nii.gz": ("NiftiImageIO", read_nifti),
-    ".mha": ("MetaImageIO", read_meta_image),
-    ".mhd": ("MetaImageIO", read_meta_image),
+_FORMATS: dict[str, Callable[[Path], Header]] = {
+    ".nrrd": read_nrrd,
+    ".nhdr": read_nrrd,
+    ".nii": read_nifti,
+    ".nii.gz": read_nifti,
+    ".hdr": read_nifti,
+    ".img": read_nifti,
+    ".mha": read_meta_image,
+    ".mhd": read_meta_image,
 }
+_NRRD = (b"NRRD000",)
+_NIFTI = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+_META = (b"ObjectType", b"NDims", b"Comment")
 _MAGIC = {
-    ".nrrd": (b"NRRD000",),
-    ".nhdr": (b"NRRD000",),
-    ".nii": (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c"),
+    ".nrrd": _NRRD,
+    ".nhdr": _NRRD,
+    ".nii": _NIFTI,
     ".nii.gz": (b"\x1f\x8b",),
-    ".mha": (b"ObjectType", b"NDims", b"Comment"),
-    ".mhd": (b"ObjectType", b"NDims", b"Comment"),
+    ".hdr": _NIFTI,
+    ".img": (b"",),  # its .hdr is looked at
+    ".mha": _META,
+    ".mhd": _META,
 }
 _CHUNK = 1 << 20
 _BEST_COMPRESSION = 1100
@@ -80,35 +79,69 @@ def read_volume_file(path: Path, progress: Progress = silent) -> Volume:
         ImageError: it is damaged, incomplete, too large, not three-dimensional or not in HU.
         GeometryError: its geometry is missing or cannot be used.
     """
+    name = path.name
+    header = read_header(path)
+    if header.layers > 1:
+        message = f"'{name}' has several values per voxel (colour or vectors): it is no CT."
+        raise ImageError(message)
+    if min(header.grid.size) < 2:
+        message = f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed."
+        raise ImageError(message)
+    check_spacing(header.grid, name)
+    array, notices = check_hu(read_voxels(header, name, progress), name)
+    notices = header.notices + notices + thickness_notices(float(header.grid.spacing.max()))
+    return Volume(array, header.grid, notices)
+
+
+def read_header(path: Path) -> Header:
+    """What a file declares about itself.
+
+    Raises:
+        ImageError: it is no NRRD, NIfTI or MetaImage file, or cannot be read.
+        GeometryError: it does not say where its voxels lie, or says it in two ways.
+    """
     ending = _ending(path)
     if ending is None:
         message = f"'{path.name}' is not an NRRD, NIfTI or MetaImage file."
         raise ImageError(message)
-    reader_name, read_header = _FORMATS[ending]
     try:
         _check_magic(path, _MAGIC[ending])
-        header = read_header(path)
-        progress(0.0, "Checking the file")
-        _check_complete(header, path.name)
-        progress(0.3, "Reading the image")
-        array, grid = _read_pixels(path, reader_name, header)
+        return _FORMATS[ending](path)
+    except OSError as error:
+        raise _unreadable(path.name, error) from error
+
+
+def read_voxels(header: Header, name: str, progress: Progress = silent) -> NDArray[Any]:
+    """The voxels of a file, scaled.
+
+    Args:
+        header: of the file.
+        name: what to call it.
+        progress: told while the file is read; may cancel.
+
+    Returns:
+        (k, j, i), or (k, j, i, layer) where a voxel has several values.
+
+    Raises:
+        ImageError: it holds fewer voxels than its header declares, or cannot be read.
+    """
+    try:
+        raw = _read_bytes(header, name, progress)
     except (OSError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or "not enough memory"
-        message = f"'{path.name}' cannot be read ({reason}): check the file and your rights."
-        raise ImageError(message) from error
-    check_spacing(grid, path.name)
-    array, notices = check_hu(array, path.name)
-    if not header.oriented:
-        message = (
-            "The file does not say how the patient lies in it: left and right, front and back "
-            "may be exchanged."
-        )
-        notices += (Notice("orientation_unknown", message, "caution"),)
-    if header.simulated:
-        message = "This CT is simulated: no patient is shown."
-        notices += (Notice("simulated", message, "info"),)
+        raise _unreadable(name, error) from error
+    shape = header.grid.shape + ((header.layers,) if header.layers > 1 else ())
+    array = np.frombuffer(raw, header.dtype).reshape(shape)
+    array = array.astype(header.dtype.newbyteorder("="), copy=False)
     progress(1.0, "Image read")
-    return Volume(array, grid, notices + thickness_notices(float(grid.spacing.max())))
+    return array if header.scale == (1.0, 0.0) else _scaled(array, header.scale)
+
+
+def _scaled(array: NDArray[Any], scale: tuple[float, float]) -> NDArray[np.float32]:
+    scaled = np.empty(array.shape, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for plane, stored in zip(scaled, array, strict=True):  # no second array in double precision
+            plane[...] = stored.astype(np.float64) * scale[0] + scale[1]
+    return scaled
 
 
 def _check_magic(path: Path, magic: tuple[bytes, ...]) -> None:
@@ -126,48 +159,51 @@ def _check_magic(path: Path, magic: tuple[bytes, ...]) -> None:
         raise ImageError(message)
 
 
-def _check_complete(header: Header, name: str) -> None:
-    """Compare what the header declares with what the file holds, before anything is allocated."""
+def _read_bytes(header: Header, name: str, progress: Progress) -> bytearray:
+    """All bytes of the voxels; what the header declares is compared with what the file holds."""
     needed = header.voxel_data_bytes
     stored = header.data_file.stat().st_size
     if header.compression != "gzip-file":
-        stored -= header.data_offset or 0
+        stored -= header.data_offset
     shrink = 1 if header.compression == "none" else _BEST_COMPRESSION
     if needed > stored * shrink:
         raise _incomplete(name)
     check_memory(needed, name)
-    if header.compression == "none" and header.nifti_float is None:
-        return
-    count = 0
+    raw, filled = bytearray(needed), 0
     try:
-        for chunk in _voxel_chunks(header):
-            count += len(chunk)
-            _check_finite(chunk, header.nifti_float, name)
+        # Read to the end: what follows the voxels is the checksum of a compressed file.
+        for chunk in _voxel_chunks(header, needed):
+            kept = chunk[: needed - filled]
+            raw[filled : filled + len(kept)] = kept
+            filled += len(kept)
+            progress(filled / needed, "Reading the image")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _incomplete(name) from error
-    if count < needed:
+    if filled < needed:
         raise _incomplete(name)
+    return raw
 
 
-def _voxel_chunks(header: Header) -> Iterator[bytes]:
+def _voxel_chunks(header: Header, needed: int) -> Iterator[bytes]:
     """The voxels' bytes, uncompressed and with checksums followed, piece by piece."""
-    offset = header.data_offset or 0
     with contextlib.ExitStack() as opened:
         stream: Any = opened.enter_context(header.data_file.open("rb"))
         if header.compression == "gzip-file":
             stream = opened.enter_context(gzip.GzipFile(fileobj=stream))
-        stream.seek(offset)
+        stream.seek(header.data_offset)
         if header.compression == "zlib":
             yield from _inflate(stream)
             return
         if header.compression == "gzip":
             stream = opened.enter_context(gzip.GzipFile(fileobj=stream))
-        while chunk := stream.read(_CHUNK):
+        left = needed if header.compression == "none" else None
+        while chunk := stream.read(_CHUNK if left is None else min(_CHUNK, left)):
+            left = None if left is None else left - len(chunk)
             yield chunk
 
 
 def _inflate(stream: IO[bytes]) -> Iterator[bytes]:
-    inflate = zlib.decompressobj()
+    inflate = zlib.decompressobj(zlib.MAX_WBITS + 32)  # zlib's own form, or gzip's
     pending = b""
     while not inflate.eof:
         pending = pending or stream.read(_CHUNK)
@@ -177,14 +213,9 @@ def _inflate(stream: IO[bytes]) -> Iterator[bytes]:
         pending = inflate.unconsumed_tail
 
 
-def _check_finite(chunk: bytes, sample: str | None, name: str) -> None:
-    """Find NaN in NIfTI files, which the library below SimpleITK would turn into 0 in silence."""
-    if sample is None:
-        return
-    width = np.dtype(sample).itemsize
-    values = np.frombuffer(chunk, sample, len(chunk) // width)
-    if not np.isfinite(values).all():
-        raise without_value(name)
+def _unreadable(name: str, error: BaseException) -> ImageError:
+    reason = getattr(error, "strerror", None) or "not enough memory"
+    return ImageError(f"'{name}' cannot be read ({reason}): check the file and your rights.")
 
 
 def _incomplete(name: str) -> ImageError:
@@ -192,70 +223,3 @@ def _incomplete(name: str) -> ImageError:
         f"'{name}' holds fewer voxels than its header declares: it is truncated or damaged; "
         "copy or export it again."
     )
-
-
-def _read_pixels(path: Path, reader_name: str, header: Header) -> tuple[NDArray[Any], Grid]:
-    """Voxels and geometry through SimpleITK."""
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(reader_name)
-    reader.SetFileName(str(path))
-    try:
-        with quiet_libraries():
-            reader.ReadImageInformation()
-            size = reader.GetSize()
-            expected = size[:3] == header.size and set(size[3:]) <= {1}
-            if not expected or reader.GetNumberOfComponents() != 1:
-                message = f"'{path.name}' is no plain 3D image: save one 3D CT."
-                raise ImageError(message)
-            image = reader.Execute()
-    except RuntimeError as error:
-        message = f"'{path.name}' is damaged or of an unknown kind: copy or export it again."
-        raise ImageError(message) from error
-    if image.GetDimension() > 3:
-        image = image[(slice(None),) * 3 + (0,) * (image.GetDimension() - 3)]
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    grid = Grid(header.size, image.GetOrigin(), image.GetSpacing(), direction)
-    return sitk.GetArrayFromImage(image), grid
-
-
-_quiet_lock = threading.Lock()
-_quiet_users = 0
-_saved_stderr = -1
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Keep C++ libraries from writing to stderr; what goes wrong is raised as our own sentence.
-
-    The file descriptor belongs to the whole process, so threads that read at the same time share
-    one redirection: the first sets it, the last takes it back.
-    """
-    _begin_quiet()
-    try:
-        yield
-    finally:
-        _end_quiet()
-
-
-def _begin_quiet() -> None:
-    global _quiet_users, _saved_stderr
-    with _quiet_lock:
-        _quiet_users += 1
-        if _quiet_users == 1:
-            sitk.ProcessObject.GlobalWarningDisplayOff()
-            # A program without a console (Slicer on Windows) may have no descriptor 2.
-            with contextlib.suppress(OSError):
-                _saved_stderr = os.dup(2)
-                null = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(null, 2)
-                os.close(null)
-
-
-def _end_quiet() -> None:
-    global _quiet_users, _saved_stderr
-    with _quiet_lock:
-        _quiet_users -= 1
-        if _quiet_users == 0 and _saved_stderr >= 0:
-            os.dup2(_saved_stderr, 2)
-            os.close(_saved_stderr)
-            _saved_stderr = -1

@@ -1,236 +1,306 @@
-"""Which DICOM series lie in a folder: headers only, grouped, counted, and one of them chosen."""
+"""Which DICOM series lie in a folder: headers only, grouped, counted, and one of them chosen.
+
+Whatever is no slice of the chosen CT is left out and told; what may have been one, as a caution.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pydicom
 
 from densesharp.errors import GeometryError, ImageError
-from densesharp.io.dicom_length import is_complete
-from densesharp.io.enhanced import CONTRAST, ENHANCED_CT, GROUPS, frame_headers
+from densesharp.image.volume import Notice
+from densesharp.io.acquisitions import split_acquisitions
+from densesharp.io.dicom_files import CT_IMAGE, LeftOut, Slice, may_be_ct, read_dicom_file
+from densesharp.io.enhanced import ENHANCED_CT
 from densesharp.io.series_choice import SeriesChoice, SeriesChoiceError
+from densesharp.progress import Progress, silent
 
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-
-# Everything that geometry, values, SEG and SR need; the patient's name is never read.
-_TAGS = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
-    "FrameOfReferenceUID", "Modality", "ImageType", "SeriesNumber", "SeriesDescription",
-    "InstanceNumber", "AcquisitionNumber", "Rows", "Columns", "PixelSpacing", "SliceThickness",
-    "ImageOrientationPatient", "ImagePositionPatient", "RescaleSlope", "RescaleIntercept",
-    "RescaleType", "SamplesPerPixel", "BitsAllocated", "PhotometricInterpretation",
-    "NumberOfFrames", "ContrastBolusAgent", "ConvolutionKernel", "KVP", "AcquisitionDate",
-    "AcquisitionDateTime", "SeriesDate", "StudyDate",
-)  # fmt: skip
+_NAMED = 3
+"""How many of the files at fault a sentence names."""
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One DICOM image: its file and the header fields of `_TAGS`.
+class Found:
+    """The images of one CT series, and what lay beside them.
 
     Attributes:
-        path: its file.
-        header: header fields by name.
-        frame: which frame of an enhanced object it is, from 0; None for a file of one slice.
+        slices: in no particular order.
+        notices: what was left out.
+        doubt: the sentence on files that may have been slices, empty where there are none.
     """
 
-    path: Path
-    header: Any
-    frame: int | None = None
-
-    def get(self, name: str) -> Any:
-        """A header field, None where it is missing or empty."""
-        value = self.header.get(name)
-        return None if value is None or value == "" else value
-
-    def numbers(self, name: str, count: int) -> tuple[float, ...] | None:
-        """A field of `count` finite numbers, None where it is anything else."""
-        value = self.get(name)
-        try:
-            values = tuple(float(v) for v in (value if count > 1 else (value,)))
-        except (TypeError, ValueError):
-            return None
-        good = len(values) == count and all(abs(v) < 1e9 for v in values)
-        return values if good else None
+    slices: list[Slice]
+    notices: tuple[Notice, ...]
+    doubt: str
 
 
-@contextlib.contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning and logging: odd values get a sentence of ours, without names."""
-    logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
-
-
-def find_slices(source: Path | Sequence[Path], series: str | None) -> list[Slice]:
-    """The images of the one CT series at `source`, in no particular order.
+def find_slices(
+    source: Path | Sequence[Path], series: str | None, progress: Progress = silent
+) -> Found:
+    """The images of the one CT series at `source`.
 
     Args:
         source: folder, one file of the series, or all its files.
         series: key or UID of the series, where there are several.
+        progress: told while headers are read; may cancel.
 
     Raises:
         SeriesChoiceError: several series, or none with this key.
-        ImageError: no CT, or damaged files.
+        ImageError: no CT, or one whose files are damaged.
     """
-    files: Iterator[Path]
+    own = None
     if not isinstance(source, Path):
-        files, source = iter(source), Path("the files")
+        files, source = list(source), Path("the files")
     elif source.is_file():
-        own = next(iter(_read_header(source)), None)
-        if own is None:
-            message = (
-                f"'{source.name}' is neither NRRD, NIfTI, MetaImage nor DICOM: "
-                "open a CT in one of these formats."
-            )
-            raise ImageError(message)
-        _refuse_single(own)
-        series = series or str(own.get("SeriesInstanceUID") or "")
-        files = (path for path in source.parent.iterdir() if path.is_file())
+        own = _one_image(source)
+        files = _files_of_the_series(source, own)
     else:
-        files = _files_below(source)
+        files = list(_files_below(source))
+    slices: list[Slice] = []
+    left: list[LeftOut] = []
+    for number, path in enumerate(sorted(files)):
+        if number % 50 == 0:
+            progress(number / len(files), f"Looking at file {number + 1} of {len(files)}")
+        read = read_dicom_file(path)
+        if isinstance(read, LeftOut):
+            left.append(read)
+        else:
+            slices += read
+    groups = _ct_series(slices, left, source)
+    if own is not None and series is None:
+        series = next((key for key, group in groups.items() if _holds(group, own)), None)
+    chosen = _choose(groups, series)
+    _refuse_faults(chosen)
+    return _told(chosen, slices, left)
+
+
+def _holds(group: Sequence[Slice], own: Slice) -> bool:
+    return any(entry.path == own.path for entry in group)
+
+
+def _one_image(path: Path) -> Slice:
+    """The one file that was chosen; says at once what is wrong with it."""
+    read = read_dicom_file(path)
+    if isinstance(read, LeftOut) and read.reason == "no DICOM":
+        message = (
+            f"'{path.name}' is neither NRRD, NIfTI, MetaImage nor DICOM: "
+            "open a CT in one of these formats."
+        )
+        raise ImageError(message)
+    if isinstance(read, LeftOut):
+        message = f"The DICOM file '{path.name}' is {read.reason}: copy it again."
+        raise ImageError(message)
+    if not read or not may_be_ct(read[0]):
+        raise _not_ct(path.name, read, [])
+    return read[0]
+
+
+def _files_of_the_series(path: Path, own: Slice) -> list[Path]:
+    """The files beside one; and those of neighboring folders that begin with the same series."""
+    files = [other for other in path.parent.iterdir() if not other.is_dir()]
+    for folder in _folders(path.parent.parent):
+        inner = sorted(_inside(folder)) if folder != path.parent else []
+        read = read_dicom_file(inner[0]) if inner else []
+        if isinstance(read, list) and read:
+            first, uid = read[0], own.text("SeriesInstanceUID")
+            files += inner if first.text("SeriesInstanceUID") == uid else []
+    return files
+
+
+def _folders(parent: Path) -> list[Path]:
     try:
-        found = [entry for path in sorted(files) for entry in _read_header(path)]
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"The folder '{source.name}' cannot be read ({reason}): check your rights."
-        raise ImageError(message) from error
-    return _choose(_ct_series(found, source), series)
+        return [entry for entry in parent.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    except OSError:
+        return []
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except OSError:
+        return []
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """All files in a folder and its sub-folders; links to folders are not followed."""
-    for parent, _, names in os.walk(folder):
+    """All files in a folder and its sub-folders; links to folders are not followed.
+
+    Raises:
+        ImageError: a folder cannot be opened.
+    """
+
+    def refuse(error: OSError) -> None:
+        name = Path(error.filename or folder).name
+        message = f"The folder '{name}' cannot be read ({error.strerror}): check your rights."
+        raise ImageError(message) from error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
         for name in names:
             if not name.startswith(".") and name.upper() != "DICOMDIR":
                 yield Path(parent) / name
 
 
-def _read_header(path: Path) -> list[Slice]:
-    """The header of a DICOM image, or of each frame of an enhanced CT; empty for other files.
-
-    Raises:
-        ImageError: it is DICOM, but damaged or cut off.
-    """
-    with path.open("rb") as stream:
-        stream.seek(128)
-        if stream.read(4) != b"DICM":
-            return []
-        stream.seek(0)
-        try:
-            with quiet_pydicom():
-                header = pydicom.dcmread(
-                    stream, stop_before_pixels=True, specific_tags=[*_TAGS, *GROUPS, CONTRAST]
-                )
-                values = {name: header.get(name) for name in _TAGS}
-                enhanced = values["SOPClassUID"] in ENHANCED_CT
-                frames = list(frame_headers(values, header)) if enhanced else []
-            syntax = header.file_meta.TransferSyntaxUID
-            complete = is_complete(stream, path.stat().st_size, values, syntax)
-        except OSError:
-            raise
-        except Exception as error:  # a damaged file can make pydicom raise nearly anything
-            raise _damaged(path) from error
-        if not complete:
-            raise _damaged(path)
-    if enhanced:
-        return [Slice(path, frame, number) for number, frame in enumerate(frames)]
-    return [Slice(path, values)]
-
-
-def _refuse_single(entry: Slice) -> None:
-    """Say at once what is wrong with the one file that was chosen."""
-    if entry.get("Modality") != "CT":
-        raise _not_ct(entry.path.name, [entry])
-
-
-def _ct_series(found: list[Slice], source: Path) -> dict[str, list[Slice]]:
-    """CT images without localizers, by Series Instance UID."""
+def _ct_series(
+    slices: Sequence[Slice], left: Sequence[LeftOut], source: Path
+) -> dict[str, list[Slice]]:
+    """CT images without localizers, by series and, where several are in one, by acquisition."""
     series: dict[str, list[Slice]] = {}
-    for entry in found:
-        image_type = [str(part).upper() for part in entry.get("ImageType") or ()]
-        kinds = (CT_IMAGE, *ENHANCED_CT)
-        is_ct = entry.get("SOPClassUID") in kinds and entry.get("Modality") == "CT"
-        if is_ct and "LOCALIZER" not in image_type:
-            series.setdefault(str(entry.get("SeriesInstanceUID") or ""), []).append(entry)
-    if series:
-        return series
-    if any(entry.get("Modality") == "CT" for entry in found):
-        message = (
-            f"'{source.name}' holds only localizer or derived pictures of a CT: "
-            "choose the axial slices."
-        )
-        raise GeometryError(message)
-    raise _not_ct(source.name, found)
+    for entry in slices:
+        if _is_ct(entry):
+            series.setdefault(entry.text("SeriesInstanceUID"), []).append(entry)
+    if not series:
+        if any(entry.get("Modality") == "CT" for entry in slices):
+            message = (
+                f"'{source.name}' holds only localizer or derived pictures of a CT: "
+                "choose the axial slices."
+            )
+            raise GeometryError(message)
+        raise _not_ct(source.name, slices, left)
+    # A single picture is no CT, so beside one there is nothing to ask.
+    stacks = {uid: group for uid, group in series.items() if len(group) > 1} or series
+    return {
+        " ".join(filter(None, (uid, name))): part
+        for uid, group in stacks.items()
+        for name, part in split_acquisitions(group).items()
+    }
 
 
-def _choose(series: dict[str, list[Slice]], asked: str | None) -> list[Slice]:
+def _is_ct(entry: Slice) -> bool:
+    image_type = [str(part).upper() for part in entry.get("ImageType") or ()]
+    says_so = entry.get("Modality") == "CT" or entry.get("SOPClassUID") in (CT_IMAGE, *ENHANCED_CT)
+    return says_so and may_be_ct(entry) and "LOCALIZER" not in image_type
+
+
+def _choose(groups: dict[str, list[Slice]], asked: str | None) -> list[Slice]:
     """The series that was asked for, or the only one."""
-    choices = _choices(series)
+    choices = _choices(groups)
     if asked is None:
         if len(choices) == 1:
-            return series[choices[0].uid]
+            return groups[choices[0].uid]
         message = f"There are {len(choices)} CT series: say which one (--series KEY)."
         raise SeriesChoiceError(message, choices)
     for choice in choices:
         if asked in (choice.key, choice.uid):
-            return series[choice.uid]
+            return groups[choice.uid]
+    parts = [choice for choice in choices if choice.uid.split(" ")[0] == asked]
+    if parts:
+        message = f"This series holds {len(parts)} acquisitions: say which one (--series KEY)."
+        raise SeriesChoiceError(message, parts)
     message = "There is no CT series with this key: choose one of these (--series KEY)."
     raise SeriesChoiceError(message, choices)
 
 
-def _choices(series: dict[str, list[Slice]]) -> list[SeriesChoice]:
+def _choices(groups: dict[str, list[Slice]]) -> list[SeriesChoice]:
     """The series as a list for people, by number, the same every time."""
 
-    def number_of(uid: str) -> float:
-        value = series[uid][0].numbers("SeriesNumber", 1)
+    def number_of(key: str) -> float:
+        value = groups[key][0].numbers("SeriesNumber", 1)
         return value[0] if value else float("inf")
 
     choices = []
     seen: Counter[str] = Counter()
-    for uid in sorted(series, key=lambda uid: (number_of(uid), uid)):
-        first, number = series[uid][0], number_of(uid)
+    for key in sorted(groups, key=lambda key: (number_of(key), key)):
+        first, number = groups[key][0], number_of(key)
         base = "none" if number == float("inf") else f"{number:.0f}"
         seen[base] += 1
         thickness = first.numbers("SliceThickness", 1)
+        description = "".join(c for c in first.text("SeriesDescription") if c.isprintable())[:64]
+        acquisition = key.partition(" ")[2]
         choices.append(
             SeriesChoice(
                 key=base if seen[base] == 1 else f"{base}.{seen[base]}",
                 number=None if base == "none" else int(number),
-                description=str(first.get("SeriesDescription") or "").strip()[:64],
-                slices=len(series[uid]),
+                description=", ".join(filter(None, (description, acquisition))),
+                slices=len(groups[key]),
                 thickness_mm=thickness[0] if thickness else None,
-                uid=uid,
+                uid=key,
             )
         )
     return choices
 
 
-def _damaged(path: Path) -> ImageError:
-    return ImageError(f"The DICOM file '{path.name}' is damaged or cut off: copy it again.")
+def _refuse_faults(slices: Sequence[Slice]) -> None:
+    """Say of a chosen series which of its files cannot be read.
+
+    Raises:
+        ImageError: there are some.
+    """
+    bad = {entry.path: entry.fault for entry in slices if entry.fault}
+    if not bad:
+        return
+    (path, fault), count = next(iter(bad.items())), len(bad)
+    if fault.startswith("stored"):
+        message = (
+            f"The CT is {fault} ('{path.name}'): export it uncompressed, or as JPEG 2000, JPEG-LS "
+            "or RLE."
+        )
+        raise ImageError(message)
+    others = f" and {count - 1} more of its {len(slices)} slices: copy them" if count > 1 else ""
+    message = f"The DICOM file '{path.name}' is {fault}{others or ': copy it'} again."
+    raise ImageError(message)
 
 
-def _not_ct(name: str, found: list[Slice]) -> ImageError:
+def _told(chosen: list[Slice], slices: Sequence[Slice], left: Sequence[LeftOut]) -> Found:
+    """What to say of the files beside the CT."""
+    own = {entry.path for entry in chosen}
+    beside = [entry for entry in slices if entry.path not in own]
+    folders = {path.parent for path in own}
+    doubtful = [entry for entry in left if entry.doubtful and entry.path.parent in folders]
+    other = Counter(_kind(entry) for entry in beside)
+    other.update(entry.reason for entry in left if entry not in doubtful)
+    notices: tuple[Notice, ...] = ()
+    doubt = ""
+    if doubtful:
+        total = len(own) + len(doubtful)
+        doubt = (
+            f"{len(doubtful)} of {total} files could not be read and are left out: "
+            f"{_listed(doubtful)}. Where they are slices of this CT, it ends too early: copy them "
+            "again."
+        )
+        notices += (Notice("files_left_out", doubt, "caution"),)
+    if other:
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(other.items()))
+        message = f"Left out, as they are no slices of this CT: {listed}."
+        notices += (Notice("other_files", message, "info"),)
+    return Found(chosen, notices, doubt)
+
+
+def _kind(entry: Slice) -> str:
+    if not _is_ct(entry):
+        if may_be_ct(entry):
+            return "localizer"
+        modality = entry.text("Modality") or "unknown"
+        return f"derived {modality} picture" if modality == "CT" else modality[:16]
+    return "slice of another CT series" if not entry.fault else f"{entry.fault} CT slice"
+
+
+def _listed(left: Sequence[LeftOut]) -> str:
+    """The first files by name and reason, and how many there are more."""
+    named = ", ".join(f"'{entry.path.name}' ({entry.reason})" for entry in left[:_NAMED])
+    more = len(left) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _not_ct(name: str, found: Sequence[Slice], left: Sequence[LeftOut]) -> ImageError:
+    doubtful = [entry for entry in left if entry.doubtful]
+    if not found and doubtful:
+        first, more = doubtful[0], len(doubtful) - 1
+        also = f", as are {more} more files: copy them" if more else ": copy it"
+        return ImageError(
+            f"'{name}' holds no CT that can be read: '{first.path.name}' is {first.reason}{also} "
+            "again."
+        )
     if not found:
         return ImageError(
             f"'{name}' holds no DICOM image: choose the folder of the CT series, or an NRRD, "
             "NIfTI or MetaImage file."
         )
-    kinds = Counter(str(entry.get("Modality") or "unknown")[:16] for entry in found)
+    kinds = Counter(entry.text("Modality")[:16] or "unknown" for entry in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return ImageError(f"'{name}' holds no CT image but {listed}: choose the folder of a chest CT.")
+    unread = f" ({len(doubtful)} more files could not be read)" if doubtful else ""
+    return ImageError(
+        f"'{name}' holds no CT image but {listed}{unread}: choose the folder of a chest CT."
+    )

@@ -1,0 +1,166 @@
+# mypy: untyped-calls-exclude="SimpleITK"
+"""Pixels of a DICOM series as HU, through SimpleITK (GDCM)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from densesharp.errors import ImageError
+from densesharp.files import plain_names
+from densesharp.image.volume import Notice
+from densesharp.io.checks import HU_RANGE
+from densesharp.io.dicom_files import Slice
+from densesharp.io.dicom_values import padding_range, rescale_of, stored_range
+from densesharp.io.quiet import quiet_libraries
+from densesharp.progress import Progress
+
+AIR = -1024
+_METAL = 3071
+"""HU up to which 12 bits reach; padding above would look like metal."""
+
+_CHUNK = 32
+
+
+def read_pixels(
+    slices: Sequence[Slice], shape: tuple[int, int, int], progress: Progress
+) -> tuple[NDArray[Any], tuple[Notice, ...]]:
+    """The voxels of slices in the order of their places.
+
+    Args:
+        slices: of one stack.
+        shape: (k, j, i) of the stack.
+        progress: told after every few slices; may cancel.
+
+    Returns:
+        (k, j, i) HU, int16 or, where the rescale makes fractions, float32; and what was replaced.
+
+    Raises:
+        ImageError: pixels cannot be decoded, do not fit their header, or are no HU.
+    """
+    array = np.empty(shape, np.int16 if rescale_of(slices[0]).is_whole else np.float32)
+    padded: set[float] = set()
+    for done, (places, paths, frames) in enumerate(_parts(slices)):
+        progress(done * _CHUNK / len(array), f"Reading slice {places[0] + 1} of {len(array)}")
+        chunk = _read_chunk(paths, (*shape[:0:-1], len(paths)) if frames is None else None)
+        if frames is not None:
+            if chunk.shape[1:] != shape[1:] or len(chunk) <= max(frames):
+                raise _unfitting()
+            chunk = chunk[frames]
+        _check_declared_bits(chunk, [slices[place] for place in places])
+        padded |= _replace_padding(chunk, slices[places[0]])
+        if chunk.min() < HU_RANGE[0] or chunk.max() > HU_RANGE[1]:
+            message = "The series holds values that are not Hounsfield units."
+            raise ImageError(message)
+        array[places] = chunk
+    progress(1.0, "Image read")
+    return array, _padding_notices(padded)
+
+
+def _parts(slices: Sequence[Slice]) -> Iterator[tuple[list[int], list[str], list[int] | None]]:
+    """What is read at once: places in the stack, files, and frames of an enhanced object."""
+    paths = [str(entry.path) for entry in slices]
+    if slices[0].frame is None:
+        for start in range(0, len(paths), _CHUNK):
+            part = paths[start : start + _CHUNK]
+            yield list(range(start, start + len(part))), part, None
+        return
+    for path in dict.fromkeys(paths):
+        places = [place for place, own in enumerate(paths) if own == path]
+        yield places, [path], [int(slices[place].frame or 0) for place in places]
+
+
+def _read_chunk(paths: Sequence[str], size: tuple[int, ...] | None) -> NDArray[Any]:
+    """Pixels of files as HU (GDCM applies the rescale); `size` is checked where it is known."""
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    try:
+        with quiet_libraries(), plain_names(paths) as names:
+            reader.SetFileNames(names)
+            image = reader.Execute() if size is not None else sitk.ReadImage(names[0])
+    except RuntimeError as error:
+        message = (
+            f"The pixels of {_undecoded(paths)} cannot be decoded: copy the series again, or "
+            "export it uncompressed."
+        )
+        raise ImageError(message) from error
+    if image.GetNumberOfComponentsPerPixel() != 1 or size not in (None, image.GetSize()):
+        raise _unfitting()
+    return sitk.GetArrayFromImage(image)
+
+
+def _undecoded(paths: Sequence[str]) -> str:
+    """Which of the files it is."""
+    for path in paths:
+        try:
+            with quiet_libraries(), plain_names([path]) as names:
+                sitk.ReadImage(names[0], imageIO="GDCMImageIO")
+        except RuntimeError:
+            return f"'{path.replace(chr(92), '/').rpartition('/')[2]}'"
+    return "a slice"
+
+
+def _unfitting() -> ImageError:
+    return ImageError("The pixels of a slice do not fit its header: copy the series again.")
+
+
+def _check_declared_bits(chunk: NDArray[Any], slices: Sequence[Slice]) -> None:
+    """Refuse values that need more bits than the header declares, such as drawings in them.
+
+    Raises:
+        ImageError: there are some.
+    """
+    for plane, entry in zip(chunk, slices, strict=True):
+        stored = stored_range(entry)
+        if stored is None:
+            continue
+        ends = sorted(rescale_of(entry).hu(end) for end in stored)
+        if plane.min() < ends[0] or plane.max() > ends[1]:
+            message = (
+                f"'{entry.path.name}' holds values beyond the {entry.get('BitsStored')} bits that "
+                "it declares (Bits Stored): a drawing in the image (overlay), or a wrong header; "
+                "export the series again."
+            )
+            raise ImageError(message)
+
+
+def _replace_padding(chunk: NDArray[Any], entry: Slice) -> set[float]:
+    """Turn padding that would look like metal, or is beyond 16 bits, into air.
+
+    Returns:
+        HU of what was replaced.
+    """
+    if chunk.min() >= HU_RANGE[0] and chunk.max() <= _METAL:
+        return set()
+    rescale, replaced = rescale_of(entry), set()
+    for ends, highest in _paddings(entry):
+        low, high = sorted(rescale.hu(end) for end in ends)
+        padding = (chunk >= low) & (chunk <= high)
+        if (low < HU_RANGE[0] or high > highest) and padding.any():
+            chunk[padding] = AIR
+            replaced.add(low)
+    return replaced
+
+
+def _paddings(entry: Slice) -> list[tuple[tuple[float, float], int]]:
+    """Stored values that stand for no measurement, and the HU up to which they may stay.
+
+    Where none are declared, the ends of 16 bits are taken as padding if no HU can be so far out.
+    """
+    found: list[tuple[tuple[float, float], int]] = []
+    declared = padding_range(entry)
+    if declared is not None:
+        found.append((declared, _METAL))
+    return [*found, ((-32768, -32768), HU_RANGE[1]), ((65535, 65535), HU_RANGE[1])]
+
+
+def _padding_notices(padded: set[float]) -> tuple[Notice, ...]:
+    if not padded:
+        return ()
+    listed = ", ".join(f"{value:.0f}" for value in sorted(padded))
+    message = f"Voxels that stand for no measurement (padding, {listed} HU) are taken as air."
+    return (Notice("padding", message, "info"),)

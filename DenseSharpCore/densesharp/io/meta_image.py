@@ -1,0 +1,173 @@
+"""Headers of MetaImage files, .mha or .mhd (itk.org/Wiki/MetaIO/Documentation)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.errors import GeometryError, ImageError
+from densesharp.image.volume import Notice
+from densesharp.io.headers import (
+    SAME_SPACING,
+    Header,
+    bad_type,
+    counts_of,
+    damaged,
+    edges,
+    fields_of,
+    grid_of,
+    no_orientation,
+    no_spacing,
+    numbers,
+    other_unit,
+    text_header,
+    three,
+)
+
+_TYPES = {
+    "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4",
+    "LONG": "i4", "ULONG": "u4", "LONG_LONG": "i8", "ULONG_LONG": "u8", "FLOAT": "f4",
+    "DOUBLE": "f8",
+}  # fmt: skip
+_LETTERS = ("RL", "AP", "IS")
+"""Where an axis begins that runs along +x, -x, +y ... in LPS; MetaImage names an axis so."""
+
+
+def read_meta_image(path: Path) -> Header:
+    """The header of a MetaImage (.mha, or .mhd with its raw file beside it).
+
+    Raises:
+        ImageError: it is no image that can be used.
+        GeometryError: it does not say where its voxels lie.
+    """
+    text, offset = text_header(path, rb"ElementDataFile *= *[^\n]*\n?")
+    fields = fields_of(text, r"([A-Za-z_0-9\[\]]+) *= *(.*)")
+    name = path.name
+    counts = counts_of(fields.get("dimsize", "").split(), name)
+    size = three(counts, name)
+    modality = fields.get("modality", "").removeprefix("MET_MOD_")
+    if modality not in ("", "CT", "OTHER", "?", "UNKNOWN"):
+        message = f"'{name}' says that it is no CT but {modality[:10]}: open a chest CT."
+        raise ImageError(message)
+    spacing, notices = _spacing(fields, len(counts), name)
+    direction, oriented = _direction(fields, len(counts), name)
+    origin = _first(fields, ("offset", "position", "origin"), name) or [0.0] * len(counts)
+    if len(origin) != len(counts):
+        raise damaged(name)
+    grid = grid_of(size, direction * spacing, origin[:3], name)
+    notices += _orientation_notices(fields, direction) if oriented else (no_orientation(),)
+    data_file, local = _data_file(path, fields)
+    packed = fields.get("compresseddata", "False").lower() in ("true", "1")
+    layers = counts_of([fields.get("elementnumberofchannels", "1")], name)[0]
+    header = Header(
+        grid,
+        _dtype(fields, name),
+        data_file,
+        offset if local else 0,
+        "zlib" if packed else "none",
+        layers,
+        notices=notices,
+    )
+    return header if local else _after_foreign_header(header, fields, name)
+
+
+def _dtype(fields: Mapping[str, str], name: str) -> np.dtype[np.generic]:
+    code = _TYPES.get(fields.get("elementtype", "").removeprefix("MET_"))
+    if code is None:
+        raise bad_type(name, fields.get("elementtype", ""))
+    if fields.get("binarydata", "True").lower() in ("false", "0"):
+        raise bad_type(name, "text")
+    msb = fields.get("binarydatabyteordermsb", fields.get("elementbyteordermsb", "False"))
+    return np.dtype((">" if msb.lower() in ("true", "1") else "<") + code)
+
+
+def _spacing(
+    fields: Mapping[str, str], count: int, name: str
+) -> tuple[NDArray[np.float64], tuple[Notice, ...]]:
+    """Mm from voxel to voxel, and whether the voxels' own size is another one."""
+    unit = fields.get("distanceunits", "").removeprefix("MET_DISTANCE_UNITS_").lower()
+    if unit not in ("", "mm", "?", "unknown"):
+        raise other_unit(name, unit)
+    steps = _first(fields, ("elementspacing",), name)
+    own = _first(fields, ("elementsize",), name)
+    spacing = np.array(steps or own or [])
+    if len(spacing) != count or not (spacing > 0).all():
+        raise no_spacing(name)
+    size = np.array(own or spacing)
+    if size.shape == spacing.shape and np.allclose(size, spacing, rtol=SAME_SPACING, atol=0):
+        return spacing[:3], ()
+    message = (
+        f"The file gives two sizes of its voxels: {edges(spacing[:3])} apart, which is used, and "
+        f"{edges(size[:3])} large (overlapping slices?)."
+    )
+    return spacing[:3], (Notice("two_spacings", message, "caution"),)
+
+
+def _direction(
+    fields: Mapping[str, str], count: int, name: str
+) -> tuple[NDArray[np.float64], bool]:
+    """Columns are the axes' unit vectors; the identity and False where the file has none."""
+    values = _first(fields, ("transformmatrix", "rotation", "orientation"), name)
+    if values is None:
+        return np.eye(3), False
+    if len(values) != count**2:
+        raise damaged(name)
+    direction = np.reshape(values, (count, count))[:3, :3].T
+    lengths = np.linalg.norm(direction, axis=0)
+    if not np.allclose(lengths, 1, atol=SAME_SPACING):
+        message = (
+            f"The axes of '{name}' (TransformMatrix) have a length, so its voxels have two sizes: "
+            "export the CT again."
+        )
+        raise GeometryError(message)
+    return direction / lengths, True
+
+
+def _orientation_notices(
+    fields: Mapping[str, str], direction: NDArray[np.float64]
+) -> tuple[Notice, ...]:
+    """Whether the letters that name the axes are those of the matrix."""
+    named = fields.get("anatomicalorientation", "").upper()
+    main = np.abs(direction).argmax(axis=0)
+    own = "".join(
+        _LETTERS[axis][int(direction[axis, column] < 0)] for column, axis in enumerate(main)
+    )
+    if named[:3] == own or not (len(named) >= 3 and set(named[:3]) <= set("RLAPIS")):
+        return ()
+    message = (
+        f"The file gives two orientations: {own} by its axes, which is used, and {named[:3]} by "
+        "name. Left and right, front and back may be exchanged."
+    )
+    return (Notice("two_orientations", message, "caution"),)
+
+
+def _first(fields: Mapping[str, str], keys: tuple[str, ...], name: str) -> list[float] | None:
+    """The numbers of the first key that the file has."""
+    return next((numbers(fields[key], name) for key in keys if key in fields), None)
+
+
+def _data_file(path: Path, fields: Mapping[str, str]) -> tuple[Path, bool]:
+    target = fields.get("elementdatafile", "")
+    if target.upper() == "LOCAL":
+        return path, True
+    # A header must not make us read files elsewhere on the machine.
+    data_file = path.parent / target
+    if Path(target).name != target or not data_file.is_file():
+        message = f"'{path.name}' needs its voxel file beside it: copy both, or save it as .mha."
+        raise ImageError(message)
+    return data_file, False
+
+
+def _after_foreign_header(header: Header, fields: Mapping[str, str], name: str) -> Header:
+    """Where voxels begin in a file of their own; -1 says that they are its end."""
+    try:
+        skip = int(fields.get("headersize", "0") or 0)
+    except ValueError as error:
+        raise damaged(name) from error
+    if skip < 0:
+        skip = max(0, header.data_file.stat().st_size - header.voxel_data_bytes)
+    return replace(header, data_offset=skip)
