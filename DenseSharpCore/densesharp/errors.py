@@ -6,8 +6,23 @@ Every message is one sentence or two: what is wrong, with what, and what to do.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """A text that any terminal, log and file can take.
+
+    Names of files may hold bytes that are no text, and headers codes that move a terminal's cursor;
+    both become a question mark in a diamond.
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
 class DenseSharpError(Exception):
     """Base of all errors that a user can understand and mend; the command line exits with 2."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
 
 
 class ImageError(DenseSharpError):

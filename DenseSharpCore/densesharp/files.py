@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from densesharp.errors import OutputError
@@ -86,4 +87,48 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def write_text(target: str | Path, text: str) -> None:
     """Write `text` as UTF-8 with line feeds, atomically."""
     with atomic_path(target) as path:
-        path.write_bytes(text.encode("utf-8"))
+        path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _is_plain(path: str | Path) -> bool:
+    """Whether libraries written in C++ can be given this name: it is text, not only bytes."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def plain_names(paths: Sequence[str | Path]) -> Iterator[list[str]]:
+    """Names of the same files that any library can be given.
+
+    A file system may hold names that are no text in UTF-8, and ITK ends the process on them; such
+    a file is given a second name in a temporary folder.
+    """
+    if all(map(_is_plain, paths)):
+        yield [str(path) for path in paths]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        links = [Path(folder) / f"{n}{_plain_ending(path)}" for n, path in enumerate(paths)]
+        for link, path in zip(links, paths, strict=True):
+            link.symlink_to(Path(path).absolute())
+        yield [str(link) for link in links]
+
+
+@contextlib.contextmanager
+def plain_target(path: Path) -> Iterator[str]:
+    """A name to write to that any library can be given; the file moves to `path` at the end."""
+    if _is_plain(path):
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder) / f"out{_plain_ending(path)}"
+        yield str(name)
+        shutil.move(name, path)
+
+
+def _plain_ending(path: str | Path) -> str:
+    """What follows the name's last dots, such as `.nii.gz`."""
+    ending = "".join(Path(path).suffixes[-2:])
+    return ending if _is_plain(ending) else Path(path).suffix

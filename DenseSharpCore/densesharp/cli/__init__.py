@@ -179,6 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console may have no sign for ± or mm³
             stream.reconfigure(errors="replace")
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be no text
+            stream.reconfigure(errors="replace")
     args = parse(arguments)
     lacking = not_installed(arguments)
     if lacking:

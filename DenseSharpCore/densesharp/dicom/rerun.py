@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from densesharp.dicom.run_record import ReportedNodule, Run
@@ -19,8 +18,9 @@ from densesharp.errors import ImageError, ModelError
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
-from densesharp.io.series import quiet_pydicom
-from densesharp.nodule.pipeline import analyse, update_mask
+from densesharp.io.image_files import read_header, read_voxels
+from densesharp.io.quiet import quiet_pydicom
+from densesharp.nodule.pipeline import Options, analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
 from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
 from densesharp.report.result_files import RESULT
@@ -65,8 +65,8 @@ def _mask(folder: Path, entry: Mapping[str, Any], grid: Grid) -> NoduleMask | No
     name = entry["files"].get("mask")
     if name is None:
         return None
-    image = sitk.ReadImage(str(folder / Path(name).name))
-    return mask_on_series(sitk.GetArrayFromImage(image), Grid.from_sitk(image), grid)
+    header = read_header(folder / Path(name).name)
+    return mask_on_series(read_voxels(header, name), header.grid, grid)
 
 
 def _run_of(document: Mapping[str, Any], results: list[NoduleResult]) -> Run:

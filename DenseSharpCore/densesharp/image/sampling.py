@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from densesharp.files import plain_target
 from densesharp.image.grid import Grid
 
 ON_FACE = 1e-6
@@ -73,3 +75,9 @@ def inside_mask(grid: Grid, other: Grid) -> NDArray[np.bool_]:
         return np.ones(grid.shape, dtype=np.bool_)
     k, j, i = np.indices(grid.shape)
     return inside(np.stack([i, j, k], axis=-1))
+
+
+def write_image(image: sitk.Image, path: Path, level: int = -1) -> None:
+    """Write an image compressed, whatever its name; `level` is that of zlib."""
+    with plain_target(path) as name:
+        sitk.WriteImage(image, name, True, level)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import OutputError
-from densesharp.files import atomic_path
+from densesharp.files import atomic_path, plain_target
 from densesharp.image.grid import Grid
 from densesharp.image.masks import THRESHOLD
 from densesharp.nodule.records import NoduleResult
@@ -129,9 +129,9 @@ def write_surface(surface: vtkPolyData, target: str | Path) -> None:
     """
     path = Path(target)
     writer = _writer(path)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, plain_target(temporary) as name:
         writer.SetInputData(surface)
-        writer.SetFileName(str(temporary))
+        writer.SetFileName(name)
         if not writer.Write():
             message = f"The surface could not be written to '{path}'."
             raise OutputError(message)

@@ -14,13 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import SimpleITK as sitk
-
 import densesharp
 from densesharp.errors import OutputError
 from densesharp.files import ensure_folder
 from densesharp.image.grid import Grid, ras_to_lps
-from densesharp.image.sampling import to_sitk
+from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.model.engines import open_engine
 from densesharp.nodule.records import SCHEMA, NoduleResult
@@ -139,10 +137,10 @@ def _write_nodule(
 
     if result.mask is not None:
         image = to_sitk(result.mask.full(volume.grid), volume.grid)
-        sitk.WriteImage(image, str(place("mask", "nrrd")), True)
+        write_image(image, place("mask", "nrrd"))
     if result.prediction is not None:
         image = to_sitk(result.prediction.mask, result.prediction.patch.grid)
-        sitk.WriteImage(image, str(place("probability", "nrrd")), True)
+        write_image(image, place("probability", "nrrd"))
     surface = nodule_surface(result)
     if surface is not None:
         write_surface(surface, place("mesh", "stl"))

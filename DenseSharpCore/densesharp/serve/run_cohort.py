@@ -16,11 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import SimpleITK as sitk
-
 from densesharp.errors import DenseSharpError, DeviceError, OutputError
 from densesharp.files import atomic_path, ensure_folder
-from densesharp.image.sampling import to_sitk
+from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.io import read_volume
 from densesharp.model.engines import available_cores, open_engine
@@ -224,7 +222,7 @@ def _write_mask(case: Case, result: NoduleResult, out: Path) -> None:
         target.unlink(missing_ok=True)
         return
     with atomic_path(target) as path:
-        sitk.WriteImage(to_sitk(result.mask.array, result.mask.grid), str(path), True)
+        write_image(to_sitk(result.mask.array, result.mask.grid), path)
 
 
 def run_on_dask(

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from densesharp.files import atomic_path, ensure_folder, write_text
 from densesharp.image.grid import Grid, cube_grid, ras_to_lps
+from densesharp.image.sampling import write_image
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.simulate.chest import PARENCHYMA_HU, Chest, make_chest
 from densesharp.simulate.fields import Field, smooth_noise
@@ -169,4 +170,4 @@ def _write_image(path: Path, array: NDArray[Any], grid: Grid) -> None:
     image.SetMetaData("NRRD_content", "simulated")
     image.SetMetaData("description", NOTE)
     with atomic_path(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True, compressionLevel=9)
+        write_image(image, temporary, level=9)
