@@ -176,9 +176,11 @@ def _read(stream: BinaryIO, path: Path, size: int) -> list[Slice] | LeftOut:
         return LeftOut(path, _DAMAGED, doubtful=True)
 
 
-def _slices(stream: BinaryIO, path: Path, size: int, header: Dataset) -> list[Slice]:
+def _slices(stream: BinaryIO, path: Path, size: int, header: Dataset) -> list[Slice] | LeftOut:
     fault = _fault(stream, size, header) if may_be_ct(header) else None
     lossy = header.get("LossyImageCompression") == "01" or _syntax(header) in LOSSY_SYNTAXES
+    if fault and not header.get("SeriesInstanceUID"):
+        return LeftOut(path, _DAMAGED, doubtful=True)
     if header.get("SOPClassUID") not in ENHANCED_CT:
         return [Slice(path, header, None, fault, lossy)]
     values = {name: header.get(name) for name in TAGS}

@@ -52,8 +52,11 @@ def read_pixels(
                 raise _unfitting()
             chunk = chunk[frames]
         _check_declared_bits(chunk, [slices[place] for place in places])
-        padded |= _replace_padding(chunk, slices[places[0]])
-        if chunk.min() < HU_RANGE[0] or chunk.max() > HU_RANGE[1]:
+        low, high = chunk.min(), chunk.max()
+        if low < HU_RANGE[0] or high > _METAL:
+            padded |= _replace_padding(chunk, slices[places[0]])
+            low, high = chunk.min(), chunk.max()
+        if low < HU_RANGE[0] or high > HU_RANGE[1]:
             message = "The series holds values that are not Hounsfield units."
             raise ImageError(message)
         array[places] = chunk
@@ -134,8 +137,6 @@ def _replace_padding(chunk: NDArray[Any], entry: Slice) -> set[float]:
     Returns:
         HU of what was replaced.
     """
-    if chunk.min() >= HU_RANGE[0] and chunk.max() <= _METAL:
-        return set()
     rescale, replaced = rescale_of(entry), set()
     for ends, highest in _paddings(entry):
         low, high = sorted(rescale.hu(end) for end in ends)

@@ -70,6 +70,8 @@ def read_nrrd(path: Path) -> Header:
         message = f"'{name}' keeps its voxels in another file: save it as one .nrrd file."
         raise ImageError(message)
     counts = counts_of(fields.get("sizes", "").split(), name)
+    if len(counts) < 3:
+        three(counts, name)
     spatial, layers = _axes(fields, counts, name)
     size = three([counts[axis] for axis in spatial], name)
     oriented = "space directions" in fields and fields.get("space", "").lower() in _SIGNS

@@ -279,7 +279,7 @@ def _kind(entry: Slice) -> str:
 
 def _listed(left: Sequence[LeftOut]) -> str:
     """The first files by name and reason, and how many there are more."""
-    named = ", ".join(f"'{entry.path.name}' ({entry.reason})" for entry in left[:_NAMED])
+    named = ", ".join(f"'{entry.path.name}' is {entry.reason}" for entry in left[:_NAMED])
     more = len(left) - _NAMED
     return f"{named} and {more} more" if more > 0 else named
 
