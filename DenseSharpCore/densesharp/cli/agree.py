@@ -36,10 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
+    from densesharp.errors import TableError
     from densesharp.stats.agree_document import agree_document, agree_text
     from densesharp.stats.formatting import write_json
     from densesharp.stats.ratings import read_ratings
 
+    if args.replicates < 1:
+        message = f"{args.replicates} bootstrap resamples are none: give a number above 0."
+        raise TableError(message)
     order = [name.strip() for name in args.order.split(",")] if args.order else None
     ratings = read_ratings(args.ratings, rating=args.rating.lower(), order=order)
     document = agree_document(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,9 @@ def run(args: argparse.Namespace) -> int:
     if args.figure != "auc":
         if args.threshold is None:
             message = f"The {args.figure} needs a threshold: give the rating with --threshold."
+            raise TableError(message)
+        if not math.isfinite(args.threshold):
+            message = f"The threshold {args.threshold} is no number."
             raise TableError(message)
         if args.covariance != "jackknife":
             message = f"The {args.figure} takes the jackknife covariance only."

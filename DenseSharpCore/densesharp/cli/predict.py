@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from densesharp.csv_files import plain_minus
 from densesharp.errors import SeedError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
@@ -114,7 +115,9 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
         SeedError: not three numbers.
     """
     try:
-        point = np.array([float(part) for part in text.split(",")])
+        # As we print it: (−20, 0, −1), with the minus sign of typography.
+        plain = plain_minus(text).strip(" ()")
+        point = np.array([float(part) for part in plain.split(",")])
     except ValueError:
         point = np.empty(0)
     if point.shape != (3,) or not np.isfinite(point).all():

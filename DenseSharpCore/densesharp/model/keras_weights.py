@@ -14,10 +14,13 @@ How Keras 2.1 lays such a file out, and what must not be relied on:
 
 from __future__ import annotations
 
+import contextlib
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import h5py
 import numpy as np
@@ -33,6 +36,8 @@ Kind = Literal["convolution", "batch normalisation", "transposed convolution", "
 
 LARGEST_ARRAY = 10_000_000
 """Far above any kernel here; a damaged file may claim terabytes."""
+
+LARGEST_FILE = 1 << 30
 
 # Keras' name of each array, and ours.
 NORM_PARTS = {
@@ -74,7 +79,8 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
     """Read a Keras weights file or model file of DenseSharp or DenseNet.
 
     Args:
-        path: what `model.save_weights` or `model.save` wrote, `*.h5`.
+        path: what `model.save_weights` or `model.save` wrote: `*.h5`, and from Keras 3
+            `*.weights.h5` or `*.keras`.
 
     Returns:
         The tensors by our names, and the architecture that their shapes tell.
@@ -87,14 +93,17 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
         message = f"'{path}' is no file: check the path."
         raise ModelError(message)
     try:
-        with h5py.File(path, "r") as file:
+        with _weights_file(Path(path)) as opened, h5py.File(opened, "r") as file:
             layers = list(_layers(file))
         architecture = _architecture(layers)
         weights = _converted(layers, architecture)
         check_weights(weights, architecture)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         # All of these are what h5py raises for damaged files, depending on the place.
-        message = f"'{path}' cannot be read as a Keras weights file ({error})."
+        message = (
+            f"'{path}' cannot be read as a Keras weights file: it is damaged or of another kind; "
+            "give what 'model.save_weights' or 'model.save' wrote (.h5, .weights.h5 or .keras)."
+        )
         raise ModelError(message) from error
     except ModelError as error:
         message = f"'{path}' does not hold the original's weights: {str(error).rstrip('.')}."
@@ -102,9 +111,24 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
     return weights, architecture
 
 
+@contextlib.contextmanager
+def _weights_file(path: Path) -> Iterator[IO[bytes]]:
+    """The HDF5 file, or that inside the archive that Keras 3 calls .keras."""
+    with path.open("rb") as stream:
+        if stream.read(4) != b"PK\x03\x04":
+            stream.seek(0)
+            yield stream
+            return
+        with zipfile.ZipFile(stream) as archive, archive.open("model.weights.h5") as inner:
+            yield io.BytesIO(inner.read(LARGEST_FILE))
+
+
 def _layers(file: h5py.File) -> Iterator[KerasLayer]:
     """Give the layers that hold arrays, in the order of the network."""
     root = file.get("model_weights", file)
+    if isinstance(root, h5py.Group) and "layer_names" not in root.attrs and "layers" in root:
+        yield from _layers_of_keras_3(root["layers"])
+        return
     if not isinstance(root, h5py.Group) or "layer_names" not in root.attrs:
         message = "it has no list of layers, so no Keras 2 wrote it"
         raise ModelError(message)
@@ -119,6 +143,23 @@ def _layers(file: h5py.File) -> Iterator[KerasLayer]:
             short = {name.rpartition("/")[2].partition(":")[0]: name for name in names}
             arrays = {part: _array(group, layer, name) for part, name in short.items()}
             yield KerasLayer(layer, arrays)
+
+
+def _layers_of_keras_3(layers: h5py.Group) -> Iterator[KerasLayer]:
+    """Layers as `.weights.h5` holds them: by name and counter, their arrays by number only."""
+
+    def place(name: str) -> tuple[str, int]:
+        kind, _, counter = name.rpartition("_")
+        return (kind, int(counter)) if counter.isdecimal() else (name, 0)
+
+    for name in sorted(layers, key=place):
+        group = layers[name].get("vars", {})
+        numbered = [_array(group, name, str(number)) for number in range(len(group))]
+        if numbered and numbered[0].ndim > 1:
+            yield KerasLayer(name, dict(zip(CONV_PARTS, numbered, strict=False)))
+        elif numbered:  # without a scale, batch normalisation has no gamma
+            parts = list(NORM_PARTS)[len(NORM_PARTS) - len(numbered) :]
+            yield KerasLayer(name, dict(zip(parts, numbered, strict=False)))
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from densesharp.csv_files import read_csv
 from densesharp.errors import TableError
 from densesharp.files import write_text
 from densesharp.image.grid import Grid
@@ -121,15 +121,8 @@ def read_cases(path: str | Path) -> list[Case]:
 
 def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
     """Line numbers and cells, without empty lines."""
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
-            table = csv.DictReader(stream, restkey="", restval="")
-            header = [name.strip().lower() for name in table.fieldnames or ()]
-            table.fieldnames = header
-            rows = [(table.line_num, row) for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"The case list '{source.name}' cannot be read as a UTF-8 CSV file."
-        raise TableError(message) from error
+    table = read_csv(source, f"The case list '{source.name}'")
+    header = [name.lower() for name in table.header]
     missing = [name for name in _NEEDED if name not in header]
     if missing:
         message = (
@@ -137,10 +130,13 @@ def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
             f"{', '.join(_NEEDED)}, and may have space, nodule and series."
         )
         raise TableError(message)
-    for line, row in rows:
-        if "" in row:
+    rows = []
+    for line, cells in table.rows:
+        if len(cells) > len(header):
             raise _wrong(line, "last", "there are more cells than columns")
-    return [(line, {name: cell.strip() for name, cell in row.items()}) for line, row in rows]
+        padded = (*cells, *[""] * (len(header) - len(cells)))
+        rows.append((line, dict(zip(header, padded, strict=True))))
+    return rows
 
 
 def _case(row: dict[str, str], line: int, folder: Path) -> Case:

@@ -13,11 +13,14 @@ from typing import Literal
 
 import numpy as np
 
+from densesharp.csv_files import plain_minus
 from densesharp.errors import TableError
 from densesharp.files import write_text
 from densesharp.stats.tables import Readings, Table, reading_rows, readings_from_table
 
 Dialect = Literal["imrmc", "rjafroc"]
+_FILLED = " \t,;"
+
 TRUTH_READERS = {"imrmc": "truth", "rjafroc": "-1"}
 
 
@@ -52,13 +55,16 @@ def _data_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         message = f"The file '{path}' cannot be read as text."
         raise TableError(message) from error
     lines = iter(enumerate(text.splitlines(), start=1))
-    if not any(content.strip().upper() == "BEGIN DATA:" for _, content in lines):
+    # A spreadsheet fills every line up to as many commas (or semicolons) as the longest has.
+    if not any(content.strip(_FILLED).upper() == "BEGIN DATA:" for _, content in lines):
         message = f"{path}: there is no line 'BEGIN DATA:'; this is not an iMRMC list file."
         raise TableError(message)
     for line, content in lines:
-        fields = [field.strip() for field in content.split(",")]
-        if fields == [""]:
+        if not content.strip(_FILLED):
             continue
+        separator = ";" if ";" in content else ","
+        fields = [plain_minus(field.strip().strip('"')) for field in content.split(separator)]
+        fields = fields[:4] if not any(fields[4:]) else fields
         if len(fields) != 4:
             message = f"{path}, line {line}: needs four fields: reader,case,modality,score."
             raise TableError(message)

@@ -23,6 +23,9 @@ from densesharp.stats.tables import (
     refuse_duplicates,
 )
 
+_LARGEST = 1e9
+"""Beyond, the squares of ratings that ICC and alpha sum up lose the differences."""
+
 RATING_COLUMNS = ("reader", "case", "rating")
 
 
@@ -82,6 +85,11 @@ def read_ratings(
         texts["truth"] = table.texts("truth")
     if order is None:
         _refuse_name_among_numbers(table, texts)
+        _refuse_misspelt_classes(table, texts)
+    elif len(set(order)) < len(order):
+        twice = next(name for name in order if list(order).count(name) > 1)
+        message = f"The order of the classes names '{twice}' twice."
+        raise TableError(message)
     classes, values, ordered = _classes([c for column in texts.values() for c in column], order)
     lookup = _lookup(classes, values, ordered)
     numbers = {name: _numbers(table, name, cells, lookup) for name, cells in texts.items()}
@@ -117,6 +125,23 @@ def _refuse_name_among_numbers(table: Table, texts: Mapping[str, Sequence[str]])
             raise table.error(row, name, reason)
 
 
+def _refuse_misspelt_classes(table: Table, texts: Mapping[str, Sequence[str]]) -> None:
+    """One "mia" among the classes of the paper must not take their order from all of them."""
+    cells = [(name, row, cell) for name, column in texts.items() for row, cell in enumerate(column)]
+    known = {name.casefold() for name in CLASS_NAMES}
+    if not any(cell.casefold() in known for _, _, cell in cells):
+        return
+    wrong = [(row, cell) for _, row, cell in cells if cell not in CLASS_NAMES]
+    if wrong:
+        listed = ", ".join(f"'{cell}' (line {table.lines[row]})" for row, cell in wrong[:10])
+        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        message = (
+            f"{table.path}: not among the classes {', '.join(CLASS_NAMES)}: {listed}{more}. Mend "
+            "them, or give all classes in their order (--order)."
+        )
+        raise TableError(message)
+
+
 def _classes(
     cells: list[str], order: Sequence[str] | None
 ) -> tuple[tuple[str, ...], FloatArray, bool]:
@@ -148,6 +173,8 @@ def _numbers(
     out = np.empty(len(cells), dtype=np.int64)
     for row, cell in enumerate(cells):
         number = plain_number(cell)
+        if number is not None and abs(number) > _LARGEST:
+            raise table.error(row, column, f"'{cell}' is too large for a rating.")
         key: object = cell if cell in lookup or number is None else number
         if key not in lookup:
             known = ", ".join(str(label) for label in lookup if isinstance(label, str))

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from densesharp.csv_files import CsvFile, plain_minus, read_csv
 from densesharp.errors import OutputError, TableError
 from densesharp.files import atomic_path
 
@@ -93,12 +94,13 @@ class Table:
 
 def plain_number(text: str) -> float | None:
     """A finite number as people write it, not as Python does (1_0); None for other text."""
-    number = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    plain = plain_minus(text.strip())
+    number = float(plain) if _NUMBER.fullmatch(plain) else math.nan
     return number if math.isfinite(number) else None
 
 
 def read_table(path: str | Path, required: Sequence[str]) -> Table:
-    """Read a comma-separated text file with a header line; names are taken in lower case.
+    """Read a table of text with a header line; names are taken in lower case.
 
     Returns:
         The cells as text, by column.
@@ -108,52 +110,32 @@ def read_table(path: str | Path, required: Sequence[str]) -> Table:
             cells than the header, or there is no row.
     """
     file = Path(path)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            return _parse(file, csv.reader(stream, strict=True), required)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        message = f"The table '{file}' cannot be read ({reason})."
-        raise TableError(message) from error
-    except csv.Error as error:
-        message = f"The table '{file}' is not a comma-separated table ({error})."
-        raise TableError(message) from error
+    return _parse(file, read_csv(file, f"The table '{file}'"), required)
 
 
-def _parse(path: Path, reader: Iterator[list[str]], required: Sequence[str]) -> Table:
-    header = [name.strip().lower() for name in next(reader, [])]
+def _parse(path: Path, table: CsvFile, required: Sequence[str]) -> Table:
+    header = [name.lower() for name in table.header]
     _check_header(path, header, required)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    for cells in reader:
-        if not any(cells):
-            continue
-        line = reader.line_num  # type: ignore[attr-defined]
+    for line, cells in table.rows:
         if len(cells) != len(header):
             message = (
                 f"{path}, line {line}: {len(cells)} cells where the header has {len(header)} "
                 f"columns; a comma inside a text needs quotes around the text."
             )
             raise TableError(message)
-        rows.append(cells)
-        lines.append(line)
-    if not rows:
+    if not table.rows:
         message = f"{path}: there is no row under the header."
         raise TableError(message)
-    columns = zip(*rows, strict=True)
-    stripped = (tuple(map(str.strip, column)) for column in columns)
-    return Table(path, dict(zip(header, stripped, strict=True)), tuple(lines))
+    lines, rows = zip(*table.rows, strict=True)
+    return Table(path, dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:
     missing = [name for name in required if name not in header]
     if missing:
-        hint = ""
-        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-            hint = " The file seems to be separated by ';' or tabs: save it with commas."
         message = (
             f"{path}, line 1: the column '{missing[0]}' is missing (needed: "
-            f"{', '.join(required)}; found: {', '.join(header) or 'nothing'}).{hint}"
+            f"{', '.join(required)}; found: {', '.join(header) or 'nothing'})."
         )
         raise TableError(message)
     repeated = [name for name in header if header.count(name) > 1]

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import zipfile
 import zlib
 from collections import Counter
@@ -28,17 +29,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from densesharp.csv_files import read_csv
 from densesharp.errors import GeometryError, ImageError, TableError
 from densesharp.files import atomic_path, check_folder, ensure_folder
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import centroid, with_volume_of
 from densesharp.image.sampling import resample
 from densesharp.io import read_volume
-from densesharp.io.image_files import is_volume_file
+from densesharp.io.image_files import is_volume_file, read_header, read_voxels
 from densesharp.nodule.patch import WINDOW, to_network_units
 from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
@@ -46,7 +47,9 @@ from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_pat
 from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
-KNOWN = ", ".join(name for name in CLASS_INDEX if name)
+_OFF_CENTER = 0.05
+"""Voxels that a mask's voxel may lie beside one of the CT."""
+
 COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture")
 
 
@@ -107,12 +110,7 @@ def _refuse(
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"The table '{path}' cannot be read ({error})."
-        raise TableError(message) from error
+    rows = read_csv(path, f"The table '{path}'").records()
     missing = [name for name in ("name", "image", "mask") if not rows or name not in rows[0]]
     if missing:
         message = f"The table '{path}' has no column {', '.join(missing)}, or no lines."
@@ -142,7 +140,10 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
         if not row["name"] or Path(row["name"]).name != row["name"]:
             faults.append(f"{name}: a name is needed that can be the name of a file")
         if (row.get("diagnosis") or "") not in CLASS_INDEX:
-            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
+            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is not known")
+        for column in ("image", "mask"):
+            if not row[column]:
+                faults.append(f"{name}: {column} is empty")
         for column in ("label", "subset", "texture"):
             if row.get(column) and not row[column].isdecimal():
                 faults.append(f"{name}: {column} '{row[column]}' is no whole number")
@@ -171,7 +172,7 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
     if _is_one_slice(image):
         _read_slice(root, row)
     else:
-        _marked(_read_mask(root / row["mask"], _grid_of(image)), row)
+        _read_mask(root / row["mask"], _grid_of(image), row, edge)
 
 
 def _grid_of(path: Path) -> Grid:
@@ -180,16 +181,9 @@ def _grid_of(path: Path) -> Grid:
         from densesharp.io.dicom import locate_series
 
         return locate_series(path)[0]
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:  # `read_volume` names the fault
+    if not is_volume_file(path) or not path.is_file():
         return read_volume(path).grid
-    if reader.GetDimension() != 3 or not is_volume_file(path):
-        return read_volume(path).grid
-    direction = np.array(reader.GetDirection()).reshape(3, 3)
-    return Grid(reader.GetSize(), reader.GetOrigin(), reader.GetSpacing(), direction)
+    return read_header(path).grid
 
 
 def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
@@ -239,7 +233,7 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
         hu, seg = _lifted(root, edge, row)
         return _grey(hu), seg.astype(np.uint8)
     ct = read_volume(root / row["image"])
-    marked = _marked(_read_mask(root / row["mask"], ct.grid), row)
+    marked = _read_mask(root / row["mask"], ct.grid, row, edge)
     # The middle lies at a corner of the CT's voxels: a CT of 1 mm is copied, not interpolated.
     corner = np.floor(ct.grid.to_index(centroid(marked, ct.grid))) + 0.5
     grid = cube_grid(ct.grid.to_world(corner), edge)
@@ -255,25 +249,12 @@ def _grey(hu: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.rint((to_network_units(hu) + 1) * 128), dtype=np.uint8)
 
 
-def _marked(mask: NDArray[Any], row: Mapping[str, str]) -> NDArray[np.bool_]:
-    """Where the label map holds the nodule of a line."""
-    label = row.get("label")
-    marked = np.asarray(mask == int(label) if label else mask != 0)
-    if not marked.any():
-        message = "the mask is empty"
-        raise ImageError(message)
-    return marked
-
-
 def _is_one_slice(path: Path) -> bool:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    """Whether an image is a single slice; a file at fault is none, `read_volume` names it."""
     try:
-        reader.ReadImageInformation()
-    except RuntimeError:  # a DICOM folder, or a file that `read_volume` will name the fault of
+        return is_volume_file(path) and read_header(path).grid.size[2] == 1
+    except ImageError:
         return False
-    size = reader.GetSize()
-    return len(size) == 3 and size[2] == 1
 
 
 def _lifted(
@@ -290,31 +271,104 @@ def _read_slice(
     root: Path, row: Mapping[str, str]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
     """A slice and its mask (j, i), and the width of a pixel in mm."""
-    image = sitk.ReadImage(str(root / row["image"]), sitk.sitkFloat32)
-    width, height, _ = image.GetSpacing()
+    header = read_header(root / row["image"])
+    width, height, _ = header.grid.spacing
     if abs(width - height) > 1e-3 * width:
         message = f"the pixels of the slice are not square ({width:.3f} x {height:.3f} mm)"
         raise GeometryError(message)
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
-    marked = _marked(_read_mask(root / row["mask"], grid), row)[0]
-    return sitk.GetArrayFromImage(image)[0], marked, width
+    if header.layers > 1:
+        message = "the slice is in colour: it is no CT"
+        raise ImageError(message)
+    hu = read_voxels(header, row["image"]).astype(np.float32)
+    marked = _read_mask(root / row["mask"], header.grid, row, math.inf)
+    return hu[0], marked[0], float(width)
 
 
-def _read_mask(path: Path, grid: Grid) -> NDArray[Any]:
-    """A label map (k, j, i) that lies on the CT's grid."""
+def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> NDArray[np.bool_]:
+    """Where on the CT's grid (k, j, i) a mask holds the nodule of a line.
+
+    Args:
+        path: the mask: the CT's voxels, all or some, in any order of the axes.
+        grid: that of the CT.
+        row: the line.
+        edge: mm that the nodule may reach.
+
+    Raises:
+        ImageError: it cannot be read, or what it holds can be no nodule.
+        GeometryError: its voxels are not those of the CT.
+    """
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        message = f"the mask '{path.name}' cannot be read"
+        header = read_header(path)
+        labels = read_voxels(header, path.name)
+    except ImageError as error:
+        message = f"the mask cannot be read: {error}"
         raise ImageError(message) from error
-    if image.GetDimension() == 3:
-        direction = np.array(image.GetDirection()).reshape(3, 3)
-        own = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
-        if own.same_as(grid):
-            return np.asarray(sitk.GetArrayFromImage(image))
-    message = f"the mask '{path.name}' does not lie on the CT's grid"
-    raise GeometryError(message)
+    _check_labels(labels, path.name)
+    marked = _marked(labels, row, path.name)
+    places = header.grid.to_world(np.argwhere(marked)[:, ::-1])
+    if float(np.ptp(places, axis=0).max()) > edge:
+        message = (
+            f"what the mask '{path.name}' marks reaches over {np.ptp(places, axis=0).max():.0f} "
+            f"mm, more than the cube of {edge:g} mm: give each nodule a line and a label of its own"
+        )
+        raise ImageError(message)
+    return _on_grid(places, header.grid, grid, path.name)
+
+
+def _check_labels(labels: NDArray[Any], name: str) -> None:
+    """Refuse what is no label map.
+
+    Raises:
+        ImageError: NaN, fractions or negative values.
+    """
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            message = f"the mask '{name}' holds voxels without a value (NaN): save it with 0 there"
+            raise ImageError(message)
+        if (labels != np.rint(labels)).any():
+            message = f"the mask '{name}' holds fractions (a probability?): save a label map"
+            raise ImageError(message)
+    if labels.min() < 0:
+        message = f"the mask '{name}' holds {labels.min():g}: save it with 0 outside the nodule"
+        raise ImageError(message)
+
+
+def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[np.bool_]:
+    """Where a label map, of one layer or several, holds the nodule of a line."""
+    label = row.get("label")
+    marked = np.asarray(labels == int(label) if label else labels != 0)
+    if marked.ndim == 4:
+        filled = int(marked.any(axis=(0, 1, 2)).sum())
+        if filled > 1:
+            what = f"label {label}" if label else "something"
+            message = (
+                f"the mask '{name}' holds {what} in {filled} layers (overlapping segments): "
+                "export one label map for each"
+            )
+            raise ImageError(message)
+        marked = np.asarray(marked.any(axis=3))
+    if not marked.any():
+        message = f"the mask is empty{f' at label {label}' if label else ''}"
+        raise ImageError(message)
+    return marked
+
+
+def _on_grid(places: NDArray[np.float64], own: Grid, grid: Grid, name: str) -> NDArray[np.bool_]:
+    """The voxels of a grid with these centers (n, 3), LPS mm.
+
+    Raises:
+        GeometryError: they are centers of no voxels, or `own` has voxels of another size.
+    """
+    index = grid.to_index(places)
+    nearest = np.rint(index).astype(np.int64)
+    inside = bool((nearest >= 0).all() and (nearest < grid.size).all())
+    same = np.isclose(own.voxel_volume, grid.voxel_volume, rtol=1e-3)
+    if not (same and inside and np.abs(index - nearest).max() < _OFF_CENTER):
+        message = f"the mask '{name}' does not lie on the CT's grid"
+        raise GeometryError(message)
+    marked = np.zeros(grid.shape, dtype=np.bool_)
+    marked[tuple(nearest[:, ::-1].T)] = True
+    return marked
 
 
 def _write_info(

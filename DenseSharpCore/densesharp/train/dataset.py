@@ -15,9 +15,9 @@ any edge that holds a 32 mm patch with some room is accepted. Further columns ma
 
 from __future__ import annotations
 
-import csv
 import math
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densesharp.csv_files import read_csv
 from densesharp.errors import TableError
 from densesharp.nodule.records import CLASS_NAMES
 
@@ -39,6 +40,9 @@ CLASS_INDEX: Mapping[str, int] = {
 
 PATCH_EDGE = 32
 """Voxels of 1 mm along each side of what the network sees."""
+
+_LARGEST_SHARE = 0.5
+"""Of a cube, that a mask may fill; a ball of 30 mm fills 0.03 of 80 mm, and 0.22 of 40 mm."""
 
 SMALLEST_EDGE = 40
 """A 32 mm patch moved by 3 mm either way, and a voxel to spare."""
@@ -197,13 +201,11 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         ValueError: says why there are none.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            rows = list(reader)
-            columns = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"'{path}' cannot be read ({error}): a data set needs an info.csv"
+        table = read_csv(path, f"'{path}'")
+    except TableError as error:
+        message = f"{error} A data set needs an info.csv"
         raise ValueError(message) from error
+    rows, columns = table.records(), table.header
     missing = [name for name in ("name", "diagnosis", "subset") if name not in columns]
     if missing:
         message = f"'{path}' has no column {', '.join(missing)}"
@@ -230,13 +232,7 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         raise ValueError(message)
     subset = _whole_number(row, "subset")
     texture = _whole_number(row, "texture") if row.get("texture") else None
-    path = root / "nodule" / f"{row['name']}.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        message = f"'{path.name}' cannot be read ({error})"
-        raise ValueError(message) from error
+    voxel, seg = _read_cubes(root / "nodule" / f"{row['name']}.npz")
     _check_arrays(voxel, seg)
     return Sample(
         name=row["name"],
@@ -248,6 +244,32 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         keep_slice_axis=row.get("keep_slice_axis") == "1",
         texture=texture,
     )
+
+
+def _read_cubes(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The arrays voxel and seg of an archive.
+
+    Raises:
+        ValueError: says what is wrong with it.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                message = f"'{path.name}' is no .npz archive with voxel and seg"
+                raise ValueError(message)
+            with np.load(path, allow_pickle=False) as arrays:
+                voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
+    except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
+        message = f"'{path.name}' cannot be read ({reason})"
+        raise ValueError(message) from error
+    except RuntimeError as error:  # what zipfile raises where a password is needed
+        message = f"'{path.name}' cannot be read (it is encrypted)"
+        raise ValueError(message) from error
+    except MemoryError as error:
+        message = f"'{path.name}' declares more voxels than this machine can hold"
+        raise ValueError(message) from error
+    return voxel, seg
 
 
 def _whole_number(row: Mapping[str, str], column: str) -> int:
@@ -284,6 +306,12 @@ def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
         problem = "it holds values that are not numbers (NaN)"
     elif voxel.min() < 0 or voxel.max() > 255:
         problem = "voxel is not in grey values 0..255 (window -1024..400 HU)"
+    elif voxel.max() <= 1:
+        problem = "voxel runs from 0 to 1 only, not in grey values 0..255 (window -1024..400 HU)"
+    elif (seg != np.rint(seg)).any():
+        problem = "seg holds fractions, not 0 outside and 1 inside the nodule"
+    elif (seg > 0).mean() > _LARGEST_SHARE:
+        problem = "the mask fills most of the cube: seg must be 0 outside the nodule"
     elif not (seg > 0).any():
         problem = "the mask is empty"
     elif not (middle_of(seg) > 0).any():

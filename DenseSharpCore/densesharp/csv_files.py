@@ -1,0 +1,120 @@
+"""Tables as text, whatever spreadsheet wrote them: commas, semicolons or tabs, decimal commas.
+
+A spreadsheet of a country that writes 0,5 separates cells by semicolons, one that writes 0.5 by
+commas; both may leave empty columns behind, and both write the minus sign that we print.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from densesharp.errors import TableError
+
+MINUS = "\N{MINUS SIGN}"
+"""The sign that our own texts print."""
+
+_DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?[0-9]*,[0-9]+([eE][+{MINUS}-]?[0-9]+)?")
+_SEPARATORS = ",;\t"
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A table of texts.
+
+    Attributes:
+        header: names of the columns, without blanks around them.
+        rows: line number in the file, from 1, and cells of every line that is not empty. A line may
+            have more or fewer cells than the header.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+    def records(self) -> list[dict[str, str]]:
+        """The lines by column; missing cells are empty, cells beyond the header are left out."""
+        width = len(self.header)
+        return [
+            dict(zip(self.header, (*cells, *[""] * width)[:width], strict=True))
+            for _, cells in self.rows
+        ]
+
+
+def read_csv(path: Path, what: str) -> CsvFile:
+    """Read a table.
+
+    Args:
+        path: the file.
+        what: what to call it in messages, such as `The case list 'cases.csv'`.
+
+    Raises:
+        TableError: it cannot be read as text, or is no table.
+    """
+    text = _text_of(path, what)
+    first, _, rest = text.partition("\n")
+    declared = re.fullmatch(r"\s*sep=(.)\s*", first, re.IGNORECASE)
+    separator = declared[1] if declared else _separator(first)
+    skipped = 1 if declared else 0
+    reader = csv.reader(
+        io.StringIO(rest if declared else text, newline=""), delimiter=separator, strict=True
+    )
+    try:
+        lines = [(reader.line_num + skipped, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        message = f"{what} is no table of text with one separator ({error})."
+        raise TableError(message) from error
+    header = _without_empty_end(lines[0][1]) if lines else []
+    rows = [
+        (line, tuple(_plain(cell, separator) for cell in _without_empty_end(cells, len(header))))
+        for line, cells in lines[1:]
+        if any(cells)
+    ]
+    return CsvFile(tuple(header), tuple(rows))
+
+
+def _text_of(path: Path, what: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        message = f"{what} cannot be read ({error.strerror or error})."
+        raise TableError(message) from error
+    if raw.startswith(b"PK\x03\x04"):
+        message = f"{what} is a workbook of a spreadsheet: save it as 'CSV UTF-8'."
+        raise TableError(message)
+    encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        message = f"{what} is not UTF-8 text: save it as 'CSV UTF-8'."
+        raise TableError(message) from error
+
+
+def _separator(header: str) -> str:
+    """What separates the cells of a header line; a comma where nothing speaks for another."""
+    plain = re.sub(r'"[^"]*"', "", header)
+    return max(_SEPARATORS, key=plain.count)
+
+
+def _without_empty_end(cells: Sequence[str], keep: int = 0) -> list[str]:
+    """Cells without the empty ones at the end that a spreadsheet leaves, but at least `keep`."""
+    kept = list(cells)
+    while len(kept) > keep and not kept[-1]:
+        kept.pop()
+    return kept
+
+
+def _plain(cell: str, separator: str) -> str:
+    """A number with a point and a plain minus; other cells as they are."""
+    if separator != "," and _DECIMAL_COMMA.fullmatch(cell):
+        cell = cell.replace(",", ".")
+    return plain_minus(cell)
+
+
+def plain_minus(text: str) -> str:
+    """A text with the minus signs before digits as programs write them."""
+    return re.sub(rf"{MINUS}(?=[.0-9])", "-", text)
