@@ -209,7 +209,7 @@ FAULTS = {
         "holds values that are not Hounsfield",
     ),
     "other unit": (in_all(RescaleType="MGML"), ImageError, "Hounsfield"),
-    "inverted": (in_all(PhotometricInterpretation="MONOCHROME1"), ImageError, "colour or inverted"),
+    "inverted": (in_all(PhotometricInterpretation="MONOCHROME1"), ImageError, "color or inverted"),
     "MR": (in_all(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), ImageError, "12 MR"),
     "localizer": (
         in_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),

@@ -20,7 +20,7 @@ from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.io.image_files import read_header, read_voxels
 from densesharp.io.quiet import quiet_pydicom
-from densesharp.nodule.pipeline import Options, analyse, update_mask
+from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
 from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
 from densesharp.report.result_files import RESULT

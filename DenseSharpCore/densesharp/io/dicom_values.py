@@ -56,7 +56,7 @@ def check_values(slices: Sequence[Slice]) -> None:
 def _check_plain(entry: Slice) -> None:
     samples, kind = entry.get("SamplesPerPixel"), entry.text("PhotometricInterpretation")
     if samples not in (None, 1) or kind not in ("MONOCHROME2", ""):
-        message = "The images are in colour or inverted: they are no CT slices in Hounsfield units."
+        message = "The images are in color or inverted: they are no CT slices in Hounsfield units."
         raise ImageError(message)
     if not kind:
         message = (

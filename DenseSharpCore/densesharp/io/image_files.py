@@ -82,7 +82,7 @@ def read_volume_file(path: Path, progress: Progress = silent) -> Volume:
     name = path.name
     header = read_header(path)
     if header.layers > 1:
-        message = f"'{name}' has several values per voxel (colour or vectors): it is no CT."
+        message = f"'{name}' has several values per voxel (color or vectors): it is no CT."
         raise ImageError(message)
     if min(header.grid.size) < 2:
         message = f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed."

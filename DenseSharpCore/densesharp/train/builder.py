@@ -47,6 +47,7 @@ from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_pat
 from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
+KNOWN = ", ".join(name for name in CLASS_INDEX if name)
 _OFF_CENTER = 0.05
 """Voxels that a mask's voxel may lie beside one of the CT."""
 
@@ -140,7 +141,7 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
         if not row["name"] or Path(row["name"]).name != row["name"]:
             faults.append(f"{name}: a name is needed that can be the name of a file")
         if (row.get("diagnosis") or "") not in CLASS_INDEX:
-            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is not known")
+            faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
         for column in ("image", "mask"):
             if not row[column]:
                 faults.append(f"{name}: {column} is empty")
@@ -277,7 +278,7 @@ def _read_slice(
         message = f"the pixels of the slice are not square ({width:.3f} x {height:.3f} mm)"
         raise GeometryError(message)
     if header.layers > 1:
-        message = "the slice is in colour: it is no CT"
+        message = "the slice is in color: it is no CT"
         raise ImageError(message)
     hu = read_voxels(header, row["image"]).astype(np.float32)
     marked = _read_mask(root / row["mask"], header.grid, row, math.inf)
