@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         OutputError: the folder is not writable, or the disk is full.
     """
     path = Path(target)
-    suffix = "".join(path.suffixes[-2:])
+    suffix = _plain_ending(path)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
@@ -129,6 +130,30 @@ def plain_target(path: Path) -> Iterator[str]:
 
 
 def _plain_ending(path: str | Path) -> str:
-    """What follows the name's last dots, such as `.nii.gz`."""
-    ending = "".join(Path(path).suffixes[-2:])
-    return ending if _is_plain(ending) else Path(path).suffix
+    """What follows the name's last dots, such as `.nii.gz`, where that is short and text."""
+    endings = Path(path).suffixes[-2:]
+    return "".join(ending for ending in endings if len(ending) <= 9 and _is_plain(ending))
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_FORBIDDEN = set('<>:"/\\|?*')
+_LONGEST_NAME = 100
+
+
+def why_no_name(name: str) -> str | None:
+    """Why a file or folder cannot be named so on every system, None where it can.
+
+    Windows reserves names of devices, whatever their ending, and drops dots and blanks at the end;
+    a name needs room for an ending and for the folders above it.
+    """
+    if not name or name in (".", ".."):
+        return "it is empty"
+    if any(c in _FORBIDDEN or not c.isprintable() for c in name):
+        return "it holds a character that no name of a file can have on Windows"
+    if _RESERVED.fullmatch(name):
+        return "Windows keeps this name for a device"
+    if name[-1] in ". " or name[0] == " ":
+        return "it begins or ends with a blank or a dot"
+    if len(name.encode("utf-8")) > _LONGEST_NAME:
+        return f"it is longer than {_LONGEST_NAME} bytes"
+    return None

@@ -1,11 +1,20 @@
 """Files are whole or not there at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from densesharp.errors import OutputError
-from densesharp.files import atomic_path, check_folder, ensure_folder, write_text
+from densesharp.errors import DenseSharpError, OutputError
+from densesharp.files import (
+    atomic_path,
+    check_folder,
+    ensure_folder,
+    plain_names,
+    plain_target,
+    why_no_name,
+    write_text,
+)
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
@@ -68,3 +77,58 @@ def test_a_folder_is_checked_before_it_is_needed_and_not_made(tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match=r"below.*choose another folder"):
         check_folder(tmp_path / "taken" / "below")
+
+
+ODD = os.fsdecode(b"ct_\xe9.v1.nii.gz")
+no_windows = pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
+
+
+@no_windows
+def test_a_name_of_any_bytes_gets_a_second_one_that_is_text(tmp_path):
+    (tmp_path / ODD).write_bytes(b"voxels")
+    (tmp_path / "plain.nii").write_bytes(b"more")
+    with plain_names([tmp_path / ODD, str(tmp_path / "plain.nii")]) as names:
+        assert [Path(name).read_bytes() for name in names] == [b"voxels", b"more"]
+        assert names[0].endswith(".nii.gz")
+        assert all(name.encode("utf-8") for name in names)
+    with plain_names([tmp_path / "plain.nii"]) as names:
+        assert names == [str(tmp_path / "plain.nii")]
+
+
+@no_windows
+def test_what_is_written_under_a_name_of_any_bytes_arrives(tmp_path):
+    target = tmp_path / ODD
+    with plain_target(target) as name:
+        assert name.encode("utf-8").endswith(b".nii.gz")
+        Path(name).write_bytes(b"mask")
+    assert target.read_bytes() == b"mask"
+    write_text(target, "a name \udce9 in a text")
+    assert target.read_text(encoding="utf-8") == "a name ? in a text"
+
+
+@no_windows
+def test_messages_are_text_whatever_a_name_holds():
+    message = str(DenseSharpError("'" + os.fsdecode(b"\xff\x1b[2Jb") + "' is empty"))
+    assert message == "'\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[2Jb' is empty"
+    assert str(DenseSharpError("two\nlines")) == "two\nlines"
+
+
+def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
+    target = tmp_path / (f"a.{'b' * 240}.nrrd")
+    with atomic_path(target) as path:
+        path.write_bytes(b"x")
+        assert path.suffix == ".nrrd"
+    assert target.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("n1", None), ("Knoten 3", None), ("結節", None), ("console", None), ("com", None),
+     ("con", "device"), ("NUL", "device"), ("aux.nrrd", "device"), ("Lpt9", "device"),
+     ("a.", "blank or a dot"), ("a ", "blank or a dot"), (" a", "blank or a dot"), ("", "empty"),
+     ("..", "empty"), ("a/b", "character"), ("a:b", "character"), ("a\tb", "character"),
+     ("a\udce9", "character"), ("a" * 101, "longer than 100 bytes"), ("結" * 34, "longer")],
+)  # fmt: skip
+def test_names_that_we_make_can_stand_on_every_disk(name, reason):
+    found = why_no_name(name)
+    assert found is None if reason is None else reason in found

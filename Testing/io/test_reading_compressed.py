@@ -96,8 +96,8 @@ def test_fragments_are_complete_only_as_a_whole(sizes, trailing, kept):
 
 
 def complete(raw: bytes) -> bool:
-    values = {"Rows": 64, "Columns": 64, "BitsAllocated": 16, "SamplesPerPixel": 1}
-    values["NumberOfFrames"] = None
+    values = pydicom.Dataset()
+    values.Rows, values.Columns = 64, 64
     return is_complete(io.BytesIO(raw), len(raw), values, RLELossless)
 
 

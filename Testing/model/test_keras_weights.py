@@ -231,3 +231,25 @@ def test_the_command_refuses_to_mix_networks(its_weights_file, tmp_path, capsys)
     out = tmp_path / "model.safetensors"
     assert main(["import-keras", str(its_weights_file), str(path), "--out", str(out)]) == 2
     assert "another network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+@pytest.mark.parametrize("options", [{"k": 8}, {"k": 8, "bn_scale": False}, {"mask": False}])
+def test_files_of_keras_3_hold_the_same_weights(tmp_path, options, ending):
+    network = original_network(**options)
+    path = tmp_path / f"best{ending}"
+    network.save(path) if ending == ".keras" else network.save_weights(path)
+    theirs, mine = both_answers(network, path)
+    theirs = theirs if isinstance(theirs, list) else [theirs]
+    for one, other in zip(theirs[0] if len(theirs) == 1 else theirs, mine, strict=False):
+        np.testing.assert_allclose(np.asarray(one), other, atol=1e-4)
+
+
+@pytest.mark.parametrize("raw", [b"", b"nothing", b"PK\x03\x04 and so on", b"\x89HDF\r\n\x1a\n"])
+def test_files_that_are_none_of_these_are_named_without_a_librarys_words(tmp_path, raw):
+    path = tmp_path / "best.h5"
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match="damaged or of another kind; give what") as caught:
+        read_keras_weights(path)
+    assert "Unable" not in str(caught.value)
+    assert "signature" not in str(caught.value)

@@ -207,11 +207,16 @@ def _is_bare(start: bytes) -> bool:
 
 
 def _fill_from_meta(header: Dataset) -> None:
-    """Take class and instance from the file's own header where the data set leaves them out."""
+    """Take class and instance from the file's own header where the data set leaves them out.
+
+    A picture without its number of values per pixel has one.
+    """
     for name in ("SOPClassUID", "SOPInstanceUID"):
         own = header.file_meta.get(f"MediaStorage{name}")
         if own and not header.get(name):
             setattr(header, name, own)
+    if header.get("Rows") is not None and header.get("SamplesPerPixel") is None:
+        header.SamplesPerPixel = 1
 
 
 def _syntax(header: Dataset) -> UID:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from pydicom.dataset import Dataset
 from pydicom.encaps import parse_fragments
+from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
@@ -20,12 +20,11 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LONG_VR = {vr.value.encode() for vr in EXPLICIT_VR_LENGTH_32}
 _DELIMITERS = (b"\xfe\xff", b"\xff\xfe")
 """Group FFFE, little and big endian: items and their ends, which have no VR in any syntax."""
+_PIXEL_VR = (b"OB", b"OW", b"UN", b"OF", b"OD")
 _END_OF_FRAGMENTS = b"\xfe\xff\xdd\xe0"
 
 
-def is_complete(
-    stream: BinaryIO, size: int, values: Mapping[str, Any] | Dataset, syntax: Any
-) -> bool:
+def is_complete(stream: BinaryIO, size: int, values: Dataset, syntax: Any) -> bool:
     """Whether the declared pixel data, and what follows them, are in the file.
 
     Args:
@@ -40,22 +39,21 @@ def is_complete(
     if values.get("Rows") is None or syntax == DeflatedExplicitVRLittleEndian:
         return True  # not an image, or one whose end only the decoder can find
     start = stream.tell()
+    # Some files leave out the kinds of elements against their syntax.
+    implicit_vr = syntax.is_implicit_VR or stream.read(6)[4:] not in _PIXEL_VR
+    stream.seek(start)
     frames = int(values.get("NumberOfFrames") or 1)
     if syntax.is_compressed:
-        enough = _has_fragments(stream, frames)
+        enough = _has_fragments(stream, frames, 8 if implicit_vr else 12)
     else:
-        needed = int(values.get("Rows") or 0) * int(values.get("Columns") or 0) * frames
-        needed *= (
-            int(values.get("BitsAllocated") or 16) // 8 * int(values.get("SamplesPerPixel") or 1)
-        )
-        enough = size - start >= 8 + needed
+        enough = size - start >= 8 + get_expected_length(values)
     stream.seek(start)
-    return enough and _lengths_fit(stream, size, syntax)
+    return enough and _lengths_fit(stream, size, syntax.is_little_endian, implicit_vr)
 
 
-def _has_fragments(stream: BinaryIO, frames: int) -> bool:
+def _has_fragments(stream: BinaryIO, frames: int, head: int) -> bool:
     """Whether compressed pixel data have one fragment for each frame at least, and an end."""
-    (length,) = struct.unpack("<8xL", stream.read(12))
+    (length,) = struct.unpack("<L", stream.read(head)[-4:])
     if length != _UNDEFINED_LENGTH:
         return False
     count, places = parse_fragments(stream)  # the first is the table of offsets
@@ -67,15 +65,15 @@ def _has_fragments(stream: BinaryIO, frames: int) -> bool:
     return stream.read(4) == _END_OF_FRAGMENTS
 
 
-def _lengths_fit(stream: BinaryIO, size: int, syntax: Any) -> bool:
+def _lengths_fit(stream: BinaryIO, size: int, little: bool, implicit_vr: bool) -> bool:
     """Whether no element from here on declares more bytes than are left.
 
     Elements of undefined length are entered. Too few bytes for a tag and a length are no element.
     """
-    order = "<" if syntax.is_little_endian else ">"
+    order = "<" if little else ">"
     while len(head := stream.read(8)) == 8:
         field, form = head[4:], "L"
-        has_vr = not syntax.is_implicit_VR and head[:2] not in _DELIMITERS
+        has_vr = not implicit_vr and head[:2] not in _DELIMITERS
         if has_vr and head[4:6].isalpha():
             field, form = head[6:], "H"
             if head[4:6] in _LONG_VR:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from densesharp.csv_files import read_csv
 from densesharp.errors import TableError
-from densesharp.files import write_text
+from densesharp.files import why_no_name, write_text
 from densesharp.image.grid import Grid
 from densesharp.model.engines import Precision
 from densesharp.nodule.records import Seed
@@ -146,6 +146,9 @@ def _case(row: dict[str, str], line: int, folder: Path) -> Case:
         if not _NAME.fullmatch(name):
             rule = "give letters, digits, dot, dash or underscore (it becomes a file name)"
             raise _wrong(line, column, f"'{name[:40]}' cannot be used: {rule}")
+        unfit = why_no_name(name)
+        if unfit:
+            raise _wrong(line, column, f"'{name[:40]}' cannot be used, as {unfit}")
     if not row["image"]:
         raise _wrong(line, "image", "it is empty")
     space = (row.get("space") or "ras").lower()

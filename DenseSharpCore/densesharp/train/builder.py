@@ -34,7 +34,7 @@ from scipy import ndimage
 
 from densesharp.csv_files import read_csv
 from densesharp.errors import GeometryError, ImageError, TableError
-from densesharp.files import atomic_path, check_folder, ensure_folder
+from densesharp.files import atomic_path, check_folder, ensure_folder, why_no_name
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import centroid, with_volume_of
 from densesharp.image.sampling import resample
@@ -138,8 +138,9 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
     given: dict[str, set[str]] = {}
     for number, row in enumerate(rows, 2):
         name = row["name"] or f"line {number}"
-        if not row["name"] or Path(row["name"]).name != row["name"]:
-            faults.append(f"{name}: a name is needed that can be the name of a file")
+        unfit = why_no_name(row["name"])
+        if unfit:
+            faults.append(f"{name}: a name is needed that can be the name of a file ({unfit})")
         if (row.get("diagnosis") or "") not in CLASS_INDEX:
             faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
         for column in ("image", "mask"):
