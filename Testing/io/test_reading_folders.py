@@ -140,7 +140,8 @@ def no_dicom(path):
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [(empty, "empty"), (cut_in_the_preamble, "cut off"), (cut_before_it_says_what_it_is, "cut off"),
+    [(empty, "empty"), (cut_in_the_preamble, "cut off"),
+     (cut_before_it_says_what_it_is, "damaged or cut off"),
      (dead_link, "a link to nothing"), (no_dicom, "no DICOM")],
 )  # fmt: skip
 def test_slices_at_the_end_that_cannot_be_read_are_told(tmp_path, fault, reason):
@@ -316,13 +317,16 @@ def test_values_beyond_the_declared_bits_and_other_high_bits_are_refused(tmp_pat
     openjpeg = pytest.importorskip("openjpeg", reason="pylibjpeg-openjpeg is not installed")
     assert openjpeg
 
-    def packed(dataset, index):
-        dataset = bits(16, 15, extra=0x1000)(dataset, index)
+    def packed(dataset, _index):
+        values = np.frombuffer(dataset.PixelData, "<u2").copy()
+        values[:8] |= 0x1000
+        dataset.PixelData = values.tobytes()
         dataset.compress(pydicom.uid.JPEG2000Lossless, generate_instance_uid=False)
         dataset.BitsStored, dataset.HighBit = 12, 11
         return dataset
 
-    write_series(tmp_path / "j2k", phantom(), axial(), edit=packed)
+    size = (64, 64, 4)
+    write_series(tmp_path / "j2k", phantom(size), axial(size), edit=packed)
     with pytest.raises(ImageError, match="beyond the 12 bits"):
         read_volume(tmp_path / "j2k")
 
@@ -427,6 +431,10 @@ def test_one_file_of_a_series_in_two_folders_gives_all_of_it(tmp_path):
         shutil.move(path, tmp_path / "b" / path.name)
     (tmp_path / "c" / "notes.txt").write_text("nothing")
     assert notices(tmp_path / "a" / "IM0000.dcm") == {}
+    # A copy of the series is no part of it.
+    shutil.copytree(tmp_path / "a", tmp_path / "d" / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "d" / "copy")
+    assert len(read_volume(tmp_path / "d" / "a" / "IM0000.dcm").array) == 6
 
 
 def test_a_file_cut_in_a_sequence_is_damage_and_no_fault_of_the_folder(folder):

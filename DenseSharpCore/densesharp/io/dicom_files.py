@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -69,6 +70,7 @@ TAGS = (
     "AcquisitionDateTime", "SeriesDate", "StudyDate",
 )  # fmt: skip
 
+_READ_TAGS = [Tag(name) for name in (*TAGS, *GROUPS, CONTRAST)]
 _DAMAGED = "damaged or cut off"
 _DICOM_NAMES = {".dcm", ".dicom", ".dic", ".ima"}
 _VR = {vr.value.encode() for vr in VR if len(vr.value) == 2}
@@ -162,7 +164,7 @@ def _read(stream: BinaryIO, path: Path, size: int) -> list[Slice] | LeftOut:
                 stream,
                 stop_before_pixels=True,
                 force=not has_preamble,
-                specific_tags=[*TAGS, *GROUPS, CONTRAST],
+                specific_tags=_READ_TAGS,
             )
             _fill_from_meta(header)
             if not any(header.get(name) for name in ("Modality", "SOPClassUID", "Rows")):

@@ -57,19 +57,12 @@ def find_slices(
         files, source = list(source), Path("the files")
     elif source.is_file():
         own = _one_image(source)
-        files = _files_of_the_series(source, own)
+        files = [path for path in source.parent.iterdir() if not path.is_dir()]
     else:
         files = list(_files_below(source))
-    slices: list[Slice] = []
-    left: list[LeftOut] = []
-    for number, path in enumerate(sorted(files)):
-        if number % 50 == 0:
-            progress(number / len(files), f"Looking at file {number + 1} of {len(files)}")
-        read = read_dicom_file(path)
-        if isinstance(read, LeftOut):
-            left.append(read)
-        else:
-            slices += read
+    slices, left = _read_all(files, progress)
+    if own is not None:
+        slices += _in_neighboring_folders(own, slices)
     groups = _ct_series(slices, left, source)
     if own is not None and series is None:
         series = next((key for key, group in groups.items() if _holds(group, own)), None)
@@ -99,16 +92,48 @@ def _one_image(path: Path) -> Slice:
     return read[0]
 
 
-def _files_of_the_series(path: Path, own: Slice) -> list[Path]:
-    """The files beside one; and those of neighboring folders that begin with the same series."""
-    files = [other for other in path.parent.iterdir() if not other.is_dir()]
-    for folder in _folders(path.parent.parent):
-        inner = sorted(_inside(folder)) if folder != path.parent else []
-        read = read_dicom_file(inner[0]) if inner else []
-        if isinstance(read, list) and read:
-            first, uid = read[0], own.text("SeriesInstanceUID")
-            files += inner if first.text("SeriesInstanceUID") == uid else []
-    return files
+def _read_all(
+    files: Sequence[Path], progress: Progress = silent
+) -> tuple[list[Slice], list[LeftOut]]:
+    """The images among files, and what the others are."""
+    slices: list[Slice] = []
+    left: list[LeftOut] = []
+    for number, path in enumerate(sorted(files)):
+        if number % 50 == 0:
+            progress(number / len(files), f"Looking at file {number + 1} of {len(files)}")
+        read = read_dicom_file(path)
+        if isinstance(read, LeftOut):
+            left.append(read)
+        else:
+            slices += read
+    return slices, left
+
+
+def _in_neighboring_folders(own: Slice, slices: Sequence[Slice]) -> list[Slice]:
+    """The rest of a series that is spread over folders side by side; a copy of it is none.
+
+    Args:
+        own: the image that was chosen.
+        slices: those in its folder.
+    """
+    uid, rest = own.text("SeriesInstanceUID"), []
+    known = {mark for entry in slices for mark in _marks(entry)}
+    for folder in _folders(own.path.parent.parent):
+        inside = sorted(_inside(folder)) if folder != own.path.parent else []
+        first = read_dicom_file(inside[0]) if inside else []
+        if not isinstance(first, list) or not first or first[0].text("SeriesInstanceUID") != uid:
+            continue
+        found, _ = _read_all(inside)
+        marks = {mark for entry in found for mark in _marks(entry)}
+        if known.isdisjoint(marks):
+            rest += found
+            known |= marks
+    return rest
+
+
+def _marks(entry: Slice) -> tuple[object, object]:
+    """What no two slices of one CT share: instance and place."""
+    return entry.text("SOPInstanceUID"), entry.numbers("ImagePositionPatient", 3)
 
 
 def _folders(parent: Path) -> list[Path]:
