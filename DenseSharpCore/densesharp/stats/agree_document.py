@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,12 +19,13 @@ from densesharp.stats.agreement import (
     percent_agreement,
 )
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED
-from densesharp.stats.estimates import Estimate, not_estimable, to_json
+from densesharp.stats.estimates import Estimate, not_estimable, optional
 from densesharp.stats.formatting import p_text, text_table, with_interval
 from densesharp.stats.icc import NAMES, icc
 from densesharp.stats.kappa import Weights, cohen_kappa, cross_table
 from densesharp.stats.multiclass import confusion
 from densesharp.stats.ratings import Ratings, needs_two
+from densesharp.stats.tables import IntArray
 
 NO_IDENTITY = (
     "The readers differ from case to case (--interchangeable), so results of single readers and "
@@ -32,14 +35,82 @@ NO_ORDER = "The classes have no order; give it with --order."
 NEEDS_ALL = "Not every reader rated every case."
 
 
+ByWeights: TypeAlias = Mapping[str, Estimate]
+"""Agreement weights -> coefficient."""
+
+
+@dataclass(frozen=True)
+class NotGiven:
+    """Why a part means nothing for these ratings."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RatingNumbers:
+    """What was rated."""
+
+    readers: Sequence[str]
+    cases: int
+    patients: int | None
+    classes: Sequence[str]
+    ordered: bool
+    ratings_by_class: Mapping[str, int]
+    missing_ratings: int
+
+
+@dataclass(frozen=True)
+class AgainstTruth:
+    """One reader's classes against the truth; counts are truth by class."""
+
+    confusion: IntArray
+    accuracy: Estimate
+    kappa: ByWeights
+
+
+@dataclass(frozen=True)
+class AgreeMethod:
+    """How the analysis was done."""
+
+    weights: Sequence[str]
+    replicates: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreeDocument:
+    """Everything that `densesharp agree` finds.
+
+    Attributes:
+        coefficients: name -> weights -> coefficient.
+        krippendorff_alpha: level of measurement -> alpha.
+        cohen_kappa: `A / B` -> weights -> kappa of each pair.
+        against_truth: reader -> results, where the table has a truth.
+    """
+
+    study: RatingNumbers
+    percent_agreement: Estimate
+    fleiss_kappa: Estimate
+    fleiss_by_class: Mapping[str, Estimate]
+    coefficients: Mapping[str, ByWeights]
+    light_kappa: ByWeights
+    krippendorff_alpha: Mapping[str, Estimate]
+    icc: Mapping[str, Estimate]
+    kendall_w: Estimate
+    all_equal: Estimate
+    cohen_kappa: Mapping[str, ByWeights] | NotGiven
+    against_truth: Mapping[str, AgainstTruth] | NotGiven | None = optional()
+    method: AgreeMethod
+
+
 def agree_document(
     ratings: Ratings,
     *,
     interchangeable: bool = False,
     replicates: int = DEFAULT_REPLICATES,
     seed: int = DEFAULT_SEED,
-) -> dict[str, Any]:
-    """Everything that `densesharp agree` finds, as JSON data.
+) -> AgreeDocument:
+    """Agreement by every coefficient.
 
     Args:
         ratings: the table.
@@ -56,55 +127,54 @@ def agree_document(
     if ratings.ordered and classes > 2:
         weights += ["linear", "quadratic"]
     codes = ratings.codes
-    document: dict[str, Any] = {
-        "study": _study_section(ratings),
-        "percent_agreement": percent_agreement(codes, classes),
-        "fleiss_kappa": fleiss_test(codes, classes),
-        "fleiss_by_class": dict(zip(ratings.classes, fleiss_by_class(codes, classes), strict=True)),
-        "coefficients": {
+    return AgreeDocument(
+        study=_numbers(ratings),
+        percent_agreement=percent_agreement(codes, classes),
+        fleiss_kappa=fleiss_test(codes, classes),
+        fleiss_by_class=dict(zip(ratings.classes, fleiss_by_class(codes, classes), strict=True)),
+        coefficients={
             name: {w: chance_corrected(codes, classes, name, w) for w in weights}
             for name in ("fleiss", "conger", "gwet", "brennan-prediger", "krippendorff")
             if not (interchangeable and name == "conger")
         },
-        "light_kappa": {
+        light_kappa={
             w: not_estimable(NO_IDENTITY)
             if interchangeable
             else light_kappa(codes, classes, w, replicates=replicates, seed=seed)
             for w in weights
         },
-        "krippendorff_alpha": _alphas(ratings, replicates, seed),
-        "icc": _iccs(ratings, interchangeable),
-        "kendall_w": _kendall(ratings, interchangeable),
-        "all_equal": _all_equal(ratings),
-    }
-    pairs = combinations(range(len(ratings.readers)), 2)
-    document["cohen_kappa"] = (
-        {"reason": NO_IDENTITY}
-        if interchangeable
-        else {
-            f"{ratings.readers[a]} / {ratings.readers[b]}": {
-                w: _cohen(codes[:, a], codes[:, b], classes, w) for w in weights
-            }
-            for a, b in pairs
-        }
+        krippendorff_alpha=_alphas(ratings, replicates, seed),
+        icc=_iccs(ratings, interchangeable),
+        kendall_w=_kendall(ratings, interchangeable),
+        all_equal=_all_equal(ratings),
+        cohen_kappa=NotGiven(NO_IDENTITY) if interchangeable else _pairs(ratings, weights),
+        against_truth=None
+        if ratings.truth is None
+        else _against_truth(ratings, ratings.truth, weights, interchangeable),
+        method=AgreeMethod(weights, replicates, seed),
     )
-    if ratings.truth is not None:
-        document["against_truth"] = _against_truth(ratings, ratings.truth, weights, interchangeable)
-    document["method"] = {"weights": weights, "replicates": replicates, "seed": seed}
-    plain: dict[str, Any] = to_json(document)
-    return plain
 
 
-def _study_section(ratings: Ratings) -> dict[str, Any]:
+def _numbers(ratings: Ratings) -> RatingNumbers:
     counts = np.bincount(ratings.codes[ratings.codes >= 0], minlength=len(ratings.classes))
+    return RatingNumbers(
+        ratings.readers,
+        len(ratings.cases),
+        None if ratings.patients is None else len(np.unique(ratings.patients)),
+        ratings.classes,
+        ratings.ordered,
+        dict(zip(ratings.classes, counts.tolist(), strict=True)),
+        int((ratings.codes < 0).sum()),
+    )
+
+
+def _pairs(ratings: Ratings, weights: list[Weights]) -> dict[str, ByWeights]:
+    codes, classes = ratings.codes, len(ratings.classes)
     return {
-        "readers": list(ratings.readers),
-        "cases": len(ratings.cases),
-        "patients": None if ratings.patients is None else len(np.unique(ratings.patients)),
-        "classes": list(ratings.classes),
-        "ordered": ratings.ordered,
-        "ratings_by_class": dict(zip(ratings.classes, counts.tolist(), strict=True)),
-        "missing_ratings": int((ratings.codes < 0).sum()),
+        f"{ratings.readers[a]} / {ratings.readers[b]}": {
+            w: _cohen(codes[:, a], codes[:, b], classes, w) for w in weights
+        }
+        for a, b in combinations(range(len(ratings.readers)), 2)
     }
 
 
@@ -151,60 +221,50 @@ def _all_equal(ratings: Ratings) -> Estimate:
     return Estimate(float((ratings.codes == ratings.codes[:, :1]).all(1).mean()))
 
 
-def _cohen(first: Any, second: Any, classes: int, weights: Weights) -> Estimate:
+def _cohen(first: IntArray, second: IntArray, classes: int, weights: Weights) -> Estimate:
     both = (first >= 0) & (second >= 0)
     return cohen_kappa(cross_table(first[both], second[both], classes), weights)
 
 
 def _against_truth(
-    ratings: Ratings, truth: Any, weights: list[Weights], interchangeable: bool
-) -> dict[str, Any]:
+    ratings: Ratings, truth: IntArray, weights: list[Weights], interchangeable: bool
+) -> dict[str, AgainstTruth] | NotGiven:
     if interchangeable:
-        return {"reason": NO_IDENTITY}
+        return NotGiven(NO_IDENTITY)
     out = {}
     for j, reader in enumerate(ratings.readers):
         rated = ratings.codes[:, j] >= 0
         counts = cross_table(truth[rated], ratings.codes[rated, j], len(ratings.classes))
-        summary = confusion(counts)
-        out[reader] = {
-            "confusion": counts.astype(int),
-            "accuracy": summary.accuracy,
-            "kappa": {w: cohen_kappa(counts, w) for w in weights},
-        }
+        kappas: ByWeights = {str(w): cohen_kappa(counts, w) for w in weights}
+        out[reader] = AgainstTruth(counts.astype(int), confusion(counts).accuracy, kappas)
     return out
 
 
-def agree_text(document: dict[str, Any]) -> str:
+def agree_text(document: AgreeDocument) -> str:
     """The document as text for a terminal."""
-    study = document["study"]
+    study = document.study
     head = (
-        f"{len(study['readers'])} readers, {study['cases']} cases, classes "
-        f"{', '.join(study['classes'])}; {study['missing_ratings']} ratings missing"
+        f"{len(study.readers)} readers, {study.cases} cases, classes "
+        f"{', '.join(study.classes)}; {study.missing_ratings} ratings missing"
     )
-    results = {"percent agreement": document["percent_agreement"]}
-    for name, by_weight in document["coefficients"].items():
+    results = {"percent agreement": document.percent_agreement}
+    for name, by_weight in document.coefficients.items():
         results |= {f"{name}, {weights}": one for weights, one in by_weight.items()}
-    results |= {f"Light, {w}": one for w, one in document["light_kappa"].items()}
-    for level, one in document["krippendorff_alpha"].items():
+    results |= {f"Light, {w}": one for w, one in document.light_kappa.items()}
+    for level, one in document.krippendorff_alpha.items():
         results[f"Krippendorff alpha, {level}"] = one
-    results |= {"share of cases with all equal": document["all_equal"]} | document["icc"]
-    rows = [[name, _shown(one)] for name, one in results.items() if one["value"] is not None]
+    results |= {"share of cases with all equal": document.all_equal} | dict(document.icc)
+    rows = [[name, with_interval(one)] for name, one in results.items() if one.value is not None]
     parts = [head, text_table(["", "95 % interval"], rows)]
-    reasons = {one["reason"]: name for name, one in results.items() if one["value"] is None}
+    reasons = {one.reason: name for name, one in results.items() if one.value is None}
     parts += [f"Not estimable ({name} and the like): {why}" for why, name in reasons.items()]
-    if "reason" not in document["cohen_kappa"]:
-        names = document["method"]["weights"]
+    if not isinstance(document.cohen_kappa, NotGiven):
+        names = list(document.method.weights)
         pairs = [
-            [pair, *(_shown(by_weight[w]) for w in names)]
-            for pair, by_weight in document["cohen_kappa"].items()
+            [pair, *(with_interval(by_weight[w]) for w in names)]
+            for pair, by_weight in document.cohen_kappa.items()
         ]
         parts.append(text_table(["Cohen's kappa", *names], pairs))
-    fleiss = document["fleiss_kappa"]
-    if fleiss.get("p") is not None:
-        parts.append(f"Fleiss' kappa against chance: p {p_text(fleiss['p'])}")
+    if document.fleiss_kappa.p is not None:
+        parts.append(f"Fleiss' kappa against chance: p {p_text(document.fleiss_kappa.p)}")
     return "\n\n".join(parts) + "\n"
-
-
-def _shown(one: dict[str, Any]) -> str:
-    ci = one.get("ci")
-    return with_interval(Estimate(one["value"], ci=tuple(ci) if ci else None))
