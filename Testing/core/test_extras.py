@@ -71,6 +71,12 @@ def test_in_a_checkout_the_line_runs_the_command_too(monkeypatch):
     assert how_to_get(["train"], ["train", "my set"]) == f"python {ROOT / 'run.py'} train 'my set'"
 
 
+def test_on_windows_the_line_is_quoted_for_its_console(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert how_to_get(["train"], ["train", "my set"]).endswith(' train "my set"')
+
+
 def test_elsewhere_the_line_names_the_packages_themselves(monkeypatch):
     monkeypatch.setattr(sys, "prefix", "/somewhere")
     line = how_to_get(["explore"])

@@ -77,10 +77,3 @@ def test_the_functions_are_there_before_their_modules_are_loaded():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "module 'densesharp' has no attribute 'nonsense'\n"
-
-
-def test_three_lines_lead_from_a_file_to_results(tmp_path):
-    volume = densesharp.read_volume(sample_path())
-    result = densesharp.analyse(volume, densesharp.Seed.from_ras((72.2, -33.7, -18.6)))
-    document = densesharp.write_results([result], volume, None, tmp_path / "result")
-    assert document["nodules"][0]["predicted_class"] == result.predicted_class

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shlex
+import subprocess
 import sys
 from collections.abc import Collection, Sequence
 from importlib import metadata
@@ -112,7 +113,8 @@ def how_to_get(extras: Collection[str], arguments: Sequence[str] = ()) -> str:
     root = Path(__file__).resolve().parents[3]
     if (root / "run.py").exists() and Path(sys.prefix).resolve() == root / ".venv":
         words = arguments or ("install", *sorted(extras))
-        return f"python {shlex.join([str(root / 'run.py'), *words])}"
+        join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+        return f"python {join([str(root / 'run.py'), *words])}"
     packages = sorted({name for extra in extras for name in _requirements(extra)})
     return f'"{sys.executable}" -m pip install ' + " ".join(f'"{name}"' for name in packages)
 

@@ -29,11 +29,13 @@ def add_store_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the reading page until the reader closes it."""
+    from densesharp.cli.terminal import check_port
     from densesharp.study.conduct.reading_session import Reading
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
     from densesharp_viewer.study_mode import serve
 
+    check_port("127.0.0.1", args.port)
     study = open_study(args.study)
     study.design.reader(args.reader)
     if study.design.order_reveals_truth:
@@ -42,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     store = open_store(address, study.design.study, study.design.sha256)
     try:
         reading = Reading(study, store, args.reader)
+        sys.stderr.write("Starting the page, which takes some seconds. Stop it with Ctrl + C.\n")
         serve(reading, port=args.port, open_browser=not args.no_browser)
     finally:
         store.close()
