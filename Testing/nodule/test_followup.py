@@ -253,6 +253,13 @@ def test_a_nodule_far_from_where_it_is_expected_is_remarked(two_results):
         assert [notice.code for notice in found.notices] == codes
 
 
+def test_results_of_different_models_are_not_compared_unsaid(two_results):
+    before, after = two_results
+    for learnt, codes in (("other nodules", ["models_differ"]), (after.trained_on, []), ("", [])):
+        found = compare(dataclasses.replace(before, trained_on=learnt), after, 100)
+        assert [notice.code for notice in found.notices] == codes
+
+
 def dated(folder, day, **more) -> Volume:
     """A CT series whose headers carry a day (YYYYMMDD) under each attribute of `more`."""
 

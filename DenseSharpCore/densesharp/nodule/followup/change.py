@@ -217,6 +217,12 @@ def _notices(before: NoduleResult, after: NoduleResult, match: Match | None) -> 
                     "refused" if result.verdict == "refused" else "caution",
                 )
             )
+    if before.trained_on and after.trained_on and before.trained_on != after.trained_on:
+        text = (
+            "The two outlines are of different models, which may draw the edge of a nodule "
+            "differently: analyze both CTs with one model before speaking of growth."
+        )
+        found.append(Notice("models_differ", text))
     if match is not None and after.measurements is not None:
         away = math.dist(match.point, after.center_lps)
         if away > FARTHEST_MM:
