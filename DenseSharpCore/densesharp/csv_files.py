@@ -88,10 +88,14 @@ def _text_of(path: Path, what: str) -> str:
         raise TableError(message)
     encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
     try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        message = f"{what} is not UTF-8 text: save it as 'CSV UTF-8'."
-        raise TableError(message) from error
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    # What begins like UTF-16 by chance has no line of its own.
+    if "\0" in text or (encoding == "utf-16" and "\n" not in text):
+        message = f"{what} cannot be read, as it is not UTF-8 text: save it as 'CSV UTF-8'."
+        raise TableError(message)
+    return text
 
 
 def _separator(header: str) -> str:

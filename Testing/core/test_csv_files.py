@@ -78,7 +78,7 @@ def test_lines_keep_their_number_and_odd_tables_are_named(tmp_path):
     with pytest.raises(TableError, match="workbook of a spreadsheet: save it as 'CSV UTF-8'"):
         read_csv(path, "The table")
     path.write_bytes("name\nMüller\n".encode("latin-1"))
-    with pytest.raises(TableError, match="not UTF-8 text"):
+    with pytest.raises(TableError, match="not UTF-8 text: save it as"):
         read_csv(path, "The table")
     path.write_text('name\n"a" b\n')
     with pytest.raises(TableError, match="no table of text"):

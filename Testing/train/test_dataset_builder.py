@@ -262,7 +262,7 @@ def test_a_damaged_info_csv_is_told_and_not_dealt_over(tmp_path: Path) -> None:
         ([{"name": "a", "image": "x"}], "no column mask"),
         ([row("a"), row("a")], "stands 2 times"),
         ([row("a"), row("A")], "'a' and 'A' differ in upper and lower case only"),
-        ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is not known"),
+        ([row("a", diagnosis="cancer")], "diagnosis 'cancer' is none of AAH, AIS"),
         ([row("a", label="x")], "label 'x' is no whole number"),
         ([row("../a")], "that can be the name of a file"),
         ([row("a"), row("")], "line 3: a name is needed"),

@@ -67,7 +67,7 @@ def test_one_class_only_is_refused(tmp_path):
     ("header", "rows", "says"),
     [
         ("reader,treatment,case,rating\n", GOOD, "the column 'truth' is missing"),
-        ("reader;treatment;case;truth;rating\n", GOOD, "separated by ';'"),
+        ("reader;treatment;case;truth;rating\n", GOOD, "line 2: 1 cells where the header has 5"),
         (HEADER, [], "no row under the header"),
         (HEADER, [*GOOD, "r1,b,c3,0"], "line 6: 4 cells"),
         ("reader,treatment,case,truth,rating,rating\n", GOOD, "is there twice"),
