@@ -98,6 +98,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from DenseSharpSlicerLib import packages
         from DenseSharpSlicerLib.adopt_section import AdoptSection
         from DenseSharpSlicerLib.advanced_section import AdvancedSection
+        from DenseSharpSlicerLib.correction_section import CorrectionSection
         from DenseSharpSlicerLib.export_section import ExportSection
         from DenseSharpSlicerLib.inputs_section import InputsSection
         from DenseSharpSlicerLib.nodules_section import NodulesSection
@@ -116,10 +117,12 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.adopt = AdoptSection(self.ui, self.session)
         self.result = ResultSection(self.ui, self.session)
         self.review = ReviewSection(self.ui, self.session)
+        self.correction = CorrectionSection(self.ui, self.session)
         self.advanced = AdvancedSection(self.ui, self.session, wanted, self.onBackend)
         self.export = ExportSection(self.ui, self.session, self.advanced.offer)
         self.sections = [
-            self.inputs, self.nodules, self.adopt, self.result, self.review, self.export,
+            self.inputs, self.nodules, self.adopt, self.result, self.review, self.correction,
+            self.export,
             self.advanced,
         ]  # fmt: skip
         actions = {
@@ -186,6 +189,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from DenseSharpSlicerLib import placing
 
         placing.stop()
+        self.correction.stop()
         self.shortcuts.disable()
         self._followNoViews()
         self.setParameterNode(None)

@@ -87,7 +87,7 @@ APP = _names(
 
 MRML = _names(
     "ActivePlaceNodeIDChangedEvent AddColumn AddControlPointWorld AddEmptySegment "
-    "AddNewNodeByClass AddObserver AddRepresentation AddViewNodeID AllocateScalars "
+    "AddNewNodeByClass AddNode AddObserver AddRepresentation AddViewNodeID AllocateScalars "
     "ApplyThresholdOn AutoThresholdOff AutoWindowLevelOff Clear Completed ContainsRepresentation "
     "CopyContent CopyOrientation CreateBinaryLabelmapRepresentation CreateDefaultDisplayNodes "
     "CreateFolderItem CreateItem CreateRepresentation CreateStorageNodeAlways "
@@ -125,7 +125,7 @@ MRML = _names(
     "SetNthControlPointPositionWorld SetNumberOfColors SetOrientation SetPointLabelsVisibility "
     "SetPosition SetPreferredDisplayRepresentationName2D SetPreferredDisplayRepresentationName3D "
     "SetPropertiesLabelVisibility SetReferenceImageGeometryParameterFromVolumeNode "
-    "SetSegmentOpacity SetSegmentStatus SetSegmentVisibility3D SetSelectedColor "
+    "SetSegmentOpacity SetSegmentStatus SetSegmentVisibility3D SetSelectedColor SetSingletonTag "
     "SetSliceIntersectionThickness SetSliceOffset SetTag SetText SetThreshold SetTypeToUser "
     "SetURL SetUseColumnTitleAsColumnHeader SetUseGlyphScale SetVisibility SetVisibility2DFill "
     "SetVisibility2DOutline SetVisibility3D SetWindowLevel SetWindowLevelMinMax "
@@ -138,6 +138,15 @@ the headers of Slicer v5.10.0 and of v5.12.3 (folders Libs, Modules, Base), or c
 
 EDITOR = _names("setSegmentationNode setSourceVolumeNode setCurrentSegmentID")
 """Slots of `qMRMLSegmentEditorWidget`, the same in both."""
+
+EDITOR_HERE = _names(
+    "setMRMLScene setMRMLSegmentEditorNode setSegmentationNode setSourceVolumeNode "
+    "setCurrentSegmentID setEffectNameOrder setMaximumNumberOfUndoStates setActiveEffectByName "
+    "setupViewObservations removeViewObservations unorderedEffectsVisible "
+    "segmentationNodeSelectorVisible sourceVolumeNodeSelectorVisible "
+    "switchToSegmentationsButtonVisible autoShowSourceVolumeNode"
+)
+"""What the panel uses of `qMRMLSegmentEditorWidget` in Review: slots, methods, properties."""
 
 DATABASE = _names("isOpen fileForInstance instanceValue")
 """Of `ctkDICOMDatabase`: a property and two invokable methods."""

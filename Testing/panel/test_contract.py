@@ -84,6 +84,10 @@ def test_the_tests_call_no_more_of_segment_editor_and_database_than_there_is() -
 
     slots = {name for name in vars(SegmentEditor) if name.startswith("set")}
     assert slots == slicer_api.EDITOR
+    from slicer_standin.mrml_widgets import qMRMLSegmentEditorWidget
+
+    here = {name for name in vars(qMRMLSegmentEditorWidget) if name[0] != "_"}
+    assert here - {"staticMetaObject"} <= slicer_api.EDITOR_HERE
     assert {name for name in vars(Database) if name[0] != "_"} == slicer_api.DATABASE
 
 

@@ -225,4 +225,4 @@ def test_cmake_configures_and_copies_every_file(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (build / "modules" / "DenseSharpSlicer.py").is_file()
-    assert (build / "modules" / "densesharp" / "records" / "result.py").is_file()
+    assert (build / "modules" / "densesharp" / "nodule" / "records" / "result.py").is_file()

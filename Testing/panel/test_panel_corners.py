@@ -466,3 +466,36 @@ def test_an_earlier_ct_is_shown_beside(slicer: Any, marked: Panel, ct: Any) -> N
     assert marked.ui.inputSelector.currentNode() is ct
     marked.ui.nodulesTable.cellClicked.emit(0, 0)  # the earlier CT knows no nodule: views stay
     marked.wait()
+
+
+def test_an_outline_is_corrected_without_leaving(slicer: Any, marked: Panel, ct: Any) -> None:
+    """Slicer's own widget, for the selected nodule, with a node of its own; it ends with us."""
+    ui = marked.ui
+    assert not ui.hereButton.isHidden()
+    assert ui.editorFrame.isHidden()
+    ui.hereButton.click()
+    editor = marked.widget.correction._editor
+    assert not ui.editorFrame.isHidden()
+    assert editor.watching
+    assert editor.told["setSegmentationNode"] is marked.scan.segmentation_node
+    assert editor.told["setSourceVolumeNode"] is ct
+    assert editor.told["setCurrentSegmentID"] == marked.session.nodule.segment_id
+    node = editor.told["setMRMLSegmentEditorNode"]
+    assert node.GetSingletonTag() == "DenseSharp"
+    assert not editor.segmentationNodeSelectorVisible
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    assert editor.told["setCurrentSegmentID"] == marked.session.nodule.segment_id
+    marked.host.exit()
+    assert not editor.watching
+    assert ui.editorFrame.isHidden()
+    assert not ui.hereButton.checked
+    marked.host.enter()
+    ui.hereButton.click()
+    assert editor is marked.widget.correction._editor
+    assert editor.watching
+    for _ in range(2):
+        ui.deleteButton.click()
+        marked.wait()
+    assert not editor.watching
+    assert not ui.hereButton.enabled

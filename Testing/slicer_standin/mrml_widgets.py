@@ -40,6 +40,12 @@ class qMRMLWidget(qt.QWidget):
         self._followers.append(setter)
 
 
+_EDITOR_PARTS = (
+    "unorderedEffectsVisible", "segmentationNodeSelectorVisible", "sourceVolumeNodeSelectorVisible",
+    "switchToSegmentationsButtonVisible", "autoShowSourceVolumeNode",
+)  # fmt: skip
+
+
 class qMRMLSortFilterProxyModel(qt.QObject):
     """Which nodes a selector lists: of the real one, the ids that it leaves out."""
 
@@ -253,6 +259,35 @@ class qMRMLNodeComboBox(qt.QWidget):
         )
 
 
+class qMRMLSegmentEditorWidget(qt.QWidget):
+    """Segment Editor's widget: of the real one, what it is told, and whether it paints."""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.told: dict[str, Any] = {}
+        self.watching = False
+        self._shown = dict.fromkeys(_EDITOR_PARTS, True)
+
+    def setupViewObservations(self) -> None:
+        self.watching = True
+
+    def removeViewObservations(self) -> None:
+        self.watching = False
+
+    for _name in (
+        "setMRMLScene", "setMRMLSegmentEditorNode", "setSegmentationNode", "setSourceVolumeNode",
+        "setCurrentSegmentID", "setEffectNameOrder", "setMaximumNumberOfUndoStates",
+        "setActiveEffectByName",
+    ):  # fmt: skip
+        locals()[_name] = lambda self, value, name=_name: self.told.update({name: value})
+    for _name in _EDITOR_PARTS:
+        locals()[_name] = Property(
+            bool,
+            lambda self, name=_name: self._shown[name],
+            lambda self, value, name=_name: self._shown.update({name: value}),
+        )
+
+
 def _with_object(call: Any) -> Any:
     """A VTK observer that hands the event's node on."""
 
@@ -269,6 +304,7 @@ def _with_object(call: Any) -> Any:
 
 def publish(slicer: ModuleType) -> None:
     """Put the widgets into the `slicer` module and allow them in `.ui` files."""
+    slicer.qMRMLSegmentEditorWidget = qMRMLSegmentEditorWidget
     for cls in (qMRMLWidget, qMRMLNodeComboBox):
         setattr(slicer, cls.__name__, cls)
         qt.CUSTOM_WIDGETS[cls.__name__] = cls
