@@ -7,6 +7,10 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from densesharp.stats.figures_of_merit import FigureOfMerit
 
 HELP = "compare readers under treatments: AUC with random readers and cases"
 
@@ -22,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - for stdout")
     parser.add_argument(
         "--figure",
-        choices=("auc", "sensitivity", "specificity"),
+        choices=("auc", "sensitivity", "specificity", "partial-auc", "utility"),
         default="auc",
         help="what to compare (default auc)",
     )
@@ -31,6 +35,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="RATING",
         help="ratings from here on are positive, for sensitivity and specificity",
+    )
+    parser.add_argument(
+        "--specificities",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="between which the area is taken, for partial-auc, for example 0.9 1",
+    )
+    parser.add_argument(
+        "--slope",
+        type=float,
+        metavar="S",
+        help="of the lines of equal utility, for utility: (1 - prevalence) / prevalence x costs",
     )
     parser.add_argument(
         "--covariance",
@@ -83,30 +100,13 @@ def _between(low: float, high: float, what: str) -> Callable[[str], float]:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
-    from densesharp.errors import TableError
-    from densesharp.stats import figures_of_merit as fom
     from densesharp.stats.formatting import write_json
     from densesharp.stats.mrmc_document import mrmc_document
     from densesharp.stats.mrmc_text import mrmc_text
     from densesharp.stats.readings_files import load_readings, save_readings
 
     readings = load_readings(args.readings)
-    figure = fom.AUC
-    if args.figure == "auc" and args.threshold is not None:
-        message = "The AUC takes no --threshold: leave it out, or name another --figure."
-        raise TableError(message)
-    if args.figure != "auc":
-        if args.threshold is None:
-            message = f"The {args.figure} needs a threshold: give the rating with --threshold."
-            raise TableError(message)
-        if not math.isfinite(args.threshold):
-            message = f"The threshold {args.threshold} is no number."
-            raise TableError(message)
-        if args.covariance != "jackknife":
-            message = f"The {args.figure} takes the jackknife covariance only."
-            raise TableError(message)
-        make = fom.sensitivity if args.figure == "sensitivity" else fom.specificity
-        figure = make(args.threshold)
+    figure = _figure(args)
     document = mrmc_document(readings, figure, args.covariance, args.level, margin=args.margin)
     if args.json:
         write_json(document, args.json)
@@ -115,3 +115,42 @@ def run(args: argparse.Namespace) -> int:
     if args.write:
         save_readings(readings, args.write, args.dialect)
     return 0
+
+
+def _figure(args: argparse.Namespace) -> FigureOfMerit:
+    """The figure of merit that was asked for, with what it alone needs."""
+    from densesharp.errors import TableError
+    from densesharp.stats import curve_figures, figures_of_merit
+
+    name = args.figure
+    needs = {"sensitivity": "threshold", "specificity": "threshold",
+             "partial-auc": "specificities", "utility": "slope"}  # fmt: skip
+    needed = needs.get(name)
+    for option in sorted({*needs.values()} - {needed}):
+        if getattr(args, option) is not None:
+            message = f"--figure {name} takes no --{option}: leave it out, or name another figure."
+            raise TableError(message)
+    value = needed and getattr(args, needed)
+    if needed and value is None:
+        message = f"--figure {name} needs --{needed}: see 'densesharp mrmc --help'."
+        raise TableError(message)
+    numbers = value if isinstance(value, list) else [value] if needed else []
+    if not all(map(math.isfinite, numbers)):
+        message = f"--{needed} takes plain numbers."
+        raise TableError(message)
+    if needed and args.covariance != "jackknife":
+        message = f"--figure {name} takes the jackknife covariance only."
+        raise TableError(message)
+    if name == "partial-auc" and not 0 <= value[0] < value[1] <= 1:
+        message = "--specificities are two numbers from 0 to 1, the lower one first."
+        raise TableError(message)
+    if name == "utility" and not value > 0:
+        message = "--slope is a number above 0."
+        raise TableError(message)
+    made = {
+        "sensitivity": figures_of_merit.sensitivity,
+        "specificity": figures_of_merit.specificity,
+        "partial-auc": lambda pair: curve_figures.partial_area(*pair),
+        "utility": curve_figures.expected_utility,
+    }
+    return made[name](value) if needed else figures_of_merit.AUC
