@@ -112,7 +112,10 @@ def sizes(names: list[str], system: str = sys.platform) -> tuple[int, int]:
 
 def why_no_dicom() -> str:
     """Why DICOM objects cannot be written in this Slicer; empty when they can."""
-    version = metadata.version("pydicom")
+    try:
+        version = metadata.version("pydicom")
+    except metadata.PackageNotFoundError:  # it is installed with the others
+        return ""
     if int(version.partition(".")[0]) >= 3:
         return ""
     return _(

@@ -401,6 +401,13 @@ def test_an_old_pydicom_is_said_before_anything_is_installed(
     from DenseSharpSlicerLib.export_section import ExportSection
 
     assert packages.why_no_dicom() == ""
+
+    def absent(name: str) -> str:
+        raise packages.metadata.PackageNotFoundError(name)
+
+    with monkeypatch.context() as without:
+        without.setattr(packages.metadata, "version", absent)
+        assert packages.why_no_dicom() == ""
     monkeypatch.setattr(packages.metadata, "version", lambda _name: "2.4.4")
     section = ExportSection(panel.ui, panel.session, lambda _absent: None)
     section.refresh()
