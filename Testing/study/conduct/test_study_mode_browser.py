@@ -200,6 +200,8 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     page.wait_for_function("window.trame.state.get('screen').answer.nodule_class === 'IAC'")
     wait_for_draft(a_study, "IAC")
     server.end(signal.SIGKILL)
+    page.wait_for_selector("text=Every submitted answer is saved.")
+    assert page.evaluate("getComputedStyle(document.querySelector('.ds-lost')).position") == "fixed"
     page.close()
     assert len(answers_in(a_study)) == 1
 
