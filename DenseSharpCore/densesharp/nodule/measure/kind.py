@@ -37,7 +37,7 @@ def type_probabilities(
     axis = 2 - normal  # arrays are [k, j, i]
     areas = inside.sum(axis=tuple(n for n in range(3) if n != axis))
     largest = int(areas.argmax())
-    hu = values.take(largest, axis)[inside.take(largest, axis)]
+    hu = np.take(values, [largest], axis)[np.take(inside, [largest], axis)]
     area = float(areas[largest]) * grid.voxel_volume / float(grid.spacing[normal])
     median, high = np.percentile(hu, [50, 90]) / 100
     known = np.array([1.0, median, high, math.log(2 * math.sqrt(area / math.pi))])
