@@ -237,6 +237,6 @@ def test_a_missing_pdf_library_is_named_and_the_results_are_kept(folder, tmp_pat
     shutil.copy(folder / "out" / "results.json", tmp_path)
     monkeypatch.setitem(sys.modules, "svglib.svglib", None)
     monkeypatch.delitem(sys.modules, "densesharp.study.report.study_pdf", raising=False)
-    with pytest.raises(StudyError, match=r"svglib.*densesharp\[report\]"):
+    with pytest.raises(StudyError, match=r"svglib.*pip install jinja2 reportlab svglib"):
         run("report", tmp_path)
     assert (tmp_path / "results.json").is_file()

@@ -7,16 +7,20 @@ import dataclasses
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import special
 from study_data_made_up import made_up
 from study_run import run
 
 from densesharp.errors import StudyError
-from densesharp.stats.clustered_shares import clustered_share, share_difference
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.power import cases_needed, pilot_from, power
 from densesharp.stats.tables import write_readings
 from densesharp.study.analysis.analyse_study import describe
-from densesharp.study.analysis.automation_bias import automation_bias
+from densesharp.study.analysis.automation_bias import (
+    automation_bias,
+    share_difference,
+    share_of_readings,
+)
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.sample_size import read_plan, sample_size
 from densesharp.study.analysis.subgroups import analyse_subgroups
@@ -112,53 +116,59 @@ def test_a_plan_that_is_none_is_refused(tmp_path):
         read_plan(tmp_path / "one.json")
 
 
-def by_case(rng, cases, share, same):
-    """Events and readings of cases whose readers tend to do the same."""
-    readings = rng.integers(1, 6, cases)
-    own = np.where(rng.random(cases) < same, rng.random(cases) < share, np.nan)
-    events = [
-        n * o if not np.isnan(o) else (rng.random(n) < share).sum()
-        for n, o in zip(readings, own, strict=True)
-    ]
-    return np.array(events, float), readings.astype(float)
+def readings(rng, readers, cases, share, spread, same):
+    """Events of readings: readers differ, and tend to do the same in a case."""
+    of_reader = special.logit(share) + spread * rng.normal(size=readers)
+    chance = special.expit(of_reader)[:, None] * np.ones(cases)
+    alike = rng.random(cases) < same
+    draws = np.where(alike, rng.random(cases), rng.random((readers, cases)))
+    return draws < chance
 
 
-def test_the_variance_of_a_share_is_the_cluster_robust_one_of_a_regression():
-    events, readings = by_case(np.random.default_rng(1), 40, 0.3, 0.5)
-    groups = np.repeat(np.arange(40), readings.astype(int))
-    single = np.concatenate(
-        [np.arange(n) < e for e, n in zip(events, readings, strict=True)]
-    ).astype(float)  # fmt: skip
+def test_a_share_s_variance_is_the_cluster_robust_one_of_a_regression():
+    """One reader: cases alone are clusters, as patients of several cases."""
+    rng = np.random.default_rng(1)
+    of = np.repeat(np.arange(25), 2)
+    events, among = rng.random((1, 50)) < 0.4, rng.random((1, 50)) < 0.8
+    single, groups = events[among].astype(float), of[np.nonzero(among)[1]]
     fit = sm.OLS(single, np.ones(len(single))).fit(cov_type="cluster", cov_kwds={"groups": groups})
-    found = clustered_share(events, readings)
+    found = share_of_readings(events, among, of)
     assert found.value == pytest.approx(fit.params[0])
     assert found.se == pytest.approx(fit.bse[0])
     assert 0 < found.ci[0] < found.value < found.ci[1] < 1
-    other = by_case(np.random.default_rng(2), 30, 0.5, 0.5)
-    gap = share_difference((events, readings), other)
-    assert gap.value == pytest.approx(found.value - clustered_share(*other).value)
-    assert gap.se == pytest.approx(np.hypot(found.se, clustered_share(*other).se))
+    # Two shares are the regression on which of them a reading is of.
+    first = rng.random((1, 50)) < 0.5
+    parts = (events, among & first), (events, among & ~first)
+    is_first = first[among].astype(float)
+    fit = sm.OLS(single, sm.add_constant(is_first)).fit(
+        cov_type="cluster", cov_kwds={"groups": groups}
+    )
+    gap, n = share_difference(*parts, of), len(single)
+    assert gap.value == pytest.approx(fit.params[1])
+    assert gap.se == pytest.approx(fit.bse[1] / np.sqrt((n - 1) / (n - 2)))
 
 
 def test_shares_of_none_and_all_say_why_they_have_no_interval():
-    readings = np.array([2.0, 3.0, 0.0])
-    for events in (0 * readings, readings):
-        assert clustered_share(events, readings).ci is None
-        assert clustered_share(events, readings).reason
-    assert clustered_share(readings[:1], readings[:1]).value is None
-    assert share_difference((readings[:1],) * 2, (readings,) * 2).reason
+    among, of = np.ones((2, 3), dtype=bool), np.arange(3)
+    for events in (~among, among):
+        assert share_of_readings(events, among, of).ci is None
+        assert share_of_readings(events, among, of).reason
+    assert share_of_readings(among, ~among, of).value is None
+    assert share_difference((among, among), (among, ~among), of).reason
 
 
 def test_the_test_of_two_shares_keeps_its_level_and_the_interval_its_coverage():
     rng = np.random.default_rng(3)
-    rejected, covered, runs = 0, 0, 600
+    rejected, covered, runs, of = 0, 0, 500, np.arange(90)
+    wrong = np.broadcast_to(of < 30, (5, 90))
     for _ in range(runs):
-        first, second = by_case(rng, 30, 0.3, 0.4), by_case(rng, 60, 0.3, 0.4)
-        rejected += share_difference(first, second).p < 0.05
-        low, high = clustered_share(*second).ci
+        events = readings(rng, 5, 90, 0.3, 0.3, 0.4)
+        gap = share_difference((events, wrong), (events, ~wrong), of)
+        rejected += gap.p < 0.05
+        low, high = share_of_readings(events, ~wrong, of).ci
         covered += low < 0.3 < high
-    assert 0.03 < rejected / runs < 0.085
-    assert 0.92 < covered / runs < 0.975
+    assert 0.02 < rejected / runs < 0.08
+    assert 0.92 < covered / runs < 0.985
 
 
 def test_right_answers_that_became_the_models_wrong_one_are_counted():

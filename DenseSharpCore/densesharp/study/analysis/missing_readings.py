@@ -7,6 +7,8 @@ the two is what any guess about missing readings could find.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from densesharp.stats.mrmc import analyse
@@ -32,9 +34,7 @@ def missing_cases(readings: Readings, pair: tuple[int, int]) -> MissingCases | N
         return None
     found = []
     for against in (order[0], order[1]):
-        filled = Readings(
-            part.treatments, part.readers, part.cases, part.truth, _filled(part, against)
-        )
+        filled = replace(part, ratings=_filled(part, against))
         differences = analyse(filled).rrrc.differences
         found.append(differences[names[0], names[1]])
     return MissingCases(names[0], names[1], int(gaps.sum()), *found)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from densesharp.stats.mrmc import analyse
-from densesharp.stats.tables import BoolArray, Readings
+from densesharp.stats.tables import BoolArray
 from densesharp.study.analysis.study_results import Subgroup, SubgroupArea
 from densesharp.study.exported.study_data import StudyData, Task
 
@@ -60,10 +60,7 @@ def _area(data: StudyData, task: Task, chosen: BoolArray) -> SubgroupArea | None
     truth = data.positive(task)[chosen]
     if truth.all() or not truth.any():
         return None
-    cases = tuple(case for case, kept in zip(data.cases, chosen, strict=True) if kept)
-    found = analyse(
-        Readings(data.conditions, data.readers, cases, truth, task.ratings[:, :, chosen])
-    )
+    found = analyse(data.readings(task).of_cases(chosen))
     pair = None if data.pair is None else tuple(data.conditions[t] for t in data.pair)
     difference = None if pair is None else found.rrrc.differences[pair[0], pair[1]]
     return SubgroupArea(found.rrrc.means, difference)

@@ -104,10 +104,10 @@ def methods(results: StudyResults) -> list[str]:
             "generalized estimating equations with cases as clusters (Liang & Zeger 1986), "
             "sessions coded -1/2 and 1/2 and their interaction with the condition centred. "
             "Automation bias: right answers changed to the model's wrong class, against changes "
-            "where the model was right; ratio estimators with cases as clusters (Cochran 1977, "
-            "Rao & Scott 1992). Agreement: Fleiss 1971, Gwet 2008 and 2014 (cases rated once "
-            "count in the use of the classes only), Krippendorff (bootstrap), Cohen 1968 (Fleiss, "
-            "Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
+            "where the model was right; clusters are readers and cases (Cameron, Gelbach & Miller "
+            "2011), or cases alone where that is wider. Agreement: Fleiss 1971, Gwet 2008 and "
+            "2014 (cases rated once count in the use of the classes only), Krippendorff "
+            "(bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
         )
     if results.outlines:
         out.append(

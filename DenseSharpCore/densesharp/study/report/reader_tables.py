@@ -121,8 +121,8 @@ def automation_table(found: AutomationBias) -> TableBlock:
     ]
     caption = (
         f"Automation bias: right unaided answers to the {found.wrong_model_cases} cases in which "
-        "the model was wrong, and the share that became the model's wrong class. For exactly these "
-        "readers; cases are clusters."
+        "the model was wrong, and the share that became the model's wrong class. For readers and "
+        "cases like these; single readers and the accuracy's change: for exactly these."
     )
     columns: dict[str, Callable[[Estimate], str]] = {
         "Share or difference": with_reason,
@@ -289,7 +289,7 @@ def size_table(outlines: OutlineResults) -> TableBlock:
     caption = (
         "Sizes of outlines, model against readers, 95 % intervals. Volumes on the log scale: bias "
         "and limits are ratios. Diameters in mm, model minus reader. Bias and limits are for "
-        "exactly these readers."
+        "readers like these, where that can be told."
     )
     columns: dict[str, Callable[[tuple[Estimate | None, Estimate | None]], str]] = {
         "Volume": lambda pair: shown(pair[0]),
