@@ -355,6 +355,7 @@ HU = np.random.default_rng(0)
                                              HU.normal(700, 300, (20, 20, 20))), "above 500"),
         ("offset twice", HU.normal(-1500, 400, (20, 20, 20)), "below air"),
         ("far too low", HU.normal(-2000, 100, (20, 20, 20)), "nothing is as dense"),
+        ("mr, interpolated below 0", HU.gamma(2, 60, (20, 20, 20)) - 4, "light as fat"),
         ("0 to 1", HU.random((20, 20, 20)), "normalised|offset"),
         ("-1 to 1", HU.random((20, 20, 20)) * 2 - 1, "normalised"),
         ("0 to 255", HU.random((20, 20, 20)) * 255, "offset"),

@@ -277,7 +277,8 @@ def test_voxels_from_a_twentieth_of_a_mm_to_50_mm_are_a_body(axis):
 @pytest.mark.parametrize(
     ("low", "high", "answer"),
     [(-500, 0, []), (-499, 0, ["no_air"]), (-32768, 32767, []), (-32769, 0, "not Hounsfield"),
-     (-1000, 32768, "not Hounsfield"), (-1, 99, ["no_air"]), (-1, 98, "normalised"),
+     (-1000, 32768, "not Hounsfield"), (-1, 99, "light as fat"),
+     (-50, 60, ["no_air"]), (-1, 98, "normalised"),
      (0, 1000, "without its offset"), (-7, -7, "Every voxel")],
 )  # fmt: skip
 def test_what_hounsfield_units_may_be(low, high, answer):

@@ -25,7 +25,7 @@ HU_RANGE = (-32768, 32767)
 AIR_HU = -500
 """Lung and air lie below; a chest CT without such voxels is cropped too tight or not in HU."""
 
-_NO_AIR_HU, _TISSUE_HU, _BONE_HU, _DENSE_HU = -1500, -700, 300, 500
+_NO_AIR_HU, _TISSUE_HU, _FAT_HU, _BONE_HU, _DENSE_HU = -1500, -700, -50, 300, 500
 _FEW, _MANY = 0.05, 0.2
 """Shares of the voxels; in 31 chest CTs, most of them cubes around a nodule, at most 0.06 of them
 lie above 300 HU and none below -1500."""
@@ -150,6 +150,8 @@ def _implausible(array: NDArray[Any], low: float, high: float) -> str | None:
     Single values say little: metal is above 3000 HU, padding far below -1024. But air is -1000 and
     most of a body is water, so a wrong offset or another modality moves the bulk.
     """
+    if low > _FAT_HU:
+        return f"nothing is as light as fat or air, the lowest value is {low:.4g}"
     if high < _TISSUE_HU:
         return f"nothing is as dense as tissue (about 0 HU), the highest value is {high:.4g}"
     some = array[tuple(slice(None, None, max(1, n // 128)) for n in array.shape)]
