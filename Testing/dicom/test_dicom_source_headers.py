@@ -12,10 +12,11 @@ from densesharp.dicom.run_record import Run
 from densesharp.dicom.sr import measurement_report
 from densesharp.errors import ImageError
 from densesharp.io import read_volume
+from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_series
 from nodule_results import nodule
 
-RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", 8, True, -300.0)
+RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", AnalysisSettings(8, True, -300.0))
 
 SETS = {
     "Japan": (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
