@@ -37,7 +37,13 @@ def reduced(steps: int, checkpoint_every: int = 50) -> Settings:
 
 
 def test_a_reduced_run_reaches_its_loss(balls_of_three_sizes: list[Sample], tmp_path: Path) -> None:
-    path = fit([balls_of_three_sizes], reduced(12), tmp_path / "run", CARD)
+    told: list[tuple[float, str]] = []
+    path = fit(
+        [balls_of_three_sizes], reduced(12), tmp_path / "run", CARD,
+        progress=lambda fraction, text: told.append((fraction, text)),
+    )  # fmt: skip
+    assert [fraction for fraction, _ in told] == pytest.approx([n / 12 for n in range(1, 13)])
+    assert told[-1][1].startswith("Step 12 of 12, loss ")
     assert load_model(path).card.name == "test"
     lines = (tmp_path / "run" / "from_0" / "metrics.csv").read_text().splitlines()
     names, last = lines[0].split(","), lines[-1].split(",")
