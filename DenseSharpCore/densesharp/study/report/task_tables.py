@@ -104,8 +104,8 @@ def forms_table(name: str, task: TaskResults, pair: tuple[str, str]) -> TableBlo
     caption = f"Difference in AUC, {pair[0]} minus {pair[1]}, under several assumptions."
     if missing := task.missing:
         rows += [
-            (f"worst case: the {missing.filled} missing readings against {pair[0]}", missing.worst),
-            (f"best case: the {missing.filled} missing readings for {pair[0]}", missing.best),
+            (f"worst case: {missing.filled} missing, all against {pair[0]}", missing.worst),
+            (f"best case: {missing.filled} missing, all for {pair[0]}", missing.best),
         ]
         caption += (
             " Worst and best case (random readers and cases) take every missing reading as wrong, "
