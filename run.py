@@ -75,6 +75,21 @@ def make_environment() -> None:
     venv.create(VENV, with_pip=True)
 
 
+def pip(command: list[str]) -> int:
+    """Run pip and give its status; it speaks on stderr, since a program may read stdout.
+
+    Without a terminal, what is there already is left out: hundreds of lines of no use.
+    """
+    if sys.stderr.isatty():
+        return subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stdout or ():
+            if not line.startswith(("Requirement already", "Looking in ")):
+                sys.stderr.write(line)
+                sys.stderr.flush()
+    return running.returncode
+
+
 def install(extras: set[str], new: set[str], basic: bool) -> None:
     """Install the project and its extras at the tested versions; pip shows how far it is."""
     known = runpy.run_path(str(TABLE))["EXTRAS"]
@@ -85,8 +100,7 @@ def install(extras: set[str], new: set[str], basic: bool) -> None:
     target = ".[" + ",".join(sorted(extras)) + "]" if extras else "."
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check",
                "-c", "constraints.txt", "-e", target]  # fmt: skip
-    # On stderr: what the command itself writes to stdout may be read by a program.
-    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode:
+    if pip(command):
         raise SetupError(
             "The packages could not be installed; pip's own words stand above. Without a network, "
             "or behind a proxy that blocks it: put wheels into a folder and set PIP_NO_INDEX=1 and "

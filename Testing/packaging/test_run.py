@@ -121,20 +121,14 @@ def test_what_is_installed_is_said_with_its_size_and_apart_from_stdout(
     run_module, monkeypatch, capfd
 ):
     run_module.VENV.mkdir()
-    options = []
-
-    def pip(command, **given):
-        options.append((command, given))
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(run_module.subprocess, "run", pip)
+    commands = []
+    monkeypatch.setattr(run_module, "pip", lambda command: commands.append(command) or 0)
     run_module.install({"viewer", "train"}, {"train"}, basic=False)
     out, said = capfd.readouterr()
     assert out == ""
     assert re.search(r"Setting up training in .* about 1200 MB", said)
-    ((command, given),) = options
+    (command,) = commands
     assert command[-1] == ".[train,viewer]"
-    assert given["stdout"] is sys.stderr
     assert "--quiet" not in command
     assert run_module.installed_extras() is None  # no Python in it yet
     run_module.PYTHON.touch()
@@ -169,11 +163,19 @@ def test_what_has_no_build_for_a_computer_is_said_before_pip_fails(
 
 def test_where_pip_fails_the_offline_way_is_shown(run_module, monkeypatch):
     run_module.VENV.mkdir()
-    failure = subprocess.CompletedProcess([], 1)
-    monkeypatch.setattr(run_module.subprocess, "run", lambda *_, **__: failure)
+    monkeypatch.setattr(run_module, "pip", lambda _: 1)
     with pytest.raises(run_module.SetupError, match=r"pip's own words(.|\n)*PIP_FIND_LINKS"):
         run_module.install({"viewer"}, {"viewer"}, basic=True)
     assert not run_module.STAMP.exists()
+
+
+def test_pip_speaks_on_stderr_and_not_of_what_is_there_already(run_module, capfd):
+    code = "print('Requirement already satisfied: numpy'); print('Downloading torch (190 MB)')"
+    assert run_module.pip([sys.executable, "-c", code]) == 0
+    assert run_module.pip([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    out, said = capfd.readouterr()
+    assert out == ""
+    assert said == "Downloading torch (190 MB)\n"
 
 
 def test_without_venv_the_debian_package_is_named(run_module, monkeypatch):

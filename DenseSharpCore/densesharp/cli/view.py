@@ -14,6 +14,8 @@ from densesharp.serve.messages import KEY_VARIABLE
 
 HELP = "look at a CT in the browser: click, see, correct, accept"
 
+SCENES = (".mrb", ".mrml")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -55,7 +57,7 @@ def check_image(path: Path) -> None:
     if not path.exists():
         message = f"'{path}' does not exist: check the path."
         raise ImageError(message)
-    if path.is_dir() or is_volume_file(path) or path.suffix.lower() in (".mrb", ".mrml"):
+    if path.is_dir() or is_volume_file(path) or path.suffix.lower() in SCENES:
         return
     with path.open("rb") as file:  # a DICOM file has this mark behind 128 free bytes
         if file.read(132)[128:] == b"DICM":
@@ -72,9 +74,10 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.cli.terminal import check_port
 
     check_port("127.0.0.1", args.port)
-    check_folder(args.out or ".")
     if args.image is not None:
         check_image(args.image)
+    if args.out is not None or args.image is None or args.image.suffix.lower() not in SCENES:
+        check_folder(args.out or ".")  # a scene's results go where it lies
     sys.stderr.write("Starting the viewer, which takes some seconds. Stop it with Ctrl + C.\n")
     from densesharp_viewer.app import show
 
