@@ -309,7 +309,7 @@ def test_a_comment_and_an_early_start(reader: StudyPanel, tmp_path: Path) -> Non
     assert answers_of(study)[0]["form"]["comment"] == "spiculated"
     reader.ui.studyStartButton.click()
     assert "may start on" in reader.ui.studyMessageLabel.text
-    reader.ui.studyReasonEdit.text = "Holiday"
+    reader.ui.studyReasonEdit.text = "On leave from Friday"
     reader.ui.studyStartButton.click()
     assert reader.ui.studyHeadingLabel.text == "Case 1 of 2, session 2"
 

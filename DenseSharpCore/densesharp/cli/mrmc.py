@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from densesharp.stats.figures_of_merit import FigureOfMerit
@@ -130,15 +130,16 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
         if getattr(args, option) is not None:
             message = f"--figure {name} takes no --{option}: leave it out, or name another figure."
             raise TableError(message)
-    value = needed and getattr(args, needed)
-    if needed and value is None:
+    if needed is None:
+        return figures_of_merit.AUC
+    value: Any = getattr(args, needed)
+    if value is None:
         message = f"--figure {name} needs --{needed}: see 'densesharp mrmc --help'."
         raise TableError(message)
-    numbers = value if isinstance(value, list) else [value] if needed else []
-    if not all(map(math.isfinite, numbers)):
+    if not all(map(math.isfinite, value if isinstance(value, list) else [value])):
         message = f"--{needed} takes plain numbers."
         raise TableError(message)
-    if needed and args.covariance != "jackknife":
+    if args.covariance != "jackknife":
         message = f"--figure {name} takes the jackknife covariance only."
         raise TableError(message)
     if name == "partial-auc" and not 0 <= value[0] < value[1] <= 1:
@@ -147,10 +148,10 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
     if name == "utility" and not value > 0:
         message = "--slope is a number above 0."
         raise TableError(message)
-    made = {
+    made: dict[str, Callable[[Any], FigureOfMerit]] = {
         "sensitivity": figures_of_merit.sensitivity,
         "specificity": figures_of_merit.specificity,
         "partial-auc": lambda pair: curve_figures.partial_area(*pair),
         "utility": curve_figures.expected_utility,
     }
-    return made[name](value) if needed else figures_of_merit.AUC
+    return made[name](value)
