@@ -28,12 +28,14 @@ class FigureOfMerit:
         needs: what a reader's cases must hold for it, for the message when they do not.
         compute: see `LeaveOneOut`; None where the value or its jackknife does not exist.
         uses: which cases enter, given the truth; others are left out of the jackknife.
+        right: of a share of right calls, whether each (rating, truth) is one; else None.
     """
 
     name: str
     needs: str
     compute: LeaveOneOut
     uses: Callable[[IntArray], BoolArray]
+    right: Callable[[FloatArray, IntArray], BoolArray] | None = None
 
 
 def _all_cases(truth: IntArray) -> BoolArray:
@@ -67,33 +69,35 @@ MEAN_SCORE = FigureOfMerit("mean score", "two cases", _mean, _all_cases)
 """Mean of a score per case, such as the Dice coefficient; the truth is not looked at."""
 
 
+def _share(
+    name: str,
+    needs: str,
+    right: Callable[[FloatArray, IntArray], BoolArray],
+    uses: Callable[[IntArray], BoolArray],
+) -> FigureOfMerit:
+    def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
+        return _mean(right(ratings, truth).astype(np.float64), truth)
+
+    return FigureOfMerit(name, needs, compute, uses, right)
+
+
 def accuracy() -> FigureOfMerit:
     """Share of cases whose reading (a class number) equals the truth."""
-
-    def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
-        return _mean((ratings == truth).astype(np.float64), truth)
-
-    return FigureOfMerit("accuracy", "two cases", compute, _all_cases)
+    return _share("accuracy", "two cases", lambda rating, truth: rating == truth, _all_cases)
 
 
 def sensitivity(threshold: float) -> FigureOfMerit:
     """Share of the diseased cases called positive at `rating >= threshold`."""
-
-    def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
-        return _mean((ratings >= threshold).astype(np.float64), truth)
-
     name = f"sensitivity at rating >= {threshold:g}"
-    return FigureOfMerit(name, "two cases with disease", compute, lambda truth: truth > 0)
+    needs = "two cases with disease"
+    return _share(name, needs, lambda rating, _truth: rating >= threshold, lambda truth: truth > 0)
 
 
 def specificity(threshold: float) -> FigureOfMerit:
     """Share of the cases without disease called negative at `rating < threshold`."""
-
-    def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
-        return _mean((ratings < threshold).astype(np.float64), truth)
-
     name = f"specificity at rating < {threshold:g}"
-    return FigureOfMerit(name, "two cases without disease", compute, lambda truth: truth <= 0)
+    needs = "two cases without disease"
+    return _share(name, needs, lambda rating, _truth: rating < threshold, lambda truth: truth <= 0)
 
 
 def quadratic_kappa(classes: int) -> FigureOfMerit:

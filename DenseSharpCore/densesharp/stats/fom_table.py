@@ -18,7 +18,7 @@ Covariance = Literal["jackknife", "delong", "unbiased"]
 
 INCOMPLETE = (
     "Not every reader read every case under every treatment; this analysis needs all readings "
-    "(the U-statistics do not)."
+    "(the U-statistics of areas and of shares of right calls do not)."
 )
 
 

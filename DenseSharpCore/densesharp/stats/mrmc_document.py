@@ -32,6 +32,7 @@ from densesharp.stats.mrmc_records import (
     USection,
     VDifference,
 )
+from densesharp.stats.share_ustatistics import share_statistics
 from densesharp.stats.tables import BoolArray, IntArray, Readings
 from densesharp.stats.ustatistics import UStatistics, u_statistics
 
@@ -107,9 +108,7 @@ def _document(
         rrfc=RrfcSection.of(result.rrfc, only),
         comparisons=_comparisons(result),
         readers=_reader_sections(result),
-        u_statistic=_u_section(u_statistics(readings, confidence=confidence))
-        if figure is AUC
-        else None,
+        u_statistic=_u_statistic(readings, figure, truth, confidence),
         dbm=_dbm_section(table, confidence),
         method=Method(covariance, title or figure.name, confidence),
         study=_numbers(readings),
@@ -166,6 +165,16 @@ def _reader_sections(result: MrmcResult) -> SingleReaders:
     return SingleReaders(
         result.values, [ReaderDifferences(*pair, readers) for pair, readers in found]
     )
+
+
+def _u_statistic(
+    readings: Readings, figure: FigureOfMerit, truth: IntArray | None, confidence: float
+) -> USection | None:
+    if figure is AUC:
+        return _u_section(u_statistics(readings, confidence=confidence))
+    if figure.right is None:
+        return None
+    return _u_section(share_statistics(readings, figure, truth, confidence=confidence))
 
 
 def _u_section(u: UStatistics) -> USection:

@@ -238,7 +238,7 @@ class MrmcDocument:
     Attributes:
         values: treatment -> reader -> figure of merit.
         mean_values: treatment -> mean over readers.
-        u_statistic: of areas only.
+        u_statistic: of areas and of shares of right calls (then `auc` is the share).
         non_inferiority: of two treatments, in both directions, if a margin was given.
         complete_cases: with missing readings, the same for the cases that all read.
     """

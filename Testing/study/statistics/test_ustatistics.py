@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from densesharp.stats.figures_of_merit import AUC, accuracy, sensitivity, specificity
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.share_ustatistics import share_statistics
 from densesharp.stats.tables import Readings
 from densesharp.stats.ustatistics import pair_sums, u_statistics
 
@@ -141,3 +145,38 @@ def test_one_case_without_disease_leaves_no_degrees_of_freedom(random_study):
         assert one.value is not None
         assert (one.p, one.ci) == (None, None)
         assert "too few readers or cases" in one.reason
+
+
+@pytest.mark.parametrize("figure", [sensitivity(3), specificity(3), accuracy()])
+def test_shares_have_the_unbiased_variance_of_the_reader_analysis(van_dyke, figure):
+    """Without clamping Var(difference) = 2 [MS(TR) + r (Cov2 - Cov3)] / r, as for areas."""
+    calls = van_dyke
+    if figure.name == "accuracy":
+        calls = dataclasses.replace(van_dyke, ratings=(van_dyke.ratings >= 3) * 1.0)
+    found, classic = share_statistics(calls, figure), analyse(calls, figure)
+    (pair,) = found.differences
+    c, r = classic.components, len(calls.readers)
+    d = classic.mean_squares.tr + r * (c.cov2 - c.cov3)
+    assert found.differences[pair].value == pytest.approx(classic.rrrc.differences[pair].value)
+    assert found.differences[pair].se ** 2 == pytest.approx(2 * d / r)
+    for treatment, mean in classic.rrrc.means.items():
+        assert found.auc[treatment].value == pytest.approx(mean.value)
+
+
+def test_shares_take_missing_readings_and_nested_readers(van_dyke):
+    ratings = van_dyke.ratings.copy()
+    ratings[0, 1, ::7] = np.nan
+    part = dataclasses.replace(van_dyke, ratings=ratings)
+    (found,) = share_statistics(part, sensitivity(3)).differences.values()
+    assert found.p is not None
+    right = [ratings[t, r][van_dyke.truth] for t in range(2) for r in range(5)]
+    called = [(row[~np.isnan(row)] >= 3, row) for row in right]
+    sums = [sum(c.sum() for c, _ in called[5 * t : 5 * t + 5]) for t in range(2)]
+    counts = [sum(len(c) for c, _ in called[5 * t : 5 * t + 5]) for t in range(2)]
+    assert found.value == pytest.approx(sums[0] / counts[0] - sums[1] / counts[1])
+    ratings[0, 3:], ratings[1, :3] = np.nan, np.nan
+    nested = dataclasses.replace(van_dyke, ratings=ratings)
+    (other,) = share_statistics(nested, specificity(3)).differences.values()
+    assert other.p is not None
+    with pytest.raises(ValueError, match="no share"):
+        share_statistics(van_dyke, AUC)
