@@ -5,6 +5,8 @@ Every message is one sentence or two: what is wrong, with what, and what to do.
 
 from __future__ import annotations
 
+import unicodedata
+
 
 def printable(text: str) -> str:
     """A text that any terminal, log and file can take.
@@ -13,9 +15,11 @@ def printable(text: str) -> str:
     both become a question mark in a diamond.
     """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return "".join("\N{REPLACEMENT CHARACTER}" if _moves_the_cursor(c) else c for c in text)
+
+
+def _moves_the_cursor(character: str) -> bool:
+    return character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs")
 
 
 class DenseSharpError(Exception):

@@ -113,7 +113,10 @@ def plain_names(paths: Sequence[str | Path]) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         links = [Path(folder) / f"{n}{_plain_ending(path)}" for n, path in enumerate(paths)]
         for link, path in zip(links, paths, strict=True):
-            link.symlink_to(Path(path).absolute())
+            try:
+                link.symlink_to(Path(path).absolute())
+            except OSError:  # Windows may allow no links
+                shutil.copyfile(path, link)
         yield [str(link) for link in links]
 
 

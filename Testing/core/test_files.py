@@ -111,6 +111,7 @@ def test_messages_are_text_whatever_a_name_holds():
     message = str(DenseSharpError("'" + os.fsdecode(b"\xff\x1b[2Jb") + "' is empty"))
     assert message == "'\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[2Jb' is empty"
     assert str(DenseSharpError("two\nlines")) == "two\nlines"
+    assert str(DenseSharpError("5\N{NO-BREAK SPACE}mm")) == "5\N{NO-BREAK SPACE}mm"
 
 
 def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
