@@ -31,13 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build the data set."""
     check_json(args.json)
-    from densesharp.train.accepted import collect
+    from densesharp.train.accepted import SCENES, collect
     from densesharp.train.builder import build_dataset
 
     check_folder(args.out)
     with progress_bar() as progress:
         table = args.table
-        if not table.lower().endswith(".csv"):
+        if Path(table).is_dir() or Path(table).suffix.lower() in SCENES:
             table = collect(table, args.out, progress)
         count = build_dataset(
             table,
