@@ -382,7 +382,7 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
         ("3", "Lung thin", 12, 1.25),
         ("12", "Lung thin", 5, 3.0),
     ]
-    assert "3: Lung thin (12 slices, 1.25 mm)" in str(caught.value)
+    assert "3: Lung thin (12 slices, 1.25 mm, 2020-03-04 10:12)" in str(caught.value)
     assert choices[0].uid not in str(caught.value)
     np.testing.assert_array_equal(read_volume(tmp_path, series="12").array, thick)
     np.testing.assert_array_equal(read_volume(tmp_path, series=choices[0].uid).array, phantom())

@@ -67,7 +67,7 @@ TAGS = (
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "LossyImageCompression", "PhotometricInterpretation",
     "NumberOfFrames", "ContrastBolusAgent", "ConvolutionKernel", "KVP", "AcquisitionDate",
-    "AcquisitionDateTime", "SeriesDate", "StudyDate",
+    "AcquisitionDateTime", "SeriesDate", "StudyDate", "SeriesTime", "StudyTime",
 )  # fmt: skip
 
 _READ_TAGS = [Tag(name) for name in (*TAGS, *GROUPS, CONTRAST)]

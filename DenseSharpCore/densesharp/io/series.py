@@ -16,7 +16,13 @@ from densesharp.image.volume import Notice
 from densesharp.io.acquisitions import split_acquisitions
 from densesharp.io.dicom_files import CT_IMAGE, LeftOut, Slice, may_be_ct, read_dicom_file
 from densesharp.io.enhanced import ENHANCED_CT
-from densesharp.io.series_choice import SeriesChoice, SeriesChoiceError
+from densesharp.io.series_choice import (
+    SeriesChoice,
+    SeriesChoiceError,
+    day_words,
+    kernel_words,
+    time_words,
+)
 from densesharp.progress import Progress, silent
 
 _NAMED = 3
@@ -242,6 +248,9 @@ def _choices(groups: dict[str, list[Slice]]) -> list[SeriesChoice]:
                 slices=len(groups[key]),
                 thickness_mm=thickness[0] if thickness else None,
                 uid=key,
+                date=day_words(first.get("StudyDate") or first.get("SeriesDate")),
+                time=time_words(first.get("SeriesTime") or first.get("StudyTime")),
+                kernel=kernel_words(first.get("ConvolutionKernel")),
             )
         )
     return choices
