@@ -11,8 +11,9 @@ import numpy as np
 import vtk
 from numpy.typing import ArrayLike, NDArray
 
-SIZE_MM = 2.0
-"""Diameter of the shown point: small, or it covers a nodule of 6 mm."""
+SIZE_PERCENT = 2.0
+"""Width of the shown cross, percent of a view: thin, and the same however near the picture is, or
+it covers a nodule of 6 mm."""
 
 COLOR = (0.1, 0.9, 1.0)
 """Stands out on dark lung, on a bright nodule and beside the outlines."""
@@ -22,13 +23,14 @@ MOVED_MM = 0.01
 
 
 def create_seeds(scene: Any, volume_node: Any) -> Any:
-    """A list of points under the CT's transform, shown small and without labels."""
+    """A list of points under the CT's transform, shown as thin crosses without labels."""
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{volume_node.GetName()} seeds")
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     display = node.GetDisplayNode()
-    display.SetUseGlyphScale(False)
-    display.SetGlyphSize(SIZE_MM)
+    display.SetUseGlyphScale(True)
+    display.SetGlyphScale(SIZE_PERCENT)
+    display.SetGlyphTypeFromString("Cross2D")
     display.SetPointLabelsVisibility(False)
     display.SetVisibility3D(False)
     display.SetPropertiesLabelVisibility(False)

@@ -48,7 +48,10 @@ COLORS = (
     (1.00, 0.84, 0.25), (0.34, 0.80, 0.98), (0.98, 0.55, 0.35), (0.50, 0.90, 0.60),
     (0.95, 0.60, 0.85), (0.62, 0.66, 1.00), (0.80, 0.95, 0.35), (0.40, 0.92, 0.88),
 )  # fmt: skip
-"""Light colours that stand out on lung and on soft tissue; nodules take them in turn."""
+"""Light colours that stand out on lung and on soft tissue; nodules take them in turn, a further
+round each time darker, so that 24 nodules of a CT have colours of their own."""
+
+SHADES = (1.0, 0.72, 0.52)
 
 
 def create_segmentation(scene: Any, volume_node: Any) -> Any:
@@ -111,10 +114,15 @@ def toggle_outlines(node: Any) -> bool:
     return bool(display.GetVisibility2DOutline())
 
 
+def color_of(node: Any, number: int) -> tuple[float, ...]:
+    """The colour of nodule `number` in this segmentation, red, green, blue in 0..1."""
+    turn, place = divmod(number - 1 + int(node.GetAttribute(FIRST_COLOR) or 0), len(COLORS))
+    return tuple(SHADES[turn % len(SHADES)] * part for part in COLORS[place])
+
+
 def add_segment(node: Any, name: str, number: int) -> str:
     """An empty segment for nodule `number`; returns its id (use it, names may repeat)."""
-    first = int(node.GetAttribute(FIRST_COLOR) or 0)
-    color = COLORS[(number - 1 + first) % len(COLORS)]
+    color = color_of(node, number)
     segment_id: str = node.GetSegmentation().AddEmptySegment("", name, list(color))
     segment = node.GetSegmentation().GetSegment(segment_id)
     segment.SetTag(segment.GetTerminologyEntryTagName(), TERMINOLOGY)
