@@ -83,7 +83,7 @@ class Actions:
             "decide_selected": (session.decide, (_one_of(*DECISIONS),)),
             "delete": (session.delete, (_is_nodule,)),
             "delete_selected": (session.delete, ()),
-            "jump": (lambda: session.select(session.selected), ()),
+            "jump": (viewer.jump, ()),
             "undo": (session.undo, ()),
             "redo": (session.redo, ()),
             "again": (session.rerun, (_is_nodule,)),
@@ -102,6 +102,7 @@ class Actions:
             "use_server": (session.compute.use_server, (_is_line, _is_line)),
             "use_local": (session.compute.use_local, ()),
             "evidence": (session.show_evidence, (_is_bool,)),
+            "axes": (session.show_axes, (_is_bool,)),
             "away": (viewer.set_away, (_is_bool,)),
             "reader": (viewer.set_reader, (_is_text,)),
             "tool": (viewer.set_tool, (_one_of(*TOOLS),)),
@@ -115,6 +116,7 @@ class Actions:
             "seed_here": (viewer.seed_at_mouse, (_is_bool,)),
             "scroll": (viewer.scroll, (_one_of_numbers(-1, 1),)),
             "slice": (viewer.set_slice, (_one_of(*SLICE_NAMES), _number(0, 1))),
+            "no_hint": (viewer.forget_hint, ()),
             "forget": (viewer.forget_message, ()),
         }
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from densesharp.errors import DeviceError, ImageError
 from densesharp.nodule.records import Seed
-from densesharp.report.result_files import RESULT
 from densesharp.resources import sample_truth
 
 from .graphics import prepare_graphics
 
 LOCAL = "127.0.0.1"
+
+DEFAULT_RESULTS = Path("densesharp-view")
+"""In the working folder."""
 
 
 def show(
@@ -38,8 +40,9 @@ def show(
         port: to listen on; 0 takes a free one.
         open_browser: whether to open the page.
         seed: a first click, answered as soon as the CT is open (the demo).
-        results: folder for saved files; by default `densesharp-view` in the working folder, or the
-            folder of the saved scene that is opened.
+        results: folder for saved files, in which each CT gets a folder named after the case; by
+            default `densesharp-view` in the working folder. Only without it a saved scene that
+            lies beside its results is saved there again.
         backend: what computes on this computer; the bundled model by default.
         server: address and key of a server that computes from the start instead.
         dicom: folder of the DICOM series that a saved scene's CT came from.
@@ -58,31 +61,18 @@ def show(
             message = f"'{given}' does not exist: check the path."
             raise ImageError(message)
     app = ViewerApp(
-        results=results or default_results(path),
+        results=results or DEFAULT_RESULTS,
         backend=backend,
         host=host,
         port=port or _free_port(host),
     )
     if seed is not None:
         app.viewer.seed_when_open(seed, demo_hint())
-    app.session.files.scene_dicom = dicom
+    app.session.files.scene_dicom, app.session.files.told = dicom, results is not None
     if server is not None:
         app.session.compute.begin_with_server(*server)
     app.run(path, open_browser)
     return 0
-
-
-def default_results(path: Path | None) -> Path:
-    """Where results go unless a folder is told.
-
-    A scene that lies beside its results is saved in place; all else goes to `densesharp-view` in
-    the working folder.
-    """
-    from .documents import is_scene  # loads VTK, which needs the graphics prepared
-
-    if path is not None and is_scene(path) and (path.parent / RESULT).exists():
-        return path.parent
-    return Path("densesharp-view")
 
 
 class ViewerApp:
@@ -93,10 +83,10 @@ class ViewerApp:
 
         from densesharp_scene.backend import LocalBackend
 
-        from . import reader_name
+        from . import launcher, reader_name
         from .actions import TRIGGER, Actions
         from .downloads import REPORTS, Downloads
-        from .page import build_page, decorate_view
+        from .page import build_page, decorate_case_view
         from .security import Guard, new_token
         from .uploads import Uploads
         from .viewer import Viewer
@@ -104,7 +94,7 @@ class ViewerApp:
         self.token = new_token()
         self._host, self._port = host, port
         self._server = get_server("densesharp", client_type="vue3")
-        self.viewer = Viewer(self._server, backend or LocalBackend(), results, decorate_view)
+        self.viewer = Viewer(self._server, backend or LocalBackend(), results, decorate_case_view)
         self.session = self.viewer.session
         self.viewer.set_reader(reader_name.known())
         self.viewer.on_reader = reader_name.remember
@@ -127,6 +117,7 @@ class ViewerApp:
         self._server.controller.on_server_bind.add(self.guard.install)
         self._server.controller.on_server_bind.add(self.uploads.install)
         self._server.controller.on_server_bind.add(downloads.install)
+        self._server.controller.on_server_bind.add(launcher.install)
 
     @property
     def url(self) -> str:
@@ -176,7 +167,7 @@ def demo_hint() -> str:
             f" Another nodule lies in the axial slice at {height:.0f} mm, on the patient's {side}."
             " Press F, scroll there and click it."
         )
-    return text + " Or drag the blue point. Press ? for all keys."
+    return text + " Or drag the blue cross where the first was clicked. Press ? for all keys."
 
 
 def _free_port(host: str) -> int:

@@ -45,10 +45,12 @@ def card_of(nodule: Nodule, outdated: str | None, running: bool = False) -> dict
 
 
 def series_of(choice: SeriesChoice) -> dict[str, str]:
-    """One line of the choice of series."""
-    thickness = "" if choice.thickness_mm is None else f"{choice.thickness_mm:g} mm, "
+    """One line of the choice of series, with what tells two exams apart."""
+    thickness = "" if choice.thickness_mm is None else f"{choice.thickness_mm:g} mm"
+    parts = (f"Series {choice.key}", choice.kernel, thickness, f"{choice.slices} images")
     return {
         "key": choice.key,
         "title": choice.description or "No description",
-        "text": f"Series {choice.key}: {thickness}{choice.slices} images",
+        "when": choice.when or "No date",
+        "text": " · ".join(filter(None, parts)),
     }

@@ -21,6 +21,10 @@ class SliceReadouts:
         views: name to slice view.
         publish: told `{"slices": {name: {...}}}`.
         later: runs a function after some seconds.
+        probe: what to say of a place (RAS mm) under the pointer.
+
+    Attributes:
+        hovered: the view that the pointer was in last.
     """
 
     def __init__(
@@ -28,14 +32,18 @@ class SliceReadouts:
         views: dict[str, Any],
         publish: Callable[[dict[str, Any]], None],
         later: Callable[[Callable[[], None], float], None],
+        probe: Callable[[Any], str] | None = None,
     ) -> None:
         self._views, self._publish, self._later = views, publish, later
-        self._waiting = False
+        self._probe = probe
+        self._waiting = self._probing = False
         self.hovered: str | None = None
         for name, view in views.items():
             view.modified.connect(self._changed)
             view.interactor().AddObserver("MouseMoveEvent", self._entered(name), 30.0)
             view.interactor().AddObserver("MouseWheelForwardEvent", self._entered(name), 30.0)
+            if probe is not None:
+                view.interactor().AddObserver("LeaveEvent", self._left, 30.0)
 
     def refresh(self) -> None:
         """Publish now."""
@@ -50,8 +58,35 @@ class SliceReadouts:
     def _entered(self, name: str) -> Callable[..., None]:
         def remember(*_: Any) -> None:
             self.hovered = name
+            if self._probe is not None and not self._probing:
+                self._probing = True
+                self._later(self._point, EVERY_S)
 
         return remember
+
+    def _point(self) -> None:
+        """Publish what lies under the pointer now."""
+        self._probing = False
+        name = self.hovered
+        if name is None or self._probe is None:
+            return
+        view = self._views[name]
+        text = self._probe(place_at(view, *view.interactor().GetEventPosition()))
+        slice_number = f"{name} slice {_readout(view)['number'].split(' ')[0]}"
+        self._publish({"pointer": f"{text}, {slice_number}" if text else ""})
+
+    def _left(self, *_: Any) -> None:
+        self.hovered = None
+        self._publish({"pointer": ""})
+
+
+def place_at(view: Any, x: int, y: int) -> Any:
+    """World RAS mm of a mouse position, pixels from the lower left corner of a slice view.
+
+    The mouse counts from the edge of the first pixel, the view from its middle.
+    """
+    matrix = view.get_view_node().GetXYToRAS()
+    return np.array(matrix.MultiplyPoint((x - 0.5, y - 0.5, 0.0, 1.0))[:3])
 
 
 def _readout(view: Any) -> dict[str, Any]:

@@ -83,11 +83,16 @@ def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
         written.replace(path)
 
 
+def lies_beside_results(path: Path) -> bool:
+    """Whether a scene lies in a folder of results, where it is saved again."""
+    return (path.parent / RESULT).exists()
+
+
 def free_folder(base: Path) -> Path:
-    """Where the results of a CT that was just opened go: never over those of another CT.
+    """Where the results of a CT that was just opened go: never over earlier ones.
 
     Args:
-        base: the folder to begin with; when it holds results, `base-2`, `base-3` ... are tried.
+        base: the case's folder; when it holds results, `base-2`, `base-3` ... are tried.
     """
     folder, number = base, 1
     while any((folder / name).exists() for name in OWN_RESULTS):

@@ -51,6 +51,7 @@ class Exports:
     def forget(self) -> None:
         """Another CT was opened: the report that lies there is not on it."""
         self._show(False)
+        self._listener.publish({"saved_in": ""})
 
     def save(self, then: Callable[[], None] = lambda: None) -> None:
         """Write masks, meshes, table, report and the scene into the results folder.
@@ -84,8 +85,7 @@ class Exports:
 
         def written(event: Event, words: str) -> None:
             if event.kind == "done":
-                self._tell_where()
-                self._listener.said(f"{words} They lie in the results folder.", "info")
+                self._tell(f"{words} They lie in {folder.resolve()}")
 
         folder = self._files.results / documents.DICOM_NAME
         self._export.dicom(self._files.dicom, folder, keep_identity, written)
@@ -97,20 +97,19 @@ class Exports:
             documents.save_scene(self._slicer_app, scan, folder / documents.SCENE_NAME)
         if event.kind == "done":
             self._show(True)
-            self._tell_where()
             count = sum(entry.is_file() for entry in folder.iterdir())
-            self._listener.said(f"Saved {count} files in the results folder.", "info")
+            self._tell(f"Saved {count} files in {folder.resolve()}")
 
     def _reported(self, event: Event) -> None:
         if event.kind == "done":
             self._show(True)
-            self._tell_where()
-            text = "The report lies in the results folder; see it below the card."
-            self._listener.said(text, "info")
+            self._tell(f"The report lies in {self._files.results.resolve()}")
 
-    def _tell_where(self) -> None:
-        """In the terminal: the page gets no paths, whose names may be a patient's."""
+    def _tell(self, text: str) -> None:
+        """Where files were written, on the page and in the terminal; it stays on the page."""
         sys.stderr.write(f"Results: {self._files.results.resolve()}\n")
+        self._listener.publish({"saved_in": str(self._files.results.resolve())})
+        self._listener.said(text, "info")
 
     def _show(self, reported: bool) -> None:
         self._files.reported = reported

@@ -8,6 +8,8 @@ import numpy as np
 import vtk
 from numpy.typing import NDArray
 
+from .corner_annotations import place_at
+
 CLICK_PIXELS = 4
 """A press and release closer than this is a click, anything else a drag."""
 
@@ -69,12 +71,8 @@ class SliceMouse:
         }
 
     def ras_at(self, x: int, y: int) -> NDArray[np.float64]:
-        """World RAS mm of a mouse position, pixels from the lower left corner of the view.
-
-        The mouse counts from the edge of the first pixel, the view from its middle.
-        """
-        matrix = self._view.get_view_node().GetXYToRAS()
-        return np.array(matrix.MultiplyPoint((x - 0.5, y - 0.5, 0.0, 1.0))[:3])
+        """World RAS mm of a mouse position, pixels from the lower left corner of the view."""
+        return np.asarray(place_at(self._view, x, y))
 
     def normal(self) -> NDArray[np.float64]:
         """Unit vector across the view's plane, RAS."""

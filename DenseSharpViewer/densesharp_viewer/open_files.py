@@ -11,8 +11,9 @@ class OpenFiles:
     """Where the open CT came from, and where its results go.
 
     Attributes:
-        base: folder for results; a further CT gets a folder of its own beside it.
+        base: folder for results; each CT gets a folder of its own in it, named after the case.
         results: folder for the files of the open CT.
+        told: `base` was asked for, so that a saved scene too is saved there.
         dicom: the DICOM files it was read from; empty for other formats and saved scenes.
         scene_dicom: the DICOM folder that a saved scene's CT was read from, where it is told.
         reported: whether the report that lies in the results folder is on this CT.
@@ -23,3 +24,4 @@ class OpenFiles:
     dicom: Path | tuple[Path, ...] = ()
     scene_dicom: Path | None = None
     reported: bool = False
+    told: bool = False

@@ -15,6 +15,7 @@ from trame_slicer import module as trame_slicer_module
 
 from densesharp.report.labels import DISCLAIMER
 
+from .launcher import ICON
 from .page_card import build_card
 from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
@@ -26,7 +27,7 @@ ASSETS = Path(__file__).with_name("assets")
 
 MODULE = {
     "serve": {"densesharp_assets": str(ASSETS)},
-    "scripts": ["densesharp_assets/page.js"],
+    "scripts": ["densesharp_assets/page.js", "densesharp_assets/lost.js"],
     "styles": ["densesharp_assets/page.css"],
 }
 
@@ -38,6 +39,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
     server.enable_module(trame_slicer_module)
     server.enable_module(MODULE)
     server.state.trame__title = "DenseSharp"
+    server.state.trame__favicon = ICON
     server.state.trame__template_error = LOST
     with VAppLayout(server) as layout:
         layout.root.theme = "dark"
@@ -50,14 +52,28 @@ def build_page(server: Any, layout_manager: Any) -> None:
                     layout_manager.initialize_layout_grid(layout)
                     _build_welcome()
                 with html.Aside(classes="ds-panel"):
-                    _build_hint()
-                    build_list()
-                    build_card()
+                    with html.Div(classes="ds-scroll"):
+                        _build_hint()
+                        build_list()
+                        build_card()
                     build_export()
             _build_foot()
         _build_message()
         build_dialogs()
         build_help()
+
+
+def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
+    """The same, and whose CT it is: not for a reader study, whose readers must not know."""
+    decorate_view(server, view_id, view)
+    if view_id not in SLICE_VIEWS.values():
+        return
+    with html.Div(classes="ds-over ds-case"):
+        html.Span("{{ exam.patient }}", classes="ds-patient", title=("exam.patient",))
+        html.Span("{{ exam.study }}")
+        html.Span("{{ exam.series }}", title=("exam.series",))
+    with html.Div(classes="ds-over"):
+        html.Span("{{ levels }}", classes="ds-levels")
 
 
 def decorate_view(_server: Any, view_id: str, _view: Any) -> None:
@@ -113,6 +129,8 @@ def _build_hint() -> None:
     with html.Div(v_if="hint", classes="ds-hint"):
         v.VIcon("mdi-cursor-default-click-outline", size="small")
         html.Span("{{ hint }}")
+        with html.Button(classes="ds-icon", click=do("no_hint"), title="Close the hint"):
+            v.VIcon("mdi-close", size="small")
 
 
 def _build_message() -> None:
@@ -132,9 +150,9 @@ def _build_foot() -> None:
             click="utils.densesharp.settings()",
             title="What computes: this computer or a server",
         )
-        html.Span("{{ opened }}", classes="ds-grow")
+        html.Span("{{ pointer || opened }}", classes="ds-grow ds-pointer", title=("opened",))
         with html.Div(v_if="busy", classes="ds-progress"):
             html.Span("{{ progress_text }}")
-            html.Progress(max="100", value=("progress",))
+            html.Progress(max="100", value=("progress",), aria_label="How far the work is")
             html.Button("Cancel", classes="ds-button", click=do("cancel"), title="Esc")
         html.Span("Pictures are compressed; measurements come from the voxels.", classes="ds-dim")

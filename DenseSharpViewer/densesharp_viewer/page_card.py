@@ -7,9 +7,12 @@ from trame.widgets import vuetify3 as v
 
 from .page_tools import do
 
+SHOWN = 6
+"""Measurements in sight: the axes, the diameters of the guidelines and in 3D, and the volume."""
+
 
 def build_card() -> None:
-    """Verdict, classes, certainty, measurements, hints, sentence and decision."""
+    """Verdict, classes, certainty, measurements, hints and sentence."""
     with html.Section(v_if="card", classes="ds-card"):
         _build_title()
         _build_verdict()
@@ -31,18 +34,6 @@ def _build_title() -> None:
             focus="utils.densesharp.naming(card)", input="utils.densesharp.typed($event)",
             blur="utils.densesharp.named($event, card)",
         )  # fmt: skip
-        for decision, icon, title in (
-            ("accepted", "mdi-check-bold", "Accept (A)"),
-            ("rejected", "mdi-close-thick", "Reject (R)"),
-        ):
-            with html.Button(
-                classes=(
-                    f"'ds-button ds-{decision}' + (card.decision === '{decision}' ? ' ds-on' : '')",
-                ),
-                click=do("decide", "card.id", f"'{decision}'"),
-                title=title,
-            ):
-                v.VIcon(icon, size="small")
         with html.Button(
             classes="ds-button", click=do("again", "card.id"), title="Compute again from the seed"
         ):
@@ -102,12 +93,19 @@ def _build_certainty() -> None:
 def _build_sizes() -> None:
     with html.Div(v_if="card.measurements.length"):
         html.H3("Measurements")
-        with (
-            html.Dl(classes="ds-lines"),
-            html.Template(v_for="line in card.measurements", key="line.label"),
-        ):
-            html.Dt("{{ line.label }}")
-            html.Dd("{{ line.text }}")
+        _build_lines(f"card.measurements.slice(0, {SHOWN})")
+        with html.Details(v_if=f"card.measurements.length > {SHOWN}", classes="ds-more"):
+            html.Summary(f"{{{{ card.measurements.length - {SHOWN} }}}} more")
+            _build_lines(f"card.measurements.slice({SHOWN})")
+
+
+def _build_lines(lines: str) -> None:
+    with (
+        html.Dl(classes="ds-lines"),
+        html.Template(v_for=f"line in {lines}", key="line.label"),
+    ):
+        html.Dt("{{ line.label }}")
+        html.Dd("{{ line.text }}")
 
 
 def _build_hints() -> None:
@@ -121,15 +119,5 @@ def _build_hints() -> None:
 
 
 def _build_sentence() -> None:
-    with html.Div():
-        with (
-            html.H3("For the report "),
-            html.Button(
-                classes="ds-button",
-                click="utils.densesharp.copy(card.sentence)",
-                title="Copy the sentence",
-            ),
-        ):
-            v.VIcon("mdi-content-copy", size="x-small")
-            html.Span("Copy")
-        html.P("{{ card.sentence }}", classes="ds-sentence")
+    html.H3("For the report")
+    html.P("{{ card.sentence }}", classes="ds-sentence")

@@ -7,20 +7,39 @@ from trame.widgets import vuetify3 as v
 
 from .page_tools import do
 
-LOST = """
+
+def lost_page(title: str, kept: str, again: str) -> str:
+    """The page that takes the place of ours when the connection ends.
+
+    trame's own is white and says less. It looks by itself, every other second, whether the program
+    answers again, and loads the page anew then.
+
+    Args:
+        title: what happened.
+        kept: what is not lost.
+        again: how to start the program again, as the end of a sentence.
+    """
+    return f"""
 <div class="ds-lost" role="alert">
-  <h2>DenseSharp does not answer any more</h2>
+  <h2>{title}</h2>
   <p>The program has ended, or the connection to it is lost.</p>
-  <p>What was saved lies in the results folder. Work that was not saved is lost when the program
-  has ended; when it still runs, it is kept.</p>
-  <p>If it still runs, reload this page. Else start it again, with <code>densesharp view</code> and
-  the saved <code>scene.mrb</code>, and open the address that it prints.</p>
+  <p>{kept}</p>
+  <p>If the program still runs, this page comes back by itself. If it has ended, {again}</p>
   <div class="ds-buttons">
     <button class="ds-button ds-strong" onclick="location.reload()">Reload</button>
   </div>
 </div>
 """
-"""Takes the place of the page when the connection ends; trame's own is white and says less."""
+
+
+LOST = lost_page(
+    "DenseSharp does not answer any more",
+    "What was saved lies in the results folder. Work that was not saved is lost when the program "
+    "has ended; when it still runs, it is kept.",
+    "start it again with <code>densesharp view</code> and the saved <code>scene.mrb</code>, and "
+    "open the address that it prints.",
+)
+"""Takes the place of the page when the connection ends."""
 
 # Keyboard users begin in a dialog that opens by itself.
 _FOCUS = '@vue:mounted="$event.el.focus()"'
@@ -48,7 +67,8 @@ def _build_series() -> None:
             classes="ds-series",
             click=do("series", "entry.key"),
         ):
-            html.B("{{ entry.title }}")
+            html.B("{{ entry.when }}")
+            html.Span("{{ entry.title }}", classes="ds-grow")
             html.Span("{{ entry.text }}")
         html.Button("Cancel", classes="ds-button", click=do("no_series"))
 

@@ -1,4 +1,4 @@
-"""Below the card: report and DICOM of this CT."""
+"""Under the card, always in sight: the decision, and what is handed out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ _IDENTITY = (
 
 
 def build_export() -> None:
-    """Buttons for what leaves the viewer; rejected nodules stay out of it."""
+    """What is done with a result, in sight however far the card is scrolled.
+
+    Rejected nodules stay out of report and DICOM objects.
+    """
     with html.Section(v_if="nodules.length", classes="ds-export"):
-        html.H3("This CT")
+        with html.Div(v_if="card", classes="ds-buttons"):
+            _decision("accepted", "mdi-check-bold", "Accept", "Accept this nodule (A)")
+            _decision("rejected", "mdi-close-thick", "Reject", "Reject this nodule (R)")
+            _button(
+                "Copy", "mdi-content-copy", "utils.densesharp.copy(card.sentence)",
+                "Copy the sentence for the report",
+            )  # fmt: skip
         with html.Div(classes="ds-buttons"):
             _button(
                 "Report", "mdi-file-document-outline", do("report"),
@@ -31,10 +40,24 @@ def build_export() -> None:
                     type="checkbox", checked=("keep_identity",),
                     change=do("keep_identity", "$event.target.checked"),
                 )  # fmt: skip
-                html.Span("with the patient's identity")
-        with html.P(v_if="reported"):
-            for text, address in (("Show the report", "/report.html"), ("PDF", "/report.pdf")):
-                html.A(text, href=address, target="_blank", rel="noopener", classes="ds-link")
+                html.Span("with identity")
+        with html.P(v_if="saved_in", classes="ds-dim ds-path"):
+            html.Span("Saved in {{ saved_in }} ")
+            with html.Span(v_if="reported"):
+                for text, address in (("Show the report", "/report.html"), ("PDF", "/report.pdf")):
+                    html.A(text, href=address, target="_blank", rel="noopener", classes="ds-link")
+
+
+def _decision(decision: str, icon: str, text: str, title: str) -> None:
+    on = f"card.decision === '{decision}'"
+    with html.Button(
+        classes=(f"'ds-button ds-plain ds-{decision}' + ({on} ? ' ds-on' : '')",),
+        click=do("decide", "card.id", f"'{decision}'"),
+        title=title,
+        aria_pressed=(f"{on} ? 'true' : 'false'",),
+    ):
+        v.VIcon(icon, size="small")
+        html.Span(text)
 
 
 def _button(text: str, icon: str, click: str, title: str) -> None:

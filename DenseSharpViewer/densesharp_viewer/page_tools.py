@@ -25,6 +25,7 @@ LAYOUTS = (
 SWITCHES = (
     ("outlines", "mdi-vector-polygon", "Outlines and seeds (O)"),
     ("evidence", "mdi-fire", "Evidence map of the selected nodule (H)"),
+    ("axes", "mdi-ruler", "Long and short axis of the selected nodule (T)"),
     ("crosshair", "mdi-crosshairs", "Crosshair; hold Shift to move it (X)"),
 )
 
@@ -49,7 +50,10 @@ def build_tools() -> None:
             input=do("brush", "Number($event.target.value)"), aria_label="Brush diameter",
         )  # fmt: skip
         html.Input(
-            type="checkbox", checked=("brush_3d",), change=do("brush_3d", "$event.target.checked")
+            type="checkbox",
+            checked=("brush_3d",),
+            change=do("brush_3d", "$event.target.checked"),
+            aria_label="Paint a ball",
         )
         html.Span("3D")
     _gap()
@@ -73,6 +77,7 @@ def build_tools() -> None:
         html.Span("Reader")
         html.Input(
             type="text", maxlength="60", placeholder="your name", id="ds-reader",
+            aria_label="Reader",
             value=("utils.densesharp?.kept('ds-reader', reader) ?? reader",),
             change=do("reader", "$event.target.value"),
         )  # fmt: skip

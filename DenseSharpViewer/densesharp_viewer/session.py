@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Nodule, ScanNodules, segments
+from densesharp_scene import Nodule, ScanNodules, axes, segments
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
@@ -25,6 +26,7 @@ from densesharp_scene.worker import Event, Task
 from . import documents
 from .backend_choice import Compute
 from .card import card_of, row_of, series_of
+from .case import NO_CASE, Case, case_of, scene_case
 from .exports import Exports
 from .open_files import OpenFiles
 from .page_listener import PageListener, Publish
@@ -38,7 +40,7 @@ class Session(NoduleSession):
         slicer_app: trame-slicer's application object: scene, views, logics.
         backend: what computes, such as `densesharp_scene.backend.LocalBackend`.
         publish: told what the page must show.
-        results: folder for saved files; a further CT gets a folder of its own beside it.
+        results: folder for saved files; each CT gets a folder of its own in it.
         wake: called on the worker's thread when `poll` has something to do.
 
     Attributes:
@@ -62,7 +64,8 @@ class Session(NoduleSession):
         self.page.on_changed = self.refresh
         self.slicer_app, self.publish = slicer_app, publish
         self.files = OpenFiles(results, results)
-        self.tool, self.evidence = "seed", False
+        self.tool, self.evidence, self.axes = "seed", False, True
+        self._axes: tuple[Any, ...] = ()
         self._evidence: tuple[Any, ...] = ()
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.unsaved = Unsaved(self.state, publish)
@@ -102,9 +105,9 @@ class Session(NoduleSession):
         """Leave the choice; what was open stays open."""
         self._choose_among(None, ())
 
-    def open_volume(self, volume: Volume, path: Path | None = None) -> None:
+    def open_volume(self, volume: Volume, path: Path | None = None, case: Case = NO_CASE) -> None:
         """Show a CT that was read (from `path`); asks first where unsaved work would be lost."""
-        self.unsaved.ask(lambda: self._open_volume(volume, path))
+        self.unsaved.ask(lambda: self._open_volume(volume, path, case))
 
     # What the mouse does
 
@@ -125,6 +128,24 @@ class Session(NoduleSession):
             self.say("Choose a nodule to see its evidence map.", "info")
         self._follow_evidence()
         self.publish({"evidence": self.evidence})
+
+    def show_axes(self, shown: bool) -> None:
+        """Turn the axes of the selected nodule on or off."""
+        self.axes = shown
+        self._follow_axes()
+        self.publish({"axes": shown})
+
+    def _follow_axes(self) -> None:
+        """Draw the axes of the selected nodule; none while its outline is newer than they are."""
+        scan, nodule = self.scan, self.nodule if self.axes else None
+        if scan is None:
+            return
+        old = nodule is None or self.outdated(nodule) is not None
+        lines = () if old else axes.lines_of(scan.volume_node, nodule)
+        wanted = (scan, np.array(lines).tolist())
+        if wanted != self._axes:
+            self._axes = wanted
+            axes.show_axes(scan.scene, lines)
 
     def _follow_evidence(self) -> None:
         """Show the evidence map of the selected nodule, or none when it is off."""
@@ -147,6 +168,7 @@ class Session(NoduleSession):
             self.publish({**empty, "can_undo": False, "can_redo": False})
             return
         self._follow_evidence()
+        self._follow_axes()
         card, nodule = None, self.nodule
         if nodule is not None:
             outdated = None if self.is_running(nodule.id) else self.outdated(nodule)
@@ -175,7 +197,8 @@ class Session(NoduleSession):
     def _row(self, nodule: Nodule) -> dict[str, Any]:
         running = self.is_running(nodule.id)
         state = "busy" if running else "outdated" if self.outdated(nodule) else ""
-        return row_of(self.shown(nodule), _color(nodule.number), state)
+        color = segments.color_of(self.opened().segmentation_node, nodule.number)
+        return row_of(self.shown(nodule), _css(color), state)
 
     def _model_loaded(self, event: Event) -> None:
         if event.kind == "done":
@@ -188,7 +211,8 @@ class Session(NoduleSession):
             self.say("", "info")
             self._choose_among(path, event.value.choices)
         else:
-            self.open_volume(event.value, path)
+            volume, case = event.value
+            self.open_volume(volume, path, case)
 
     def _choose_among(self, path: Path | None, choices: Sequence[SeriesChoice]) -> None:
         keys = tuple(choice.key for choice in choices)
@@ -196,17 +220,21 @@ class Session(NoduleSession):
         self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _open_scene(self, path: Path) -> None:
-        self._replace(lambda: documents.open_scene(self.slicer_app, path))
-        self.files.dicom, self.files.results = self.files.scene_dicom or (), self.files.base
+        case = scene_case(path.absolute())
+        self._replace(lambda: documents.open_scene(self.slicer_app, path), case)
+        self.files.dicom = self.files.scene_dicom or ()
+        in_place = not self.files.told and documents.lies_beside_results(path)
+        wanted = self.files.base / case.folder
+        self.files.results = path.parent if in_place else documents.free_folder(wanted)
 
-    def _open_volume(self, volume: Volume, path: Path | None) -> None:
-        self._replace(lambda: documents.show_volume(self.slicer_app, volume))
-        self.files.results = documents.free_folder(self.files.base)
+    def _open_volume(self, volume: Volume, path: Path | None, case: Case) -> None:
+        self._replace(lambda: documents.show_volume(self.slicer_app, volume), case)
+        self.files.results = documents.free_folder(self.files.base / case.folder)
         self.files.dicom = tuple(Path(file) for file in volume.series.get("paths", ()))
         if path is not None:
             self.on_replaced(path)
 
-    def _replace(self, make: Callable[[], ScanNodules]) -> None:
+    def _replace(self, make: Callable[[], ScanNodules], case: Case) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
         self.forget()
         self.evidence, self.files.dicom = False, ()
@@ -216,7 +244,7 @@ class Session(NoduleSession):
             scan = make()
             grid = scan.volume().grid
         except DenseSharpError as error:
-            self.publish({"opened": "", "busy": False})
+            self.publish({"opened": "", "busy": False, "exam": NO_CASE.shown()})
             self.say(str(error), "error")
             self.refresh()
             return
@@ -225,7 +253,9 @@ class Session(NoduleSession):
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
         notices = [each.message for each in scan.volume().notices if each.severity != "info"]
         opened = f"CT {sizes}, {edges} mm"
-        self.publish({"opened": opened, "notices": notices, "evidence": False})
+        self.publish(
+            {"opened": opened, "notices": notices, "evidence": False, "exam": case.shown()}
+        )
         self.unsaved.saved(self.unsaved.state())
         self.on_opened(scan)
         if scan.nodules:
@@ -233,15 +263,16 @@ class Session(NoduleSession):
         self.refresh()
 
 
-def _read(path: Path, series: str | None, task: Task) -> Volume | SeriesChoiceError:
-    """The CT, or the list of series to choose from."""
+def _read(path: Path, series: str | None, task: Task) -> tuple[Volume, Case] | SeriesChoiceError:
+    """The CT and whose it is, or the list of series to choose from."""
     try:
-        return read_volume(path, series, task.progress)
+        volume = read_volume(path, series, task.progress)
+        return volume, case_of(volume, path)
     except SeriesChoiceError as choice:
         return choice
 
 
-def _color(number: int) -> str:
-    """The segment's colour as the page writes it."""
-    red, green, blue = segments.COLORS[(number - 1) % len(segments.COLORS)]
+def _css(color: tuple[float, ...]) -> str:
+    """A colour as the page writes it."""
+    red, green, blue = color
     return f"rgb({255 * red:.0f}, {255 * green:.0f}, {255 * blue:.0f})"

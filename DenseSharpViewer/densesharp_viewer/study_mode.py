@@ -44,6 +44,7 @@ class StudyApp:
     def __init__(self, reading: Reading, host: str, port: int) -> None:
         from trame.app import get_server
 
+        from . import launcher
         from .actions import TRIGGER
         from .page import decorate_view
         from .security import Guard, new_token
@@ -61,6 +62,7 @@ class StudyApp:
         self.guard.open_on(port)
         build_study_page(self.server, self.viewer.layout_manager)
         self.server.controller.on_server_bind.add(self.guard.install)
+        self.server.controller.on_server_bind.add(launcher.install)
 
     @property
     def url(self) -> str:

@@ -27,15 +27,26 @@ from densesharp.study.conduct.answer_keys import (
 )
 from densesharp_scene.study_case import MODEL, OWN, outline_color
 
+from .launcher import ICON
 from .page import ASSETS
+from .page_dialogs import lost_page
 from .page_tools import WINDOWS, do
 from .study_viewer import FIRST_LAYOUT
 
 MODULE = {
     "serve": {"densesharp_assets": str(ASSETS)},
-    "scripts": ["densesharp_assets/study.js"],
+    "scripts": ["densesharp_assets/study.js", "densesharp_assets/lost.js"],
     "styles": ["densesharp_assets/page.css", "densesharp_assets/study.css"],
 }
+
+LOST = lost_page(
+    "The study does not answer any more",
+    "Every submitted answer is saved. The form of the open case is saved as it was about two "
+    "seconds before, and will be there again.",
+    "start it again as before (<code>densesharp study read</code>) and open the address that it "
+    "prints.",
+)
+"""Takes the place of the page when the connection ends."""
 
 VIEW_KEYS = (
     ("Wheel, ↑ ↓", "scroll through the slices"),
@@ -64,27 +75,12 @@ TOOLS = (
 )
 
 
-LOST = """
-<div class="ds-lost" role="alert">
-  <h2>The study does not answer any more</h2>
-  <p>The program has ended, or the connection to it is lost.</p>
-  <p>Every submitted answer is saved. The form of the open case is saved as it was about two seconds
-  before, and will be there again.</p>
-  <p>If the program still runs, reload this page. Else start it again as before
-  (<code>densesharp study read</code>) and open the address that it prints.</p>
-  <div class="ds-buttons">
-    <button class="ds-button ds-strong" onclick="location.reload()">Reload</button>
-  </div>
-</div>
-"""
-"""Takes the place of the page when the connection ends; trame's own is white and says nothing."""
-
-
 def build_study_page(server: Any, layout_manager: Any) -> None:
     """Make the page."""
     server.enable_module(trame_slicer_module)
     server.enable_module(MODULE)
     server.state.trame__title = "Reader study"
+    server.state.trame__favicon = ICON
     server.state.trame__template_error = LOST
     with VAppLayout(server) as layout:
         layout.root.theme = "dark"

@@ -1,4 +1,4 @@
-"""Takes image files from the page: streamed to disk, counted, under names of our own."""
+"""Takes image files from the page: streamed to disk, counted, under names that do no harm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
+
+from densesharp.io.identity import folder_name
 
 LIMIT = 4 * 2**30
 """Bytes of one upload; a thin-slice chest CT has about 0.5 GB."""
@@ -20,6 +22,9 @@ IMAGE_ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha")
 headers that point to other files are not among them."""
 
 REFUSED = (".mrb", ".mrml", ".nhdr", ".mhd", ".zip", ".html", ".py")
+
+SEVERAL = "chosen files"
+"""What a sentence calls them: a browser does not tell their folder."""
 
 _CHUNK = 1 << 20
 
@@ -48,7 +53,7 @@ class Uploads:
 
     def keep(self, path: Path) -> None:
         """Delete what was uploaded before the CT that is open now, read from this path."""
-        kept = [folder for folder in self._complete if folder in (path, path.parent)]
+        kept = [folder for folder in self._complete if folder in path.parents]
         while kept and self._complete[0] != kept[0]:
             shutil.rmtree(self._complete.pop(0), ignore_errors=True)
 
@@ -69,22 +74,26 @@ class Uploads:
         if not files:
             return web.Response(status=400, text="No file arrived.")
         self._complete.append(folder)
-        self._opened(files[0] if len(files) == 1 and _ending(files[0].name) else folder)
+        self._opened(files[0] if len(files) == 1 else files[0].parent)
         return web.Response(text="ok")
 
     async def _store_all(self, request: web.Request, folder: Path) -> list[Path]:
         files: list[Path] = []
-        left = self._limit
+        left, name = self._limit, ""
+        inside = folder / SEVERAL
+        inside.mkdir()
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise _RefusedError("Nested uploads are refused.")
             if len(files) >= FILE_LIMIT:
                 raise _RefusedError(f"More than {FILE_LIMIT} files: choose one series.")
-            target = folder / f"{len(files) + 1:05d}{_kept_ending(part.filename or '')}"
+            name = part.filename or ""
+            target = inside / f"{len(files) + 1:05d}{_kept_ending(name)}"
             left -= await _store(part, target, left)
             files.append(target)
-        return files
+        # One file is a case, and its reader knows it by this name.
+        return [files[0].rename(inside / _case_name(name))] if len(files) == 1 else files
 
 
 class _RefusedError(Exception):
@@ -103,7 +112,7 @@ async def _store(part: BodyPartReader, target: Path, left: int) -> int:
 
 
 def _kept_ending(name: str) -> str:
-    """Our ending for a client's file name; nothing else of that name is used."""
+    """Our ending for a client's file name."""
     lower = name.lower()
     if lower.endswith(REFUSED):
         raise _RefusedError(
@@ -111,6 +120,13 @@ def _kept_ending(name: str) -> str:
             "on a saved scene."
         )
     return _ending(lower) or ".dcm"
+
+
+def _case_name(name: str) -> str:
+    """A client's file name with letters that lead nowhere."""
+    name = name.replace("\\", "/").rsplit("/", 1)[-1]
+    ending = _ending(name.lower())
+    return folder_name(name[: len(name) - len(ending)]) + ending
 
 
 def _ending(name: str) -> str:

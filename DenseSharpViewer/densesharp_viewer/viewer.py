@@ -12,13 +12,17 @@ import numpy as np
 from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
+from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import Seed
+from densesharp.report.labels import minus_signs
 from densesharp_scene import Nodule, ScanNodules
 from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
 
 from . import views
+from .case import NO_CASE
 from .corner_annotations import SliceReadouts
+from .looking import Looking
 from .mouse import SliceMouse
 from .page_listener import NO_MESSAGE, NO_QUESTION
 from .session import Session
@@ -33,7 +37,8 @@ FIRST_STATE: dict[str, Any] = {
     "reader": "", "hint": "", "slices": {}, "series": [], "server": "",
     "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
-    "can_redo": False,
+    "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
+    "levels": "", "axes": True,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -87,7 +92,10 @@ class Viewer:
             for name, tag in views.SLICE_VIEWS.items()
         }
         self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
-        self._readouts = SliceReadouts(self.slice_views, self.publish, self._later)
+        self._readouts = SliceReadouts(
+            self.slice_views, self.publish, self._later, self._pointed_at
+        )
+        self.looking = Looking(self.slice_views, self._later)
 
     # The event loop
 
@@ -100,6 +108,8 @@ class Viewer:
         """Show changed values on the page."""
         with self._state:
             self._state.update(values)
+        if self._state.hint and len(values.get("nodules", ())) > 1:
+            self.forget_hint()
         message = values.get("message")
         if message and message["text"] and message["kind"] == "info":
             self._later(lambda: self._forget(message), INFO_S)
@@ -161,6 +171,7 @@ class Viewer:
         """Shift and mouse: crosshair and the other slice views come to this point."""
         if self.session.scan is not None:
             scene_views.jump_to(self.session.scan.scene, ras, centered=False)
+            self.looking.snap()
 
     # What the page asks for
 
@@ -242,10 +253,24 @@ class Viewer:
 
     def fit(self) -> None:
         """Fit all views to what they show."""
+        self.looking.back(self.slicer_app.scene)
         for view in self.slice_views.values():
             view.reset_view()
         for view in self.slicer_app.view_manager.get_threed_views():
             view.reset_view()
+
+    def jump(self) -> None:
+        """Bring the views near the selected nodule; once more goes back to the width before."""
+        nodule, scan = self.session.nodule, self.session.scan
+        if nodule is None or scan is None:
+            return
+        if self.looking.is_near(scan.scene, nodule.id):
+            self.looking.back(scan.scene)
+            return
+        measured = nodule.result.measurements
+        self.session.select(nodule.id)
+        across = measured.long_axis_mm if measured is not None else 0.0
+        self.looking.come_near(scan.scene, nodule.id, across)
 
     def keep_identity(self, kept: bool) -> None:
         """Whether DICOM objects carry the patient's own name."""
@@ -254,6 +279,10 @@ class Viewer:
     def forget_message(self) -> None:
         """The reader has read the message."""
         self.publish({"message": NO_MESSAGE})
+
+    def forget_hint(self) -> None:
+        """What the hint proposes was done, or is not wanted."""
+        self.publish({"hint": ""})
 
     def _forget(self, message: dict[str, str]) -> None:
         if self._state.message == message:
@@ -278,6 +307,7 @@ class Viewer:
     def _opened(self, scan: ScanNodules) -> None:
         """Show a CT that was just put into the scene."""
         scene_views.show_background(scan.scene, scan.volume_node)
+        self.looking.back(scan.scene)
         for view in self.slice_views.values():
             view.reset_view()
         interaction = scan.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
@@ -292,11 +322,25 @@ class Viewer:
 
         def changed(*_: Any) -> None:
             window = scene_views.window_name(scan.volume_node)
-            if window != self._state.window:
-                self.publish({"window": window})
+            display = scan.volume_node.GetDisplayNode()
+            levels = f"W {display.GetWindow():.0f}  L {display.GetLevel():.0f}"
+            self.publish({"window": window, "levels": minus_signs(levels)})
 
         scan.volume_node.GetDisplayNode().AddObserver("ModifiedEvent", changed)
         changed()
+
+    def _pointed_at(self, ras: np.ndarray) -> str:
+        """Density and place under the pointer; empty outside the CT."""
+        scan = self.session.scan
+        if scan is None or not scan.alive:
+            return ""
+        volume = scan.volume()
+        index = np.rint(volume.grid.to_index(ras_to_lps(ras))).astype(int)
+        if (index < 0).any() or (index >= volume.grid.size).any():
+            return ""
+        hu = volume.array[tuple(index[::-1])]
+        place = ", ".join(f"{value:.1f}" for value in ras)
+        return minus_signs(f"{hu:.0f} HU at RAS {place} mm")
 
     def _zoom(self, width_mm: float) -> None:
         """Show a field of this width in every slice view."""
@@ -306,8 +350,13 @@ class Viewer:
             node.SetFieldOfView(width_mm, width_mm * high / wide, deep)
 
     def _look_at(self, nodule: Nodule) -> None:
-        """Turn the 3D views to a nodule, with some room around it."""
+        """Turn the views to a nodule: slices to whole ones, 3D with some room around it."""
+        self.looking.snap()
         mask = nodule.result.mask
+        scan = self.session.scan
+        if scan is not None:
+            # Beside a nodule without a surface that of another would be taken for its own.
+            scan.segmentation_node.GetDisplayNode().SetVisibility3D(mask is not None)
         if mask is None:
             return
         corners = mask.grid.to_world([[0, 0, 0], np.array(mask.grid.size) - 1]) * (-1, -1, 1)

@@ -75,6 +75,10 @@ class LeanSliceView(SliceView):
         super().fit_view_to_content()
         self._fitted = self._framing()
 
+    def snap(self) -> None:
+        """Move to the nearest slice of the CT."""
+        self._logic.SnapSliceOffsetToIJK()
+
     def _update_slice_size(self, *_: Any) -> None:
         fitted = self._fitted is not None and np.allclose(self._fitted, self._framing(), atol=1e-3)
         super()._update_slice_size()

@@ -26,8 +26,7 @@ class Page:
         self.page.wait_for_selector(".ds-bar", timeout=30_000)
 
     def _console(self, message) -> None:
-        # trame's client asks by POST for a session launcher first, which is not used here.
-        if message.type == "error" and "405" not in message.text:
+        if message.type == "error":
             self.faults.append(message.text)
 
     def get(self, name: str):

@@ -6,6 +6,9 @@ import pytest
 from browser_page import CHROMIUM
 from viewer_helpers import Served, sphere_volume
 
+SIZE = (400, 360)
+"""Pixels of a view without a page."""
+
 pytest.importorskip("trame_slicer", reason="the viewer is not installed (extra 'viewer')")
 
 
@@ -68,6 +71,46 @@ def session(slicer_app, page, tmp_path):
     session = Session(slicer_app, AnsweringBackend(), page.update, tmp_path / "results")
     yield session
     session.close()
+
+
+@pytest.fixture(scope="module")
+def slice_views(slicer_app):
+    """Axial, coronal and sagittal views that draw when told to."""
+    from trame_slicer.views import ViewProps
+    from trame_slicer.views.render_scheduler import NoScheduleRendering
+
+    from densesharp_viewer.views import LeanSliceView, quiet_vtk
+
+    slicer_app.scene.Clear(False)
+    views = {}
+    for name in ("Axial", "Coronal", "Sagittal"):
+        with quiet_vtk():
+            view = LeanSliceView(
+                slicer_app.scene,
+                slicer_app.app_logic,
+                f"Test{name}",
+                scheduled_render_strategy=NoScheduleRendering(),
+            )
+        view.set_view_properties(ViewProps(orientation=name))
+        view.update_size(*SIZE)
+        view.render_window().SetSize(*SIZE)
+        views[name.lower()] = view
+    return views
+
+
+@pytest.fixture
+def shown(session, slice_views, ct_with_a_sphere):
+    """The sphere's CT in all views, looking at the sphere; (session, views, RAS)."""
+    from densesharp_scene import views as scene_views
+
+    volume, center = ct_with_a_sphere
+    session.open_volume(volume)
+    scene_views.set_window(session.scan.volume_node, 1500, -600)
+    for view in slice_views.values():
+        view.set_background_volume_id(session.scan.volume_node.GetID())
+        view.reset_view()
+    scene_views.jump_to(session.scan.scene, center, centered=False)
+    return session, slice_views, center
 
 
 @pytest.fixture(scope="module")

@@ -345,6 +345,7 @@ def test_a_wrong_file_is_refused_with_a_sentence(open_page, tmp_path):
         page.page.get_by_text("Open …").first.click()
     chosen.value.set_files(str(path))
     page.wait("$('message').text && $('message').kind !== 'info'")
+    assert "'letter.txt' is neither NRRD" in page.get("message")["text"]
     assert page.get("opened").startswith("CT 128")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -41,8 +41,15 @@ def study(tmp_path_factory):
     for number, size, spacing in ((3, (70, 66, 40), 1.25), (4, (70, 66, 10), 5.0)):
         grid = grid_around(CENTER, size, (0.8, 0.8, spacing), np.eye(3))
         balls = [smooth_ball(grid, at, radius=4, inside=20).array for at in (CENTER, OTHER)]
-        write_series(folder / str(number), np.maximum(*balls), grid, number=number)
+        write_series(
+            folder / str(number), np.maximum(*balls), grid, number=number, edit=with_kernel
+        )
     return folder
+
+
+def with_kernel(header, _index):
+    header.ConvolutionKernel = "B60f"
+    return header
 
 
 @pytest.fixture
@@ -71,7 +78,8 @@ def test_several_series_are_offered_and_one_is_opened(session, page, study):
     settle(session)
     assert [entry["key"] for entry in page["series"]] == ["3", "4"]
     assert page["series"][0] == {
-        "key": "3", "title": "Lung thin", "text": "Series 3: 1.25 mm, 40 images",
+        "key": "3", "title": "Lung thin", "when": "2020-03-04 10:12",
+        "text": "Series 3 · B60f · 1.25 mm · 40 images",
     }  # fmt: skip
     assert page.get("opened", "") == ""
     shown = json.dumps(page)
@@ -109,12 +117,16 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
         "scene.mrb",
     }  # fmt: skip
     for _ in range(2):  # what is replaced is not counted twice
-        assert page["message"]["text"] == "Saved 9 files in the results folder."
+        folder = str(tmp_path / "results" / "ID-4711_2020-03-04_series-3")
+        assert page["message"]["text"] == f"Saved 9 files in {folder}"
+        assert page["saved_in"] == folder
         answered.exports.save()
         settle(answered, 60)
     assert page["reported"]
     answered.open_file(answered.files.results / "scene.mrb")
     assert not page["reported"]
+    assert page["saved_in"] == ""
+    assert page["exam"]["patient"] == "ID-4711_2020-03-04_series-3/scene.mrb"
     first, answered.files.results = answered.files.results, tmp_path / "again"
     answered.exports.save()
     settle(answered, 60)
@@ -139,6 +151,7 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
 def test_the_results_of_one_ct_are_never_written_over_those_of_another(answered, page, study):
     """A second CT gets a folder of its own; a saved scene is saved where it was."""
     first = answered.files.results
+    assert first.name == "ID-4711_2020-03-04_series-3"
     answered.exports.save()
     settle(answered, 60)
     kept = {path.name: path.read_bytes() for path in first.iterdir()}
@@ -213,7 +226,7 @@ def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
     assert b"Dr A" in raw
     words = "with the patient's identity" if kept else "pseudonymised"
     assert words in page["message"]["text"]
-    assert str(answered.files.results) not in json.dumps(page)
+    assert page["message"]["text"].endswith(f"They lie in {folder}")
 
 
 def test_a_saved_scene_is_written_as_dicom_when_its_folder_is_told(answered, page, study):
@@ -329,13 +342,33 @@ def test_a_server_can_compute_from_the_start(slicer_app, page, tmp_path, monkeyp
     session.close()
 
 
-def test_a_scene_is_saved_beside_its_results_and_nothing_else_is(tmp_path):
-    from densesharp_viewer.app import default_results
+@pytest.mark.parametrize(
+    ("told", "beside", "folder"),
+    [(False, True, "with"), (True, True, "results/with"), (False, False, "results/without")],
+)
+def test_a_scene_is_saved_beside_its_results_unless_told(answered, tmp_path, told, beside, folder):
+    scene = tmp_path / ("with" if beside else "without") / "scene.mrb"
+    answered.exports.save()
+    settle(answered, 60)
+    scene.parent.mkdir()
+    shutil.copy(answered.files.results / "scene.mrb", scene)
+    if beside:
+        (scene.parent / "result.json").touch()
+    answered.files.told = told
+    answered.open_file(scene)
+    assert answered.files.results == tmp_path / folder
 
-    for path in ("with/scene.mrb", "with/ct.nrrd", "without/scene.mrb"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    (tmp_path / "with" / "result.json").touch()
-    assert default_results(tmp_path / "with" / "scene.mrb") == tmp_path / "with"
-    for path in (tmp_path / "with" / "ct.nrrd", tmp_path / "without" / "scene.mrb", None):
-        assert default_results(path) == Path("densesharp-view")
+
+def test_the_page_says_whose_ct_is_open(answered, page):
+    assert page["exam"] == {
+        "patient": "Secret, Patient · ID-4711",
+        "study": "2020-03-04 10:11",
+        "series": "Series 3 · Lung thin · B60f · 1.25 mm",
+    }
+
+
+def test_what_leaves_the_viewer_without_identity_still_holds_none(answered):
+    answered.exports.save()
+    settle(answered, 60)
+    for name in ("result.json", "report.html", "nodules.csv"):
+        assert "Secret" not in (answered.files.results / name).read_text(encoding="utf-8")

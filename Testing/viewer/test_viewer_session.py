@@ -278,13 +278,12 @@ def test_opening_another_ct_ends_what_runs_for_the_first(open_session, ct_with_a
     assert page["nodules"] == []
 
 
-def test_what_the_page_shows_names_no_file(answered, page, tmp_path):
+def test_the_page_learns_no_path_but_that_of_what_it_saved(answered, page, tmp_path):
     session, _ = answered
+    assert str(tmp_path) not in json.dumps(page)
     session.exports.save()
     settle(session)
-    shown = json.dumps(page)
-    assert str(tmp_path) not in shown
-    assert "sphere" not in shown
+    assert page["saved_in"] == str(tmp_path / "results" / "CT")
 
 
 def test_a_refused_answer_shows_reasons_only(answered, page):

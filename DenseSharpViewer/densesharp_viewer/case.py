@@ -1,0 +1,77 @@
+"""Whose CT is open: the words over its pictures and the name of its results folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from densesharp.image.volume import Volume
+from densesharp.io.identity import CaseIdentity, folder_name, read_identity
+
+
+@dataclass(frozen=True)
+class Case:
+    """What tells one CT from another.
+
+    Attributes:
+        patient: name and number; the file where there is no DICOM header.
+        study: date and time.
+        series: number, description, kernel, slice thickness.
+        folder: a name for its results on every system.
+    """
+
+    patient: str
+    study: str
+    series: str
+    folder: str
+
+    def shown(self) -> dict[str, str]:
+        """What the page draws over a picture."""
+        return {"patient": self.patient, "study": self.study, "series": self.series}
+
+
+NO_CASE = Case("", "", "", "CT")
+
+
+def case_of(volume: Volume, path: Path | None) -> Case:
+    """The case of a CT that was read from a file or a folder."""
+    files = volume.series.get("paths", ())
+    identity = read_identity(files[0]) if files else CaseIdentity()
+    if identity != CaseIdentity():
+        return _dicom_case(identity)
+    if path is None:
+        return NO_CASE
+    return Case(path.name, "", "", folder_name(_stem(path)))
+
+
+def scene_case(path: Path) -> Case:
+    """The case of a saved scene: it lies in the folder that was named after it."""
+    return Case(f"{path.parent.name}/{path.name}", "", "", folder_name(path.parent.name))
+
+
+def _dicom_case(identity: CaseIdentity) -> Case:
+    patient = " · ".join(filter(None, (identity.patient, identity.patient_id)))
+    series = f"Series {identity.number or 'without number'}"
+    rest = (identity.description, identity.kernel, identity.thickness)
+    return Case(
+        patient=patient or "No patient named",
+        study=f"{identity.date} {identity.time}".strip() or "No date",
+        series=" · ".join(filter(None, (series, *rest))),
+        folder=folder_name(
+            "_".join(
+                filter(
+                    None,
+                    (
+                        identity.patient_id or identity.patient or "patient",
+                        identity.date,
+                        f"series-{identity.number}" if identity.number else "",
+                    ),
+                )
+            )
+        ),
+    )
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its ending, `.nii.gz` too."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] if path.suffix else path.name
