@@ -15,6 +15,7 @@ from trame_slicer import module as trame_slicer_module
 
 from densesharp.report.labels import DISCLAIMER
 
+from .aria import aria
 from .launcher import ICON
 from .page_card import build_card
 from .page_dialogs import LOST, build_dialogs
@@ -104,7 +105,7 @@ def decorate_view(_server: Any, view_id: str, _view: Any) -> None:
             style=f"accent-color: {COLORS[name]}",
             value=(f"slices.{name}?.fraction ?? 0.5",),
             input=do("slice", f"'{name}'", "Number($event.target.value)"),
-            aria_label=f"{_TITLES[name]} slice",
+            **aria(label=f"{_TITLES[name]} slice"),
         )
 
 
@@ -134,7 +135,9 @@ def _build_hint() -> None:
 
 
 def _build_message() -> None:
-    with html.Div(v_if="message.text", classes=("`ds-message ds-${message.kind}`",), role="status"):
+    with html.Div(
+        v_if="message.text", classes=("`ds-message ds-${message.kind}`",), **aria("status")
+    ):
         html.Span("{{ message.text }}")
         with html.Button(classes="ds-icon", click="utils.densesharp.forget()", title="Close"):
             v.VIcon("mdi-close", size="small")
@@ -153,6 +156,6 @@ def _build_foot() -> None:
         html.Span("{{ pointer || opened }}", classes="ds-grow ds-pointer", title=("opened",))
         with html.Div(v_if="busy", classes="ds-progress"):
             html.Span("{{ progress_text }}")
-            html.Progress(max="100", value=("progress",), aria_label="How far the work is")
+            html.Progress(max="100", value=("progress",), **aria(label="How far the work is"))
             html.Button("Cancel", classes="ds-button", click=do("cancel"), title="Esc")
         html.Span("Pictures are compressed; measurements come from the voxels.", classes="ds-dim")

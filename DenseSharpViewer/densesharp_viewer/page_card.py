@@ -5,6 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from .aria import aria
 from .page_tools import do
 
 SHOWN = 6
@@ -29,7 +30,7 @@ def _build_title() -> None:
     with html.Div(classes="ds-title"):
         # What is typed stays, whatever the card shows meanwhile, until the field is left.
         html.Input(
-            type="text", maxlength="60", classes="ds-rename", aria_label="Name of the nodule",
+            type="text", maxlength="60", classes="ds-rename", **aria(label="Name of the nodule"),
             value=("utils.densesharp?.nameOf(card) ?? card.name",),
             focus="utils.densesharp.naming(card)", input="utils.densesharp.typed($event)",
             blur="utils.densesharp.named($event, card)",

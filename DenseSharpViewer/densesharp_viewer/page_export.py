@@ -5,6 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from .aria import aria
 from .page_tools import do
 
 _IDENTITY = (
@@ -54,7 +55,7 @@ def _decision(decision: str, icon: str, text: str, title: str) -> None:
         classes=(f"'ds-button ds-plain ds-{decision}' + ({on} ? ' ds-on' : '')",),
         click=do("decide", "card.id", f"'{decision}'"),
         title=title,
-        aria_pressed=(f"{on} ? 'true' : 'false'",),
+        **aria(pressed=(f"{on} ? 'true' : 'false'",)),
     ):
         v.VIcon(icon, size="small")
         html.Span(text)

@@ -6,6 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from .actions import TRIGGER
+from .aria import aria
 from .labels import KEYS
 
 TOOLS = (
@@ -47,13 +48,13 @@ def build_tools() -> None:
         html.Span("{{ brush_mm }} mm")
         html.Input(
             type="range", min="1", max="20", step="0.5", value=("brush_mm",),
-            input=do("brush", "Number($event.target.value)"), aria_label="Brush diameter",
+            input=do("brush", "Number($event.target.value)"), **aria(label="Brush diameter"),
         )  # fmt: skip
         html.Input(
             type="checkbox",
             checked=("brush_3d",),
             change=do("brush_3d", "$event.target.checked"),
-            aria_label="Paint a ball",
+            **aria(label="Paint a ball"),
         )
         html.Span("3D")
     _gap()
@@ -77,7 +78,7 @@ def build_tools() -> None:
         html.Span("Reader")
         html.Input(
             type="text", maxlength="60", placeholder="your name", id="ds-reader",
-            aria_label="Reader",
+            **aria(label="Reader"),
             value=("utils.densesharp?.kept('ds-reader', reader) ?? reader",),
             change=do("reader", "$event.target.value"),
         )  # fmt: skip
@@ -109,7 +110,7 @@ def _switch(icon: str, title: str, click: str, on: str) -> None:
         classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
         click=click,
         title=title,
-        aria_pressed=(f"({on}) ? 'true' : 'false'",),
+        **aria(pressed=(f"({on}) ? 'true' : 'false'",)),
     ):
         v.VIcon(icon, size="small")
 

@@ -27,6 +27,7 @@ from densesharp.study.conduct.answer_keys import (
 )
 from densesharp_scene.study_case import MODEL, OWN, outline_color
 
+from .aria import aria
 from .launcher import ICON
 from .page import ASSETS
 from .page_dialogs import lost_page
@@ -184,7 +185,7 @@ def _build_case() -> None:
         html.H3("Comment (optional)")
         html.Textarea(
             v_model=("comment",), maxlength=str(LONGEST_COMMENT), rows="2",
-            input=do("comment", "$event.target.value"), aria_label="Comment",
+            input=do("comment", "$event.target.value"), **aria(label="Comment"),
         )  # fmt: skip
         _build_submit()
 
@@ -216,7 +217,7 @@ def _build_aid() -> None:
 
 def _build_class() -> None:
     html.H3("Class")
-    with html.Div(classes="ds-study-choice", role="radiogroup", aria_label="Class"):
+    with html.Div(classes="ds-study-choice", **aria("radiogroup", label="Class")):
         for key, name in CLASS_KEYS.items():
             chosen = f"screen.answer.nodule_class === '{name}'"
             _choice(name, key.upper(), do("class", f"'{name}'"), chosen, CLASS_TITLES[name])
@@ -231,21 +232,21 @@ def _build_rating(name: str, question: str, keys: str) -> None:
             type="range", min="0", max="100", step="1",
             value=(f"screen.answer.{name} ?? 50",),
             input=do("rating", f"'{name}'", "Number($event.target.value)"),
-            aria_label=question, title=f"Keys {keys}",
+            **aria(label=question), title=f"Keys {keys}",
         )  # fmt: skip
         html.Input(
             type="number", min="0", max="100", step="1",
             value=(f"screen.answer.{name}",), placeholder="–",
             change="$event.target.value !== '' && "
             + do("rating", f"'{name}'", "Number($event.target.value)"),
-            aria_label=f"{question} in percent",
+            **aria(label=f"{question} in percent"),
         )  # fmt: skip
         html.Span("%")
 
 
 def _build_confidence() -> None:
     html.H3("How confident are you?")
-    with html.Div(classes="ds-study-choice ds-five", role="radiogroup", aria_label="Confidence"):
+    with html.Div(classes="ds-study-choice ds-five", **aria("radiogroup", label="Confidence")):
         for key, level in CONFIDENCE_KEYS.items():
             chosen = f"screen.answer.confidence === {level}"
             action = do("confidence", str(level))
@@ -263,7 +264,7 @@ def _build_outline() -> None:
             html.Input(
                 type="range", min="1", max="40", step="0.5", value=("brush_mm",),
                 input=do("brush", "Number($event.target.value)"),
-                aria_label="Diameter of the brush, or how far a click may reach",
+                **aria(label="Diameter of the brush, or how far a click may reach"),
                 title="Diameter of the brush, or how far a click may reach",
             )  # fmt: skip
             html.Span("{{ brush_mm }} mm")
@@ -308,7 +309,9 @@ def _build_submit() -> None:
 
 
 def _build_message() -> None:
-    html.P("{{ screen.message }}", v_if="screen.message", classes="ds-study-message", role="status")
+    html.P(
+        "{{ screen.message }}", v_if="screen.message", classes="ds-study-message", **aria("status")
+    )
 
 
 def _build_foot() -> None:
@@ -334,8 +337,7 @@ def _choice(name: str, key: str, click: str, on: str, title: str) -> None:
         classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
         click=click,
         title=f"{title} (key {key})",
-        role="radio",
-        aria_checked=(f"({on}) ? 'true' : 'false'",),
+        **aria("radio", checked=(f"({on}) ? 'true' : 'false'",)),
     ):
         html.Span(name)
         html.Kbd(key)
@@ -350,6 +352,6 @@ def _icon_switch(icon: str, title: str, click: str, on: str) -> None:
         classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
         click=click,
         title=title,
-        aria_label=title,
+        **aria(label=title),
     ):
         v.VIcon(icon, size="small")

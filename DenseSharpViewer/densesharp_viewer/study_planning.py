@@ -23,6 +23,7 @@ from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.new_study import Values, create, summary
 
 from .actions import TRIGGER
+from .aria import aria
 from .page import ASSETS
 from .page_tools import do
 from .security import Guard, new_token
@@ -151,7 +152,7 @@ def build_page(server: Any) -> None:
                     html.Label(field.label + (" *" if field.required else ""), title=field.help)
                     _input_of(field)
                     html.Span(field.help, classes="ds-dim")
-            html.P("{{ message }}", v_if="message", classes="ds-study-message", role="status")
+            html.P("{{ message }}", v_if="message", classes="ds-study-message", **aria("status"))
             html.P("{{ progress }}", v_if="busy")
             html.Button(
                 "Make the study",
