@@ -112,7 +112,7 @@ MRML = _names(
     "IsProxyNodeID IsTransformToWorldLinear JumpSliceByCentering JumpSliceByOffsetting "
     "MODE_REPLACE NodeRemovedEvent Place PointEndInteractionEvent PointModifiedEvent "
     "PointPositionDefinedEvent PositionDefined ReadFromMRB RemoveAllColumns "
-    "RemoveAllControlPoints RemoveAllViewNodeIDs RemoveAttribute RemoveNthControlPoint "
+    "RemoveAllControlPoints RemoveAllViewNodeIDs RemoveAttribute RemoveNode RemoveNthControlPoint "
     "RemoveObserver RemoveRepresentation RemoveSegment RemoveTag "
     "ResampleOrientedImageToReferenceOrientedImage ResetClippingRange SegmentModified "
     "SeparateSegmentLabelmap SetActiveColor SetActiveList SetAllSegmentsVisibility "
