@@ -6,6 +6,8 @@ from typing import Any
 
 import slicer
 
+from densesharp_scene.nodule import Nodule
+
 from .session import Session
 
 EFFECTS = ("Paint", "Draw", "Erase", "Smoothing", "Islands")
@@ -31,22 +33,24 @@ class CorrectionSection:
 
     def refresh(self) -> None:
         """Follow the selected nodule."""
-        self.ui.hereButton.enabled = self.session.nodule is not None
-        if self.session.nodule is None:
+        nodule = self.session.nodule
+        self.ui.hereButton.enabled = nodule is not None
+        if nodule is None:
             self.stop()
         elif self.ui.hereButton.checked:
-            self._follow()
+            self._follow(nodule)
 
     def onHere(self, checked: bool) -> None:
         """Show the editor, or end correcting."""
-        if not checked or self.session.nodule is None:
+        nodule = self.session.nodule
+        if not checked or nodule is None:
             self.stop()
             return
         if self._editor is None:
             self._editor = self._make()
         self.ui.editorFrame.visible = True
         self._editor.setupViewObservations()
-        self._follow()
+        self._follow(nodule)
 
     def stop(self) -> None:
         """The mouse no longer paints; called when the module is left too."""
@@ -72,11 +76,8 @@ class CorrectionSection:
         self.ui.editorFrame.layout().addWidget(editor)
         return editor
 
-    def _follow(self) -> None:
-        scan, nodule = self.session.scan, self.session.nodule
-        if scan is None or nodule is None or not scan.alive:
-            self.stop()
-            return
+    def _follow(self, nodule: Nodule) -> None:
+        scan = self.session.opened()
         segment_id = scan.outline(nodule.id)  # an empty one to draw where the model found none
         shown = (scan.segmentation_node.GetID(), segment_id)
         if shown != self._shown:
