@@ -65,7 +65,7 @@ def test_a_nodule_is_cut_out_with_its_middle_in_the_middle(tmp_path: Path) -> No
 def test_a_ct_of_1_mm_is_copied_and_not_interpolated(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     grey = rng.integers(0, 256, (50, 50, 50))
-    mask = rng.random(grey.shape) < 0.002
+    mask = np.pad(rng.random((38, 38, 38)) < 0.002, 6)
     mask[20:26, 22:27, 23:30] = True
     for kind, array in (("ct", grey * (1424 / 255) - 1024), ("mask", mask.astype(np.uint8))):
         image = sitk.GetImageFromArray(array)

@@ -140,7 +140,10 @@ def _axes(fields: Mapping[str, str], counts: Sequence[int], name: str) -> tuple[
 def _vectors(fields: Mapping[str, str], name: str) -> list[tuple[float, ...] | None]:
     """The space directions of all axes; None for an axis without one."""
     found = re.findall(r"none|\([^)]*\)", fields.get("space directions", "").lower())
-    return [None if part == "none" else _vector(part, name) for part in found]
+    return [
+        None if part == "none" else tuple(numbers(part.strip("()").replace(",", " "), name))
+        for part in found
+    ]
 
 
 def _vector(text: str, name: str) -> tuple[float, ...]:
@@ -166,6 +169,8 @@ def _grid(
         columns = [vectors[axis] for axis in spatial[:3]]
         if any(column is None for column in columns):
             raise no_spacing(name)
+        if any(column is not None and len(column) != 3 for column in columns):
+            raise damaged(name)
         axes = np.array(columns, dtype=np.float64).T
         if steps and np.isfinite(steps).all():
             lengths = np.linalg.norm(axes, axis=0)

@@ -257,7 +257,8 @@ def _read_cubes(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             if file.read(4) != b"PK\x03\x04":
                 message = f"'{path.name}' is no .npz archive with voxel and seg"
                 raise ValueError(message)
-            with np.load(path, allow_pickle=False) as arrays:
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
                 voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
     except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
