@@ -54,7 +54,7 @@ def test_a_real_click_gives_the_point_under_the_mouse(open_page, sphere_file, re
     assert card["stability"]["tone"] == "good"
     page.act("save")
     page.wait("$('message').text.startsWith('Saved')", 60)
-    stored = json.loads((results / "result.json").read_text())["nodules"][0]
+    stored = json.loads((results / "sphere" / "result.json").read_text())["nodules"][0]
     angle = np.radians(12)
     turn = np.array(
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
@@ -385,7 +385,7 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
         page.page.get_by_text("DICOM folder …").click()
     chosen.value.set_files(str(tmp_path / "cd"))
     page.wait("$('series').length === 2", 60)
-    page.page.get_by_text("Series 3: 1.25 mm, 40 images").click()
+    page.page.get_by_text("Series 3 · 1.25 mm · 40 images").click()
     page.wait("$('opened').startsWith('CT 70 × 66 × 40')", 60)
     page.wait("!$('busy')", 60)
     page.settle()
@@ -394,7 +394,8 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     page.wait("$('nodules').length === 1 && !$('busy')", 60)
     page.page.get_by_text("DICOM", exact=True).click()
     page.wait("$('message').text.startsWith('SEG and SR of 1 nodule written')", 60)
-    assert b"Secret" not in (results / "dicom" / "densesharp_sr.dcm").read_bytes()
+    case = results / "ID-4711_2020-03-04_series-3"
+    assert b"Secret" not in (case / "dicom" / "densesharp_sr.dcm").read_bytes()
     page.page.get_by_text("Report", exact=True).click()
     page.wait("$('reported')", 60)
     with page.page.expect_popup() as opened:
@@ -460,7 +461,7 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     quick.wait("$('message').text.startsWith('Saved')", 60)
     quick.close()
 
-    again = Page(browser, serve(str(tmp_path / "more"), str(results / "scene.mrb")).url)
+    again = Page(browser, serve(str(tmp_path / "more"), str(results / "sphere" / "scene.mrb")).url)
     again.wait("$('nodules').length === 1", 30)
     assert again.get("nodules")[0]["name"] == "Kept"
     assert again.get("card")["outdated"] == ""
