@@ -165,3 +165,17 @@ def test_what_commands_import_comes_with_their_extras(extras):
 def test_missing_names_what_cannot_be_imported(without):
     without("serve")
     assert missing("serve") == ["litserve", "torch"]
+
+
+def test_the_doctor_says_of_each_extra_what_it_is_for_and_how_to_get_it(without):
+    from densesharp.cli.doctor import extras
+
+    without("study", "viewer")
+    found = {finding.part.removeprefix("extra "): finding for finding in extras()}
+    assert set(found) == set(EXTRAS)
+    for name, finding in found.items():
+        assert finding.text.startswith(EXTRAS[name].what)
+    assert "mrmc" in found["study"].text
+    assert found["study"].state == "note"
+    assert "not installed, about 360 MB; " in found["study"].text
+    assert "run.py" in found["study"].text or "pip install" in found["study"].text
