@@ -49,8 +49,9 @@ def draw_reading(ui: Any, screen: Screen) -> None:
     ui.studyNextButton.visible = page == "next"
     ui.studyResumeButton.visible = page == "paused"
     ui.studyCorrectButton.visible = page == "next" and screen.can_go_back
-    ui.studyMessageLabel.text = screen.message
-    ui.studyMessageLabel.visible = bool(screen.message)
+    told = screen.message or (screen.instructions if page == "sessions" else "")
+    ui.studyMessageLabel.text = told
+    ui.studyMessageLabel.visible = bool(told)
 
 
 def _draw_sessions(ui: Any, screen: Screen) -> None:

@@ -314,6 +314,15 @@ def test_a_comment_and_an_early_start(reader: StudyPanel, tmp_path: Path) -> Non
     assert reader.ui.studyHeadingLabel.text == "Case 1 of 2, session 2"
 
 
+def test_the_study_s_instructions_stand_with_the_sessions(
+    reader: StudyPanel, tmp_path: Path
+) -> None:
+    reader.open(a_study(tmp_path, "unaided", instructions="Lung window first."))
+    assert reader.ui.studyMessageLabel.text == "Lung window first."
+    reader.ui.studyStartButton.click()
+    assert reader.ui.studyMessageLabel.isHidden()
+
+
 def test_the_self_test_runs(reader: StudyPanel) -> None:
     test = sys.modules["DenseSharpReaderStudy"].DenseSharpReaderStudyTest()
     test.setUp()
