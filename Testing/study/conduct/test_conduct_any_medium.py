@@ -66,7 +66,7 @@ def test_a_study_with_any_comment_is_exported_and_analysed(tmp_path, reading_of,
     with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
         found = [row["comment"] for row in csv.DictReader(file)]
     assert found == [
-        "a\rb", "half \\ud83d", "'=HYPERLINK(1)", "' +1", "'-", "'@x", "quote \" , comma", "\x00",
+        "a\rb", "half \\ud83d", "'=HYPERLINK(1)", "' +1", "'-", "'@x", "quote \" , comma", "\\x00",
     ]  # fmt: skip
     lines = (folder / "events.jsonl").read_text().splitlines()
     bodies = [json.loads(line)["body"] for line in lines]

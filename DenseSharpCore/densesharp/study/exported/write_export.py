@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ ANSWER_COLUMNS = (
     "aid_mask_sha256", "aid_class", "aid_p_invasive", "aid_p_iac", "changed", "software",
     "event_sha256",
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MODEL_COLUMNS = (
     "case", "class", "p_aah_ais", "p_mia", "p_iac", "p_invasive", "model_sha256", "trained_on",
     "mask",
@@ -190,10 +192,11 @@ def _write_model(study: Study, folder: Path) -> None:
 def _plain_text(text: str) -> str:
     """A reader's text that every table can hold and no spreadsheet takes for a formula.
 
-    Half characters (lone surrogates) become their escapes; what begins like a formula gets an
-    apostrophe in front. The record `events.jsonl` holds the text as it was typed.
+    Half characters (lone surrogates) and control characters become their escapes; what begins like
+    a formula gets an apostrophe in front. The record `events.jsonl` holds the text as it was typed.
     """
     whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    whole = _CONTROL.sub(lambda found: repr(found[0])[1:-1], whole)
     return f"'{whole}" if whole.lstrip()[:1] in ("=", "+", "-", "@") else whole
 
 
