@@ -11,7 +11,7 @@ import numpy as np
 import vtk
 from numpy.typing import ArrayLike, NDArray
 
-SIZE_PERCENT = 2.0
+SIZE_PERCENT = 3.0
 """Width of the shown cross, percent of a view: thin, and the same however near the picture is, or
 it covers a nodule of 6 mm."""
 

@@ -73,9 +73,9 @@ def session(slicer_app, page, tmp_path):
     session.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def slice_views(slicer_app):
-    """Axial, coronal and sagittal views that draw when told to."""
+    """Axial, coronal and sagittal views that draw when told to; a second set would share nodes."""
     from trame_slicer.views import ViewProps
     from trame_slicer.views.render_scheduler import NoScheduleRendering
 

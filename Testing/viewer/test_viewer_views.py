@@ -263,6 +263,7 @@ def test_the_command_ends_with_that_sentence_and_no_crash(tmp_path):
         env={**environment, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert ended.returncode == 2
-    (line,) = ended.stderr.strip().splitlines()
+    starting, line = ended.stderr.strip().splitlines()
+    assert "Stop it with Ctrl + C" in starting
     assert "apt-get install libegl1 libgl1-mesa-dri" in line
     assert not (tmp_path / "densesharp-view").exists()
