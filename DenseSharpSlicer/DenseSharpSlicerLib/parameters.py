@@ -28,6 +28,6 @@ class DenseSharpSlicerParameterNode:
     daysBetween: Annotated[int, WithinRange(0, 20000)] = 0
     decisionThreshold: Annotated[float, WithinRange(0, 1)] = 0.5
     autoUpdate: bool = True
-    augmentations: Annotated[int, WithinRange(1, 48)] = 8
+    augmentations: Annotated[int, WithinRange(1, 48)] = 4
     stability: bool = True
     solidThreshold: Annotated[float, WithinRange(-800, 100)] = -300.0

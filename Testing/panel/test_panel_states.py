@@ -277,6 +277,17 @@ def test_reloading_leaves_one_set_of_observers_and_keys(
     panel.widget.cleanup()
 
 
+def test_a_new_scene_asks_for_what_the_command_line_asks_for(slicer: Any, module: Any) -> None:
+    from densesharp.nodule.settings import AnalysisSettings
+
+    panel = Panel(slicer, module)
+    panel.host.enter()
+    chosen = panel.widget.logic.settings(panel.widget.logic.getParameterNode())
+    assert chosen.to_json() == AnalysisSettings().to_json()
+    panel.host.exit()
+    panel.widget.cleanup()
+
+
 def test_parameters_reach_the_pipeline(panel: Panel, ct: Any) -> None:
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.ui.augmentationsSpinBox.value = 1
