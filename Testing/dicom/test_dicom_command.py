@@ -151,7 +151,7 @@ def test_wrong_input_gives_one_sentence_and_writes_nothing(series, results, tmp_
     ct_file = next(series.iterdir())
     for arguments, words in (
         (("seg", empty, "--dicom", series), "holds no complete DenseSharp results"),
-        (("seg", damaged, "--dicom", series), "holds no complete DenseSharp results"),
+        (("seg", damaged, "--dicom", series), "'nodule_001_mask.nrrd' is damaged"),
         (("sr", results, "--dicom", elsewhere), "does not lie on the voxels"),
         (("sr", results, "--dicom", twin), "not computed from this series"),
         (("seg", results, "--dicom", twin), "not computed from this series"),

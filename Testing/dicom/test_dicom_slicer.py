@@ -69,8 +69,8 @@ def array_of(node) -> np.ndarray:
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_slicer_puts_the_segment_on_the_same_ct_voxels(tmp_path, name):
-    # One number per voxel, so that a voxel is known by its value.
-    array = (np.arange(phantom().size).reshape(phantom().shape) - 1000).astype(np.int16)
+    # One number per voxel within a nodule's reach, so that a voxel is known by its value.
+    array = (np.arange(phantom().size).reshape(phantom().shape) % 1400 - 1000).astype(np.int16)
     write_series(tmp_path, array, GRIDS[name])
     volume = read_volume(tmp_path)
     result = nodule(volume, (10, 9, 5))

@@ -58,11 +58,11 @@ def test_the_quick_area_of_resampled_cases_is_the_area_of_the_drawn_cases(random
     found = resampled_difference(study, (0, 1), replicates=60)
     strata = study.truth.astype(int)
     wanted = bootstrap_cases(slow, len(study.cases), strata=strata, replicates=60)
-    assert found["cases"].value == pytest.approx(wanted.value)
-    assert found["cases"].ci == pytest.approx(wanted.ci)
+    assert found.cases.value == pytest.approx(wanted.value)
+    assert found.cases.ci == pytest.approx(wanted.ci)
     one = resampled_difference(study.select(readers=["r0"]), (0, 1), replicates=10)
-    assert one["readers_and_cases"].value is None
-    assert one["readers_and_cases"].reason
+    assert one.readers_and_cases.value is None
+    assert one.readers_and_cases.reason
 
 
 def test_clusters_widen_the_interval():
