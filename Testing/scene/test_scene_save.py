@@ -23,7 +23,7 @@ def saved_and_opened(ct_with_a_nodule, tmp_path):
     scan.decide(first, "accepted", "Dr A")
     assert scan.show_evidence(first)
     scan.prepare_to_save()
-    opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
+    opened = open_bundle(_save(scan.scene, tmp_path / "case.mrb"))
     volume = opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
     yield scan, ScanNodules(volume)
     opened.Clear(True)
@@ -34,7 +34,7 @@ def _save(scene, path):
     return path
 
 
-def _open(path, into=None):
+def open_bundle(path, into=None):
     """Open a bundle by unpacking it, as the viewer does."""
     import zipfile
 
@@ -162,7 +162,7 @@ def test_opening_beside_another_scene_keeps_references(ct_with_a_nodule, tmp_pat
 
     scan, nodule_id = ct_with_a_nodule
     path = _save(scan.scene, tmp_path / "case.mrb")
-    _open(path, into=scan.scene)
+    open_bundle(path, into=scan.scene)
     volumes = [
         node
         for n in range(scan.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
@@ -239,7 +239,7 @@ def test_outlines_stay_in_place_when_slicer_turns_the_axes_round(
     shown = world_voxels(scan, first)
     empty = scan.claim(scan.place(ras - 2))
     scan.store(replace(answer(scan.volume(), scan.seed_of(empty), empty, 3.0), mask=None))
-    opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
+    opened = open_bundle(_save(scan.scene, tmp_path / "case.mrb"))
     again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
     np.testing.assert_allclose(world_voxels(again, first), shown, atol=2e-3)
     assert [again.outdated(name) for name in (first, second)] == [None, None]
