@@ -244,9 +244,15 @@ def test_the_temperature_fits_what_predict_shows(
         combining, "fit_temperature", lambda *given: seen.append(given) or real(*given)
     )
     samples = read_dataset(two_simulated_nodules)
+    told: list[tuple[float, str]] = []
     card = combine(
-        [model_path()], tmp_path / "one.safetensors", load_model(model_path()).card, samples
+        [model_path()],
+        tmp_path / "one.safetensors",
+        load_model(model_path()).card,
+        samples,
+        progress=lambda *step: told.append(step),
     )
+    assert told == [(n / 2, f"Calibrating: nodule {n + 1} of 2") for n in range(2)]
     ((logits, labels),) = seen
     assert logits.shape == (2, 8, 3)
     assert labels.tolist() == [0, 2]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.files import check_folder
 
 HELP = "combine trained networks into one calibrated ensemble"
@@ -47,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     )
     check_folder(Path(args.out).parent)
     check_json(args.json)
-    sys.stderr.write("Calibrating, which runs every network on the held-out nodules ...\n")
-    made = combine(args.model, args.out, card, read_dataset(args.calibrate), average=args.average)
+    samples = read_dataset(args.calibrate)
+    with progress_bar() as progress:
+        made = combine(args.model, args.out, card, samples, average=args.average, progress=progress)
     text = f"Model of {made.members} member(s), temperature {made.temperature:.3g}: {args.out}\n"
     document = {"out": args.out, "members": made.members, "temperature": made.temperature}
     finish(text, document, args.json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
@@ -63,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     check_folder(args.out)
     check_json(args.json)
     if args.sample:
-        sys.stderr.write("Making the sample chest CT, which takes about a minute ...\n")
-        write_sample(args.out, args.seed or SEED)
+        with progress_bar() as progress:
+            write_sample(args.out, args.seed or SEED, progress)
         finish(f"Sample CT: {args.out}\n", {"out": args.out}, args.json)
         return 0
     diagnoses = {"paper": (None,), "balanced": BALANCED, "any": (UNLABELLED,)}[args.classes]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.image.grid import Grid
+from densesharp.progress import Progress, silent
 from densesharp.simulate.background import AIRWAY_HU, FAT_HU, MUSCLE_HU, VESSEL_HU, add_tube
 from densesharp.simulate.fields import Field, smooth_noise, soft_step
 
@@ -48,21 +49,30 @@ class Chest:
     grid: Grid
 
 
-def make_chest(rng: np.random.Generator, grid: Grid) -> Chest:
+def make_chest(rng: np.random.Generator, grid: Grid, progress: Progress = silent) -> Chest:
     """Build the chest on a grid along the patient's axes (identity direction).
+
+    Args:
+        rng: of everything random.
+        grid: where the voxels shall lie, LPS mm.
+        progress: told before each part of the chest.
 
     Returns:
         Densities of the whole chest, and where its lungs are.
     """
+    progress(0.0, "Drawing the lungs")
     x, y, z = _axes(grid)
     cavity = _cavity(x, y, z)
     lung = _signed_distance((cavity > 0) & ~_central(x, y, z) & (z > _dome(x, y)), grid)
     lung += np.float32(0.5) * _broad_noise(rng, grid.shape, 3.0)
+    progress(0.15, "Drawing the body")
     hu = _body(rng, x, y, z, _signed_distance(cavity > 0, grid))
+    progress(0.35, "Drawing mediastinum and spine")
     _mediastinum(rng, hu, x, y, z, cavity)
     _spine(hu, x, y, z)
     air = _parenchyma(rng, y, grid.shape)
     for side, hilum in HILA.items():
+        progress(0.6 if side == "right" else 0.8, f"Drawing the vessels of the {side} lung")
         inside = lung * ((x < 0) if side == "right" else (x > 0))
         _grow_tree(rng, air, inside, grid, hilum)
     hu += soft_step(lung, 1.2) * (air - hu)

@@ -16,6 +16,7 @@ from densesharp.files import atomic_path, ensure_folder, write_text
 from densesharp.image.grid import Grid, cube_grid, ras_to_lps
 from densesharp.image.sampling import write_image
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.progress import Progress, part, silent
 from densesharp.simulate.chest import PARENCHYMA_HU, Chest, make_chest
 from densesharp.simulate.fields import Field, smooth_noise
 from densesharp.simulate.latents import Latents
@@ -72,15 +73,20 @@ class Sample:
     nodules: list[dict[str, Any]]
 
 
-def make_sample(seed: int = SEED) -> Sample:
+def make_sample(seed: int = SEED, progress: Progress = silent) -> Sample:
     """Make the sample CT; the same seed gives the same voxels.
+
+    Args:
+        seed: of everything random.
+        progress: told before each part of the work.
 
     Returns:
         The CT and the truth about its nodules.
     """
     rng = np.random.default_rng(seed)
     grid = _grid()
-    chest = make_chest(rng, grid)
+    chest = make_chest(rng, grid, part(progress, 0.0, 0.9))
+    progress(0.9, "Putting in the nodules")
     labels = np.zeros(grid.shape, np.uint8)
     nodules = [
         _insert(rng, chest, labels, number, placed) for number, placed in enumerate(NODULES, 1)
@@ -88,14 +94,20 @@ def make_sample(seed: int = SEED) -> Sample:
     return Sample(_scanned(rng, chest.hu), labels, grid, nodules)
 
 
-def write_sample(folder: str | Path, seed: int = SEED) -> None:
+def write_sample(folder: str | Path, seed: int = SEED, progress: Progress = silent) -> None:
     """Write `sample_ct.nrrd`, `sample_mask.nrrd` and `sample.json` into a folder.
+
+    Args:
+        folder: made where it is missing.
+        seed: of everything random.
+        progress: told before each part of the work.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     root = ensure_folder(folder)
-    sample = make_sample(seed)
+    sample = make_sample(seed, part(progress, 0.0, 0.65))
+    progress(0.65, "Writing the CT and its mask")
     _write_image(root / "sample_ct.nrrd", sample.hu, sample.grid)
     _write_image(root / "sample_mask.nrrd", sample.labels, sample.grid)
     values = {"simulated": True, "note": NOTE, "seed": seed, "nodules": sample.nodules}

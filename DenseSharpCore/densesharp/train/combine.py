@@ -20,6 +20,7 @@ from densesharp.model.model_file import (
     save_model,
 )
 from densesharp.nodule.inference import class_probabilities, orient, orientations
+from densesharp.progress import Progress, silent
 from densesharp.train.augment import middle_patch
 from densesharp.train.dataset import UNKNOWN, Sample
 
@@ -40,6 +41,7 @@ def combine(
     shares: Sequence[float] = PAPER_SHARES,
     *,
     average: bool = False,
+    progress: Progress = silent,
 ) -> ModelCard:
     """Put the first members of several model files into one ensemble and calibrate it.
 
@@ -55,6 +57,7 @@ def combine(
         shares: share of each class where the model will be used.
         average: average the weights into one network instead of keeping them as members (Wortsman
             et al. 2022, arXiv 2203.05482). Right only for runs that started from the same weights.
+        progress: told after each nodule of the calibration set.
 
     Returns:
         The card as written.
@@ -71,7 +74,7 @@ def combine(
     if not labelled:
         message = "The calibration set has no nodule with a known class."
         raise TableError(message)
-    logits = logits_in_all_orientations(ModelFile(card, tuple(members), ""), labelled)
+    logits = logits_in_all_orientations(ModelFile(card, tuple(members), ""), labelled, progress)
     labels = np.array([sample.label for sample in labelled])
     card = replace(card, temperature=round(fit_temperature(logits, labels), 4))
     save_model(out, members, card)
@@ -94,7 +97,9 @@ def _with_shares(weights: Weights, shares: Sequence[float]) -> Weights:
     return {**weights, CLASSIFIER_BIAS: weights[CLASSIFIER_BIAS] + shift}
 
 
-def logits_in_all_orientations(model: ModelFile, samples: Sequence[Sample]) -> NDArray[np.float32]:
+def logits_in_all_orientations(
+    model: ModelFile, samples: Sequence[Sample], progress: Progress = silent
+) -> NDArray[np.float32]:
     """Logits (N, orientations * members, classes) of the patches in the samples' middles.
 
     In the eight mirrored orientations whose probabilities `predict` averages unless told otherwise:
@@ -103,7 +108,8 @@ def logits_in_all_orientations(model: ModelFile, samples: Sequence[Sample]) -> N
     engine = open_engine(model, precision="fp32")
     turned = orientations()[:MIRRORED]
     logits = []
-    for sample in samples:
+    for number, sample in enumerate(samples):
+        progress(number / len(samples), f"Calibrating: nodule {number + 1} of {len(samples)}")
         patch, _ = middle_patch(sample.voxel, sample.seg)
         outputs = [engine.run(orient(patch, each)[None]).logits[0] for each in turned]
         logits.append(np.concatenate(outputs))
