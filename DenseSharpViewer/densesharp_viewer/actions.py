@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRIGGER = "act"
-
 TOOLS = ("seed", "move", "paint", "erase")
 WINDOW_NAMES = ("lung", "mediastinum", "bone")
 LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from .actions import TRIGGER
 from .aria import aria
 from .labels import KEYS
+from .security import TRIGGER
 
 TOOLS = (
     ("seed", "mdi-target", "Seed: click a nodule (N)"),

@@ -39,6 +39,9 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+TRIGGER = "act"
+"""Name of the one door from the page; what comes through is checked behind it."""
+
 MESSAGE_LIMIT = 1_000_000
 """Bytes of one message from the page; files come over their own route."""
 

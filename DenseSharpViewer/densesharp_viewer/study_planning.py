@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
-import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from trame.app import get_server
 from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 
@@ -22,12 +18,10 @@ from densesharp.report.labels import DISCLAIMER
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.new_study import Values, create, summary
 
-from .actions import TRIGGER
 from .aria import aria
 from .page import ASSETS
+from .page_app import LOCAL, PageApp
 from .page_tools import do
-from .security import Guard, new_token
-from .study_mode import LOCAL, free_port
 
 log = logging.getLogger(__name__)
 
@@ -45,32 +39,22 @@ def serve(values: Values, *, port: int = 0, open_browser: bool = True, host: str
     Raises:
         DeviceError: the address cannot be used.
     """
-    PlanningApp(values, host, port or free_port(host)).run(open_browser)
+    PlanningApp(values, host, port).run(open_browser)
 
 
-class PlanningApp:
-    """The form, its server and its guard."""
+class PlanningApp(PageApp):
+    """The form."""
 
-    def __init__(self, values: Values, host: str, port: int) -> None:
-        self.token = new_token()
-        self._host, self._port = host, port
-        self.server: Any = get_server("densesharp-study-planning", client_type="vue3")
+    def __init__(self, values: Values, host: str = LOCAL, port: int = 0) -> None:
+        super().__init__("densesharp-study-planning", "DenseSharp study planning", host, port)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor = ThreadPoolExecutor(1)
         self.server.state.update(
             {_key(field): values.get(field.name) or _empty(field) for field in FIELDS}
         )
         self.publish(busy=False, message="", done="", progress="")
-        self.server.controller.trigger(TRIGGER)(self.act)
-        self.guard = Guard(self.token, (host, "localhost"), frozenset([TRIGGER]))
-        self.guard.open_on(port)
-        self.server.controller.on_server_bind.add(self.guard.install)
+        self.on_trigger(self.act)
         build_page(self.server)
-
-    @property
-    def url(self) -> str:
-        """The page's address with its token."""
-        return f"http://{self._host}:{self._port}/?secret={self.token}"
 
     def publish(self, **changed: Any) -> None:
         """Show changed values on the page."""
@@ -107,31 +91,13 @@ class PlanningApp:
         else:
             self.publish(**changed)
 
-    def run(self, open_browser: bool) -> None:
-        """Serve until the process is interrupted."""
-        self.server.controller.on_server_ready.add(lambda **_: self._ready(open_browser))
-        # trame reads the command line of the process, which is ours and not meant for it.
-        os.environ["TRAME_ARGS"] = ""
-        os.environ["WSLINK_READY_MSG"] = ""
-        self.server.cli.set_defaults(authKey=self.token, nowscompress=True)
-        try:
-            self.server.start(
-                port=self._port,
-                host=self._host,
-                open_browser=False,
-                show_connection_info=False,
-                disable_logging=True,
-                timeout=0,
-            )
-        finally:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+    def ready(self, loop: asyncio.AbstractEventLoop) -> None:
+        """What the worker tells comes through this loop."""
+        self._loop = loop
 
-    def _ready(self, open_browser: bool) -> None:
-        self._loop = asyncio.get_running_loop()
-        sys.stderr.write(f"DenseSharp study planning: {self.url}\n")
-        sys.stderr.flush()
-        if open_browser:
-            webbrowser.open(self.url)
+    def close(self) -> None:
+        """End the worker."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def build_page(server: Any) -> None:
