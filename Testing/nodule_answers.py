@@ -151,6 +151,20 @@ class AnsweringBackend:
         progress(0.5, "Measuring")
         return _result(volume, result.seed, result.id, mask)
 
+    def move_outline(self, volume, result, mask, moves, progress):
+        """A click adds or takes a ball of 2 mm; a plus click inside the outline is refused."""
+        progress(0.5, "Moving the outline")
+        inside = np.zeros(volume.grid.shape, bool) if mask is None else mask.full(volume.grid) > 0
+        told = ""
+        for move in moves:
+            ball = ball_mask(volume, move.point, 2.0).full(volume.grid) > 0
+            told = "In the outline already." if move.add and not (ball & ~inside).any() else told
+            inside = inside | ball if move.add else inside & ~ball
+        if told and len(moves) == 1:
+            raise SeedError(told)
+        moved = NoduleMask.from_array(inside, volume.grid)
+        return _result(volume, result.seed, result.id, moved), told
+
     def write(self, results, volume, folder, progress) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         data = {"nodules": [result.to_json() for result in results]}
@@ -181,6 +195,10 @@ class HeldBackend(AnsweringBackend):
     def update_mask(self, volume, result, mask, progress):
         self._wait()
         return super().update_mask(volume, result, mask, deaf)
+
+    def move_outline(self, volume, result, mask, moves, progress):
+        self._wait()
+        return super().move_outline(volume, result, mask, moves, deaf)
 
     def _wait(self) -> None:
         if not self._go.is_set():

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from densesharp.errors import DenseSharpError
+from densesharp.image.masks import NoduleMask
+from densesharp.nodule.by_click import Move
 from densesharp.nodule.records import NoduleResult, Seed
 
 from .backend import LocalBackend
@@ -25,6 +27,9 @@ from .worker import Event, Task
 
 EMPTY = "The outline is empty: undo, or delete the nodule."
 
+NO_OUTLINE = "none"
+"""Stands for the fingerprint of an outline that is not there yet."""
+
 
 @dataclass
 class Request:
@@ -37,6 +42,8 @@ class Request:
         backend: what computes it, whatever is chosen in the meantime.
         seed: of a click: the place that was sent.
         outline: of a correction: fingerprint of the outline that was sent.
+        moves: of a correction by clicks: where to, and whether the outline shall hold the point.
+        told: why one of these clicks changed nothing.
         shown: its first answer is in the scene.
         then: told of the nodule once its first answer is there.
         looks: where the slice views were when it was asked.
@@ -49,6 +56,8 @@ class Request:
     backend: LocalBackend
     seed: Seed | None = None
     outline: str = ""
+    moves: tuple[Move, ...] = ()
+    told: str = ""
     shown: bool = False
     then: Callable[[Nodule], None] | None = None
     looks: tuple[float, ...] = ()
@@ -157,6 +166,25 @@ class Answers:
                 request, lambda task: backend.update_mask(volume, result, mask, task.progress)
             )
 
+    def move(self, scan: ScanNodules, nodule_id: str, move: Move) -> None:
+        """Move a nodule's outline to or from a point, and answer for what comes of it.
+
+        Clicks that are still computed come first: all are applied to the outline as it is.
+        """
+        backend, mask = self._state.backend, scan.mask_of(nodule_id)
+        volume, result = scan.volume(), scan.nodule(nodule_id).result
+        sent, running = _fingerprint(mask), self.of(scan, nodule_id)
+        waiting = running.moves if running is not None and running.outline == sent else ()
+        request = Request(scan, nodule_id, nodule_id, backend, outline=sent, moves=(*waiting, move))
+
+        def work(task: Task) -> NoduleResult:
+            answer, request.told = backend.move_outline(
+                volume, result, mask, request.moves, task.progress
+            )
+            return answer
+
+        self._submit(request, work)
+
     def cancel(self, scan: ScanNodules, nodule_id: str) -> None:
         """Stop what runs for a nodule or a claim."""
         request = self.of(scan, nodule_id)
@@ -196,10 +224,12 @@ class Answers:
             _take_back(request.scan, request.nodule_id)
         if event.kind == "done":
             self._listener.said(f"Done. {request.backend.fallback}".strip(), "done")
+            if request.told:
+                self._listener.said(request.told, "caution")
 
     def _write(self, request: Request, result: NoduleResult) -> None:
         scan, outline = request.scan, request.outline
-        if outline and digest(scan.mask_of(request.nodule_id)) != outline:
+        if outline and _fingerprint(scan.mask_of(request.nodule_id)) != outline:
             return  # corrected further in the meantime: the next answer will fit
         result = replace(result, id=request.nodule_id)
         with self._marked(request):
@@ -218,6 +248,11 @@ class Answers:
             yield
         finally:
             request.scan.model = self._state.backend.model_hash
+
+
+def _fingerprint(mask: NoduleMask | None) -> str:
+    """Of an outline that is sent; never empty, as that of a click is."""
+    return digest(mask) or NO_OUTLINE
 
 
 def _take_back(scan: ScanNodules, nodule_id: str) -> None:

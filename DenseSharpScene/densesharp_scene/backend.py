@@ -10,6 +10,7 @@ import numpy as np
 
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
+from densesharp.nodule.by_click import Move, correct_by_clicks
 from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
 from densesharp.nodule.settings import AnalysisSettings
@@ -105,6 +106,19 @@ class LocalBackend:
         engine = self.open(progress)
         progress(0.5, "Measuring the corrected outline")
         return update_mask(volume, result, mask, engine, self.settings)
+
+    def move_outline(
+        self,
+        volume: Volume,
+        result: NoduleResult,
+        mask: NoduleMask | None,
+        moves: Sequence[Move],
+        progress: Progress,
+    ) -> tuple[NoduleResult, str]:
+        """The answer after plus and minus clicks (see `by_click.correct_by_clicks`)."""
+        engine = self.open(progress)
+        progress(0.3, "Moving the outline")
+        return correct_by_clicks(volume, result, mask, moves, engine, self.settings)
 
     def write(
         self, results: Sequence[NoduleResult], volume: Volume, folder: Path, progress: Progress

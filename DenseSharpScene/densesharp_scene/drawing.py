@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from densesharp.image.grid import ras_to_lps
+from densesharp.nodule.by_click import Move
 from densesharp.report.labels import Phrase
 
 from . import segments
@@ -95,6 +96,21 @@ class Drawing:
         scan = self._state.scan
         if scan is not None and drawn is not None and scan.is_edited(drawn):
             self.correct(scan, drawn)
+
+    def click(self, ras: ArrayLike, *, add: bool) -> None:
+        """A plus or minus click: the selected nodule's outline moves to the point, or from it.
+
+        Args:
+            ras: (3,) world RAS mm.
+            add: take the point in; else leave it out.
+        """
+        scan, nodule = self._state.scan, self._state.nodule
+        if scan is None or nodule is None:
+            self._listener.said("Choose a nodule to correct.", "info")
+            return
+        self._state.expected = None
+        self._listener.said("", "info")  # what an earlier click was told is over
+        self._answers.move(scan, nodule.id, Move(ras_to_lps(ras), add))
 
     def correct(self, scan: ScanNodules, nodule_id: str) -> None:
         """Measure and classify a nodule whose outline was corrected, wherever that was done."""
