@@ -25,7 +25,7 @@ ROWS = [
     {"report"},
     {"dicom"},
     {"stats"},
-    {"simulate", "train", "study", "serve", "explore"},
+    {"simulate", "train", "study", "serve", "explore", "worklist"},
     {"cli"},
 ]
 HEAVY = ("torch", "vtk", "vtkmodules", "slicer", "highdicom", "pydicom", "lightning", "monai",

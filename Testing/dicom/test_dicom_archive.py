@@ -11,14 +11,18 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pynetdicom import AE
 
 from densesharp.dicom.run_record import Run, read_report
 from densesharp.dicom.sr import measurement_report
+from densesharp.errors import ImageError
 from densesharp.io import read_volume
 from densesharp.nodule.settings import AnalysisSettings
+from densesharp.progress import silent
+from densesharp.worklist import open_worklist
 from dicom_phantom import axial, phantom, write_series
 from nodule_results import nodule
 
@@ -155,3 +159,21 @@ def test_objects_are_accepted_over_stow(archive, objects):
         answer = json.load(reply)
     assert len(answer["00081199"]["Value"]) == 2
     assert "00081198" not in answer or not answer["00081198"].get("Value")
+
+
+def test_the_archive_is_a_worklist(archive, objects, tmp_path):
+    """Its study is a case, and its CT comes back whole, beside SEG and SR of the same study."""
+    http, _ = archive
+    for image in objects[0]:
+        written = io.BytesIO()
+        image.save_as(written, enforce_file_format=True)
+        address = f"http://127.0.0.1:{http}/instances"
+        urllib.request.urlopen(
+            urllib.request.Request(address, data=written.getvalue()), timeout=30
+        ).close()
+    base = f"http://127.0.0.1:{http}/dicom-web"
+    (case,) = open_worklist(f"{base}?PatientID=ID-4711")
+    assert (case.id, case.name) == ("ID-4711_2020-03-04", "Secret, Patient · ID-4711")
+    np.testing.assert_array_equal(case.load(tmp_path, silent).volume.array, phantom())
+    with pytest.raises(ImageError, match="holds no CT"):
+        open_worklist(f"{base}?PatientID=nobody")

@@ -1,0 +1,207 @@
+"""A DICOMweb server as a worklist: what it has, and one series fetched to disk.
+
+QIDO-RS and WADO-RS of DICOM PS3.18 (sections 10.6 and 10.4), with the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from densesharp.errors import ImageError
+from densesharp.io.identity import folder_name
+from densesharp.io.series_choice import day_words
+from densesharp.progress import Progress, silent
+from densesharp.worklist.cases import ListedCase, LoadedCase, read_preferred, unique_ids
+
+TIMEOUT_S = 60.0
+CHUNK = 1 << 20
+
+PATIENT, PATIENT_ID, DATE = "00100010", "00100020", "00080020"
+STUDY_UID, SERIES_UID = "0020000D", "0020000E"
+SERIES_IMAGES, SERIES_NUMBER = "00201209", "00200011"
+
+_UID = re.compile(r"[0-9.]{1,64}")
+
+Tags = dict[str, Any]
+
+
+class DicomWeb:
+    """Asks one server.
+
+    Args:
+        address: its base, such as `https://host/dicom-web`, with the query that chooses studies.
+        authorization: value of the header `Authorization`; empty for none.
+    """
+
+    def __init__(self, address: str, authorization: str = "") -> None:
+        parts = urlsplit(address.strip())
+        self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._host, self._query = parts.hostname or "", parts.query
+        self._authorization = authorization.strip()
+
+    def studies(self) -> list[Tags]:
+        """The CT studies of the server that the query chooses.
+
+        Raises:
+            ImageError: the server does not answer as a DICOMweb server does.
+        """
+        fixed = urlencode([("ModalitiesInStudy", "CT"), ("includefield", PATIENT)])
+        return self._found(f"/studies?{'&'.join(filter(None, (self._query, fixed)))}")
+
+    def series(self, study: str) -> list[Tags]:
+        """The CT series of a study."""
+        query = urlencode([("Modality", "CT"), ("includefield", SERIES_IMAGES)])
+        return self._found(f"/studies/{study}/series?{query}")
+
+    def fetch(self, study: str, series: str, folder: Path, progress: Progress = silent) -> int:
+        """Write every instance of a series into a folder; returns how many.
+
+        Raises:
+            ImageError: the server does not give them all.
+        """
+        kind = 'multipart/related; type="application/dicom"'
+        count = 0
+        with self._open(f"/studies/{study}/series/{series}", kind) as answer:
+            boundary = _boundary(answer.headers)
+            chunks = iter(lambda: answer.read(CHUNK), b"")
+            try:
+                for count, body in enumerate(parts(chunks, boundary), start=1):
+                    progress(0.0, f"Fetching image {count}")
+                    (folder / f"{count:05d}.dcm").write_bytes(body)
+            except (OSError, ValueError) as error:
+                raise ImageError(self._text("ended before the series was complete")) from error
+        return count
+
+    def _found(self, path: str) -> list[Tags]:
+        with self._open(path, "application/dicom+json") as answer:
+            try:
+                text = answer.read()
+                found = json.loads(text) if text else []  # 204 is an empty list
+                return [dict(entry) for entry in found]
+            except (OSError, ValueError, TypeError) as error:
+                raise ImageError(self._text("gives no list of studies or series")) from error
+
+    @contextmanager
+    def _open(self, path: str, accept: str) -> Iterator[Any]:
+        request = urllib.request.Request(self._base + path, headers={"Accept": accept})
+        if self._authorization:
+            # Not sent on where the server redirects to.
+            request.add_unredirected_header("Authorization", self._authorization)
+        try:
+            answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            wants = error.code in (401, 403)
+            what = "wants a log-in" if wants else f"answers with status {error.code}"
+            raise ImageError(self._text(what)) from error
+        except (OSError, ValueError) as error:
+            raise ImageError(self._text("does not answer")) from error
+        with answer:
+            yield answer
+
+    def _text(self, what: str) -> str:
+        return f"The DICOMweb server at {self._host} {what}: check its address and that it runs."
+
+
+@dataclass(frozen=True)
+class WebCase(ListedCase):
+    """A study on a server.
+
+    Attributes:
+        server: where it lies.
+        study: Study Instance UID.
+    """
+
+    server: DicomWeb
+    study: str
+
+    def load(self, scratch: Path, progress: Progress) -> LoadedCase:
+        """Fetch its CT series with the most images, and read it."""
+        choices = self.server.series(self.study)
+        uids = {_text(entry, SERIES_UID): _order(entry) for entry in choices}
+        uids = {uid: order for uid, order in uids.items() if _UID.fullmatch(uid)}
+        if not uids:
+            message = f"The study of '{self.name}' holds no CT series any more."
+            raise ImageError(message)
+        self.server.fetch(self.study, min(uids, key=lambda uid: uids[uid]), scratch, progress)
+        return LoadedCase(read_preferred(scratch, None, progress), scratch)
+
+
+def listed_studies(server: DicomWeb) -> list[ListedCase]:
+    """The studies of a server as cases, the oldest first."""
+    found = [entry for entry in server.studies() if _UID.fullmatch(_text(entry, STUDY_UID))]
+    found.sort(key=lambda entry: (_text(entry, DATE), _text(entry, STUDY_UID)))
+    names = [_name(entry) for entry in found]
+    folders = [
+        "_".join(filter(None, (_text(entry, PATIENT_ID) or name, day_words(_text(entry, DATE)))))
+        for entry, name in zip(found, names, strict=True)
+    ]
+    ids = unique_ids(folders, folder_name)
+    return [
+        WebCase(case, name, day_words(_text(entry, DATE)), server, _text(entry, STUDY_UID))
+        for case, name, entry in zip(ids, names, found, strict=True)
+    ]
+
+
+def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[bytes]:
+    """The bodies of a multipart message (RFC 2046), each as soon as it is complete.
+
+    Raises:
+        ValueError: the message ends before its last boundary.
+    """
+    mark, held, begun = b"\r\n--" + boundary, b"\r\n", False
+    for chunk in chunks:
+        *whole, held = (held + chunk).split(mark)
+        for part in whole:
+            if begun:
+                yield part.partition(b"\r\n\r\n")[2]
+            begun = True
+    if not begun or not held.startswith(b"--"):
+        message = "the message is not complete"
+        raise ValueError(message)
+
+
+def _boundary(headers: Message) -> bytes:
+    boundary = headers.get_boundary()
+    if not boundary:
+        message = "The DICOMweb server sends a series in a form that is not read here."
+        raise ImageError(message)
+    return boundary.encode("ascii", "replace")
+
+
+def _value(entry: Tags, tag: str) -> Any:
+    values = (entry.get(tag) or {}).get("Value") or [None]
+    return values[0]
+
+
+def _text(entry: Tags, tag: str) -> str:
+    value = _value(entry, tag)
+    if isinstance(value, dict):  # a person's name
+        value = value.get("Alphabetic")
+    line = "".join(c if c.isprintable() else " " for c in str(value if value is not None else ""))
+    return " ".join(line.split())[:64]
+
+
+def _name(entry: Tags) -> str:
+    """Patient as people write it, with the number."""
+    family, *given = _text(entry, PATIENT).split("^")[:2]
+    person = ", ".join(filter(None, (family, *given)))
+    return " · ".join(filter(None, (person, _text(entry, PATIENT_ID)))) or "No patient named"
+
+
+def _order(entry: Tags) -> tuple[int, int]:
+    """Most images first, then the lowest number."""
+    images, number = _value(entry, SERIES_IMAGES), _value(entry, SERIES_NUMBER)
+    return (
+        -images if isinstance(images, int) else 0,
+        number if isinstance(number, int) else 10**9,
+    )

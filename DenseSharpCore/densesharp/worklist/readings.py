@@ -1,0 +1,82 @@
+"""How far a worklist is: which cases were opened and which were read; kept beside the results."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from densesharp.errors import OutputError, TableError
+from densesharp.files import ensure_folder, write_text
+
+CaseState = Literal["new", "open", "read"]
+
+FILE = "worklist.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was done with a case last.
+
+    Attributes:
+        state: `open` was looked at, `read` was finished.
+        reader: by whom; empty where no name was given.
+        time: when, with the zone, as ISO 8601.
+    """
+
+    state: CaseState
+    reader: str
+    time: str
+
+
+class Readings:
+    """States of the cases of a worklist, written at every change.
+
+    Args:
+        folder: where results go; made with the first change.
+
+    Raises:
+        TableError: the file with the states is damaged or of a newer version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._known = self._read()
+
+    def state(self, case: str) -> CaseState:
+        """How far a case is."""
+        known = self._known.get(case)
+        return known.state if known is not None else "new"
+
+    def set(self, case: str, state: CaseState, reader: str) -> None:
+        """A reader opened or finished a case; one that was read stays read when it is opened.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        if state == "open" and self.state(case) == "read":
+            return
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._known[case] = Reading(state, reader, now)
+        entries = {name: asdict(reading) for name, reading in self._known.items()}
+        ensure_folder(self._path.parent)
+        write_text(self._path, json.dumps({"schema": SCHEMA, "cases": entries}, indent=1) + "\n")
+
+    def _read(self) -> dict[str, Reading]:
+        try:
+            data = json.loads(self._path.read_text(encoding="utf-8"))
+            if data["schema"] != SCHEMA:
+                message = f"'{self._path}' was written by a newer DenseSharp."
+                raise TableError(message)
+            return {name: Reading(**entry) for name, entry in data["cases"].items()}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            message = f"'{self._path}' cannot be read ({error.strerror}): check your rights."
+            raise OutputError(message) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"'{self._path}' is damaged: move it away to begin the list anew."
+            raise TableError(message) from error

@@ -1,0 +1,94 @@
+"""A small DICOMweb server on loopback: QIDO-RS and WADO-RS over the files of a folder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pydicom
+
+BOUNDARY = "a-b.c"
+
+
+@contextmanager
+def fake_dicomweb(folder: Path, authorization: str = "", cut: bool = False) -> Iterator[str]:
+    """The server's address; `cut` ends every series before its last boundary."""
+    files = [(path, pydicom.dcmread(path)) for path in sorted(folder.rglob("*.dcm"))]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if authorization and self.headers["Authorization"] != authorization:
+                self.send_error(401)
+                return
+            url = urlsplit(self.path)
+            match url.path.removeprefix("/dicom-web/").split("/"):
+                case ["studies"]:
+                    self.give_studies(parse_qs(url.query))
+                case ["studies", study, "series"]:
+                    self.give_series(study)
+                case ["studies", study, "series", series]:
+                    self.give_images(study, series)
+                case _:
+                    self.send_error(404)
+
+        def give_studies(self, query: dict[str, list[str]]) -> None:
+            assert query["ModalitiesInStudy"] == ["CT"]
+            found = {d.StudyInstanceUID: d for _, d in files}
+            wanted = query.get("PatientID")
+            names = ("PatientName", "PatientID", "StudyDate", "StudyInstanceUID")
+            self.give_json(
+                [_tags(d, names) for d in found.values() if not wanted or d.PatientID in wanted]
+            )
+
+        def give_series(self, study: str) -> None:
+            found = {d.SeriesInstanceUID: d for _, d in files if d.StudyInstanceUID == study}
+            entries = []
+            for uid, dataset in found.items():
+                entry = _tags(dataset, ("SeriesInstanceUID", "SeriesNumber"))
+                count = sum(d.SeriesInstanceUID == uid for _, d in files)
+                entries.append({**entry, "00201209": {"vr": "IS", "Value": [count]}})
+            self.give_json(entries)
+
+        def give_images(self, study: str, series: str) -> None:
+            body = b""
+            for path, dataset in files:
+                if (dataset.StudyInstanceUID, dataset.SeriesInstanceUID) == (study, series):
+                    head = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n"
+                    body += head.encode() + path.read_bytes() + b"\r\n"
+            body += b"" if cut else f"--{BOUNDARY}--\r\n".encode()
+            kind = f'multipart/related; type="application/dicom"; boundary="{BOUNDARY}"'
+            self.give(kind, body)
+
+        def give_json(self, entries: list[dict]) -> None:
+            self.give("application/dicom+json", json.dumps(entries).encode())
+
+        def give(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/dicom-web"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _tags(dataset: pydicom.Dataset, names: tuple[str, ...]) -> dict:
+    """Some attributes in the DICOM JSON model, as pydicom writes it."""
+    part = pydicom.Dataset()
+    for name in names:
+        part[name] = dataset[name]
+    return part.to_json_dict()

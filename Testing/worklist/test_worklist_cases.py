@@ -1,0 +1,147 @@
+"""A folder, a table or a DICOMweb server becomes a list of cases, and each case a CT."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from fake_dicomweb import fake_dicomweb
+
+from densesharp.errors import ImageError, TableError
+from densesharp.progress import silent
+from densesharp.worklist import Readings, open_worklist
+from densesharp.worklist.dicomweb import parts
+from dicom_phantom import axial, phantom, write_series
+
+
+def write_ct(path: Path, value: int = 0) -> None:
+    image = sitk.GetImageFromArray(phantom() + np.int16(value))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(image, str(path))
+
+
+def write_study(folder: Path, number: str, date: str, **more: object) -> Path:
+    folder.mkdir(parents=True)
+
+    def mark(dataset, _index):
+        dataset.PatientName, dataset.PatientID = f"Doe^{number}", number
+        dataset.StudyDate = dataset.SeriesDate = date
+        dataset.StudyInstanceUID = f"1.2.{number}.{date}"
+        for name, value in more.items():
+            setattr(dataset, name, value)
+        return dataset
+
+    write_series(folder, phantom(), axial(), edit=mark)
+    return folder
+
+
+def test_a_folder_lists_files_and_dicom_folders_as_people_count(tmp_path):
+    for name in ("case 10.nrrd", "case 2.nii.gz", "sub/b.mha", "done/result.json", "note.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("") if path.suffix in (".json", ".txt") else write_ct(path)
+    (tmp_path / ".hidden").mkdir()
+    cases = open_worklist(str(tmp_path))
+    assert [case.id for case in cases] == ["case_2", "case_10", "sub"]
+    assert [case.name for case in cases] == ["case 2", "case 10", "sub"]
+    assert cases[0].load(tmp_path, silent).volume.array.shape == (12, 20, 24)
+
+
+def test_of_several_series_the_thinnest_is_read(tmp_path):
+    write_study(tmp_path / "list" / "thick", "7", "20240102", SliceThickness=5.0)
+    for path in (tmp_path / "list" / "thick").iterdir():
+        path.rename(path.with_name(f"thick-{path.name}"))
+    thin = write_study(tmp_path / "thin", "7", "20240102", SeriesInstanceUID="1.2.9",
+                       SeriesNumber=9, SliceThickness=1.25)  # fmt: skip
+    for path in thin.iterdir():
+        path.rename(tmp_path / "list" / "thick" / path.name)
+    (case,) = open_worklist(str(tmp_path / "list"))
+    assert case.load(tmp_path, silent).volume.series["series_uid"] == "1.2.9"
+
+
+def test_a_table_names_cases_once_and_says_where_it_is_wrong(tmp_path):
+    write_ct(tmp_path / "images" / "a.nrrd", 5)
+    table = tmp_path / "list.csv"
+    table.write_text("case,image,x\nA/1,images/a.nrrd,1\nA/1,images/a.nrrd,2\na_1,gone.nrrd,3\n")
+    first, second = open_worklist(str(table))
+    assert (first.id, first.name, second.id) == ("A_1", "A/1", "a_1-2")
+    assert first.load(tmp_path, silent).volume.array.max() == phantom().max() + 5
+    with pytest.raises(ImageError, match=r"gone\.nrrd' does not exist"):
+        second.load(tmp_path, silent)
+    table.write_text("case,image\nA,\n")
+    with pytest.raises(TableError, match="line 2, column 'image'"):
+        open_worklist(str(table))
+    table.write_text("case,file\nA,b\n")
+    with pytest.raises(TableError, match="lacks the column 'image'"):
+        open_worklist(str(table))
+
+
+def test_nothing_to_read_is_said(tmp_path):
+    with pytest.raises(ImageError, match="holds no CT"):
+        open_worklist(str(tmp_path))
+    with pytest.raises(ImageError, match="does not exist"):
+        open_worklist(str(tmp_path / "nowhere"))
+
+
+def test_states_are_kept_and_a_read_case_stays_read(tmp_path):
+    folder = tmp_path / "results"
+    readings = Readings(folder)
+    assert readings.state("a") == "new"
+    readings.set("a", "open", "Dr A")
+    readings.set("b", "read", "Dr A")
+    readings.set("b", "open", "Dr B")
+    again = Readings(folder)
+    assert [again.state(case) for case in "abc"] == ["open", "read", "new"]
+    stored = json.loads((folder / "worklist.json").read_text())["cases"]["b"]
+    assert stored["reader"] == "Dr A"
+    assert stored["time"][-6] in "+-"
+    (folder / "worklist.json").write_text("{")
+    with pytest.raises(TableError, match="damaged"):
+        Readings(folder)
+
+
+def test_a_server_lists_its_studies_and_gives_the_whole_series(tmp_path):
+    for number, date in (("2", "20240303"), ("1", "20240102")):
+        write_study(tmp_path / number, number, date)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with fake_dicomweb(tmp_path) as address:
+        older, newer = open_worklist(address)
+        assert (older.id, older.name, older.when) == ("1_2024-01-02", "Doe, 1 · 1", "2024-01-02")
+        loaded = newer.load(scratch, silent)
+        (only,) = open_worklist(address + "?PatientID=2")
+    assert only.id == newer.id
+    np.testing.assert_array_equal(loaded.volume.array, phantom())
+    sent = {path.read_bytes() for path in (tmp_path / "2").glob("*.dcm")}
+    assert {path.read_bytes() for path in scratch.iterdir()} == sent
+
+
+def test_a_server_that_fails_is_a_sentence(tmp_path, monkeypatch):
+    write_study(tmp_path / "a", "1", "20240102")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with fake_dicomweb(tmp_path / "a", authorization="Bearer x") as address:
+        with pytest.raises(ImageError, match="wants a log-in"):
+            open_worklist(address)
+        monkeypatch.setenv("DENSESHARP_DICOMWEB_AUTHORIZATION", "Bearer x")
+        assert len(open_worklist(address)) == 1
+    with pytest.raises(ImageError, match="does not answer"):
+        open_worklist(address)
+    with fake_dicomweb(tmp_path / "a", cut=True) as address:
+        (case,) = open_worklist(address)
+        with pytest.raises(ImageError, match="before the series was complete"):
+            case.load(scratch, silent)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_parts_are_cut_wherever_the_chunks_end(size):
+    bodies = [bytes(range(256)) * 3, b"\r\n--", b"\r\n\r\n--b\r\n"]
+    message = b"preamble" + b"".join(b"\r\n--b-d\r\nX: 1\r\n\r\n" + body for body in bodies)
+    message += b"\r\n--b-d--\r\nepilogue"
+    chunks = [message[at : at + size] for at in range(0, len(message), size)]
+    assert list(parts(chunks, b"b-d")) == bodies
+    with pytest.raises(ValueError, match="not complete"):
+        list(parts([message[:40]], b"b-d"))
