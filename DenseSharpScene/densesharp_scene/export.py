@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from densesharp.nodule.records import NoduleResult
+from densesharp.report.document import ReportError
 
 from .findings import findings_of, observer_name, reported_of
 from .jobs import Jobs
 from .session_state import SessionState
-from .worker import Event
+from .worker import Event, Task
 
 KEY = "write"
 
@@ -39,13 +40,32 @@ class Export:
         self.files(reported_of(self._state.opened()), folder, finish)
 
     def files(
-        self, results: Sequence[NoduleResult], folder: Path, finish: Callable[[Event], None]
+        self,
+        results: Sequence[NoduleResult],
+        folder: Path,
+        finish: Callable[[Event], None],
+        then: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write masks, meshes, pictures, table and report of these nodules."""
+        """Write masks, meshes, pictures, table and report of these nodules.
+
+        Args:
+            results: of the CT that is shown.
+            folder: where to.
+            finish: takes the end.
+            then: what else to write, on the worker's thread; also where the report could not be.
+        """
         backend, volume = self._state.backend, self._state.opened().volume()
-        self._jobs.submit(
-            lambda task: backend.write(results, volume, folder, task.progress), finish, key=KEY
-        )
+
+        def work(task: Task) -> int:
+            try:
+                count = backend.write(results, volume, folder, task.progress)
+            except ReportError:
+                then()
+                raise
+            then()
+            return count
+
+        self._jobs.submit(work, finish, key=KEY)
 
     def dicom(
         self,

@@ -21,6 +21,7 @@ from densesharp.io.checks import check_hu, thickness_notices
 
 from . import bending
 from .errors import SceneError
+from .views import WINDOWS, set_window
 
 NOTICES = "DenseSharp.Notices"
 """Attribute of a volume node: what reading its file found, as JSON."""
@@ -170,15 +171,20 @@ def notices_of(volume_node: Any) -> tuple[Notice, ...]:
 
 
 def add_volume_node(scene: Any, volume: Volume, name: str) -> Any:
-    """Put a CT that the core has read into a scene; the node keeps what reading found."""
+    """Put a CT that the core has read into a scene, in the lung window.
+
+    The node keeps what reading found.
+    """
     image = vtk.vtkImageData()
     image.SetDimensions(volume.grid.size)
     scalars = numpy_to_vtk(np.ascontiguousarray(volume.array).ravel(), deep=True)
     image.GetPointData().SetScalars(scalars)
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     node.SetIJKToRASMatrix(array_to_matrix(RAS_TO_LPS @ volume.grid.affine))
-    node.SetAndObserveImageData(image)
     node.CreateDefaultDisplayNodes()
+    # Before the voxels come: Slicer looks at all of them, for seconds, to choose a window itself.
+    set_window(node, *WINDOWS["lung"])
+    node.SetAndObserveImageData(image)
     node.SetAttribute(NOTICES, json.dumps([vars(notice) for notice in volume.notices]))
     uids = volume.series.get("sop_instance_uids")
     if uids:

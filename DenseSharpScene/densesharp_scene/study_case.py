@@ -53,7 +53,6 @@ class StudyCase:
         self._mark.SetLocked(True)
         self.show_mark(True)
         views.show_background(self.scene, self.volume_node)
-        self.set_window("lung")
 
     def jump(self) -> None:
         """Bring all slice views to the marked nodule."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from densesharp.image.volume import Volume
 from densesharp.io.identity import CaseIdentity, folder_name, read_identity
+
+from .case_source import read_source
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,32 @@ NO_CASE = Case("", "", "", "CT")
 def case_of(volume: Volume, path: Path | None) -> Case:
     """The case of a CT that was read from a file or a folder."""
     files = volume.series.get("paths", ())
-    identity = read_identity(files[0]) if files else CaseIdentity()
-    if identity != CaseIdentity():
-        return _dicom_case(identity)
+    known = _known_case(files[0]) if files else None
+    if known is not None:
+        return known
     if path is None:
         return NO_CASE
     return Case(path.name, "", "", folder_name(_stem(path)))
 
 
 def scene_case(path: Path) -> Case:
-    """The case of a saved scene: it lies in the folder that was named after it."""
-    return Case(f"{path.parent.name}/{path.name}", "", "", folder_name(path.parent.name))
+    """The case of a saved scene, from the files that its CT was read from.
+
+    Where they are gone it is called by the folder that was named after it.
+    """
+    folder = folder_name(path.parent.name)
+    files = read_source(path.parent).files
+    known = _known_case(files[0]) if files else None
+    if known is not None:
+        return replace(known, folder=folder)
+    name = files[0].name if files else f"{path.parent.name}/{path.name}"
+    return Case(name, "", "", folder)
+
+
+def _known_case(file: Path) -> Case | None:
+    """What a DICOM header says; None for other files."""
+    identity = read_identity(file)
+    return _dicom_case(identity) if identity != CaseIdentity() else None
 
 
 def _dicom_case(identity: CaseIdentity) -> Case:

@@ -7,14 +7,12 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from densesharp.errors import ImageError, OutputError
+from densesharp.errors import ImageError
 from densesharp.image.volume import Volume
 from densesharp.report.result_files import RESULT
-from densesharp_scene import ScanNodules, views
+from densesharp_scene import ScanNodules
 from densesharp_scene.geometry import add_volume_node
 from densesharp_scene.record import records
-
-from .views import quiet_vtk
 
 SCENE_SUFFIX = ".mrb"
 SCENE_NAME, DICOM_NAME = "scene.mrb", "dicom"
@@ -36,9 +34,7 @@ def show_volume(slicer_app: Any, volume: Volume) -> ScanNodules:
     It is named `CT`, as files may name a patient.
     """
     close(slicer_app)
-    node = add_volume_node(slicer_app.scene, volume, "CT")
-    views.set_window(node, *views.WINDOWS["lung"])
-    return ScanNodules(node)
+    return ScanNodules(add_volume_node(slicer_app.scene, volume, "CT"))
 
 
 def open_scene(slicer_app: Any, path: Path) -> ScanNodules:
@@ -63,24 +59,6 @@ def open_scene(slicer_app: Any, path: Path) -> ScanNodules:
         message = f"'{path.name}' holds no CT."
         raise ImageError(message)
     return ScanNodules(volume_node)
-
-
-def save_scene(slicer_app: Any, scan: ScanNodules, path: Path) -> None:
-    """Write the whole scene as one file.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    scan.prepare_to_save()
-    # The bundle keeps the name it is first written under as the name of its folder inside.
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        written = Path(folder) / path.name
-        with quiet_vtk():  # it lists every file in the terminal
-            well = slicer_app.scene.WriteToMRB(str(written), None)
-        if not well:
-            message = f"The scene '{path.name}' cannot be written: free space or choose a folder."
-            raise OutputError(message)
-        written.replace(path)
 
 
 def lies_beside_results(path: Path) -> bool:

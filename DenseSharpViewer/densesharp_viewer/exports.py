@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from densesharp.errors import ImageError
-from densesharp_scene import ScanNodules
+from densesharp.nodule.records import NoduleResult
 from densesharp_scene.export import Export
 from densesharp_scene.findings import results_of
 from densesharp_scene.session_state import SessionState
 from densesharp_scene.worker import Event
 
 from . import documents
+from .case_source import write_source
 from .open_files import OpenFiles
 from .page_listener import PageListener
+from .scene_file import CtFile, scene_file
 from .unsaved import Unsaved
 
 NO_SERIES = (
@@ -47,9 +49,11 @@ class Exports:
     ) -> None:
         self._state, self._files, self._export = state, files, export
         self._unsaved, self._listener, self._slicer_app = unsaved, listener, slicer_app
+        self._ct: CtFile | None = None
 
     def forget(self) -> None:
         """Another CT was opened: the report that lies there is not on it."""
+        self._ct = None
         self._show(False)
         self._listener.publish({"saved_in": ""})
 
@@ -62,12 +66,28 @@ class Exports:
         scan, state = self._state.opened(), self._unsaved.state()
 
         def finish(event: Event) -> None:
-            self._saved(scan, event)
-            if event.kind == "done":
+            if event.kind == "done" and scan is self._state.scan:
+                self._saved()
                 self._unsaved.saved(state)
                 then()
 
-        self._export.files(results_of(scan), self._files.results, finish)
+        self.write(self._export, results_of(scan), finish)
+
+    def write(
+        self, export: Export, results: Sequence[NoduleResult], finish: Callable[[Event], None]
+    ) -> None:
+        """Write results and scene into the results folder of the open CT.
+
+        Args:
+            export: whose jobs write.
+            results: of the open CT.
+            finish: takes the end.
+        """
+        scan, folder = self._state.opened(), self._files.results
+        self._ct = self._ct or CtFile(scan.volume())
+        scene = scene_file(self._slicer_app, scan, self._ct)
+        write_source(folder, self._files.source)
+        export.files(results, folder, finish, lambda: scene.write(folder / documents.SCENE_NAME))
 
     def report(self) -> None:
         """Write the files of the nodules that were not rejected, and the report on them."""
@@ -90,15 +110,11 @@ class Exports:
         folder = self._files.results / documents.DICOM_NAME
         self._export.dicom(self._files.dicom, folder, keep_identity, written)
 
-    def _saved(self, scan: ScanNodules, event: Event) -> None:
+    def _saved(self) -> None:
         folder = self._files.results
-        # What can fail last is a package that the report lacks: the scene is worth saving then too.
-        if event.kind in ("done", "failed") and event.expected and scan.alive:
-            documents.save_scene(self._slicer_app, scan, folder / documents.SCENE_NAME)
-        if event.kind == "done":
-            self._show(True)
-            count = sum(entry.is_file() for entry in folder.iterdir())
-            self._tell(f"Saved {count} files in {folder.resolve()}")
+        self._show(True)
+        count = sum(entry.is_file() for entry in folder.iterdir())
+        self._tell(f"Saved {count} files in {folder.resolve()}")
 
     def _reported(self, event: Event) -> None:
         if event.kind == "done":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from .case_source import Source
 
 
 @dataclass
@@ -14,13 +16,15 @@ class OpenFiles:
         base: folder for results; each CT gets a folder of its own in it, named after the case.
         results: folder for the files of the open CT.
         told: `base` was asked for, so that a saved scene too is saved there.
-        dicom: the DICOM files it was read from; empty for other formats and saved scenes.
+        source: the files that it was read from.
+        dicom: its DICOM files, or their folder; empty for other formats.
         scene_dicom: the DICOM folder that a saved scene's CT was read from, where it is told.
         reported: whether the report that lies in the results folder is on this CT.
     """
 
     base: Path
     results: Path
+    source: Source = field(default_factory=Source)
     dicom: Path | tuple[Path, ...] = ()
     scene_dicom: Path | None = None
     reported: bool = False

@@ -27,6 +27,7 @@ from . import documents
 from .backend_choice import Compute
 from .card import card_of, row_of, series_of
 from .case import NO_CASE, Case, case_of, scene_case
+from .case_source import Source, read_source, source_of
 from .exports import Exports
 from .open_files import OpenFiles
 from .page_listener import PageListener, Publish
@@ -220,9 +221,10 @@ class Session(NoduleSession):
         self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _open_scene(self, path: Path) -> None:
-        case = scene_case(path.absolute())
+        case, source = scene_case(path.absolute()), read_source(path.parent)
         self._replace(lambda: documents.open_scene(self.slicer_app, path), case)
-        self.files.dicom = self.files.scene_dicom or ()
+        self.files.source = source
+        self.files.dicom = self.files.scene_dicom or source.series
         in_place = not self.files.told and documents.lies_beside_results(path)
         wanted = self.files.base / case.folder
         self.files.results = path.parent if in_place else documents.free_folder(wanted)
@@ -230,14 +232,15 @@ class Session(NoduleSession):
     def _open_volume(self, volume: Volume, path: Path | None, case: Case) -> None:
         self._replace(lambda: documents.show_volume(self.slicer_app, volume), case)
         self.files.results = documents.free_folder(self.files.base / case.folder)
-        self.files.dicom = tuple(Path(file) for file in volume.series.get("paths", ()))
+        self.files.source = source_of(volume, path)
+        self.files.dicom = self.files.source.series
         if path is not None:
             self.on_replaced(path)
 
     def _replace(self, make: Callable[[], ScanNodules], case: Case) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
         self.forget()
-        self.evidence, self.files.dicom = False, ()
+        self.evidence, self.files.dicom, self.files.source = False, (), Source()
         self.unsaved.saved("")
         self.exports.forget()
         try:

@@ -114,11 +114,11 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
     assert names == {
         "nodule_001_mask.nrrd", "nodule_001_mesh.stl", "nodule_001_overview.png",
         "nodule_001_probability.nrrd", "nodules.csv", "report.html", "report.pdf", "result.json",
-        "scene.mrb",
+        "scene.mrb", "source.json",
     }  # fmt: skip
     for _ in range(2):  # what is replaced is not counted twice
         folder = str(tmp_path / "results" / "ID-4711_2020-03-04_series-3")
-        assert page["message"]["text"] == f"Saved 9 files in {folder}"
+        assert page["message"]["text"] == f"Saved 10 files in {folder}"
         assert page["saved_in"] == folder
         answered.exports.save()
         settle(answered, 60)
@@ -126,7 +126,7 @@ def test_save_writes_everything_and_a_reopened_scene_writes_the_same(answered, p
     answered.open_file(answered.files.results / "scene.mrb")
     assert not page["reported"]
     assert page["saved_in"] == ""
-    assert page["exam"]["patient"] == "ID-4711_2020-03-04_series-3/scene.mrb"
+    assert page["exam"]["patient"] == "Secret, Patient · ID-4711"
     first, answered.files.results = answered.files.results, tmp_path / "again"
     answered.exports.save()
     settle(answered, 60)
@@ -229,10 +229,16 @@ def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
     assert page["message"]["text"].endswith(f"They lie in {folder}")
 
 
-def test_a_saved_scene_is_written_as_dicom_when_its_folder_is_told(answered, page, study):
-    """The series is found among several; without the folder a sentence says how."""
+def test_a_saved_scene_is_written_as_dicom_when_its_files_are_found(answered, page, study):
+    """Where they lay when it was saved, else in a folder that is told; else a sentence says how."""
     answered.exports.save()
     settle(answered, 60)
+    answered.open_file(answered.files.results / "scene.mrb")
+    answered.exports.dicom(False)
+    settle(answered, 60)
+    assert "SEG and SR of 1 nodule written" in page["message"]["text"]
+    shutil.rmtree(answered.files.results / "dicom")
+    (answered.files.results / "source.json").unlink()
     answered.open_file(answered.files.results / "scene.mrb")
     with pytest.raises(ImageError, match="--dicom FOLDER"):
         answered.exports.dicom(False)
@@ -370,5 +376,5 @@ def test_the_page_says_whose_ct_is_open(answered, page):
 def test_what_leaves_the_viewer_without_identity_still_holds_none(answered):
     answered.exports.save()
     settle(answered, 60)
-    for name in ("result.json", "report.html", "nodules.csv"):
+    for name in ("result.json", "report.html", "nodules.csv", "source.json"):
         assert "Secret" not in (answered.files.results / name).read_text(encoding="utf-8")
