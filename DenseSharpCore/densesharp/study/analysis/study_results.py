@@ -21,6 +21,11 @@ SCHEMA = 1
 """Of results.json."""
 
 
+def who(source: str, reader: str = "mean reader") -> str:
+    """Whose result a row, a line or a panel shows: readers' under a condition, or the model's."""
+    return "model alone" if source == "model" else f"{reader}, {source}"
+
+
 @dataclass(frozen=True)
 class Software:
     """The program that made the results."""

@@ -12,7 +12,8 @@ from densesharp.study.analysis.time_results import TimePoint, TimeResults
 from densesharp.study.figures.figure_style import (
     GREY,
     Plot,
-    condition_color,
+    boxplot,
+    color_of,
     fill,
     legend,
     markers,
@@ -55,7 +56,7 @@ def flow_plot(study: StudyDescription) -> Plot:
     places = np.linspace(0, 10, 2 * len(total) + 1)[1::2]
     for x, (condition, count) in zip(places, total.items(), strict=True):
         text = f"{condition}\n{count} readings\n{expected - count} missing"
-        color = condition_color(condition, study.conditions)
+        color = color_of(condition, study.conditions)
         axes.text(x, 1.3, text, ha="center", va="center", bbox=style | {"ec": color, "lw": 1.5})
         axes.annotate("", (x, 1.3 + half_last), (5, 4.6 - half), arrowprops=arrow)
         rows += [[f"Readings, {condition}", count], [f"Missing, {condition}", expected - count]]
@@ -73,19 +74,14 @@ def time_plot(time: TimeResults, study: StudyDescription) -> Plot:
     conditions = study.conditions
     step = 0.8 / len(conditions)
     for c, condition in enumerate(conditions):
-        color = condition_color(condition, conditions)
+        color = color_of(condition, conditions)
         for r, reader in enumerate(readers):
             values = [p[3] for p in points if p[0] == condition and p[1] == reader]
             if not values:
                 continue
             place = r + (c - (len(conditions) - 1) / 2) * step
-            box = left.boxplot(
-                [values], positions=[place], widths=0.8 * step, showfliers=False, patch_artist=True
-            )
-            box["boxes"][0].set(facecolor=fill(condition, tint(color, 0.6)), edgecolor=color)
-            for part in (*box["whiskers"], *box["caps"]):
-                part.set(color=color)
-            box["medians"][0].set(color="black")
+            look = color, fill(condition, tint(color, 0.6)), "black"
+            boxplot(left, values, place, 0.8 * step, look)
     left.set_xticks(range(len(readers)), readers)
     left.set_xlim(-0.6, len(readers) - 0.4)
     left.set_ylabel("Active time per case (s)")
@@ -105,7 +101,7 @@ def time_plot(time: TimeResults, study: StudyDescription) -> Plot:
 def _draw_course(axes: Any, points: Sequence[TimePoint], study: StudyDescription) -> None:
     shapes = markers(study)
     for condition in study.conditions:
-        color = condition_color(condition, study.conditions)
+        color = color_of(condition, study.conditions)
         placed = (p for p in points if p[0] == condition and p[2] is not None)
         chosen = sorted((p[2], p[3], p[1]) for p in placed)
         if not chosen:

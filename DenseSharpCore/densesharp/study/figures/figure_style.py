@@ -21,7 +21,7 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, YELLOW, BLACK, GREY = "#56B4E9", "#E69F00", "#000000", "#8A8A8A"
 
 MODEL_COLOR = GREEN
-_CONDITION_COLORS = {"unaided": BLUE, "aided": ORANGE}
+_COLORS = {"unaided": BLUE, "aided": ORANGE, "model": MODEL_COLOR}
 _OTHER_COLORS = (BLUE, ORANGE, PURPLE, YELLOW, SKY)
 _GROUP_MARKERS = ("o", "s", "^", "D")
 
@@ -88,11 +88,11 @@ def save(plot: Plot, folder: Path) -> None:
     write_rows(folder / f"{plot.name}.csv", plot.header, iter(plot.rows))
 
 
-def condition_color(condition: str, conditions: Sequence[str]) -> str:
-    """The colour of a condition; unaided and aided always have the same."""
-    if condition in _CONDITION_COLORS:
-        return _CONDITION_COLORS[condition]
-    return _OTHER_COLORS[list(conditions).index(condition) % len(_OTHER_COLORS)]
+def color_of(source: str, conditions: Sequence[str]) -> str:
+    """The colour of a condition or of the model; unaided and aided always have the same."""
+    if source in _COLORS:
+        return _COLORS[source]
+    return _OTHER_COLORS[list(conditions).index(source) % len(_OTHER_COLORS)]
 
 
 def tint(color: str, share: float) -> str:
@@ -111,6 +111,26 @@ def markers(study: StudyDescription) -> dict[str, str]:
 def fill(condition: str, color: str) -> str:
     """Face colour of a marker: unaided hollow, others filled."""
     return "white" if condition == "unaided" else color
+
+
+def boxplot(axes: Any, values: Sequence[float], place: float, width: float, look: Any) -> None:
+    """One box with whiskers.
+
+    Args:
+        axes: to draw on.
+        values: what it shows; outliers are left out.
+        place: on the x axis.
+        width: of the box.
+        look: colours of lines, of the box and of the median.
+    """
+    lines, face, middle = look
+    box = axes.boxplot(
+        [values], positions=[place], widths=width, showfliers=False, patch_artist=True
+    )
+    box["boxes"][0].set(facecolor=face, edgecolor=lines)
+    for part in (*box["whiskers"], *box["caps"]):
+        part.set(color=lines)
+    box["medians"][0].set(color=middle)
 
 
 def legend(axes: Any, place: str) -> None:

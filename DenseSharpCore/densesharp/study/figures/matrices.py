@@ -10,6 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from densesharp.study.analysis.class_results import AgreementResults, Changes, ClassResults
 from densesharp.study.analysis.outline_results import OutlineResults
+from densesharp.study.analysis.study_results import who
 from densesharp.study.figures.figure_style import BLUE, ORANGE, Plot, new_figure
 
 BLUES = LinearSegmentedColormap.from_list("blues", ["#FFFFFF", BLUE])
@@ -49,7 +50,7 @@ def confusion_plot(classes: ClassResults) -> Plot:
     panels = classes.confusion
     figure, grid = new_figure(0.6 + 3.1 * len(panels), 3.3, len(panels))
     rows: list[list[Any]] = []
-    for axes, (who, matrices) in zip(grid[0], panels.items(), strict=True):
+    for axes, (source, matrices) in zip(grid[0], panels.items(), strict=True):
         counts = np.array(matrices.mean.counts, dtype=float)
         totals = counts.sum(1, keepdims=True)
         shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
@@ -61,10 +62,10 @@ def confusion_plot(classes: ClassResults) -> Plot:
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("Called")
-        axes.set_title("model alone" if who == "model" else f"mean reader, {who}", loc="left")
+        axes.set_title(who(source), loc="left")
         for i, truth in enumerate(names):
             for j, called in enumerate(names):
-                rows.append([who, truth, called, counts[i, j], shares[i, j]])
+                rows.append([source, truth, called, counts[i, j], shares[i, j]])
     grid[0][0].set_ylabel("Pathology")
     caption = "Confusion matrices: counts (mean over readers) and share of each class of pathology."
     alt = "Confusion matrices of readers and model against pathology."

@@ -15,6 +15,7 @@ from densesharp.study.figures.figure_style import (
     ORANGE,
     PURPLE,
     Plot,
+    boxplot,
     new_figure,
     tint,
 )
@@ -62,12 +63,7 @@ def _draw_measure(axes: Any, values: Sequence[tuple[OutlineComparison, float]]) 
                 by_case.setdefault(row.case, []).append(value)
         chosen = [value for row, value in values if row.kind == kind]
         color = KINDS[kind][1]
-        box = axes.boxplot(
-            [chosen], positions=[position], widths=0.5, showfliers=False, patch_artist=True
-        )
-        box["boxes"][0].set(facecolor=tint(color, 0.25), edgecolor=color)
-        for part in (*box["whiskers"], *box["caps"], *box["medians"]):
-            part.set(color=color)
+        boxplot(axes, chosen, position, 0.5, (color, tint(color, 0.25), color))
         for case, of_case in by_case.items():
             means.setdefault(case, {})[position] = float(np.mean(of_case))
     for line in means.values():

@@ -7,22 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.analysis.study_results import StudyDescription, who
 from densesharp.study.analysis.task_results import Calibration, Decision, TaskResults
 from densesharp.study.figures.figure_style import (
     GREY,
-    MODEL_COLOR,
     Plot,
-    condition_color,
+    color_of,
     legend,
     new_figure,
     tint,
     unit_square,
 )
-
-
-def _color(source: str, study: StudyDescription) -> str:
-    return MODEL_COLOR if source == "model" else condition_color(source, study.conditions)
 
 
 def reliability_plot(
@@ -39,7 +34,7 @@ def reliability_plot(
     figure, grid = new_figure(0.4 + 3.1 * len(sources), 4.3, len(sources), 2)
     rows: list[list[Any]] = []
     for column, (source, part) in enumerate(sources.items()):
-        color = _color(source, study)
+        color = color_of(source, study.conditions)
         axes, below = grid[0][column], grid[1][column]
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
         for one in part.bins:
@@ -50,7 +45,7 @@ def reliability_plot(
             below.bar((one.low + one.high) / 2, one.n, 0.09, color=tint(color, 0.7))
             rows.append([source, one.low, one.high, one.n, x, y, low, high])
         unit_square(axes)
-        axes.set_title("model alone" if source == "model" else f"readers, {source}", loc="left")
+        axes.set_title(who(source, "readers"), loc="left")
         below.set_xlim(-0.02, 1.02)
         below.set_xlabel("Stated probability")
         below.set_box_aspect(0.28)
@@ -86,8 +81,8 @@ def decision_plot(name: str, title: str, part: Decision, study: StudyDescription
     for source, values in part.net_benefit.items():
         if values is None:
             continue
-        label = "model alone" if source == "model" else f"mean reader, {source}"
-        axes.plot(thresholds, values, color=_color(source, study), lw=1.6, label=label)
+        label = who(source)
+        axes.plot(thresholds, values, color=color_of(source, study.conditions), lw=1.6, label=label)
         rows += [[label, x, y] for x, y in zip(thresholds, values, strict=True)]
         top = max(top, max(values))
     axes.set_ylim(-0.1 * max(top, 0.1), 1.08 * max(top, 0.1))
@@ -125,7 +120,7 @@ def histogram_plot(name: str, task: TaskResults, study: StudyDescription) -> Plo
                 part = width / len(counts)
                 axes.bar(
                     edges[:-1] + (number + 0.5) * part, values, 0.9 * part,
-                    color=_color(condition, study), label=condition,
+                    color=color_of(condition, study.conditions), label=condition,
                 )  # fmt: skip
                 pairs = zip(middles, values, strict=True)
                 rows += [[condition, reader, truth, m, int(n)] for m, n in pairs]

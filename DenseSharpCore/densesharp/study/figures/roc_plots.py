@@ -9,13 +9,13 @@ import numpy as np
 from densesharp.stats.estimates import Interval
 from densesharp.stats.formatting import bounded
 from densesharp.stats.mrmc_records import FormSection
-from densesharp.study.analysis.study_results import StudyDescription
-from densesharp.study.analysis.task_results import TaskResults
+from densesharp.study.analysis.study_results import StudyDescription, who
+from densesharp.study.analysis.task_results import Curve, TaskResults
 from densesharp.study.figures.figure_style import (
     GREY,
     MODEL_COLOR,
     Plot,
-    condition_color,
+    color_of,
     fill,
     legend,
     markers,
@@ -68,8 +68,8 @@ def _draw_means(axes: Any, task: TaskResults, study: StudyDescription, rows: lis
     for condition, heights in task.roc.mean.items():
         if heights is None:
             continue
-        color = condition_color(condition, study.conditions)
-        axes.plot([0, *grid], [0, *heights], color=color, lw=1.8, label=f"mean reader, {condition}")
+        color = color_of(condition, study.conditions)
+        axes.plot([0, *grid], [0, *heights], color=color, lw=1.8, label=who(condition))
         rows += [
             ["mean", condition, "", None, x, y, None, None]
             for x, y in zip(grid, heights, strict=True)
@@ -88,9 +88,17 @@ def _draw_model(axes: Any, task: TaskResults, rows: list[Any]) -> None:
             ["model band", "", "model", None, x, None, low, high]
             for x, low, high in zip(grid, band.low, band.high, strict=True)
         ]
-    axes.plot(curve.fpr, curve.tpr, color=MODEL_COLOR, lw=1.8, label="model alone")
+    rows += _draw_curve(axes, curve, "model", color=MODEL_COLOR, lw=1.8, label=who("model"))
+
+
+def _draw_curve(
+    axes: Any, curve: Curve, reader: str, condition: str = "", **style: Any
+) -> list[list[Any]]:
+    """An empirical curve; its rows of the CSV."""
+    axes.plot(curve.fpr, curve.tpr, **style)
+    series = "reader" if condition else "model"
     points = zip(curve.thresholds, curve.fpr, curve.tpr, strict=True)
-    rows += [["model", "", "model", cut, x, y, None, None] for cut, x, y in points]
+    return [[series, condition, reader, cut, x, y, None, None] for cut, x, y in points]
 
 
 def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
@@ -103,11 +111,7 @@ def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: li
             if hits is None or quiet is None:
                 continue
             x, y = 1 - quiet, hits
-            color = (
-                MODEL_COLOR
-                if condition == "model"
-                else condition_color(condition, study.conditions)
-            )
+            color = color_of(condition, study.conditions)
             axes.plot(
                 x, y, shapes.get(reader, "*"), ms=10 if condition == "model" else 6, mec=color,
                 mfc=fill(condition, color), mew=1.2, zorder=4,
@@ -118,7 +122,7 @@ def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: li
         if mean.sensitivity is None or mean.specificity is None:
             continue
         x, y = 1 - mean.specificity, mean.sensitivity
-        color = condition_color(condition, study.conditions)
+        color = color_of(condition, study.conditions)
         axes.plot(x, y, "P", ms=9, mec=color, mfc=fill(condition, color), mew=1.4, zorder=5)
         rows.append(["average point", condition, "", None, x, y, None, None])
     for place in places.values():
@@ -130,15 +134,13 @@ def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: li
 def _draw_readers(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
     styles = ("-", "--", "-.", ":")
     for condition, readers in task.roc.readers.items():
-        color = condition_color(condition, study.conditions)
+        color = color_of(condition, study.conditions)
         for number, (reader, curve) in enumerate(readers.items()):
             if curve is None:
                 continue
-            label = f"{reader}, {condition}" if len(readers) <= 5 else None
-            style = styles[number % len(styles)]
-            axes.plot(curve.fpr, curve.tpr, color=color, lw=1, ls=style, label=label)
-            points = zip(curve.thresholds, curve.fpr, curve.tpr, strict=True)
-            rows += [["reader", condition, reader, cut, x, y, None, None] for cut, x, y in points]
+            label = who(condition, reader) if len(readers) <= 5 else None
+            style = {"color": color, "lw": 1, "ls": styles[number % len(styles)], "label": label}
+            rows += _draw_curve(axes, curve, reader, condition, **style)
 
 
 def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
@@ -192,7 +194,7 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
 def _draw_forest(axes: Any, lines: list[Any], study: StudyDescription) -> None:
     heights = np.arange(len(lines))[::-1].astype(float)
     for height, (_, condition, value, ci, kind) in zip(heights, lines, strict=True):
-        color = condition_color(condition, study.conditions)
+        color = color_of(condition, study.conditions)
         if ci:
             axes.plot(ci, [height] * 2, color=color, lw=1.4)
         marker = "o" if kind == "reader" else "D"

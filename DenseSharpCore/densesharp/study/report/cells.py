@@ -44,13 +44,6 @@ def estimate_table(
     return TableBlock(name, caption, (first, *columns), cells)
 
 
-def who(source: str, reader: str | None = None) -> str:
-    """Whose result a row shows: a reader's under a condition, the mean's, or the model's."""
-    if source == "model":
-        return "model alone"
-    return f"{reader}, {source}" if reader else f"mean reader, {source}"
-
-
 def shown(one: Estimate | None, digits: int = 3) -> str:
     """`value (low to high)` of an estimate."""
     return NOT_ESTIMABLE if one is None else with_interval(one, digits)

@@ -19,6 +19,7 @@ from densesharp.study.analysis.class_results import (
     ReaderChange,
 )
 from densesharp.study.analysis.outline_results import OutlineComparison, OutlineResults, Ratios
+from densesharp.study.analysis.study_results import who
 from densesharp.study.analysis.time_results import SessionAccuracy, TimeResults
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import (
@@ -27,7 +28,6 @@ from densesharp.study.report.cells import (
     estimate_table,
     limits,
     shown,
-    who,
     with_reason,
 )
 

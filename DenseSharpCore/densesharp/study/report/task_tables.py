@@ -11,6 +11,7 @@ from densesharp.stats.formatting import number, p_text, statistic_text
 from densesharp.stats.model_vs_readers import StandaloneResult
 from densesharp.stats.mrmc_records import FORM_TITLES, AreaDocument, FormSection
 from densesharp.study.analysis.endpoints import figure_title
+from densesharp.study.analysis.study_results import who
 from densesharp.study.analysis.task_results import (
     Calibration,
     CompleteStandalone,
@@ -31,7 +32,6 @@ from densesharp.study.report.cells import (
     estimate_table,
     one_sided,
     shown,
-    who,
 )
 
 
