@@ -50,6 +50,17 @@ def test_the_seed_of_a_case_is_written_as_ras(tmp_path):
     assert case["seed_ras"] == pytest.approx([-SEED[0], -SEED[1], SEED[2]])
 
 
+def test_a_design_keeps_the_hash_that_it_had_before_fields_came_to_it():
+    cases = (Case("C1", "a", (1.0, 2.0, 3.0)), Case("C2", "b", (1.0, 2.0, 3.0)))
+    design = Design("s", "t", "unaided", 1, (Reader("A", "g"),), cases)
+    assert design.sha256 == "25c069304d924b5494866072cb0aa0e4e32a09a545786b5b7c00b8ba13b86aa9"
+    changed = replace(design, endpoint=Endpoint(margin=0.1, equivalence=True))
+    assert "equivalence" not in design.to_json()
+    assert design_from_json(changed.to_json()).endpoint.equivalence
+    with pytest.raises(StudyError, match="Equivalence needs a margin"):
+        replace(design, endpoint=Endpoint(equivalence=True))
+
+
 @pytest.mark.parametrize("change", [('"washout_days": 28', '"washout_days": 2'),
                                     ('"seed": 7', '"seed": 8'), ('"S1"', '"S3"')])  # fmt: skip
 def test_a_changed_design_is_refused(tmp_path, change):

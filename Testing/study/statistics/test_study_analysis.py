@@ -19,7 +19,7 @@ from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.study_results import Endpoint
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
-from densesharp.study.report.content import primary_sentence
+from densesharp.study.report.summary import primary_sentence
 
 
 def test_counts_are_those_of_the_tables(folder, results):

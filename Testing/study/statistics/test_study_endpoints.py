@@ -17,22 +17,22 @@ from study_data_made_up import made_up, without_a_reading
 
 from densesharp.image.grid import Grid
 from densesharp.nodule.records import CLASS_NAMES
-from densesharp.stats.estimates import to_json
+from densesharp.stats.estimates import Estimate, to_json
 from densesharp.stats.formatting import number, p_text
 from densesharp.stats.model_vs_readers import standalone
 from densesharp.study.analysis import classes, times
 from densesharp.study.analysis.analyse_study import describe
 from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
-from densesharp.study.analysis.endpoints import endpoints
+from densesharp.study.analysis.endpoints import endpoints, equivalence
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.study_results import StudyResults
+from densesharp.study.analysis.study_results import Equivalence, StudyResults
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.conduct.reader_masks import encode
 from densesharp.study.report import endpoint_tables, reader_tables
 from densesharp.study.report import task_tables as tables
-from densesharp.study.report.content import primary_sentence
+from densesharp.study.report.summary import primary_sentence
 
 PRIMARY = {"figure": "auc", "task": "invasive", "readers": "fixed", "margin": 0.05}
 
@@ -81,6 +81,34 @@ def test_the_model_is_compared_on_the_cases_that_all_read():
     table = tables.model_alone_table(found.model_alone)
     assert "cases that all readers read" in table.caption
     assert {row[1] for row in table.rows} == {"39"}
+
+
+@pytest.mark.parametrize("kind", ["unaided", "crossover"])
+@pytest.mark.parametrize("margin", [0.04, 0.4])
+def test_equivalence_is_two_one_sided_tests_and_the_interval_within_the_margin(kind, margin):
+    planned = {"figure": "auc", "task": "invasive", "margin": margin, "equivalence": True}
+    conditions = ("unaided",) if kind == "unaided" else ("aided", "unaided")
+    found = analysed(made_up(conditions, kind=kind, endpoint=planned))
+    primary, *others = found.endpoints
+    low, high = primary.ci
+    t = stats.t(primary.test.df[-1])
+    se = (high - low) / 2 / t.ppf(0.975)
+    p = max(t.sf((primary.difference + margin) / se), t.cdf((primary.difference - margin) / se))
+    assert primary.equivalence.p == pytest.approx(p)
+    assert primary.equivalence.shown is bool(p < 0.025) is bool(-margin < low and high < margin)
+    assert primary.equivalence.shown is (margin == 0.4)
+    assert primary.non_inferiority is primary.not_inferior is None
+    assert all(row.equivalence is None for row in others)
+    text = primary_sentence(primary)
+    assert "are shown to be equivalent" in text or "are not shown to be equivalent" in text
+    assert ("not shown" in text) is (margin != 0.4)
+    rows = endpoint_tables.endpoint_tests_table(found.endpoints).rows
+    assert any(f"equivalent within {margin:g}" in row[0] for row in rows)
+
+
+def test_only_a_difference_with_an_interval_can_be_equivalent():
+    assert not equivalence(Estimate(None, reason="none"), 0.1).shown
+    assert equivalence(Estimate(0.0, reason="no variance"), 0.1) == Equivalence(0.1, None, False)
 
 
 @pytest.mark.parametrize("readers", ["fixed", "random"])

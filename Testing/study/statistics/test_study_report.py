@@ -21,6 +21,8 @@ from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import number, p_text
 from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.study_results import StudyDescription
+from densesharp.study.report import study_pdf
+from densesharp.study.report.blocks import Heading, TableBlock
 from densesharp.study.report.cells import with_reason
 from densesharp.study.report.design_tables import study_table
 
@@ -187,6 +189,45 @@ def test_the_pdf_is_one_of_about_ten_pages(folder):
     assert 8 <= max(map(int, re.findall(rb"/Count (\d+)", content))) <= 11
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")
+
+
+def numbers_in(column):
+    """Items of a column of the checklist; "7-10" and "16a-16c" are ranges."""
+    found = []
+    for part in ",".join(column).replace(" ", "").split(","):
+        first, _, last = part.partition("-")
+        if last.isdigit():
+            found += map(str, range(int(first), int(last) + 1))
+        elif last:
+            found += [
+                f"{first[:-1]}{letter}" for letter in "abcd" if first[-1] <= letter <= last[-1]
+            ]
+        else:
+            found.append(first)
+    return {item for item in found if item}
+
+
+def test_the_checklist_names_every_item_of_both_lists(folder):
+    """STARD-AI (Nat Med 2025) has 40 items, five of them in parts, and CLAIM 2024 has 44."""
+    parts = {"15": "abcd", "16": "abc", "17": "ab", "26": "ab", "40": "ab"}
+    stard = {f"{n}{part}" for n in map(str, range(1, 41)) for part in parts.get(n, [""])}
+    rows = rows_in(folder / "out" / "tables" / "checklist.csv")
+    assert numbers_in([row["STARD-AI"] for row in rows]) == stard
+    assert numbers_in([row["CLAIM 2024"] for row in rows]) == set(map(str, range(1, 45)))
+
+
+def test_the_pdf_says_on_which_page_each_section_of_the_checklist_is(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        study_pdf, "_with_pages", lambda *what, old=study_pdf._with_pages: said.append(old(*what))
+        or said[-1]
+    )  # fmt: skip
+    long = TableBlock("long", "", ("", ""), [["row", "cell"]] * 90)
+    asked = [["5", "Design"], ["18", "Design, Methods"], ["33", "for the authors to write"]]
+    checklist = TableBlock("checklist", "Items.", ("Item", "Where"), asked, sections=1)
+    blocks = [Heading("Design"), long, Heading("Methods"), checklist]
+    study_pdf.write_pdf(tmp_path / "report.pdf", "title", "software", blocks, tmp_path)
+    assert said[-3:] == ["Design (p. 1)", "Design (p. 1), Methods (p. 2)", asked[2][1]]
 
 
 def test_hashes_cover_every_file(folder):

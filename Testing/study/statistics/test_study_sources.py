@@ -20,7 +20,7 @@ from densesharp.study.analysis.study_results import Endpoint, StudyResults
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import ANSWER_COLUMNS, MODEL_COLUMNS
-from densesharp.study.report.content import primary_sentence
+from densesharp.study.report.summary import primary_sentence
 
 
 def small(tmp_path, answers, truth=(("c1", "MIA"), ("c2", "IAC")), header=None):

@@ -1,7 +1,7 @@
 """The primary endpoint as the design named it, and the secondary ones with Holm's correction.
 
 With two conditions they are compared; with one, the model alone is compared with the readers. The
-p of a row is two-sided, of no difference; with a margin the one-sided test stands beside it.
+p of a row is two-sided, of no difference; with a margin the one-sided tests stand beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from densesharp.stats.estimates import Estimate, holm
 from densesharp.stats.model_vs_readers import ReaderForm, non_inferiority
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.study.analysis.planned_endpoints import Planned, planned
-from densesharp.study.analysis.study_results import Endpoint, EndpointTest, StudyResults
+from densesharp.study.analysis.study_results import (
+    Endpoint,
+    EndpointTest,
+    Equivalence,
+    StudyResults,
+)
 from densesharp.study.analysis.task_results import ModelComparison
 from densesharp.study.exported.study_data import AIDED, UNAIDED
 
@@ -44,7 +49,7 @@ def endpoints(results: StudyResults) -> list[Endpoint]:
     primary = planned(results.endpoint, results.study.kind, conditions)
     if primary.of_model or len(conditions) < 2:
         alone = results.model_alone
-        rows = [_model_row(part) for part in alone.comparisons] if alone else []
+        rows = [_model_row(part, primary) for part in alone.comparisons] if alone else []
     else:
         aided = {AIDED, UNAIDED} <= set(conditions)
         asked = primary if aided else None
@@ -80,7 +85,7 @@ def figure_title(figure: str, task: str | None) -> str:
     return _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else "")
 
 
-def _model_row(part: ModelComparison) -> Endpoint:
+def _model_row(part: ModelComparison, planned: Planned) -> Endpoint:
     """The model minus the readers' mean."""
     used, complete = part.result, part.complete_cases
     partial = complete is not None and getattr(used, part.form).p is None
@@ -104,9 +109,8 @@ def _model_row(part: ModelComparison) -> Endpoint:
         else _test("t", [estimate.df], estimate.statistic),
         complete.cases if complete is not None and partial else part.cases,
         partial=partial,
-        primary=part.primary,
         form=part.form,
-        margin=part.margin,
+        asked=planned if part.primary else None,
     )
 
 
@@ -134,9 +138,8 @@ def _row(
         _test("χ²", [1], squared) if estimate.df is None else _test("F", [1, estimate.df], squared),
         used.study.cases,
         partial=used is complete,
-        primary=asked is not None,
         form=form,
-        margin=asked.margin if asked else None,
+        asked=asked,
     )
 
 
@@ -159,16 +162,16 @@ def _endpoint(
     cases: int,
     *,
     partial: bool,
-    primary: bool,
     form: ReaderForm,
-    margin: float | None,
+    asked: Planned | None,
 ) -> Endpoint:
-    """The row, with non-inferiority where there is a margin."""
-    tested = None if margin is None else non_inferiority(estimate, margin, form)
-    above = None if margin is None or estimate.ci is None else estimate.ci[0] > -margin
+    """The row; with non-inferiority or equivalence if it is the planned one and has a margin."""
+    margin = asked.margin if asked else None
+    both = asked is not None and asked.equivalence and margin is not None
+    one_sided = None if both else margin
     return Endpoint(
         figure=figure,
-        primary=primary,
+        primary=asked is not None,
         form=form,
         first=pair[0],
         second=pair[1],
@@ -181,7 +184,26 @@ def _endpoint(
         p=estimate.p,
         p_holm=None,
         margin=margin,
-        not_inferior=above,
-        non_inferiority=tested,
+        not_inferior=None
+        if one_sided is None or estimate.ci is None
+        else estimate.ci[0] > -one_sided,
+        non_inferiority=None if one_sided is None else non_inferiority(estimate, one_sided, form),
         reason=estimate.reason,
+        equivalence=equivalence(estimate, margin) if both and margin is not None else None,
     )
+
+
+def equivalence(difference: Estimate, margin: float) -> Equivalence:
+    """The two one-sided tests from a difference with standard error and 95 % interval.
+
+    Args:
+        difference: first minus second.
+        margin: above 0, in its units.
+    """
+    if difference.value is None:
+        return Equivalence(margin, None, shown=False)
+    turned = replace(difference, value=-difference.value)
+    found = [non_inferiority(one, margin).p for one in (difference, turned)]
+    p = None if None in found else max(one for one in found if one is not None)
+    ci = difference.ci
+    return Equivalence(margin, p, ci is not None and -margin < ci[0] and ci[1] < margin)

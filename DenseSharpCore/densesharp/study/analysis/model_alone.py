@@ -77,7 +77,7 @@ def against_readers(
     """
     primary = planned.of_model and planned.names(name, task)
     form: ReaderForm = planned.form if primary else "rrrc"
-    margin = planned.margin if primary else None
+    margin = planned.margin if primary and not planned.equivalence else None
     result = standalone(model, readings, figure, truth=truth, margin=margin, form=form)
     complete = None
     whole: BoolArray = ~np.isnan(readings.ratings).any(axis=(0, 1))  # type: ignore[assignment]

@@ -17,7 +17,8 @@ class Planned:
         figure: its figure of merit, "" where no endpoint was named.
         task: its question.
         form: random readers and cases (`rrrc`), or these readers (`frrc`).
-        margin: non-inferiority margin, or None.
+        margin: of non-inferiority or equivalence, or None.
+        equivalence: what the margin is for.
         of_model: whether it compares the model alone with the readers; else it is aided minus
             unaided.
     """
@@ -27,6 +28,7 @@ class Planned:
     form: Literal["rrrc", "frrc"]
     margin: float | None
     of_model: bool
+    equivalence: bool = False
 
     def names(self, figure: str, task: str | None) -> bool:
         """Whether this is the figure (of that question) that the design named."""
@@ -54,6 +56,7 @@ def planned(
         "frrc" if named.get("readers") == "fixed" else "rrrc",
         float(margin) if isinstance(margin, int | float) else None,
         kind == "unaided" if kind else len(conditions) < 2,
+        named.get("equivalence") is True,
     )
 
 

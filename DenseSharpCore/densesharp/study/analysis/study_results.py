@@ -119,6 +119,23 @@ class EndpointTest:
 
 
 @dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests (Schuirmann 1987) that a difference lies within the margin.
+
+    Attributes:
+        margin: in units of the figure of merit, above 0.
+        p: the greater of the two one-sided p-values; None where there is no test.
+        shown: whether the two-sided interval of confidence 1 - 2 `level` lies within the margin.
+        level: of each test.
+    """
+
+    margin: float
+    p: float | None
+    shown: bool
+    level: float = 0.025
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One comparison of two conditions, or of the model and the readers.
 
@@ -128,6 +145,7 @@ class Endpoint:
         p: two-sided, of no difference.
         p_holm: adjusted over the secondary endpoints; None for the primary one.
         not_inferior: whether the interval lies above minus the margin.
+        equivalence: in place of non-inferiority, where the design planned it.
     """
 
     figure: str
@@ -147,6 +165,7 @@ class Endpoint:
     not_inferior: bool | None
     non_inferiority: NonInferiority | None
     reason: str | None
+    equivalence: Equivalence | None = optional()
 
 
 @dataclass(frozen=True)

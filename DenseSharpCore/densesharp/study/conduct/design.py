@@ -35,6 +35,9 @@ DEFAULT_WASHOUT_DAYS = 28
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*\.")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
+_LATER: Mapping[str, Mapping[str, object]] = {"endpoint": {"equivalence": False}}
+"""Fields that came later: left out with these values, so that older designs keep their hash."""
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -77,13 +80,16 @@ class Endpoint:
         figure: figure of merit; those of classes and outlines do not look at `task`.
         task: "invasive" (MIA or IAC against AAH-AIS) or "iac" (IAC against the rest).
         readers: whether readers are "random" (a sample of all readers) or "fixed" (just these).
-        margin: non-inferiority margin in units of the figure, or None for a test of difference.
+        margin: in units of the figure, or None for a test of difference.
+        equivalence: whether the margin is for equivalence (within it on both sides) and not for
+            non-inferiority.
     """
 
     figure: Figure = "auc"
     task: Task = "invasive"
     readers: Literal["random", "fixed"] = "random"
     margin: float | None = None
+    equivalence: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,6 +206,10 @@ class Design:
         data = asdict(self)
         if self.schema == 1:
             del data["key_sha256"], data["instructions"]
+        for part, later in _LATER.items():
+            for name in later.keys() & data[part].keys():
+                if data[part][name] == later[name]:
+                    del data[part][name]
         for case in data["cases"]:
             if self.schema == 1:
                 del case["patient"], case["feedback"]
@@ -325,6 +335,9 @@ def _check_choices(design: Design) -> None:
     margin = design.endpoint.margin
     if margin is not None and not 0 < margin < 1:
         message = f"The margin {margin} must lie between 0 and 1, in units of the endpoint."
+        raise StudyError(message)
+    if design.endpoint.equivalence and margin is None:
+        message = "Equivalence needs a margin: how far apart still counts as equal."
         raise StudyError(message)
 
 

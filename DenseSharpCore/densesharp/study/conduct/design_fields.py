@@ -77,4 +77,6 @@ FIELDS = (
           "not about readers in general", "switch"),
     Field("margin", "Margin", "for non-inferiority, in units of the endpoint; empty: a test of "
           "difference", "number"),
+    Field("equivalence", "Equivalence", "the margin holds on both sides: neither better nor worse",
+          "switch"),
 )  # fmt: skip

@@ -52,6 +52,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
             "iac" if text["task"] == "iac" else "invasive",
             "fixed" if on["fixed_readers"] else "random",
             _number("margin", text) if text["margin"] else None,
+            on["equivalence"],
         ),
     }
     sources = Sources(

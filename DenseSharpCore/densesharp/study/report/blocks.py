@@ -32,12 +32,17 @@ class Bullets:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table, also written as NAME.csv."""
+    """A table, also written as NAME.csv.
+
+    Attributes:
+        sections: column that names sections of the report, whose pages the PDF adds.
+    """
 
     name: str
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    sections: int | None = None
 
 
 @dataclass(frozen=True)

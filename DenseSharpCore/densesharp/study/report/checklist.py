@@ -12,35 +12,45 @@ _PRIMARY = "Hypotheses and objectives; primary endpoint named before reading"
 _SIZE = "Sample size and how it was chosen"
 
 _TOPICS = (
-    ("1", "1", "Title or abstract names the study as one of diagnostic accuracy with AI", None),
-    ("3", "3", "Intended use of the model and its place in the clinical path", None),
-    ("4", "4, 6", _PRIMARY, "Summary"),
-    ("5, 8", "5, 7", "Prospective or retrospective collection; setting and dates", None),
-    ("6, 7, 9", "8, 10, 12", "Eligibility, sampling and source of cases; de-identification", None),
-    ("10a", "22", "Model: name, version or hash, input, output, training data", "Design"),
-    ("", "20, 21, 32", "Independence of these cases from the model's training cases", None),
-    ("10a", "", "Index test: reading conditions, what readers saw and when", "Design"),
-    ("13a", "16", "Readers: number, experience, training on the form", "Design"),
-    ("13a, 13b", "", "Blinding, order, washout", "Summary, Design"),
-    ("10b, 11", "14, 15, 16", "Reference standard, its rationale, and who judged it", None),
-    ("15, 16", "13", "Handling of missing and indeterminate readings", "ROC analysis, Methods"),
-    ("18", "19", _SIZE, "Design"),
-    ("14", "28, 29", "Statistical methods, with multiplicity and software", "Methods"),
-    ("17", "30", "Analyses of variability and sensitivity", "ROC analysis"),
-    ("19", "33", "Flow of cases and readings", "Design"),
-    ("20, 21a", "34", "Characteristics of cases; distribution of classes", "Design"),
-    ("22", "", "Time between reference standard and index test", None),
-    ("23", "35", "Cross tabulation against the reference standard", "Classes"),
-    ("24", "35, 36", "Estimates of accuracy with intervals, per reader and on average",
+    ("1, 2", "1, 2", "Title and summary name a study of diagnostic accuracy with AI", None),
+    ("3", "3", "Background; intended use of the model and its place in the workflow", None),
+    ("4", "4", _PRIMARY, "Summary"),
+    ("5", "5, 6", "Prospective or retrospective collection; goal of the study", None),
+    ("6", "", "Approval by an ethics committee", None),
+    ("7-10", "8", "Eligibility of patients and of data; setting, dates and sampling", None),
+    ("11", "7, 10, 11", "Source of the data; selection of subsets; de-identification", None),
+    ("12", "16-18", "Who annotated the reference standard, how, and how far they agreed", None),
+    ("13, 14", "9, 13", "Scanners, software, acquisition and preprocessing", None),
+    ("15a", "22, 23", "Model: name, hash, input, output, what it was trained on", "Design"),
+    ("15b", "19, 20, 24-27", "Development of the model: partitions, training, selection", None),
+    ("15a, 15c", "", "Reading conditions: what readers saw and when; classes, ratings", "Design"),
+    ("15d", "", "Readers: number, groups, experience, training on the form", "Design"),
+    ("16a-16c", "14, 15", "Reference standard, its classes, its rationale", None),
+    ("17a, 17b", "", "Blinding, order, washout", "Summary, Design"),
+    ("18", "28, 29", "Statistical methods, with multiplicity and software", "Methods"),
+    ("19, 20", "12", "Handling of missing and indeterminate readings", "ROC analysis, Methods"),
+    ("21", "30", "Analyses of variability and sensitivity", "ROC analysis"),
+    ("22", "21", _SIZE, "Design"),
+    ("23, 35", "", "Errors by subgroup, algorithmic bias, fairness, ethics of use", None),
+    ("", "31", "Methods that explain the model's answers", None),
+    ("24", "35", "Flow of cases and readings", "Design"),
+    ("25, 26a, 26b", "36", "Characteristics of cases; distribution of classes", "Design"),
+    ("27", "", "Time between reference standard and index test", None),
+    ("28, 29", "32, 33", "Whether the cases stand for the intended use and are none of the "
+     "model's training", None),
+    ("30", "39", "Cross tabulation against the reference standard", "Classes"),
+    ("31", "37, 38", "Estimates of accuracy with intervals, per reader and on average",
      "ROC analysis"),
-    ("24", "35", "ROC curves with operating points; distribution of ratings", "ROC analysis"),
-    ("24", "35", "Calibration of probabilities", "ROC analysis"),
-    ("", "37", "Errors of the model and their effect on readers", "Classes"),
-    ("17", "18", "Variation between readers; agreement", "Agreement"),
-    ("24", "28", "Segmentation measures with their definition", "Outlines"),
+    ("31", "37, 38", "ROC curves with operating points; ratings; calibration", "ROC analysis"),
+    ("", "39", "Errors of the model and their effect on readers", "Classes"),
+    ("21", "", "Variation between readers; agreement", "Agreement"),
+    ("31", "37", "Segmentation measures with their definition", "Outlines"),
     ("", "", "Reading time", "Reading time"),
-    ("26, 27", "38, 39", "Limitations: bias, uncertainty, generalizability, fairness", None),
-    ("28-30", "40-42", "Registration, protocol, funding, interests, access to code and data", None),
+    ("32", "", "Adverse events", None),
+    ("33, 34", "40, 41", "Limitations; implications for practice", None),
+    ("36-39", "34, 42, 44", "Registration, protocol, funding, commercial interests", None),
+    ("40a", "43", "Access to code, model and data", None),
+    ("40b", "", "Outputs stored and open to audit", "Software and inputs"),
 )  # fmt: skip
 
 
@@ -66,8 +76,11 @@ def checklist(results: StudyResults) -> TableBlock:
     if not results.study.sample_size:
         rows = [[*row[:3], AUTHORS if row[2] == _SIZE else row[3]] for row in rows]
     caption = (
-        "Topics in our words with the item numbers of STARD 2015 and of CLAIM 2020, and where this "
-        "report answers them. STARD-AI (2025) keeps STARD's items and adds to them, CLAIM's update "
-        "of 2024 counts some anew: journals want the original lists."
+        "Topics in our words with the item numbers of STARD-AI (Sounderajah et al., Nat Med "
+        "2025;31:3283-3289; 40 items) and of CLAIM 2024 (Tejani et al., Radiol Artif Intell "
+        "2024;6:e240300; 44 items), and where this report answers them. Journals want the original "
+        "lists filled in."
     )
-    return TableBlock("checklist", caption, ("STARD", "CLAIM", "Topic", "Where"), rows)
+    return TableBlock(
+        "checklist", caption, ("STARD-AI", "CLAIM 2024", "Topic", "Where"), rows, sections=3
+    )

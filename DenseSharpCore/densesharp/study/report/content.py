@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from densesharp.stats.formatting import interval, number
+from densesharp.stats.formatting import bounded as possible
+from densesharp.stats.formatting import number
 from densesharp.study.analysis.class_results import Changes
-from densesharp.study.analysis.study_results import Endpoint, StudyDescription, StudyResults
+from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.analysis.task_results import ModelTask, ReaderGroup
-from densesharp.study.report import design_tables, endpoint_tables, reader_tables, task_tables
+from densesharp.study.report import design_tables, reader_tables, task_tables
 from densesharp.study.report.blocks import Block, Bullets, Fold, Heading, Paragraph, Picture
-from densesharp.study.report.cells import equals, one_sided, shown, with_reason
+from densesharp.study.report.cells import area, bounded, shown, with_reason
 from densesharp.study.report.checklist import checklist
-from densesharp.study.report.methods import formulas, methods
+from densesharp.study.report.methods import estimand, formulas, methods
+from densesharp.study.report.summary import summary
 
 Pictures = Mapping[str, Picture]
 
@@ -30,7 +32,7 @@ def content(results: StudyResults, pictures: Pictures) -> list[Block]:
         pictures: the figures by name.
     """
     blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
-    blocks += _summary(results)
+    blocks += summary(results)
     blocks += _design(results, pictures)
     first, *others = _by_endpoint(results)
     for name in (first, *others) if first else ():
@@ -64,135 +66,11 @@ def _show(pictures: Pictures, *names: str) -> Iterator[Block]:
             yield pictures[name]
 
 
-def _summary(results: StudyResults) -> Iterator[Block]:
-    yield Heading("Summary")
-    endpoints = results.endpoints
-    primary = [row for row in endpoints if row.primary]
-    study = results.study
-    verified = bool(study.design_verified)
-    if study.interim:
-        yield Paragraph(interim_sentence(study), strong=True)
-    if primary:
-        yield Paragraph(primary_sentence(primary[0], verified=verified))
-    elif results.endpoint:
-        yield Paragraph("The design's primary endpoint cannot be computed from these readings.")
-    else:
-        yield Paragraph(
-            "No primary endpoint was named before the study, so every comparison is exploratory."
-        )
-    if washout := washout_sentence(study):
-        yield Paragraph(washout)
-    if verified and not study.truth_frozen:
-        yield Paragraph(truth_sentence(study))
-    if study.patients is not None:
-        yield Paragraph(
-            f"The {study.cases} cases are of {study.patients} patients. Intervals and tests of "
-            "areas, sensitivity, specificity and other figures, and of right classes, take "
-            "patients as clusters (Obuchowski 1997); bootstraps, agreement and times take cases."
-        )
-    if study.unknown_patients:
-        yield Paragraph(
-            f"{len(study.unknown_patients)} cases share their image with another case "
-            f"({', '.join(study.unknown_patients[:6])}"
-            f"{', …' if len(study.unknown_patients) > 6 else ''}), but no patients are named: all "
-            "intervals and tests take them as independent and are too narrow.",
-            strong=True,
-        )
-    if study.order_reveals_truth:
-        yield Paragraph(
-            "The study's order was drawn without a secret key: whoever had the study's folder "
-            "could compute the truth from it."
-        )
-    if endpoints:
-        yield endpoint_tables.endpoint_table(endpoints)
-        yield endpoint_tables.endpoint_tests_table(endpoints)
-
-
-def washout_sentence(study: StudyDescription) -> str:
-    """What became of the planned washout, for the summary; nothing where none is on record."""
-    found = study.washout
-    known = {r: d for r, d in found.shortest_days.items() if d is not None} if found else {}
-    if found is None or not known:
-        return ""
-    reader = min(known, key=lambda name: known[name])
-    text = f"Washout: the shortest time between sessions was {known[reader]:.2f} days ({reader})"
-    if study.washout_days is not None:
-        text += f", at least {study.washout_days:g} were planned"
-    early = sorted({row.reader for row in found.early})
-    return text + (f"; began earlier: {', '.join(early)}." if early else ".")
-
-
-def truth_sentence(study: StudyDescription) -> str:
-    """Why nothing shows that the truth is older than the readings."""
-    if study.truth_state == "key_missing":
-        return (
-            "The study's key was not given to the analysis: nothing shows that this is the truth "
-            "that was frozen with the design."
-        )
-    return (
-        "The truth was not frozen with the design: nothing shows that it is older than the "
-        "readings."
-    )
-
-
-def interim_sentence(study: StudyDescription) -> str:
-    """That and where an unfinished study has gaps."""
-    text = (
-        f"Interim report of an unfinished study: {study.missing_readings} of "
-        f"{study.planned_readings} planned readings are missing"
-    )
-    if study.missing_repeats:
-        text += f", and {study.missing_repeats} repeated readings"
-    text += ". The statistics are those of the readers who have read"
-    if study.absent_readers:
-        names = design_tables.reader_names(study.absent_readers)
-        text += f"; without any answer: {names}"
-    return text + "."
-
-
-def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
-    """The primary result in words.
-
-    Args:
-        row: the endpoint.
-        verified: whether the design is known to be older than the readings.
-    """
-    readers = "random readers" if row.form == "rrrc" else "these readers"
-    what = f"{row.figure} ({readers}, random cases)"
-    named = (
-        "named before the first read"
-        if verified
-        else "which was not verified to be named before the readings"
-    )
-    start = f"Primary endpoint, {named}: {what}."
-    if row.difference is None or row.p is None:
-        return f"{start} It is not estimable: {row.reason}"
-    limits = interval(endpoint_tables.possible(row))
-    if row.complete_cases_only:
-        start += f" Readings are missing, so the {row.cases} cases that all read are compared."
-    text = (
-        f"{start} {row.first.capitalize()} {number(row.means[row.first])}, "
-        f"{row.second} {number(row.means[row.second])}, difference "
-        f"{number(row.difference)} (95 % interval {limits}), p of the difference "
-        f"{equals(row.p)}."
-    )
-    if row.margin is not None:
-        verdict = "lies above" if row.not_inferior else "does not lie above"
-        subject = "the model" if row.first == "model" else f"{row.first} reading"
-        found = row.non_inferiority
-        tested = f" ({one_sided(found)})" if found else ""
-        text += (
-            f" The interval {verdict} the non-inferiority margin of -{row.margin:g}{tested}: "
-            f"{subject} is {'' if row.not_inferior else 'not '}shown to be "
-            "not inferior."
-        )
-    return text
-
-
 def _design(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     yield Heading("Design")
     yield design_tables.study_table(results.study)
     yield design_tables.characteristics_table(results.study, results.subgroups or ())
+    yield Paragraph(estimand(results))
     yield from _show(pictures, "flow")
     if results.study.interim:
         yield Paragraph("The flow chart counts the readers who have read and the cases read.")
@@ -240,10 +118,10 @@ def _task(name: str, results: StudyResults, pictures: Pictures, *, whole: bool) 
 
 
 def _group(name: str, part: ReaderGroup) -> str:
-    means = ", ".join(f"{c} {shown(one)}" for c, one in part.means.items())
+    means = ", ".join(f"{c} {area(one)}" for c, one in part.means.items())
     text = f"{name} readers ({', '.join(part.readers)}), mean AUC: {means}"
     for row in part.differences:
-        text += f"; {row.first} minus {row.second} {shown(row.frrc)}"
+        text += f"; {row.first} minus {row.second} {bounded(row.frrc)}"
     return text + ". Descriptive, for exactly these readers."
 
 
@@ -374,7 +252,7 @@ def _sessions(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # 
     if sessions.accuracy:
         yield reader_tables.session_table(sessions.accuracy)
     lines = [
-        f"First session only, {results.tasks[task].title}: AUC {pair} {with_reason(one)}"
+        f"First session only, {results.tasks[task].title}: AUC {pair} {with_reason(possible(one))}"
         for task, part in sessions.first_session_auc.items()
         for pair, one in part.differences.items()
     ]

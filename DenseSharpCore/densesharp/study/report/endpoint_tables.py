@@ -17,6 +17,7 @@ def endpoint_table(endpoints: Sequence[Endpoint]) -> TableBlock:
     first, second = next(iter(pairs)) if len(pairs) == 1 else ("first", "second")
     compared = f"{first} minus {second}" if len(pairs) == 1 else "every pair of conditions"
     columns: dict[str, Callable[[Endpoint], str]] = {
+        "Cases": lambda row: str(row.cases),
         first: lambda row: number(row.means[row.first]),
         second: lambda row: number(row.means[row.second]),
         "Difference": lambda row: number(row.difference),
@@ -72,8 +73,13 @@ def endpoint_tests_table(endpoints: Sequence[Endpoint]) -> TableBlock:
             found = t_or_z(one.t, one.df)
             p = f"{p_text(one.p)} (one-sided, level {one.level:g})"
             rows.append([what, random, found, p])
+        if both := row.equivalence:
+            what = f"{name}, equivalent within {both.margin:g}"
+            p = f"{p_text(both.p)} (the greater of two, level {both.level:g} each)"
+            rows.append([what, random, "two one-sided tests", p])
     caption = (
         "Tests of the endpoints: of no difference, two-sided; F has Hillis' degrees of freedom. "
-        "Non-inferiority is tested for the primary endpoint if the design has a margin."
+        "Non-inferiority or equivalence is tested for the primary endpoint if the design has a "
+        "margin."
     )
     return TableBlock("endpoint_tests", caption, ("Endpoint", "Random", "Test", "p"), rows)

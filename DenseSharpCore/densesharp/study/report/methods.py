@@ -70,6 +70,23 @@ def formulas(results: StudyResults) -> list[str]:
     return out + [text for has, text in wanted if has]
 
 
+def estimand(results: StudyResults) -> str:
+    """What the primary comparison is an estimate of (the attributes of ICH E9(R1))."""
+    primary = next((row for row in results.endpoints if row.primary), None)
+    fixed = primary is not None and primary.form == "frrc"
+    readers = "exactly these readers" if fixed else "readers like these"
+    if primary is None:
+        what, compared = "each figure of merit", "the conditions compared"
+    else:
+        what, compared = primary.figure, f"{primary.first} minus {primary.second}"
+    return (
+        f"Estimand: the difference in {what}, {compared}, averaged over {readers} and over cases "
+        "like these, against the reference standard. Every planned reading counts as it was "
+        "submitted, also one begun before the washout was over, one that was paused and one that "
+        "was corrected; a reading that was not made is missing, whatever the reason."
+    )
+
+
 def methods(results: StudyResults) -> list[str]:
     """Paragraphs for what this study has."""
     software = results.software
@@ -127,13 +144,19 @@ def methods(results: StudyResults) -> list[str]:
             "condition, REML, Satterthwaite's degrees of freedom; spreads by maximum likelihood "
             "with profile intervals."
         )
+    if any(row.equivalence for row in results.endpoints):
+        out.append(
+            "Equivalence of the primary endpoint was tested by two one-sided tests at level 0.025 "
+            "each with the design's margin (Schuirmann 1987); this is the same as the two-sided "
+            "95 % interval within the margin on both sides (ICH E9). All other p-values are "
+            "two-sided."
+        )
     out.append(
-        "Estimand: the mean difference over readers and cases such as these in every planned "
-        "reading, whatever became of it. What the data do not determine is reported as not "
-        "estimable. Missing readings were not replaced in the main analysis, which takes the "
-        "cases that all readers read; worst and best case (every missing reading wrong, or right) "
-        "and the U-statistics, which use all readings, stand beside it. Subgroups of readers hold "
-        "for these readers only, and those of cases are descriptive. "
+        "What the data do not determine is reported as not estimable. Missing readings were not "
+        "replaced in the main analysis, which takes the cases that all readers read; worst and "
+        "best case (every missing reading wrong, or right) and the U-statistics, which use all "
+        "readings, stand beside it. Subgroups of readers hold for these readers only, and those "
+        "of cases are descriptive. "
         f"Software: {software.name} {software.version}."
     )
     return out

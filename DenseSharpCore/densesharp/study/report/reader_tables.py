@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text
@@ -37,13 +38,14 @@ def class_table(classes: ClassResults) -> TableBlock:
     rows = []
     for source, part in classes.confusion.items():
         rows += [(who(source, reader), one) for reader, one in (part.readers or {}).items()]
-        rows.append((who(source), part.mean))
+        rows.append((who(source), _with_intervals(part.mean, source, classes)))
     caption = (
         "Three-class results. One step: calls one class away from pathology; two steps: "
-        "AAH-AIS called IAC or the reverse." + CUT
+        "AAH-AIS called IAC or the reverse. Means of accuracy and kappa: random readers and cases."
+        + CUT
     )
     columns: dict[str, Callable[[Confusion], str]] = {
-        "Accuracy": lambda one: shown(one.accuracy, 2),
+        "Accuracy": lambda one: bounded(one.accuracy, 2, 0),
         "Weighted F1": lambda one: shown(one.weighted_f1, 2),
         "Macro F1": lambda one: shown(one.macro_f1, 2),
         "MCC": lambda one: shown(one.mcc, 2),
@@ -52,6 +54,15 @@ def class_table(classes: ClassResults) -> TableBlock:
         "Two steps": lambda one: number(one.two_steps.value, 2),
     }
     return estimate_table("classes", caption, "Who", columns, rows)
+
+
+def _with_intervals(mean: Confusion, source: str, classes: ClassResults) -> Confusion:
+    """The mean reader's matrix with the multi-reader analysis' means of accuracy and kappa."""
+    accuracy = classes.accuracy.rrrc.means.get(source)
+    kappa = classes.quadratic_kappa.rrrc.means.get(source)
+    if accuracy is None or kappa is None:
+        return mean
+    return replace(mean, accuracy=accuracy, kappa={**mean.kappa, "quadratic": kappa})
 
 
 def probability_table(probabilities: Mapping[str, Mapping[str, ProbabilityScores]]) -> TableBlock:
@@ -88,12 +99,12 @@ def change_table(changes: Changes) -> TableBlock:
         rows.append([f"all, these readers only ({name})", "", "", "", value, "", p_text(one.p), ""])
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
-        "McNemar with Holm's correction, and whether the use of the classes changed "
-        "(Stuart-Maxwell)."
+        "McNemar with Holm's correction over the readers, and whether the use of the classes "
+        "changed (Stuart-Maxwell). All readers: one test each, not corrected."
     )
     header = (
         "Reader", "n", "Right aided only", "Right unaided only", "Difference", "Tango interval",
-        "p (Holm)", "p, classes' use",
+        "p (Holm)", "p (Stuart-Maxwell)",
     )  # fmt: skip
     return TableBlock("changes", caption, header, rows)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -15,6 +16,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
+    Flowable,
     KeepTogether,
     ListFlowable,
     Paragraph,
@@ -106,7 +108,7 @@ def _styles() -> Any:
 
 def _flowables(block: b.Block, styles: Any, figures: Path) -> Iterator[Any]:
     if isinstance(block, b.Heading):
-        yield Paragraph(escape(block.text), styles[f"Heading{block.level}"])
+        yield _HeadingLine(block, styles[f"Heading{block.level}"])
     elif isinstance(block, b.Paragraph):
         text = escape(block.text)
         yield Paragraph(f"<b>{text}</b>" if block.strong else text, styles["Normal"])
@@ -117,10 +119,70 @@ def _flowables(block: b.Block, styles: Any, figures: Path) -> Iterator[Any]:
         yield Spacer(0, 4)
     elif isinstance(block, b.TableBlock):
         caption = Paragraph(escape(block.caption), styles["Caption"])
-        yield from (Spacer(0, 4), caption, _table(block, styles), Spacer(0, 8))
+        table = _table(block, styles) if block.sections is None else _WithPages(block, styles)
+        yield from (Spacer(0, 4), caption, table, Spacer(0, 8))
     elif isinstance(block, b.Picture):
         caption = Paragraph(escape(block.caption), styles["Caption"])
         yield from (_drawing(figures / f"{block.name}.svg"), caption, Spacer(0, 8))
+
+
+class _HeadingLine(Paragraph):  # type: ignore[misc]
+    """A heading, which notes its page as `pages` of the document's canvas."""
+
+    def __init__(self, block: b.Heading, style: Any) -> None:
+        super().__init__(escape(block.text), style)
+        self.title = block.text
+
+    def draw(self) -> None:
+        """Draw and note."""
+        _pages(self.canv).setdefault(self.title, self.canv.getPageNumber())
+        super().draw()
+
+
+def _pages(canvas: Any) -> dict[str, int]:
+    """Heading -> page, of those drawn already."""
+    found: dict[str, int] = vars(canvas).setdefault("densesharp_pages", {})
+    return found
+
+
+class _WithPages(Flowable):  # type: ignore[misc]
+    """A table that gives the pages of the sections it names, once those before it are drawn."""
+
+    def __init__(self, block: b.TableBlock, styles: Any) -> None:
+        super().__init__()
+        self.block, self.styles = block, styles
+
+    def _table(self) -> Table:
+        column, pages = self.block.sections, _pages(self.canv)
+        rows = [
+            [_with_pages(cell, pages) if c == column else cell for c, cell in enumerate(row)]
+            for row in self.block.rows
+        ]
+        return _table(replace(self.block, rows=rows), self.styles)
+
+    def wrap(self, width: float, height: float) -> Any:
+        """The size of the whole table."""
+        return self._table().wrapOn(self.canv, width, height)
+
+    def split(self, width: float, height: float) -> Any:
+        """The table's own parts, also where it fits."""
+        return self._table().splitOn(self.canv, width, height)
+
+    def draw(self) -> None:
+        """Draw the whole table."""
+        table = self._table()
+        table.wrapOn(self.canv, WIDTH, LARGEST_HEIGHT)
+        table.drawOn(self.canv, 0, 0)
+
+
+def _with_pages(sections: str, pages: Mapping[str, int]) -> str:
+    """`Summary (p. 1), Design (p. 2)`; what is no section stays as it is."""
+
+    def page_of(name: str) -> str:
+        page = next((page for title, page in pages.items() if title.startswith(name)), None)
+        return name if page is None else f"{name} (p. {page})"
+
+    return ", ".join(map(page_of, sections.split(", ")))
 
 
 def _is_short(block: b.Block) -> bool:
@@ -132,9 +194,12 @@ def _table(block: b.TableBlock, styles: Any) -> Table:
     has_header = any(block.header)
     rows = [[Paragraph(escape(c), styles["HeadCell"]) for c in block.header]] if has_header else []
     rows += [[Paragraph(escape(cell), styles["Cell"]) for cell in row] for row in block.rows]
-    # Columns share the width by their longest text, within limits.
-    columns = zip(*([block.header] if has_header else []), *block.rows, strict=True)
-    lengths = [min(max(max(map(len, column)), 6), 34) for column in columns]
+    # Columns share the width by their longest text, within limits; no word of a header is broken.
+    columns = zip(block.header, *block.rows, strict=True)
+    lengths = [
+        max(min(max(map(len, column)), 34), 6, 1.3 * max(map(len, column[0].split()), default=0))
+        for column in columns
+    ]
     widths = [WIDTH * length / sum(lengths) for length in lengths]
     line = colors.HexColor("#d9dfe6")
     style = [
