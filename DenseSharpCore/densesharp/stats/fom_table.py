@@ -8,10 +8,17 @@ from typing import Literal
 
 import numpy as np
 
+from densesharp.errors import TableError
 from densesharp.stats.auc import clustered_covariance, delong_covariance, placements
 from densesharp.stats.clusters import cluster_covariance
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
-from densesharp.stats.tables import FloatArray, IntArray, Readings
+from densesharp.stats.study_design import (
+    READERS_IN_TREATMENTS,
+    Design,
+    share_cases,
+    study_design,
+)
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.stats.ustatistics import pair_sums, unbiased_covariance
 
 Covariance = Literal["jackknife", "delong", "unbiased"]
@@ -23,8 +30,8 @@ INCOMPLETE = (
 
 
 NESTED = (
-    "A reader read no case under one of the treatments, so that treatments and readers cannot be "
-    "told apart here (the U-statistics compare such designs)."
+    "A reader read no case under one of the treatments, and others did, so that treatments and "
+    "readers cannot be told apart here (the U-statistics compare such designs)."
 )
 
 
@@ -41,6 +48,7 @@ class FomTable:
         reason: why something is missing.
         patients: shape (n,): the patients of the cases left out one by one; None where each case
             is a patient of its own.
+        design: who read what; None where readings are missing that no design leaves out.
     """
 
     treatments: tuple[str, ...]
@@ -50,6 +58,7 @@ class FomTable:
     left_out: FloatArray | None = None
     reason: str | None = None
     patients: IntArray | None = None
+    design: Design | None = "factorial"
 
 
 def fom_table(
@@ -61,13 +70,15 @@ def fom_table(
     """Figures of merit and error covariance of readings.
 
     Args:
-        readings: the readings; with missing ones there are values but no covariance.
+        readings: the readings; with missing ones that no nested or split-plot design leaves
+            out there are values but no covariance.
         figure: what to compute of each reader's readings.
         covariance: `delong` and `unbiased` exist for the AUC only.
         truth: shape (K,): classes, for figures of merit that look at more than two.
 
     Raises:
         ValueError: the covariance does not exist for the figure of merit.
+        TableError: it does not exist for several cases of a patient in a nested design.
     """
     if covariance != "jackknife" and figure is not AUC:
         message = f"The {covariance} covariance exists for the AUC only."
@@ -76,51 +87,75 @@ def fom_table(
         message = "The unbiased covariance exists for one case of each patient only."
         raise ValueError(message)
     classes = readings.truth.astype(np.int64) if truth is None else truth
+    design = study_design(readings.ratings)
     t, r, _ = readings.ratings.shape
     theta = np.full((t, r), np.nan)
+    used = figure.uses(classes)
     left_out: list[FloatArray] = []
     for i, j in np.ndindex(t, r):
         ratings = readings.ratings[i, j]
-        used = ~np.isnan(ratings) & figure.uses(classes)
-        found = figure.compute(ratings[used], classes[used])
+        own = ~np.isnan(ratings) & used
+        found = figure.compute(ratings[own], classes[own])
         if found is not None:
             theta[i, j] = found[0]
-            left_out.append(found[1])
+            # Without a case that a reader did not read, the figure is what it was.
+            without = np.full(len(ratings), found[0])
+            without[own] = found[1]
+            left_out.append(without[used])
     labels = (readings.treatments, readings.readers)
-    if np.isnan(theta).any():
-        unread = np.isnan(readings.ratings).all(axis=2)
-        if unread.any():
-            return FomTable(*labels, theta, None, reason=NESTED)
-        why = f"A reader lacks what {figure.name} needs: {figure.needs}."
-        return FomTable(*labels, theta, None, reason=why)
-    if not readings.complete:
-        return FomTable(*labels, theta, None, reason=INCOMPLETE)
+
+    def lacking(reason: str) -> FomTable:
+        return FomTable(*labels, theta, None, reason=reason, design=design)
+
+    unread = np.isnan(readings.ratings).all(axis=2)
+    if unread.any() and design != READERS_IN_TREATMENTS:
+        return lacking(NESTED)
+    if np.isnan(theta[~unread]).any():
+        return lacking(f"A reader lacks what {figure.name} needs: {figure.needs}.")
+    if design is None:
+        return lacking(INCOMPLETE)
     values = np.array(left_out)
-    patients = None if readings.patients is None else readings.patients[figure.uses(classes)]
+    patients = None if readings.patients is None else readings.patients[used]
     if patients is not None and len(np.unique(patients)) < 2:
-        return FomTable(*labels, theta, None, reason="All cases are of one patient.")
-    matrix = _covariances(readings, values, patients)[covariance]()
-    return FomTable(
-        *labels, theta, matrix.reshape(t, r, t, r), values.reshape(t, r, -1), None, patients
-    )
+        return lacking("All cases are of one patient.")
+    known = np.flatnonzero(~unread.ravel())
+    curves = readings.ratings.reshape(t * r, -1)[known]
+    between = _covariances(curves, readings.truth, values, patients)[covariance]()
+    if patients is None:
+        between = np.where(share_cases(curves[:, None]), between, 0.0)
+    matrix = np.full((t * r, t * r), np.nan)
+    matrix[np.ix_(known, known)] = between
+    whole = values.reshape(t, r, -1) if design == "factorial" else None
+    return FomTable(*labels, theta, matrix.reshape(t, r, t, r), whole, None, patients, design)
 
 
 def _covariances(
-    readings: Readings, left_out: FloatArray, patients: IntArray | None
+    curves: FloatArray, truth: BoolArray, left_out: FloatArray, patients: IntArray | None
 ) -> dict[Covariance, Callable[[], FloatArray]]:
-    curves = readings.ratings.reshape(len(left_out), -1)
-
-    def delong() -> FloatArray:
-        placed = [placements(row, readings.truth) for row in curves]
-        if patients is None:
-            return delong_covariance(placed)
-        return clustered_covariance(placed, readings.truth, patients)
-
     return {
         "jackknife": lambda: jackknife_covariance(left_out, patients),
-        "delong": delong,
-        "unbiased": lambda: unbiased_covariance(pair_sums(curves, readings.truth)),
+        "delong": lambda: _delong(curves, truth, patients),
+        "unbiased": lambda: unbiased_covariance(pair_sums(curves, truth)),
     }
+
+
+def _delong(curves: FloatArray, truth: BoolArray, patients: IntArray | None) -> FloatArray:
+    """DeLong's covariance of curves, shape (c, K), that share all of their cases or none."""
+    read = ~np.isnan(curves)
+    if read.all():
+        placed = [placements(row, truth) for row in curves]
+        if patients is None:
+            return delong_covariance(placed)
+        return clustered_covariance(placed, truth, patients)
+    if patients is not None:
+        message = "With several cases of a patient, nested designs take the jackknife only."
+        raise TableError(message)
+    matrix = np.zeros((len(curves), len(curves)))
+    for block in np.unique(read, axis=0):
+        rows = np.flatnonzero((read == block).all(axis=1))
+        own = [placements(row[block], truth[block]) for row in curves[rows]]
+        matrix[np.ix_(rows, rows)] = delong_covariance(own)
+    return matrix
 
 
 def jackknife_covariance(left_out: FloatArray, patients: IntArray | None = None) -> FloatArray:

@@ -17,7 +17,7 @@ from scipy import special
 from densesharp.stats.calibration import logistic
 from densesharp.stats.clusters import Clusters
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
-from densesharp.stats.mrmc import ONE_READER
+from densesharp.stats.mrmc_result import ONE_READER
 from densesharp.stats.separation import REASON, separated
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 

@@ -25,7 +25,7 @@ from densesharp.stats.estimates import (
 )
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.fom_table import INCOMPLETE, FomTable, fom_table, jackknife_covariance
-from densesharp.stats.mrmc import ONE_READER, SAME_FIGURE
+from densesharp.stats.mrmc_result import ONE_READER, SAME_FIGURE
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 
 ReaderForm = Literal["rrrc", "frrc"]

@@ -12,7 +12,6 @@ chi-square, none in the reported components.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -22,99 +21,22 @@ from scipy import stats
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.fom_table import INCOMPLETE, Covariance, FomTable, fom_table
-from densesharp.stats.tables import FloatArray, IntArray, Readings
-
-Pair = tuple[str, str]
-
-ONE_READER = "There is only one reader, so how readers differ cannot be estimated."
-ONE_TREATMENT = "There is only one treatment, so there is nothing to compare."
-NO_INTERACTION = (
-    "MS(T*R) is zero: the treatments differ by the same amount for every reader, and cases add no "
-    "error, so there is no estimate of error to test against."
+from densesharp.stats.mrmc_result import (
+    NO_INTERACTION,
+    ONE_READER,
+    ONE_TREATMENT,
+    ROUNDING,
+    SAME_FIGURE,
+    Components,
+    EqualityTest,
+    Form,
+    MeanSquares,
+    MrmcResult,
+    Pair,
 )
-SAME_FIGURE = "All readers have the same figure of merit, and cases add no error."
-
-_ZERO = 1e-18
-"""Squares of figure-of-merit units below this are rounding noise."""
-
-
-@dataclass(frozen=True)
-class Components:
-    """Variance components as the Iowa program prints them; None where not estimable."""
-
-    var_r: float | None
-    var_tr: float | None
-    cov1: float | None
-    cov2: float | None
-    cov3: float | None
-    var_error: float | None
-
-
-@dataclass(frozen=True)
-class MeanSquares:
-    """Mean squares of the two-way table of figures of merit."""
-
-    t: float | None
-    r: float | None
-    tr: float | None
-
-
-@dataclass(frozen=True)
-class EqualityTest:
-    """The test that all treatments are equal: F with df1 and df2, or chi-square with df1.
-
-    Where all readers differ by the same amount, the F of `rrrc` has infinite degrees of freedom in
-    the denominator: `df2` is None, and p is that of a chi-square df1 F with `df1`.
-    """
-
-    statistic: float | None
-    df1: float | None
-    df2: float | None
-    p: float | None
-    denominator: float | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Form:
-    """Results under one assumption about what is random.
-
-    Attributes:
-        test: whether any treatments differ.
-        differences: (first, second) -> first minus second.
-        means: treatment -> the reader-averaged figure of merit.
-    """
-
-    test: EqualityTest
-    differences: Mapping[Pair, Estimate]
-    means: Mapping[str, Estimate]
-
-
-@dataclass(frozen=True)
-class MrmcResult:
-    """The whole analysis.
-
-    Attributes:
-        figure: name of the figure of merit.
-        covariance: how the error covariance was estimated.
-        values: treatment -> reader -> the figure of merit with its standard error.
-        components: variance components.
-        mean_squares: mean squares.
-        rrrc: random readers, random cases.
-        frrc: fixed readers, random cases.
-        rrfc: random readers, fixed cases.
-        reader_differences: (first, second) -> reader -> difference (fixed readers, random cases).
-    """
-
-    figure: str
-    covariance: Covariance
-    values: Mapping[str, Mapping[str, Estimate]]
-    components: Components
-    mean_squares: MeanSquares
-    rrrc: Form
-    frrc: Form
-    rrfc: Form
-    reader_differences: Mapping[Pair, Mapping[str, Estimate]]
+from densesharp.stats.nested_readers import nested_forms
+from densesharp.stats.study_design import READERS_IN_TREATMENTS
+from densesharp.stats.tables import FloatArray, IntArray, Readings
 
 
 def analyse(
@@ -149,14 +71,19 @@ def analyse_table(
         covariance: how they were estimated.
         confidence: of the intervals.
     """
-    sums = _Sums.of(table)
-    forms = {name: _form(table, sums, name, confidence) for name in ("rrrc", "frrc", "rrfc")}
+    means = {name: _means(table, name, confidence) for name in ("rrrc", "frrc", "rrfc")}
+    if table.design == READERS_IN_TREATMENTS and table.reason is None:
+        components, squares, forms = nested_forms(table, confidence, means)
+    else:
+        sums = _Sums.of(table)
+        components, squares = sums.components(), MeanSquares(sums.ms_t, sums.ms_r, sums.ms_tr)
+        forms = {name: _form(table, sums, name, confidence, means[name]) for name in means}
     return MrmcResult(
         figure,
         covariance,
         _values(table, confidence),
-        sums.components(),
-        MeanSquares(sums.ms_t, sums.ms_r, sums.ms_tr),
+        components,
+        squares,
         forms["rrrc"],
         forms["frrc"],
         forms["rrfc"],
@@ -168,7 +95,7 @@ def _values(table: FomTable, confidence: float) -> dict[str, dict[str, Estimate]
     def one(i: int, j: int) -> Estimate:
         value = float(table.theta[i, j])
         if math.isnan(value):
-            return not_estimable(table.reason or "The figure of merit does not exist.")
+            return not_estimable(table.reason or NOT_READ)
         if table.covariance is None:
             return Estimate(value, reason=table.reason)
         return normal_estimate(
@@ -179,6 +106,9 @@ def _values(table: FomTable, confidence: float) -> dict[str, dict[str, Estimate]
         treatment: {reader: one(i, j) for j, reader in enumerate(table.readers)}
         for i, treatment in enumerate(table.treatments)
     }
+
+
+NOT_READ = "This reader read under one treatment only."
 
 
 @dataclass(frozen=True)
@@ -247,7 +177,16 @@ def _covariance_averages(
     )
 
 
-def _form(table: FomTable, sums: _Sums, name: str, confidence: float) -> Form:
+def _means(table: FomTable, name: str, confidence: float) -> dict[str, Estimate]:
+    return {
+        treatment: _single(table, i, name, confidence)
+        for i, treatment in enumerate(table.treatments)
+    }
+
+
+def _form(
+    table: FomTable, sums: _Sums, name: str, confidence: float, means: dict[str, Estimate]
+) -> Form:
     tests = {"rrrc": _rrrc_test, "frrc": _frrc_test, "rrfc": _rrfc_test}
     test = tests[name](table, sums)
     pairs = combinations(range(len(table.treatments)), 2)
@@ -257,10 +196,6 @@ def _form(table: FomTable, sums: _Sums, name: str, confidence: float) -> Form:
         differences[table.treatments[a], table.treatments[b]] = _difference(
             value, test, sums.r, confidence
         )
-    means = {
-        treatment: _single(table, i, name, confidence)
-        for i, treatment in enumerate(table.treatments)
-    }
     return Form(test, differences, means)
 
 
@@ -300,9 +235,9 @@ def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
     ms_t, ms_tr = s.ms_t or 0.0, s.ms_tr or 0.0
     d = ms_tr + s.r * s.excess
     df1 = s.t - 1
-    if d <= _ZERO:
+    if d <= ROUNDING:
         return _no_test(NO_INTERACTION)
-    if ms_tr <= _ZERO:
+    if ms_tr <= ROUNDING:
         return EqualityTest(ms_t / d, df1, None, float(stats.chi2.sf(df1 * ms_t / d, df1)), d)
     ddf = d**2 / (ms_tr**2 / (df1 * (s.r - 1)))
     return EqualityTest(ms_t / d, df1, ddf, float(stats.f.sf(ms_t / d, df1, ddf)), d)
@@ -313,7 +248,7 @@ def _rrfc_test(table: FomTable, s: _Sums) -> EqualityTest:
     if reason := _missing(table, readers=True, covariance=False):
         return _no_test(reason)
     ms_t, ms_tr = s.ms_t or 0.0, s.ms_tr or 0.0
-    if ms_tr <= _ZERO:
+    if ms_tr <= ROUNDING:
         return _no_test(NO_INTERACTION)
     df1, df2 = s.t - 1, (s.t - 1) * (s.r - 1)
     return EqualityTest(ms_t / ms_tr, df1, df2, float(stats.f.sf(ms_t / ms_tr, df1, df2)), ms_tr)
@@ -324,7 +259,7 @@ def _frrc_test(table: FomTable, s: _Sums) -> EqualityTest:
     if reason := _missing(table, readers=False, covariance=True):
         return _no_test(reason)
     d = (s.var or 0.0) - (s.cov1 or 0.0) + (s.r - 1) * s.excess
-    if d <= _ZERO:
+    if d <= ROUNDING:
         return _no_test("The readings under the treatments do not differ, so there is no error.")
     x2 = (s.t - 1) * (s.ms_t or 0.0) / d
     return EqualityTest(x2, s.t - 1, None, float(stats.chi2.sf(x2, s.t - 1)), d)
@@ -332,7 +267,10 @@ def _frrc_test(table: FomTable, s: _Sums) -> EqualityTest:
 
 def _single(table: FomTable, i: int, name: str, confidence: float) -> Estimate:
     """One treatment's mean from that treatment's readings only (Hillis 2007)."""
-    values = table.theta[i]
+    own_readers = np.arange(len(table.readers))
+    if table.design == READERS_IN_TREATMENTS and table.reason is None:
+        own_readers = np.flatnonzero(~np.isnan(table.theta[i]))
+    values = table.theta[i, own_readers]
     r = len(values)
     if np.isnan(values).any():
         return not_estimable(table.reason or "A reader's figure of merit does not exist.")
@@ -344,16 +282,16 @@ def _single(table: FomTable, i: int, name: str, confidence: float) -> Estimate:
         return Estimate(mean, reason=ONE_READER)
     var = cov2 = 0.0
     if needs_covariance and table.covariance is not None:
-        own = table.covariance[i, :, i, :]
+        own = table.covariance[i, :, i, :][np.ix_(own_readers, own_readers)]
         var = float(np.trace(own) / r)
         cov2 = max(float((own.sum() - np.trace(own)) / (r * (r - 1))), 0.0) if r > 1 else 0.0
     if name == "frrc":
         return normal_estimate(mean, (var + (r - 1) * cov2) / r, confidence=confidence, null=None)
     ms_r = float(values.var(ddof=1))
     d = ms_r + (r * cov2 if name == "rrrc" else 0.0)
-    if d <= _ZERO:
+    if d <= ROUNDING:
         return Estimate(mean, reason=SAME_FIGURE)
-    if ms_r <= _ZERO:
+    if ms_r <= ROUNDING:
         return normal_estimate(mean, d / r, confidence=confidence, null=None)
     df = d**2 / (ms_r**2 / (r - 1))
     return t_estimate(mean, d / r, df, confidence=confidence, null=None)
@@ -368,7 +306,7 @@ def _reader_differences(table: FomTable, confidence: float) -> dict[Pair, dict[s
         for j, reader in enumerate(table.readers):
             value = float(table.theta[a, j] - table.theta[b, j])
             if math.isnan(value):
-                row[reader] = not_estimable(table.reason or "The figure does not exist.")
+                row[reader] = not_estimable(table.reason or NOT_READ)
             elif table.covariance is None:
                 row[reader] = Estimate(value, reason=table.reason)
             else:
@@ -376,6 +314,6 @@ def _reader_differences(table: FomTable, confidence: float) -> dict[Pair, dict[s
                 var, diagonal = float(np.trace(own) / t), float(np.trace(own))
                 cov1 = float((own.sum() - diagonal) / (t * (t - 1)))
                 variance = 2 * (var - cov1)
-                variance = variance if variance > _ZERO else 0.0
+                variance = variance if variance > ROUNDING else 0.0
                 row[reader] = normal_estimate(value, variance, confidence=confidence)
     return out

@@ -13,7 +13,7 @@ from densesharp.stats.estimates import holm
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.fom_table import Covariance, FomTable, fom_table
 from densesharp.stats.model_vs_readers import non_inferiority
-from densesharp.stats.mrmc import ONE_TREATMENT, MrmcResult, analyse_table
+from densesharp.stats.mrmc import analyse_table
 from densesharp.stats.mrmc_records import (
     AreaDocument,
     Comparison,
@@ -32,7 +32,9 @@ from densesharp.stats.mrmc_records import (
     USection,
     VDifference,
 )
+from densesharp.stats.mrmc_result import ONE_TREATMENT, MrmcResult
 from densesharp.stats.share_ustatistics import share_statistics
+from densesharp.stats.study_design import Design
 from densesharp.stats.tables import BoolArray, IntArray, Readings
 from densesharp.stats.ustatistics import UStatistics, u_statistics
 
@@ -95,7 +97,7 @@ def _document(
     pairs = list(result.rrrc.differences)
     # More than two treatments have no one difference: `comparisons` has them all.
     only = pairs[0] if len(pairs) == 1 else None
-    part = None if readings.complete else _complete_cases(readings, truth)
+    part = None if table.design else _complete_cases(readings, truth)
     options = (figure, covariance, confidence)
     return kind(
         values={t: {r: e.value for r, e in row.items()} for t, row in result.values.items()},
@@ -111,7 +113,7 @@ def _document(
         u_statistic=_u_statistic(readings, figure, truth, confidence),
         dbm=_dbm_section(table, confidence),
         method=Method(covariance, title or figure.name, confidence),
-        study=_numbers(readings),
+        study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),
     )
@@ -200,12 +202,14 @@ def _dbm_section(table: FomTable, confidence: float) -> DbmSection | None:
     return None if found is None else DbmSection(**vars(found), frrc_p=dbm_frrc_p(found, table))
 
 
-def _numbers(readings: Readings) -> Numbers:
+def _numbers(readings: Readings, design: Design | None) -> Numbers:
+    planned = design in ("factorial", None)
     diseased = int(readings.truth.sum())
     return Numbers(
         readings.treatments,
         readings.readers,
         diseased,
         len(readings.cases) - diseased,
-        int((readings.ratings != readings.ratings).sum()),
+        int(np.isnan(readings.ratings).sum()) if planned else 0,
+        None if planned else design,
     )

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from densesharp.stats.dbm import DbmResult
 from densesharp.stats.estimates import Estimate, Interval, optional
 from densesharp.stats.model_vs_readers import NonInferiority
-from densesharp.stats.mrmc import Components, Form, MeanSquares, Pair
+from densesharp.stats.mrmc_result import Components, Form, MeanSquares, Pair
 
 S = TypeVar("S", bound="FormSection")
 
@@ -213,13 +213,18 @@ class Method:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What was read."""
+    """What was read.
+
+    Attributes:
+        design: who read what, if not every reader everything.
+    """
 
     treatments: Sequence[str]
     readers: Sequence[str]
     cases_diseased: int
     cases_not_diseased: int
     missing_readings: int
+    design: str | None = optional()
 
     @property
     def cases(self) -> int:

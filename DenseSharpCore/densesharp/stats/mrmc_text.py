@@ -38,6 +38,8 @@ def mrmc_text(document: MrmcDocument) -> str:
     else:
         parts += [_equality_text(document), _pairs_text(document)]
     parts += _margin_text(document)
+    if study.design:
+        parts.insert(1, f"Design: {study.design}")
     if document.reason:
         parts.append(f"Note: {document.reason}")
     return "\n\n".join(parts) + "\n"

@@ -13,7 +13,7 @@ from typing import Literal
 from scipy import stats
 
 from densesharp.errors import StudyError
-from densesharp.stats.mrmc import Components
+from densesharp.stats.mrmc_result import Components
 
 FormName = Literal["rrrc", "frrc", "rrfc"]
 

@@ -120,13 +120,13 @@ def _dominated(permutation: IntArray, ends: IntArray, limits: IntArray) -> IntAr
 def unbiased_covariance(sums: PairSums) -> FloatArray:
     """Covariance (c, c) of AUCs over cases, readers fixed, without bias (Gallas 2007).
 
-    Needs two cases with and two without disease in every pair of curves.
+    Needs two cases with and two without disease in every pair of curves that has cases in common.
     """
     numerators = np.einsum("mn,nab->mab", _CASES, sums.sums)
     denominators = np.einsum("mn,nab->mab", _CASES, sums.counts)
     coefficients = denominators / sums.counts[3]
     coefficients[3] -= 1
-    covariance: FloatArray = (coefficients * numerators / denominators).sum(0)
+    covariance: FloatArray = (coefficients * _ratio(numerators, denominators)).sum(0)
     return covariance
 
 

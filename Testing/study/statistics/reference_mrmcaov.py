@@ -15,7 +15,8 @@ from densesharp.stats.estimates import Estimate
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit, sensitivity, specificity
 from densesharp.stats.fom_table import fom_table
 from densesharp.stats.gee import gee_logistic
-from densesharp.stats.mrmc import Form, MrmcResult, analyse
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.mrmc_result import Form, MrmcResult
 from densesharp.stats.tables import Readings
 
 COVARIANCES = {"jackknife": "jackknife", "DeLong": "delong", "unbiased": "unbiased"}

@@ -61,11 +61,11 @@ def test_sensitivity_needs_its_threshold(reader_study_folder, capsys):
     assert found["mean_values"]["2"] == pytest.approx(0.92)
 
 
-def test_nested_readers_are_compared_by_u_statistics_and_the_rest_says_why(
+def test_a_reader_of_one_treatment_is_compared_by_u_statistics_and_the_rest_says_why(
     van_dyke, tmp_path, capsys
 ):
     ratings = van_dyke.ratings.copy()
-    ratings[0, 3:], ratings[1, :3] = np.nan, np.nan
+    ratings[0, 4], ratings[1, :3] = np.nan, np.nan
     parts = (van_dyke.treatments, van_dyke.readers, van_dyke.cases, van_dyke.truth)
     write_readings(Readings(*parts, ratings), tmp_path / "nested.csv")
     run(tmp_path / "nested.csv", "--json", tmp_path / "out.json")
@@ -74,6 +74,7 @@ def test_nested_readers_are_compared_by_u_statistics_and_the_rest_says_why(
     found = json.loads((tmp_path / "out.json").read_text())
     u = found["u_statistic"]
     means = [np.mean([v for v in found["auc"][t].values() if v is not None]) for t in "12"]
+    assert found["difference"] is None
     assert u["difference"] == pytest.approx(means[0] - means[1])
     assert f"{u['difference']:.4f}" in text
 

@@ -14,7 +14,8 @@ from densesharp.errors import StudyError
 from densesharp.stats.auc import auc_estimate, delong_test
 from densesharp.stats.estimates import holm
 from densesharp.stats.model_vs_readers import sensitivity_at, standalone
-from densesharp.stats.mrmc import Components, analyse
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.mrmc_result import Components
 from densesharp.stats.power import cases_needed, pilot_from, power
 from densesharp.stats.power_single import single_cases, single_power
 from densesharp.stats.tables import Readings
