@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from densesharp.train.losses import Objective, class_loss, dice_loss, ordinal_loss
+from densesharp.train.losses import (
+    Objective,
+    class_loss,
+    dice_loss,
+    ordinal_loss,
+    soft_dice_loss,
+)
 
 ONE_HOT = torch.eye(3)
 NO_CLASS = torch.zeros(1, 3)
@@ -99,3 +105,20 @@ def test_voxel_cross_entropy_can_be_added() -> None:
     plain = Objective(mask_weight=1.0)(logits, mask_logits, targets, masks)
     more = Objective(mask_weight=1.0, cross_entropy=1.0)(logits, mask_logits, targets, masks)
     assert more.total.item() - plain.total.item() == pytest.approx(math.log(2), rel=1e-5)
+
+
+def test_the_soft_dice_loss_is_smallest_at_the_share_of_the_readers() -> None:
+    truth = torch.tensor([[1.0, 0.5, 0.25, 0.0]])
+    # |T - P| sums to 0.5, T + P + smooth to 1.75 + 2.25 + 1.
+    other = torch.tensor([[1.0, 0.75, 0.5, 0.0]])
+    assert soft_dice_loss(other, truth).item() == pytest.approx(0.5 / 5)
+    assert soft_dice_loss(truth, truth).item() == 0
+    # The original's loss would rather have the voxel that half of the readers marked at 1.
+    sure = torch.tensor([[1.0, 1.0, 0.25, 0.0]])
+    assert soft_dice_loss(sure, truth).item() > 0
+    assert dice_loss(sure, truth) < dice_loss(truth, truth)
+
+
+def test_the_soft_objective_takes_the_soft_dice_loss() -> None:
+    mask_logits, masks = torch.zeros(1, 1, 2, 2, 2), torch.full((1, 1, 2, 2, 2), 0.5)
+    assert Objective(soft=True)(ONE_HOT[[1]], mask_logits, ONE_HOT[[1]], masks).mask.item() == 0

@@ -18,7 +18,7 @@ HELP = "train a model on your own nodules (data set of the original code, or sim
 
 REPEATED = (
     "fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging", "schedule", "mixup",
-    "ordinal", "beta", "validation", "validate_every", "patience", "monitor",
+    "ordinal", "beta", "soft", "mask_only", "validation", "validate_every", "patience", "monitor",
 )  # fmt: skip
 """Options that the model card's training command repeats where they are given."""
 
@@ -97,6 +97,19 @@ def _configure_extras(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--beta", type=float, help="of the Dice loss: above 1 favours recall (default 1)"
+    )
+    parser.add_argument(
+        "--soft",
+        action="store_true",
+        default=None,
+        help="learn which share of a nodule's readers marked each voxel (soft Dice loss), instead "
+        "of the mask that half of them agree on",
+    )
+    parser.add_argument(
+        "--mask-only",
+        action="store_true",
+        default=None,
+        help="fit the mask branch of --start alone; the classes stay as they are",
     )
     watching = parser.add_argument_group(
         "validation", "watch a part of the patients that is not trained on; never subset FOLD"
@@ -177,13 +190,14 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
         per_batch=_per_batch(args.batch, sum(settings.per_batch), len(args.dataset)),
         seed=args.seed,
         augmentation=changed(settings.augmentation, edge="edge", mixup="mixup"),
-        objective=changed(settings.objective, ordinal="ordinal", beta="beta"),
+        objective=changed(settings.objective, ordinal="ordinal", beta="beta", soft="soft"),
         optimisation=changed(
             settings.optimisation,
             steps="steps",
             learning_rate="learning_rate",
             averaging="averaging",
             schedule="schedule",
+            mask_only="mask_only",
         ),
         validation=changed(
             settings.validation,
@@ -216,7 +230,8 @@ def _command(args: argparse.Namespace) -> str:
     for name in REPEATED:
         value = getattr(args, name)
         if value is not None:
-            parts.append(f"--{name.replace('_', '-')} {value}")
+            option = f"--{name.replace('_', '-')}"
+            parts.append(option if value is True else f"{option} {value}")
     if args.precision != "auto":
         parts.append(f"--precision {args.precision}")
     parts.append("--like-paper" if args.like_paper else "--best")

@@ -89,16 +89,16 @@ def middle_patch(
 def augmented_patch(
     rng: np.random.Generator,
     voxel: NDArray[np.uint8],
-    seg: NDArray[np.bool_],
+    seg: NDArray[np.bool_] | NDArray[np.float32],
     how: Augmentation,
     keep_slice_axis: bool = False,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | NDArray[np.float32]]:
     """Make a random patch (32, 32, 32) in network units, and its mask.
 
     Args:
         rng: what decides.
         voxel: (k, j, i) uint8 grey values at 1 mm.
-        seg: (k, j, i) bool.
+        seg: (k, j, i) bool, or float32 where it holds the share of the readers.
         how: the ranges.
         keep_slice_axis: use only the 16 orientations that keep the first axis, not all 48.
 
@@ -109,7 +109,8 @@ def augmented_patch(
     middle = np.array(voxel.shape) // 2 - 0.5 + rng.uniform(-how.shift_mm, how.shift_mm, 3)
     first = middle - scale * (how.edge - 1) / 2
     grey = _sampled(voxel, first, scale, how.edge)
-    mask = with_volume_of(_sampled(seg, first, scale, how.edge))
+    share = _sampled(seg, first, scale, how.edge)
+    mask = with_volume_of(share) if seg.dtype == np.bool_ else share
     if how.grey:
         grey += np.float32(rng.normal(0, how.grey))
         noise = abs(rng.normal(0, how.grey))

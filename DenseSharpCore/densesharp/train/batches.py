@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     targets: Tensor
     """(N, 3) float32 probability of each class; all 0 where the class is not known."""
     masks: Tensor
-    """(N, 1, 32, 32, 32) float32, 0 or 1; between them after mixup."""
+    """(N, 1, 32, 32, 32) float32, 0 or 1; between them after mixup, or as a share of readers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,13 @@ class Source:
         samples: the nodules.
         per_batch: how many of them are in each batch.
         augmentation: how they are varied.
+        soft: whether masks are the share of the readers who marked a voxel, else 0 or 1.
     """
 
     samples: Sequence[Sample]
     per_batch: int
     augmentation: Augmentation
+    soft: bool = False
 
     def draw(self, rng: np.random.Generator) -> list[Sample]:
         """Draw `per_batch` nodules, classes in turn from a random start."""
@@ -82,8 +84,9 @@ def make_batch(sources: Sequence[Source], seed: int, step: int, rank: int = 0) -
     patches, labels, masks = [], [], []
     for source in sources:
         for sample in source.draw(rng):
+            drawn = sample.share if source.soft else sample.seg
             patch, mask = augmented_patch(
-                rng, sample.voxel, sample.seg, source.augmentation, sample.keep_slice_axis
+                rng, sample.voxel, drawn, source.augmentation, sample.keep_slice_axis
             )
             patches.append(patch)
             masks.append(mask)
@@ -106,7 +109,7 @@ def make_batch(sources: Sequence[Source], seed: int, step: int, rank: int = 0) -
 def to_batch(
     patches: Sequence[NDArray[np.float32]],
     labels: Sequence[int],
-    masks: Sequence[NDArray[np.bool_]],
+    masks: Sequence[NDArray[np.bool_] | NDArray[np.float32]],
 ) -> Batch:
     """Stack patches (k, j, i), class indices and masks (k, j, i) of N nodules.
 

@@ -2,7 +2,8 @@
 
 The table (CSV) has one nodule a line:
 
-    name, image, mask          required; paths relative to the table
+    name, image, mask          required; paths relative to the table; masks of several readers of
+                               the same nodule stand in one cell, with ; between them
     label                      which label of the mask (default: everything that is not 0)
     diagnosis                  AAH, AIS, MIA, IAC or empty
     patient                    default: the name
@@ -10,6 +11,8 @@ The table (CSV) has one nodule a line:
                                patient stays in the subset that the folder's info.csv has
     keep_slice_axis            1 for masks drawn slice by slice on thick slices
     texture                    a reader's rating, 1 ground-glass to 5 solid
+    x, y, z                    RAS mm; with an empty mask: a place where there is no nodule, such as
+                               a vessel or the chest wall, for the network to outline nothing at
 
 An image of one slice, with the nodule outlined on it, is lifted to a cube (see `lift.py`): such a
 nodule can teach outlining, though it is not a nodule as it was.
@@ -43,15 +46,18 @@ from densesharp.io.image_files import is_volume_file, read_header, read_voxels
 from densesharp.nodule.patch import WINDOW, to_network_units
 from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
-from densesharp.train.dataset import CLASS_INDEX, assign_subsets, subsets_of_patients
+from densesharp.train.dataset import (
+    CLASS_INDEX,
+    assign_subsets,
+    consensus,
+    subsets_of_patients,
+)
+from densesharp.train.mask_files import mask_names, read_masks
 from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
 KNOWN = ", ".join(name for name in CLASS_INDEX if name)
-_OFF_CENTER = 0.05
-"""Voxels that a mask's voxel may lie beside one of the CT."""
-
-COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture")
+COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture", "no_nodule")
 
 
 def build_dataset(
@@ -143,9 +149,10 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
             faults.append(f"{name}: a name is needed that can be the name of a file ({unfit})")
         if (row.get("diagnosis") or "") not in CLASS_INDEX:
             faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
-        for column in ("image", "mask"):
-            if not row[column]:
-                faults.append(f"{name}: {column} is empty")
+        if not row["image"]:
+            faults.append(f"{name}: image is empty")
+        if not row["mask"]:
+            faults += [f"{name}: {fault}" for fault in _faults_of_place(row)]
         for column in ("label", "subset", "texture"):
             if row.get(column) and not row[column].isdecimal():
                 faults.append(f"{name}: {column} '{row[column]}' is no whole number")
@@ -156,6 +163,35 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
             listed = ", ".join(sorted(subsets))
             faults.append(f"patient {patient}: nodules in several subsets ({listed})")
     return faults
+
+
+def _faults_of_place(row: Mapping[str, str]) -> list[str]:
+    """What is wrong with a line without a mask, which must be a place without a nodule."""
+    if not any(row.get(axis) for axis in "xyz"):
+        return ["mask is empty (for a place without a nodule, x, y and z are needed)"]
+    faults = [
+        f"{axis} '{row.get(axis) or ''}' is no number (RAS mm)"
+        for axis in "xyz"
+        if not _is_number(row.get(axis) or "")
+    ]
+    if row.get("diagnosis"):
+        faults.append("a place without a nodule has no diagnosis")
+    return faults
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _place(row: Mapping[str, str]) -> tuple[float, float, float] | None:
+    """LPS mm of a place without a nodule; None for a nodule."""
+    if row["mask"]:
+        return None
+    x, y, z = (float(row[axis]) for axis in "xyz")
+    return -x, -y, z
 
 
 def _patient(row: Mapping[str, str]) -> str:
@@ -171,10 +207,15 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
     if _is_cut_from(folder / f"{row['name']}.npz", _source(root, edge, row)):
         return
     image = root / row["image"]
-    if _is_one_slice(image):
+    place = _place(row)
+    if place:
+        if not _grid_of(image).contains(place):
+            message = "the place lies outside the CT"
+            raise GeometryError(message)
+    elif _is_one_slice(image):
         _read_slice(root, row)
     else:
-        _read_mask(root / row["mask"], _grid_of(image), row, edge)
+        read_masks(root, _grid_of(image), row, edge)
 
 
 def _grid_of(path: Path) -> Grid:
@@ -198,19 +239,26 @@ def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
     source = _source(root, edge, row)
     if _is_cut_from(target, source):
         return
-    voxel, seg = _cubes(root, edge, row)
+    cubes = _cubes(root, edge, row)
     with atomic_path(target) as path, path.open("wb") as file:
-        np.savez_compressed(file, voxel=voxel, seg=seg, source=np.array(json.dumps(source)))
+        np.savez_compressed(file, **cubes, source=np.array(json.dumps(source)))
 
 
 def _source(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     """What a cube depends on: the line of the table, and size and time of its files."""
     source: dict[str, Any] = {"edge": edge, "label": row.get("label") or ""}
+    if place := _place(row):
+        source["place"] = list(place)
     for column in ("image", "mask"):
-        path = root / row[column]
+        names = mask_names(row) if column == "mask" else [row["image"]]
         # Of a folder of slices only the name counts; a file that is gone cannot have changed.
-        state = path.stat() if path.is_file() else None
-        source[column] = [row[column], state and state.st_size, state and state.st_mtime_ns]
+        states = [(root / name).stat() for name in names if (root / name).is_file()]
+        whole = len(states) == len(names)
+        source[column] = [
+            row[column],
+            sum(state.st_size for state in states) if whole else None,
+            max((state.st_mtime_ns for state in states), default=0) if whole else None,
+        ]
     return source
 
 
@@ -230,21 +278,35 @@ def _is_cut_from(target: Path, source: Mapping[str, Any]) -> bool:
     return bool(before == source)
 
 
-def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> tuple[Any, Any]:
-    if _is_one_slice(root / row["image"]):
+def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
+    """The arrays of a nodule's file; `readers` among them where several drew it."""
+    place = _place(row)
+    if not place and _is_one_slice(root / row["image"]):
         hu, seg = _lifted(root, edge, row)
-        return _grey(hu), seg.astype(np.uint8)
+        return {"voxel": _grey(hu), "seg": seg.astype(np.uint8)}
     ct = read_volume(root / row["image"])
-    marked = _read_mask(root / row["mask"], ct.grid, row, edge)
+    if place:
+        hu = resample(ct.array, ct.grid, cube_grid(place, edge), WINDOW[0])
+        return {"voxel": _grey(hu), "seg": np.zeros(hu.shape, np.uint8)}
+    drawn = read_masks(root, ct.grid, row, edge)
+    marked = consensus(drawn)
     # The middle lies at a corner of the CT's voxels: a CT of 1 mm is copied, not interpolated.
     corner = np.floor(ct.grid.to_index(centroid(marked, ct.grid))) + 0.5
     grid = cube_grid(ct.grid.to_world(corner), edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
-    seg = with_volume_of(resample(marked, ct.grid, grid, 0.0))
-    if max(ct.grid.spacing) > 1:
+    cubes = {"voxel": _grey(hu), "seg": _on_cube(marked, ct.grid, grid)}
+    if len(drawn) > 1:
+        cubes["readers"] = np.stack([_on_cube(mask, ct.grid, grid) for mask in drawn])
+    return cubes
+
+
+def _on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
+    """A mask at 1 mm."""
+    seg = with_volume_of(resample(marked, own, grid, 0.0))
+    if max(own.spacing) > 1:
         # As the original code does: closes the steps that interpolated thick slices leave.
         seg |= ndimage.binary_closing(seg, ndimage.generate_binary_structure(3, 1))
-    return _grey(hu), seg.astype(np.uint8)
+    return np.asarray(seg, dtype=np.uint8)
 
 
 def _grey(hu: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -282,95 +344,8 @@ def _read_slice(
         message = "the slice is in color: it is no CT"
         raise ImageError(message)
     hu = read_voxels(header, row["image"]).astype(np.float32)
-    marked = _read_mask(root / row["mask"], header.grid, row, math.inf)
+    marked = consensus(read_masks(root, header.grid, row, math.inf))
     return hu[0], marked[0], float(width)
-
-
-def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> NDArray[np.bool_]:
-    """Where on the CT's grid (k, j, i) a mask holds the nodule of a line.
-
-    Args:
-        path: the mask: the CT's voxels, all or some, in any order of the axes.
-        grid: that of the CT.
-        row: the line.
-        edge: mm that the nodule may reach.
-
-    Raises:
-        ImageError: it cannot be read, or what it holds can be no nodule.
-        GeometryError: its voxels are not those of the CT.
-    """
-    try:
-        header = read_header(path)
-        labels = read_voxels(header, path.name)
-    except ImageError as error:
-        message = f"the mask cannot be read: {error}"
-        raise ImageError(message) from error
-    _check_labels(labels, path.name)
-    marked = _marked(labels, row, path.name)
-    places = header.grid.to_world(np.argwhere(marked)[:, ::-1])
-    if float(np.ptp(places, axis=0).max()) > edge:
-        message = (
-            f"what the mask '{path.name}' marks reaches over {np.ptp(places, axis=0).max():.0f} "
-            f"mm, more than the cube of {edge:g} mm: give each nodule a line and a label of its own"
-        )
-        raise ImageError(message)
-    return _on_grid(places, header.grid, grid, path.name)
-
-
-def _check_labels(labels: NDArray[Any], name: str) -> None:
-    """Refuse what is no label map.
-
-    Raises:
-        ImageError: NaN, fractions or negative values.
-    """
-    if labels.dtype.kind == "f":
-        if not np.isfinite(labels).all():
-            message = f"the mask '{name}' holds voxels without a value (NaN): save it with 0 there"
-            raise ImageError(message)
-        if (labels != np.rint(labels)).any():
-            message = f"the mask '{name}' holds fractions (a probability?): save a label map"
-            raise ImageError(message)
-    if labels.min() < 0:
-        message = f"the mask '{name}' holds {labels.min():g}: save it with 0 outside the nodule"
-        raise ImageError(message)
-
-
-def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[np.bool_]:
-    """Where a label map, of one layer or several, holds the nodule of a line."""
-    label = row.get("label")
-    marked = np.asarray(labels == int(label) if label else labels != 0)
-    if marked.ndim == 4:
-        filled = int(marked.any(axis=(0, 1, 2)).sum())
-        if filled > 1:
-            what = f"label {label}" if label else "something"
-            message = (
-                f"the mask '{name}' holds {what} in {filled} layers (overlapping segments): "
-                "export one label map for each"
-            )
-            raise ImageError(message)
-        marked = np.asarray(marked.any(axis=3))
-    if not marked.any():
-        message = f"the mask is empty{f' at label {label}' if label else ''}"
-        raise ImageError(message)
-    return marked
-
-
-def _on_grid(places: NDArray[np.float64], own: Grid, grid: Grid, name: str) -> NDArray[np.bool_]:
-    """The voxels of a grid with these centers (n, 3), LPS mm.
-
-    Raises:
-        GeometryError: they are centers of no voxels, or `own` has voxels of another size.
-    """
-    index = grid.to_index(places)
-    nearest = np.rint(index).astype(np.int64)
-    inside = bool((nearest >= 0).all() and (nearest < grid.size).all())
-    same = np.isclose(own.voxel_volume, grid.voxel_volume, rtol=1e-3)
-    if not (same and inside and np.abs(index - nearest).max() < _OFF_CENTER):
-        message = f"the mask '{name}' does not lie on the CT's grid"
-        raise GeometryError(message)
-    marked = np.zeros(grid.shape, dtype=np.bool_)
-    marked[tuple(nearest[:, ::-1].T)] = True
-    return marked
 
 
 def _write_info(
@@ -387,4 +362,5 @@ def _write_info(
         writer.writeheader()
         for row, patient, subset in zip(rows, patients, dealt, strict=True):
             values = {column: row.get(column) or "" for column in COLUMNS}
+            values["no_nodule"] = "1" if _place(row) else ""
             writer.writerow(values | {"patient": patient, "subset": subset})

@@ -1,7 +1,9 @@
 """Data sets in the original code's format, checked before anything is trained.
 
     DATASET/info.csv            columns name, diagnosis, subset
-    DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, nodule in the middle
+    DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, nodule in the middle; where several
+                                readers drew it also readers (reader, k, j, i), and seg is what
+                                half of them or more marked
 
 `diagnosis` is AAH, AIS, MIA, IAC, or one of the class names AAH-AIS, MIA, IAC. Empty means that
 the class is not known: the nodule then teaches outlining only. Cubes are 80 mm in the original;
@@ -11,6 +13,7 @@ any edge that holds a 32 mm patch with some room is accepted. Further columns ma
     keep_slice_axis             1: the mask was drawn slice by slice on thick slices, so that
                                 augmentation leaves the slice axis alone
     texture                     a reader's rating, 1-5, that `evaluate` groups by
+    no_nodule                   1: a place without a nodule, whose mask is empty
 """
 
 from __future__ import annotations
@@ -61,6 +64,8 @@ class Sample:
         seg: (k, j, i) bool mask.
         keep_slice_axis: whether augmentation leaves the first axis where it is.
         texture: a reader's rating, 1 ground-glass to 5 solid (LIDC-IDRI); None where not rated.
+        readers: (reader, k, j, i) bool, each reader's own mask; None where one mask is all there
+            is.
     """
 
     name: str
@@ -71,11 +76,31 @@ class Sample:
     seg: NDArray[np.bool_]
     keep_slice_axis: bool = False
     texture: int | None = None
+    readers: NDArray[np.bool_] | None = None
+
+    @property
+    def is_nodule(self) -> bool:
+        """Whether there is one; else it is a place to outline nothing at."""
+        return bool(self.seg.any())
+
+    @property
+    def share(self) -> NDArray[np.float32]:
+        """(k, j, i) which share of the readers marked a voxel, 0..1."""
+        if self.readers is None:
+            return self.seg.astype(np.float32)
+        return np.asarray(self.readers.mean(axis=0), dtype=np.float32)
 
     @property
     def class_name(self) -> str:
         """Class name, `unknown` where it is not known."""
         return "unknown" if self.label == UNKNOWN else CLASS_NAMES[self.label]
+
+
+def consensus(masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What half of the readers or more marked; what any marked where that is nothing."""
+    share = np.mean(masks, axis=0)
+    agreed = np.asarray(share >= 0.5)
+    return agreed if agreed.any() else np.asarray(share > 0)
 
 
 def read_dataset(folder: str | Path) -> list[Sample]:
@@ -232,8 +257,9 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         raise ValueError(message)
     subset = _whole_number(row, "subset")
     texture = _whole_number(row, "texture") if row.get("texture") else None
-    voxel, seg = _read_cubes(root / "nodule" / f"{row['name']}.npz")
-    _check_arrays(voxel, seg)
+    voxel, seg, readers = _read_cubes(root / "nodule" / f"{row['name']}.npz")
+    _check_arrays(voxel, seg, row.get("no_nodule") == "1")
+    _check_readers(readers, voxel.shape)
     return Sample(
         name=row["name"],
         label=CLASS_INDEX[diagnosis],
@@ -243,11 +269,14 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         seg=seg > 0,
         keep_slice_axis=row.get("keep_slice_axis") == "1",
         texture=texture,
+        readers=None if readers is None else readers > 0,
     )
 
 
-def _read_cubes(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The arrays voxel and seg of an archive.
+def _read_cubes(
+    path: Path,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """The arrays voxel, seg and, where there is one, readers of an archive.
 
     Raises:
         ValueError: says what is wrong with it.
@@ -260,6 +289,7 @@ def _read_cubes(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
+                readers = _array(arrays, "readers") if "readers" in arrays else None
     except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
         message = f"'{path.name}' cannot be read ({reason})"
@@ -270,7 +300,7 @@ def _read_cubes(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     except MemoryError as error:
         message = f"'{path.name}' declares more voxels than this machine can hold"
         raise ValueError(message) from error
-    return voxel, seg
+    return voxel, seg, readers
 
 
 def _whole_number(row: Mapping[str, str], column: str) -> int:
@@ -297,7 +327,9 @@ def _array(arrays: Mapping[str, NDArray[np.generic]], key: str) -> NDArray[np.fl
     return numbers
 
 
-def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
+def _check_arrays(
+    voxel: NDArray[np.float64], seg: NDArray[np.float64], no_nodule: bool = False
+) -> None:
     problem = None
     if voxel.ndim != 3 or len(set(voxel.shape)) != 1 or voxel.shape[0] < SMALLEST_EDGE:
         problem = f"voxel has shape {voxel.shape}, not a cube of at least {SMALLEST_EDGE} mm"
@@ -313,10 +345,26 @@ def _check_arrays(voxel: NDArray[np.float64], seg: NDArray[np.float64]) -> None:
         problem = "seg holds fractions, not 0 outside and 1 inside the nodule"
     elif (seg > 0).mean() > _LARGEST_SHARE:
         problem = "the mask fills most of the cube: seg must be 0 outside the nodule"
+    elif no_nodule:
+        problem = "it is a place without a nodule, but its mask is not empty" if seg.any() else None
     elif not (seg > 0).any():
-        problem = "the mask is empty"
+        problem = "the mask is empty (a place without a nodule has 1 in the column no_nodule)"
     elif not (middle_of(seg) > 0).any():
         problem = f"no part of the mask lies in the middle {PATCH_EDGE} mm"
+    if problem:
+        raise ValueError(problem)
+
+
+def _check_readers(readers: NDArray[np.float64] | None, shape: tuple[int, ...]) -> None:
+    if readers is None:
+        return
+    problem = None
+    if readers.ndim != 4 or readers.shape[1:] != shape:
+        problem = f"readers {readers.shape} are no masks of the cube {shape}"
+    elif not np.isin(readers, (0, 1)).all():
+        problem = "readers holds other values than 0 and 1"
+    elif not readers.any(axis=(1, 2, 3)).all():
+        problem = "a reader's mask is empty"
     if problem:
         raise ValueError(problem)
 

@@ -174,6 +174,9 @@ def fit(
     if settings.optimisation.schedule == "plateau" and not how.share:
         message = "The plateau schedule follows a validation: give it a share of the patients."
         raise TableError(message)
+    if settings.optimisation.mask_only and start is None:
+        message = "To fit the mask branch alone, give the model whose other weights are kept."
+        raise TableError(message)
     datasets, watched = hold_out(datasets, how.share, settings.seed)
     folder = Path(run)
     keep_freed_memory(all_of_it=True)
@@ -184,7 +187,7 @@ def fit(
     described = _described(settings, [*datasets, watched] if watched else datasets, start_sha256)
     _check_same_run(folder, described)
     sources = [
-        Source(samples, count, settings.augmentation)
+        Source(samples, count, settings.augmentation, settings.objective.soft)
         for samples, count in zip(datasets, settings.per_batch, strict=True)
     ]
     module = TrainingModule(settings.objective, settings.optimisation, network)
@@ -227,6 +230,8 @@ def _finished(sources: Sequence[Source], settings: Settings, module: TrainingMod
     network = copy.deepcopy(
         module.averaged if settings.optimisation.averaging else module.network
     ).requires_grad_(False)
+    if settings.optimisation.mask_only:
+        return network.eval()  # the running statistics are those of the network that was given
     patches = [
         make_batch(sources, settings.seed, settings.optimisation.steps + n).patches
         for n in range(REFRESH_BATCHES)

@@ -32,6 +32,8 @@ class Objective:
         beta: of the Dice loss; above 1 favours recall, below 1 precision.
         smooth: of the Dice loss; keeps empty masks defined.
         ordinal: weight, inside the class's loss, of `ordinal_loss` beside cross-entropy.
+        soft: learn which share of a nodule's readers marked each voxel, with `soft_dice_loss`;
+            else the mask that half of them agree on, with the original's Dice loss.
     """
 
     mask_weight: float = 0.2
@@ -40,6 +42,7 @@ class Objective:
     beta: float = 1.0
     smooth: float = 1.0
     ordinal: float = 0.0
+    soft: bool = False
 
     def __call__(
         self, logits: Tensor, mask_logits: Tensor, targets: Tensor, masks: Tensor
@@ -56,7 +59,11 @@ class Objective:
         classes = class_loss(logits, targets, self.label_smoothing)
         if self.ordinal:
             classes = classes + self.ordinal * ordinal_loss(logits, targets)
-        mask = dice_loss(torch.sigmoid(mask_logits.float()), masks, self.beta, self.smooth)
+        predicted = torch.sigmoid(mask_logits.float())
+        if self.soft:
+            mask = soft_dice_loss(predicted, masks, self.smooth)
+        else:
+            mask = dice_loss(predicted, masks, self.beta, self.smooth)
         if self.cross_entropy:
             voxels = functional.binary_cross_entropy_with_logits(mask_logits.float(), masks)
             mask = mask + self.cross_entropy * voxels
@@ -110,3 +117,20 @@ def dice_loss(predicted: Tensor, truth: Tensor, beta: float = 1.0, smooth: float
     intersection = (p * t).sum(1)
     score = ((1 + squared) * intersection + smooth) / (squared * t.sum(1) + p.sum(1) + smooth)
     return -score.mean()
+
+
+def soft_dice_loss(predicted: Tensor, truth: Tensor, smooth: float = 1.0) -> Tensor:
+    """The Dice loss for soft truth: 0 where prediction and truth are the same, mean over N.
+
+    1 - (T + P - |T - P| + smooth) / (T + P + smooth) (Wang et al. 2023, "Dice Semimetric Losses",
+    arXiv 2303.16296). The original's I = P T grows with P wherever T is above 0, so that no share
+    of the readers can be learnt with it; for truth of 0 and 1 both are smallest at the truth.
+
+    Args:
+        predicted: (N, ...) probabilities.
+        truth: (N, ...) 0..1, the share of the readers.
+        smooth: keeps empty masks defined.
+    """
+    p, t = predicted.flatten(1), truth.flatten(1)
+    sizes = p.sum(1) + t.sum(1) + smooth
+    return ((p - t).abs().sum(1) / sizes).mean()

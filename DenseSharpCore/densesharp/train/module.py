@@ -28,12 +28,15 @@ class Optimisation:
             does (needs a `Validation`).
         averaging: decay of the running average of the weights that is kept as the result;
             0 keeps the last weights, as the paper does.
+        mask_only: move the weights of the mask branch alone; all others, and so the classes, stay
+            as they are, and a step takes about a third of the time.
     """
 
     steps: int
     learning_rate: float
     schedule: Literal["fixed", "cosine", "plateau"]
     averaging: float = 0.0
+    mask_only: bool = False
 
 
 class TrainingModule(pl.LightningModule):
@@ -53,6 +56,15 @@ class TrainingModule(pl.LightningModule):
         self.network = network or DenseSharp()
         self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+        if optimisation.mask_only:
+            self.network.densenet.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> TrainingModule:
+        """Keep the running statistics of a trunk that is not trained."""
+        super().train(mode)
+        if self.optimisation.mask_only:
+            self.network.densenet.eval()
+        return self
 
     def forward(self, patches: Tensor) -> DenseSharpOutput:
         """Run the network on patches (N, 1, 32, 32, 32)."""
@@ -78,9 +90,8 @@ class TrainingModule(pl.LightningModule):
         """Adam as Keras has it (epsilon 1e-7), with the schedule."""
         how = self.optimisation
         # Small networks need few, large updates: foreach updates all tensors in one call.
-        optimizer = torch.optim.Adam(
-            self.network.parameters(), how.learning_rate, eps=1e-7, foreach=True
-        )
+        moved = self.network.decoder if how.mask_only else self.network
+        optimizer = torch.optim.Adam(moved.parameters(), how.learning_rate, eps=1e-7, foreach=True)
         if how.schedule != "cosine":  # a plateau is followed by the one who validates
             return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(

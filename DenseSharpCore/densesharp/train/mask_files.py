@@ -1,0 +1,116 @@
+"""Masks as users keep them: label maps on the CT's voxels, one file for each reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densesharp.errors import GeometryError, ImageError
+from densesharp.image.grid import Grid
+from densesharp.io.image_files import read_header, read_voxels
+
+_OFF_CENTER = 0.05
+"""Voxels that a mask's voxel may lie beside one of the CT."""
+
+
+def mask_names(row: Mapping[str, str]) -> list[str]:
+    """The mask files of a line: one, or one of each reader."""
+    return [name.strip() for name in row["mask"].split(";") if name.strip()]
+
+
+def read_masks(
+    root: Path, grid: Grid, row: Mapping[str, str], edge: float
+) -> list[NDArray[np.bool_]]:
+    """Where each reader of a line saw the nodule, see `_read_mask`."""
+    return [_read_mask(root / name, grid, row, edge) for name in mask_names(row)]
+
+
+def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> NDArray[np.bool_]:
+    """Where on the CT's grid (k, j, i) a mask holds the nodule of a line.
+
+    Args:
+        path: the mask: the CT's voxels, all or some, in any order of the axes.
+        grid: that of the CT.
+        row: the line.
+        edge: mm that the nodule may reach.
+
+    Raises:
+        ImageError: it cannot be read, or what it holds can be no nodule.
+        GeometryError: its voxels are not those of the CT.
+    """
+    try:
+        header = read_header(path)
+        labels = read_voxels(header, path.name)
+    except ImageError as error:
+        message = f"the mask cannot be read: {error}"
+        raise ImageError(message) from error
+    _check_labels(labels, path.name)
+    marked = _marked(labels, row, path.name)
+    places = header.grid.to_world(np.argwhere(marked)[:, ::-1])
+    if float(np.ptp(places, axis=0).max()) > edge:
+        message = (
+            f"what the mask '{path.name}' marks reaches over {np.ptp(places, axis=0).max():.0f} "
+            f"mm, more than the cube of {edge:g} mm: give each nodule a line and a label of its own"
+        )
+        raise ImageError(message)
+    return _on_grid(places, header.grid, grid, path.name)
+
+
+def _check_labels(labels: NDArray[Any], name: str) -> None:
+    """Refuse what is no label map.
+
+    Raises:
+        ImageError: NaN, fractions or negative values.
+    """
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            message = f"the mask '{name}' holds voxels without a value (NaN): save it with 0 there"
+            raise ImageError(message)
+        if (labels != np.rint(labels)).any():
+            message = f"the mask '{name}' holds fractions (a probability?): save a label map"
+            raise ImageError(message)
+    if labels.min() < 0:
+        message = f"the mask '{name}' holds {labels.min():g}: save it with 0 outside the nodule"
+        raise ImageError(message)
+
+
+def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[np.bool_]:
+    """Where a label map, of one layer or several, holds the nodule of a line."""
+    label = row.get("label")
+    marked = np.asarray(labels == int(label) if label else labels != 0)
+    if marked.ndim == 4:
+        filled = int(marked.any(axis=(0, 1, 2)).sum())
+        if filled > 1:
+            what = f"label {label}" if label else "something"
+            message = (
+                f"the mask '{name}' holds {what} in {filled} layers (overlapping segments): "
+                "export one label map for each"
+            )
+            raise ImageError(message)
+        marked = np.asarray(marked.any(axis=3))
+    if not marked.any():
+        message = f"the mask is empty{f' at label {label}' if label else ''}"
+        raise ImageError(message)
+    return marked
+
+
+def _on_grid(places: NDArray[np.float64], own: Grid, grid: Grid, name: str) -> NDArray[np.bool_]:
+    """The voxels of a grid with these centers (n, 3), LPS mm.
+
+    Raises:
+        GeometryError: they are centers of no voxels, or `own` has voxels of another size.
+    """
+    index = grid.to_index(places)
+    nearest = np.rint(index).astype(np.int64)
+    inside = bool((nearest >= 0).all() and (nearest < grid.size).all())
+    same = np.isclose(own.voxel_volume, grid.voxel_volume, rtol=1e-3)
+    if not (same and inside and np.abs(index - nearest).max() < _OFF_CENTER):
+        message = f"the mask '{name}' does not lie on the CT's grid"
+        raise GeometryError(message)
+    marked = np.zeros(grid.shape, dtype=np.bool_)
+    marked[tuple(nearest[:, ::-1].T)] = True
+    return marked
