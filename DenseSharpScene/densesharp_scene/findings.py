@@ -5,18 +5,22 @@ from __future__ import annotations
 from densesharp.errors import ImageError
 from densesharp.nodule.records import NoduleResult
 
+from .nodule import Nodule
 from .scan import ScanNodules
+
+
+def real_nodules(scan: ScanNodules) -> list[Nodule]:
+    """All nodules; a click that found nothing is none."""
+    return [nodule for nodule in scan.nodules if not nodule.refused_click]
 
 
 def results_of(scan: ScanNodules) -> list[NoduleResult]:
     """The answers of all nodules, with the names and decisions that readers gave them.
 
-    A click that found nothing is no nodule.
-
     Raises:
         ImageError: there is none, or one does not fit what is shown.
     """
-    nodules = [nodule for nodule in scan.nodules if not nodule.refused_click]
+    nodules = real_nodules(scan)
     for nodule in nodules:
         reason = scan.outdated(nodule.id)
         if reason is not None:

@@ -86,7 +86,7 @@ class Actions:
             "redo": (session.redo, ()),
             "again": (session.rerun, (_is_nodule,)),
             "answer": (session.questions.answer, (_one_of(KEEP, ANEW),)),
-            "cancel": (session.cancel, ()),
+            "cancel": (viewer.cancel, ()),
             "save": (session.exports.save, ()),
             "report": (session.exports.report, ()),
             "dicom": (session.exports.dicom, (_is_bool,)),
@@ -115,7 +115,10 @@ class Actions:
             "scroll": (viewer.scroll, (_one_of_numbers(-1, 1),)),
             "slice": (viewer.set_slice, (_one_of(*SLICE_NAMES), _number(0, 1))),
             "no_hint": (viewer.forget_hint, ()),
-            "forget": (viewer.forget_message, ()),
+            "forget": (session.forget_message, ()),
+            "next_case": (viewer.reading.next, ()),
+            "previous_case": (viewer.reading.previous, ()),
+            "case": (viewer.reading.choose, (_is_text,)),
         }
 
     @property

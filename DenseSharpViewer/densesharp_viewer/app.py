@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from densesharp.errors import ImageError
 from densesharp.nodule.records import Seed
 from densesharp.resources import sample_truth
+from densesharp.worklist import ListedCase
 
 from .graphics import prepare_graphics
 from .page_app import LOCAL, PageApp
@@ -28,6 +30,7 @@ def show(
     server: tuple[str, str] | None = None,
     dicom: Path | None = None,
     host: str = LOCAL,
+    cases: Sequence[ListedCase] = (),
 ) -> int:
     """Open the viewer and serve it until it is closed.
 
@@ -43,6 +46,7 @@ def show(
         server: address and key of a server that computes from the start instead.
         dicom: folder of the DICOM series that a saved scene's CT came from.
         host: address to listen on; anything but this computer needs a proxy with a log-in.
+        cases: a worklist to go through, instead of `path`.
 
     Returns:
         The exit status, 0.
@@ -56,7 +60,7 @@ def show(
         if given is not None and not given.exists():
             message = f"'{given}' does not exist: check the path."
             raise ImageError(message)
-    app = ViewerApp(path, results or DEFAULT_RESULTS, backend, host, port)
+    app = ViewerApp(path, results or DEFAULT_RESULTS, backend, host, port, cases)
     if seed is not None:
         app.viewer.seed_when_open(seed, demo_hint())
     app.session.files.scene_dicom, app.session.files.told = dicom, results is not None
@@ -70,7 +74,13 @@ class ViewerApp(PageApp):
     """The page with its uploads and downloads around one `Viewer`."""
 
     def __init__(
-        self, path: Path | None, results: Path, backend: Any, host: str = LOCAL, port: int = 0
+        self,
+        path: Path | None,
+        results: Path,
+        backend: Any,
+        host: str = LOCAL,
+        port: int = 0,
+        cases: Sequence[ListedCase] = (),
     ) -> None:
         from densesharp_scene.backend import LocalBackend
 
@@ -90,7 +100,9 @@ class ViewerApp(PageApp):
             leaving=lambda: self.viewer.away,
         )
         self._path = path
-        self.viewer = Viewer(self.server, backend or LocalBackend(), results, decorate_case_view)
+        self.viewer = Viewer(
+            self.server, backend or LocalBackend(), results, decorate_case_view, cases
+        )
         self.session = self.viewer.session
         self.viewer.set_reader(reader_name.known())
         self.viewer.on_reader = reader_name.remember
@@ -108,10 +120,12 @@ class ViewerApp(PageApp):
         self.viewer.attach(loop)
         if self._path is not None:
             self.session.open_file(self._path)
+        self.viewer.reading.begin()
         self.session.start()
 
     def close(self) -> None:
-        """End the worker and delete what was uploaded."""
+        """Save what a worklist's case has, end the worker, and delete what was uploaded."""
+        self.viewer.reading.close()
         self.session.close()
         self.uploads.remove()
 

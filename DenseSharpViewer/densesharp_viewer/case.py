@@ -60,6 +60,13 @@ def scene_case(path: Path) -> Case:
     return Case(name, "", "", folder)
 
 
+def listed_scene_case(path: Path, listed: Case) -> Case:
+    """The case of a saved scene of a worklist, by its files, else as the list calls it."""
+    files = read_source(path.parent).files
+    known = _known_case(files[0]) if files else None
+    return replace(known or listed, folder=listed.folder)
+
+
 def _known_case(file: Path) -> Case | None:
     """What a DICOM header says; None for other files."""
     identity = read_identity(file)

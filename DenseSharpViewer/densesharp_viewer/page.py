@@ -18,6 +18,7 @@ from densesharp.report.labels import DISCLAIMER
 from .aria import aria
 from .launcher import ICON
 from .page_card import build_card
+from .page_cases import build_cases, build_worklist
 from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
@@ -55,6 +56,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
                 with html.Aside(classes="ds-panel"):
                     with html.Div(classes="ds-scroll"):
                         _build_hint()
+                        build_cases()
                         build_list()
                         build_card()
                     build_export()
@@ -62,6 +64,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
         _build_message()
         build_dialogs()
         build_help()
+        build_worklist()
 
 
 def decorate_case_view(server: Any, view_id: str, view: Any) -> None:

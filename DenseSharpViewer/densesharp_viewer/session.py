@@ -30,7 +30,7 @@ from .case import NO_CASE, Case, case_of, scene_case
 from .case_source import Source, read_source, source_of
 from .exports import Exports
 from .open_files import OpenFiles
-from .page_listener import PageListener, Publish
+from .page_listener import NO_MESSAGE, PageListener, Publish
 from .unsaved import Unsaved
 
 
@@ -77,6 +77,8 @@ class Session(NoduleSession):
         self.compute = Compute(backend, self.jobs, publish, self.use)
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
         self.on_replaced: Callable[[Path], None] = lambda _path: None
+        self.on_replaced_by_reader: Callable[[], None] = lambda: None
+        self.on_refreshed: Callable[[], None] = lambda: None
 
     # Opening
 
@@ -109,6 +111,18 @@ class Session(NoduleSession):
     def open_volume(self, volume: Volume, path: Path | None = None, case: Case = NO_CASE) -> None:
         """Show a CT that was read (from `path`); asks first where unsaved work would be lost."""
         self.unsaved.ask(lambda: self._open_volume(volume, path, case))
+
+    def show_case(self, volume: Volume, path: Path | None, case: Case, folder: Path) -> None:
+        """Show a CT that was read, whatever is open; its results go into a folder."""
+        self._replace(lambda: documents.show_volume(self.slicer_app, volume), case)
+        self.files.results, self.files.source = folder, source_of(volume, path)
+        self.files.dicom = self.files.source.series
+
+    def show_scene(self, path: Path, case: Case, folder: Path) -> None:
+        """Show a saved scene, whatever is open; its results go into a folder."""
+        self._replace(lambda: documents.open_scene(self.slicer_app, path), case)
+        self.files.results, self.files.source = folder, read_source(path.parent)
+        self.files.dicom = self.files.scene_dicom or self.files.source.series
 
     # What the mouse does
 
@@ -181,10 +195,15 @@ class Session(NoduleSession):
                 "can_undo": self.can_undo(), "can_redo": self.can_redo(),
             }
         )  # fmt: skip
+        self.on_refreshed()
 
     def say(self, text: str, kind: Kind) -> None:
         """Tell the reader something."""
         self.page.said(text, kind)
+
+    def forget_message(self) -> None:
+        """What was said is over."""
+        self.publish({"message": NO_MESSAGE})
 
     def use(self, backend: LocalBackend) -> None:
         """Compute with another backend from now on, which may be open already."""
@@ -221,19 +240,15 @@ class Session(NoduleSession):
         self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _open_scene(self, path: Path) -> None:
-        case, source = scene_case(path.absolute()), read_source(path.parent)
-        self._replace(lambda: documents.open_scene(self.slicer_app, path), case)
-        self.files.source = source
-        self.files.dicom = self.files.scene_dicom or source.series
+        case = scene_case(path.absolute())
         in_place = not self.files.told and documents.lies_beside_results(path)
         wanted = self.files.base / case.folder
-        self.files.results = path.parent if in_place else documents.free_folder(wanted)
+        self.on_replaced_by_reader()
+        self.show_scene(path, case, path.parent if in_place else documents.free_folder(wanted))
 
     def _open_volume(self, volume: Volume, path: Path | None, case: Case) -> None:
-        self._replace(lambda: documents.show_volume(self.slicer_app, volume), case)
-        self.files.results = documents.free_folder(self.files.base / case.folder)
-        self.files.source = source_of(volume, path)
-        self.files.dicom = self.files.source.series
+        self.on_replaced_by_reader()
+        self.show_case(volume, path, case, documents.free_folder(self.files.base / case.folder))
         if path is not None:
             self.on_replaced(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import Seed
 from densesharp.report.labels import minus_signs
+from densesharp.worklist import ListedCase
 from densesharp_scene import Nodule, ScanNodules
 from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
@@ -25,6 +26,7 @@ from .corner_annotations import SliceReadouts
 from .looking import Looking
 from .mouse import SliceMouse
 from .page_listener import NO_MESSAGE, NO_QUESTION
+from .reading_list import NO_LIST, ReadingList
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ FIRST_STATE: dict[str, Any] = {
     "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
-    "levels": "", "axes": True,
+    "levels": "", "axes": True, "cases": NO_LIST,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -58,6 +60,7 @@ class Viewer:
         backend: what computes.
         results: folder for saved files.
         decorate: adds page elements over each view.
+        cases: a worklist to go through.
 
     Attributes:
         away: the browser asks the reader whether to leave the page, or the page was left.
@@ -70,6 +73,7 @@ class Viewer:
         backend: Any,
         results: Path,
         decorate: Callable[[Any, str, Any], None] | None = None,
+        cases: Sequence[ListedCase] = (),
     ) -> None:
         self._server, self._state = server, server.state
         self._state.update(FIRST_STATE)
@@ -80,6 +84,7 @@ class Viewer:
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
         self.session.on_opened = self._opened
         self.session.page.on_looked_at = self._look_at
+        self.reading = ReadingList(self.session, cases, results, self._wake, self._later)
         views.register_views(self.slicer_app, server, decorate)
         self.layout_manager = LayoutManager(
             self.slicer_app.scene, self.slicer_app.view_manager, server
@@ -121,7 +126,11 @@ class Viewer:
     def _wake(self) -> None:
         """Called on the worker's thread: take its events over on the loop."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._safely, self.session.poll)
+            self._loop.call_soon_threadsafe(self._safely, self._poll)
+
+    def _poll(self) -> None:
+        self.session.poll()
+        self.reading.poll()
 
     def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
         if self._loop is not None:
@@ -174,6 +183,11 @@ class Viewer:
             self.looking.snap()
 
     # What the page asks for
+
+    def cancel(self) -> None:
+        """Stop what is computed, and stay with the case that is open."""
+        self.reading.stay()
+        self.session.cancel()
 
     def set_reader(self, name: str) -> None:
         """Who accepts and rejects."""
@@ -276,17 +290,13 @@ class Viewer:
         """Whether DICOM objects carry the patient's own name."""
         self.publish({"keep_identity": kept})
 
-    def forget_message(self) -> None:
-        """The reader has read the message."""
-        self.publish({"message": NO_MESSAGE})
-
     def forget_hint(self) -> None:
         """What the hint proposes was done, or is not wanted."""
         self.publish({"hint": ""})
 
     def _forget(self, message: dict[str, str]) -> None:
         if self._state.message == message:
-            self.forget_message()
+            self.session.forget_message()
 
     def seed_when_open(self, seed: Seed, hint: str) -> None:
         """Analyse a first seed as soon as the CT is open, and tell the reader what to do next."""

@@ -1,6 +1,6 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold] [WORKLIST]
 
 With `threshold` the real backend runs around an engine whose answer is known, for what is written.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from densesharp.worklist import open_worklist
 from densesharp_scene.backend import LocalBackend
 from densesharp_viewer.app import show
 from nodule_answers import AnsweringBackend
@@ -28,4 +29,5 @@ if __name__ == "__main__":
         backend._engine = ThresholdEngine()
     else:
         backend = AnsweringBackend(float(kind))
-    show(image, open_browser=False, results=Path(results), backend=backend)
+    cases = open_worklist(more[2]) if len(more) > 2 else []
+    show(image, open_browser=False, results=Path(results), backend=backend, cases=cases)

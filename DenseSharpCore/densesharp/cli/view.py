@@ -6,11 +6,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from densesharp.errors import ImageError
 from densesharp.files import check_folder
 from densesharp.io.image_files import is_volume_file
 from densesharp.serve.messages import KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from densesharp.worklist import ListedCase
 
 HELP = "look at a CT in the browser: click, see, correct, accept"
 
@@ -25,6 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="CT as NRRD, NIfTI, MHA or a DICOM folder, or a scene (.mrb) that was saved here; "
         "without it the page offers to open one",
+    )
+    parser.add_argument(
+        "--worklist",
+        metavar="LIST",
+        help="cases to read one after the other: a folder, a CSV table (case, image[, series]) or "
+        "the address of a DICOMweb server",
     )
     parser.add_argument("--port", type=int, default=0, help="port to use; 0 takes a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -69,11 +79,30 @@ def check_image(path: Path) -> None:
     raise ImageError(message)
 
 
+def check_worklist(args: argparse.Namespace) -> list[ListedCase]:
+    """The cases to read; none without a worklist.
+
+    Raises:
+        DenseSharpError: a CT is given as well, or the list cannot be read.
+    """
+    from densesharp.worklist import open_worklist
+
+    if args.worklist is None:
+        return []
+    if args.image is not None or args.dicom is not None:
+        message = "Give either a CT or --worklist: the list names its CTs itself."
+        raise ImageError(message)
+    cases = open_worklist(args.worklist)
+    sys.stderr.write(f"{len(cases)} case{'s' if len(cases) > 1 else ''} to read.\n")
+    return cases
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl + C."""
     from densesharp.cli.terminal import check_port
 
     check_port("127.0.0.1", args.port)
+    cases = check_worklist(args)
     if args.image is not None:
         check_image(args.image)
     if args.out is not None or args.image is None or args.image.suffix.lower() not in SCENES:
@@ -87,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         open_browser=not args.no_browser,
         results=args.out,
         dicom=args.dicom,
+        cases=cases,
         server=(args.server, os.environ.get(KEY_VARIABLE, "")) if args.server else None,
     )
     return status

@@ -34,13 +34,16 @@
     delete: () => act("delete_selected"),
     ".": () => act("step", 1),
     ",": () => act("step", -1),
+    w: () => worklist(),
+    pagedown: () => act("next_case"),
+    pageup: () => act("previous_case"),
     escape: () => act(...(question() ?? ["cancel"])),
     arrowup: () => act("scroll", 1),
     arrowdown: () => act("scroll", -1),
   };
 
   // A key that is held down decides once.
-  const ONCE = new Set(["a", "r", "s", "delete"]);
+  const ONCE = new Set(["a", "r", "s", "delete", "pagedown", "pageup"]);
 
   // What Escape answers to an open question of the page.
   function question() {
@@ -122,6 +125,14 @@
     else dialog.showModal();
   }
 
+  // All cases; with one that was chosen: open it.
+  function worklist(chosen) {
+    const dialog = document.getElementById("ds-worklist");
+    if (chosen) act("case", chosen);
+    if (dialog.open) dialog.close();
+    else if (state("cases").rows.length) dialog.showModal();
+  }
+
   function copy(text) {
     navigator.clipboard.writeText(text);
   }
@@ -200,7 +211,7 @@
     if (!window.trame?.utils) return;
     clearInterval(wait);
     window.trame.utils.densesharp = {
-      choose, copy, forget, help, kept, nameOf, named, naming, server, settings, typed,
+      choose, copy, forget, help, kept, nameOf, named, naming, server, settings, typed, worklist,
     };
   }, 20);
 })();
