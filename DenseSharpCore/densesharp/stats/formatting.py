@@ -82,8 +82,10 @@ def statistic_text(name: str, df: Sequence[float], statistic: float | None) -> s
     """
     if statistic is None:
         return NOT_ESTIMABLE
-    # The numerator's are a whole number.
-    shown = ", ".join(f"{x:.0f}" if x == round(x) else f"{x:.1f}" for x in df)
+    # The numerator's are a whole number; so many that t is z need no more than that.
+    shown = ", ".join(
+        "> 1000" if x > 1000 else f"{x:.0f}" if x == round(x) else f"{x:.1f}" for x in df
+    )
     return f"{name}{f'({shown})' if shown else ''} = {number(statistic, 2)}"
 
 

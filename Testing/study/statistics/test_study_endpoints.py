@@ -28,8 +28,10 @@ from densesharp.study.analysis.endpoints import endpoints, equivalence
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.study_results import Equivalence, StudyResults
+from densesharp.study.analysis.task_results import RocCurves
 from densesharp.study.analysis.times import analyse_sessions, analyse_times
 from densesharp.study.conduct.reader_masks import encode
+from densesharp.study.figures.roc_plots import forest_plot, roc_plot
 from densesharp.study.report import endpoint_tables, reader_tables
 from densesharp.study.report import task_tables as tables
 from densesharp.study.report.summary import primary_sentence
@@ -81,6 +83,26 @@ def test_the_model_is_compared_on_the_cases_that_all_read():
     table = tables.model_alone_table(found.model_alone)
     assert "cases that all readers read" in table.caption
     assert {row[1] for row in table.rows} == {"39"}
+
+
+def test_with_missing_readings_the_means_have_intervals_and_say_of_which_cases():
+    data = without_a_reading(made_up(("aided", "unaided"), kind="crossover"))
+    task = analysed(data).tasks["invasive"]
+    table = tables.area_table("invasive", task, data.conditions)
+    assert "means and differences are of the 39 cases that all readers read" in table.caption
+    for row in table.rows[:-1]:
+        assert all(re.fullmatch(r"-?[\d.]+ \(-?[\d.]+ to [\d.]+\)", cell) for cell in row[1:4]), row
+    complete = task.auc.complete_cases.rrrc.means["aided"]
+    assert table.rows[-3][1].startswith(f"{complete.value:.3f} (")
+    plot = forest_plot("invasive", task, describe(data))
+    assert "the 39 cases that all readers read" in plot.caption
+    assert all(row[3] is not None for row in plot.rows)
+    assert "the model alone" in roc_plot("invasive", task, describe(data)).caption
+    alone = dataclasses.replace(task, operating_points={}, roc=RocCurves(
+        task.roc.fpr_grid, task.roc.readers, task.roc.mean))  # fmt: skip
+    caption = roc_plot("invasive", alone, describe(data)).caption
+    assert "model" not in caption
+    assert "arrow" not in caption
 
 
 @pytest.mark.parametrize("kind", ["unaided", "crossover"])

@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from study_run import rows_in, run
 
 from densesharp.errors import StudyError
@@ -228,6 +229,21 @@ def test_the_pdf_says_on_which_page_each_section_of_the_checklist_is(tmp_path, m
     blocks = [Heading("Design"), long, Heading("Methods"), checklist]
     study_pdf.write_pdf(tmp_path / "report.pdf", "title", "software", blocks, tmp_path)
     assert said[-3:] == ["Design (p. 1)", "Design (p. 1), Methods (p. 2)", asked[2][1]]
+
+
+def test_no_word_of_a_header_is_broken_and_the_page_is_filled():
+    study_pdf._register_fonts()
+    styles = study_pdf._styles()
+    header = ("Reader", "p (Holm)", "p (Stuart-Maxwell)", "Model", "Difference")
+    cell = "0.123 (-0.123 to 0.123)"
+    rows = [
+        ["all, these readers only, by a test of a long name", "< 0.001", "0.1", "0.9", cell]
+    ] * 3
+    widths = study_pdf._widths(TableBlock("t", "", header, rows), styles)
+    assert sum(widths) == pytest.approx(study_pdf.WIDTH)
+    for title, width in zip(header, widths, strict=True):
+        for word in title.split():
+            assert stringWidth(word, study_pdf.BOLD, styles["HeadCell"].fontSize) < width, word
 
 
 def test_hashes_cover_every_file(folder):

@@ -52,15 +52,27 @@ def roc_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     legend(left, "lower right")
     legend(right, "lower right")
     caption = (
-        f"ROC curves: {task.title}. Left: mean of the readers' curves (vertical averaging), the "
-        "model alone with its pointwise 95 % bootstrap band, and each reader's chosen class as a "
-        "point (hollow unaided, filled aided, joined by an arrow; shape by reader group; crosses "
-        "are the readers' averages, the star is the model). Right: every reader's empirical curve "
-        "from the ratings."
+        f"ROC curves: {task.title}. Left: {_left(task)} Right: every reader's empirical curve "
     )
+    caption += "from the ratings."
     alt = f"ROC curves of readers and model for {task.title}."
     header = ("series", "condition", "reader", "threshold", "fpr", "tpr", "tpr_low", "tpr_high")
     return Plot(f"roc_{name}", caption, alt, figure, header, rows)
+
+
+def _left(task: TaskResults) -> str:
+    """What the left panel shows."""
+    means = "mean of the readers' curves (vertical averaging)"
+    model = "the model alone with its pointwise 95 % bootstrap band"
+    if not any(condition != "model" for condition in task.operating_points):
+        return f"{means} and {model}." if task.roc.model else f"{means}."
+    points = (
+        "each reader's chosen class as a point (hollow unaided, filled aided, joined by an arrow; "
+        "shape by reader group; crosses are the readers' averages"
+    )
+    if not task.roc.model:
+        return f"{means}, and {points})."
+    return f"{means}, {model}, and {points}, the star is the model)."
 
 
 def _draw_means(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
@@ -152,6 +164,7 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
         study: whose names and colors it takes.
     """
     document = task.auc
+    complete = document.complete_cases if document.rrrc.p is None else None
     lines: list[tuple[str, str, float, Interval | None, str]] = []
     for reader in document.study.readers:
         for condition in document.study.treatments:
@@ -159,8 +172,8 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
             if found.auc.value is not None:
                 lines.append((reader, condition, found.auc.value, found.logit_interval, "reader"))
     forms: tuple[tuple[str, FormSection, str], ...] = (
-        ("rrrc", document.rrrc, "random readers"),
-        ("frrc", document.frrc, "these readers"),
+        ("rrrc", (complete or document).rrrc, "random readers"),
+        ("frrc", (complete or document).frrc, "these readers"),
     )
     for form, section, text in forms:
         for condition, one in section.means.items():
@@ -184,8 +197,10 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     caption = (
         f"Area under the ROC curve: {task.title}. Reader means are shown twice: for readers "
         "like these (random readers and cases) and for exactly these readers (fixed). Intervals of "
-        "single readers and of the model: DeLong, logit scale."
+        f"single readers{' and of the model' if task.model else ''}: DeLong, logit scale."
     )
+    if complete:
+        caption += f" Means are of the {complete.study.cases} cases that all readers read."
     alt = f"Forest plot of areas under the ROC curve for {task.title}."
     header = ("reader", "condition", "auc", "low", "high", "kind")
     return Plot(f"forest_{name}", caption, alt, figure, header, rows)

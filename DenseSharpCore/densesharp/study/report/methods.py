@@ -76,7 +76,7 @@ def estimand(results: StudyResults) -> str:
     fixed = primary is not None and primary.form == "frrc"
     readers = "exactly these readers" if fixed else "readers like these"
     if primary is None:
-        what, compared = "each figure of merit", "the conditions compared"
+        what, compared = "each figure of merit", "one condition minus another"
     else:
         what, compared = primary.figure, f"{primary.first} minus {primary.second}"
     return (

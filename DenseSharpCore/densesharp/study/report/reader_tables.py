@@ -41,9 +41,11 @@ def class_table(classes: ClassResults) -> TableBlock:
         rows.append((who(source), _with_intervals(part.mean, source, classes)))
     caption = (
         "Three-class results. One step: calls one class away from pathology; two steps: "
-        "AAH-AIS called IAC or the reverse. Means of accuracy and kappa: random readers and cases."
-        + CUT
+        "AAH-AIS called IAC or the reverse. Means of accuracy and kappa: random readers and cases"
     )
+    complete = classes.accuracy.complete_cases
+    caption += f" of the {complete.study.cases} cases that all readers read." if complete else "."
+    caption += CUT
     columns: dict[str, Callable[[Confusion], str]] = {
         "Accuracy": lambda one: bounded(one.accuracy, 2, 0),
         "Weighted F1": lambda one: shown(one.weighted_f1, 2),
@@ -58,8 +60,10 @@ def class_table(classes: ClassResults) -> TableBlock:
 
 def _with_intervals(mean: Confusion, source: str, classes: ClassResults) -> Confusion:
     """The mean reader's matrix with the multi-reader analysis' means of accuracy and kappa."""
-    accuracy = classes.accuracy.rrrc.means.get(source)
-    kappa = classes.quadratic_kappa.rrrc.means.get(source)
+    accuracy, kappa = (
+        (document.complete_cases or document).rrrc.means.get(source)
+        for document in (classes.accuracy, classes.quadratic_kappa)
+    )
     if accuracy is None or kappa is None:
         return mean
     return replace(mean, accuracy=accuracy, kappa={**mean.kappa, "quadratic": kappa})

@@ -194,13 +194,7 @@ def _table(block: b.TableBlock, styles: Any) -> Table:
     has_header = any(block.header)
     rows = [[Paragraph(escape(c), styles["HeadCell"]) for c in block.header]] if has_header else []
     rows += [[Paragraph(escape(cell), styles["Cell"]) for cell in row] for row in block.rows]
-    # Columns share the width by their longest text, within limits; no word of a header is broken.
-    columns = zip(block.header, *block.rows, strict=True)
-    lengths = [
-        max(min(max(map(len, column)), 34), 6, 1.3 * max(map(len, column[0].split()), default=0))
-        for column in columns
-    ]
-    widths = [WIDTH * length / sum(lengths) for length in lengths]
+    widths = _widths(block, styles)
     line = colors.HexColor("#d9dfe6")
     style = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, line),
@@ -210,6 +204,27 @@ def _table(block: b.TableBlock, styles: Any) -> Table:
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
     ]
     return Table(rows, widths, repeatRows=int(has_header), style=TableStyle(style), hAlign="LEFT")
+
+
+def _widths(block: b.TableBlock, styles: Any) -> list[float]:
+    """No word is broken; what is left is shared by how much more the longest text wants."""
+
+    def width(text: str, style: str) -> float:
+        found: float = pdfmetrics.stringWidth(text, styles[style].fontName, styles[style].fontSize)
+        return found + 4
+
+    least, wanted = [], []
+    for title, *cells in zip(block.header, *block.rows, strict=True):
+        words = [width(word, "HeadCell") for word in title.split()]
+        words += [width(word, "Cell") for cell in cells for word in cell.split()]
+        whole = [width(title, "HeadCell"), *(width(cell, "Cell") for cell in cells)]
+        least.append(min(max([18, *words]), WIDTH / 3))
+        wanted.append(max(least[-1], min(max(whole), WIDTH / 3)))
+    more = [want - low for want, low in zip(wanted, least, strict=True)]
+    left = WIDTH - sum(least)
+    if left < sum(more):
+        return [low + left * part / sum(more) for low, part in zip(least, more, strict=True)]
+    return [want + (WIDTH - sum(wanted)) * want / sum(wanted) for want in wanted]
 
 
 def _drawing(path: Path) -> Any:

@@ -44,22 +44,28 @@ def area_table(name: str, task: TaskResults, conditions: Sequence[str]) -> Table
         conditions: in their order.
     """
     pair = compared(conditions)
-    own = _reader_differences(task.auc, pair) if pair else {}
+    used, where = with_tests(task.auc)
+    own = _reader_differences(used, pair) if pair else {}
     rows = []
     for reader in task.auc.study.readers:
         areas = [shown(_on_logit(task.reader_auc[c][reader])) for c in conditions]
         rows.append([reader, *areas, *([bounded(own.get(reader))] if pair else [])])
     means: list[Estimate | None] = []
     for form, title in (("rrrc", "random readers"), ("frrc", "these readers")):
-        section: FormSection = getattr(task.auc, form)
+        section: FormSection = getattr(used, form)
         found = [section.means.get(c) for c in conditions]
-        difference = [bounded(getattr(task.auc.of(*pair), form))] if pair else []
+        difference = [bounded(getattr(used.of(*pair), form))] if pair else []
         rows.append([f"mean, {title}", *map(area, found), *difference])
         means += found
     header = ["Reader", *conditions, *([f"{pair[0]} minus {pair[1]}"] if pair else [])]
     caption = "Area under the ROC curve, 95 % interval (readers and model: DeLong, logit scale)."
     if pair:
         caption += " Differences of single readers have these readers and random cases."
+    if where:
+        caption += (
+            f" Readings are missing: means and differences are of the {where} cases that all "
+            "readers read."
+        )
     if task.model:
         rows = [[*row, ""] for row in rows]
         model = shown(replace(task.model.auc, ci=task.model.logit_interval))
@@ -73,6 +79,17 @@ def compared(conditions: Sequence[str]) -> tuple[str, str] | None:
     if AIDED in conditions and UNAIDED in conditions:
         return AIDED, UNAIDED
     return (conditions[0], conditions[1]) if len(conditions) == 2 else None
+
+
+def with_tests(document: AreaDocument) -> tuple[AreaDocument, int]:
+    """The analysis that has tests, and its cases where those are the ones that all readers read.
+
+    With missing readings only the complete cases have a test, and their number is more than 0.
+    """
+    complete = document.complete_cases
+    if complete and document.rrrc.p is None:
+        return complete, complete.study.cases
+    return document, 0
 
 
 def _on_logit(one: ReaderArea) -> Estimate:
@@ -126,9 +143,7 @@ def _forms(document: AreaDocument, pair: tuple[str, str], where: str) -> list[tu
 
 def pairs_table(name: str, document: AreaDocument) -> TableBlock:
     """Three or more conditions: the test that all are equal, and every pair with its own test."""
-    used, where = document, 0
-    if document.complete_cases and document.rrrc.p is None:
-        used, where = document.complete_cases, document.complete_cases.study.cases
+    used, where = with_tests(document)
     sections: tuple[FormSection, ...] = (used.rrrc, used.frrc, used.rrfc)
     rows = [
         [f"all equal; {title}", "", "", statistic_text(*part.test()), p_text(part.p), ""]
