@@ -320,6 +320,8 @@ def test_tables_of_no_classes_are_left_out() -> None:
         "model": {"name": "m", "members": 1},
         "nodules": 1,
         "masks": summary.masks([AN_OUTCOME]),
+        "readers": {},
+        "places": {"outlined": 0, "n": 0},
         "robustness": summary.robustness([AN_OUTCOME]),
         "density_spearman": summary.density([AN_OUTCOME], "solid_share"),
         "inner_density_spearman": summary.density([AN_OUTCOME], "inner_solid_share"),

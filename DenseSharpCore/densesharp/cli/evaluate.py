@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
     from densesharp.stats.estimates import to_json
     from densesharp.train.dataset import read_dataset
-    from densesharp.train.evaluation import evaluate
+    from densesharp.train.evaluation import evaluate, outlined_places
     from densesharp.train.evaluation_report import read_ideal, write_report
 
     if not 1 <= args.tta <= 48:
@@ -50,13 +50,15 @@ def run(args: argparse.Namespace) -> int:
     samples = read_dataset(args.dataset)
     if args.fold is not None:
         samples = [sample for sample in samples if sample.subset == args.fold]
-    if not samples:
-        message = f"'{args.dataset}' has no nodules in subset {args.fold}."
+    if not any(sample.is_nodule for sample in samples):
+        where = "" if args.fold is None else f" in subset {args.fold}"
+        message = f"'{args.dataset}' has no nodules{where}."
         raise TableError(message)
     folder = ensure_folder(args.out)
     with progress_bar() as progress:
         outcomes = evaluate(samples, model, args.by_fold, not args.no_shifts, args.tta, progress)
-    results = write_report(folder, outcomes, model, read_ideal(args.dataset))
+    places = outlined_places(samples, model, args.by_fold, args.tta)
+    results = write_report(folder, outcomes, model, read_ideal(args.dataset), places)
     finish(_last_words(results, folder), to_json(results), args.json)
     return 0
 

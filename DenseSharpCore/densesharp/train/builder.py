@@ -294,7 +294,8 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     corner = np.floor(ct.grid.to_index(centroid(marked, ct.grid))) + 0.5
     grid = cube_grid(ct.grid.to_world(corner), edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
-    cubes = {"voxel": _grey(hu), "seg": _on_cube(marked, ct.grid, grid)}
+    cubes: dict[str, Any] = {"voxel": _grey(hu), "seg": _on_cube(marked, ct.grid, grid)}
+    cubes["slice_mm"] = np.float32(max(ct.grid.spacing))
     if len(drawn) > 1:
         cubes["readers"] = np.stack([_on_cube(mask, ct.grid, grid) for mask in drawn])
     return cubes

@@ -66,6 +66,7 @@ class Sample:
         texture: a reader's rating, 1 ground-glass to 5 solid (LIDC-IDRI); None where not rated.
         readers: (reader, k, j, i) bool, each reader's own mask; None where one mask is all there
             is.
+        slice_mm: coarsest spacing of the CT it was cut from; None where not known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Sample:
     keep_slice_axis: bool = False
     texture: int | None = None
     readers: NDArray[np.bool_] | None = None
+    slice_mm: float | None = None
 
     @property
     def is_nodule(self) -> bool:
@@ -257,7 +259,7 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         raise ValueError(message)
     subset = _whole_number(row, "subset")
     texture = _whole_number(row, "texture") if row.get("texture") else None
-    voxel, seg, readers = _read_cubes(root / "nodule" / f"{row['name']}.npz")
+    voxel, seg, readers, slice_mm = _read_cubes(root / "nodule" / f"{row['name']}.npz")
     _check_arrays(voxel, seg, row.get("no_nodule") == "1")
     _check_readers(readers, voxel.shape)
     return Sample(
@@ -270,13 +272,12 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         keep_slice_axis=row.get("keep_slice_axis") == "1",
         texture=texture,
         readers=None if readers is None else readers > 0,
+        slice_mm=None if slice_mm is None else float(slice_mm),
     )
 
 
-def _read_cubes(
-    path: Path,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
-    """The arrays voxel, seg and, where there is one, readers of an archive.
+def _read_cubes(path: Path) -> list[Any]:
+    """The arrays voxel and seg of an archive, and readers and slice_mm, None where it has none.
 
     Raises:
         ValueError: says what is wrong with it.
@@ -288,8 +289,9 @@ def _read_cubes(
                 raise ValueError(message)
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
-                voxel, seg = (_array(arrays, key) for key in ("voxel", "seg"))
-                readers = _array(arrays, "readers") if "readers" in arrays else None
+                found = [_array(arrays, key) for key in ("voxel", "seg")]
+                more = ("readers", "slice_mm")
+                return found + [_array(arrays, n) if n in arrays else None for n in more]
     except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
         message = f"'{path.name}' cannot be read ({reason})"
@@ -300,7 +302,6 @@ def _read_cubes(
     except MemoryError as error:
         message = f"'{path.name}' declares more voxels than this machine can hold"
         raise ValueError(message) from error
-    return voxel, seg, readers
 
 
 def _whole_number(row: Mapping[str, str], column: str) -> int:

@@ -21,6 +21,7 @@ from densesharp.nodule.patch import EDGE, WINDOW
 from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
+from densesharp.train.evaluation_readers import AmongReaders, among_readers
 
 SHIFT_MM = 5.0
 SHIFTS = tuple(
@@ -55,6 +56,8 @@ class Outcome:
         inner_solid_share: the same without the mask's outermost voxels, which hold part lung (all
             of the mask where fewer than 5 would be left).
         refused: whether nothing, or less than 10 mm3, was found.
+        slice_mm: the CT's coarsest spacing; None where the data set does not say.
+        among: the outline beside those of several readers; None where there is one mask only.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Outcome:
     solid_share: float | None
     inner_solid_share: float | None
     refused: bool
+    slice_mm: float | None = None
+    among: AmongReaders | None = None
 
     @property
     def predicted(self) -> int:
@@ -91,7 +96,7 @@ def evaluate(
     """Run a model on every nodule, through the same steps as `densesharp predict`.
 
     Args:
-        samples: the nodules.
+        samples: the nodules; places without one are left out, see `outlined_places`.
         model: the model file.
         by_fold: nodules of subset k are run by member k alone, which must have been trained
             without them (cross-validation).
@@ -102,12 +107,30 @@ def evaluate(
     Raises:
         ModelError: `by_fold`, and there is a subset without a member.
     """
-    outcomes = []
+    outcomes: list[Outcome] = []
+    samples = [sample for sample in samples if sample.is_nodule]
     for engine, group in _engines(samples, model, by_fold):
         for sample in group:
             outcomes.append(_run(sample, engine, shifts, augmentations))
             progress(len(outcomes) / len(samples), f"{len(outcomes)} of {len(samples)} nodules")
     return outcomes
+
+
+def outlined_places(
+    samples: Sequence[Sample], model: ModelFile, by_fold: bool = False, augmentations: int = 1
+) -> tuple[int, int]:
+    """Click on the places without a nodule; the arguments are those of `evaluate`.
+
+    Returns:
+        At how many of them 10 mm3 or more were outlined, and how many there are.
+    """
+    places = [sample for sample in samples if not sample.is_nodule]
+    outlined = 0
+    for engine, group in _engines(places, model, by_fold) if places else ():
+        for sample in group:
+            mask, _ = _outlined(as_volume(sample), (0.0, 0.0, 0.0), engine, augmentations)
+            outlined += int(mask.sum() >= SMALLEST_MM3)
+    return outlined, len(places)
 
 
 def _engines(
@@ -154,6 +177,8 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         solid_share=_solid_share(volume.array, mask),
         inner_solid_share=_solid_share(volume.array, _inner(mask)),
         refused=bool(mask.sum() < SMALLEST_MM3),
+        slice_mm=sample.slice_mm,
+        among=among_readers(mask, sample.readers),
     )
 
 

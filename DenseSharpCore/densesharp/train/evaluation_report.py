@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
+from densesharp.train.evaluation_readers import AmongReaders, readers_table
 
 Ideal = dict[str, tuple[float, ...]]
 
@@ -55,7 +56,11 @@ def read_ideal(dataset: str | Path) -> Ideal:
 
 
 def write_report(
-    folder: Path, outcomes: Sequence[Outcome], model: ModelFile, ideal: Ideal
+    folder: Path,
+    outcomes: Sequence[Outcome],
+    model: ModelFile,
+    ideal: Ideal,
+    places: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
     """Summarise the outcomes and write all files; gives what evaluation.json holds.
 
@@ -64,6 +69,7 @@ def write_report(
         outcomes: of every nodule.
         model: that was judged.
         ideal: probabilities of a perfect reader, where the data set is simulated.
+        places: how many places without a nodule were outlined, and how many there are.
 
     Returns:
         What evaluation.json holds, with estimates as records.
@@ -75,6 +81,8 @@ def write_report(
         "model": {"name": model.card.name, "sha256": model.sha256, "members": len(model.members)},
         "nodules": len(outcomes),
         "masks": summary.masks(outcomes),
+        "readers": readers_table(outcomes, summary.groups_of(outcomes)),
+        "places": {"outlined": places[0], "n": places[1]},
         "robustness": summary.robustness(outcomes),
         "density_spearman": summary.density(outcomes, "solid_share"),
         "inner_density_spearman": summary.density(outcomes, "inner_solid_share"),
@@ -97,6 +105,11 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts = ["# Evaluation", ""]
     parts += [f"{model['name']}, {model['members']} member(s), {results['nodules']} nodules.", ""]
     parts += ["## Masks", "", *_mask_table(results["masks"]), ""]
+    if results["readers"]:
+        parts += ["## Beside several readers", "", *_readers_table(results["readers"]), ""]
+    if results["places"]["n"]:
+        places = results["places"]
+        parts += [f"Outlined at {places['outlined']} of {places['n']} places without a nodule.", ""]
     robust = results["robustness"]
     parts += [
         f"Seed moved by 5 mm along each axis: mean Dice loss {show(robust['mean_loss'])}.",
@@ -149,6 +162,28 @@ def _mask_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def _readers_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Mean Dice on the cubes' 1 mm grid, outlines by the rule that the data set was drawn by."""
+    titles = {
+        "one": "model and first reader",
+        "mean": "model and each reader",
+        "consensus": "model and consensus",
+        "others": "model and consensus of the others",
+        "reader": "a reader and the same",
+        "pairs": "readers two by two",
+    }
+    lines = [
+        "Mean Dice at 1 mm, by the rule for the edge that the data set's masks were drawn by.",
+        "",
+        f"| nodules | n | {' | '.join(titles.values())} | model minus reader (95 % CI) |",
+        "|" + "---|" * (len(titles) + 3),
+    ]
+    for name, row in rows.items():
+        cells = [name, str(row["n"]), *(show(row[key]) for key in titles)]
+        lines.append("| " + " | ".join([*cells, show(row["model_minus_reader"])]) + " |")
+    return lines
+
+
 def _class_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     names = list(summary.BINARY)
     lines = [
@@ -189,6 +224,8 @@ def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
         writer = None
         for outcome in outcomes:
             row = asdict(outcome)
+            among = row.pop("among") or dict.fromkeys(f.name for f in fields(AmongReaders))
+            row |= {f"readers_{name}": value for name, value in among.items()}
             row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
             shifted = row.pop("shifted_dice")
             row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""

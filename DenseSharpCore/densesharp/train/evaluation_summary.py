@@ -31,7 +31,12 @@ BINARY = {"invasive (MIA or IAC)": 1, "IAC": 2}
 
 
 def masks(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """Segmentation by group: fitting masks, all, by texture, by size."""
+    """Segmentation by group, see `groups_of`."""
+    return {name: _mask_row(group) for name, group in groups_of(outcomes).items()}
+
+
+def groups_of(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Nodules by name of group: fitting masks, all, by texture, by size; no empty ones."""
     groups: dict[str, list[Outcome]] = {
         "mask fits the patch": [o for o in outcomes if o.fits],
         "all": list(outcomes),
@@ -41,7 +46,7 @@ def masks(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     for low, high in SIZES:
         name = f"fits, {low:g}-{high:g} mm" if high < 100 else f"fits, {low:g} mm and more"
         groups[name] = [o for o in outcomes if o.fits and low <= o.diameter_mm < high]
-    return {name: _mask_row(group) for name, group in groups.items() if group}
+    return {name: group for name, group in groups.items() if group}
 
 
 def _mask_row(group: Sequence[Outcome]) -> dict[str, Any]:
