@@ -125,18 +125,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.export,
             self.advanced,
         ]  # fmt: skip
-        actions = {
-            "mark": self.ui.placeButton.toggle,
-            "accept": self.review.onAccept,
-            "reject": self.review.onReject,
-            "evidence": self.ui.evidenceCheckBox.toggle,
-            "undo": self.nodules.onUndo,
-            "zoom": self.ui.zoomCheckBox.toggle,
-            "outlines": self.ui.outlineCheckBox.toggle,
-            "previous": self.nodules.onPrevious,
-            "next": self.nodules.onNext,
-        }
-        self.shortcuts = Shortcuts(actions, uiWidget, self.session.usable)
+        self.shortcuts = Shortcuts(self.ui, uiWidget, self.session.usable)
 
     def _observeScene(self):
         scene = slicer.mrmlScene

@@ -165,12 +165,12 @@ VIEW_KEYS = _names(
     "+ - 0 1 2 3 4 5 6 7 8 9 Home End PgUp PgDown Ins Clear Ctrl+B "  # 3D views; the keypad's too
     "Shift+1 Shift+2 Shift+3 Shift+4 Shift+5 Shift+6 Shift+7 Shift+8 Shift+Home Shift+End "
     "Shift+PgDown Shift+Left Shift+Right Shift+Up Shift+Down "
-    "Del Backspace"  # a markups point under the mouse
+    "Del Backspace S"  # a markups point under the mouse
 )
 """Keys that slice and 3D views of Slicer take while they have the focus (`vtkMRML...Widget.cxx`). A
 shortcut of the main window would be served before them. Qt tells no keypad digit from another."""
 
-EDITOR_KEYS = _names("0 1 2 3 4 5 6 7 8 9 Q W Y Z Space Shift+Z")
+EDITOR_KEYS = _names("0 1 2 3 4 5 6 7 8 9 I Q W Y Z Space Shift+Z")
 """Keys of Segment Editor beside Esc, which leaves its effect (`qMRMLSegmentEditorWidget.cxx`)."""
 
 FORBIDDEN_CALLS = {"sizeHint": "an attribute in PythonQt, a method elsewhere"}

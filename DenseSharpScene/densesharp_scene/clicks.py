@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,8 @@ SAME_CLICK_MM = 5.0
 """A click so near to one that is still computed means the same nodule."""
 
 OUTSIDE = "That point lies outside the CT: click inside the lung."
+Meaning = Literal["mark", "more", "less"]
+
 IN_3D = "Nodules are marked in the slice views: a point in the 3D view lies nowhere in the CT."
 
 
@@ -34,7 +37,9 @@ class Clicks:
         listener: told what a click meant.
 
     Attributes:
+        meaning: what clicks in the views mean: a nodule, or more or less of the selected one.
         on_known: selects a nodule that was clicked.
+        on_move: moves the selected nodule's outline to a point, or from it.
     """
 
     def __init__(
@@ -42,7 +47,9 @@ class Clicks:
     ) -> None:
         self._state, self._answers = state, answers
         self._questions, self._listener = questions, listener
+        self.meaning: Meaning = "mark"
         self.on_known: Callable[[str], None] = lambda _nodule_id: None
+        self.on_move: Callable[[ArrayLike, bool], None] = lambda _ras, _add: None
 
     def click(self, scan: ScanNodules, ras: ArrayLike) -> None:
         """A click at a world point (RAS mm).
@@ -81,8 +88,11 @@ class Clicks:
         ras = scan.point(seed_id)
         if nowhere:
             self._listener.said(IN_3D, "caution")
-        if nowhere or self._means_another(scan, ras):
+        moves = self.meaning != "mark"
+        if nowhere or moves or self._means_another(scan, ras):
             scan.remove_point(seed_id)
+            if moves and not nowhere:
+                self.on_move(ras, self.meaning == "more")
         else:
             self._ask_about(scan, scan.claim(seed_id))
 

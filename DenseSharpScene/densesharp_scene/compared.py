@@ -12,7 +12,11 @@ from . import record
 from .geometry import may_be_ct
 from .prior_link import earlier
 from .scan import ScanNodules
+from .surfaces import SURFACE
 from .views import nodes_of
+
+SMOOTH = "DenseSharp.Smooth"
+"""Attribute of a segmentation whose outlines were made smooth once; what a reader chooses stays."""
 
 HIDDEN = "DenseSharp.Hidden"
 """Attribute of a display node that was hidden here, not by the reader."""
@@ -42,6 +46,7 @@ def show_outlines(scene: Any, chosen: Any | None) -> None:
             node = entry.GetNodeReference(role)
             if node is not None and node.GetDisplayNode() is not None:
                 _show_in(node.GetDisplayNode(), None if alone else views)
+        _smooth_once(entry.GetNodeReference("segmentation"))
 
 
 def clicked_elsewhere(scan: ScanNodules) -> list[tuple[str, Any]]:
@@ -99,6 +104,16 @@ def _views_by_background(scene: Any) -> dict[str, str]:
         view.GetID(): backgrounds.get(view.GetLayoutName(), "")
         for view in nodes_of(scene, "vtkMRMLSliceNode")
     }
+
+
+def _smooth_once(node: Any | None) -> None:
+    """Draw outlines in slice views where the surface meets them; the voxels, where there is none.
+
+    The surface lies within half a voxel of the mask that is measured.
+    """
+    if node is not None and node.GetDisplayNode() is not None and not node.GetAttribute(SMOOTH):
+        node.SetAttribute(SMOOTH, "1")
+        node.GetDisplayNode().SetPreferredDisplayRepresentationName2D(SURFACE)
 
 
 def _show_in(display: Any, views: list[str] | None) -> None:

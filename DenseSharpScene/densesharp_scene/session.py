@@ -70,6 +70,7 @@ class NoduleSession:
         self.questions = Questions(self.listener)
         self.clicks = Clicks(self.state, self.answers, self.questions, self.listener)
         self.clicks.on_known = lambda nodule_id: self.select(nodule_id, jump=False)
+        self.clicks.on_move = lambda ras, add: self.drawing.click(ras, add=add)
         self._outdated = Outdated()
 
     # What there is

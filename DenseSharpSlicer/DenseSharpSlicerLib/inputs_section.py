@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from densesharp_scene.bending import straightened
+from densesharp_scene.clicks import Meaning
 from densesharp_scene.compared import show_outlines
 from densesharp_scene.geometry import EVIDENCE, is_bent
 from densesharp_scene.views import WINDOWS, set_window, show_background, shows, window_name
@@ -22,7 +24,11 @@ class InputsSection:
     def __init__(self, ui: Any, session: Session) -> None:
         self.ui = ui
         self.session = session
-        self.ui.placeButton.connect("toggled(bool)", self.onPlace)
+        self._modes = {
+            "mark": self.ui.placeButton, "more": self.ui.moreButton, "less": self.ui.lessButton,
+        }  # fmt: skip
+        for meaning, button in self._modes.items():
+            button.connect("toggled(bool)", partial(self.onPlace, meaning))
         self.ui.sampleButton.connect("clicked()", self.onSample)
         self.ui.lungWindowButton.connect("clicked()", self.onLungWindow)
         self.ui.cancelButton.connect("clicked()", self.onCancel)
@@ -33,6 +39,10 @@ class InputsSection:
         usable = self.session.scan is not None and self.session.scan.alive
         self.ui.placeButton.enabled = usable
         self.ui.lungWindowButton.enabled = usable
+        selected = usable and self.session.nodule is not None
+        self.ui.moreButton.enabled = self.ui.lessButton.enabled = selected
+        if not selected and self.session.clicks.meaning != "mark":
+            placing.stop()
         chosen = self.ui.inputSelector.currentNode()
         self.ui.straightButton.visible = chosen is not None and is_bent(chosen)
         self._hideEvidence()
@@ -73,20 +83,23 @@ class InputsSection:
         return ""
 
     def showPlacing(self) -> None:
-        """The button is down while the views are in place mode."""
-        wasBlocked = self.ui.placeButton.blockSignals(True)
-        self.ui.placeButton.checked = placing.is_placing()
-        self.ui.placeButton.blockSignals(wasBlocked)
+        """The button of what clicks mean is down while the views are in place mode."""
+        if not placing.is_placing() and not self.session.watch.points_waiting:
+            self.session.clicks.meaning = "mark"
+        for meaning, button in self._modes.items():
+            wasBlocked = button.blockSignals(True)
+            button.checked = placing.is_placing() and meaning == self.session.clicks.meaning
+            button.blockSignals(wasBlocked)
 
-    def onPlace(self, checked: bool) -> None:
-        """Start or end marking."""
+    def onPlace(self, meaning: Meaning, checked: bool) -> None:
+        """Start or end marking, or correcting by clicks."""
         if checked:
-            self.session.run(self._startPlacing)
+            self.session.run(partial(self._startPlacing, meaning))
         else:
             placing.stop()
         self.refresh()
 
-    def _startPlacing(self) -> None:
+    def _startPlacing(self, meaning: Meaning) -> None:
         """Some view shows the CT that is marked; two CTs side by side stay as they are."""
         seeds = self.session.seeds_node()
         volume = self.ui.inputSelector.currentNode()
@@ -95,6 +108,7 @@ class InputsSection:
         if not self.session.nodules and not window_name(volume):
             set_window(volume, *WINDOWS["lung"])
         placing.start(seeds)
+        self.session.clicks.meaning = meaning
 
     def showVolume(self) -> None:
         """Show the chosen CT in all slice views."""

@@ -306,6 +306,9 @@ class Session(NoduleSession):
         """A click in a view of another CT marks a nodule there; the views stay as they are."""
         ras = scan.point(seed_id)
         scan.remove_point(seed_id)
+        if self.clicks.meaning != "mark":
+            self.say(_("This view shows another CT: click in a view of the nodule's own."), True)
+            return
         with placing.same_list():
             other = self.scan_of(volume_node)
             other.place(ras)

@@ -67,15 +67,25 @@ def test_tool_tips_name_the_keys_that_work(slicer: Any) -> None:
     import re
 
     from densesharp.study.conduct.answer_keys import QT_KEYS, SLICER_MODIFIER
-    from DenseSharpSlicerLib import shortcuts
 
     folder = MODULES / "Resources" / "UI"
     text = (folder / "DenseSharpSlicer.ui").read_text(encoding="utf-8")
-    assert set(re.findall(r"Ctrl\+Shift\+\w+", text)) == set(shortcuts.KEYS.values())
+    assert re.findall(r"(?:Ctrl|Alt|Shift)\+\w+", text) == []  # keys stand on the controls
     study = (folder / "DenseSharpReaderStudy.ui").read_text(encoding="utf-8")
     named = set(re.findall(r"Alt\+\w+", study))
     assert named == {key for key in QT_KEYS if key.startswith(SLICER_MODIFIER)}
     assert re.findall(r"\((?:keys? )?[A-Z0-9]\)", text + study) == []
+
+
+def test_the_documentation_lists_the_keys_that_work() -> None:
+    import re
+
+    from DenseSharpSlicerLib import shortcuts
+
+    page = (MODULES.parent / "docs" / "reference" / "slicer-panel.md").read_text(encoding="utf-8")
+    listed = page.partition("## Keys")[2].partition("##")[0]
+    keys = {key for line in re.findall(r"^\| ([^|]+) \|", listed, re.M) for key in line.split()}
+    assert set(shortcuts.KEYS.values()) == keys - {"Key", "---"}
 
 
 def test_the_tests_call_no_more_of_segment_editor_and_database_than_there_is() -> None:

@@ -227,7 +227,7 @@ def test_switched_off_the_panel_does_nothing(slicer: Any, marked: Panel, ct: Any
     from densesharp_scene import SceneError
 
     marked.host.enabled = False
-    accept = next(key for key in marked.widget.shortcuts._keys if "Y" in key.key.toString())
+    accept = next(key for key in marked.widget.shortcuts._keys if key.key.toString() == "A")
     accept.activated.emit()
     marked.ui.placeButton.toggle()
     marked.widget.review.onAccept()

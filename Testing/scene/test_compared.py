@@ -176,6 +176,61 @@ def test_outlines_are_two_pixels_and_can_be_switched_off(ct_with_a_nodule):
     assert toggle_outlines(node)
 
 
+def test_outlines_are_smooth_where_there_is_a_surface_and_stay_as_a_reader_chooses(
+    scene, views, ct_with_a_nodule
+):
+    from densesharp_scene.compared import show_outlines
+
+    scan, _ = ct_with_a_nodule
+    segmentation = scan.segmentation_node.GetSegmentation()
+    display = scan.segmentation_node.GetDisplayNode()
+    show_outlines(scene, scan.volume_node)
+    assert display.GetDisplayRepresentationName2D() == "Closed surface"
+    segmentation.RemoveRepresentation("Closed surface")  # Show 3D is switched off
+    assert display.GetDisplayRepresentationName2D() == "Binary labelmap"
+    display.SetPreferredDisplayRepresentationName2D("Binary labelmap")
+    show_outlines(scene, scan.volume_node)
+    segmentation.CreateRepresentation("Closed surface")
+    assert display.GetDisplayRepresentationName2D() == "Binary labelmap"
+
+
+def test_the_smooth_outline_has_no_stairs_and_the_area_of_the_voxels(
+    scene, views, ct_with_a_nodule
+):
+    """What Slicer's slice views draw: the surface cut by the slice."""
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    scan, nodule_id = ct_with_a_nodule
+    mask = scan.mask_of(nodule_id)
+    k = mask.array.shape[0] // 2
+    plane = vtk.vtkPlane()
+    plane.SetOrigin(0, 0, float(mask.grid.to_world([0, 0, k])[2]))
+    plane.SetNormal(0, 0, 1)
+    cut = vtk.vtkCutter()
+    cut.SetCutFunction(plane)
+    segment_id = scan.nodule(nodule_id).segment_id
+    cut.SetInputData(scan.segmentation_node.GetClosedSurfaceInternalRepresentation(segment_id))
+    join = vtk.vtkStripper()
+    join.SetInputConnection(cut.GetOutputPort())
+    join.JoinContiguousSegmentsOn()
+    join.Update()
+    line = join.GetOutput()
+    assert line.GetNumberOfLines() == 1
+    points = vtk_to_numpy(line.GetPoints().GetData())[:, :2]
+    order = [line.GetCell(0).GetPointId(n) for n in range(line.GetCell(0).GetNumberOfPoints())]
+    ring = points[order[:-1]]
+    x, y = ring.T
+    area = abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
+    voxel = mask.grid.spacing[0] * mask.grid.spacing[1]
+    assert area == pytest.approx(mask.array[k].sum() * voxel, rel=0.04)
+    coarse = ring[:: max(1, len(ring) // 24)]  # over a voxel and more: a stair turns by 90 degrees
+    steps = np.diff(np.vstack([coarse, coarse[:2]]), axis=0)
+    angles = np.arctan2(steps[:, 1], steps[:, 0])
+    turns = np.abs((np.diff(angles) + np.pi) % (2 * np.pi) - np.pi)
+    assert np.degrees(turns).max() < 45
+
+
 def center_of_view(view):
     return np.array([view.GetSliceToRAS().GetElement(row, 3) for row in range(3)])
 
