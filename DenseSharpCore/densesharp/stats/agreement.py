@@ -17,7 +17,7 @@ from scipy import stats
 
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_cases
 from densesharp.stats.estimates import Estimate, not_estimable, t_estimate
-from densesharp.stats.kappa import Weights, cohen_kappa, weight_matrix
+from densesharp.stats.kappa import Weights, kappa_value, weight_matrix
 from densesharp.stats.tables import FloatArray, IntArray
 
 Coefficient = Literal["fleiss", "conger", "gwet", "brennan-prediger", "krippendorff"]
@@ -250,11 +250,12 @@ def light_kappa(
     """
     one_hot = (ratings[:, :, None] == np.arange(classes)).astype(float)
     pairs = list(combinations(range(ratings.shape[1]), 2))
+    w = weight_matrix(classes, weights)
 
     def mean_kappa(drawn: IntArray) -> float | None:
         times = np.bincount(drawn, minlength=len(ratings)).astype(float)[:, None]
         tables = [(times * one_hot[:, a]).T @ one_hot[:, b] for a, b in pairs]
-        values = [cohen_kappa(table, weights).value for table in tables]
+        values = [kappa_value(table, w) for table in tables]
         known = [value for value in values if value is not None]
         return float(np.mean(known)) if known and len(known) == len(values) else None
 

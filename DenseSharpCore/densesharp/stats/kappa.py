@@ -62,12 +62,11 @@ def cohen_kappa(
     if n < 1:
         return not_estimable("No case was rated by both.")
     w = weight_matrix(len(counts), weights)
+    kappa, chance = _kappa_and_chance(counts, w)
+    if kappa is None:
+        return not_estimable("Both raters used one and the same class only.")
     p = counts / n
     rows, columns = p.sum(1), p.sum(0)
-    observed, chance = float((w * p).sum()), float(w @ columns @ rows)
-    if 1 - chance < 1e-12:
-        return not_estimable("Both raters used one and the same class only.")
-    kappa = (observed - chance) / (1 - chance)
     # Weights averaged over the other rater's marginals.
     means = (w @ columns)[:, None] + (rows @ w)[None, :]
     spread = float((p * (w - means * (1 - kappa)) ** 2).sum())
@@ -75,6 +74,22 @@ def cohen_kappa(
     null = float((np.outer(rows, columns) * (w - means) ** 2).sum())
     null_variance = (null - chance**2) / (n * (1 - chance) ** 2)
     return _with_errors(kappa, variance, null_variance, confidence, weights)
+
+
+def kappa_value(counts: FloatArray, w: FloatArray) -> float | None:
+    """Cohen's kappa alone, for resampling; None where it does not exist.
+
+    Args:
+        counts: shape (c, c), see `cross_table`.
+        w: shape (c, c), see `weight_matrix`.
+    """
+    return _kappa_and_chance(counts, w)[0] if counts.any() else None
+
+
+def _kappa_and_chance(counts: FloatArray, w: FloatArray) -> tuple[float | None, float]:
+    p = counts / counts.sum()
+    observed, chance = float((w * p).sum()), float(w @ p.sum(0) @ p.sum(1))
+    return (None if 1 - chance < 1e-12 else (observed - chance) / (1 - chance)), chance
 
 
 def _with_errors(
