@@ -8,61 +8,62 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import ROOT, all_pages, blocks, commands, name_of
 
 from densesharp import __version__
 from densesharp.cli import build_parser, join_negative_values
 from densesharp.cli.extras import EXTRAS, NEEDS
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = all_pages()
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-RUN_PY = ("demo", "test", "view")
-
-
-def name(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
+NOT_OURS = ("COMMAND", "test", "install", "check", "docs", "--help", "--version")
+PREFIXES = ("densesharp ", "python run.py ", "python -m densesharp ")
 
 
 def command_lines(page: Path) -> list[list[str]]:
-    """The arguments of every `densesharp` or `python run.py` line in a page's blocks."""
+    """The arguments of our commands in a page's blocks and between its words."""
+    typed = [command.typed for block in blocks(page) for command in commands(block)]
+    typed += re.findall(r"(?<!`)`((?:densesharp|python run\.py) [^`]+)`", page.read_text("utf-8"))
     found = []
-    for _, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = re.sub(r"\s#.*$|\[[^]]*\]", "", line.strip())
-            words = re.sub(r"\$\w+", "0", words)  # a loop's variable
-            for start in ("densesharp ", "python run.py ", "python -m densesharp "):
-                if words.startswith(start):
-                    found.append(shlex.split(re.split(r" [|>&] ?", words)[0])[start.count(" ") :])
+    for line in typed:
+        words = re.sub(r"\s#.*$|\[[^]]*\]| \.\.\.$", "", line.strip().replace("\n", " "))
+        words = re.sub(r"\$\w+", "0", words)  # a loop's variable
+        for start in (one for one in PREFIXES if words.startswith(one)):
+            found.append(shlex.split(re.split(r" [|>&] ?", words)[0])[start.count(" ") :])
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_to_a_file_leads_to_one(page):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target and not target.startswith(("#", "mailto:")):
             path = (page.parent / target.split("#")[0]).resolve()
-            assert path.exists(), f"{name(page)} links to {target}, which is not there"
+            assert path.exists(), f"{name_of(page)} links to {target}, which is not there"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_line_that_is_shown_is_understood(page, capsys):
     for words in command_lines(page):
-        if words[0] in ("test", "install", "check", "docs") or words in (["--help"], ["--version"]):
+        if words[0] in ("COMMAND", "test", "install", "check", "docs") or words in (
+            ["--help"],
+            ["--version"],
+        ):
             continue
         with contextlib.suppress(SystemExit):
             build_parser(words).parse_args(join_negative_values(words))
         said = capsys.readouterr().err
-        assert said == "", f"{name(page)}: densesharp {' '.join(words)}\n{said}"
+        # Between words a command may be named without what it works on.
+        said = re.sub(r"densesharp: .*(are required: |expected one argument).*\n", "", said)
+        assert said == "", f"{name_of(page)}: densesharp {' '.join(words)}\n{said}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_python_example_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scope: dict = {}
-    for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if language == "python":
-            exec(compile(block, name(page), "exec"), scope)
+    for block in blocks(page):
+        if block.language == "python":
+            exec(compile(block.text, name_of(page), "exec"), scope)
 
 
 def test_the_pages_are_listed_in_the_index():
@@ -70,7 +71,7 @@ def test_the_pages_are_listed_in_the_index():
     for page in (ROOT / "docs").rglob("*.md"):
         if page.name != "README.md":
             assert page.relative_to(ROOT / "docs").as_posix() in index, (
-                f"{name(page)} is not listed"
+                f"{name_of(page)} is not listed"
             )
 
 
@@ -86,9 +87,9 @@ def test_the_page_on_installing_lists_every_extra_as_the_program_does():
     assert [(name, what, int(size)) for name, what, _, size in rows] == [
         (name, extra.what, extra.megabytes) for name, extra in EXTRAS.items()
     ]
-    for name, _, commands, _ in rows:
+    for name, _, used_by, _ in rows:
         for command in (one for one, needs in NEEDS.items() if name in needs):
-            assert f"`{command}`" in commands, f"{command} is not in the row of {name}"
+            assert f"`{command}`" in used_by, f"{command} is not in the row of {name}"
 
 
 def test_no_page_promises_an_index_that_the_package_is_not_on():
