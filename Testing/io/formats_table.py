@@ -196,6 +196,10 @@ def cut_end(paths: list[Path]) -> None:
         path.write_bytes(path.read_bytes()[:-100])
 
 
+def stray_end(paths: list[Path]) -> None:
+    paths[-1].write_bytes(paths[-1].read_bytes() + bytes(3))
+
+
 def text_beside(paths: list[Path]) -> None:
     (paths[0].parent / "notes.txt").write_text("nothing")
 
@@ -241,15 +245,9 @@ DICOM: list[Row] = [
     ("JPEG-LS Near-Lossless (.81)", packed(JPEGLSNearLossless)),
     ("JPEG 2000 Lossless (.90)", stored(f"{J}90", j2k)),
     ("JPEG 2000 (.91)", stored(f"{J}91", j2k)),
-    (
-        "JPEG 2000 Multi-component Lossless (.92)",
-        stored(f"{J}92", j2k),
-    ),
+    ("JPEG 2000 Multi-component Lossless (.92)", stored(f"{J}92", j2k)),
     ("JPEG 2000 Multi-component (.93)", stored(f"{J}93", j2k)),
-    (
-        "High-Throughput JPEG 2000 Lossless (.201)",
-        stored(f"{J}201", htj2k),
-    ),
+    ("High-Throughput JPEG 2000 Lossless (.201)", stored(f"{J}201", htj2k)),
     ("High-Throughput JPEG 2000 RPCL (.202)", stored(f"{J}202", htj2k)),
     ("High-Throughput JPEG 2000 (.203)", stored(f"{J}203", htj2k)),
     ("JPIP (.94)", stored(f"{J}94")),
@@ -283,6 +281,7 @@ HEADERS: list[Row] = [
     ("other files beside the CT", changed(text_beside)),
     ("empty files at the end of the stack", changed(empty_end)),
     ("cut-off slices", changed(cut_end)),
+    ("stray bytes behind the pixels, or other faults beside them", changed(stray_end)),
     ("two acquisitions in one series", two_acquisitions),
 ]
 

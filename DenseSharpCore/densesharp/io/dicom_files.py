@@ -34,6 +34,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import VR
 
+from densesharp.io.dicom_decoding import is_decodable
 from densesharp.io.dicom_length import is_complete
 from densesharp.io.enhanced import CONTRAST, ENHANCED_CT, GROUPS, frame_headers
 from densesharp.io.quiet import quiet_pydicom
@@ -70,7 +71,8 @@ TAGS = (
     "AcquisitionDateTime", "SeriesDate", "StudyDate", "SeriesTime", "StudyTime",
 )  # fmt: skip
 
-_READ_TAGS = [Tag(name) for name in (*TAGS, *GROUPS, CONTRAST)]
+_OFFSETS = "ExtendedOffsetTable"
+_READ_TAGS = [Tag(name) for name in (*TAGS, *GROUPS, CONTRAST, _OFFSETS)]
 _DAMAGED = "damaged or cut off"
 _DICOM_NAMES = {".dcm", ".dicom", ".dic", ".ima"}
 _VR = {vr.value.encode() for vr in VR if len(vr.value) == 2}
@@ -86,6 +88,8 @@ class Slice:
         frame: which frame of an enhanced object it is, from 0; None for a file of one slice.
         fault: why its pixels cannot be read, None where nothing speaks against it.
         lossy: whether pixels were lost in compression.
+        odd: whether its file breaks the standard, so that only pydicom decodes its pixels.
+        beyond_gdcm: whether its file is well formed, but in a way that GDCM does not follow.
     """
 
     path: Path
@@ -93,6 +97,8 @@ class Slice:
     frame: int | None = None
     fault: str | None = None
     lossy: bool = False
+    odd: bool = False
+    beyond_gdcm: bool = False
 
     def get(self, name: str) -> Any:
         """A header field, None where it is missing or empty."""
@@ -180,14 +186,18 @@ def _read(stream: BinaryIO, path: Path, size: int) -> list[Slice] | LeftOut:
 
 def _slices(stream: BinaryIO, path: Path, size: int, header: Dataset) -> list[Slice] | LeftOut:
     fault = _fault(stream, size, header) if may_be_ct(header) else None
+    odd = fault == _DAMAGED and is_decodable(path)
+    fault = None if odd else fault
+    # GDCM fills a deflated file that is cut off with zeros, and knows one table of offsets.
+    beyond = _syntax(header) == DeflatedExplicitVRLittleEndian or _OFFSETS in header
     lossy = header.get("LossyImageCompression") == "01" or _syntax(header) in LOSSY_SYNTAXES
     if fault and not header.get("SeriesInstanceUID"):
         return LeftOut(path, _DAMAGED, doubtful=True)
     if header.get("SOPClassUID") not in ENHANCED_CT:
-        return [Slice(path, header, None, fault, lossy)]
+        return [Slice(path, header, None, fault, lossy, odd, beyond)]
     values = {name: header.get(name) for name in TAGS}
     frames = frame_headers(values, header)
-    return [Slice(path, frame, n, fault, lossy) for n, frame in enumerate(frames)]
+    return [Slice(path, frame, n, fault, lossy, odd, beyond) for n, frame in enumerate(frames)]
 
 
 def may_be_ct(header: Mapping[str, Any] | Dataset | Slice) -> bool:

@@ -68,7 +68,7 @@ def _has_fragments(stream: BinaryIO, frames: int, head: int) -> bool:
 def _lengths_fit(stream: BinaryIO, size: int, little: bool, implicit_vr: bool) -> bool:
     """Whether no element from here on declares more bytes than are left.
 
-    Elements of undefined length are entered. Too few bytes for a tag and a length are no element.
+    Elements of undefined length are entered. Too few bytes for a tag and a length belong to none.
     """
     order = "<" if little else ">"
     while len(head := stream.read(8)) == 8:
@@ -79,11 +79,11 @@ def _lengths_fit(stream: BinaryIO, size: int, little: bool, implicit_vr: bool) -
             if head[4:6] in _LONG_VR:
                 field, form = stream.read(4), "L"
         if len(field) < struct.calcsize(order + form):
-            break
+            return False
         (length,) = struct.unpack(order + form, field)
         if length == _UNDEFINED_LENGTH:
             continue
         if length > size - stream.tell():
             return False
         stream.seek(length, os.SEEK_CUR)
-    return True
+    return not head

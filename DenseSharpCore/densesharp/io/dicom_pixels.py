@@ -1,5 +1,5 @@
 # mypy: untyped-calls-exclude="SimpleITK"
-"""Pixels of a DICOM series as HU, through SimpleITK (GDCM)."""
+"""Pixels of a DICOM series as HU, through SimpleITK (GDCM), or pydicom where GDCM cannot."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from densesharp.errors import ImageError
 from densesharp.files import plain_names
 from densesharp.image.volume import Notice
 from densesharp.io.checks import HU_RANGE
+from densesharp.io.dicom_decoding import decoded
 from densesharp.io.dicom_files import Slice
 from densesharp.io.dicom_values import padding_range, rescale_of, stored_range
 from densesharp.io.quiet import quiet_libraries
@@ -44,67 +45,104 @@ def read_pixels(
     """
     array = np.empty(shape, np.int16 if rescale_of(slices[0]).is_whole else np.float32)
     padded: set[float] = set()
-    for done, (places, paths, frames) in enumerate(_parts(slices)):
+    odd: list[Slice] = []
+    for done, (places, frames) in enumerate(_parts(slices)):
+        own = [slices[place] for place in places]
         progress(done * _CHUNK / len(array), f"Reading slice {places[0] + 1} of {len(array)}")
-        chunk = _read_chunk(paths, (*shape[:0:-1], len(paths)) if frames is None else None)
-        if frames is not None:
+        if frames is None:
+            chunk, misread = _read_chunk(own, (*shape[:0:-1], len(own)))
+        else:
+            chunk, misread = _read_chunk(own[:1], None)
             if chunk.shape[1:] != shape[1:] or len(chunk) <= max(frames):
                 raise _unfitting()
             chunk = chunk[frames]
-        _check_declared_bits(chunk, [slices[place] for place in places])
+        odd += misread
+        _check_declared_bits(chunk, own)
         low, high = chunk.min(), chunk.max()
         if low < HU_RANGE[0] or high > _METAL:
-            padded |= _replace_padding(chunk, slices[places[0]])
+            padded |= _replace_padding(chunk, own[0])
             low, high = chunk.min(), chunk.max()
         if low < HU_RANGE[0] or high > HU_RANGE[1]:
             message = "The series holds values that are not Hounsfield units."
             raise ImageError(message)
         array[places] = chunk
     progress(1.0, "Image read")
-    return array, _padding_notices(padded)
+    return array, _padding_notices(padded) + _odd_notices(
+        odd, len({entry.path for entry in slices})
+    )
 
 
-def _parts(slices: Sequence[Slice]) -> Iterator[tuple[list[int], list[str], list[int] | None]]:
-    """What is read at once: places in the stack, files, and frames of an enhanced object."""
-    paths = [str(entry.path) for entry in slices]
+def _parts(slices: Sequence[Slice]) -> Iterator[tuple[list[int], list[int] | None]]:
+    """What is read at once: places in the stack, and frames of an enhanced object."""
     if slices[0].frame is None:
-        for start in range(0, len(paths), _CHUNK):
-            part = paths[start : start + _CHUNK]
-            yield list(range(start, start + len(part))), part, None
+        for start in range(0, len(slices), _CHUNK):
+            yield list(range(start, min(start + _CHUNK, len(slices)))), None
         return
-    for path in dict.fromkeys(paths):
-        places = [place for place, own in enumerate(paths) if own == path]
-        yield places, [path], [int(slices[place].frame or 0) for place in places]
+    for path in dict.fromkeys(entry.path for entry in slices):
+        places = [place for place, entry in enumerate(slices) if entry.path == path]
+        yield places, [int(slices[place].frame or 0) for place in places]
 
 
-def _read_chunk(paths: Sequence[str], size: tuple[int, ...] | None) -> NDArray[Any]:
-    """Pixels of files as HU (GDCM applies the rescale); `size` is checked where it is known."""
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
+def _read_chunk(
+    slices: Sequence[Slice], size: tuple[int, ...] | None
+) -> tuple[NDArray[Any], list[Slice]]:
+    """Pixels of files as HU, and the files with which something is wrong.
+
+    Args:
+        slices: one of each file.
+        size: (i, j, k) of all, where it is known.
+    """
+    if not any(entry.odd or entry.beyond_gdcm for entry in slices):
+        try:
+            return _by_gdcm(slices, size), []
+        except RuntimeError:  # one of them, which shows below
+            pass
+    planes, odd = [], []
+    for entry in slices:
+        own, is_odd = _read_one(entry, None if size is None else (*size[:-1], 1))
+        planes.append(own)
+        odd += [entry] if is_odd else []
+    return np.concatenate(planes), odd
+
+
+def _read_one(entry: Slice, size: tuple[int, ...] | None) -> tuple[NDArray[Any], bool]:
+    """Pixels of one file as HU, and whether something is wrong with it."""
+    if not (entry.odd or entry.beyond_gdcm):
+        try:
+            return _by_gdcm([entry], size), False
+        except RuntimeError:
+            pass
     try:
-        with quiet_libraries(), plain_names(paths) as names:
-            reader.SetFileNames(names)
-            image = reader.Execute() if size is not None else sitk.ReadImage(names[0])
-    except RuntimeError as error:
+        stored = decoded(entry.path)
+    except Exception as error:
         message = (
-            f"The pixels of {_undecoded(paths)} cannot be decoded: copy the series again, or "
+            f"The pixels of '{entry.path.name}' cannot be decoded: copy the series again, or "
             "export it uncompressed."
         )
         raise ImageError(message) from error
+    stored = stored[np.newaxis] if stored.ndim == 2 else stored
+    if size not in (None, stored.shape[::-1]):
+        raise _unfitting()
+    rescale = rescale_of(entry)
+    kind = np.int64 if rescale.is_whole else np.float64
+    hu = stored * kind(rescale.slope) + kind(rescale.intercept)
+    return np.asarray(hu), not entry.beyond_gdcm or entry.odd
+
+
+def _by_gdcm(slices: Sequence[Slice], size: tuple[int, ...] | None) -> NDArray[Any]:
+    """Pixels of files as HU (GDCM applies the rescale).
+
+    Raises:
+        RuntimeError: one cannot be decoded.
+    """
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    with quiet_libraries(), plain_names([entry.path for entry in slices]) as names:
+        reader.SetFileNames(names)
+        image = reader.Execute() if size is not None else sitk.ReadImage(names[0])
     if image.GetNumberOfComponentsPerPixel() != 1 or size not in (None, image.GetSize()):
         raise _unfitting()
     return sitk.GetArrayFromImage(image)
-
-
-def _undecoded(paths: Sequence[str]) -> str:
-    """Which of the files it is."""
-    for path in paths:
-        try:
-            with quiet_libraries(), plain_names([path]) as names:
-                sitk.ReadImage(names[0], imageIO="GDCMImageIO")
-        except RuntimeError:
-            return f"'{path.replace(chr(92), '/').rpartition('/')[2]}'"
-    return "a slice"
 
 
 def _unfitting() -> ImageError:
@@ -165,3 +203,14 @@ def _padding_notices(padded: set[float]) -> tuple[Notice, ...]:
     listed = ", ".join(f"{value:.0f}" for value in sorted(padded))
     message = f"Voxels that stand for no measurement (padding, {listed} HU) are taken as air."
     return (Notice("padding", message, "info"),)
+
+
+def _odd_notices(odd: Sequence[Slice], count: int) -> tuple[Notice, ...]:
+    if not odd:
+        return ()
+    message = (
+        f"{len(odd)} of {count} files break the DICOM standard (the first is "
+        f"'{odd[0].path.name}'), as a copy does that went wrong beside the pixels. All pixels "
+        "could be decoded and are used; where it matters, export the CT again."
+    )
+    return (Notice("odd_files", message, "caution"),)
