@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from densesharp.stats.figures_of_merit import FigureOfMerit
+    from densesharp.stats.marks import Marks
+    from densesharp.stats.tables import Readings
 
 HELP = "compare readers under treatments: AUC with random readers and cases"
+
+NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": "specificities",
+         "utility": "slope"}  # fmt: skip
+"""Figure -> the option it needs; the others need none."""
+
+RATED = ("auc", *NEEDS)
+MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf",
+          "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
+"""Figures of a rating for each case, and of marks (FROC and LROC)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +32,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "readings",
         type=Path,
         metavar="READINGS",
-        help="CSV with the columns reader,treatment,case,truth,rating; or an .imrmc or .lrc file",
+        help="CSV with the columns reader,treatment,case,truth,rating; or an .imrmc or .lrc file, "
+        "or an Excel workbook (.xlsx) in the layout of JAFROC",
     )
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - for stdout")
     parser.add_argument(
         "--figure",
-        choices=("auc", "sensitivity", "specificity", "partial-auc", "utility"),
+        choices=(*RATED, *MARKED),
         default="auc",
-        help="what to compare (default auc)",
+        metavar="NAME",
+        help=f"what to compare (default auc): {', '.join(RATED)}; of marks in a workbook: "
+        f"{', '.join(MARKED)}",
     )
     parser.add_argument(
         "--threshold",
@@ -48,6 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="S",
         help="of the lines of equal utility, for utility: (1 - prevalence) / prevalence x costs",
+    )
+    parser.add_argument(
+        "--fpf",
+        type=_between(0, 1.000001, "false positive fraction, above 0 and at most 1"),
+        metavar="F",
+        help="up to which (lroc) or at which (pcl) false positive fraction (default 1)",
     )
     parser.add_argument(
         "--covariance",
@@ -72,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--write",
         type=Path,
         metavar="FILE",
-        help="also write the readings as .csv, .imrmc or .lrc",
+        help="also write the readings as .csv, .imrmc, .lrc or .xlsx",
     )
     parser.add_argument(
         "--dialect",
@@ -103,43 +123,51 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.stats.formatting import write_json
     from densesharp.stats.mrmc_document import mrmc_document
     from densesharp.stats.mrmc_text import mrmc_text
-    from densesharp.stats.readings_files import load_readings, save_readings
+    from densesharp.stats.readings_files import load_marks, load_readings, save_readings
 
-    readings = load_readings(args.readings)
-    figure = _figure(args)
+    _check_options(args)
+    if args.figure in MARKED:
+        from densesharp.stats.mark_figures import mark_figure
+
+        marks = load_marks(args.readings)
+        written: Marks | Readings = marks
+        readings = marks.numbered()
+        figure = mark_figure(args.figure, marks, min(args.fpf or 1.0, 1.0))
+    else:
+        readings = written = load_readings(args.readings)
+        figure = _figure(args)
     document = mrmc_document(readings, figure, args.covariance, args.level, margin=args.margin)
     if args.json:
         write_json(document, args.json)
     if args.json != "-":
         sys.stdout.write(mrmc_text(document))
     if args.write:
-        save_readings(readings, args.write, args.dialect)
+        save_readings(written, args.write, args.dialect)
     return 0
 
 
-def _figure(args: argparse.Namespace) -> FigureOfMerit:
-    """The figure of merit that was asked for, with what it alone needs."""
-    from densesharp.errors import TableError
-    from densesharp.stats import curve_figures, figures_of_merit
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse what a figure does not take, and what it lacks.
 
-    name = args.figure
-    needs = {"sensitivity": "threshold", "specificity": "threshold",
-             "partial-auc": "specificities", "utility": "slope"}  # fmt: skip
-    needed = needs.get(name)
-    for option in sorted({*needs.values()} - {needed}):
+    Raises:
+        TableError: with what to do.
+    """
+    from densesharp.errors import TableError
+
+    name, needed = args.figure, NEEDS.get(args.figure)
+    takes = {needed} | ({"fpf"} if name in ("lroc", "pcl") else set())
+    for option in sorted({*NEEDS.values(), "fpf"} - takes):
         if getattr(args, option) is not None:
             message = f"--figure {name} takes no --{option}: leave it out, or name another figure."
             raise TableError(message)
-    if needed is None:
-        return figures_of_merit.AUC
-    value: Any = getattr(args, needed)
+    value: Any = getattr(args, needed) if needed else 1.0
     if value is None:
         message = f"--figure {name} needs --{needed}: see 'densesharp mrmc --help'."
         raise TableError(message)
     if not all(map(math.isfinite, value if isinstance(value, list) else [value])):
         message = f"--{needed} takes plain numbers."
         raise TableError(message)
-    if args.covariance != "jackknife":
+    if name != "auc" and args.covariance != "jackknife":
         message = f"--figure {name} takes the jackknife covariance only."
         raise TableError(message)
     if name == "partial-auc" and not 0 <= value[0] < value[1] <= 1:
@@ -148,10 +176,21 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
     if name == "utility" and not value > 0:
         message = "--slope is a number above 0."
         raise TableError(message)
+    if args.margin is not None and name.startswith("max-nlf"):
+        message = f"--margin is of figures that are better when larger, and {name} counts mistakes."
+        raise TableError(message)
+
+
+def _figure(args: argparse.Namespace) -> FigureOfMerit:
+    """The figure of merit of a rating for each case."""
+    from densesharp.stats import curve_figures, figures_of_merit
+
+    if args.figure == "auc":
+        return figures_of_merit.AUC
     made: dict[str, Callable[[Any], FigureOfMerit]] = {
         "sensitivity": figures_of_merit.sensitivity,
         "specificity": figures_of_merit.specificity,
         "partial-auc": lambda pair: curve_figures.partial_area(*pair),
         "utility": curve_figures.expected_utility,
     }
-    return made[name](value)
+    return made[args.figure](getattr(args, NEEDS[args.figure]))

@@ -29,6 +29,7 @@ class FigureOfMerit:
         compute: see `LeaveOneOut`; None where the value or its jackknife does not exist.
         uses: which cases enter, given the truth; others are left out of the jackknife.
         right: of a share of right calls, whether each (rating, truth) is one; else None.
+        counts: whether it is a number of mistakes: without upper limit, and the fewer the better.
     """
 
     name: str
@@ -36,6 +37,7 @@ class FigureOfMerit:
     compute: LeaveOneOut
     uses: Callable[[IntArray], BoolArray]
     right: Callable[[FloatArray, IntArray], BoolArray] | None = None
+    counts: bool = False
 
 
 def _all_cases(truth: IntArray) -> BoolArray:

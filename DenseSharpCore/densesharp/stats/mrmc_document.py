@@ -112,7 +112,7 @@ def _document(
         readers=_reader_sections(result),
         u_statistic=_u_statistic(readings, figure, truth, confidence),
         dbm=_dbm_section(table, confidence),
-        method=Method(covariance, title or figure.name, confidence),
+        method=Method(covariance, title or figure.name, confidence, figure.counts or None),
         study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),

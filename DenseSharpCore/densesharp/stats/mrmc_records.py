@@ -204,11 +204,16 @@ class DbmSection(DbmResult):
 
 @dataclass(frozen=True)
 class Method:
-    """How the analysis was done."""
+    """How the analysis was done.
+
+    Attributes:
+        counts: whether the figure is a number of mistakes, without upper limit.
+    """
 
     covariance: str
     figure: str
     confidence: float
+    counts: bool | None = optional()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from densesharp.stats.estimates import Estimate
@@ -54,14 +55,18 @@ def _forms(document: MrmcDocument) -> Iterator[tuple[str, str, FormSection]]:
         yield form, title, getattr(document, form)
 
 
-def _limits(one: Estimate, lowest: float = -1.0) -> str:
-    return interval(bounded(one, lowest).ci, 4) if one.ci else NOT_ESTIMABLE
+def _limits(document: MrmcDocument, one: Estimate, lowest: float = -1.0) -> str:
+    if not one.ci:
+        return NOT_ESTIMABLE
+    if document.method.counts:
+        return interval(bounded(one, lowest if lowest >= 0 else -math.inf, math.inf).ci, 4)
+    return interval(bounded(one, lowest).ci, 4)
 
 
 def _mean_text(document: MrmcDocument) -> str:
     """The mean of one treatment with its intervals, cut at 0 and 1."""
     rows = [
-        [title, _limits(one, 0.0)]
+        [title, _limits(document, one, 0.0)]
         for _, title, section in _forms(document)
         for one in section.means.values()
     ]
@@ -74,7 +79,7 @@ def _difference_text(document: MrmcDocument) -> str:
     rows = []
     for form, title in FORM_TITLES.items():
         one = getattr(pair, form)
-        rows.append([title, _limits(one), p_text(one.p)])
+        rows.append([title, _limits(document, one), p_text(one.p)])
     u = document.u_statistic
     if u and u.p is not None:
         rows.append(["U-statistic, all random", interval(u.ci, 4), p_text(u.p)])
@@ -88,7 +93,7 @@ def _difference_text(document: MrmcDocument) -> str:
     if complete and complete.comparisons[0].rrrc.ci:
         one = complete.comparisons[0].rrrc
         title = f"{FORM_TITLES['rrrc']}; the {complete.study.cases} complete cases"
-        rows.append([title, _limits(one), p_text(one.p)])
+        rows.append([title, _limits(document, one), p_text(one.p)])
     return head + "\n" + text_table(["", _percent(document), "p"], rows)
 
 
@@ -112,7 +117,9 @@ def _pairs_text(document: MrmcDocument) -> str:
     for row in used.comparisons:
         adjusted = row.p_holm.rrrc if row.p_holm else None
         name, one = f"{row.first} minus {row.second}", row.rrrc
-        rows.append([name, number(one.value, 4), _limits(one), p_text(one.p), p_text(adjusted)])
+        rows.append(
+            [name, number(one.value, 4), _limits(document, one), p_text(one.p), p_text(adjusted)]
+        )
     header = ["", "difference", _percent(document), "p", "p (Holm)"]
     return f"Pairs, {FORM_TITLES['rrrc']}{where}\n" + text_table(header, rows)
 
