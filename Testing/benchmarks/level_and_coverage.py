@@ -26,6 +26,8 @@ from densesharp.stats.gee import gee_logistic
 from densesharp.stats.mixed_model import fit_mixed_model
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.tables import Readings
+from densesharp.study.analysis.automation_bias import share_difference, share_of_readings
+from densesharp.study.analysis.endpoints import equivalence
 
 Shares = dict[str, float]
 Draw = Callable[[np.random.Generator], dict[str, bool | None]]
@@ -225,9 +227,67 @@ def limits() -> Iterator[tuple[str, Draw]]:
         yield f"{readers} readers, {cases} cases, readers' own bias SD 0.5", draw
 
 
+def followed() -> Iterator[tuple[str, Draw]]:
+    """Automation bias: right answers change as often where the model is wrong as where it is right.
+
+    Whether a reading changes depends on reader and case, whether it was right before on the case.
+    """
+    many = np.random.default_rng(7).normal(size=(2, 1_000_000))
+    for readers, cases, wrong, spread in (
+        (4, 60, 0.3, 0.5), (5, 90, 0.3, 0.5), (8, 100, 0.3, 0.5), (5, 90, 0.15, 0.5),
+        (5, 90, 0.3, 1.0),
+    ):  # fmt: skip
+        true = float(special.expit(-1.5 + spread * many[0] + 0.7 * many[1]).mean())
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases),
+            wrong: float = wrong, spread: float = spread, true: float = true,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            model_wrong = rng.random(size[1]) < wrong
+            before = rng.random(size) < special.expit(0.8 + rng.normal(size=size[1]))
+            logit = (
+                -1.5 + spread * rng.normal(size=size[0])[:, None] + 0.7 * rng.normal(size=size[1])
+            )
+            changed = rng.random(size) < special.expit(logit)
+            of = np.arange(size[1])
+            parts = (changed, before & model_wrong), (changed, before & ~model_wrong)
+            return {
+                "level": rejects(share_difference(*parts, of)),
+                "share where the model was wrong": holds(share_of_readings(*parts[0], of), true),
+                "difference": holds(share_difference(*parts, of), 0.0),
+            }
+
+        setting = f"model wrong in {wrong:.0%}, SD of readers {spread:g}"
+        yield f"{readers} readers, {cases} cases, {setting}", draw
+
+
+def equivalent() -> Iterator[tuple[str, Draw]]:
+    """Equivalence where the areas differ by the margin exactly, and where they are equal."""
+    for readers, cases, apart in ((4, 100, 1.0), (8, 100, 1.0), (5, 200, 1.0), (5, 200, 0.0)):
+        low, margin, spread = 1.2, 0.1, sqrt(2 * (0.49 + 0.25 + 0.25))
+        area = float(stats.norm.cdf(low / spread))
+        high = spread * float(stats.norm.ppf(area + apart * margin))
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases),
+            signal: tuple[float, float] = (high, low), margin: float = margin,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            truth = np.arange(size[1]) % 2 == 0
+            shared = 0.7 * rng.normal(size=size[1]) + 0.5 * rng.normal(size=(2, 1, size[1]))
+            ratings = np.array(signal)[:, None, None] * truth + shared
+            ratings = ratings + 0.5 * rng.normal(size=(2, *size))
+            names = tuple(f"{k:03d}" for k in range(size[1]))
+            study = Readings(("a", "b"), names[: size[0]], names, truth, ratings)
+            found = analyse(study).rrrc.differences["a", "b"]
+            return {"shown to be equivalent": equivalence(found, margin).shown}
+
+        yield f"{readers} readers, {cases} cases, areas {apart * margin:g} apart, margin 0.1", draw
+
+
 ALL = {
     "time": time_model, "patients": patients, "calibration": calibration, "calls": right_calls,
-    "area": near_one, "equal": equal_gains, "limits": limits,
+    "area": near_one, "equal": equal_gains, "limits": limits, "followed": followed,
+    "equivalent": equivalent,
 }  # fmt: skip
 
 
