@@ -6,11 +6,13 @@ exists only while it is shown. Names are fixed, because a file name may hold a p
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
+from densesharp.io import read_volume
 from densesharp.study.conduct.reader_masks import nodule_mask
 
 from . import seeds, segments, views
@@ -26,6 +28,7 @@ class StudyCase:
     def __init__(self, scene: Any) -> None:
         self.scene = scene
         self.marked = True
+        self._last: tuple[Path, Volume] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -35,6 +38,20 @@ class StudyCase:
         self.seed_lps = (0.0, 0.0, 0.0)
         self.own_id = self.model_id = ""
         self._mark: Any = None
+
+    def read(self, image: Path) -> Volume:
+        """Read a CT; the last one is kept, as its next nodule often follows.
+
+        Args:
+            image: file or folder of the CT.
+
+        Raises:
+            DenseSharpError: it cannot be read.
+        """
+        if self._last is None or self._last[0] != image:
+            self._last = None
+            self._last = image, read_volume(image)
+        return self._last[1]
 
     def clear(self) -> None:
         """Empty the scene; views stay."""

@@ -18,7 +18,6 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from densesharp.errors import DenseSharpError
-from densesharp.io import read_volume
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS
 from densesharp.study.conduct.answer_keys import SUBMIT, TAKE_OUTLINE
@@ -133,7 +132,7 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         self.ui.studyMessageLabel.visible = True
         slicer.app.processEvents()
         try:
-            volume = read_volume(scene.image)
+            volume = self.case.read(scene.image)
         except DenseSharpError:
             # The reason names the file, which readers must not see.
             presenter.say(_("The image of this case cannot be read: tell whoever runs the study."))

@@ -15,7 +15,6 @@ from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
-from densesharp.io import read_volume
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.screen import Scene
@@ -175,7 +174,7 @@ class StudyViewer:
         self._state.flush()
         self.scene.clear()
         self.publish({"loading": True})
-        future = self._executor.submit(read_volume, scene.image)
+        future = self._executor.submit(self.scene.case.read, scene.image)
         if self._loop is None:
             self._loaded(scene.visit, future)
         else:

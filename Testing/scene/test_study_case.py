@@ -53,3 +53,15 @@ def test_the_window_of_a_ct_is_known_by_its_name(case):
         assert views.window_name(case.volume_node) == name
     case.volume_node.GetDisplayNode().SetWindowLevel(123, 45)
     assert views.window_name(case.volume_node) == ""
+
+
+def test_the_ct_of_the_next_nodule_is_not_read_again(case, monkeypatch, tmp_path):
+    read = []
+    monkeypatch.setattr(
+        "densesharp_scene.study_case.read_volume", lambda p: read.append(p) or p.name
+    )
+    first, second = tmp_path / "a.nrrd", tmp_path / "b.nrrd"
+    assert [case.read(path) for path in (first, first, second, first)] == [
+        "a.nrrd", "a.nrrd", "b.nrrd", "a.nrrd",
+    ]  # fmt: skip
+    assert read == [first, second, first]

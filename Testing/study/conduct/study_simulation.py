@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from densesharp.study.conduct.design import Case, Design, Reader
 from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
 from densesharp.study.conduct.reader_masks import Mask, encode, make_mask
 from densesharp.study.conduct.reading_session import OpenCase, Reading
-from densesharp.study.conduct.study_folder import Study, freeze
+from densesharp.study.conduct.study_folder import Study, freeze, hash_image
 from densesharp.study.conduct.timing import Clock
 
 READERS = (
@@ -78,13 +79,16 @@ def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes:
     truth = changes.pop("truth", truth_of(count))
     cases = [Case(name, f"{name}.nrrd", SEED, strata={"size": "ab"[n % 2]})
              for n, name in enumerate(sorted(truth))]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    for n, name in enumerate(changes.pop("images", ())):
+        (folder / name).write_bytes(name.encode())
+        cases[n] = replace(cases[n], image=name, image_sha256=hash_image(folder / name))
     cases += [
         Case(f"P{n}", f"P{n}.nrrd", SEED, practice=True, feedback=feedback) for n in range(practice)
     ]
     aids = changes.pop("aids", None)
     if kind != "unaided" and aids is None:
         aids = [aid_for(case.id, (0.2, 0.3, 0.5)) for case in cases]
-    folder.mkdir(parents=True, exist_ok=True)
     parts = {"study": "example", "title": "An example", "seed": 7, "readers": READERS, **changes}
     aids = aids or []
     write_aids(folder, aids)

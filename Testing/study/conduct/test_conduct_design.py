@@ -7,12 +7,14 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from study_simulation import READERS, SEED, aid_for, make_study, truth_of
 
 from densesharp.errors import StudyError
+from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.design import (
     AidSource,
     Case,
@@ -35,6 +37,10 @@ def a_design(kind="crossover", count=12, readers=READERS, practice_of=0, **chang
     aid = AidSource("m", "0" * 64, {case.id: "0" * 64 for case in cases})
     parts = {"study": "s", "title": "t", "seed": 1, "aid": None if kind == "unaided" else aid}
     return Design(kind=kind, readers=readers, **{"cases": cases, **parts, **changes})
+
+
+def aid_of(cases) -> AidSource:
+    return AidSource("m", "0" * 64, {case.id: "0" * 64 for case in cases})
 
 
 def test_a_study_folder_is_read_back_as_it_was_frozen(tmp_path):
@@ -255,3 +261,34 @@ def test_the_hash_of_a_dicom_folder_covers_names_and_contents(tmp_path):
     assert len({before, renamed, hash_image(folder)}) == 3
     with pytest.raises(StudyError, match="cannot be read"):
         hash_image(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("kind", ["crossover", "sequential", "unaided"])
+@pytest.mark.parametrize("named", [True, False])
+def test_nodules_of_a_patient_or_a_ct_are_read_in_one_half_and_one_after_the_other(kind, named):
+    rng = np.random.default_rng(4)
+    patients = rng.integers(14, size=40)
+    cases = tuple(
+        Case(f"C{n:03d}", f"{p}.nrrd", SEED, image_sha256=f"{p:064d}",
+             patient=f"P{p}" if named else "")
+        for n, p in enumerate(patients)
+    )  # fmt: skip
+    truth = {case.id: CLASS_NAMES[int(rng.integers(3))] for case in cases}
+    design = a_design(kind, cases=cases, aid=None if kind == "unaided" else aid_of(cases))
+    items = make_schedule(design, truth, KEY)
+    own = {case.id: int(p) for case, p in zip(cases, patients, strict=True)}
+    for (_, _, _), block in itertools.groupby(items, lambda i: (i.reader, i.session, i.block)):
+        runs = [patient for patient, _ in itertools.groupby(block, lambda item: own[item.case])]
+        assert len(runs) == len(set(runs)), "the nodules of a patient follow one another"
+    if kind != "crossover":
+        return
+    first = [item for item in items if (item.reader, item.session) == ("S1", 1)]
+    halves = [
+        {item.case for item in first if item.condition == condition}
+        for condition in ("unaided", "aided")
+    ]
+    assert not {own[case] for case in halves[0]} & {own[case] for case in halves[1]}
+    assert abs(len(halves[0]) - len(halves[1])) <= 2
+    for name in CLASS_NAMES:
+        counts = [sum(truth[case] == name for case in half) for half in halves]
+        assert abs(counts[0] - counts[1]) <= 2, (name, counts)

@@ -64,6 +64,24 @@ def test_a_session_is_read_with_the_keyboard_alone(tmp_path, presenter_of):
     assert len(KEYS) == 9
 
 
+def test_nodules_of_one_ct_come_one_after_the_other_and_say_so(tmp_path, presenter_of):
+    images = ("ct0", "ct1", "ct0", "ct2", "ct0", "ct1")
+    presenter = presenter_of(make_study(tmp_path, "unaided", count=6, images=images))
+    presenter.start_session(1)
+    seen = []
+    for n in range(1, 7):
+        presenter.next_case()
+        heading, image = presenter.screen.heading, presenter.scene.image.name
+        nodule = 1 + [name for name, _ in seen].count(image)
+        of = images.count(image)
+        more = f", nodule {nodule} of {of} in this CT" if of > 1 else ""
+        assert heading == f"Case {n} of 6, session 1{more}"
+        assert nodule == 1 or seen[-1][0] == image
+        seen.append((image, heading))
+        submit(presenter)
+    assert presenter.screen.page == "finished"
+
+
 def test_an_incomplete_form_is_explained_and_not_sent(tmp_path, presenter_of):
     presenter = presenter_of(make_study(tmp_path, "unaided"))
     presenter.start_session(1)

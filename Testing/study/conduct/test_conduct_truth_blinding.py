@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,26 @@ def test_the_best_guess_from_a_schedule_is_chance(tmp_path, kind, counts, repeat
         hits.append(sum(guess[case] == truth[case] for case in cases))
         majority.append(max(counts))
     beyond = np.mean(hits) - np.mean(majority)
+    assert beyond <= 3 * np.std(hits) / np.sqrt(len(hits)), f"{beyond:.2f} cases beyond chance"
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 2), (1, 2, 4), (1, 1, 5)])
+def test_the_best_guess_from_the_halves_of_patients_is_chance(tmp_path, counts):
+    """Whole patients make worse halves, and who is alone in one could tell more."""
+    rng = np.random.default_rng(sum(counts))
+    cases = [f"C{n:03d}" for n in range(sum(counts))]
+    truths = labellings(cases, counts)
+    design = make_study(tmp_path, truth=truths[0], readers=READERS[:1]).design
+    of = [0, 0, 1, 1, 2, 3, 4]
+    listed = zip(design.cases, of, strict=False)
+    design = replace(design, cases=tuple(replace(c, patient=f"P{n}") for c, n in listed))
+    attacker = Bayes(design, truths, keys=6_000 // len(truths))
+    hits = []
+    for _ in range(400):
+        truth = truths[int(rng.integers(len(truths)))]
+        guess = attacker.guess(make_schedule(design, truth, TruthKey.draw()), rng)
+        hits.append(sum(guess[case] == truth[case] for case in cases))
+    beyond = np.mean(hits) - max(counts)
     assert beyond <= 3 * np.std(hits) / np.sqrt(len(hits)), f"{beyond:.2f} cases beyond chance"
 
 

@@ -118,6 +118,8 @@ class Presenter:
         rule = self._reading.study.design.mask
         found = form.problems(self._answer, rule, self._mask is not None)
         heading = base.heading
+        if opened.nodules > 1:
+            heading += f", nodule {opened.nodule} of {opened.nodules} in this CT"
         if opened.item.role == "practice":
             heading += " (practice, not counted)"
         if opened.correcting:

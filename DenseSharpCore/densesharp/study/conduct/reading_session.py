@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -66,6 +67,8 @@ class OpenCase:
         aid: the model's result, None unless the design shows it now.
         timer: the time spent.
         correcting: whether a submitted answer is being corrected.
+        nodule: which of the nodules of this CT that are read one after the other.
+        nodules: how many they are.
     """
 
     item: Item
@@ -79,6 +82,8 @@ class OpenCase:
     aid: Aid | None
     timer: CaseTimer
     correcting: bool
+    nodule: int = 1
+    nodules: int = 1
 
 
 class Reading:
@@ -254,8 +259,22 @@ class Reading:
         correcting = self._state.reopened == item.item
         mask = self._own_mask(item, number)
         return OpenCase(
-            item, case, image, step, number, len(all_steps), answer, mask, aid, timer, correcting
-        )
+            item, case, image, step, number, len(all_steps), answer, mask, aid, timer, correcting,
+            *self._place_in_ct(item),
+        )  # fmt: skip
+
+    def _place_in_ct(self, item: Item) -> tuple[int, int]:
+        """Which of how many nodules of one CT that follow one another an item is."""
+        items = self.study.session(self.reader, item.session)
+        for _, run in groupby(items, lambda each: (each.block, self._ct(each))):
+            names = [each.item for each in run]
+            if item.item in names:
+                return names.index(item.item) + 1, len(names)
+        return 1, 1
+
+    def _ct(self, item: Item) -> str:
+        case = self.study.design.case(item.case)
+        return case.image_sha256 or case.id
 
     def _own_mask(self, item: Item, number: int) -> bytes | None:
         answers = self._state.items[item.item].answers

@@ -5,6 +5,9 @@ and the other aided, each as a block; in session 2 the halves change places. Rea
 are paired: the two of a pair take opposite halves first and begin with opposite blocks, so halves
 and block order are balanced within every group of even size, and over groups by alternation.
 
+The nodules of one patient, or of one CT where no patients are named, stay together: in one half, so
+that no session shows a patient both with and without the model, and one after the other.
+
 Two things look at the truth: which cases make a half, and which are repeated. Both are drawn once
 for all readers (several balanced halvings together could be solved for the truth) and with a key
 that is not stored. Everything else is drawn from the design's seed and begins with sorted names.
@@ -24,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from densesharp.errors import StudyError
+from densesharp.stats.tables import IntArray
 from densesharp.study.conduct.design import Case, Design, Reader
 from densesharp.study.conduct.truth_key import TruthKey
 
@@ -72,6 +76,7 @@ class Step:
 
 
 _Entry = tuple[Role, str, Condition]
+_Unit = tuple[str, ...]
 _COLUMNS = [field.name for field in fields(Item)]
 
 
@@ -108,9 +113,10 @@ def make_schedule(
         case.id: (*sorted(case.strata.items()), (truth or {}).get(case.id, ""))
         for case in design.cases
     }
+    units = _units(design.main_cases)
     main = sorted(case.id for case in design.main_cases)
     repeats = _systematic_sample(balance, main, strata, design.repeats)
-    halves = _halves(balance, main, strata)
+    halves = _halves(balance, units, strata)
     items: list[Item] = []
     for first_half, second_half, reader, aided_first in _allocation(order, design, halves):
         sessions = _main_sessions(order, design, first_half, second_half, aided_first)
@@ -124,8 +130,8 @@ def make_schedule(
 
 
 def _allocation(
-    generator: np.random.Generator, design: Design, halves: tuple[list[str], list[str]]
-) -> list[tuple[list[str], list[str], Reader, bool]]:
+    generator: np.random.Generator, design: Design, halves: tuple[list[_Unit], list[_Unit]]
+) -> list[tuple[list[_Unit], list[_Unit], Reader, bool]]:
     """Per reader: the half read unaided first, the other half, and whether aided comes first."""
     groups = sorted({reader.group for reader in design.readers})
     allocation = []
@@ -141,25 +147,68 @@ def _allocation(
     return allocation
 
 
+def _units(cases: Sequence[Case]) -> list[_Unit]:
+    """What stays together, sorted: the cases of a patient, or of an image; most are alone."""
+    together: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        patient = ("patient", case.patient) if case.patient else ("image", case.image_sha256)
+        together.setdefault(patient if patient[1] else ("case", case.id), []).append(case)
+    # Of a patient with several CTs the nodules of one CT come together.
+    found = [sorted(each, key=lambda case: (case.image, case.id)) for each in together.values()]
+    return sorted(tuple(case.id for case in each) for each in found)
+
+
 def _by_stratum(
-    generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
-) -> list[str]:
-    """The cases stratum after stratum, the strata and the cases within each in random order."""
-    keys = sorted({strata[case] for case in cases}, key=repr)
-    ordered: list[str] = []
+    generator: np.random.Generator, units: Sequence[_Unit], strata: Mapping[str, tuple[object, ...]]
+) -> list[_Unit]:
+    """The units stratum after stratum, the strata and the units within each in random order."""
+
+    def stratum(unit: _Unit) -> list[tuple[object, ...]]:
+        return sorted((strata[case] for case in unit), key=repr)
+
+    keys = sorted({repr(stratum(unit)) for unit in units})
+    ordered: list[_Unit] = []
     for place in generator.permutation(len(keys)):
-        key = keys[place]
-        ordered += generator.permutation([c for c in cases if strata[c] == key]).tolist()
+        alike = [unit for unit in units if repr(stratum(unit)) == keys[place]]
+        ordered += [alike[index] for index in generator.permutation(len(alike))]
     return ordered
 
 
 def _halves(
-    generator: np.random.Generator, cases: Sequence[str], strata: Mapping[str, tuple[object, ...]]
-) -> tuple[list[str], list[str]]:
-    """Two halves, sorted, that differ by at most one case in all and in every stratum."""
-    ordered = _by_stratum(generator, cases, strata)
+    generator: np.random.Generator, units: Sequence[_Unit], strata: Mapping[str, tuple[object, ...]]
+) -> tuple[list[_Unit], list[_Unit]]:
+    """Two halves, sorted; of cases that are alone they differ by one at most in every stratum.
+
+    Every unit goes where it leaves strata and halves more alike, the large ones first; then units
+    and pairs of units change sides as long as that makes them more alike.
+    """
+    ordered = sorted(_by_stratum(generator, units, strata), key=len, reverse=True)
     first = int(generator.integers(2))
-    return sorted(ordered[first::2]), sorted(ordered[1 - first :: 2])
+    keys = sorted({strata[case] for unit in units for case in unit}, key=repr)
+    counts = np.array(
+        [[len(u), *([strata[c] for c in u].count(key) for key in keys)] for u in ordered]
+    )
+    side = np.zeros(len(ordered), dtype=np.int64)
+    for place, own in enumerate(counts):
+        more = side @ counts
+        apart = [((more + sign * own) ** 2).sum() for sign in (1, -1)]
+        side[place] = (1, -1)[first if apart[0] == apart[1] else int(apart[1] < apart[0])]
+    if counts[:, 0].max() > 1:
+        side = _evened(side, counts)
+    halves = [[u for u, s in zip(ordered, side, strict=True) if s == sign] for sign in (1, -1)]
+    return sorted(halves[0]), sorted(halves[1])
+
+
+def _evened(side: IntArray, counts: IntArray) -> IntArray:
+    """Sides (n,) of units, 1 or -1, after changes that make the sums of counts (n, k) alike."""
+    turns = [*np.eye(len(side), dtype=np.int64)]
+    turns += [turns[i] + turns[j] for i in range(len(side)) for j in range(i)]
+    for _ in range(len(side)):
+        squares = [(((side * (1 - 2 * turn)) @ counts) ** 2).sum() for turn in turns]
+        if min(squares) >= ((side @ counts) ** 2).sum():
+            break
+        side = side * (1 - 2 * turns[int(np.argmin(squares))])
+    return side
 
 
 def _systematic_sample(
@@ -171,7 +220,7 @@ def _systematic_sample(
     """`count` cases, sorted, spread evenly over the strata (systematic, from a random start)."""
     if count == 0:
         return []
-    ordered = _by_stratum(generator, cases, strata)
+    ordered = [case for (case,) in _by_stratum(generator, [(c,) for c in cases], strata)]
     places = (np.arange(count) + generator.random()) * len(ordered) / count
     return sorted(ordered[int(place)] for place in places)
 
@@ -179,14 +228,15 @@ def _systematic_sample(
 def _main_sessions(
     generator: np.random.Generator,
     design: Design,
-    half: list[str],
-    other: list[str],
+    half: list[_Unit],
+    other: list[_Unit],
     aided_first: bool,
 ) -> list[list[list[_Entry]]]:
     """Sessions of blocks of entries, practice and repeats left out."""
 
-    def block(cases: list[str], condition: Condition) -> list[_Entry]:
-        return [("main", case, condition) for case in generator.permutation(cases).tolist()]
+    def block(units: list[_Unit], condition: Condition) -> list[_Entry]:
+        shuffled = [units[place] for place in generator.permutation(len(units))]
+        return [("main", case, condition) for unit in shuffled for case in unit]
 
     if design.kind != "crossover":
         return [[block(sorted(half + other), design.kind)]]
