@@ -79,6 +79,8 @@ def make_study(folder: Path, kind: str = "crossover", count: int = 8, **changes:
     truth = changes.pop("truth", truth_of(count))
     cases = [Case(name, f"{name}.nrrd", SEED, strata={"size": "ab"[n % 2]})
              for n, name in enumerate(sorted(truth))]  # fmt: skip
+    tell = changes.pop("tell", {})
+    cases = [replace(case, feedback=tell.get(case.id, "")) for case in cases]
     folder.mkdir(parents=True, exist_ok=True)
     for n, name in enumerate(changes.pop("images", ())):
         (folder / name).write_bytes(name.encode())

@@ -155,13 +155,21 @@ def test_instructions_and_feedback_are_part_of_the_design(tables):
     options = ("--instructions", tables / "readme.txt", "--practice-feedback")
     text = (tables / "truth.csv").read_text()
     (tables / "truth.csv").write_text(text.replace("case5,IAC", "other,IAC"))
-    with pytest.raises(StudyError, match="Feedback in practice needs the class of 'case5'"):
+    with pytest.raises(StudyError, match="Feedback needs the class of 'case5'"):
         make(tables, *with_aid(tables), *options)
     (tables / "truth.csv").write_text(text)
     make(tables, *with_aid(tables), *options)
     design = open_study(tables / "study").design
     assert design.instructions == "Read as in the clinic.\nThank you."
     assert [case.feedback for case in design.cases] == [""] * 5 + ["IAC"]
+
+
+def test_a_teaching_set_is_named_as_such_when_it_is_made(tables, capsys):
+    make(tables, *with_aid(tables), "--teaching")
+    assert "a teaching set" in capsys.readouterr().out
+    design = open_study(tables / "study").design
+    assert design.teaching
+    assert all(case.feedback for case in design.cases)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a\x00b", b"x" * 10_001])

@@ -12,9 +12,14 @@ from study_simulation import aid_for, ball_mask, make_study, plain_answer, read_
 
 from densesharp.errors import StudyError
 from densesharp.report.labels import VERDICT_WORDS
+from densesharp.study.analysis.analyse_study import describe
+from densesharp.study.analysis.planned_endpoints import endpoint_of, planned_of
 from densesharp.study.conduct.answer_keys import KEYS
+from densesharp.study.conduct.design import Endpoint
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.load_study import load_study
+from densesharp.study.exported.write_export import export
 
 
 @pytest.fixture
@@ -177,6 +182,55 @@ def test_practice_tells_the_class_and_trials_do_not(tmp_path, presenter_of):
     assert presenter.screen.message == ""
     submit(presenter)
     assert presenter.screen.message == ""
+
+
+def a_teaching_set(folder, **changes):
+    truth = {"C0": "MIA", "C1": "IAC", "C2": "AAH-AIS"}
+    return make_study(folder, truth=truth, teaching=True, tell=truth, **changes)
+
+
+@pytest.mark.parametrize("kind", ["unaided", "sequential"])
+def test_teaching_tells_the_class_after_each_case_and_counts(tmp_path, presenter_of, kind):
+    study = a_teaching_set(tmp_path, kind=kind)
+    presenter = presenter_of(study)
+    presenter.start_session(1)
+    said = []
+    for _ in range(3):
+        presenter.next_case()
+        assert "pathology" not in str(asdict(presenter.screen))
+        submit(presenter)  # MIA
+        if kind == "sequential":
+            assert "pathology" not in presenter.screen.message, "told after the last answer only"
+            submit(presenter)
+        said.append(presenter.screen.message)
+    classes = [study.design.case(item.case).feedback for item in study.session("S1", 1)]
+    right = 0
+    for n, (name, message) in enumerate(zip(classes, said, strict=True), start=1):
+        right += name == "MIA"
+        text = f"Teaching: pathology says {name}, you chose MIA. {right} of {n} right so far."
+        assert message == text
+
+
+def test_a_teaching_set_is_no_trial(tmp_path, reading_of):
+    study = a_teaching_set(tmp_path / "study", kind="unaided", endpoint=Endpoint(figure="accuracy"))
+    for reader in ("S1", "J1"):
+        read_session(reading_of(study, reader), 1)
+    (tmp_path / "truth.csv").write_text(
+        "case,class\n" + "".join(f"{c.id},{c.feedback}\n" for c in study.design.cases)
+    )
+    store = reading_of(study, "S1").store
+    data = load_study(export(study, store, tmp_path / "export"), tmp_path / "truth.csv")
+    assert describe(data).teaching
+    assert (endpoint_of(data), planned_of(data).figure) == (None, "")
+    assert describe(replace(data, design={**data.design, "teaching": False})).teaching is None
+
+
+def test_a_teaching_set_tells_every_class_and_takes_nothing_back(tmp_path):
+    with pytest.raises(StudyError, match="class of case 'C000' is missing"):
+        make_study(tmp_path, "unaided", teaching=True)
+    for change in ({"going_back": True}, {"repeats": 1}):
+        with pytest.raises(StudyError, match="leave corrections and repeated cases"):
+            a_teaching_set(tmp_path, kind="unaided", **change)
 
 
 def test_only_practice_cases_can_be_told(tmp_path):

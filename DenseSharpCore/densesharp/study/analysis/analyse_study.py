@@ -18,6 +18,7 @@ from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
+from densesharp.study.analysis.planned_endpoints import endpoint_of
 from densesharp.study.analysis.sample_size import PowerPlan, sample_size
 from densesharp.study.analysis.study_results import (
     SCHEMA,
@@ -70,7 +71,7 @@ def analyse_study(
         software=Software("densesharp", __version__),
         inputs={path.name: _sha256(path) for path in inputs},
         study=replace(describe(data), sample_size=sample_size(data, plan) if plan else None),
-        endpoint=data.design.get("endpoint") or None,
+        endpoint=endpoint_of(data),
         tasks=tasks,
         model_alone=step(0.5, "the model alone", analyse_model_alone),
         classes=step(0.58, "classes", analyse_classes),
@@ -129,6 +130,7 @@ def describe(data: StudyData) -> StudyDescription:
         missing_by_reader={reader: count for reader, count in missing.items() if count},
         missing_repeats=missing_repeats,
         interim=plan is not None and total + missing_repeats > 0,
+        teaching=True if design.get("teaching") else None,
     )
 
 

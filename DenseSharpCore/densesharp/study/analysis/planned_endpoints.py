@@ -62,4 +62,9 @@ def planned(
 
 def planned_of(data: StudyData) -> Planned:
     """The primary analysis of a study."""
-    return planned(data.design.get("endpoint"), data.design.get("kind"), data.conditions)
+    return planned(endpoint_of(data), data.design.get("kind"), data.conditions)
+
+
+def endpoint_of(data: StudyData) -> Mapping[str, object] | None:
+    """The endpoint that the design named; a teaching set is no trial and has none."""
+    return None if data.design.get("teaching") else data.design.get("endpoint") or None

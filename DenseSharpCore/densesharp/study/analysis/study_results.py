@@ -76,6 +76,7 @@ class StudyDescription:
         absent_readers: readers of the design without any answer.
         missing_readings: planned and not read; by reader where any are.
         interim: whether the plan is not yet fulfilled.
+        teaching: whether readers were told the class after each case.
     """
 
     title: str
@@ -106,6 +107,7 @@ class StudyDescription:
     missing_by_reader: Mapping[str, int] | None = None
     missing_repeats: int = 0
     interim: bool = False
+    teaching: bool | None = optional()
     sample_size: SampleSize | None = optional()
 
 

@@ -100,7 +100,14 @@ def create_study(
     # The design is complete and checked before anything is written.
     design = Design(
         readers=_read_readers(sources.readers),
-        cases=tuple(_told(entry.case, truth if sources.feedback else None) for entry in listed),
+        cases=tuple(
+            _told(
+                entry.case,
+                truth if sources.feedback else None,
+                every=bool(settings.get("teaching")),
+            )
+            for entry in listed
+        ),
         aid=describe_aids(aids),
         truth_sha256=key.seal(sources.truth.read_bytes()) if sources.truth else "",
         **settings,
@@ -120,12 +127,12 @@ def create_study(
     return study
 
 
-def _told(case: Case, truth: Mapping[str, str] | None) -> Case:
-    """A practice case with the class that is told after it."""
-    if truth is None or not case.practice:
+def _told(case: Case, truth: Mapping[str, str] | None, *, every: bool) -> Case:
+    """A case with the class that is told after it: a practice case, in teaching every one."""
+    if truth is None or not (case.practice or every):
         return case
     if case.id not in truth:
-        message = f"Feedback in practice needs the class of '{case.id}' in the truth table."
+        message = f"Feedback needs the class of '{case.id}' in the truth table."
         raise StudyError(message)
     return replace(case, feedback=truth[case.id])
 

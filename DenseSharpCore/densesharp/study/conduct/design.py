@@ -35,7 +35,10 @@ DEFAULT_WASHOUT_DAYS = 28
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*\.")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
-_LATER: Mapping[str, Mapping[str, object]] = {"endpoint": {"equivalence": False}}
+_LATER: Mapping[str, Mapping[str, object]] = {
+    "": {"teaching": False},
+    "endpoint": {"equivalence": False},
+}
 """Fields that came later: left out with these values, so that older designs keep their hash."""
 
 
@@ -59,7 +62,7 @@ class Case:
         practice: read first and never analysed.
         strata: properties to balance the order by (such as size); never the class.
         patient: code of the patient, where patients have several cases; "" when not told.
-        feedback: of a practice case, the class that the reader is told afterwards; else "".
+        feedback: class that the reader is told afterwards, of practice and teaching; else "".
     """
 
     id: str
@@ -131,6 +134,7 @@ class Design:
             there is none yet.
         schedule_sha256: hash of schedule.csv.
         instructions: what readers are told before they start.
+        teaching: whether the class is told after every case: a set to learn from, no trial.
         key_sha256: hash of the key that the order was balanced with, "" when it looks at no truth.
         schema: format of design.json.
 
@@ -155,6 +159,7 @@ class Design:
     schedule_sha256: str = ""
     instructions: str = ""
     key_sha256: str = ""
+    teaching: bool = False
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -207,9 +212,10 @@ class Design:
         if self.schema == 1:
             del data["key_sha256"], data["instructions"]
         for part, later in _LATER.items():
-            for name in later.keys() & data[part].keys():
-                if data[part][name] == later[name]:
-                    del data[part][name]
+            fields = data[part] if part else data
+            for name, usual in later.items():
+                if fields[name] == usual:
+                    del fields[name]
         for case in data["cases"]:
             if self.schema == 1:
                 del case["patient"], case["feedback"]
@@ -342,6 +348,12 @@ def _check_choices(design: Design) -> None:
 
 
 def _check_cases(design: Design) -> None:
+    if design.teaching and (design.going_back or design.repeats):
+        message = (
+            "A teaching set tells the class after each case: leave corrections and repeated cases "
+            "out."
+        )
+        raise StudyError(message)
     if not design.readers:
         message = "The study has no readers: name at least one."
         raise StudyError(message)
@@ -355,8 +367,12 @@ def _check_cases(design: Design) -> None:
         )
         raise StudyError(message)
     for case in design.cases:
-        if case.feedback and (not case.practice or case.feedback not in CLASS_NAMES):
+        may_tell = (case.practice or design.teaching) and case.feedback in CLASS_NAMES
+        if case.feedback and not may_tell:
             message = f"Case '{case.id}' cannot be told afterwards: only practice cases can."
+            raise StudyError(message)
+        if design.teaching and not case.feedback:
+            message = f"The class of case '{case.id}' is missing: a teaching set tells every one."
             raise StudyError(message)
         if len(case.seed_lps) != 3 or not all(math.isfinite(x) for x in case.seed_lps):
             message = f"The point that marks the nodule of case '{case.id}' is not three numbers."

@@ -66,6 +66,8 @@ FIELDS = (
     Field("instructions", "Instructions", "text file that readers see before they start", "file"),
     Field("practice_feedback", "Feedback in practice", "tell the class after each practice case; "
           "the truth table must hold it", "switch"),
+    Field("teaching", "Teaching", "tell the class after every case: a set to learn from, no trial; "
+          "the study's folder then holds the truth", "switch"),
     Field("figure", "Endpoint", "figure of merit of the primary analysis", "choice", "auc",
           (("auc", "AUC"), ("sensitivity", "Sensitivity of the class"),
            ("specificity", "Specificity of the class"), ("accuracy", "Three-class accuracy"),

@@ -20,6 +20,11 @@ from densesharp.study.conduct.truth_key import key_path
 
 LONGEST_INSTRUCTIONS = 10_000
 
+TEACHING = (
+    "  a teaching set: readers are told the class after each case, its folder holds the truth, and "
+    "its results are no trial\n"
+)
+
 Values = Mapping[str, str | bool]
 """Field name -> text, or True and False for switches; absent fields have their defaults."""
 
@@ -46,6 +51,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
         "washout_days": _number("washout_days", text),
         "repeats": _whole("repeats", text),
         "going_back": on["going_back"],
+        "teaching": on["teaching"],
         "instructions": _instructions(text["instructions"]),
         "endpoint": Endpoint(
             cast("Figure", text["figure"]),
@@ -61,7 +67,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
         Path(text["truth"]) if text["truth"] else None,
         Path(text["results"]) if text["results"] else None,
         Path(text["key"]) if text["key"] else None,
-        on["practice_feedback"],
+        on["practice_feedback"] or on["teaching"],
     )
     return create_study(folder, sources, settings, progress)
 
@@ -76,6 +82,7 @@ def summary(study: Study, values: Values) -> str:
         f"{len(design.practice_cases)} for practice, {study.sessions(first)} session(s) each, "
         f"seed {design.seed}\n"
         f"  design sha256 {design.sha256}\n"
+        f"{TEACHING if design.teaching else ''}"
         f"{_about_key(study, values)}{_about_patients(study)}"
         "Note the sha256 in the protocol. Start reading with:\n"
         f"  densesharp study read {study.folder} --reader {first}\n"

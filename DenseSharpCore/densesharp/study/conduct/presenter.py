@@ -346,8 +346,12 @@ class Presenter:
         self._begin(self._reading.submit(answer, self._mask))
         if before is not None and before.case.feedback and self._reading.open is None:
             self._message = (
-                f"Practice: pathology says {before.case.feedback}, you chose {answer.nodule_class}."
+                f"{'Practice' if before.item.role == 'practice' else 'Teaching'}: pathology says "
+                f"{before.case.feedback}, you chose {answer.nodule_class}."
             )
+            if self._reading.study.design.teaching:
+                right, told = self._reading.told_right()
+                self._message += f" {right} of {told} right so far."
 
     def _try(self, action: Callable[[], None], keep_message: bool = False) -> None:
         """Do something; an error of the study becomes the message on the screen."""

@@ -209,6 +209,16 @@ class Reading:
         items = self.study.session(self.reader, session) if session else ()
         return [item for item in items if self._state.complete(item)]
 
+    def told_right(self) -> tuple[int, int]:
+        """Of the cases of which the class was told afterwards: how many were right, and all."""
+        answers = [
+            (self.study.design.case(record.answers[last]["case"]).feedback, record.answers[last])
+            for record in self._state.items.values()
+            if record.answers and (last := max(record.answers)) >= 0
+        ]
+        told = [answer["form"]["nodule_class"] == truth for truth, answer in answers if truth]
+        return sum(told), len(told)
+
     # Details
 
     def _session_info(self, number: int) -> SessionInfo:

@@ -25,7 +25,13 @@ def summary(results: StudyResults) -> Iterator[Block]:
     verified = bool(study.design_verified)
     if study.interim:
         yield Paragraph(interim_sentence(study), strong=True)
-    if primary:
+    if study.teaching:
+        yield Paragraph(
+            "A teaching set: readers were told the class after each case. The results describe "
+            "readers who were learning; they are no trial and have no primary endpoint.",
+            strong=True,
+        )
+    elif primary:
         yield Paragraph(primary_sentence(primary[0], verified=verified))
     elif results.endpoint:
         yield Paragraph("The design's primary endpoint cannot be computed from these readings.")
