@@ -103,6 +103,11 @@ def test_the_first_result_comes_before_the_refined_one(a_ball_in_lung):
     assert first.uncertainty.sd_measurements == {}
     assert final.verdict == first.verdict == "ok"
     assert dice(first.mask, final.mask) > 0.99
+    # The curve takes longest to measure: the first result need not wait for it.
+    assert first.measurements.solid_curve == ()
+    assert final.measurements.solid_curve
+    alone = analyse(a_ball_in_lung, Seed(CENTER), engine, settings=QUICK)
+    assert alone.measurements.solid_curve
     assert first.trained_on == final.trained_on == engine.model.card.trained_on
 
 

@@ -172,8 +172,14 @@ def label(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
     connect = sitk.ConnectedComponentImageFilter()
     # Starting threads takes longer than labelling a box this small.
     connect.SetNumberOfThreads(1)
-    image = connect.Execute(sitk.GetImageFromArray(mask.astype(np.uint8)))
-    labels: NDArray[np.uint32] = sitk.GetArrayFromImage(image)
+    labels = np.zeros(mask.shape, dtype=np.uint32)
+    if not mask.any():
+        return labels
+    # A nodule is a small part of its box: the filter sees no more than that.
+    ends = [np.flatnonzero(mask.any(axis=axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(first, last + 1) for first, last in ends)
+    image = connect.Execute(sitk.GetImageFromArray(mask[box].astype(np.uint8)))
+    labels[box] = sitk.GetArrayFromImage(image)
     return labels
 
 

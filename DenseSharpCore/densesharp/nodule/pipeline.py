@@ -23,7 +23,7 @@ from densesharp.nodule.click_stability import click_stability
 from densesharp.nodule.clock import Clock
 from densesharp.nodule.guidelines import guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
-from densesharp.nodule.measure import measure
+from densesharp.nodule.measure import CURVE_HU, measure
 from densesharp.nodule.place import place_of
 from densesharp.nodule.records import (
     CLASS_NAMES,
@@ -142,7 +142,7 @@ def analyse(
         nodule_id: the result's id, also the beginning of its file names.
         settings: what the user chose.
         progress: told what goes on; may raise `Cancelled`.
-        on_first: given the first complete result, before spread and stability are known.
+        on_first: given a first result, before spread, stability and solid curve are known.
 
     Raises:
         SeedError: the seed lies outside the image, in air or in bone.
@@ -177,25 +177,34 @@ def analyse(
         nothing = nothing_found(located.patch)
         return _without_model(nodule_id, seed, (*volume.notices, nothing), clock)
     clock.lap("paste")
-    result = _assemble(nodule_id, seed, volume, first, mask, engine, settings, clock, None)
-    if on_first is not None:
-        on_first(result)
-    if settings.augmentations == 1 and not settings.stability:
-        return result
-    return _refine(result, volume, located, engine, settings, progress, clock)
+    final = settings.augmentations == 1 and not settings.stability
+    if final or on_first is not None:
+        # The curve of the solid part takes most of the time: a first result goes without it.
+        curve = CURVE_HU if final else ()
+        result = _assemble(
+            nodule_id, seed, volume, first, mask, engine, settings, clock, None, curve=curve
+        )
+        if on_first is not None:
+            on_first(result)
+        if final:
+            return result
+    return _refine(nodule_id, seed, volume, located, first, mask, engine, settings, progress, clock)
 
 
 def _refine(
-    result: NoduleResult,
+    nodule_id: str,
+    seed: Seed,
     volume: Volume,
     located: Located,
+    prediction: Prediction,
+    mask: NoduleMask,
     engine: Engine,
     settings: AnalysisSettings,
     progress: Progress,
     clock: Clock,
 ) -> NoduleResult:
-    """Add the spread over orientations and the stability of the click to a first result."""
-    prediction, mask, stability = result.prediction, result.mask, None
+    """Measure with the spread over orientations and the stability of the click."""
+    stability = None
     samples: list[Measurements] = []
     if settings.augmentations > 1:
         steps = part(progress, 0.1, 0.5)
@@ -209,13 +218,11 @@ def _refine(
         clock.lap("spread")
     if settings.stability:
         steps = part(progress, 0.5, 1.0)
-        stability = click_stability(volume, result.seed, located, engine, steps)
+        stability = click_stability(volume, seed, located, engine, steps)
         clock.lap("stability")
-    if prediction is None or mask is None:
-        return result
     progress(1.0, "Done")
     return _assemble(
-        result.id, result.seed, volume, prediction, mask, engine, settings, clock, stability,
+        nodule_id, seed, volume, prediction, mask, engine, settings, clock, stability,
         samples=samples,
     )  # fmt: skip
 
@@ -292,9 +299,10 @@ def _assemble(
     stability: Stability | None,
     extra: tuple[Notice, ...] = (),
     samples: Sequence[Measurements] = (),
+    curve: Sequence[float] = CURVE_HU,
 ) -> NoduleResult:
     """Measure a mask and put everything known into one record."""
-    measurements = measure(volume, mask, settings.solid_threshold_hu)
+    measurements = measure(volume, mask, settings.solid_threshold_hu, curve)
     clock.lap("measure")
     uncertainty = spread_of(prediction, samples)
     notices = (
