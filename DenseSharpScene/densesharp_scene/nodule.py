@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +44,7 @@ class Nodule:
         edited: the mask was corrected by hand.
         mask_digest: fingerprint of the mask the result belongs to.
         model: SHA-256 of the model that answered; empty when it is not known.
+        tracking_uid: of the nodule at all its dates, in DICOM SEG and SR.
     """
 
     result: NoduleResult
@@ -55,12 +57,15 @@ class Nodule:
     edited: bool = False
     mask_digest: str = ""
     model: str = ""
+    tracking_uid: str = ""
 
     @classmethod
     def first(cls, result: NoduleResult, seed_id: str) -> Nodule:
         """A nodule for the answer to a point, by the number in its id; no segment is made yet."""
         number = int(result.id.rsplit("_", 1)[1])
-        first = cls(result, f"Nodule {number}", number, "", seed_id, np.eye(4))
+        first = cls(
+            result, f"Nodule {number}", number, "", seed_id, np.eye(4), tracking_uid=new_uid()
+        )
         return replace(first, name=REFUSED_CLICK) if first.refused_click else first
 
     @property
@@ -101,7 +106,7 @@ class Nodule:
             notices = (*notices, Notice(OVERLAP, overlap))
         result = replace(
             self.result, notices=notices, verdict=verdict_of(notices), name=self.name,
-            review=self.review,
+            review=self.review, tracking_uid=self.tracking_uid,
         )  # fmt: skip
         return replace(self, result=result)
 
@@ -144,6 +149,7 @@ class Nodule:
             "decided_at": self.review.time,
             "edited": self.edited,
             "model": self.model,
+            "tracking_uid": self.tracking_uid,
             "mask": {
                 "start": list(mask.start) if mask else [],
                 "voxels": int(mask.array.sum()) if mask else 0,
@@ -167,7 +173,13 @@ class Nodule:
             edited=data["edited"],
             mask_digest=data["mask"]["digest"],
             model=data.get("model", ""),
+            tracking_uid=data.get("tracking_uid", ""),
         )
+
+
+def new_uid() -> str:
+    """A DICOM UID that no other program makes (PS3.5 B.2)."""
+    return f"2.25.{uuid.uuid4().int}"
 
 
 def _decided_early(seen: NoduleResult, complete: NoduleResult) -> Notice:

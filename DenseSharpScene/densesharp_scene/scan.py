@@ -180,6 +180,10 @@ class ScanNodules(ScanNodes):
             step = self._step(nodule_id, f"{self.nodule(nodule_id).name}: renamed to {name}")
             self._keep(replace(step, name=name))
 
+    def track(self, nodule_id: str, uid: str) -> None:
+        """Give a nodule the UID that it has at its other dates."""
+        self._keep(replace(self.nodule(nodule_id), tracking_uid=uid))
+
     def decide(self, nodule_id: str, decision: Decision, reader: str) -> None:
         """Accept or reject a nodule, or open it again; who and when are kept.
 
@@ -344,7 +348,9 @@ class ScanNodules(ScanNodes):
             self._unmark(self.nodule(nodule_id))
             return
         now = self._nodules.get(nodule_id, state)  # point and segment may be others by now
-        state = replace(state, seed_id=now.seed_id, segment_id=now.segment_id)
+        state = replace(
+            state, seed_id=now.seed_id, segment_id=now.segment_id, tracking_uid=now.tracking_uid
+        )
         place = self._carried(state, state.result.seed.ras)
         seeds.move_seed(self.seeds_node, state.seed_id, place)
         self._write(self._numbered(state))

@@ -10,6 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp_scene.prior_link import pair_all
 from densesharp_scene.worker import Event
 
 from . import packages
@@ -70,6 +71,10 @@ class ExportSection:
 
     def _dicom(self, folder: Path, source: list[Path] | Path) -> None:
         self.session.state.reader = self.ui.readerEdit.text.strip()
+        prior, scan = self.ui.priorSelector.currentNode(), self.session.opened()
+        if prior is not None and prior is not scan.volume_node:
+            # One tracking UID for a nodule at all its dates, as the reader sees them compared.
+            pair_all(scan, self.session.scan_of(prior), self.session.others())
         keep, place = bool(self.ui.identityCheckBox.checked), _("Folder: {folder}")
         wanted = bool(self.ui.databaseCheckBox.checked)
 

@@ -9,6 +9,8 @@ from slicer.i18n import tr as _
 
 from densesharp.errors import DenseSharpError
 from densesharp.nodule.followup.change import compare, followup_sentence
+from densesharp.nodule.followup.timeline import timeline_sentence, timeline_svg
+from densesharp_scene import dates
 from densesharp_scene.prior_link import earlier
 
 from .dicom_database import open_database
@@ -18,9 +20,23 @@ STUDY_DATE = "0008,0020"
 
 
 def days_between(prior_node: Any, volume_node: Any) -> int:
-    """Days from an earlier CT to a later one, by their DICOM study dates; 0 when not known."""
-    before, after = study_date(prior_node), study_date(volume_node)
-    return max((after - before).days, 0) if before and after else 0
+    """Days from an earlier CT to a later one, as told, else by their DICOM study dates; else 0."""
+    known = dates.days_between(volume_node, prior_node)
+    if known is None:
+        before, after = study_date(prior_node), study_date(volume_node)
+        known = (after - before).days if before and after else 0
+    return max(round(known), 0)
+
+
+def chart(session: Session, theme: str) -> str:
+    """The selected nodule at all its dates as SVG; empty with fewer than two that are known."""
+    if session.scan is None or session.nodule is None:
+        return ""
+    try:
+        points = dates.timeline(session.scan, session.nodule, session.others())
+    except DenseSharpError:
+        return ""
+    return timeline_svg(points, theme)
 
 
 def study_date(volume_node: Any) -> date | None:
@@ -60,4 +76,6 @@ def describe(session: Session, prior_node: Any | None, days: int) -> str:
         )
     change = compare(before.result, session.nodule.result, float(days) or None)
     text = _("Compared with {name} of the earlier CT. {sentence}")
-    return str(text.format(name=before.name, sentence=followup_sentence(change)))
+    compared = str(text.format(name=before.name, sentence=followup_sentence(change)))
+    points = dates.timeline(session.scan, session.nodule, session.others())
+    return f"{compared} {timeline_sentence(points)}" if len(points) > 2 else compared

@@ -15,7 +15,6 @@ class DenseSharpSlicerParameterNode:
 
     inputVolume - The chest CT.
     priorVolume - An earlier CT of the same patient, or none.
-    daysBetween - Days between the two CT; 0 when not known.
     decisionThreshold - Probability from which the two binary calls read "yes".
     autoUpdate - Whether a corrected outline is analysed at once.
     augmentations - Orientations of the patch to average over.
@@ -25,7 +24,6 @@ class DenseSharpSlicerParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     priorVolume: vtkMRMLScalarVolumeNode
-    daysBetween: Annotated[int, WithinRange(0, 20000)] = 0
     decisionThreshold: Annotated[float, WithinRange(0, 1)] = 0.5
     autoUpdate: bool = True
     augmentations: Annotated[int, WithinRange(1, 48)] = 4

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from densesharp.report.labels import review_words
 from densesharp_scene.compared import side_by_side
+from densesharp_scene.dates import tell_days
 from densesharp_scene.nodule import Decision
 
 from . import followup, preferences
 from .session import Session
 from .translated import translated
+
+DARK = 128
+"""A ground darker than this (0..255) wants light text."""
 
 
 class ReviewSection:
@@ -69,6 +74,17 @@ class ReviewSection:
         )
         self.ui.changeLabel.visible = bool(text)
         self.ui.changeLabel.text = text
+        self._showChart()
+
+    def _showChart(self) -> None:
+        """The volume at all dates of the nodule; away with fewer than two."""
+        ground = self.ui.chartLabel.palette.color(qt.QPalette.Window)
+        svg = followup.chart(self.session, "dark" if ground.lightness() < DARK else "light")
+        picture = qt.QPixmap()
+        shown = bool(svg) and picture.loadFromData(qt.QByteArray(svg.encode()), "SVG")
+        self.ui.chartLabel.visible = shown
+        if shown:
+            self.ui.chartLabel.setPixmap(picture)
 
     def onReader(self) -> None:
         """Remember who reads."""
@@ -121,14 +137,17 @@ class ReviewSection:
         self.session.auto_update = checked
 
     def onPrior(self) -> None:
-        """Another earlier CT was chosen: how long ago, when DICOM tells and nobody has said it."""
+        """Another earlier CT was chosen: how long ago, as it was entered or as DICOM tells."""
         prior, scan = self.ui.priorSelector.currentNode(), self.session.scan
-        if prior is not None and scan is not None and self.ui.daysSpinBox.value == 0:
+        if prior is not None and scan is not None:
             self.ui.daysSpinBox.value = followup.days_between(prior, scan.volume_node)
-        self._showChange()
+        self.onDays()
 
     def onDays(self) -> None:
-        """Another time between the two CT was entered."""
+        """Another time between the two CT was entered; it is kept with them."""
+        prior, scan = self.ui.priorSelector.currentNode(), self.session.scan
+        if prior is not None and scan is not None and prior is not scan.volume_node:
+            tell_days(scan.volume_node, prior, self.ui.daysSpinBox.value)
         self._showChange()
 
     def onBeside(self) -> None:

@@ -7,6 +7,7 @@ change, and a standing line for what was said.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from densesharp.errors import GeometryError
+from densesharp.errors import DenseSharpError, GeometryError
 from densesharp.image.grid import ras_to_lps
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.compared import clicked_elsewhere
@@ -23,6 +24,7 @@ from densesharp_scene.events import Kind, Listener, Progress, Question, attempt
 from densesharp_scene.nodule import Nodule
 from densesharp_scene.prior_link import pair
 from densesharp_scene.questions import ANEW, KEEP
+from densesharp_scene.record import records
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.session import NoduleSession
 from densesharp_scene.views import look_at
@@ -167,6 +169,14 @@ class Session(NoduleSession):
             if known.nodules:
                 self.watch.watch(known)
         return known
+
+    def others(self) -> list[ScanNodules]:
+        """The other CTs of the scene that have nodules."""
+        scans = []
+        for entry in records(slicer.mrmlScene):
+            with suppress(DenseSharpError):  # one that cannot be read has none to show
+                scans.append(self.scan_of(entry.GetNodeReference("volume")))
+        return [scan for scan in scans if scan is not self.state.scan]
 
     def changed(self) -> None:
         """Have the panel drawn anew."""
@@ -333,7 +343,9 @@ class Session(NoduleSession):
         with placing.same_list():
             claim = prior.claim(prior.place(ras))
         self.watch.watch(prior)
-        self.answers.analyse(prior, claim, lambda found: pair(scan, nodule_id, prior, found.id))
+        self.answers.analyse(
+            prior, claim, lambda found: pair(scan, nodule_id, prior, found.id, self.others())
+        )
 
     def _share(self) -> None:
         """Keep many nodules ready for saving."""

@@ -200,6 +200,23 @@ def items(node, name):
         yield from items(child, name)
 
 
+def test_a_nodule_has_one_tracking_uid_at_all_its_dates(axial_volume, tmp_path):
+    """What a front end knows as the same nodule is told so in SEG and SR of each CT."""
+    uid = "2.25.271828182845904523536028747135266249775"
+    first, second = two_nodules(axial_volume)
+    for results in (
+        [replace(first, tracking_uid=uid), second],
+        [replace(second, tracking_uid=uid)],
+    ):
+        written, report = measurement_report(results, axial_volume, RUN)
+        report.save_as(tmp_path / "sr.dcm")
+        assert written.SegmentSequence[0].TrackingUID == uid
+        assert read_report(pydicom.dcmread(tmp_path / "sr.dcm"))[0].tracking_uid == uid
+    alone, _ = measurement_report([first], axial_volume, RUN)
+    again, _ = measurement_report([first], axial_volume, RUN)
+    assert alone.SegmentSequence[0].TrackingUID == again.SegmentSequence[0].TrackingUID != uid
+
+
 def test_report_carries_every_number_exactly_and_the_same_ids(axial_volume, tmp_path):
     results = two_nodules(axial_volume)
     written, report = measurement_report(results, axial_volume, RUN, observer="Reader^One")

@@ -246,6 +246,45 @@ def test_an_earlier_ct_shows_the_change(slicer: Any, marked: Panel) -> None:
     assert f"Volume doubling time {days:.0f} days" in marked.ui.changeLabel.text
 
 
+def test_three_dates_give_a_chart_and_one_tracking_uid(
+    slicer: Any, marked: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = marked.ui.inputSelector.currentNode()
+    assert marked.ui.chartLabel.isHidden()
+    for name, radius in (("Last year", 5.0), ("Before", 4.0)):
+        other = add_ct(slicer, name, radii=(radius, 7.0))
+        marked.ui.inputSelector.setCurrentNode(other)
+        marked.click_in_view(BALLS[0])
+        marked.wait()
+    marked.ui.inputSelector.setCurrentNode(now)
+    last, before = (slicer.util.getNode(name) for name in ("Last year", "Before"))
+    marked.ui.priorSelector.setCurrentNode(before)
+    marked.ui.daysSpinBox.value = 600
+    assert not marked.ui.chartLabel.isHidden()
+    assert not marked.ui.chartLabel.pixmap.isNull()
+    marked.ui.priorSelector.setCurrentNode(last)
+    assert marked.ui.daysSpinBox.value == 0  # nobody has told it yet
+    marked.ui.daysSpinBox.value = 365
+    volumes = [
+        marked.session.scan_of(node).nodules[0].result.measurements.volume_mm3
+        for node in (before, last, now)
+    ]
+    told = ", ".join(f"{volume:.0f}" for volume in volumes)
+    assert f"3 CTs over 600 days: {told} mm³" in marked.ui.changeLabel.text
+    marked.ui.priorSelector.setCurrentNode(before)
+    assert marked.ui.daysSpinBox.value == 600  # kept with the CT
+
+    written: list[Any] = []
+    export = marked.session.export
+    monkeypatch.setattr(export, "dicom", lambda *_: written.append(marked.scan.nodules))
+    for prior in (last, before):
+        marked.ui.priorSelector.setCurrentNode(prior)
+        marked.widget.export._dicom("folder", "source")
+    scans = [marked.session.scan_of(node) for node in (before, last, now)]
+    assert len({scan.nodules[0].tracking_uid for scan in scans}) == 1
+    assert written[-1][0].tracking_uid == scans[0].nodules[0].tracking_uid
+
+
 def test_the_nodule_is_found_in_an_earlier_ct_of_another_position(
     slicer: Any, marked: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

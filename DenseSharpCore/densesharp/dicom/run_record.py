@@ -107,13 +107,15 @@ class ReportedNodule:
 
 
 def tracking_uid(series_uid: str, nodule: NoduleResult, run: Run) -> str:
-    """A UID for a nodule that is the same each time the same result is written.
+    """A UID for a nodule: that of all its dates, else the same each time this result is written.
 
     Args:
         series_uid: of the CT.
         nodule: the result.
         run: what made it.
     """
+    if nodule.tracking_uid:
+        return nodule.tracking_uid
     seed = json.dumps(nodule.seed.lps.tolist())
     return str(generate_uid(entropy_srcs=[series_uid, nodule.id, seed, run.model_sha256]))
 

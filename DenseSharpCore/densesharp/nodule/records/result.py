@@ -33,7 +33,8 @@ class NoduleResult:
     `prediction` and `mask` are also None in a result that was read back from JSON alone.
     `trained_on` says what the model learnt from, and belongs wherever the class is shown; empty
     when that is not known. `name` and `review` are what a reader gave the nodule, for the files
-    that are handed out; a result that no reader has seen has neither.
+    that are handed out; a result that no reader has seen has neither. `tracking_uid` names the
+    nodule at all its dates in DICOM objects; empty where each CT stands for itself.
     """
 
     id: str
@@ -56,6 +57,7 @@ class NoduleResult:
     place: Place | None = None
     name: str = ""
     review: Review | None = None
+    tracking_uid: str = ""
 
     @property
     def predicted_class(self) -> str | None:
