@@ -96,7 +96,7 @@ def half_the_pixels(dataset):
         (in_frame(4, ImagePositionPatient=[-90.5, -120.25, 30.0]), GeometryError, "same place"),
         (in_frame(11, ImagePositionPatient=[-90.5, -120.25, 60.0]), GeometryError, "are missing"),
         (in_frame(4, ImagePositionPatient=None), GeometryError, "where it lies"),
-        (fewer_groups, ImageError, "damaged or cut off"),
+        (fewer_groups, ImageError, "does not describe its frames"),
         (without_rescale, ImageError, "Hounsfield units"),
         (own_rescale, ImageError, "mixed rescale"),
         (half_the_pixels, ImageError, "damaged or cut off"),

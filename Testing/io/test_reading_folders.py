@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -177,6 +178,22 @@ def test_a_file_without_permission_is_told(folder):
         read_volume(folder / "IM0011.dcm")
 
 
+def test_a_folder_beside_the_ct_that_cannot_be_opened_is_left_out(folder, monkeypatch):
+    (folder / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    told = notices(folder)["files_left_out"].message
+    assert "'closed' is a folder that cannot be opened (Permission denied)" in told
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_volume(folder / "closed")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_pipes_and_sockets_are_never_opened(folder, tmp_path):
     os.mkfifo(folder / "pipe.dcm")
@@ -341,7 +358,8 @@ def test_contradicting_bits_are_refused(tmp_path):
     ("change", "words"),
     [({"PhotometricInterpretation": "MONOCHROME1"}, "inverted"),
      ({"PhotometricInterpretation": None}, "Photometric Interpretation"),
-     ({"NumberOfFrames": 2}, "several frames")],
+     ({"NumberOfFrames": 2}, "several frames"),
+     ({"BitsAllocated": None}, "without BitsAllocated in its header")],
 )  # fmt: skip
 def test_the_reason_is_true(tmp_path, change, words):
     def edit(dataset, _index):

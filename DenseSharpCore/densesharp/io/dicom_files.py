@@ -196,14 +196,17 @@ def _slices(stream: BinaryIO, path: Path, size: int, header: Dataset) -> list[Sl
     if header.get("SOPClassUID") not in ENHANCED_CT:
         return [Slice(path, header, None, fault, lossy, odd, beyond)]
     values = {name: header.get(name) for name in TAGS}
-    frames = frame_headers(values, header)
+    try:
+        frames = list(frame_headers(values, header))
+    except Exception:  # whatever pydicom raises on a sequence that is missing or damaged
+        return LeftOut(path, "an enhanced CT that does not describe its frames", doubtful=True)
     return [Slice(path, frame, n, fault, lossy, odd, beyond) for n, frame in enumerate(frames)]
 
 
 def may_be_ct(header: Mapping[str, Any] | Dataset | Slice) -> bool:
     """Whether an image says that it is a slice of a CT, or leaves that open."""
-    modality, kind = header.get("Modality"), header.get("SOPClassUID")
-    return modality in (None, "", "CT") and kind in (None, "", CT_IMAGE, *ENHANCED_CT)
+    modality, kind = str(header.get("Modality") or "").upper(), header.get("SOPClassUID")
+    return modality in ("", "CT") and kind in (None, "", CT_IMAGE, *ENHANCED_CT)
 
 
 def _is_bare(start: bytes) -> bool:
@@ -250,6 +253,9 @@ def _fault(stream: BinaryIO, size: int, header: Dataset) -> str | None:
         return f"stored as {name}, which is not read here"
     if stream.tell() >= size and syntax != DeflatedExplicitVRLittleEndian:
         return "without pixels, or cut off before them"
+    missing = [name for name in ("Columns", "BitsAllocated") if header.get(name) is None]
+    if header.get("Rows") is not None and missing:
+        return f"without {' and '.join(missing)} in its header"
     try:
         complete = is_complete(stream, size, header, syntax)
     except Exception:

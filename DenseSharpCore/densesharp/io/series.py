@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +58,16 @@ def find_slices(
         SeriesChoiceError: several series, or none with this key.
         ImageError: no CT, or one whose files are damaged.
     """
-    own = None
+    own, closed = None, []
     if not isinstance(source, Path):
         files, source = list(source), Path("the files")
     elif source.is_file():
         own = _one_image(source)
         files = [path for path in source.parent.iterdir() if not path.is_dir()]
     else:
-        files = list(_files_below(source))
+        files, closed = _files_below(source)
     slices, left = _read_all(files, progress)
+    left += closed
     if own is not None:
         slices += _in_neighboring_folders(own, slices)
     groups = _ct_series(slices, left, source)
@@ -156,22 +157,32 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """All files in a folder and its sub-folders; links to folders are not followed.
+def _files_below(folder: Path) -> tuple[list[Path], list[LeftOut]]:
+    """All files in a folder and its sub-folders, and the folders that cannot be opened.
+
+    Links to folders are not followed.
 
     Raises:
-        ImageError: a folder cannot be opened.
+        ImageError: the folder itself cannot be opened.
     """
+    closed: list[LeftOut] = []
 
-    def refuse(error: OSError) -> None:
-        name = Path(error.filename or folder).name
-        message = f"The folder '{name}' cannot be read ({error.strerror}): check your rights."
-        raise ImageError(message) from error
+    def leave_out(error: OSError) -> None:
+        path = Path(error.filename or folder)
+        if path == folder:
+            message = (
+                f"The folder '{path.name}' cannot be read ({error.strerror}): check your rights."
+            )
+            raise ImageError(message) from error
+        closed.append(LeftOut(path, f"a folder that cannot be opened ({error.strerror})", True))
 
-    for parent, _, names in os.walk(folder, onerror=refuse):
-        for name in names:
-            if not name.startswith(".") and name.upper() != "DICOMDIR":
-                yield Path(parent) / name
+    found = [
+        Path(parent) / name
+        for parent, _, names in os.walk(folder, onerror=leave_out)
+        for name in names
+        if not name.startswith(".") and name.upper() != "DICOMDIR"
+    ]
+    return found, closed
 
 
 def _ct_series(
@@ -183,7 +194,7 @@ def _ct_series(
         if _is_ct(entry):
             series.setdefault(entry.text("SeriesInstanceUID"), []).append(entry)
     if not series:
-        if any(entry.get("Modality") == "CT" for entry in slices):
+        if any(entry.text("Modality").upper() == "CT" for entry in slices):
             message = (
                 f"'{source.name}' holds only localizer or derived pictures of a CT: "
                 "choose the axial slices."
@@ -201,7 +212,10 @@ def _ct_series(
 
 def _is_ct(entry: Slice) -> bool:
     image_type = [str(part).upper() for part in entry.get("ImageType") or ()]
-    says_so = entry.get("Modality") == "CT" or entry.get("SOPClassUID") in (CT_IMAGE, *ENHANCED_CT)
+    says_so = entry.text("Modality").upper() == "CT" or entry.get("SOPClassUID") in (
+        CT_IMAGE,
+        *ENHANCED_CT,
+    )
     return says_so and may_be_ct(entry) and "LOCALIZER" not in image_type
 
 
