@@ -50,6 +50,7 @@ def draw_reading(ui: Any, screen: Screen) -> None:
     ui.studyResumeButton.visible = page == "paused"
     ui.studyCorrectButton.visible = page == "next" and screen.can_go_back
     told = screen.message or (screen.instructions if page == "sessions" else "")
+    told = "\n\n".join(text for text in (told, "\n".join(screen.own_progress)) if text)
     ui.studyMessageLabel.text = told
     ui.studyMessageLabel.visible = bool(told)
 

@@ -147,7 +147,14 @@ def _build_sessions() -> None:
                     classes=("'ds-button' + (line.needs_reason ? '' : ' ds-strong')",),
                     click=do("start", "line.number", "utils.densesharp_study.reason(line.number)"),
                 )
+        _build_progress()
         _build_message()
+
+
+def _build_progress() -> None:
+    with html.Details(v_if="screen.own_progress.length", classes="ds-study-progress"):
+        html.Summary("Your progress")
+        html.P("{{ line }}", v_for="line in screen.own_progress", key="line")
 
 
 def _build_between() -> None:
@@ -163,6 +170,7 @@ def _build_between() -> None:
                 click=do("correct"),
             )
         html.P("You can stop here: reading goes on at this place.", v_if="screen.page === 'next'")
+        _build_progress()
         html.Button(
             f"Go on ({PAUSE.upper()})",
             v_if="screen.page === 'paused'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from densesharp.study.analysis.analyse_study import describe
 from densesharp.study.analysis.planned_endpoints import endpoint_of, planned_of
 from densesharp.study.conduct.answer_keys import KEYS
 from densesharp.study.conduct.design import Endpoint
+from densesharp.study.conduct.own_progress import SessionInfo, progress_lines
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.verify import verify
 from densesharp.study.exported.load_study import load_study
@@ -442,3 +444,40 @@ def test_two_windows_end_with_a_sentence(tmp_path, reading_of, store_of):
     assert "went on in another window" in first.screen.message
     assert first.screen.page == "next"
     assert verify(study, second.store).clean
+
+
+def test_readers_see_how_far_they_are_and_nothing_of_how_well(
+    tmp_path, reading_of, a_turnable_clock
+):
+    reading = reading_of(make_study(tmp_path, count=8))
+    presenter = Presenter(reading)
+    assert presenter.screen.own_progress == ()
+    begun = a_turnable_clock.now()
+    presenter.start_session(1)
+    for n in range(8):
+        if n == 6:
+            lines = presenter.screen.own_progress
+            assert lines == (
+                "6 of 16 cases read, 0 of 2 sessions finished.",
+                f"Session 1: begun {begun:%Y-%m-%d %H:%M} UTC, 6 cases in 5 min of reading.",
+                "At this pace about 8 min are left.",
+            )
+        presenter.next_case()
+        assert presenter.screen.own_progress == ()
+        a_turnable_clock.pass_time(seconds=50)
+        submit(presenter)
+    ended = a_turnable_clock.now()
+    assert presenter.screen.own_progress[1] == (
+        f"Session 1: begun {begun:%Y-%m-%d %H:%M} UTC, finished {ended:%Y-%m-%d %H:%M} UTC, "
+        "8 cases in 7 min of reading."
+    )
+
+
+def test_progress_in_words_has_singulars_and_hours():
+    moment = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
+    one = SessionInfo(1, 1, 1, "finished", None, moment, moment, 7500.0)
+    assert progress_lines([one]) == (
+        "1 of 1 case read, 1 of 1 session finished.",
+        "Session 1: begun 2026-03-01 09:30 UTC, finished 2026-03-01 09:30 UTC, 1 case in 2 h 5 min "
+        "of reading.",
+    )

@@ -18,8 +18,9 @@ from densesharp.study.conduct import answer_form as form
 from densesharp.study.conduct import answer_keys as keys
 from densesharp.study.conduct.answer_form import Answer
 from densesharp.study.conduct.model_results import Aid
+from densesharp.study.conduct.own_progress import SessionInfo, progress_lines
 from densesharp.study.conduct.reader_masks import Mask
-from densesharp.study.conduct.reading_session import OpenCase, Reading, SessionInfo
+from densesharp.study.conduct.reading_session import OpenCase, Reading
 from densesharp.study.conduct.screen import AidView, Page, Scene, Screen, SessionLine
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class Presenter:
             self._message,
             tuple(map(self._line, infos)),
             instructions=design.instructions,
+            own_progress=progress_lines(infos) if opened is None else (),
         )
         running = next((info for info in infos if info.status == "running"), None)
         if running is not None:

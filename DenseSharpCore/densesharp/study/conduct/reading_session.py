@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import densesharp
 from densesharp.errors import StudyError
@@ -22,33 +21,13 @@ from densesharp.study.conduct.answer_form import Answer, answer_from_data
 from densesharp.study.conduct.design import Case
 from densesharp.study.conduct.events import Event, Kind, next_event, utc_text
 from densesharp.study.conduct.model_results import Aid, load_aid
+from densesharp.study.conduct.own_progress import SessionInfo, SessionStatus
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.reader_masks import Mask
 from densesharp.study.conduct.schedule import Item, Step
 from densesharp.study.conduct.store import ChainMovedOn, Store
 from densesharp.study.conduct.study_folder import Study, hash_image
 from densesharp.study.conduct.timing import CaseTimer, Clock, Spent, spent_from_data
-
-SessionStatus = Literal["finished", "running", "ready", "waiting", "later"]
-
-
-@dataclass(frozen=True)
-class SessionInfo:
-    """One line of the reader's work list.
-
-    Attributes:
-        number: 1, 2, ...
-        done: items submitted.
-        total: items in all.
-        status: "waiting" means that the washout is not over.
-        earliest: end of the washout, None when there is none.
-    """
-
-    number: int
-    done: int
-    total: int
-    status: SessionStatus
-    earliest: datetime | None
 
 
 @dataclass
@@ -232,8 +211,12 @@ class Reading:
         elif number == state.next_session():
             waiting = earliest is not None and self.clock.now() < earliest
             status = "waiting" if waiting else "ready"
-        total = len(self.study.session(self.reader, number))
-        return SessionInfo(number, state.done(number), total, status, earliest)
+        items = self.study.session(self.reader, number)
+        answers = [answer for item in items for answer in state.items[item.item].answers.values()]
+        return SessionInfo(
+            number, state.done(number), len(items), status, earliest, state.started.get(number),
+            state.last_answer.get(number), sum(each["time"]["active_s"] for each in answers),
+        )  # fmt: skip
 
     def _checked_image(self, case: Case) -> Path:
         path = self.study.image(case)

@@ -51,7 +51,8 @@ class Screen:
     """Everything a reader may see.
 
     `can_take_outline` says whether the model's outline is shown and may be taken over to edit;
-    `instructions` is what the study tells its readers, shown with the sessions.
+    `instructions` is what the study tells its readers, shown with the sessions; `own_progress` what
+    the reader has done so far, shown between cases and sessions.
     """
 
     page: Page
@@ -71,6 +72,7 @@ class Screen:
     aid: AidView | None = None
     can_go_back: bool = False
     instructions: str = ""
+    own_progress: tuple[str, ...] = ()
 
     @property
     def can_submit(self) -> bool:
