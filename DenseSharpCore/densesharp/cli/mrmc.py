@@ -20,7 +20,7 @@ NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": 
          "utility": "slope"}  # fmt: skip
 """Figure -> the option it needs; the others need none."""
 
-RATED = ("auc", *NEEDS)
+RATED = ("auc", "binormal-auc", *NEEDS)
 MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf",
           "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
 """Figures of a rating for each case, and of marks (FROC and LROC)."""
@@ -187,6 +187,10 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
 
     if args.figure == "auc":
         return figures_of_merit.AUC
+    if args.figure == "binormal-auc":
+        from densesharp.stats.binormal import BINORMAL_AUC
+
+        return BINORMAL_AUC
     made: dict[str, Callable[[Any], FigureOfMerit]] = {
         "sensitivity": figures_of_merit.sensitivity,
         "specificity": figures_of_merit.specificity,

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from densesharp.errors import TableError
+from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
 from densesharp.stats.dbm import dbm, dbm_frrc_p
 from densesharp.stats.estimates import holm
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
@@ -16,6 +17,7 @@ from densesharp.stats.model_vs_readers import non_inferiority
 from densesharp.stats.mrmc import analyse_table
 from densesharp.stats.mrmc_records import (
     AreaDocument,
+    BinormalCurve,
     Comparison,
     DbmSection,
     FormP,
@@ -115,8 +117,25 @@ def _document(
         method=Method(covariance, title or figure.name, confidence, figure.counts or None),
         study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
+        binormal=_curves(readings, confidence) if figure is BINORMAL_AUC else None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),
     )
+
+
+def _curves(readings: Readings, confidence: float) -> dict[str, dict[str, BinormalCurve]]:
+    fpf = np.linspace(0, 1, 101)
+    curves: dict[str, dict[str, BinormalCurve]] = {}
+    for i, j in np.ndindex(*readings.ratings.shape[:2]):
+        read = ~np.isnan(readings.ratings[i, j])
+        fit = fit_binormal(
+            readings.ratings[i, j, read], readings.truth[read], confidence=confidence
+        )
+        tpf = fit.tpf(fpf)
+        height = None if tpf is None else tpf.tolist()
+        curves.setdefault(readings.treatments[i], {})[readings.readers[j]] = BinormalCurve(
+            fit.a, fit.b, fit.auc, fit.fit, fpf.tolist(), height, fit.reason
+        )
+    return curves
 
 
 def _complete_cases(

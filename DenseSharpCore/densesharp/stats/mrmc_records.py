@@ -237,6 +237,25 @@ class Numbers:
         return self.cases_diseased + self.cases_not_diseased
 
 
+@dataclass(frozen=True)
+class BinormalCurve:
+    """A fitted curve of a reader under a treatment; `tpf` is None where there is none.
+
+    Attributes:
+        fit: chi-square test of the fit.
+        fpf: 101 false positive fractions.
+        tpf: the curve's true positive fractions there.
+    """
+
+    a: Estimate
+    b: Estimate
+    auc: Estimate
+    fit: Estimate
+    fpf: Sequence[float]
+    tpf: Sequence[float] | None
+    reason: str | None = optional()
+
+
 @dataclass(frozen=True, kw_only=True)
 class MrmcDocument:
     """Everything that `densesharp mrmc` finds.
@@ -251,6 +270,7 @@ class MrmcDocument:
         u_statistic: of areas and of shares of right calls (then `auc` is the share).
         non_inferiority: of two treatments, in both directions, if a margin was given.
         complete_cases: with missing readings, the same for the cases that all read.
+        binormal: of binormal AUC, treatment -> reader -> the curve.
     """
 
     values: Mapping[str, Mapping[str, float | None]]
@@ -269,6 +289,7 @@ class MrmcDocument:
     method: Method
     study: Numbers
     complete_cases: MrmcDocument | None = optional("has_missing")
+    binormal: Mapping[str, Mapping[str, BinormalCurve]] | None = optional()
     reason: str | None = optional()
 
     def of(self, first: str, second: str) -> Comparison:

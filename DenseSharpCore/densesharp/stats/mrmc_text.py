@@ -39,6 +39,7 @@ def mrmc_text(document: MrmcDocument) -> str:
     else:
         parts += [_equality_text(document), _pairs_text(document)]
     parts += _margin_text(document)
+    parts += _curves_text(document)
     if study.design:
         parts.insert(1, f"Design: {study.design}")
     if document.reason:
@@ -137,3 +138,19 @@ def _margin_text(document: MrmcDocument) -> Iterator[str]:
     tests = [one.test for one in document.non_inferiority or ()]
     if tests and all(test.p is not None and test.p < test.level for test in tests):
         yield f"Both one-sided tests: the two are equivalent within {tests[0].margin:g}."
+
+
+def _curves_text(document: MrmcDocument) -> Iterator[str]:
+    """Fitted binormal curves with the test of their fit, then why any are missing."""
+    if not document.binormal:
+        return
+    rows, notes = [], []
+    for treatment, readers in document.binormal.items():
+        for reader, curve in readers.items():
+            numbers = [number(one.value, 3) for one in (curve.a, curve.b)]
+            area = f"{number(curve.auc.value, 4)} ({_limits(document, curve.auc, 0.0)})"
+            rows.append([treatment, reader, *numbers, area, p_text(curve.fit.p)])
+            if curve.reason:
+                notes.append(f"{treatment}, {reader}: {curve.reason}")
+    header = ["treatment", "reader", "a", "b", f"area ({_percent(document)})", "p of the fit"]
+    yield "\n".join(["Binormal curves", text_table(header, rows), *notes])
