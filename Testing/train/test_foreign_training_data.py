@@ -91,6 +91,7 @@ MASKS = {
     "a probability": (ball() * 0.7, "fractions"),
     "the whole body": (np.ones((60, 60, 60), np.uint8), "reaches over 47 mm"),
     "two far nodules": ((ball((5, 5, 5)) | ball((54, 54, 54))).astype(np.uint8), "a line and a"),
+    "two nodules 24 mm apart": ((ball() | ball((30, 30, 4))).astype(np.uint8), "24 mm apart"),
     "nothing": (np.zeros((60, 60, 60), np.uint8), "mask is empty"),
 }
 
@@ -102,6 +103,15 @@ def test_what_is_no_mask_of_a_nodule_is_refused_before_anything_is_cut(ct, kind)
     said = faults(ct)
     assert words in said
     assert "nothing was cut out" in said
+
+
+def test_all_but_the_nodule_is_no_nodule_and_a_speck_beside_it_no_second_one(ct):
+    saved(ct, "mask.nrrd", (~ball()).astype(np.uint8))
+    (ct / "table.csv").write_text("name,image,mask,diagnosis\nn1,ct.nrrd,mask.nrrd,AIS")
+    with pytest.raises(TableError, match="turned inside out"):
+        build_dataset(ct / "table.csv", ct / "set", edge=80)
+    saved(ct, "mask.nrrd", (ball() | ball((30, 30, 4), 1.5)).astype(np.uint8))
+    assert built(ct).seg.any()
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
@@ -15,6 +16,10 @@ from densesharp.io.image_files import read_header, read_voxels
 
 _OFF_CENTER = 0.05
 """Voxels that a mask's voxel may lie beside one of the CT."""
+
+_SECOND, _APART_MM = 0.1, 10.0
+"""A second nodule: a piece of this share of the first, with more than this between their surfaces;
+smaller and nearer pieces are how readers draw one."""
 
 
 def mask_names(row: Mapping[str, str]) -> list[str]:
@@ -57,7 +62,34 @@ def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> N
             f"mm, more than the cube of {edge:g} mm: give each nodule a line and a label of its own"
         )
         raise ImageError(message)
-    return _on_grid(places, header.grid, grid, path.name)
+    on_ct = _on_grid(places, header.grid, grid, path.name)
+    _check_one_nodule(on_ct, grid, path.name)
+    return on_ct
+
+
+def _check_one_nodule(marked: NDArray[np.bool_], grid: Grid, name: str) -> None:
+    """Refuse a mask of all but the nodule, and one of two nodules that lie close.
+
+    Raises:
+        ImageError: it touches all six sides of the CT, or a second piece lies well apart.
+    """
+    if all(side.any() for axis in range(3) for side in np.moveaxis(marked, axis, 0)[[0, -1]]):
+        message = f"the mask '{name}' marks the CT from side to side: is it turned inside out?"
+        raise ImageError(message)
+    pieces, count = ndimage.label(marked, np.ones((3, 3, 3)))
+    if count < 2:
+        return
+    voxels = np.bincount(pieces.ravel())[1:]
+    first, second = np.argsort(voxels)[::-1][:2]
+    middles = ndimage.center_of_mass(marked, pieces, [first + 1, second + 1])
+    apart = np.linalg.norm(np.diff(grid.to_world(np.array(middles)[:, ::-1]), axis=0))
+    radii = (voxels[[first, second]] * grid.voxel_volume * 3 / (4 * np.pi)) ** (1 / 3)
+    if voxels[second] > _SECOND * voxels[first] and apart - radii.sum() > _APART_MM:
+        message = (
+            f"the mask '{name}' marks two pieces {apart:.0f} mm apart: give each nodule a line and "
+            "a label of its own"
+        )
+        raise ImageError(message)
 
 
 def _check_labels(labels: NDArray[Any], name: str) -> None:
