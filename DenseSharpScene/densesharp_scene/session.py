@@ -28,6 +28,7 @@ from .export import Export
 from .jobs import Jobs
 from .nodule import Decision, Nodule
 from .outdated import Outdated
+from .prior_search import PriorSearch
 from .questions import Questions
 from .scan import ScanNodules
 from .session_state import SessionState
@@ -53,6 +54,7 @@ class NoduleSession:
         export: writes files, report and DICOM objects.
         clicks: what clicks and dragged points mean.
         questions: what only the reader can decide.
+        priors: looks for nodules in an earlier CT.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class NoduleSession:
         self.clicks = Clicks(self.state, self.answers, self.questions, self.listener)
         self.clicks.on_known = lambda nodule_id: self.select(nodule_id, jump=False)
         self.clicks.on_move = lambda ras, add: self.drawing.click(ras, add=add)
+        self.priors = PriorSearch(self.jobs, self.answers)
         self._outdated = Outdated()
 
     # What there is

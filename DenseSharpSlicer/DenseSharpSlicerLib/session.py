@@ -15,21 +15,19 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from densesharp.errors import DenseSharpError, GeometryError
+from densesharp.errors import DenseSharpError
 from densesharp.image.grid import ras_to_lps
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.compared import clicked_elsewhere
 from densesharp_scene.errors import SceneError
 from densesharp_scene.events import Kind, Listener, Progress, Question, attempt
 from densesharp_scene.nodule import Nodule
-from densesharp_scene.prior_link import pair
 from densesharp_scene.questions import ANEW, KEEP
 from densesharp_scene.record import records
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.session import NoduleSession
 from densesharp_scene.views import look_at
 from densesharp_scene.watch import Watch
-from densesharp_scene.worker import Event, Task
 
 from . import placing
 from .translated import translated
@@ -247,30 +245,7 @@ class Session(NoduleSession):
             SceneError: its outline or its place is not that of the result.
         """
         scan, nodule = self._meant(None)
-        reason = scan.outdated(nodule.id)
-        if reason is not None:
-            raise SceneError(reason)
-        volume, earlier, result = scan.volume(), prior.volume(), nodule.result
-
-        def work(task: Task) -> Any:
-            from densesharp.nodule.followup import SIMILAR_ENOUGH
-            from densesharp.nodule.followup.registration import find_again
-
-            task.progress(0.1, "Looking for the nodule in the earlier CT")
-            match = find_again(volume, result, earlier)
-            if match.similarity < SIMILAR_ENOUGH:
-                message = (
-                    "The place of the nodule was not found in the earlier CT: choose that CT "
-                    "under Inputs and mark the nodule there."
-                )
-                raise GeometryError(message)
-            return match
-
-        def found(event: Event) -> None:
-            if event.kind == "done":
-                self._take_found(scan, nodule.id, prior, ras_to_lps(event.value.point).tolist())
-
-        self.jobs.submit(work, found, key="match")
+        self.priors.find(scan, nodule.id, prior, self._mark_in, self.others)
 
     # Life cycle
 
@@ -336,16 +311,12 @@ class Session(NoduleSession):
         self.watch.watch(request.scan)
         self._to_share.append(request.scan)
 
-    def _take_found(
-        self, scan: ScanNodules, nodule_id: str, prior: ScanNodules, ras: Sequence[float]
-    ) -> None:
-        """A nodule was found in an earlier CT: mark it there and analyse it."""
+    def _mark_in(self, prior: ScanNodules, ras: Sequence[float]) -> str:
+        """Mark a nodule that was found in an earlier CT."""
         with placing.same_list():
             claim = prior.claim(prior.place(ras))
         self.watch.watch(prior)
-        self.answers.analyse(
-            prior, claim, lambda found: pair(scan, nodule_id, prior, found.id, self.others())
-        )
+        return claim
 
     def _share(self) -> None:
         """Keep many nodules ready for saving."""

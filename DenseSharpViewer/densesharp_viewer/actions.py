@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 TOOLS = ("seed", "move", "paint", "erase")
 WINDOW_NAMES = ("lung", "mediastinum", "bone")
-LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed")
+LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed", "pair")
 SLICE_NAMES = ("axial", "coronal", "sagittal")
 
 _NODULE = re.compile(r"nodule_\d{3,6}")

@@ -107,7 +107,7 @@ class ViewerApp(PageApp):
         self.viewer.set_reader(reader_name.known())
         self.viewer.on_reader = reader_name.remember
         self.on_trigger(Actions(self.viewer, self.viewer.say).run)
-        self.uploads = Uploads(self.session.open_file)
+        self.uploads = Uploads(self.session.open_file, earlier=self.viewer.prior.open_file)
         self.session.on_replaced = self.uploads.keep
         files = self.session.files
         self.on_bind(self.uploads.install)
@@ -126,6 +126,7 @@ class ViewerApp(PageApp):
     def close(self) -> None:
         """Save what a worklist's case has, end the worker, and delete what was uploaded."""
         self.viewer.reading.close()
+        self.viewer.prior.close()
         self.session.close()
         self.uploads.remove()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from densesharp.image.volume import Volume
 from densesharp.io.identity import CaseIdentity, folder_name, read_identity
+from densesharp.worklist import ListedCase
+from densesharp_scene.worker import Task
 
 from .case_source import read_source
 
@@ -20,12 +22,16 @@ class Case:
         study: date and time.
         series: number, description, kernel, slice thickness.
         folder: a name for its results on every system.
+        patient_id: number or code; empty where it is not known.
+        date: of the study, such as `2020-03-04`; empty where it is not known.
     """
 
     patient: str
     study: str
     series: str
     folder: str
+    patient_id: str = ""
+    date: str = ""
 
     def shown(self) -> dict[str, str]:
         """What the page draws over a picture."""
@@ -44,6 +50,12 @@ def case_of(volume: Volume, path: Path | None) -> Case:
     if path is None:
         return NO_CASE
     return Case(path.name, "", "", folder_name(_stem(path)))
+
+
+def read_case(listed: ListedCase, scratch: Path, task: Task) -> tuple[Volume, Case]:
+    """Read a CT of a list, and whose it is; for a worker's thread."""
+    loaded = listed.load(scratch, task.progress)
+    return loaded.volume, case_of(loaded.volume, loaded.path)
 
 
 def scene_case(path: Path) -> Case:
@@ -81,6 +93,8 @@ def _dicom_case(identity: CaseIdentity) -> Case:
         patient=patient or "No patient named",
         study=f"{identity.date} {identity.time}".strip() or "No date",
         series=" · ".join(filter(None, (series, *rest))),
+        patient_id=identity.patient_id,
+        date=identity.date,
         folder=folder_name(
             "_".join(
                 filter(

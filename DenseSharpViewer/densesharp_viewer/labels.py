@@ -19,6 +19,7 @@ KEYS = (
     ("H", "evidence map on or off"),
     ("X", "crosshair on or off"),
     ("T", "long and short axis on or off"),
+    ("C", "an earlier CT beside the open one"),
     (".  ,", "next, previous nodule"),
     ("J", "near the selected nodule, and back"),
     ("A  R", "accept, reject the selected nodule"),

@@ -19,11 +19,12 @@ from .aria import aria
 from .launcher import ICON
 from .page_card import build_card
 from .page_cases import build_cases, build_worklist
+from .page_change import build_prior_dialog
 from .page_dialogs import LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
-from .views import COLORS, SLICE_VIEWS
+from .views import COLORS, PAIR, PRIOR, PRIOR_COLOR, SLICE_VIEWS
 
 ASSETS = Path(__file__).with_name("assets")
 
@@ -65,10 +66,14 @@ def build_page(server: Any, layout_manager: Any) -> None:
         build_dialogs()
         build_help()
         build_worklist()
+        build_prior_dialog()
 
 
 def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
     """The same, and whose CT it is: not for a reader study, whose readers must not know."""
+    if view_id == PRIOR:
+        decorate_prior_view()
+        return
     decorate_view(server, view_id, view)
     if view_id not in SLICE_VIEWS.values():
         return
@@ -78,6 +83,23 @@ def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
         html.Span("{{ exam.series }}", title=("exam.series",))
     with html.Div(classes="ds-over"):
         html.Span("{{ levels }}", classes="ds-levels")
+
+
+def decorate_prior_view() -> None:
+    """Over the view of an earlier CT: whose it is, how long ago, and which slice is seen."""
+    with html.Div(v_if="prior", classes="ds-over"):
+        with html.Button(
+            classes="ds-view-name", style=f"border-color: {PRIOR_COLOR}",
+            click=do("layout", f"'{PAIR}'"), title="Show the open CT alone again (C)",
+        ):  # fmt: skip
+            html.Span("{{ prior.days ? `Earlier CT, ${prior.days} days before` : 'Earlier CT' }}")
+        for side in ("left", "right", "top", "bottom"):
+            html.Span(f"{{{{ prior_slice.{side} }}}}", classes=f"ds-side ds-{side}")
+        html.Span("{{ prior_slice.text }} · {{ prior_slice.number }}", classes="ds-where")
+    with html.Div(v_if="prior", classes="ds-over ds-case"):
+        html.Span("{{ prior.patient }}", classes="ds-patient", title=("prior.patient",))
+        html.Span("{{ prior.study }}")
+        html.Span("{{ prior.series }}", title=("prior.series",))
 
 
 def decorate_view(_server: Any, view_id: str, _view: Any) -> None:

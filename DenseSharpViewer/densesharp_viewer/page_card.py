@@ -6,6 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from .aria import aria
+from .page_change import build_change
 from .page_tools import do
 
 SHOWN = 6
@@ -20,6 +21,7 @@ def build_card() -> None:
         _build_bars()
         _build_certainty()
         _build_sizes()
+        build_change()
         _build_hints()
         _build_sentence()
     with html.Section(v_if="!card && opened", classes="ds-card ds-dim"):

@@ -68,6 +68,9 @@ def build_tools() -> None:
     _gap()
     for name, icon, title in LAYOUTS:
         _switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
+    _switch(
+        "mdi-compare", "Earlier CT beside (C)", "utils.densesharp.compare()", "layout === 'pair'"
+    )
     for name, icon, title in SWITCHES:
         _switch(icon, title, do(name, f"!{name}"), name)
     _button("mdi-fit-to-screen-outline", "", do("fit"), "Fit the views (F)")

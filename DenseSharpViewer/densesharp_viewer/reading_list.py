@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import DenseSharpError
+from densesharp.image.volume import Volume
 from densesharp.worklist import CaseState, ListedCase, Readings
 from densesharp.worklist.cases import LoadedCase
 from densesharp_scene.events import Listener
@@ -25,7 +26,7 @@ from densesharp_scene.jobs import Jobs
 from densesharp_scene.worker import Event, Task
 
 from . import documents
-from .case import Case, case_of, listed_scene_case
+from .case import Case, case_of, listed_scene_case, read_case
 
 if TYPE_CHECKING:
     from .session import Session
@@ -43,6 +44,7 @@ SAVE_LIMIT_S = 120.0
 """How long the end of the program waits for what is still being written."""
 
 Later = Callable[[Callable[[], None], float], None]
+ReadCase = Callable[[Task], tuple[Volume, Case]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class ReadingList:
         folder: for results; each case gets a folder of its id in it.
         wake: called on a worker's thread when `poll` has something to do.
         later: runs a function on the main thread after some seconds.
+
+    Attributes:
+        on_earlier: has an earlier CT of the case that was opened read and shown beside it.
     """
 
     def __init__(
@@ -84,7 +89,10 @@ class ReadingList:
         self._finishing: set[int] = set()
         self._then: Callable[[], None] | None = None
         self._changes = 0
-        session.on_refreshed = self.changed
+        self.on_earlier: Callable[[Callable[[Task], tuple[Volume, Case]]], None] = lambda _read: (
+            None
+        )
+        session.followers.append(self.changed)
         session.on_replaced_by_reader = self._left_the_list
 
     # What a reader does
@@ -308,6 +316,9 @@ class ReadingList:
         self._session.forget_message()
         self._mark(index, "open")
         self._later(self._read_ahead, READ_AHEAD_S)
+        earlier = self._cases[index].earlier()
+        if earlier is not None:
+            self.on_earlier(lambda task: self._read_earlier(earlier, task))
 
     def _read_ahead(self) -> None:
         following = self._following(self._at) if self._at is not None else None
@@ -320,6 +331,10 @@ class ReadingList:
         if following not in self._ready and not self._scene_of(following).exists():
             self._ready.clear()
             self._load(following)
+
+    def _read_earlier(self, earlier: ListedCase, task: Task) -> tuple[Volume, Case]:
+        with tempfile.TemporaryDirectory(prefix="densesharp-earlier-") as scratch:
+            return read_case(earlier, Path(scratch), task)
 
     def _scene_of(self, index: int) -> Path:
         return self._folder / self._cases[index].id / documents.SCENE_NAME

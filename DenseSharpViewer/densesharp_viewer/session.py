@@ -50,6 +50,8 @@ class Session(NoduleSession):
         unsaved: asks before work is lost.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
+        case: whose CT is open.
+        followers: told whenever the page is drawn anew.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Session(NoduleSession):
         self.slicer_app, self.publish = slicer_app, publish
         self.files = OpenFiles(results, results)
         self.tool, self.evidence, self.axes = "seed", False, True
+        self.case = NO_CASE
         self._axes: tuple[Any, ...] = ()
         self._evidence: tuple[Any, ...] = ()
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
@@ -78,7 +81,8 @@ class Session(NoduleSession):
         self.on_opened: Callable[[ScanNodules], None] = lambda _scan: None
         self.on_replaced: Callable[[Path], None] = lambda _path: None
         self.on_replaced_by_reader: Callable[[], None] = lambda: None
-        self.on_refreshed: Callable[[], None] = lambda: None
+        self.on_replacing: Callable[[], None] = lambda: None
+        self.followers: list[Callable[[], None]] = []
 
     # Opening
 
@@ -195,7 +199,8 @@ class Session(NoduleSession):
                 "can_undo": self.can_undo(), "can_redo": self.can_redo(),
             }
         )  # fmt: skip
-        self.on_refreshed()
+        for follow in self.followers:
+            follow()
 
     def say(self, text: str, kind: Kind) -> None:
         """Tell the reader something."""
@@ -254,6 +259,7 @@ class Session(NoduleSession):
 
     def _replace(self, make: Callable[[], ScanNodules], case: Case) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
+        self.on_replacing()
         self.forget()
         self.evidence, self.files.dicom, self.files.source = False, (), Source()
         self.unsaved.saved("")
@@ -267,6 +273,7 @@ class Session(NoduleSession):
             self.refresh()
             return
         self.show(scan)
+        self.case = case
         sizes = " × ".join(str(n) for n in grid.size)
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
         notices = [each.message for each in scan.volume().notices if each.severity != "info"]

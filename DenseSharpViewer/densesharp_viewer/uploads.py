@@ -34,11 +34,17 @@ class Uploads:
 
     Args:
         opened: called on the event loop with the path to open.
+        earlier: the same for an earlier CT to compare with.
         limit: bytes that one upload may have.
     """
 
-    def __init__(self, opened: Callable[[Path], None], limit: int = LIMIT) -> None:
-        self._opened, self._limit = opened, limit
+    def __init__(
+        self,
+        opened: Callable[[Path], None],
+        limit: int = LIMIT,
+        earlier: Callable[[Path], None] = lambda _path: None,
+    ) -> None:
+        self._opened, self._earlier, self._limit = opened, earlier, limit
         self._base = Path(tempfile.mkdtemp(prefix="densesharp-"))
         self._count = 0
         self._complete: list[Path] = []
@@ -74,7 +80,9 @@ class Uploads:
         if not files:
             return web.Response(status=400, text="No file arrived.")
         self._complete.append(folder)
-        self._opened(files[0] if len(files) == 1 else files[0].parent)
+        as_earlier = request.query.get("as") == "earlier"
+        opened = self._earlier if as_earlier else self._opened
+        opened(files[0] if len(files) == 1 else files[0].parent)
         return web.Response(text="ok")
 
     async def _store_all(self, request: web.Request, folder: Path) -> list[Path]:

@@ -12,7 +12,6 @@ import numpy as np
 from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
-from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import Seed
 from densesharp.report.labels import minus_signs
 from densesharp.worklist import ListedCase
@@ -22,10 +21,13 @@ from densesharp_scene.events import attempt
 
 from . import views
 from .case import NO_CASE
+from .change_card import NO_CHANGE
 from .corner_annotations import SliceReadouts
 from .looking import Looking
 from .mouse import SliceMouse
 from .page_listener import NO_MESSAGE, NO_QUESTION
+from .pointer import words_at
+from .prior import Prior
 from .reading_list import NO_LIST, ReadingList
 from .session import Session
 
@@ -41,6 +43,7 @@ FIRST_STATE: dict[str, Any] = {
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
     "levels": "", "axes": True, "cases": NO_LIST,
+    "prior": None, "prior_slice": {}, "change": NO_CHANGE,
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -98,9 +101,15 @@ class Viewer:
         }
         self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
         self._readouts = SliceReadouts(
-            self.slice_views, self.publish, self._later, self._pointed_at
-        )
+            self.slice_views, self.publish, self._later,
+            lambda ras: words_at(self.session.scan, ras),
+        )  # fmt: skip
         self.looking = Looking(self.slice_views, self._later)
+        self.prior = Prior(
+            self.session, self.layout_manager, self.slicer_app.view_manager.get_view,
+            self._later, self._wake,
+        )  # fmt: skip
+        self.reading.on_earlier = self.prior.open
 
     # The event loop
 
@@ -131,6 +140,7 @@ class Viewer:
     def _poll(self) -> None:
         self.session.poll()
         self.reading.poll()
+        self.prior.poll()
 
     def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
         if self._loop is not None:
@@ -221,6 +231,9 @@ class Viewer:
 
     def set_layout(self, name: str) -> None:
         """A layout; the same single view twice goes back to four."""
+        if name == views.PAIR:
+            self.prior.toggle()
+            return
         again = name == self.layout_manager.layout_id and name != "four"
         chosen = "four" if again else name
         self.layout_manager.set_layout(chosen)
@@ -338,19 +351,6 @@ class Viewer:
 
         scan.volume_node.GetDisplayNode().AddObserver("ModifiedEvent", changed)
         changed()
-
-    def _pointed_at(self, ras: np.ndarray) -> str:
-        """Density and place under the pointer; empty outside the CT."""
-        scan = self.session.scan
-        if scan is None or not scan.alive:
-            return ""
-        volume = scan.volume()
-        index = np.rint(volume.grid.to_index(ras_to_lps(ras))).astype(int)
-        if (index < 0).any() or (index >= volume.grid.size).any():
-            return ""
-        hu = volume.array[tuple(index[::-1])]
-        place = ", ".join(f"{value:.1f}" for value in ras)
-        return minus_signs(f"{hu:.0f} HU at RAS {place} mm")
 
     def _zoom(self, width_mm: float) -> None:
         """Show a field of this width in every slice view."""

@@ -40,6 +40,11 @@ MOVING_QUALITY, STILL_QUALITY = 75, 97
 SLICE_VIEWS = {"axial": "Red", "coronal": "Green", "sagittal": "Yellow"}
 """Slicer's names of the slice views."""
 
+PAIR, PRIOR = "pair", "Prior"
+"""The layout of two CTs side by side, and Slicer's name of the view of the earlier one."""
+
+PRIOR_COLOR = "#B58AE0"
+
 COLORS = {"axial": "#F34A33", "coronal": "#6DAD4A", "sagittal": "#EFD64D", "threed": "#8FA7C9"}
 
 _DEFINITIONS = {
@@ -165,3 +170,9 @@ def layouts() -> dict[str, Layout]:
             row, [axial, Layout(column, [coronal, sagittal, threed])], flex_sizes=["2.2", "1"]
         ),
     }
+
+
+def pair_layout() -> Layout:
+    """The open CT, and an earlier one beside it."""
+    prior = ViewLayoutDefinition.slice_view("Axial", label=PRIOR, color=PRIOR_COLOR)
+    return Layout(LayoutDirection.Horizontal, [prior, _DEFINITIONS["axial"]])

@@ -145,3 +145,20 @@ def test_parts_are_cut_wherever_the_chunks_end(size):
     assert list(parts(chunks, b"b-d")) == bodies
     with pytest.raises(ValueError, match="not complete"):
         list(parts([message[:40]], b"b-d"))
+
+
+def test_a_list_names_the_earlier_ct(tmp_path):
+    """A column of a table; on a server the patient's last study before."""
+    write_ct(tmp_path / "now.nrrd")
+    write_ct(tmp_path / "then.nrrd", 3)
+    table = tmp_path / "list.csv"
+    table.write_text("case,image,prior\nA,now.nrrd,then.nrrd\nB,now.nrrd,\n")
+    first, second = open_worklist(str(table))
+    assert first.earlier().load(tmp_path, silent).volume.array.max() == phantom().max() + 3
+    assert second.earlier() is None
+    for number, date in (("1", "20240102"), ("2", "20240103"), ("1", "20250102")):
+        write_study(tmp_path / f"s{number}{date}", number, date)
+    with fake_dicomweb(tmp_path) as address:
+        old, other, new = open_worklist(address)
+    assert (old.earlier(), other.earlier()) == (None, None)
+    assert new.earlier() == old

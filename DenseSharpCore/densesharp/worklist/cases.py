@@ -51,6 +51,10 @@ class ListedCase(ABC):
             ImageError: it cannot be read, or fetched.
         """
 
+    def earlier(self) -> ListedCase | None:
+        """An earlier CT of the same patient to compare with; None where the list names none."""
+        return None
+
 
 @dataclass(frozen=True)
 class StoredCase(ListedCase):
@@ -59,10 +63,18 @@ class StoredCase(ListedCase):
     Attributes:
         image: the CT's file, or the folder of its DICOM files.
         series: which of several; None takes the one with the thinnest slices.
+        prior: file or folder of an earlier CT.
     """
 
     image: Path
     series: str | None = None
+    prior: Path | None = None
+
+    def earlier(self) -> ListedCase | None:
+        """The earlier CT that the list names."""
+        if self.prior is None:
+            return None
+        return StoredCase(f"{self.id}-earlier", f"{self.name}, earlier CT", "", self.prior)
 
     def load(self, scratch: Path, progress: Progress) -> LoadedCase:  # noqa: ARG002
         """Read it where it lies."""

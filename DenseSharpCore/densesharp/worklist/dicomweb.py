@@ -119,10 +119,16 @@ class WebCase(ListedCase):
     Attributes:
         server: where it lies.
         study: Study Instance UID.
+        before: the patient's study before it in the list.
     """
 
     server: DicomWeb
     study: str
+    before: WebCase | None = None
+
+    def earlier(self) -> ListedCase | None:
+        """The patient's last study before this one, of those that the query chose."""
+        return self.before
 
     def load(self, scratch: Path, progress: Progress) -> LoadedCase:
         """Fetch its CT series with the most images, and read it."""
@@ -145,11 +151,15 @@ def listed_studies(server: DicomWeb) -> list[ListedCase]:
         "_".join(filter(None, (_text(entry, PATIENT_ID) or name, day_words(_text(entry, DATE)))))
         for entry, name in zip(found, names, strict=True)
     ]
-    ids = unique_ids(folders, folder_name)
-    return [
-        WebCase(case, name, day_words(_text(entry, DATE)), server, _text(entry, STUDY_UID))
-        for case, name, entry in zip(ids, names, found, strict=True)
-    ]
+    last: dict[str, WebCase] = {}
+    cases: list[ListedCase] = []
+    for case, name, entry in zip(unique_ids(folders, folder_name), names, found, strict=True):
+        day, patient = day_words(_text(entry, DATE)), _text(entry, PATIENT_ID)
+        known = last.get(patient) if patient and day else None
+        before = known if known is not None and known.when < day else None
+        cases.append(WebCase(case, name, day, server, _text(entry, STUDY_UID), before))
+        last[patient] = cases[-1]  # type: ignore[assignment]
+    return cases
 
 
 def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[bytes]:

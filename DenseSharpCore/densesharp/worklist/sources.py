@@ -33,10 +33,11 @@ def open_worklist(where: str) -> list[ListedCase]:
 
     Args:
         where: a folder, whose image files and sub-folders (DICOM) are one case each, by name; a
-            CSV table with the columns `case` and `image`, and perhaps `series`; or the address of
-            a DICOMweb server (`https://host/dicom-web`), whose CT studies are one case each. A
-            query such as `?StudyDate=20260101-20261231` chooses among them; the environment
-            variable DENSESHARP_DICOMWEB_AUTHORIZATION is sent as the header `Authorization`.
+            CSV table with the columns `case` and `image`, and perhaps `series` and `prior` (an
+            earlier CT to compare with); or the address of a DICOMweb server
+            (`https://host/dicom-web`), whose CT studies are one case each. A query such as
+            `?StudyDate=20260101-20261231` chooses among them; the environment variable
+            DENSESHARP_DICOMWEB_AUTHORIZATION is sent as the header `Authorization`.
 
     Raises:
         ImageError: there is no such folder, it holds no case, or the server does not answer.
@@ -86,7 +87,7 @@ def _of_table(path: Path) -> list[ListedCase]:
     if missing:
         message = (
             f"The worklist '{path.name}' lacks the column '{missing[0]}' in line 1: it needs "
-            f"{' and '.join(_NEEDED)}, and may have series."
+            f"{' and '.join(_NEEDED)}, and may have series and prior."
         )
         raise TableError(message)
     rows = []
@@ -107,7 +108,14 @@ def _rows_as_cases(rows: Sequence[dict[str, str]], folder: Path) -> list[ListedC
         first.setdefault(row["case"], row)
     ids = unique_ids(list(first), folder_name)
     return [
-        StoredCase(case, name, "", folder / row["image"], row.get("series") or None)
+        StoredCase(
+            case,
+            name,
+            "",
+            folder / row["image"],
+            row.get("series") or None,
+            folder / row["prior"] if row.get("prior") else None,
+        )
         for case, (name, row) in zip(ids, first.items(), strict=True)
     ]
 

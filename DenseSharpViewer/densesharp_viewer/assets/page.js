@@ -35,6 +35,7 @@
     ".": () => act("step", 1),
     ",": () => act("step", -1),
     w: () => worklist(),
+    c: () => compare(),
     pagedown: () => act("next_case"),
     pageup: () => act("previous_case"),
     escape: () => act(...(question() ?? ["cancel"])),
@@ -133,6 +134,19 @@
     else if (state("cases").rows.length) dialog.showModal();
   }
 
+  // Both CTs side by side; without an earlier one the dialog that opens it.
+  function compare() {
+    if (state("prior")) return act("layout", "pair");
+    const dialog = document.getElementById("ds-prior");
+    if (dialog.open) dialog.close();
+    else if (state("opened")) dialog.showModal();
+  }
+
+  function earlier(folder) {
+    document.getElementById("ds-prior").close();
+    choose(folder, "/upload?as=earlier");
+  }
+
   function copy(text) {
     navigator.clipboard.writeText(text);
   }
@@ -151,7 +165,7 @@
 
   const NO_IMAGE = /(^|\/)(\.|dicomdir$)|\.(html?|zip|exe|inf|pdf|txt|xml|jpe?g|png|jar|js|css)$/i;
 
-  function choose(folder) {
+  function choose(folder, address = "/upload") {
     const input = document.createElement("input");
     input.type = "file";
     input.multiple = true;
@@ -161,17 +175,17 @@
     // A burnt CD holds a viewer and its help beside the images.
     const wanted = (file) => !folder || !NO_IMAGE.test(file.webkitRelativePath || file.name);
     input.onchange = () =>
-      upload([...input.files].filter(wanted)).finally(() => input.remove());
+      upload([...input.files].filter(wanted), address).finally(() => input.remove());
     document.body.append(input);
     input.click();
   }
 
-  async function upload(files) {
+  async function upload(files, address) {
     const form = new FormData();
     for (const file of files) form.append("files", file, file.name);
     document.body.classList.add("ds-uploading");
     try {
-      const answer = await fetch("/upload", { method: "POST", body: form });
+      const answer = await fetch(address, { method: "POST", body: form });
       if (!answer.ok) note(await answer.text());
     } catch (error) {
       note("The files did not arrive: is DenseSharp still running?");
@@ -211,7 +225,7 @@
     if (!window.trame?.utils) return;
     clearInterval(wait);
     window.trame.utils.densesharp = {
-      choose, copy, forget, help, kept, nameOf, named, naming, server, settings, typed, worklist,
+      choose, compare, copy, earlier, forget, help, kept, nameOf, named, naming, server, settings, typed, worklist,
     };
   }, 20);
 })();

@@ -1,0 +1,56 @@
+"""What changed since an earlier CT, on the card; and the dialog that opens one."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+
+from .aria import aria
+
+CHART = """
+<figure v-if="change.chart" class="ds-chart">
+  <svg :viewBox="change.chart.size" role="img" :aria-label="change.chart.words">
+    <rect class="ds-error" v-bind="change.chart.band" />
+    <line x1="0" x2="100%" :y1="change.chart.base" :y2="change.chart.base" />
+    <polyline :points="change.chart.line" />
+    <g v-for="point in change.chart.points" :key="point.x">
+      <circle :cx="point.x" :cy="point.y" r="3.5" />
+      <text :x="point.x" :y="point.y - 7" :text-anchor="point.anchor">{{ point.text }}</text>
+      <text :x="point.x" :y="change.chart.below" :text-anchor="point.anchor">{{ point.day }}</text>
+    </g>
+  </svg>
+  <figcaption class="ds-dim ds-small">{{ change.chart.words }}</figcaption>
+</figure>
+"""
+"""Volume over the days, as Vue compiles it."""
+
+
+def build_change() -> None:
+    """Sentence, table and chart of the selected nodule; nothing without an earlier CT."""
+    with html.Div(v_if="change.text", classes="ds-change"):
+        html.H3("Since the earlier CT")
+        html.P("{{ change.text }}", classes="ds-sentence")
+        with html.Table(v_if="change.rows.length"):
+            with html.Thead(), html.Tr():
+                for title in ("", "Earlier", "Now", "Change"):
+                    html.Th(title)
+            with html.Tbody(), html.Tr(v_for="row in change.rows", key="row.label"):
+                for name in ("label", "before", "now", "change"):
+                    html.Td(f"{{{{ row.{name} }}}}")
+        html.Div(CHART)
+
+
+def build_prior_dialog() -> None:
+    """Where an earlier CT comes from."""
+    with html.Dialog(classes="ds-help", id="ds-prior", **aria(label="Earlier CT")):
+        html.H2("Compare with an earlier CT")
+        html.P("It is shown beside the open one, and the selected nodule is looked for in it.")
+        with html.Div(classes="ds-buttons"):
+            for text, icon, click in (
+                ("Open …", "mdi-file-outline", "utils.densesharp.earlier(false)"),
+                ("DICOM folder …", "mdi-folder-open-outline", "utils.densesharp.earlier(true)"),
+            ):
+                with html.Button(classes="ds-button ds-plain", click=click):
+                    v.VIcon(icon, size="small")
+                    html.Span(text)
+            html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.compare()")
