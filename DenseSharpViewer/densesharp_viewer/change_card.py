@@ -1,16 +1,15 @@
-"""What the page shows of a nodule at two dates: a sentence, a table, and a chart over the days."""
+"""What the page shows of a nodule at two dates: a sentence, a table, and its course."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from densesharp.nodule.followup import FollowUp, followup_sentence
+from densesharp.nodule.followup.timeline import TimePoint, timeline_svg
 from densesharp.report.labels import minus_signs
 from densesharp_scene import Nodule
 
-from .case import Case
-
-NO_CHANGE: dict[str, Any] = {"text": "", "rows": [], "chart": None}
+NO_CHANGE: dict[str, Any] = {"text": "", "rows": [], "chart": ""}
 
 _ROWS = (
     ("volume_mm3", "Volume", "mm³", 0),
@@ -20,21 +19,19 @@ _ROWS = (
     ("mass_mg", "Mass", "mg", 0),
 )
 
-WIDTH, HEIGHT = 320, 110
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 14, 12, 24
-"""Room around the chart for its numbers, pixels."""
 
+def change_card(change: FollowUp | None, before: Nodule | None) -> dict[str, Any]:
+    """The page's copy of a comparison; empty without one.
 
-def change_card(
-    change: FollowUp | None, before: Nodule | None, case: Case, days: int | None
-) -> dict[str, Any]:
-    """The page's copy of a comparison; empty without one."""
+    The chart is drawn with known dates only.
+    """
     if change is None or before is None:
         return NO_CHANGE
+    points = [TimePoint(0.0, change.first), TimePoint(change.days or 0.0, change.second)]
     return {
         "text": f"Compared with {before.name} of the earlier CT. {followup_sentence(change)}",
         "rows": _rows(change),
-        "chart": _chart(change, case, days),
+        "chart": timeline_svg(points, "dark") if change.days else "",
     }
 
 
@@ -60,35 +57,3 @@ def _signed(value: float, digits: int) -> str:
     """A number with its sign, and none where it rounds to zero."""
     text = f"{value:+.{digits}f}"
     return text if float(text) else f"{0:.{digits}f}"
-
-
-def _chart(change: FollowUp, case: Case, days: int | None) -> dict[str, Any] | None:
-    """Volume over days, and by how much a repeated scan alone could differ from the first.
-
-    Only with known dates: a line between two times needs to know how far apart they are.
-    """
-    volume = change.changes.get("volume_mm3")
-    if volume is None or not days:
-        return None
-    limit = (volume.limit or 0.0) * volume.first
-    low, high = max(volume.first - limit, 0.0), volume.first + limit
-    top = 1.15 * max(high, volume.second)
-
-    def y(value: float) -> float:
-        return round(HEIGHT - _BOTTOM - value / top * (HEIGHT - _TOP - _BOTTOM), 1)
-
-    left, right = float(_LEFT), float(WIDTH - _RIGHT)
-    return {
-        "size": f"0 0 {WIDTH} {HEIGHT}",
-        "line": f"{left},{y(volume.first)} {right},{y(volume.second)}",
-        "band": {"x": left, "y": y(high), "width": right - left, "height": y(low) - y(high)},
-        "points": [
-            {"x": left, "y": y(volume.first), "text": f"{volume.first:.0f}", "day": case.date,
-             "anchor": "start"},
-            {"x": right, "y": y(volume.second), "text": f"{volume.second:.0f}",
-             "day": f"{days} days later", "anchor": "end"},
-        ],
-        "base": HEIGHT - _BOTTOM,
-        "below": HEIGHT - 6,
-        "words": f"Volume in mm³ over {days} days. Gray: what a repeated scan alone may differ by.",
-    }  # fmt: skip

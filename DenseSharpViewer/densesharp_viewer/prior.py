@@ -170,7 +170,7 @@ class Prior:
             self._link.shift = prior.center_of(before.id) - scan.center_of(nodule.id)
             self._link.follow()
         change = None if nodule is None or before is None else self._compare(before, nodule)
-        self._session.publish({"change": change_card(change, before, self._case, self.days)})
+        self._session.publish({"change": change_card(change, before)})
         if self.shown and nodule is not None and before is None:
             self._find(scan, nodule, prior)
 

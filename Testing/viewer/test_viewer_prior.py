@@ -17,7 +17,7 @@ from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.nodule.followup import compare
 from densesharp_viewer.case import Case
-from densesharp_viewer.change_card import HEIGHT, change_card
+from densesharp_viewer.change_card import change_card
 from densesharp_viewer.linked import LinkedView
 from densesharp_viewer.prior import days_between
 
@@ -57,28 +57,21 @@ def change(session, ct_with_a_sphere):
     return nodule, compare(nodule.result, replace(nodule.result, measurements=grown), 100)
 
 
-def test_the_chart_has_the_volumes_to_scale_and_the_measurement_error(change):
+def test_the_card_says_what_changed_and_draws_the_course(change):
     nodule, found = change
-    card = change_card(found, nodule, case("1", "2024-01-01"), 100)
-    before, now = card["chart"]["points"]
-    base = card["chart"]["base"]
-    assert (base - now["y"]) / (base - before["y"]) == pytest.approx(1.5, rel=0.02)
-    band = card["chart"]["band"]
-    assert band["y"] + band["height"] / 2 == pytest.approx(before["y"], abs=0.2)
-    half = (base - before["y"]) * found.changes["volume_mm3"].limit
-    assert band["height"] / 2 == pytest.approx(half, abs=0.2)
-    assert 0 < now["y"] < HEIGHT
-    assert before["day"] == "2024-01-01"
-    assert now["day"] == "100 days later"
+    card = change_card(found, nodule)
     assert "growth" in card["text"].lower()
-    volume = card["rows"][0]
+    volume, *rest = card["rows"]
     assert volume["change"].endswith("(+50 %)")
-    assert card["rows"][1]["change"] == "0.0 (0 %)"
+    assert rest[0]["change"] == "0.0 (0 %)"
+    for number in (volume["before"], volume["now"].split()[0], "day 0", "day 100"):
+        assert number in card["chart"]
 
 
 def test_without_dates_there_is_no_chart(change):
     nodule, found = change
-    assert change_card(found, nodule, case("", ""), None)["chart"] is None
+    assert change_card(replace(found, days=None), nodule)["chart"] == ""
+    assert change_card(None, None)["text"] == ""
 
 
 def test_two_views_look_at_the_same_place_of_two_cts(shown):
