@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -11,6 +12,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from densesharp.errors import OutputError
+
+
+def sha256(content: Path | str | bytes) -> str:
+    """The SHA-256 in hexadecimal digits of a file, of a text in UTF-8, or of bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if not isinstance(content, Path):
+        raw = content.encode() if isinstance(content, str) else content
+        return hashlib.sha256(raw).hexdigest()
+    digest = hashlib.sha256()
+    with content.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def ensure_folder(folder: str | Path) -> Path:

@@ -8,7 +8,6 @@ without them an object refers to nothing.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from pydicom.dataset import Dataset
 
 from densesharp.dicom.source_headers import fill_empty, read_headers, to_unicode
 from densesharp.errors import GeometryError, ImageError
-from densesharp.files import plain_names
+from densesharp.files import plain_names, sha256
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Volume
@@ -131,7 +130,7 @@ def pseudonymise(image: Dataset) -> None:
             image.DeidentificationMethod = "DenseSharp: details removed; name, id and UIDs kept"
         return
     _keep_only(image, _KEPT)
-    digest = hashlib.sha256(str(image.StudyInstanceUID).encode()).hexdigest()
+    digest = sha256(str(image.StudyInstanceUID))
     image.PatientID = f"DS-{digest[:12].upper()}"
     image.PatientName = f"{image.PatientID}^"  # the caret says: one component is meant
     # highdicom copies these two into the objects, with the rest of the patient module.

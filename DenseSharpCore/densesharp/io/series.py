@@ -58,7 +58,7 @@ def find_slices(
         SeriesChoiceError: several series, or none with this key.
         ImageError: no CT, or one whose files are damaged.
     """
-    own, closed = None, []
+    own, closed = None, list[LeftOut]()
     if not isinstance(source, Path):
         files, source = list(source), Path("the files")
     elif source.is_file():

@@ -7,7 +7,6 @@ numpy only. A file that does not hold exactly what its card promises is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.errors import ModelError
-from densesharp.files import atomic_path
+from densesharp.files import atomic_path, sha256
 from densesharp.model.architecture import Architecture
 
 Weights = dict[str, NDArray[np.float32]]
@@ -174,7 +173,7 @@ def load_model(path: str | Path) -> ModelFile:
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}
         members = _split(tensors, card)
-        return ModelFile(card, members, _sha256(path))
+        return ModelFile(card, members, sha256(path))
     except OSError as error:
         message = f"The model file '{path}' cannot be read ({error.strerror or error})."
         raise ModelError(message) from error
@@ -249,11 +248,3 @@ def _split(tensors: Weights, card: ModelCard) -> tuple[Weights, ...]:
             message = f"in member {position}, {error}"
             raise ModelError(message) from error
     return tuple(members)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

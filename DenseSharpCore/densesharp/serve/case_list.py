@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,7 +12,7 @@ from typing import Any, Literal
 
 from densesharp.csv_files import read_csv
 from densesharp.errors import TableError
-from densesharp.files import why_no_name, write_text
+from densesharp.files import sha256, why_no_name, write_text
 from densesharp.image.grid import Grid
 from densesharp.model.engines import Precision
 from densesharp.nodule.records import Seed
@@ -198,7 +197,7 @@ def fingerprint(case: Case, settings: CohortRun) -> str:
         **settings.analysis.to_json(),
     }
     text = json.dumps([SCHEMA, asdict(case), chosen], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text)
 
 
 def mask_name(case: str, nodule: str) -> str:

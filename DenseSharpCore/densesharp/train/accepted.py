@@ -184,13 +184,7 @@ def _segment(labels: sitk.Image, segment: str, grid: Grid) -> NDArray[np.bool_]:
     array = sitk.GetArrayFromImage(labels)
     layers = array if array.ndim == 4 else array[..., np.newaxis]
     inside = np.argwhere(layers[..., layer] == value)[:, ::-1]
-    own = Grid(
-        labels.GetSize()[:3],
-        np.array(labels.GetOrigin()[:3]),
-        np.array(labels.GetSpacing()[:3]),
-        np.array(labels.GetDirection()).reshape(3, 3),
-    )
-    return _on_grid(own.to_world(inside), grid)
+    return _on_grid(Grid.from_sitk(labels).to_world(inside), grid)
 
 
 def _on_grid(points: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from densesharp.files import sha256
 from densesharp.progress import Progress, silent
 from densesharp.stats.tables import BoolArray
 from densesharp.study.analysis.binary_tasks import analyse_task
@@ -69,7 +69,7 @@ def analyse_study(
     found = StudyResults(
         schema=SCHEMA,
         software=Software("densesharp", __version__),
-        inputs={path.name: _sha256(path) for path in inputs},
+        inputs={path.name: sha256(path) for path in inputs},
         study=replace(describe(data), sample_size=sample_size(data, plan) if plan else None),
         endpoint=endpoint_of(data),
         tasks=tasks,
@@ -152,7 +152,3 @@ def _was_read(data: StudyData) -> BoolArray:
         return data.classes >= 0
     read: BoolArray = ~np.isnan(data.tasks[0].ratings)
     return read
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,7 +7,6 @@ can exchange it later, and nobody without the key can try guesses on it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from densesharp.errors import StudyError
+from densesharp.files import sha256
 from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import CLASS_NAMES
 
@@ -205,7 +205,7 @@ class Design:
     @property
     def sha256(self) -> str:
         """Hash of the canonical JSON of everything above."""
-        return hashlib.sha256(canonical_json(self._content()).encode()).hexdigest()
+        return sha256(canonical_json(self._content()))
 
     def _content(self) -> dict[str, Any]:
         data = asdict(self)

@@ -9,13 +9,13 @@ earlier export are compared (`densesharp study verify --heads`).
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from densesharp.files import sha256
 from densesharp.study.conduct.design import canonical_json
 from densesharp.study.conduct.timing import Spent, spent_from_data
 
@@ -72,7 +72,7 @@ def event_hash(
         previous: hash of the event before.
     """
     content = [reader, number, time, kind, body, previous]
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return sha256(canonical_json(content))
 
 
 def next_event(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from densesharp.errors import StudyError
-from densesharp.files import atomic_path, ensure_folder
+from densesharp.files import atomic_path, ensure_folder, sha256
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.design import AidSource, Case, canonical_json
 from densesharp.study.conduct.study_folder import AID, Study
@@ -129,7 +129,7 @@ def describe_aids(aids: Sequence[Aid]) -> AidSource | None:
         names = ", ".join(sorted(name for name, _ in models))
         message = f"The results come from different models ({names}): run one model on all cases."
         raise StudyError(message)
-    files = {aid.case: hashlib.sha256(_sealed(aid)).hexdigest() for aid in aids}
+    files = {aid.case: sha256(_sealed(aid)) for aid in aids}
     return AidSource(aids[0].model, aids[0].model_sha256, files)
 
 
@@ -178,7 +178,7 @@ def load_aid(study: Study, case: Case) -> Aid:
         message = "This study shows no model."
         raise StudyError(message)
     content = _read(study.folder / AID / f"{case.id}{SEALED}")
-    if hashlib.sha256(content).hexdigest() != source.files[case.id]:
+    if sha256(content) != source.files[case.id]:
         raise StudyError(_CHANGED)
     return _unsealed(content, case.id)
 

@@ -6,7 +6,6 @@ every reader's mask of a case has the same shape. Bytes are NRRD (uint8, gzip).
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
 from densesharp.errors import StudyError
+from densesharp.files import sha256
 from densesharp.image.grid import Grid, cube_grid, index_box
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.sampling import to_sitk
@@ -41,7 +41,7 @@ class Mask:
     @classmethod
     def of(cls, nrrd: bytes, edits: int = 0) -> Mask:
         """A mask from its bytes."""
-        return cls(nrrd, hashlib.sha256(nrrd).hexdigest(), edits)
+        return cls(nrrd, sha256(nrrd), edits)
 
 
 def case_box(image: Grid, seed_lps: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -122,11 +122,4 @@ def decode(nrrd: bytes) -> tuple[NDArray[np.uint8], Grid]:
         except RuntimeError as error:
             message = "A stored outline cannot be read: it is damaged."
             raise StudyError(message) from error
-    size = image.GetSize()
-    grid = Grid(
-        (size[0], size[1], size[2]),
-        np.array(image.GetOrigin()),
-        np.array(image.GetSpacing()),
-        np.array(image.GetDirection()).reshape(3, 3),
-    )
-    return sitk.GetArrayFromImage(image), grid
+    return sitk.GetArrayFromImage(image), Grid.from_sitk(image)

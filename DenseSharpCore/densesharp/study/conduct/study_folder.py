@@ -8,14 +8,13 @@ STUDY/store.sqlite    the answers, made at the first read (or a PostgreSQL datab
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from densesharp.errors import StudyError
-from densesharp.files import ensure_folder, write_text
+from densesharp.files import ensure_folder, sha256, write_text
 from densesharp.study.conduct.design import Case, Design, design_from_json
 from densesharp.study.conduct.schedule import (
     Item,
@@ -109,7 +108,7 @@ def freeze(
     frozen = replace(
         design,
         key_sha256=key.sha256 if key else "",
-        schedule_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        schedule_sha256=sha256(text),
     )
     write_text(path / SCHEDULE, text)
     # Last, because a folder with a design is a study.
@@ -136,7 +135,7 @@ def open_study(folder: str | Path) -> Study:
     except (OSError, UnicodeDecodeError) as error:
         message = f"The study in '{path}' cannot be read ({error})."
         raise StudyError(message) from error
-    if hashlib.sha256(text.encode()).hexdigest() != design.schedule_sha256:
+    if sha256(text) != design.schedule_sha256:
         message = "schedule.csv was changed after the study was frozen: restore the original file."
         raise StudyError(message)
     return Study(path, design, schedule_from_csv(text))
@@ -150,18 +149,10 @@ def hash_image(path: Path) -> str:
     """
     try:
         if not path.is_dir():
-            return _hash_file(path)
+            return sha256(path)
         files = sorted(file for file in path.rglob("*") if file.is_file())
-        lines = [f"{_hash_file(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
+        lines = [f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
     except OSError as error:
         message = f"The image '{path}' cannot be read ({error.strerror}): check the case list."
         raise StudyError(message) from error
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256("".join(lines))

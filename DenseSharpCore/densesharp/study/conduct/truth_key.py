@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from densesharp.errors import OutputError, StudyError
-from densesharp.files import write_text
+from densesharp.files import sha256, write_text
 
 SUFFIX = ".key"
 
@@ -38,7 +38,7 @@ class TruthKey:
     @property
     def sha256(self) -> str:
         """The hash that the design keeps."""
-        return hashlib.sha256(self.secret).hexdigest()
+        return sha256(self.secret)
 
     def seal(self, truth: bytes) -> str:
         """HMAC-SHA256 of the truth file's bytes."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from densesharp.errors import StudyError
+from densesharp.files import sha256
 from densesharp.study.conduct.events import Event, chain_problems
 from densesharp.study.conduct.model_results import load_aid, logged_probabilities
 from densesharp.study.conduct.protocol import ReaderState
@@ -127,7 +127,7 @@ def _check_masks(store: Store, events: list[Event], result: Verification) -> Non
         if not digest:
             continue
         nrrd = store.mask(digest)
-        if nrrd is None or hashlib.sha256(nrrd).hexdigest() != digest:
+        if nrrd is None or sha256(nrrd) != digest:
             state = "missing" if nrrd is None else "changed"
             result.problems.append(
                 f"The outline of event {event.number} of reader {event.reader} is {state}."

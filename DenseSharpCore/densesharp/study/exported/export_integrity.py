@@ -7,7 +7,6 @@ nothing to compare with, the report says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from densesharp.errors import StudyError
+from densesharp.files import sha256
 from densesharp.stats.tables import Table
 from densesharp.study.conduct.design import design_from_json
 from densesharp.study.conduct.events import Event, chain_problems
@@ -117,7 +117,7 @@ def check_sums(folder: Path) -> None:
         if not (folder / name).is_file():
             message = f"'{folder / name}' is missing, but stands in {again}"
             raise StudyError(message)
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+        if sha256(folder / name) != digest:
             message = f"'{folder / name}' was changed after the export, by {again}"
             raise StudyError(message)
     for name in FILES:
@@ -246,7 +246,7 @@ def _made_again(
         message = f"'{path}' is missing: restore it, or export the study again."
         raise StudyError(message)
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != design.get("schedule_sha256"):
+    if sha256(content) != design.get("schedule_sha256"):
         message = f"'{path}' was changed after the study was frozen: restore the original file."
         raise StudyError(message)
     frozen = design_from_json((folder / DESIGN).read_text(encoding="utf-8"))
@@ -277,7 +277,7 @@ def _difference(answers: Table, row: int, made: Mapping[str, object] | None) -> 
 
 def _hash(path: Path) -> str:
     """The sha256 of a file; "" when there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return sha256(path) if path.is_file() else ""
 
 
 def _unreadable(path: Path) -> StudyError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from densesharp.errors import StudyError
+from densesharp.files import sha256
 from densesharp.study.conduct.truth_key import key_path, read_key
 
 TruthState = Literal["frozen", "key_missing", "not_frozen"]
@@ -33,7 +33,7 @@ def check_truth(path: Path, design: Mapping[str, Any], key: Path | None = None) 
         return "not_frozen"
     content = path.read_bytes()
     if not design.get("key_sha256"):
-        _compare(path, hashlib.sha256(content).hexdigest(), kept)
+        _compare(path, sha256(content), kept)
         return "frozen"
     found = key or key_path(path, str(design.get("study")))
     if key is None and not found.is_file():

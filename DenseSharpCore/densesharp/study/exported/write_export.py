@@ -13,7 +13,6 @@ The truth is not part of it: it is added only by the analysis.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from densesharp.errors import OutputError, StudyError
-from densesharp.files import ensure_folder
+from densesharp.files import ensure_folder, sha256
 from densesharp.study.conduct.events import Event, valid_answers
 from densesharp.study.conduct.model_results import load_aid, percent, shown_columns
 from densesharp.study.conduct.protocol import ReaderState
@@ -213,8 +212,5 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, A
 
 def _write_hashes(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
-        for path in files
-    ]
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

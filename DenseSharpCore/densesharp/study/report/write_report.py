@@ -10,12 +10,11 @@ SHA256SUMS            hashes of all files, as `sha256sum -c` takes them
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 from densesharp.errors import StudyError
-from densesharp.files import ensure_folder, write_text
+from densesharp.files import ensure_folder, sha256, write_text
 from densesharp.progress import Progress, silent
 from densesharp.stats.estimates import to_json
 from densesharp.stats.from_json import from_json
@@ -119,8 +118,5 @@ def _write_hashes(folder: Path) -> None:
     names = [RESULTS, "report.html", "report.pdf"]
     found = [folder / name for name in names]
     found += sorted((folder / "figures").iterdir()) + sorted((folder / "tables").iterdir())
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}"
-        for path in found
-    ]
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}" for path in found]
     write_text(folder / "SHA256SUMS", "\n".join(lines) + "\n")
