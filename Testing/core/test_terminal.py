@@ -52,8 +52,9 @@ def test_on_a_terminal_a_bar_shows_text_share_and_time_left(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     with terminal.progress_bar() as progress:
-        progress(0.01, "Nodule 1 of 2")
-        terminal.time.sleep(0.6)
+        progress(0.0, "Reading")
+        assert "Reading" in screen.getvalue()  # at once, and on a terminal of unknown width
+        terminal.time.sleep(0.2)
         progress(0.5, "Nodule 2 of 2")
     said = screen.getvalue()
     assert "Nodule 2 of 2" in said

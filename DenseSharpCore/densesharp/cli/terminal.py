@@ -32,16 +32,24 @@ def progress_bar() -> Iterator[Progress]:
     with tqdm(
         total=100,
         file=sys.stderr,
-        delay=0.5,
+        ncols=_columns(),
         leave=False,
         bar_format="{desc} |{bar}| {percentage:3.0f} % {elapsed}, {remaining} left",
     ) as bar:
 
         def show(fraction: float, text: str) -> None:
-            bar.set_description_str(text, refresh=False)
+            bar.set_description_str(text, refresh=not bar.desc)
             bar.update(max(0.0, fraction * 100 - bar.n))
 
         yield show
+
+
+def _columns() -> int:
+    """The width of the terminal; some (serial lines, containers) say 0 or nothing."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def plain_progress(every: float = PLAIN_AFTER_S) -> Progress:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
 from densesharp.files import check_folder
+from densesharp.progress import Progress
 
 if TYPE_CHECKING:
     from densesharp.train.fit import Settings
@@ -141,6 +142,15 @@ def run(args: argparse.Namespace) -> int:
             option = f"--{name.replace('_', '-')}"
             message = f"{option} {value:g}: a number from {least:g} on is needed."
             raise TableError(message)
+    with progress_bar() as progress:
+        progress(0.0, "Loading PyTorch")
+        text, document = _train(args, progress)
+    finish(text, document, args.json)
+    return 0
+
+
+def _train(args: argparse.Namespace, progress: Progress) -> tuple[str, dict[str, Any]]:
+    """Train, and say what was made to a reader and to a program."""
     from densesharp.model.model_file import ModelCard
     from densesharp.train.dataset import read_datasets, split
     from densesharp.train.fit import fit
@@ -162,17 +172,10 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args, nodules)
     check_folder(args.out)
     check_json(args.json)
-    with progress_bar() as progress:
-        made = fit(
-            datasets, settings, args.out, card, args.start, args.devices, args.nodes, progress
-        )
-    document = {"model": str(made), "nodules": nodules, "steps": settings.optimisation.steps}
-    finish(
-        f"Trained on {nodules} nodules, {settings.optimisation.steps} steps: {made}\n",
-        document,
-        args.json,
-    )
-    return 0
+    made = fit(datasets, settings, args.out, card, args.start, args.devices, args.nodes, progress)
+    steps = settings.optimisation.steps
+    text = f"Trained on {nodules} nodules, {steps} steps: {made}\n"
+    return text, {"model": str(made), "nodules": nodules, "steps": steps}
 
 
 def _settings(args: argparse.Namespace, nodules: int) -> Settings:
