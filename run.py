@@ -187,6 +187,8 @@ def run(arguments: list[str]) -> int:
         raise SetupError(f"Python 3.10 or newer is needed; this is {platform.python_version()}.")
     set_up(wanted_extras(arguments))
     if arguments[0] == "install":
+        have = installed_extras() or (set(), True)
+        print(f"In {VENV}: the basic packages, {', '.join(sorted(have[0])) or 'no extras'}")
         return 0
     own = {
         "test": lambda: test_commands(arguments[1:]),

@@ -1,7 +1,7 @@
 """DenseSharp: outline, measure and classify a lung nodule from one click in a chest CT.
 
-Research use only, not for diagnosis. The import loads numpy and SimpleITK, nothing heavier; the
-functions below load what they need when they are first used.
+Research use only, not for diagnosis. The import loads nothing heavy: each name below loads what it
+needs when it is first used.
 
     volume = densesharp.read_volume("ct.nrrd")
     result = densesharp.analyse(volume, densesharp.Seed.from_ras((72, -34, -19)))
@@ -13,24 +13,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from densesharp.errors import DenseSharpError
-from densesharp.image.grid import Grid
-from densesharp.image.masks import NoduleMask
-from densesharp.image.volume import Notice, Volume
-from densesharp.nodule.records import (
-    CLASS_NAMES,
-    Measurements,
-    NoduleResult,
-    Patch,
-    Prediction,
-    Seed,
-)
-
 if TYPE_CHECKING:
+    from densesharp.errors import DenseSharpError
+    from densesharp.image.grid import Grid
+    from densesharp.image.masks import NoduleMask
+    from densesharp.image.volume import Notice, Volume
     from densesharp.io import read_volume
     from densesharp.model.engines import open_engine
     from densesharp.nodule.followup import FollowUp, follow_up
     from densesharp.nodule.pipeline import analyse, update_mask
+    from densesharp.nodule.records import (
+        CLASS_NAMES,
+        Measurements,
+        NoduleResult,
+        Patch,
+        Prediction,
+        Seed,
+    )
     from densesharp.nodule.settings import AnalysisSettings
     from densesharp.report.result_files import write_results
 
@@ -60,6 +59,17 @@ __all__ = [
 ]
 
 _LATER = {
+    "CLASS_NAMES": "nodule.records",
+    "DenseSharpError": "errors",
+    "Grid": "image.grid",
+    "Measurements": "nodule.records",
+    "NoduleMask": "image.masks",
+    "NoduleResult": "nodule.records",
+    "Notice": "image.volume",
+    "Patch": "nodule.records",
+    "Prediction": "nodule.records",
+    "Seed": "nodule.records",
+    "Volume": "image.volume",
     "read_volume": "io",
     "open_engine": "model.engines",
     "analyse": "nodule.pipeline",
@@ -72,7 +82,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a function's module when the function is first asked for."""
+    """Load the module of a name when the name is first asked for."""
     if name not in _LATER:
         message = f"module 'densesharp' has no attribute '{name}'"
         raise AttributeError(message)

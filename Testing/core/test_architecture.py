@@ -28,7 +28,8 @@ ROWS = [
     {"simulate", "train", "study", "serve", "explore", "worklist"},
     {"cli"},
 ]
-HEAVY = ("torch", "vtk", "vtkmodules", "slicer", "highdicom", "pydicom", "lightning", "monai",
+HEAVY = ("numpy", "SimpleITK", "tqdm", "torch", "vtk", "vtkmodules", "slicer", "highdicom",
+         "pydicom", "lightning", "monai",
          "openvino", "matplotlib", "pandas", "scipy", "plotly")  # fmt: skip
 DESKTOP_ONLY = ("slicer.app", "slicer.modules", "slicer.util.load", "slicer.util.save")
 NO_SLICER = {"slicer", "qt", "ctk", "DenseSharpSlicerLib", "densesharp_scene", "densesharp_viewer"}

@@ -92,6 +92,15 @@ def test_a_seed_that_is_no_point_is_refused(text):
         parse_seed(text, "ras", grid)
 
 
+def test_a_stop_while_a_command_is_loaded_is_one_sentence(monkeypatch, capsys):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("densesharp.cli.command_module", stop)
+    assert main(["predict", "ct.nrrd", "--seed", "1,2,3", "--out", "o"]) == 130
+    assert capsys.readouterr().err == "densesharp: cancelled, nothing more was written.\n"
+
+
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m densesharp --help | head -c 1"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)

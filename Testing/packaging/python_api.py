@@ -36,7 +36,7 @@ densesharp.write_results([result], volume, None, "result")
 
 Arrays are `[k, j, i]` (slice, row, column), points LPS mm; `Seed.from_ras` takes what 3D Slicer
 shows. Every error that a user can mend is a `densesharp.DenseSharpError` whose text says what is
-wrong and what to do. `import densesharp` loads numpy and SimpleITK only. The examples below go on
+wrong and what to do. `import densesharp` loads nothing heavy. The examples below go on
 from `volume`, `seed`, `engine` and `result` of the bundled, simulated sample; the tests run them.
 Research use only, not for diagnosis.
 """

@@ -50,6 +50,12 @@ def test_nothing_is_installed_twice(run_module, monkeypatch):
     assert steps == []
 
 
+def test_install_says_at_its_end_what_is_there(run_module, capsys):
+    pretend_installed(run_module, "study viewer")
+    assert run_module.main(["install", "viewer"]) == 0
+    assert "the basic packages, study, viewer\n" in capsys.readouterr().out
+
+
 def test_more_extras_are_added_to_the_ones_that_are_there(run_module, monkeypatch):
     pretend_installed(run_module, "viewer")
     steps = note_steps(run_module, monkeypatch)

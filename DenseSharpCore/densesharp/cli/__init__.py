@@ -169,6 +169,16 @@ def _innermost(
     return parser
 
 
+def _run(arguments: Sequence[str]) -> int:
+    """Run the command if it has its packages."""
+    args = parse(arguments)
+    lacking = not_installed(arguments)
+    if lacking:
+        sys.stderr.write(f"densesharp: {lacking}\n")
+        return 2
+    return int(command_module(args.command).run(args))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what the Tab key may add
@@ -176,19 +186,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console may have no sign for ± or mm³
-            stream.reconfigure(errors="replace")
-    arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files may be no text
-            stream.reconfigure(errors="replace")
-    args = parse(arguments)
-    lacking = not_installed(arguments)
-    if lacking:
-        sys.stderr.write(f"densesharp: {lacking}\n")
-        return 2
+        if isinstance(stream, io.TextIOWrapper):  # a console may have no sign for ± or mm³,
+            stream.reconfigure(errors="replace")  # and names of files may be no text
     try:
-        return int(command_module(args.command).run(args))
+        return _run(join_negative_values(sys.argv[1:] if argv is None else argv))
     except DenseSharpError as error:
         sys.stderr.write(f"densesharp: {error}\n")
         return 2

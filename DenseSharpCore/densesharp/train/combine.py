@@ -104,6 +104,11 @@ def logits_in_all_orientations(
 
     In the eight mirrored orientations whose probabilities `predict` averages unless told otherwise:
     an average is less sure than its parts, and the temperature must fit what users see.
+
+    Args:
+        model: the ensemble.
+        samples: whose middles are run.
+        progress: told before each sample.
     """
     engine = open_engine(model, precision="fp32")
     turned = orientations()[:MIRRORED]
