@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import postgresql_server
@@ -263,3 +269,67 @@ def test_when_the_server_goes_away_the_answer_can_be_given_again(
     found = verify(study, reading.store)
     assert found.clean
     assert found.answers == 1
+
+
+SITE = """
+import sys
+from pathlib import Path
+from study_simulation import ball_mask, plain_answer, read_session
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import open_store
+from densesharp.study.conduct.study_folder import open_study
+
+folder, address, reader = sys.argv[1:]
+study = open_study(Path(folder))
+reading = Reading(study, open_store(address, study.design.study, study.design.sha256), reader)
+reading.start_session(1)
+opened = reading.open_case()
+reading.save_draft(Answer("MIA"))
+reading.save_draft(Answer("IAC"))
+reading.submit(plain_answer(opened), ball_mask())
+read_session(reading, 1)
+"""
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "run-a-study-at-several-sites.md"
+
+
+def test_two_sites_read_with_the_rights_that_the_page_grants(tmp_path, an_empty_database, store_of):
+    """Each site has a copy of the study folder, a role of its own and its password set apart."""
+    study = make_study(tmp_path / "study", "unaided", count=6)
+    store_of(study, an_empty_database)  # the owner connects first: the tables are made
+    (grants,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    number = next(NUMBERS)
+    group = f"study_readers_{number}"
+    with psycopg.connect(an_empty_database, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {group}")
+        owner.execute(grants.replace("study_readers", group))
+        for reader in ("S1", "J1"):
+            owner.execute(
+                f"CREATE ROLE site_{reader}_{number} LOGIN PASSWORD 'of {reader}' IN ROLE {group}"
+            )
+    where = an_empty_database.rsplit("@", 1)[1]
+    sites = []
+    for reader in ("S1", "J1"):
+        copy = shutil.copytree(tmp_path / "study", tmp_path / f"site {reader}")
+        address = f"postgresql://site_{reader.lower()}_{number}@{where}"
+        environment = {**os.environ, "PGPASSWORD": f"of {reader}",
+                       "PYTHONPATH": str(Path(__file__).parent)}  # fmt: skip
+        command = [sys.executable, "-c", SITE, str(copy), address, reader]
+        sites.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for site in sites:
+        _, said = site.communicate(timeout=120)
+        assert site.returncode == 0, said
+    store = store_of(study, an_empty_database)
+    found = verify(study, store)
+    assert (found.clean, found.answers, sorted(found.heads)) == (True, 12, ["J1", "S1"])
+    assert (export(study, store, tmp_path / "out") / "answers.csv").is_file()
+    address = f"postgresql://site_s1_{number}:of%20S1@{where}"
+    for statement in (
+        "UPDATE study_events SET time = ''", "DELETE FROM study_events", "DROP TABLE study_meta",
+        "UPDATE study_meta SET value = ''", "CREATE TABLE mine (n int)",
+    ):  # fmt: skip
+        with (
+            psycopg.connect(address) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(statement)
