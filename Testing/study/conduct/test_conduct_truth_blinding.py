@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -27,10 +28,13 @@ from densesharp.cli.study import verify
 from densesharp.errors import OutputError, StudyError
 from densesharp.stats.tables import read_table
 from densesharp.study.analysis.analyse_study import describe
-from densesharp.study.conduct.design import Reader
+from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.design import Case, Reader
+from densesharp.study.conduct.model_results import SEALED
 from densesharp.study.conduct.schedule import make_schedule
 from densesharp.study.conduct.store import open_store
 from densesharp.study.conduct.study_folder import open_study
+from densesharp.study.conduct.telling import about_file_times, refuse_telling
 from densesharp.study.conduct.truth_key import TruthKey, key_path, read_key
 from densesharp.study.exported.frozen_truth import check_truth
 from densesharp.study.exported.load_study import load_study
@@ -279,3 +283,108 @@ def test_a_study_of_the_old_format_is_analysed_and_named(tmp_path):
     (folder / "truth.csv").write_text(changed)
     with pytest.raises(StudyError, match="not the file that the design was frozen with"):
         load_study(tmp_path / "export", folder / "truth.csv")
+
+
+# What tells the truth without any draw
+
+
+def told_by_order(cases, truth, order):
+    """An attacker's guess: the cases in an order, cut into the counts of the classes."""
+    names = iter([name for name in CLASSES for _ in range(list(truth.values()).count(name))])
+    return {case.id: next(names) for case in sorted(cases, key=order)}
+
+
+def cases_in_class_order(count=30, **parts):
+    truth = {f"x{n:02d}": CLASSES[3 * n // count] for n in range(count)}
+    cases = [Case(name, "ct.nrrd", (0.0, 0.0, 0.0), image_sha256=name) for name in truth]
+    return [replace(c, **{k: f(n) for k, f in parts.items()}) for n, c in enumerate(cases)], truth
+
+
+def shuffled(n):
+    return f"{(7 * n) % 30:02d}"
+
+
+@pytest.mark.parametrize(
+    ("what", "parts"),
+    [
+        ("names", {}),
+        ("paths", {"id": shuffled, "image": lambda n: f"{n:04d}.nrrd"}),
+        ("patients", {"id": shuffled, "patient": lambda n: f"P{n:03d}"}),
+    ],
+)
+def test_names_in_the_order_of_the_classes_are_refused(what, parts):
+    cases, truth = cases_in_class_order(**parts)
+    truth = {case.id: name for case, name in zip(cases, truth.values(), strict=True)}
+    by = {"names": "id", "paths": "image", "patients": "patient"}[what]
+    assert told_by_order(cases, truth, lambda case: getattr(case, by)) == truth, "the attack works"
+    with pytest.raises(StudyError, match=f"Sorted by their {what} the cases come"):
+        refuse_telling(cases, truth)
+    rng = np.random.default_rng(3)
+    mixed = dict(zip(truth, rng.permutation(list(truth.values())).tolist(), strict=True))
+    refuse_telling(cases, mixed)
+
+
+def test_alike_nodules_of_a_patient_are_no_order_of_classes():
+    rng = np.random.default_rng(8)
+    of = {f"P{n:02d}": CLASSES[int(rng.integers(3))] for n in range(20)}
+    cases = [
+        Case(f"{patient}-{n}", "x", (0.0, 0.0, 0.0), patient=patient)
+        for patient in of
+        for n in range(4)
+    ]
+    refuse_telling(cases, {case.id: of[case.patient] for case in cases})
+
+
+def test_a_property_that_is_the_class_in_other_words_is_refused():
+    rng = np.random.default_rng(1)
+    truth = {f"x{n:02d}": CLASSES[int(rng.integers(3))] for n in range(30)}
+    codes = dict(zip(CLASSES, "pqr", strict=True))
+    cases = [
+        Case(name, "ct", (0.0, 0.0, 0.0), strata={"size": "ab"[n % 2], "lab": codes[truth[name]]})
+        for n, name in enumerate(truth)
+    ]  # fmt: skip
+    with pytest.raises(StudyError, match="The property 'lab' tells the class of every case"):
+        refuse_telling(cases, truth)
+    refuse_telling([replace(c, strata={"size": c.strata["size"]}) for c in cases], truth)
+
+
+def test_file_times_in_the_order_of_the_classes_are_pointed_out(tmp_path):
+    truth = random_truth(30, np.random.default_rng(4))
+    study = make_study(tmp_path, "unaided", truth=truth, images=[f"{n}.nrrd" for n in range(30)])
+    cases = sorted(study.design.main_cases, key=lambda case: CLASSES.index(truth[case.id]))
+    for n, case in enumerate(cases):
+        os.utime(study.image(case), (n, n))
+    by_time = told_by_order(cases, truth, lambda case: study.image(case).stat().st_mtime)
+    assert by_time == truth, "the attack works"
+    assert "file times tell" in about_file_times(study, truth)
+    for case in cases:
+        os.utime(study.image(case), (5, 5))
+    assert about_file_times(study, truth) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_lies_in_folder_and_export_midway_is_the_same_for_every_truth(
+    tmp_path, reading_of, kind
+):
+    """Names, order and sizes of files, rows and events, with readings half done."""
+    rng = np.random.default_rng(11)
+    key, seen = TruthKey.draw(), []
+    for n in range(2):
+        folder = tmp_path / str(n)
+        study = make_study(folder / "study", kind, truth=random_truth(12, rng), key=key)
+        reading = reading_of(study)
+        reading.start_session(1)
+        for _ in range(4):
+            opened = reading.open_case()
+            while opened is not None:
+                opened = reading.submit(Answer("MIA", 50, 20, 3))
+        export(study, reading.store, folder / "export")
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and "store" not in p.name)
+        aids = [p.stat().st_size for p in files if p.suffix == SEALED]
+        seen.append((
+            [p.relative_to(folder).as_posix() for p in files], aids,
+            [case.id for case in study.design.cases],
+            len(reading.store.events("S1")),
+            (folder / "export" / "answers.csv").stat().st_size,
+        ))  # fmt: skip
+    assert seen[0] == seen[1]

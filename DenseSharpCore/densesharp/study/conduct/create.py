@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,11 @@ from densesharp.study.conduct.design import Case, Design, Reader
 from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
 from densesharp.study.conduct.reader_masks import decode, make_mask
 from densesharp.study.conduct.study_folder import DESIGN, Study, freeze, hash_image
+from densesharp.study.conduct.telling import refuse_telling
 from densesharp.study.conduct.truth_key import TruthKey, key_path
 
 _CASE_COLUMNS = ("case", "image", "x", "y", "z")
 _KNOWN = (*_CASE_COLUMNS, "space", "practice", "nodule", "patient")
-_CLASS_WORD = re.compile(r"(?<![a-z])(?:aah|ais|mia|iac)(?![a-z])")
 _YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
 
 
@@ -94,7 +93,7 @@ def create_study(
     listed = sorted(_read_cases(sources.cases, folder, progress), key=_practice_last)
     truth = _read_truth(sources.truth, listed)
     if truth is not None:
-        _refuse_telling_names([entry.case for entry in listed], truth)
+        refuse_telling([entry.case for entry in listed], truth)
     key, key_file = TruthKey.draw(), sources.key_path(str(settings["study"]))
     aids = [_read_aid(entry, sources.results) for entry in listed] if sources.results else []
     # The design is complete and checked before anything is written.
@@ -149,24 +148,6 @@ def _refuse_inside(key_file: Path, folder: Path) -> None:
             "keep truth and key elsewhere, or name another file with --key."
         )
         raise StudyError(message)
-
-
-def _refuse_telling_names(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
-    """Refuse names and paths, which the design keeps, that say the class of their case."""
-    said = {
-        case.id: set(_CLASS_WORD.findall(f"{case.id} {case.image}".lower()))
-        for case in cases
-        if case.id in truth
-    }
-    if len({frozenset(words) for words in said.values()}) < 2:
-        return  # one folder's name for all says nothing
-    for case, words in said.items():
-        if words and words <= set(truth[case].lower().split("-")):
-            message = (
-                f"The name or path of case '{case}' says its class, and the study's folder keeps "
-                "both: rename it, and list it with neutral names."
-            )
-            raise StudyError(message)
 
 
 def _read_readers(path: Path) -> tuple[Reader, ...]:

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
-from densesharp.stats.tables import plain_number
+from densesharp.stats.tables import plain_number, read_table
 from densesharp.study.conduct.answer_form import one_line_end
 from densesharp.study.conduct.create import Sources, create_study
 from densesharp.study.conduct.design import Endpoint, Figure
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
+from densesharp.study.conduct.telling import about_file_times
 from densesharp.study.conduct.truth_key import key_path
 
 LONGEST_INSTRUCTIONS = 10_000
@@ -83,7 +84,7 @@ def summary(study: Study, values: Values) -> str:
         f"seed {design.seed}\n"
         f"  design sha256 {design.sha256}\n"
         f"{TEACHING if design.teaching else ''}"
-        f"{_about_key(study, values)}{_about_patients(study)}"
+        f"{_about_key(study, values)}{_about_times(study, values)}{_about_patients(study)}"
         "Note the sha256 in the protocol. Start reading with:\n"
         f"  densesharp study read {study.folder} --reader {first}\n"
     )
@@ -118,6 +119,16 @@ def _about_key(study: Study, values: Values) -> str:
         f"  key {file}: keep it with the truth, away from the readers; "
         "the analysis checks the truth with it\n"
     )
+
+
+def _about_times(study: Study, values: Values) -> str:
+    """A warning where the CTs' file times tell the classes."""
+    path = str(values.get("truth") or "")
+    if not path:
+        return ""
+    table = read_table(Path(path), ("case", "class"))
+    truth = dict(zip(table.texts("case"), table.texts("class"), strict=True))
+    return about_file_times(study, truth)
 
 
 def _about_patients(study: Study) -> str:
