@@ -1,11 +1,15 @@
 """The file lists of the three CMakeLists.txt that Slicer's build copies from, and their folders.
 
+Of the package `densesharp` goes into the extension what its modules and the public interface
+import, at any time: no training, no simulator, no server and no statistics of studies.
+
 python Testing/panel/cmake_lists.py            says what is missing or gone
 python Testing/panel/cmake_lists.py --write    brings the lists in step with the folders
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -19,7 +23,12 @@ FOLDERS = {
 }
 """CMake folder -> the parts of it that are packaged."""
 
+PACKAGE = "densesharp"
+PUBLIC = ("densesharp/nodule/pipeline.py", "densesharp/nodule/followup/__init__.py")
+"""Loaded by name when a script first asks for them; with the rest of the interface behind them."""
+
 _NOT_PACKAGED = {"CMakeLists.txt"}
+_OF_STUDY_REPORTS = "densesharp/resources/study/"
 
 
 def listed(folder: str, variable: str) -> list[str]:
@@ -40,8 +49,47 @@ def present(folder: str, variable: str) -> list[str]:
         for path in (ROOT / folder / part).rglob("*")
         if path.is_file() and not _ignored(path)
     )
-    names = (path.relative_to(ROOT / folder).as_posix() for path in files)
+    names = {path.relative_to(ROOT / folder).as_posix() for path in files}
+    if folder == "DenseSharpCore":
+        names -= {name for name in names if name.startswith(_OF_STUDY_REPORTS)}
+        names -= {name for name in names if name.endswith(".py")} - needed()
     return sorted(name for name in names if name.endswith(".py") == (variable == SCRIPTS))
+
+
+def needed() -> set[str]:
+    """The files of `densesharp` that the extension's modules import, directly or not."""
+    core = ROOT / "DenseSharpCore"
+    modules = {_module(path, core): path for path in (core / PACKAGE).rglob("*.py")}
+    to_do = {_module(core / name, core) for name in PUBLIC}
+    for folder in ("DenseSharpScene", "DenseSharpSlicer"):
+        for path in (ROOT / folder).rglob("*.py"):
+            to_do |= _imports(path, "")
+    found: set[str] = set()
+    while to_do:
+        name = to_do.pop()
+        if name in modules and name not in found:
+            found.add(name)
+            to_do |= {name.rpartition(".")[0], *_imports(modules[name], name)}
+    return {modules[name].relative_to(core).as_posix() for name in found}
+
+
+def _module(path: Path, core: Path) -> str:
+    """`densesharp.io` of `densesharp/io/__init__.py`."""
+    return ".".join(path.relative_to(core).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path, module: str) -> set[str]:
+    """What a file imports anywhere in it; names that are no modules are among them."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
 
 
 def _ignored(path: Path) -> bool:

@@ -168,3 +168,12 @@ def test_no_translated_text_is_an_f_string() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
                 assert isinstance(node.args[0], ast.Constant), (path.name, node.lineno)
+
+
+def test_the_main_thread_keeps_most_of_its_time_while_an_answer_is_computed(module: Any) -> None:
+    """It sleeps for the worker; Slicer's event loop must get more of each turn, and soon again."""
+    import sys
+
+    panel = sys.modules["DenseSharpSlicer"]
+    assert panel.YIELD_SECONDS * 1000 < panel.POLL_MS / 2
+    assert panel.POLL_MS <= 10

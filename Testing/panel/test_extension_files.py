@@ -40,6 +40,18 @@ def test_cmake_lists_equal_the_folders(folder: str, variable: str) -> None:
     assert found == [], "run: python Testing/panel/cmake_lists.py --write"
 
 
+def test_the_extension_ships_what_it_imports_and_no_more() -> None:
+    """A reviewer reads every file: no training, simulator, server or statistics of studies."""
+    shipped = cmake_lists.listed("DenseSharpCore", cmake_lists.SCRIPTS)
+    assert len(shipped) < 150
+    folders = {name.split("/")[1] for name in shipped}
+    assert not folders & {"train", "simulate", "explore", "worklist"}
+    assert not {name for name in shipped if name.startswith("densesharp/study/report")}
+    assert "densesharp/serve/server.py" not in shipped
+    assert {"densesharp/nodule/pipeline.py", "densesharp/serve/client.py",
+            "densesharp/study/conduct/reading_session.py"} <= set(shipped)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "name",
     ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS",

@@ -198,6 +198,7 @@ QObject.className = lambda self: self.metaObject().className()
 QObject.children = _children
 QtWidgets.QDialog.exec_ = QtWidgets.QDialog.exec
 QtWidgets.QMenu.exec_ = QtWidgets.QMenu.exec
+QtCore.QEventLoop.exec_ = QtCore.QEventLoop.exec
 globals().update(_classes)
 
 
