@@ -15,7 +15,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharp/blob/main"
+ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharpLungNodule/blob/main"
 
 NEEDED = "sqlalchemy>=2.0.30"
 """Stores the answers; Slicer does not bring it."""

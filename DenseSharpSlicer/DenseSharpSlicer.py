@@ -23,7 +23,7 @@ from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 POLL_MS = 5
 """How often the panel looks for answers while there is something to wait for."""
 
-ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharp/blob/main"
+ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharpLungNodule/blob/main"
 """Where the documentation lies."""
 
 YIELD_SECONDS = 0.002

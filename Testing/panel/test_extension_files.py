@@ -26,13 +26,6 @@ def metadata(name: str) -> str:
     return match.group(1) if match else ""
 
 
-def s4ext() -> dict[str, str]:
-    """Keyword -> value of the description file."""
-    lines = (ROOT / "DenseSharpSlicer.s4ext").read_text(encoding="utf-8").splitlines()
-    pairs = (line.partition(" ") for line in lines if line and line[0] != "#")
-    return {keyword: value for keyword, _, value in pairs}
-
-
 @pytest.mark.parametrize("folder", sorted(cmake_lists.FOLDERS))
 @pytest.mark.parametrize("variable", [cmake_lists.SCRIPTS, cmake_lists.RESOURCES])
 def test_cmake_lists_equal_the_folders(folder: str, variable: str) -> None:
@@ -53,32 +46,36 @@ def test_the_extension_ships_what_it_imports_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS",
-     "CATEGORY", "STATUS", "TIER", "KEYWORDS"],
-)  # fmt: skip
-def test_s4ext_equals_cmake(name: str) -> None:
+    "name", ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"]
+)
+def test_what_the_extensions_manager_shows_is_there(name: str) -> None:
     assert metadata(name)
-    assert s4ext()[name.lower()] == metadata(name)
+
+
+def test_the_extension_s_name_says_what_it_is_for_and_its_repository_bears_it() -> None:
+    """What the Extensions Index asks of a name: Slicer and the extension's name."""
+    name = re.search(r"project\((\w+)\)", CMAKE).group(1)
+    assert name == "DenseSharpLungNodule"
+    assert metadata("HOMEPAGE").rpartition("/")[2] == f"Slicer{name}"
+    assert (ROOT / f"{name}.json").is_file()
 
 
 def test_index_entry_fits_its_schema_and_cmake() -> None:
-    entry = json.loads((ROOT / "DenseSharpSlicer.json").read_text(encoding="utf-8"))
+    entry = json.loads((ROOT / "DenseSharpLungNodule.json").read_text(encoding="utf-8"))
     allowed = {"$schema", "category", "scm_url", "scm_revision", "scm_type", "build_dependencies",
                "build_subdirectory", "enabled", "tier", "dicom_support_rule"}  # fmt: skip
     assert set(entry) <= allowed
     assert {"$schema", "category", "scm_url"} <= set(entry)
-    assert re.search(r"project\((\w+)\)", CMAKE).group(1) == "DenseSharpSlicer"
     assert entry["category"] == metadata("CATEGORY")
     assert metadata("DEPENDS") == "NA"
     assert "build_dependencies" not in entry
-    assert entry["tier"] == int(metadata("TIER"))
-    assert entry["scm_url"] == s4ext()["scmurl"]
-    assert b"\r" not in (ROOT / "DenseSharpSlicer.json").read_bytes()
+    assert entry["tier"] == 1
+    assert entry["scm_url"] == f"{metadata('HOMEPAGE')}.git"
+    assert b"\r" not in (ROOT / "DenseSharpLungNodule.json").read_bytes()
 
 
 def test_pictures_that_the_addresses_name_exist() -> None:
-    base = "https://raw.githubusercontent.com/DenseSharp/SlicerDenseSharp/main/"
+    base = "https://raw.githubusercontent.com/DenseSharp/SlicerDenseSharpLungNodule/main/"
     for address in (metadata("ICONURL"), *metadata("SCREENSHOTURLS").split()):
         assert address.startswith(base)
         assert (ROOT / address.removeprefix(base)).is_file(), address
