@@ -8,7 +8,18 @@ from types import ModuleType
 
 HELP = "plan, read and analyse a reader study"
 
-SUBCOMMANDS = ("new", "read", "export", "verify", "merge", "analyze", "report", "power", "paper")
+SUBCOMMANDS = (
+    "new",
+    "read",
+    "export",
+    "verify",
+    "merge",
+    "analyze",
+    "report",
+    "power",
+    "simulate",
+    "paper",
+)
 
 
 def subcommand_module(name: str) -> ModuleType:
