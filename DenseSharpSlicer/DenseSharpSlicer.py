@@ -149,6 +149,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._timer.stop()
         if self.shortcuts is not None:
             self.shortcuts.disable()
+            self.review.linked.unlink()
         self.setParameterNode(None)
         self.removeObservers()
         if self.session is not None:
@@ -180,6 +181,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         placing.stop()
         self.correction.stop()
+        self.review.linked.unlink()
         self.shortcuts.disable()
         self._followNoViews()
         self.setParameterNode(None)

@@ -13,7 +13,7 @@ from .geometry import may_be_ct
 from .prior_link import earlier
 from .scan import ScanNodules
 from .surfaces import SURFACE
-from .views import nodes_of
+from .views import jumping, nodes_of
 
 SMOOTH = "DenseSharp.Smooth"
 """Attribute of a segmentation whose outlines were made smooth once; what a reader chooses stays."""
@@ -63,10 +63,13 @@ def clicked_elsewhere(scan: ScanNodules) -> list[tuple[str, Any]]:
     return found
 
 
-def side_by_side(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
+def side_by_side(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> tuple[Any, Any]:
     """Show a nodule's CT in the red view and an earlier one in the yellow view, both axial.
 
     Each view looks at its own nodule, where the earlier CT has the same one, as near as the other.
+
+    Returns:
+        The two views, red and yellow.
     """
     scene = scan.scene
     views = {view.GetLayoutName(): view for view in nodes_of(scene, "vtkMRMLSliceNode")}
@@ -79,8 +82,10 @@ def side_by_side(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
         view.SetOrientation("Axial")
     across, (_, up, deep) = red.GetFieldOfView()[0], yellow.GetFieldOfView()
     yellow.SetFieldOfView(across, across * up / yellow.GetFieldOfView()[0], deep)
-    red.JumpSliceByCentering(*scan.center_of(nodule_id).tolist())
-    look_at_pair(scan, nodule_id, prior)
+    with jumping():
+        red.JumpSliceByCentering(*scan.center_of(nodule_id).tolist())
+        look_at_pair(scan, nodule_id, prior)
+    return red, yellow
 
 
 def look_at_pair(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
@@ -89,9 +94,10 @@ def look_at_pair(scan: ScanNodules, nodule_id: str, prior: ScanNodules) -> None:
     if found is None:
         return
     shown_in = _views_by_background(scan.scene)
-    for view in nodes_of(scan.scene, "vtkMRMLSliceNode"):
-        if shown_in[view.GetID()] == prior.volume_node.GetID():
-            view.JumpSliceByCentering(*prior.center_of(found.id).tolist())
+    with jumping():
+        for view in nodes_of(scan.scene, "vtkMRMLSliceNode"):
+            if shown_in[view.GetID()] == prior.volume_node.GetID():
+                view.JumpSliceByCentering(*prior.center_of(found.id).tolist())
 
 
 def _views_by_background(scene: Any) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -95,38 +97,67 @@ def hide_overlay(scene: Any, volume_node: Any) -> None:
             composite.RemoveAttribute(FORMER)
 
 
+_jumps: list[object] = []
+
+
+def is_jumping() -> bool:
+    """Whether the views are brought somewhere now, and not moved by a reader."""
+    return bool(_jumps)
+
+
+@contextmanager
+def jumping() -> Iterator[None]:
+    """Inside it views are brought somewhere by the program."""
+    _jumps.append(None)
+    try:
+        yield
+    finally:
+        _jumps.pop()
+
+
 def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
     """Bring all slice views and the crosshair to a world point (RAS mm).
 
     Without `centered` a picture moves in its plane only where the point would not be seen.
     """
     r, a, s = (float(x) for x in np.asarray(ras))
-    for view in nodes_of(scene, "vtkMRMLSliceNode"):
-        if centered or not _sees(view, (r, a, s)):
-            view.JumpSliceByCentering(r, a, s)
-        else:
-            view.JumpSliceByOffsetting(r, a, s)
+    with jumping():
+        for view in nodes_of(scene, "vtkMRMLSliceNode"):
+            if centered or not _sees(view, (r, a, s)):
+                view.JumpSliceByCentering(r, a, s)
+            else:
+                view.JumpSliceByOffsetting(r, a, s)
     for crosshair in nodes_of(scene, "vtkMRMLCrosshairNode"):
         crosshair.SetCrosshairRAS(r, a, s)
 
 
+def composite_of(view: Any) -> Any | None:
+    """The node that says which volumes a slice view shows."""
+    for composite in nodes_of(view.GetScene(), "vtkMRMLSliceCompositeNode"):
+        if composite.GetLayoutName() == view.GetLayoutName():
+            return composite
+    return None
+
+
 def zoom_to(scene: Any, width_mm: float) -> None:
     """Let every slice view show a width of so many mm; `zoom_back` undoes it."""
-    for view in nodes_of(scene, "vtkMRMLSliceNode"):
-        across, up, deep = view.GetFieldOfView()
-        if not view.GetAttribute(FIELD):
-            view.SetAttribute(FIELD, str(across))
-        view.SetFieldOfView(width_mm, width_mm * up / across, deep)
+    with jumping():
+        for view in nodes_of(scene, "vtkMRMLSliceNode"):
+            across, up, deep = view.GetFieldOfView()
+            if not view.GetAttribute(FIELD):
+                view.SetAttribute(FIELD, str(across))
+            view.SetFieldOfView(width_mm, width_mm * up / across, deep)
 
 
 def zoom_back(scene: Any) -> None:
     """Let every slice view show the width it had before `zoom_to`; the middle stays."""
-    for view in nodes_of(scene, "vtkMRMLSliceNode"):
-        former = view.GetAttribute(FIELD)
-        if former:
-            across, up, deep = view.GetFieldOfView()
-            view.SetFieldOfView(float(former), float(former) * up / across, deep)
-            view.RemoveAttribute(FIELD)
+    with jumping():
+        for view in nodes_of(scene, "vtkMRMLSliceNode"):
+            former = view.GetAttribute(FIELD)
+            if former:
+                across, up, deep = view.GetFieldOfView()
+                view.SetFieldOfView(float(former), float(former) * up / across, deep)
+                view.RemoveAttribute(FIELD)
 
 
 def _sees(view: Any, ras: tuple[float, float, float]) -> bool:

@@ -11,7 +11,9 @@ from slicer.i18n import tr as _
 from densesharp.report.labels import review_words
 from densesharp_scene.compared import side_by_side
 from densesharp_scene.dates import tell_days
+from densesharp_scene.linked import Linked
 from densesharp_scene.nodule import Decision
+from densesharp_scene.scan import ScanNodules
 
 from . import followup, preferences
 from .session import Session
@@ -27,6 +29,7 @@ class ReviewSection:
     def __init__(self, ui: Any, session: Session) -> None:
         self.ui = ui
         self.session = session
+        self.linked = Linked()
         self.ui.readerEdit.text = preferences.read("Reader")
         self.ui.readerEdit.connect("editingFinished()", self.onReader)
         self.ui.acceptButton.connect("clicked()", self.onAccept)
@@ -151,15 +154,19 @@ class ReviewSection:
         self._showChange()
 
     def onBeside(self) -> None:
-        """Show both CTs side by side, each at the nodule."""
+        """Show both CTs side by side, each at the nodule; they scroll and zoom together."""
         scan, nodule = self.session.scan, self.session.nodule
         prior, manager = self.ui.priorSelector.currentNode(), slicer.app.layoutManager()
         if scan is None or nodule is None or prior is None:
             return
         if manager is not None:
             manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
-        self.session.run(lambda: side_by_side(scan, nodule.id, self.session.scan_of(prior)))
+        self.session.run(lambda: self._showBeside(scan, nodule.id, prior))
         self.session.changed()
+
+    def _showBeside(self, scan: ScanNodules, nodule_id: str, prior: Any) -> None:
+        self.linked.unlink()
+        self.linked.link(*side_by_side(scan, nodule_id, self.session.scan_of(prior)))
 
     def onFindPrior(self) -> None:
         """Look for the selected nodule in the earlier CT."""

@@ -264,3 +264,52 @@ def test_two_cts_side_by_side_look_at_the_same_nodule(scene, views, make_ct):
     now.jump(ids[0])  # all views go to the place of the present nodule
     look_at_pair(now, ids[0], then)
     np.testing.assert_allclose(center_of_view(yellow), then.center_of(ids[1]), atol=1e-6)
+
+
+@pytest.fixture
+def beside(scene, views, two):
+    """The two CTs side by side and linked: (red view, yellow view, link)."""
+    from densesharp_scene.compared import side_by_side
+    from densesharp_scene.linked import Linked
+
+    present, earlier = two
+    link = Linked()
+    link.link(*side_by_side(present, present.nodules[0].id, earlier))
+    yield *views[:2], link
+    link.unlink()
+
+
+def test_linked_views_scroll_and_zoom_by_as_much(beside):
+    (red, _), (yellow, _), link = beside
+    yellow.SetSliceOffset(yellow.GetSliceOffset())  # nothing
+    apart = yellow.GetSliceOffset() - red.GetSliceOffset()
+    red.SetSliceOffset(red.GetSliceOffset() + 3.75)
+    assert yellow.GetSliceOffset() - red.GetSliceOffset() == pytest.approx(apart)
+    yellow.SetSliceOffset(yellow.GetSliceOffset() - 1.25)
+    assert yellow.GetSliceOffset() - red.GetSliceOffset() == pytest.approx(apart)
+    width = yellow.GetFieldOfView()[0]
+    across, up, deep = red.GetFieldOfView()
+    red.SetFieldOfView(across / 2, up / 2, deep)
+    assert yellow.GetFieldOfView()[0] == pytest.approx(width / 2)
+    assert link.on
+
+
+def test_a_jump_of_the_program_is_not_followed_twice(scene, beside, two):
+    """Each view goes to its own nodule; the next scroll begins there."""
+    from densesharp_scene.views import jump_to
+
+    (red, _), (yellow, _), _link = beside
+    jump_to(scene, center_of_view(red) + (0, 0, 7))
+    both = red.GetSliceOffset(), yellow.GetSliceOffset()
+    assert both[0] == pytest.approx(both[1])  # one world point in all views, no more
+    red.SetSliceOffset(red.GetSliceOffset() + 1.25)
+    assert yellow.GetSliceOffset() == pytest.approx(both[1] + 1.25)
+
+
+def test_the_link_ends_when_a_view_shows_another_ct(beside, two):
+    (red, _), (yellow, yellow_shows), link = beside
+    before = yellow.GetSliceOffset()
+    yellow_shows.SetBackgroundVolumeID(two[0].volume_node.GetID())
+    red.SetSliceOffset(red.GetSliceOffset() + 3)
+    assert not link.on
+    assert yellow.GetSliceOffset() == before
