@@ -1,7 +1,8 @@
 """The measured axes of a nodule as lines on the CT, which a reader may drag to own measurements.
 
-Slicer draws each line with its length in mm, and follows a drag by itself. A line that was dragged
-is the reader's: it is named so and stays, until the nodule has another outline.
+Slicer follows a drag by itself. A line that was dragged is the reader's: it is named so, drawn with
+its length, and stays until the nodule has another outline. Each is drawn in the slice that it lies
+in only.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import vtk
 from numpy.typing import NDArray
 
 from densesharp.image.grid import ras_to_lps
+from densesharp.report.labels import Phrase
 
-from . import record
+from . import record, views
 from .scan import ScanNodules
 from .seeds import MOVED_MM
 
@@ -26,7 +28,17 @@ AXES = ("long axis", "short axis")
 BELONGS = "DenseSharp.Axis"
 """Attribute of a line: nodule, outline and where the line was put, as JSON."""
 
-COLOR = (0.1, 0.9, 1.0)
+DRAGGED = "DenseSharp.Dragged."
+"""Attribute of a line, with a nodule's id: its outline, and where a reader left the line."""
+
+COLOR = (1.0, 0.95, 0.35)
+GLYPH_PERCENT, TEXT_PERCENT = 0.9, 2.6
+"""Of a view's size."""
+
+LINE_SHARE = 0.3
+"""Of a glyph's size."""
+
+_SAME_MM = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,14 @@ def show(scan: ScanNodules, nodule_id: str) -> Lengths | None:
         ]
         owner = [nodule_id, nodule.mask_digest, np.round(ends, 6).tolist()]
         if line.GetAttribute(BELONGS) != json.dumps(owner):
-            _put(line, ends)
+            _keep_dragged(line)
+            _put(line, _dragged(line, nodule_id, nodule.mask_digest) or ends)
             line.SetAttribute(BELONGS, json.dumps(owner))
-        line.SetName(f"{nodule.name} {role}{' (reader)' if _was_dragged(line) else ''}")
+        show_in_plane(line, scan.volume_node)
+        dragged = _was_dragged(line)
+        line.SetName(f"{nodule.name} {role}{' (reader)' if dragged else ''}")
+        # The card has the others' lengths, and two labels in one small nodule hide it.
+        line.GetDisplayNode().SetPropertiesLabelVisibility(dragged)
         line.GetDisplayNode().SetVisibility(True)
     return lengths(scan)
 
@@ -79,6 +96,12 @@ def lengths(scan: ScanNodules) -> Lengths | None:
     return Lengths(measured[0], measured[1], any(_was_dragged(line) for line in lines))
 
 
+def words(found: Lengths) -> str:
+    """What a reader measured, for the card."""
+    text = "Measured by the reader: {long} × {short} mm"
+    return Phrase(text, long=f"{found.long_mm:.1f}", short=f"{found.short_mm:.1f}")
+
+
 def lines_of(scan: ScanNodules) -> list[Any]:
     """The nodes of the lines, to be told of a drag."""
     return _lines(scan)
@@ -93,13 +116,56 @@ def _create(scan: ScanNodules, role: str) -> Any:
     line = scan.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", role)
     line.CreateDefaultDisplayNodes()
     line.SetAndObserveTransformNodeID(scan.volume_node.GetTransformNodeID())
+    style(line, COLOR)
+    return line
+
+
+def style(line: Any, color: tuple[float, float, float]) -> None:
+    """Thin, with its length, in slices only."""
     display = line.GetDisplayNode()
     display.SetPointLabelsVisibility(False)
     display.SetPropertiesLabelVisibility(True)
     display.SetVisibility3D(False)
+    display.SetUseGlyphScale(True)
+    display.SetGlyphScale(GLYPH_PERCENT)
+    display.SetCurveLineSizeMode(display.UseLineThickness)
+    display.SetLineThickness(LINE_SHARE)
+    display.SetTextScale(TEXT_PERCENT)
     for set_color in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
-        set_color(*COLOR)
-    return line
+        set_color(*color)
+
+
+def show_in_plane(line: Any, volume_node: Any) -> None:
+    """Show a line in the views of its CT in whose plane it lies: others would show a dot."""
+    along = np.subtract(*_ends(line))
+    tilts = {}
+    for view in views.views_of(line.GetScene(), volume_node):
+        matrix = view.GetSliceToRAS()
+        normal = np.array([matrix.GetElement(row, 2) for row in range(3)])
+        tilts[view.GetID()] = abs(normal @ along)
+    least = min(tilts.values(), default=0.0)
+    planes = sorted(view for view, tilt in tilts.items() if tilt <= least + _SAME_MM)
+    display = line.GetDisplayNode()
+    if sorted(display.GetViewNodeIDs() or ()) != planes:
+        was_modifying = display.StartModify()
+        display.RemoveAllViewNodeIDs()
+        for view in planes:
+            display.AddViewNodeID(view)
+        display.EndModify(was_modifying)
+
+
+def _keep_dragged(line: Any) -> None:
+    """Remember where a reader left a line, before another nodule takes it."""
+    if line.GetAttribute(BELONGS) and _was_dragged(line):
+        nodule_id, outline, _ = json.loads(line.GetAttribute(BELONGS))
+        kept = [outline, [point.tolist() for point in _ends(line)]]
+        line.SetAttribute(DRAGGED + nodule_id, json.dumps(kept))
+
+
+def _dragged(line: Any, nodule_id: str, outline: str) -> list[NDArray[np.float64]] | None:
+    """Where a reader left the line of a nodule, whose outline is still the same."""
+    kept = json.loads(line.GetAttribute(DRAGGED + nodule_id) or "null")
+    return [np.array(point) for point in kept[1]] if kept and kept[0] == outline else None
 
 
 def _put(line: Any, ends: list[NDArray[np.float64]]) -> None:

@@ -54,6 +54,19 @@ def shows(scene: Any, volume_node: Any) -> bool:
     )
 
 
+def views_of(scene: Any, volume_node: Any) -> list[Any]:
+    """The slice views that show a volume, or none at all."""
+    backgrounds = {
+        composite.GetLayoutName(): composite.GetBackgroundVolumeID() or volume_node.GetID()
+        for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode")
+    }
+    return [
+        view
+        for view in nodes_of(scene, "vtkMRMLSliceNode")
+        if backgrounds.get(view.GetLayoutName(), volume_node.GetID()) == volume_node.GetID()
+    ]
+
+
 def background_volume(scene: Any) -> Any | None:
     """The volume shown in the first slice view that shows one."""
     for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):

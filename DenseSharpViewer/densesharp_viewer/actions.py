@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TOOLS = ("seed", "move", "paint", "erase")
+TOOLS = ("seed", "more", "less", "ruler", "move", "paint", "erase")
 WINDOW_NAMES = ("lung", "mediastinum", "bone")
 LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed", "pair")
 SLICE_NAMES = ("axial", "coronal", "sagittal")
@@ -110,6 +110,7 @@ class Actions:
             "layout": (viewer.set_layout, (_one_of(*LAYOUT_NAMES),)),
             "outlines": (viewer.show_outlines, (_is_bool,)),
             "crosshair": (viewer.show_crosshair, (_is_bool,)),
+            "clear_rulers": (viewer.clear_rulers, ()),
             "fit": (viewer.fit, ()),
             "seed_here": (viewer.seed_at_mouse, (_is_bool,)),
             "scroll": (viewer.scroll, (_one_of_numbers(-1, 1),)),

@@ -13,6 +13,8 @@ KEYS = (
     ("L  M  B", "lung, mediastinum or bone window"),
     ("V", "tool Move: clicks place nothing"),
     ("N", "tool Seed"),
+    ("+  -", "a click takes a part into, out of the selected outline"),
+    ("D", "ruler: two clicks measure; drag an end of a ruler or an axis to change it"),
     ("P  E", "paint, erase on the selected nodule"),
     ("[  ]", "smaller, larger brush"),
     ("O", "outlines on or off"),

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from .corner_annotations import place_at
 
+CLICKING = ("seed", "more", "less", "ruler")
+"""Tools whose clicks mean something."""
+
 CLICK_PIXELS = 4
 """A press and release closer than this is a click, anything else a drag."""
 
@@ -22,14 +25,14 @@ class MouseTarget(Protocol):
 
     @property
     def tool(self) -> str:
-        """`seed`, `move`, `paint` or `erase`."""
+        """`seed`, `more`, `less`, `ruler`, `move`, `paint` or `erase`."""
 
     @property
     def brush_radius_mm(self) -> float:
         """Radius of the brush."""
 
     def clicked(self, ras: NDArray[np.float64]) -> None:
-        """A click in a slice view while the tool is `seed`."""
+        """A click in a slice view while the tool is one of `CLICKING`."""
 
     def stroke(
         self, start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64]
@@ -113,7 +116,7 @@ class SliceMouse:
             moved = max(abs(x - pressed[0]), abs(y - pressed[1]))
             if moved >= CLICK_PIXELS:
                 self._target.seed_released()
-            elif self._target.tool == "seed" and not interactor.GetShiftKey():
+            elif self._target.tool in CLICKING and not interactor.GetShiftKey():
                 self._target.clicked(self.ras_at(x, y))
 
     def _leave(self, _interactor: Any, _event: str) -> None:

@@ -96,6 +96,7 @@ def _build_certainty() -> None:
 def _build_sizes() -> None:
     with html.Div(v_if="card.measurements.length"):
         html.H3("Measurements")
+        html.P("{{ lengths }}", v_if="lengths", classes="ds-reader-lengths")
         _build_lines(f"card.measurements.slice(0, {SHOWN})")
         with html.Details(v_if=f"card.measurements.length > {SHOWN}", classes="ds-more"):
             html.Summary(f"{{{{ card.measurements.length - {SHOWN} }}}} more")

@@ -11,6 +11,9 @@ from .security import TRIGGER
 
 TOOLS = (
     ("seed", "mdi-target", "Seed: click a nodule (N)"),
+    ("more", "mdi-plus-circle-outline", "More: a click takes a part into the outline (+)"),
+    ("less", "mdi-minus-circle-outline", "Less: a click takes a part out of the outline (-)"),
+    ("ruler", "mdi-tape-measure", "Ruler: two clicks measure a distance (D)"),
     ("move", "mdi-cursor-move", "Move: clicks place nothing (V)"),
     ("paint", "mdi-brush", "Paint on the selected nodule (P)"),
     ("erase", "mdi-eraser", "Erase from the selected nodule (E)"),
@@ -26,7 +29,7 @@ LAYOUTS = (
 SWITCHES = (
     ("outlines", "mdi-vector-polygon", "Outlines and seeds (O)"),
     ("evidence", "mdi-fire", "Evidence map of the selected nodule (H)"),
-    ("axes", "mdi-ruler", "Long and short axis of the selected nodule (T)"),
+    ("axes", "mdi-arrow-expand", "Long and short axis of the selected nodule (T)"),
     ("crosshair", "mdi-crosshairs", "Crosshair; hold Shift to move it (X)"),
 )
 
@@ -44,6 +47,11 @@ def build_tools() -> None:
     _gap()
     for name, icon, title in TOOLS:
         _switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")
+    with html.Button(
+        v_if="tool === 'ruler'", classes="ds-button", click=do("clear_rulers"),
+        title="Remove all rulers",
+    ):  # fmt: skip
+        v.VIcon("mdi-trash-can-outline", size="small")
     with html.Label(v_if="tool === 'paint' || tool === 'erase'", classes="ds-brush"):
         html.Span("{{ brush_mm }} mm")
         html.Input(

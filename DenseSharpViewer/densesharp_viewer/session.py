@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Nodule, ScanNodules, axes, segments
+from densesharp_scene import Nodule, ScanNodules, measured_axes, segments
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
@@ -69,7 +68,6 @@ class Session(NoduleSession):
         self.files = OpenFiles(results, results)
         self.tool, self.evidence, self.axes = "seed", False, True
         self.case = NO_CASE
-        self._axes: tuple[Any, ...] = ()
         self._evidence: tuple[Any, ...] = ()
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.unsaved = Unsaved(self.state, publish)
@@ -131,9 +129,10 @@ class Session(NoduleSession):
     # What the mouse does
 
     def check_seeds(self) -> None:
-        """Analyse what was placed or dragged."""
+        """Analyse what was placed or dragged, and tell the lengths of axes that were."""
         if self.scan is not None:
             self.clicks.take_points(self.scan)
+            self._follow_axes()
 
     def stroke(self, start: ArrayLike, end: ArrayLike, normal: ArrayLike) -> None:
         """A piece of a brush stroke on the selected nodule, RAS mm."""
@@ -157,14 +156,18 @@ class Session(NoduleSession):
     def _follow_axes(self) -> None:
         """Draw the axes of the selected nodule; none while its outline is newer than they are."""
         scan, nodule = self.scan, self.nodule if self.axes else None
-        if scan is None:
+        if scan is None or not scan.alive:
             return
-        old = nodule is None or self.outdated(nodule) is not None
-        lines = () if old else axes.lines_of(scan.volume_node, nodule)
-        wanted = (scan, np.array(lines).tolist())
-        if wanted != self._axes:
-            self._axes = wanted
-            axes.show_axes(scan.scene, lines)
+        if nodule is None or self.outdated(nodule) is not None:
+            measured_axes.hide(scan)
+            self.publish({"lengths": ""})
+            return
+        try:
+            found = measured_axes.show(scan, nodule.id)
+        except DenseSharpError:  # the CT lies under a transform that bends space
+            found = None
+        own = found is not None and found.by_reader
+        self.publish({"lengths": measured_axes.words(found) if found and own else ""})
 
     def _follow_evidence(self) -> None:
         """Show the evidence map of the selected nodule, or none when it is off."""

@@ -15,7 +15,7 @@ from trame_slicer.core import LayoutManager, SlicerApp
 from densesharp.nodule.records import Seed
 from densesharp.report.labels import minus_signs
 from densesharp.worklist import ListedCase
-from densesharp_scene import Nodule, ScanNodules
+from densesharp_scene import Nodule, ScanNodules, rulers
 from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
 
@@ -43,7 +43,7 @@ FIRST_STATE: dict[str, Any] = {
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
     "levels": "", "axes": True, "cases": NO_LIST,
-    "prior": None, "prior_slice": {}, "change": NO_CHANGE,
+    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "",
 }  # fmt: skip
 """What the page shows before anything happens."""
 
@@ -167,11 +167,19 @@ class Viewer:
         return self.session.drawing.brush.radius_mm
 
     def clicked(self, ras: np.ndarray) -> None:
-        """A click with the tool Seed."""
+        """A click with a tool that clicks."""
         self._later(lambda: self._click(ras))
 
     def _click(self, ras: np.ndarray) -> None:
-        if self.session.scan is not None:
+        if self.session.scan is None:
+            return
+        moves = {"more": True, "less": False}
+        if self.tool == "ruler":
+            rulers.click(self.session.scan, ras)
+        elif self.tool in moves:
+            add = moves[self.tool]
+            attempt(lambda: self.session.drawing.click(ras, add=add), self.session.page)
+        else:
             attempt(lambda: self.session.click(ras), self.session.page)
 
     def stroke(self, start: np.ndarray, end: np.ndarray, normal: np.ndarray) -> None:
@@ -210,9 +218,16 @@ class Viewer:
         self.away = away
 
     def set_tool(self, tool: str) -> None:
-        """Seed, move, paint or erase."""
+        """Seed, more, less, ruler, move, paint or erase."""
+        if self.session.scan is not None:
+            rulers.forget_begun(self.session.scan.scene)
         self.session.tool = tool
         self.publish({"tool": tool})
+
+    def clear_rulers(self) -> None:
+        """Remove all rulers."""
+        if self.session.scan is not None:
+            rulers.clear(self.session.scan.scene)
 
     def set_brush(self, diameter_mm: float) -> None:
         """Diameter of the brush."""

@@ -409,7 +409,7 @@ def test_acquisitions_that_lie_in_each_other_are_asked_about(folder, shift, valu
     assert [choice.slices for choice in choices] == [12, 12]
     assert "acquisition 1" in choices[0].description
     assert set(notices(folder, series="3")) == {"other_files"}
-    assert "12 slice of another" in notices(folder, series=choices[0].uid)["other_files"].message
+    assert "12 slices of another" in notices(folder, series=choices[0].uid)["other_files"].message
     other = read_volume(folder, series="3.2")
     np.testing.assert_array_equal(other.array, phantom() + 300)
     np.testing.assert_array_equal(read_volume(folder / "B3.dcm").array, phantom() + 300)

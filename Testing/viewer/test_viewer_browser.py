@@ -437,6 +437,39 @@ def test_a_second_window_is_told_why(browser, open_page, served):
     context.close()
 
 
+def test_plus_and_minus_clicks_and_the_ruler(open_page):
+    """A click beside the outline adds with +, one in it takes away with -; D measures."""
+    page = open_page
+    show_sphere(page)
+    x, y = bright_middle(page.picture(0))
+    page.click(0, x, y)
+    page.wait("$('nodules').length === 1 && !$('busy')")
+    volume = float(page.get("nodules")[0]["volume"])
+    page.page.keyboard.press("+")
+    page.wait("$('tool') === 'more'")
+    page.click(0, x + 24, y)
+    page.wait("$('card').edited && !$('busy')")
+    more = float(page.get("nodules")[0]["volume"])
+    page.page.keyboard.press("-")
+    page.wait("$('tool') === 'less'")
+    page.click(0, x - 15, y)
+    page.wait(f"$('nodules')[0].volume != '{more:.0f}' && !$('busy')")
+    assert float(page.get("nodules")[0]["volume"]) < more
+    assert more > volume
+    page.page.keyboard.press("d")
+    page.wait("$('tool') === 'ruler'")
+    page.settle()
+    before = page.picture(0)
+    page.click(0, 60, 100)
+    page.click(0, 160, 100)
+    page.settle()
+    assert (np.abs(page.picture(0)[80:120] - before[80:120]) > 0.2).sum() > 80
+    assert len(page.get("nodules")) == 1
+    page.act("clear_rulers")
+    page.settle()
+    assert (np.abs(page.picture(0)[80:120] - before[80:120]) > 0.2).sum() < 20
+
+
 def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     """Esc stops a slow analysis; saved work is there in another process."""
     results = tmp_path / "out"

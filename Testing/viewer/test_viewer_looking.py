@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from viewer_helpers import settle
 
-from densesharp_scene import axes, segments
+from densesharp_scene import measured_axes, rulers, segments
 
 
 @pytest.fixture
@@ -73,14 +71,13 @@ def test_a_moving_mouse_zooms_nothing(shown, looking):
 
 def test_the_pointer_s_density_is_that_of_the_voxel(shown):
     from densesharp_viewer.corner_annotations import SliceReadouts
-    from densesharp_viewer.viewer import Viewer
+    from densesharp_viewer.pointer import words_at
 
     session, views, _ = shown
     told = {}
-    probe = Viewer._pointed_at
     SliceReadouts(
         views, told.update, lambda function, _s: function(),
-        lambda ras: probe(SimpleNamespace(session=session), ras),
+        lambda ras: words_at(session.scan, ras),
     )  # fmt: skip
     volume = session.scan.volume()
     interactor = views["axial"].interactor()
@@ -101,48 +98,66 @@ def test_the_pointer_s_density_is_that_of_the_voxel(shown):
     assert told["pointer"] == ""
 
 
+def visible(scan) -> list:
+    return [each for each in measured_axes.lines_of(scan) if each.GetDisplayNode().GetVisibility()]
+
+
 def test_the_axes_lie_where_they_were_measured(shown, page):
     session, _, center = shown
     session.click(center)
     settle(session)
     measured = session.nodule.result.measurements
-    drawn = axes.axis_nodes(session.scan.scene)
+    drawn = visible(session.scan)
     lengths = [node.GetMeasurement("length").GetValue() for node in drawn]
     assert lengths == pytest.approx([measured.long_axis_mm, measured.short_axis_mm])
     point = [0.0, 0.0, 0.0]
     drawn[0].GetNthControlPointPositionWorld(0, point)
     np.testing.assert_allclose(np.array(point) * (-1, -1, 1), measured.long_axis.start)
     session.show_axes(False)
-    assert axes.axis_nodes(session.scan.scene) == []
+    assert visible(session.scan) == []
     assert page["axes"] is False
     session.show_axes(True)
-    assert len(axes.axis_nodes(session.scan.scene)) == 2
+    assert len(visible(session.scan)) == 2
     session.delete("nodule_001")
-    assert axes.axis_nodes(session.scan.scene) == []
+    assert visible(session.scan) == []
 
 
-@pytest.mark.parametrize(
-    ("plane", "along", "across"),
-    [("axial", (9, 1, 0), (-1, 5, 0)), ("coronal", (9, 0, 1), (-1, 0, 5)),
-     ("sagittal", (0, 9, 1), (0, -1, 5))],
-)  # fmt: skip
-def test_axes_are_drawn_in_their_own_plane_only(shown, plane, along, across):
-    session, views, center = shown
-    axes.show_axes(session.scan.scene, [(center, center + along), (center, center + across)])
-    for node in axes.axis_nodes(session.scan.scene):
-        display = node.GetDisplayNode()
-        where = [
-            n for n, v in views.items() if display.IsDisplayableInView(v.get_view_node().GetID())
-        ]
-        assert where == [plane]
-    axes.show_axes(session.scan.scene, [])
-
-
-def test_axes_are_in_no_saved_scene(shown):
+def test_a_dragged_axis_is_the_readers_and_comes_back_with_its_nodule(shown, page):
     session, _, center = shown
     session.click(center)
     settle(session)
-    assert not any(node.GetSaveWithScene() for node in axes.axis_nodes(session.scan.scene))
+    assert page["lengths"] == ""
+    long_axis = measured_axes.lines_of(session.scan)[0]
+    start, end = (np.array(long_axis.GetNthControlPointPositionWorld(n)) for n in (0, 1))
+    long_axis.SetNthControlPointPositionWorld(1, *(end + 0.5 * (end - start)))
+    session.check_seeds()
+    measured = session.nodule.result.measurements
+    words = f"Measured by the reader: {1.5 * measured.long_axis_mm:.1f} × "
+    words += f"{measured.short_axis_mm:.1f} mm"
+    assert page["lengths"] == words
+    session.click(center + (25, 0, 0))
+    settle(session)
+    assert page["lengths"] == ""
+    session.select("nodule_001")
+    assert page["lengths"] == words
+
+
+@pytest.mark.parametrize(
+    ("plane", "along"), [("axial", (9, 1, 0)), ("coronal", (9, 0, 4)), ("sagittal", (0, 9, 4))]
+)
+def test_a_line_is_drawn_in_its_own_plane_only(shown, plane, along):
+    session, views, center = shown
+    assert rulers.click(session.scan, center) is None
+    assert rulers.click(session.scan, center + along) == pytest.approx(np.linalg.norm(along))
+    (line,) = rulers.lines(session.scan.scene)
+    display = line.GetDisplayNode()
+    where = [n for n, v in views.items() if display.IsDisplayableInView(v.get_view_node().GetID())]
+    assert where == [plane]
+    rulers.click(session.scan, center)
+    rulers.forget_begun(session.scan.scene)
+    assert rulers.lines(session.scan.scene) == [line]
+    rulers.clear(session.scan.scene)
+    assert rulers.lines(session.scan.scene) == []
 
 
 def test_twenty_four_nodules_have_colors_of_their_own_and_the_list_shows_them(shown, page):

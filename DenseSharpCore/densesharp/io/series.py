@@ -6,6 +6,7 @@ Whatever is no slice of the chosen CT is left out and told; what may have been o
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -310,7 +311,7 @@ def _told(chosen: list[Slice], slices: Sequence[Slice], left: Sequence[LeftOut])
         )
         notices += (Notice("files_left_out", doubt, "caution"),)
     if other:
-        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(other.items()))
+        listed = ", ".join(_counted(count, kind) for kind, count in sorted(other.items()))
         message = f"Left out, as they are no slices of this CT: {listed}."
         notices += (Notice("other_files", message, "info"),)
     return Found(chosen, notices, doubt)
@@ -323,6 +324,12 @@ def _kind(entry: Slice) -> str:
         modality = entry.text("Modality") or "unknown"
         return f"derived {modality} picture" if modality == "CT" else modality[:16]
     return "slice of another CT series" if not entry.fault else f"{entry.fault} CT slice"
+
+
+def _counted(count: int, kind: str) -> str:
+    """How many files of a kind: the word that is counted takes its plural."""
+    words = re.sub(r"\b(localizer|picture|slice)\b", r"\1s", kind) if count != 1 else kind
+    return f"{count} {words}"
 
 
 def _listed(left: Sequence[LeftOut]) -> str:

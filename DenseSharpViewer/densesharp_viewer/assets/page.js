@@ -6,7 +6,7 @@
   const state = (name) => window.trame?.state?.get(name);
   const LAYOUTS = { 1: "axial", 2: "coronal", 3: "sagittal", 4: "threed" };
   const WINDOWS = { l: "lung", m: "mediastinum", b: "bone" };
-  const TOOLS = { n: "seed", v: "move", p: "paint", e: "erase" };
+  const TOOLS = { n: "seed", "+": "more", "-": "less", d: "ruler", v: "move", p: "paint", e: "erase" };
   const SWITCHES = { o: "outlines", h: "evidence", x: "crosshair", t: "axes" };
 
   // The server knows where the mouse was in a slice view, but not that it has left it since.
