@@ -36,6 +36,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "or an Excel workbook (.xlsx) in the layout of JAFROC",
     )
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - for stdout")
+    add_figure(parser)
+    parser.add_argument(
+        "--covariance",
+        choices=("jackknife", "delong", "unbiased"),
+        default="jackknife",
+        help="how the error covariance is estimated (default jackknife)",
+    )
+    parser.add_argument(
+        "--level",
+        type=between(0.5, 1, "confidence level, for example 0.95"),
+        default=0.95,
+        metavar="P",
+        help="confidence level of the intervals (default 0.95)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=between(0, 1, "difference in the figure of merit, for example 0.05"),
+        metavar="D",
+        help="also test that one of two treatments is not worse than the other by D",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="also write the readings as .csv, .imrmc, .lrc or .xlsx",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("imrmc", "rjafroc"),
+        default="imrmc",
+        help="the .imrmc dialect of --write (default imrmc)",
+    )
+
+
+def add_figure(parser: argparse.ArgumentParser) -> None:
+    """Add the figure of merit and what it needs."""
     parser.add_argument(
         "--figure",
         choices=(*RATED, *MARKED),
@@ -65,44 +101,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fpf",
-        type=_between(0, 1.000001, "false positive fraction, above 0 and at most 1"),
+        type=between(0, 1.000001, "false positive fraction, above 0 and at most 1"),
         metavar="F",
         help="up to which (lroc) or at which (pcl) false positive fraction (default 1)",
     )
-    parser.add_argument(
-        "--covariance",
-        choices=("jackknife", "delong", "unbiased"),
-        default="jackknife",
-        help="how the error covariance is estimated (default jackknife)",
-    )
-    parser.add_argument(
-        "--level",
-        type=_between(0.5, 1, "confidence level, for example 0.95"),
-        default=0.95,
-        metavar="P",
-        help="confidence level of the intervals (default 0.95)",
-    )
-    parser.add_argument(
-        "--margin",
-        type=_between(0, 1, "difference in the figure of merit, for example 0.05"),
-        metavar="D",
-        help="also test that one of two treatments is not worse than the other by D",
-    )
-    parser.add_argument(
-        "--write",
-        type=Path,
-        metavar="FILE",
-        help="also write the readings as .csv, .imrmc, .lrc or .xlsx",
-    )
-    parser.add_argument(
-        "--dialect",
-        choices=("imrmc", "rjafroc"),
-        default="imrmc",
-        help="the .imrmc dialect of --write (default imrmc)",
-    )
 
 
-def _between(low: float, high: float, what: str) -> Callable[[str], float]:
+def between(low: float, high: float, what: str) -> Callable[[str], float]:
     """A number within limits, for argparse."""
 
     def read(text: str) -> float:
@@ -123,19 +128,10 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.stats.formatting import write_json
     from densesharp.stats.mrmc_document import mrmc_document
     from densesharp.stats.mrmc_text import mrmc_text
-    from densesharp.stats.readings_files import load_marks, load_readings, save_readings
+    from densesharp.stats.readings_files import save_readings
 
     _check_options(args)
-    if args.figure in MARKED:
-        from densesharp.stats.mark_figures import mark_figure
-
-        marks = load_marks(args.readings)
-        written: Marks | Readings = marks
-        readings = marks.numbered()
-        figure = mark_figure(args.figure, marks, min(args.fpf or 1.0, 1.0))
-    else:
-        readings = written = load_readings(args.readings)
-        figure = _figure(args)
+    readings, written, figure = read_figure(args.readings, args)
     document = mrmc_document(readings, figure, args.covariance, args.level, margin=args.margin)
     if args.json:
         write_json(document, args.json)
@@ -146,8 +142,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def read_figure(
+    path: Path, args: argparse.Namespace
+) -> tuple[Readings, Readings | Marks, FigureOfMerit]:
+    """Readings to analyse, what the file holds, and the figure of merit that was asked for.
+
+    Args:
+        path: the file.
+        args: with the options of `add_figure`.
+
+    Raises:
+        TableError: the file or an option is at fault.
+    """
+    from densesharp.stats.readings_files import load_marks, load_readings
+
+    _check_figure(args)
+    if args.figure not in MARKED:
+        readings = load_readings(path)
+        return readings, readings, _figure(args)
+    from densesharp.stats.mark_figures import mark_figure
+
+    marks = load_marks(path)
+    return marks.numbered(), marks, mark_figure(args.figure, marks, min(args.fpf or 1.0, 1.0))
+
+
 def _check_options(args: argparse.Namespace) -> None:
-    """Refuse what a figure does not take, and what it lacks.
+    """Refuse a covariance or margin that the figure does not take.
+
+    Raises:
+        TableError: with what to do.
+    """
+    from densesharp.errors import TableError
+
+    name = args.figure
+    if name != "auc" and args.covariance != "jackknife":
+        message = f"--figure {name} takes the jackknife covariance only."
+        raise TableError(message)
+    if args.margin is not None and name.startswith("max-nlf"):
+        message = f"--margin is of figures that are better when larger, and {name} counts mistakes."
+        raise TableError(message)
+
+
+def _check_figure(args: argparse.Namespace) -> None:
+    """Refuse options that a figure does not take, and say what it lacks.
 
     Raises:
         TableError: with what to do.
@@ -162,22 +199,16 @@ def _check_options(args: argparse.Namespace) -> None:
             raise TableError(message)
     value: Any = getattr(args, needed) if needed else 1.0
     if value is None:
-        message = f"--figure {name} needs --{needed}: see 'densesharp mrmc --help'."
+        message = f"--figure {name} needs --{needed}: see --help."
         raise TableError(message)
     if not all(map(math.isfinite, value if isinstance(value, list) else [value])):
         message = f"--{needed} takes plain numbers."
-        raise TableError(message)
-    if name != "auc" and args.covariance != "jackknife":
-        message = f"--figure {name} takes the jackknife covariance only."
         raise TableError(message)
     if name == "partial-auc" and not 0 <= value[0] < value[1] <= 1:
         message = "--specificities are two numbers from 0 to 1, the lower one first."
         raise TableError(message)
     if name == "utility" and not value > 0:
         message = "--slope is a number above 0."
-        raise TableError(message)
-    if args.margin is not None and name.startswith("max-nlf"):
-        message = f"--margin is of figures that are better when larger, and {name} counts mistakes."
         raise TableError(message)
 
 

@@ -1,7 +1,8 @@
 """`densesharp study power`: how many readers and cases the next study needs.
 
-From a pilot study's readings for a comparison of two conditions, or from an expected AUC alone
-(`--auc`) for showing that a model, or one reader, is better than chance.
+From a pilot study's readings (or its variance components) for a comparison of two conditions: to
+show a difference, or none beyond a margin; or from an expected AUC alone (`--auc`) for showing that
+a model, or one reader, is better than chance.
 """
 
 from __future__ import annotations
@@ -9,7 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from densesharp.cli.mrmc import add_figure, between, read_figure
+
+if TYPE_CHECKING:
+    from densesharp.stats.power import Pilot
 
 HELP = "power and number of cases, from a pilot study or for one AUC"
 
@@ -23,9 +29,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="PILOT",
         help="readings of a pilot study (.csv with reader,treatment,case,truth,rating; .imrmc; "
-        ".lrc)",
+        ".lrc; .xlsx)",
     )
-    add("--effect", type=float, help="difference in AUC to detect")
+    add_figure(parser)
+    add(
+        "--components",
+        type=float,
+        nargs=6,
+        metavar=("R", "TR", "COV1", "COV2", "COV3", "VAR"),
+        help="instead of a pilot's readings: its variance components, as mrmc prints them",
+    )
+    add("--pilot-cases", type=int, metavar="K", help="with --components: cases they belong to")
+    add("--effect", type=float, help="true difference: to detect, or beside a margin (then 0)")
+    add(
+        "--margin",
+        type=between(0, 100, "margin above 0"),
+        metavar="D",
+        help="show that the new condition is not worse by D (one-sided, half of alpha)",
+    )
+    add("--equivalence", action="store_true", help="with --margin: that it differs by less than D")
+    add(
+        "--design",
+        choices=("factorial", "cases-in-readers", "cases-in-treatments", "readers-in-treatments",
+                 "split-plot"),
+        default="factorial",
+        help="who reads what (default factorial: every reader everything); readers and cases are "
+        "those of the whole study",
+    )  # fmt: skip
+    add("--groups", type=int, default=2, metavar="G", help="of a split plot (default 2)")
     add("--readers", type=int, nargs="+", default=[], metavar="J", help="numbers of readers")
     add("--cases", type=int, nargs="*", default=[], metavar="K", help="numbers of cases")
     add("--auc", type=float, metavar="A", help="instead of a pilot: one AUC to tell from chance")
@@ -49,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
     if not (0 < args.alpha < 1 and 0 < args.power < 1):
         message = "Power and alpha lie between 0 and 1."
         raise StudyError(message)
-    if (args.pilot is None) == (args.auc is None):
-        message = "Give either a pilot study's readings, or one AUC with --auc."
+    if sum(given is not None for given in (args.pilot, args.auc, args.components)) != 1:
+        message = (
+            "Give either a pilot study's readings, or its --components, or one AUC with --auc."
+        )
         raise StudyError(message)
     document = _pilot_document(args) if args.auc is None else single_document(args)
     if args.json:
@@ -94,31 +127,53 @@ def _single_text(document: dict[str, Any]) -> str:
 
 def _pilot_document(args: argparse.Namespace) -> dict[str, Any]:
     from densesharp.errors import StudyError
-    from densesharp.stats.mrmc import analyse
-    from densesharp.stats.power import pilot_from
-    from densesharp.stats.readings_files import load_readings
 
-    if not args.effect or not args.readers:
-        message = "A pilot study needs an effect other than 0 and numbers of readers."
+    if not args.readers or not (args.effect or args.margin):
+        message = "A comparison needs an effect other than 0, or a margin, and numbers of readers."
         raise StudyError(message)
-    readings = load_readings(args.pilot)
-    pilot = pilot_from(analyse(readings).components, len(readings.cases))
-    return power_document(pilot, args)
+    if args.equivalence and args.margin is None:
+        message = "--equivalence needs its --margin."
+        raise StudyError(message)
+    return power_document(_pilot(args), args)
+
+
+def _pilot(args: argparse.Namespace) -> Pilot:
+    import numpy as np
+
+    from densesharp.errors import StudyError
+    from densesharp.stats.mrmc import analyse
+    from densesharp.stats.mrmc_result import Components
+    from densesharp.stats.power import pilot_from
+
+    if args.components is None:
+        readings, _, figure = read_figure(args.pilot, args)
+        # Sensitivity has the variance of the diseased cases, and is planned in them.
+        used = int(figure.uses(readings.truth.astype(np.int64)).sum())
+        return pilot_from(analyse(readings, figure).components, used)
+    if not args.pilot_cases or args.pilot_cases < 2:
+        message = "--components need --pilot-cases, the number of cases that they belong to."
+        raise StudyError(message)
+    var_r, var_tr, cov1, cov2, cov3, var_error = args.components
+    return pilot_from(Components(var_r, var_tr, cov1, cov2, cov3, var_error), args.pilot_cases)
 
 
 def power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
     """Power for every asked-for size, and the cases that reach the target."""
-    from densesharp.stats.power import FormName, cases_needed, power
+    from densesharp.stats.power import FormName, Plan, cases_needed, power
 
+    plan = Plan(args.design, args.groups, args.margin, args.equivalence)
+    effect = args.effect or 0.0
     forms: tuple[FormName, ...] = ("rrrc", "frrc", "rrfc")
     sizes = [(j, k) for j in args.readers for k in args.cases]
     return {
         "pilot": pilot,
-        "effect": args.effect,
+        "effect": effect,
+        "plan": plan,
+        "figure": args.figure,
         "alpha": args.alpha,
         "target": args.power,
         "power": [
-            power(pilot, j, k, args.effect, form, args.alpha)
+            power(pilot, j, k, effect, form, args.alpha, plan)
             for j, k in sizes
             for form in forms
             if j > 1 or form == "frrc"
@@ -127,7 +182,7 @@ def power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
             {
                 "readers": j,
                 "form": form,
-                "found": cases_needed(pilot, j, args.effect, args.power, form, args.alpha),
+                "found": cases_needed(pilot, j, effect, args.power, form, args.alpha, plan=plan),
             }
             for j in args.readers
             for form in forms
@@ -139,6 +194,7 @@ def power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
 def _text(document: dict[str, Any]) -> str:
     from densesharp.stats.formatting import number, text_table
     from densesharp.stats.mrmc_records import FORM_TITLES
+    from densesharp.stats.power import DESIGNS
 
     parts = []
     if document["power"]:
@@ -155,8 +211,16 @@ def _text(document: dict[str, Any]) -> str:
         ]
         for row in document["cases_needed"]
     ]
+    plan = document["plan"]
+    aim = f"to detect {document['effect']:g}"
+    if plan.margin is not None:
+        kind = "equivalence within" if plan.equivalence else "not worse by"
+        aim = f"to show {kind} {plan.margin:g} where the difference is {document['effect']:g}"
+    what = {"sensitivity": "Cases with disease", "specificity": "Cases without disease"}
+    cases = what.get(document["figure"], "Cases")
+    design = "" if plan.design == "factorial" else f"; {DESIGNS[plan.design]}"
     parts.append(
-        f"Cases for a power of {document['target']:g} to detect {document['effect']:g}:\n"
+        f"{cases} for a power of {document['target']:g} {aim}{design}:\n"
         + text_table(["", "readers", "cases"], rows)
     )
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from densesharp.errors import StudyError
 from densesharp.stats.from_json import from_json
-from densesharp.stats.power import Pilot, cases_needed, power
+from densesharp.stats.power import NO_CHANGE, Pilot, Plan, cases_needed, power
 from densesharp.study.analysis.planned_endpoints import planned_of
 from densesharp.study.analysis.study_results import SampleSize
 from densesharp.study.exported.study_data import StudyData
@@ -16,12 +16,17 @@ from densesharp.study.exported.study_data import StudyData
 
 @dataclass(frozen=True)
 class PowerPlan:
-    """From a pilot study: the difference to detect, at a two-sided level, with a power."""
+    """From a pilot study: the difference to detect, at a two-sided level, with a power.
+
+    Attributes:
+        plan: the margin to keep to, and who reads what.
+    """
 
     pilot: Pilot
     effect: float
     alpha: float
     target: float
+    plan: Plan = NO_CHANGE
 
 
 def read_plan(path: str | Path) -> PowerPlan:
@@ -50,8 +55,10 @@ def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:
     readers = len(data.plan.readers if data.plan else data.readers)
     cases = len((data.plan and data.plan.cases) or data.cases)
     form = planned_of(data).form
-    found = (plan.effect, form, plan.alpha)
-    needed = cases_needed(plan.pilot, readers, plan.effect, plan.target, form, plan.alpha)
+    found = (plan.effect, form, plan.alpha, plan.plan)
+    needed = cases_needed(
+        plan.pilot, readers, plan.effect, plan.target, form, plan.alpha, plan=plan.plan
+    )
     return SampleSize(
         effect=plan.effect,
         alpha=plan.alpha,
@@ -62,4 +69,5 @@ def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:
         cases=cases,
         power=power(plan.pilot, readers, cases, *found).power,
         cases_needed=needed.cases if needed else None,
+        margin=plan.plan.margin,
     )

@@ -47,6 +47,7 @@ class SampleSize:
     """What was planned: power to detect `effect` at a two-sided level, from a pilot study.
 
     Attributes:
+        margin: if it was to be no worse than that, where the difference is `effect`.
         power: with the design's readers and cases.
         cases_needed: for the target power with the design's readers; None where none suffice.
     """
@@ -60,6 +61,7 @@ class SampleSize:
     cases: int
     power: float
     cases_needed: int | None
+    margin: float | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,8 +58,11 @@ def study_table(study: StudyDescription) -> TableBlock:
 def sample_size_text(found: SampleSize) -> str:
     """The plan in words, with the power that the design's readers and cases had by it."""
     random = "random" if found.form == "rrrc" else "these"
+    aim = f"detect {found.effect:g}"
+    if found.margin is not None:
+        aim = f"keep to a margin of {found.margin:g} where the difference is {found.effect:g}"
     text = (
-        f"planned to detect {found.effect:g} with power {found.target:g} (two-sided level "
+        f"planned to {aim} with power {found.target:g} (two-sided level "
         f"{found.alpha:g}, {random} readers, random cases; variances of a pilot study of "
         f"{found.pilot_cases} cases): {found.readers} readers and {found.cases} cases have a power "
         f"of {found.power:.2f}"
