@@ -46,7 +46,7 @@ class CsvFile:
 
 
 def read_csv(path: Path, what: str) -> CsvFile:
-    """Read a table.
+    """A table with its lines' numbers.
 
     Args:
         path: the file.

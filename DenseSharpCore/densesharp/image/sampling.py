@@ -78,6 +78,12 @@ def inside_mask(grid: Grid, other: Grid) -> NDArray[np.bool_]:
 
 
 def write_image(image: sitk.Image, path: Path, level: int = -1) -> None:
-    """Write an image compressed, whatever its name; `level` is that of zlib."""
+    """Write an image compressed, whatever its name.
+
+    Args:
+        image: what to write.
+        path: where to; its suffix names the format.
+        level: zlib's, 0 to 9; -1 takes the format's own.
+    """
     with plain_target(path) as name:
         sitk.WriteImage(image, name, True, level)

@@ -157,6 +157,13 @@ def check_same_spacing(
 ) -> None:
     """Refuse a header that states the voxels' size twice and differently.
 
+    Args:
+        one: the three edges in mm.
+        what: the field that states them, as it stands in the message.
+        other: the edges again.
+        what_other: the field that states those.
+        name: the file's, for the message.
+
     Raises:
         GeometryError: the sizes differ by more than rounding.
     """

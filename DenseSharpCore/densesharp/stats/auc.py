@@ -183,6 +183,13 @@ def delong_test(
     """Difference of two areas on the same cases, first minus second, with DeLong's z test.
 
     With several cases of a patient the variance is that of Obuchowski 1997, see `auc_estimate`.
+
+    Args:
+        first: shape (K,) ratings; larger means disease.
+        second: shape (K,) ratings of the same cases.
+        truth: shape (K,): True with the disease.
+        patients: shape (K,): whose case each is; None for a patient each.
+        confidence: of the interval.
     """
     if truth.all() or not truth.any():
         return not_estimable(ONE_CLASS)

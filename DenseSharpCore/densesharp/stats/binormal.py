@@ -78,7 +78,7 @@ class BinormalFit:
 
 
 def fit_binormal(ratings: FloatArray, truth: BoolArray, *, confidence: float = 0.95) -> BinormalFit:
-    """Fit the curve.
+    """The curve of most likelihood, its area and the test of its fit.
 
     Args:
         ratings: shape (K,), without NaN; larger means disease.

@@ -33,7 +33,14 @@ class Clusters:
     def estimate(
         self, value: float, influence: FloatArray, *, null: float | None, method: str
     ) -> Estimate:
-        """A value with the interval that its observations' influences, shape (n,), give."""
+        """A value with the interval that its observations' influences give.
+
+        Args:
+            value: the estimate.
+            influence: shape (n,): what each observation adds to its error.
+            null: the value under the null hypothesis; None for no test.
+            method: the estimate's, as it is printed.
+        """
         by_case = summed(influence, self.cases)
         variance = spread(by_case)
         if self.readers is None:

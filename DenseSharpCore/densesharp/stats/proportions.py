@@ -23,7 +23,13 @@ OBUCHOWSKI = "Obuchowski 1998, these readers only"
 
 
 def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with Wilson's score interval (1927); n may be an effective number of cases."""
+    """A proportion with Wilson's score interval (1927).
+
+    Args:
+        successes: how many of the cases.
+        n: the cases; may be an effective number.
+        confidence: of the interval.
+    """
     if n <= 0:
         return not_estimable("There is no case to count.")
     z = float(stats.norm.ppf(0.5 + confidence / 2))

@@ -119,7 +119,13 @@ def evaluate(
 def outlined_places(
     samples: Sequence[Sample], model: ModelFile, by_fold: bool = False, augmentations: int = 1
 ) -> tuple[int, int]:
-    """Click on the places without a nodule; the arguments are those of `evaluate`.
+    """Click on the places without a nodule.
+
+    Args:
+        samples: all; those with a nodule are passed over.
+        model: the model, perhaps of several folds.
+        by_fold: use for each sample only members that have not seen it.
+        augmentations: orientations that are averaged.
 
     Returns:
         At how many of them 10 mm3 or more were outlined, and how many there are.

@@ -52,7 +52,7 @@ def among_readers(
 
     Args:
         mask: the model's, may be empty.
-        readers: None where there is one mask only.
+        readers: what they drew; None where there is one mask only.
     """
     if readers is None or len(readers) < 2:
         return None

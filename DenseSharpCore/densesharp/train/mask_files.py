@@ -30,7 +30,14 @@ def mask_names(row: Mapping[str, str]) -> list[str]:
 def read_masks(
     root: Path, grid: Grid, row: Mapping[str, str], edge: float
 ) -> list[NDArray[np.bool_]]:
-    """Where each reader of a line saw the nodule, see `_read_mask`."""
+    """Where each reader of a line saw the nodule.
+
+    Args:
+        root: the folder that the names of masks are relative to.
+        grid: that of the CT.
+        row: the line of the table.
+        edge: edge of the patch in mm.
+    """
     return [_read_mask(root / name, grid, row, edge) for name in mask_names(row)]
 
 

@@ -41,7 +41,7 @@ class ListedCase(ABC):
 
     @abstractmethod
     def load(self, scratch: Path, progress: Progress) -> LoadedCase:
-        """Read its CT.
+        """Its CT, and where its files lie.
 
         Args:
             scratch: an existing folder of this case's own for what has to be fetched.
@@ -77,12 +77,18 @@ class StoredCase(ListedCase):
         return StoredCase(f"{self.id}-earlier", f"{self.name}, earlier CT", "", self.prior)
 
     def load(self, scratch: Path, progress: Progress) -> LoadedCase:  # noqa: ARG002
-        """Read it where it lies."""
+        """See `ListedCase.load`: read where it lies."""
         return LoadedCase(read_preferred(self.image, self.series, progress), self.image)
 
 
 def read_preferred(path: Path, series: str | None, progress: Progress) -> Volume:
-    """Read a CT; of several series, where none is named, the one with the thinnest slices."""
+    """The CT; of several series, where none is named, the one with the thinnest slices.
+
+    Args:
+        path: file or folder.
+        series: UID of the series; None where any may be taken.
+        progress: told what is read; may cancel.
+    """
     try:
         return read_volume(path, series, progress)
     except SeriesChoiceError as several:

@@ -66,6 +66,12 @@ class DicomWeb:
     def fetch(self, study: str, series: str, folder: Path, progress: Progress = silent) -> int:
         """Write every instance of a series into a folder; returns how many.
 
+        Args:
+            study: the study's UID.
+            series: the series' UID.
+            folder: an existing folder.
+            progress: told of each instance; may cancel.
+
         Raises:
             ImageError: the server does not give them all.
         """

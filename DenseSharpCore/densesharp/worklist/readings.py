@@ -54,6 +54,11 @@ class Readings:
     def set(self, case: str, state: CaseState, reader: str) -> None:
         """A reader opened or finished a case; one that was read stays read when it is opened.
 
+        Args:
+            case: the case's id.
+            state: what it is now.
+            reader: who did it.
+
         Raises:
             OutputError: the folder cannot be written to.
         """

@@ -30,7 +30,7 @@ class PowerPlan:
 
 
 def read_plan(path: str | Path) -> PowerPlan:
-    """Read a plan.
+    """A plan as `densesharp study power --json` wrote it.
 
     Raises:
         StudyError: the file cannot be read or is no plan of a comparison.

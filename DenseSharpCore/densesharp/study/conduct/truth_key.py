@@ -71,7 +71,7 @@ def key_path(truth: Path, study: str) -> Path:
 
 
 def read_key(path: Path, sha256: str) -> TruthKey:
-    """Read a study's key.
+    """A study's key.
 
     Args:
         path: the key's file.

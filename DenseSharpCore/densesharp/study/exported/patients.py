@@ -26,6 +26,11 @@ class Patients:
 def patients_of(answers: Table, design: Mapping[str, Any], cases: Sequence[str]) -> Patients:
     """The patients of `cases` from the design or the answers' column `patient`.
 
+    Args:
+        answers: the readers' answers.
+        design: the study's frozen design; empty where there is none.
+        cases: whose patients to give, in this order.
+
     Raises:
         TableError: the column says two things of a case.
     """

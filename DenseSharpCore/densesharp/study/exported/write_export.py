@@ -112,7 +112,13 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
 
 
 def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The rows of answers.csv: a reader's valid answers in order, superseded ones left out."""
+    """The rows of answers.csv: a reader's valid answers in order, superseded ones left out.
+
+    Args:
+        study: the study.
+        reader: whose answers.
+        events: all events of this reader, oldest first.
+    """
     state = ReaderState(study, reader)
     aids: dict[tuple[str, int], Mapping[str, Any]] = {}
     for event in events:

@@ -151,7 +151,13 @@ def _share(count: int, total: int) -> str:
 def subgroup_table(
     name: str, subgroups: Sequence[Subgroup], conditions: Sequence[str]
 ) -> TableBlock:
-    """Mean AUC of the readers in each subgroup of cases."""
+    """Mean AUC of the readers in each subgroup of cases.
+
+    Args:
+        name: the endpoint's.
+        subgroups: what was found in each.
+        conditions: of the study, in the order of the columns.
+    """
     rows = []
     for row in subgroups:
         found = row.auc.get(name)
