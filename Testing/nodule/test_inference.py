@@ -1,10 +1,14 @@
 """Recentring, orientations, probabilities and evidence, with an engine whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from densesharp.image.volume import Volume
 from densesharp.nodule.inference import (
+    USUAL_SHARPNESS,
+    at_edge,
     class_probabilities,
     evidence_map,
     locate,
@@ -186,3 +190,28 @@ def test_the_share_of_evidence_inside_is_counted_around_the_mask():
     assert share_of_evidence(evidence, mask) == pytest.approx(343 / 32**3)
     assert share_of_evidence(evidence * 0, mask) == 0
     assert share_of_evidence(evidence, np.zeros_like(mask)) == 0
+
+
+def test_the_edge_moves_with_the_sharpness_along_the_slices(a_ball_in_lung):
+    plain, moved = ThresholdEngine(), ThresholdEngine()
+    moved.model = replace(moved.model, card=replace(moved.model.card, slice_shift=0.5))
+    one, other = (locate(a_ball_in_lung, CENTER, engine) for engine in (plain, moved))
+    assert other.patch.sharpness > USUAL_SHARPNESS  # a ball without noise is as sharp both ways
+    log_odds = [np.log(each.output.mask / (1 - each.output.mask)) for each in (one, other)]
+    inner = np.abs(log_odds[0]) < 5
+    expected = 0.5 * np.log(other.patch.sharpness / USUAL_SHARPNESS)
+    np.testing.assert_allclose((log_odds[1] - log_odds[0])[inner], expected, atol=1e-3)
+    np.testing.assert_array_equal(one.output.logits, other.output.logits)
+    # Every orientation is moved alike: an engine without a preferred direction agrees with itself.
+    prediction, _ = predict(other, moved, augmentations=4)
+    assert prediction.agreement == pytest.approx(1)
+    assert prediction.mask.sum() > predict(one, plain, augmentations=4)[0].mask.sum()
+
+
+def test_a_patch_of_unknown_sharpness_and_a_model_without_a_shift_are_left_alone(a_ball_in_lung):
+    engine = ThresholdEngine()
+    located = locate(a_ball_in_lung, CENTER, engine)
+    assert at_edge(located.output, located.patch, engine) is located.output
+    engine.model = replace(engine.model, card=replace(engine.model.card, slice_shift=0.5))
+    unknown = replace(located.patch, sharpness=None)
+    assert at_edge(located.output, unknown, engine) is located.output

@@ -26,6 +26,8 @@ Weights = dict[str, NDArray[np.float32]]
 
 SCHEMA = 1
 METADATA_KEY = "densesharp"
+LARGEST_SHIFT = 5.0
+"""A mask that moves by more log odds is broken, not corrected."""
 
 PAPER_CLASSES = ("AAH-AIS", "MIA", "IAC")
 PREPROCESSING = {
@@ -55,6 +57,9 @@ class ModelCard:
     classes: tuple[str, ...] = PAPER_CLASSES
     temperature: float = 1.0
     """Logits are divided by it before softmax, so that probabilities are calibrated."""
+    slice_shift: float = 0.0
+    """How far the mask's log odds rise for each factor e of sharpness along the slices; 0 leaves
+    the mask as the network gives it. See `densesharp.nodule.inference.at_edge`."""
     training_command: str = ""
     evaluation: str = ""
     """What was measured, on which data."""
@@ -73,6 +78,12 @@ class ModelCard:
             raise ModelError(message)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             message = f"The model card's temperature must be above 0, got {self.temperature}."
+            raise ModelError(message)
+        if not (math.isfinite(self.slice_shift) and abs(self.slice_shift) <= LARGEST_SHIFT):
+            message = (
+                f"The model card's slice_shift must lie within {LARGEST_SHIFT:g} of 0, "
+                f"got {self.slice_shift}."
+            )
             raise ModelError(message)
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +110,8 @@ class ModelCard:
             message = f"its preprocessing {values.get('preprocessing')} is not this software's"
             raise ModelError(message)
         try:
-            values = {"evaluation": "", **values}  # files of 0.2 do not have it
+            # Files of 0.2 have no evaluation, those up to 0.5 no shift.
+            values = {"evaluation": "", "slice_shift": 0.0, **values}
             known = {part.name: values[part.name] for part in fields(cls)}
             known["architecture"] = Architecture.from_json(known["architecture"])
             known["classes"] = tuple(str(name) for name in known["classes"])

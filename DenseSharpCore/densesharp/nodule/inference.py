@@ -91,8 +91,36 @@ def run_at(
         engine: a loaded model.
     """
     patch = cut_patch(volume, center)
-    output = engine.run(patch.array[np.newaxis])
+    output = at_edge(engine.run(patch.array[np.newaxis]), patch, engine)
     return patch, output, component_at(output.mask.mean(axis=(0, 1)), patch.grid, anchor)
+
+
+USUAL_SHARPNESS = 0.62
+"""Of a patch along its slices (see `slice_sharpness`), between 1.25 and 2.5 mm slices."""
+
+SHARPNESS_LIMITS = (0.3, 1.6)
+"""What was seen when the correction was fitted; it does not grow beyond."""
+
+
+def at_edge(output: EngineOutput, patch: Patch, engine: Engine) -> EngineOutput:
+    """Move the mask's probabilities so that one half lies at the edge on slices of any thickness.
+
+    On thick slices a nodule is blurred along the slice axis, and the same probability lies farther
+    outside its edge. The log odds are moved by the model's `slice_shift` times the logarithm of
+    the sharpness along the slices over `USUAL_SHARPNESS`. The class is left alone.
+
+    Args:
+        output: of the patch, in any orientation.
+        patch: as it lies in the CT.
+        engine: whose model ran.
+    """
+    weight = engine.model.card.slice_shift
+    if not weight or patch.sharpness is None:
+        return output
+    ratio = float(np.clip(patch.sharpness, *SHARPNESS_LIMITS)) / USUAL_SHARPNESS
+    odds = np.float32(ratio**weight)
+    mask = output.mask
+    return output._replace(mask=odds * mask / (1 - mask + odds * mask))
 
 
 EVIDENCE_REACH = 3
@@ -152,7 +180,8 @@ def predict(
     for done in range(1, len(chosen), engine.batch):
         progress(done / len(chosen), f"Orientation {done + 1} of {len(chosen)}")
         group = chosen[done : done + engine.batch]
-        outputs.append(engine.run(np.stack([orient(located.patch.array, each) for each in group])))
+        turned = np.stack([orient(located.patch.array, each) for each in group])
+        outputs.append(at_edge(engine.run(turned), located.patch, engine))
     logits, masks, activations = (np.concatenate(part) for part in zip(*outputs, strict=True))
     samples = class_probabilities(logits, engine.model.card.temperature).reshape(
         -1, len(CLASS_NAMES)

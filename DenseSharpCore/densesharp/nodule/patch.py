@@ -30,6 +30,33 @@ def to_network_units(hu: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(grey / 128.0 - 1.0, dtype=np.float32)
 
 
+def slice_sharpness(array: NDArray[np.floating], axis: int = 0) -> float:
+    """How sharp a cube is along the CT's slices, as a share of how sharp it is within them.
+
+    The mean size of the second differences along `axis` over that along the other two: thick or
+    interpolated slices are smooth along their axis. About 1.2 on simulated slices of 0.6 mm, 1 on 1
+    mm, 0.5 on 2 mm and 0.4 on 2.5 mm; on cubes of LIDC-IDRI 0.8 on 1.25 mm and 0.5 on 2.5 mm. It is
+    seen in the picture, so that a CT which was resampled before does not hide it.
+
+    Args:
+        array: (k, j, i) of the cube.
+        axis: across the slices.
+    """
+    rough = [float(np.abs(np.diff(array, 2, axis=n)).mean()) for n in range(3)]
+    within = (sum(rough) - rough[axis]) / 2
+    return rough[axis] / within if within > 0 and rough[axis] > 0 else 1.0
+
+
+def slice_axis(volume: Volume) -> int:
+    """The axis of a patch's array (0 k, 1 j, 2 i) that runs across a CT's slices.
+
+    Slices lie apart by the coarsest spacing; where no axis is coarser they are stored as the last.
+    """
+    spacing = volume.grid.spacing
+    across = 2 if spacing[2] >= 0.999 * spacing.max() else int(spacing.argmax())
+    return 2 - int(np.abs(volume.grid.direction[:, across]).argmax())
+
+
 def cut_patch(volume: Volume, center_lps: ArrayLike, edge: int = EDGE) -> Patch:
     """The network's input around a point.
 
@@ -40,4 +67,6 @@ def cut_patch(volume: Volume, center_lps: ArrayLike, edge: int = EDGE) -> Patch:
     """
     grid = cube_grid(center_lps, edge)
     hu = volume.on_grid(grid, outside=WINDOW[0])
-    return Patch(to_network_units(hu), grid, inside=share_inside(grid, volume.grid))
+    units = to_network_units(hu)
+    sharpness = slice_sharpness(units, slice_axis(volume))
+    return Patch(units, grid, share_inside(grid, volume.grid), sharpness)

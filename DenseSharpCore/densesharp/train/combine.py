@@ -66,10 +66,12 @@ def combine(
         ModelError: a model file cannot be used.
         TableError: no nodule of the calibration set has a known class.
     """
-    members = [_with_shares(load_model(path).members[0], shares) for path in paths]
+    models = [load_model(path) for path in paths]
+    members = [_with_shares(model.members[0], shares) for model in models]
     if average:
         members = [mean_weights(members)]
-    card = replace(card, members=len(members), temperature=1.0)
+    shift = float(np.mean([model.card.slice_shift for model in models]))
+    card = replace(card, members=len(members), temperature=1.0, slice_shift=shift)
     labelled = [sample for sample in calibration if sample.label != UNKNOWN]
     if not labelled:
         message = "The calibration set has no nodule with a known class."

@@ -74,6 +74,7 @@ class Patch:
         array: (32, 32, 32) float32 in network units (-1..1), axes superior, posterior, left.
         grid: 1 mm cube, identity direction.
         inside: share of the cube that lies inside the CT, 0..1; the rest is padded with air.
+        sharpness: along the CT's slices over that within them; None where not known.
 
     Examples:
         >>> patch = result.prediction.patch
@@ -84,6 +85,7 @@ class Patch:
     array: NDArray[np.float32] = field(repr=False)
     grid: Grid
     inside: float
+    sharpness: float | None = None
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape or self.array.dtype != np.float32:
