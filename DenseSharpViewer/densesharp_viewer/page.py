@@ -90,7 +90,7 @@ def decorate_prior_view() -> None:
     with html.Div(v_if="prior", classes="ds-over"):
         with html.Button(
             classes="ds-view-name", style=f"border-color: {PRIOR_COLOR}",
-            click=do("layout", f"'{PAIR}'"), title="Show the open CT alone again (C)",
+            click=do("layout", f"'{PAIR}'"), title="Show the open CT alone again (G)",
         ):  # fmt: skip
             html.Span("{{ prior.days ? `Earlier CT, ${prior.days} days before` : 'Earlier CT' }}")
         for side in ("left", "right", "top", "bottom"):

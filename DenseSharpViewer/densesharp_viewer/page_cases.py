@@ -1,4 +1,4 @@
-"""The worklist: where in it the reader is, the next case, and all cases on `W`."""
+"""The worklist: where in it the reader is, the next case, and all cases on `Home`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def build_cases() -> None:
         with html.Button(
             classes="ds-button ds-grow",
             click="utils.densesharp.worklist()",
-            title="All cases of the worklist (W)",
+            title="All cases of the worklist (Home)",
         ):
             html.B("{{ cases.at < 0 ? '–' : cases.at + 1 }} / {{ cases.rows.length }}")
             html.Span(

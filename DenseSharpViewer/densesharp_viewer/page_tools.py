@@ -13,7 +13,7 @@ TOOLS = (
     ("seed", "mdi-target", "Seed: click a nodule (N)"),
     ("more", "mdi-plus-circle-outline", "More: a click takes a part into the outline (+)"),
     ("less", "mdi-minus-circle-outline", "Less: a click takes a part out of the outline (-)"),
-    ("ruler", "mdi-tape-measure", "Ruler: two clicks measure a distance (D)"),
+    ("ruler", "mdi-tape-measure", "Ruler: two clicks measure a distance (Z)"),
     ("move", "mdi-cursor-move", "Move: clicks place nothing (V)"),
     ("paint", "mdi-brush", "Paint on the selected nodule (P)"),
     ("erase", "mdi-eraser", "Erase from the selected nodule (E)"),
@@ -77,7 +77,7 @@ def build_tools() -> None:
     for name, icon, title in LAYOUTS:
         _switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
     _switch(
-        "mdi-compare", "Earlier CT beside (C)", "utils.densesharp.compare()", "layout === 'pair'"
+        "mdi-compare", "Earlier CT beside (G)", "utils.densesharp.compare()", "layout === 'pair'"
     )
     for name, icon, title in SWITCHES:
         _switch(icon, title, do(name, f"!{name}"), name)

@@ -438,7 +438,7 @@ def test_a_second_window_is_told_why(browser, open_page, served):
 
 
 def test_plus_and_minus_clicks_and_the_ruler(open_page):
-    """A click beside the outline adds with +, one in it takes away with -; D measures."""
+    """A click beside the outline adds with +, one in it takes away with -; Z measures."""
     page = open_page
     show_sphere(page)
     x, y = bright_middle(page.picture(0))
@@ -456,7 +456,7 @@ def test_plus_and_minus_clicks_and_the_ruler(open_page):
     page.wait(f"$('nodules')[0].volume != '{more:.0f}' && !$('busy')")
     assert float(page.get("nodules")[0]["volume"]) < more
     assert more > volume
-    page.page.keyboard.press("d")
+    page.page.keyboard.press("z")
     page.wait("$('tool') === 'ruler'")
     page.settle()
     before = page.picture(0)

@@ -91,7 +91,7 @@ def table(script: str, name: str) -> dict[str, str]:
     body = re.search(rf"const {name} = \{{(.*?)\n?\s*\}};", text, re.DOTALL).group(1)
     body = re.sub(r"//.*", "", body)
     pairs = re.findall(
-        r"""(?:^|[,{]|\n)\s*"?([a-z0-9]|arrow\w+|delete|escape|[\[\].,?])"?:\s*"""
+        r"""(?:^|[,{]|\n)\s*"?([a-z0-9]|arrow\w+|delete|escape|home|page\w+|[\[\].,?])"?:\s*"""
         r"""(\[[^\]]*\]|"[^"]*"|[^,\n]+)""",
         body,
     )

@@ -114,7 +114,7 @@ def test_an_earlier_ct_stands_beside_and_says_what_changed(browser, serve, tmp_p
     show_sphere(page)
     page.click(0, *bright_middle(page.picture(0)))
     page.wait("$('nodules').length === 1 && !$('busy')")
-    page.page.keyboard.press("c")
+    page.page.keyboard.press("g")
     page.wait("$('layout') === 'pair'")
     page.settle()
     assert page.page.locator(".ds-views img").count() == 2
@@ -138,7 +138,7 @@ def test_an_earlier_ct_stands_beside_and_says_what_changed(browser, serve, tmp_p
                (page.get("prior_slice")["text"], page.get("slices")["axial"]["text"])]  # fmt: skip
         assert now[0] - now[1] == pytest.approx(place, abs=0.11)
     assert page.get("slices")["axial"]["text"] != before[1]["text"]
-    page.page.keyboard.press("c")
+    page.page.keyboard.press("g")
     page.wait("$('layout') === 'four'")
     page.page.keyboard.press("Control+s")
     page.wait("$('message').text.startsWith('Saved')", 60)

@@ -240,7 +240,7 @@ def test_another_ct_opened_by_hand_is_not_saved_as_a_case(reading, session, page
 
 @pytest.mark.web
 def test_page_down_goes_through_the_list(browser, serve, folder, tmp_path):
-    """Click, Page Down, Page Down: two cases are read and saved, and W opens one again."""
+    """Click, Page Down, Page Down: two cases are read and saved, and Home opens one again."""
     results = tmp_path / "results"
     page = Page(browser, serve(str(results), "", "0", str(folder)).url)
     page.wait("$('cases').at === 0 && !$('busy')")
@@ -253,7 +253,7 @@ def test_page_down_goes_through_the_list(browser, serve, folder, tmp_path):
     page.wait("$('cases').at === 2 && $('cases').left === 1", 30)
     assert len(json.loads((results / "case_1" / "result.json").read_text())["nodules"]) == 1
     assert not (results / "case_2").exists(), "nothing was found there, nothing is written"
-    page.page.keyboard.press("w")
+    page.page.keyboard.press("Home")
     page.page.get_by_role("button", name="case 1").click()
     page.wait("$('cases').at === 0 && $('nodules').length === 1")
     faults = page.faults

@@ -6,7 +6,7 @@
   const state = (name) => window.trame?.state?.get(name);
   const LAYOUTS = { 1: "axial", 2: "coronal", 3: "sagittal", 4: "threed" };
   const WINDOWS = { l: "lung", m: "mediastinum", b: "bone" };
-  const TOOLS = { n: "seed", "+": "more", "-": "less", d: "ruler", v: "move", p: "paint", e: "erase" };
+  const TOOLS = { n: "seed", "+": "more", "-": "less", z: "ruler", v: "move", p: "paint", e: "erase" };
   const SWITCHES = { o: "outlines", h: "evidence", x: "crosshair", t: "axes" };
 
   // The server knows where the mouse was in a slice view, but not that it has left it since.
@@ -34,8 +34,8 @@
     delete: () => act("delete_selected"),
     ".": () => act("step", 1),
     ",": () => act("step", -1),
-    w: () => worklist(),
-    c: () => compare(),
+    home: () => worklist(),
+    g: () => compare(),
     pagedown: () => act("next_case"),
     pageup: () => act("previous_case"),
     escape: () => act(...(question() ?? ["cancel"])),
