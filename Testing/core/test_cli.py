@@ -92,6 +92,16 @@ def test_a_seed_that_is_no_point_is_refused(text):
         parse_seed(text, "ras", grid)
 
 
+def test_a_file_that_may_not_be_read_is_one_sentence_wherever_it_is_opened(monkeypatch, capsys):
+    def refuse(name):
+        raise PermissionError(13, "Permission denied", "answers.csv")
+
+    monkeypatch.setattr("densesharp.cli.command_module", refuse)
+    assert main(["doctor"]) == 2
+    said = capsys.readouterr().err
+    assert said == "densesharp: 'answers.csv' cannot be used (Permission denied): check the path.\n"
+
+
 def test_a_stop_while_a_command_is_loaded_is_one_sentence(monkeypatch, capsys):
     def stop(name):
         raise KeyboardInterrupt

@@ -199,11 +199,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"densesharp: The package '{name}' is not installed or damaged.\n")
         return 2
-    except (Cancelled, KeyboardInterrupt):
-        sys.stderr.write("densesharp: cancelled, nothing more was written.\n")
-        return 130
     except BrokenPipeError:
         # The reader of our output (head, less) left: point stdout elsewhere for the final flush.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        why = error.strerror or error
+        sys.stderr.write(
+            f"densesharp: '{error.filename}' cannot be used ({why}): check the path.\n"
+        )
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        sys.stderr.write("densesharp: cancelled, nothing more was written.\n")
+        return 130

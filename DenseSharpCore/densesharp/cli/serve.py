@@ -50,5 +50,8 @@ def run(args: argparse.Namespace) -> int:
     check_port(args.host, args.port)
     sys.stderr.write(f"DenseSharp server on http://{args.host}:{args.port}, stop with Ctrl-C.\n")
     model = args.model or model_path()
-    serve(model, args.host, args.port, args.device, args.workers, key, args.rate)
+    try:
+        serve(model, args.host, args.port, args.device, args.workers, key, args.rate)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
     return 0

@@ -67,11 +67,17 @@ def check_image(path: Path) -> None:
     if not path.exists():
         message = f"'{path}' does not exist: check the path."
         raise ImageError(message)
-    if path.is_dir() or is_volume_file(path) or path.suffix.lower() in SCENES:
+    if path.is_dir():
         return
-    with path.open("rb") as file:  # a DICOM file has this mark behind 128 free bytes
-        if file.read(132)[128:] == b"DICM":
-            return
+    try:
+        with path.open("rb") as file:
+            begin = file.read(132)
+    except OSError as error:
+        message = f"'{path}' cannot be read ({error.strerror}): check the file and your rights."
+        raise ImageError(message) from error
+    # A DICOM file has its mark behind 128 free bytes.
+    if is_volume_file(path) or path.suffix.lower() in SCENES or begin[128:] == b"DICM":
+        return
     message = (
         f"'{path}' is no CT: give an NRRD, NIfTI or MetaImage file, a DICOM folder or file, or a "
         "scene (.mrb) that was saved."

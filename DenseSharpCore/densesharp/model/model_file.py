@@ -180,6 +180,8 @@ def load_model(path: str | Path) -> ModelFile:
 
     path = Path(path)
     try:
+        with path.open("rb"):  # says why it cannot be read, which safetensors does not
+            pass
         with safe_open(path, framework="np") as file:
             card = _card_of(file.metadata())
             names = list(file.keys())

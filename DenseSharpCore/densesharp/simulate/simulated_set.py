@@ -118,7 +118,13 @@ def write_dataset(
     task = partial(_write_case, nodules, recipe)
     rows, faults = run_tasks(task, range(count), workers, progress)
     if faults:
-        lines = "\n".join(f"  - nodule {n}: {faults[n]}" for n in sorted(faults))
+        numbers: dict[str, list[int]] = {}
+        for number in sorted(faults):
+            numbers.setdefault(str(faults[number]), []).append(number)
+        lines = "\n".join(
+            f"  - nodule {of[0]}{f' and {len(of) - 1} more' if of[1:] else ''}: {fault}"
+            for fault, of in numbers.items()
+        )
         message = f"{len(faults)} nodule(s) could not be made; the tables are not written:\n{lines}"
         raise DenseSharpError(message)
     ordered = [rows[number] for number in range(count)]

@@ -329,7 +329,7 @@ def test_study_and_images_can_move_together(tables, tmp_path):
         (("--margin", "nan"), "'Margin' cannot be 'nan'"),
         (("--margin", "2"), "margin 2.0 must lie between 0 and 1"),
         (("--repeats", "99"), "99 repeated cases"),
-        (("--cases", ""), "'Cases' is missing: table case,image"),
+        (("--cases", ""), "'Cases' is missing .--cases on the command line.: table case,image"),
     ],
 )
 def test_wrong_settings_are_named_and_nothing_is_made(tables, arguments, sentence):
