@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from conducted_study import CASES, load, report_of
 from example_study import CLASSES, write_csv
+from study_data_made_up import made_up
 from study_run import rows_in
 
 from densesharp.errors import TableError
 from densesharp.stats.estimates import to_json
 from densesharp.study.analysis.analyse_study import analyse_study, describe
+from densesharp.study.analysis.study_results import ReaderRow
+from densesharp.study.analysis.time_results import TimePoint, TimeResults
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.washout import Washout, describe_washout
 from densesharp.study.exported.write_export import export
+from densesharp.study.figures.course import time_plot
+from densesharp.study.figures.figure_style import save
 from study.conduct.study_simulation import (
     TurnableClock,
     make_study,
@@ -195,3 +203,24 @@ def test_groups_are_given_for_all_readers_or_for_none(tmp_path):
     with pytest.raises(TableError, match="line 3, column 'group': reader 'a' has group 'y' here"):
         plain(tmp_path, [answer(group="x"), answer(case=1, group="y")])
     assert plain(tmp_path, [answer(group=""), answer("b", group="")]).group_names == ()
+
+
+def test_thousands_of_reading_times_are_one_path_and_every_number_in_the_table(tmp_path):
+    rng = np.random.default_rng(2)
+    readers, conditions = ("A", "B"), ("aided", "unaided")
+    points = [
+        TimePoint(condition, reader, float(place), float(np.exp(3 + 0.3 * rng.normal())))
+        for condition in conditions
+        for reader in readers
+        for place in range(300)
+    ]
+    study = replace(
+        describe(made_up(conditions)), readers=[ReaderRow(reader, "") for reader in readers]
+    )
+    save(time_plot(TimeResults({}, points), study), tmp_path)
+    drawing = (tmp_path / "time.svg").read_text()
+    assert drawing.count("<use") < 200
+    assert len(rows_in(tmp_path / "time.csv")) == 1200
+    few = [point for point in points if point.position < 100]
+    save(time_plot(TimeResults({}, few), study), tmp_path)
+    assert (tmp_path / "time.svg").read_text().count("<use") > 400

@@ -14,12 +14,16 @@ from densesharp.study.figures.figure_style import (
     Plot,
     boxplot,
     color_of,
+    draw_dots,
     fill,
     legend,
     markers,
     new_figure,
     tint,
 )
+
+MOST_MARKERS = 500
+"""Readings of a condition above which their places are drawn as one path."""
 
 
 def flow_plot(study: StudyDescription) -> Plot:
@@ -107,7 +111,9 @@ def _draw_course(axes: Any, points: Sequence[TimePoint], study: StudyDescription
         if not chosen:
             continue
         place, seconds = (np.array([row[i] for row in chosen]) for i in (0, 1))
-        for reader in sorted({row[2] for row in chosen}):
+        if len(chosen) > MOST_MARKERS:
+            draw_dots(axes, place, seconds, tint(color, 0.5))
+        for reader in sorted({row[2] for row in chosen}) if len(chosen) <= MOST_MARKERS else ():
             mine = np.array([row[2] == reader for row in chosen])
             axes.plot(
                 place[mine], seconds[mine], shapes[reader], ms=2.5, mec=tint(color, 0.5), mew=0.6,

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
 
 from densesharp.files import atomic_path
 from densesharp.stats.tables import write_rows
@@ -131,6 +134,16 @@ def boxplot(axes: Any, values: Sequence[float], place: float, width: float, look
     for part in (*box["whiskers"], *box["caps"]):
         part.set(color=lines)
     box["medians"][0].set(color=middle)
+
+
+def draw_dots(axes: Any, x: Any, y: Any, color: str) -> None:
+    """Many points as one path of small diamonds: files stay small and quick to draw."""
+    across, up = (0.01 * max(float(np.quantile(values, 0.9)), 1e-9) for values in (x, y))
+    corners = np.array([[across, 0], [0, up], [-across, 0], [0, -up], [across, 0]])
+    places = np.column_stack([x, y])[:, None, :] + corners
+    codes = [Outline.MOVETO, *[Outline.LINETO] * 3, Outline.CLOSEPOLY] * len(x)
+    axes.add_patch(PathPatch(Outline(places.reshape(-1, 2), codes), color=color, lw=0))
+    axes.autoscale_view()
 
 
 def legend(axes: Any, place: str) -> None:
