@@ -101,6 +101,6 @@ class Export:
 
 def _words(written: int, left_out: int, keep_identity: bool) -> str:
     count = f"{written} nodule{'s' if written > 1 else ''}"
-    kept = "with the patient's identity" if keep_identity else "pseudonymised"
+    kept = "with the patient's identity" if keep_identity else "pseudonymized"
     rest = f" Left out as rejected or without an answer: {left_out}." if left_out else ""
     return f"SEG and SR of {count} written, {kept}.{rest}"

@@ -9,7 +9,7 @@ from .aria import aria
 from .page_tools import do
 
 _IDENTITY = (
-    "Off: name, number and dates are left out and the patient is pseudonymised. On: for a clinical "
+    "Off: name, number and dates are left out and the patient is pseudonymized. On: for a clinical "
     "archive."
 )
 

@@ -177,3 +177,42 @@ def test_the_main_thread_keeps_most_of_its_time_while_an_answer_is_computed(modu
     panel = sys.modules["DenseSharpSlicer"]
     assert panel.YIELD_SECONDS * 1000 < panel.POLL_MS / 2
     assert panel.POLL_MS <= 10
+
+
+def shown_texts(path: Path) -> set[str]:
+    """All texts in a Python file but its docstrings."""
+    import ast
+
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documents = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in documents
+    }
+
+
+def test_what_a_reader_sees_is_in_us_english() -> None:
+    import re
+
+    british = re.compile(
+        r"\b(analys(e|ed|ing)|colour\w*|centre\w*|tumour\w*|neighbour\w*|grey|\w+ymis(e|ed|ing)|"
+        r"recognis\w+|behaviour\w*)\b",
+        re.IGNORECASE,
+    )
+    files = [*MODULES.rglob("*.py"), *SCENE.rglob("*.py"), *MODULES.rglob("*.ui")]
+    texts = {
+        text
+        for path in files
+        for text in (
+            shown_texts(path) if path.suffix == ".py" else {path.read_text(encoding="utf-8")}
+        )
+        if " " in text  # a sentence, no name of a function or a file
+    }
+    assert {match.group() for text in texts for match in british.finditer(text)} == set()

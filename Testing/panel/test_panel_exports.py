@@ -117,7 +117,7 @@ def test_dicom_objects_refer_to_the_series_that_slicer_knows(
     folders.append(str(out))
     loaded.ui.dicomButton.click()
     loaded.wait()
-    assert "SEG and SR of 1 nodule written, pseudonymised." in loaded.ui.statusLabel.text
+    assert "SEG and SR of 1 nodule written, pseudonymized." in loaded.ui.statusLabel.text
     seg = pydicom.dcmread(out / "densesharp_seg.dcm")
     report = pydicom.dcmread(out / "densesharp_sr.dcm")
     volume = loaded.session.nodule.result.measurements.volume_mm3

@@ -224,7 +224,7 @@ def test_dicom_objects_describe_the_nodule_on_screen(answered, page, kept):
     raw = (folder / "densesharp_sr.dcm").read_bytes()
     assert (b"Secret" in raw) == kept
     assert b"Dr A" in raw
-    words = "with the patient's identity" if kept else "pseudonymised"
+    words = "with the patient's identity" if kept else "pseudonymized"
     assert words in page["message"]["text"]
     assert page["message"]["text"].endswith(f"They lie in {folder}")
 
