@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from densesharp.errors import TableError
+from densesharp.files import write_text
 
 MINUS = "\N{MINUS SIGN}"
 """The sign that our own texts print."""
@@ -75,6 +76,21 @@ def read_csv(path: Path, what: str) -> CsvFile:
         if any(cells)
     ]
     return CsvFile(tuple(header), tuple(rows))
+
+
+def write_csv(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
+) -> None:
+    """Write a table as UTF-8 with commas and points, atomically; what a row lacks is empty.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _text_of(path: Path, what: str) -> str:

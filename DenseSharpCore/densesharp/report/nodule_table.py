@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from densesharp.files import write_text
+from densesharp.csv_files import write_csv
 from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult
 from densesharp.report.labels import name_of
@@ -33,11 +31,7 @@ def write_table(target: str | Path, results: Iterable[NoduleResult]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row_of(result) for result in results)
-    write_text(target, text.getvalue())
+    write_csv(target, COLUMNS, map(row_of, results))
 
 
 def row_of(result: NoduleResult) -> dict[str, object]:

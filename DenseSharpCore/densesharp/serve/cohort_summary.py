@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections import Counter
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.csv_files import write_csv
 from densesharp.errors import OutputError
 from densesharp.files import atomic_path, write_text
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult
@@ -53,8 +52,8 @@ def merge(cases: Sequence[Case], settings: CohortRun, out: Path) -> dict[str, An
         for entry in record["result"]["nodules"]:
             rows.append({"case": case.id, **row_of(NoduleResult.from_json(entry))})
     summary = _summary(rows, failures, len(cases), settings)
-    _write_csv(out / TABLE, ("case", *COLUMNS), rows)
-    _write_csv(out / FAILURES, ("case", "nodule", "reason"), failures)
+    write_csv(out / TABLE, ("case", *COLUMNS), rows)
+    write_csv(out / FAILURES, ("case", "nodule", "reason"), failures)
     _draw(out / PICTURE, rows, summary)
     write_text(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return summary
@@ -102,14 +101,6 @@ def _summary(
         "model_sha256": settings.model_sha256,
         "notice": "Research use only, not for diagnosis.",
     }
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ data set depends on the seed and n only, so a data set can be made in several ru
 
 from __future__ import annotations
 
-import csv
 import json
 import zipfile
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densesharp.csv_files import write_csv
 from densesharp.errors import DenseSharpError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.nodule.patch import WINDOW
@@ -190,7 +190,4 @@ def _measured(case: Case) -> dict[str, Any]:
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, names, rows)

@@ -9,7 +9,6 @@ Masks go into `OUT/accepted`, and `OUT/accepted.csv` lists them with an empty di
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import zipfile
@@ -24,6 +23,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from densesharp.csv_files import write_csv
 from densesharp.errors import DenseSharpError, TableError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.image.grid import Grid
@@ -93,10 +93,7 @@ def collect(source: str | Path, out: str | Path, progress: Progress = silent) ->
         )
         raise TableError(message)
     table = Path(out) / "accepted.csv"
-    with atomic_path(table) as path, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(table, COLUMNS, rows)
     return table
 
 

@@ -20,7 +20,6 @@ nodule can teach outlining, though it is not a nodule as it was.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import zipfile
@@ -35,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from densesharp.csv_files import read_csv
+from densesharp.csv_files import read_csv, write_csv
 from densesharp.errors import GeometryError, ImageError, TableError
 from densesharp.files import atomic_path, check_folder, ensure_folder, why_no_name
 from densesharp.image.grid import Grid, cube_grid
@@ -358,10 +357,9 @@ def _write_info(
     given = {_patient(row): int(row["subset"]) for row in rows if row.get("subset")}
     strata = [row.get("diagnosis") or "" for row in rows]
     dealt = assign_subsets(patients, strata, folds, seed, {**before, **given})
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for row, patient, subset in zip(rows, patients, dealt, strict=True):
-            values = {column: row.get(column) or "" for column in COLUMNS}
-            values["no_nodule"] = "1" if _place(row) else ""
-            writer.writerow(values | {"patient": patient, "subset": subset})
+    table = [
+        {column: row.get(column) or "" for column in COLUMNS}
+        | {"no_nodule": "1" if _place(row) else "", "patient": patient, "subset": str(subset)}
+        for row, patient, subset in zip(rows, patients, dealt, strict=True)
+    ]
+    write_csv(path, COLUMNS, table)

@@ -8,7 +8,6 @@ OUT/*.png             Dice by size and texture, reliability plot
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.csv_files import read_csv, write_csv
 from densesharp.errors import TableError
 from densesharp.files import atomic_path, write_text
 from densesharp.model.model_file import ModelFile
@@ -43,14 +43,12 @@ def read_ideal(dataset: str | Path) -> Ideal:
         return {}
     columns = [f"ideal_{name}" for name in CLASS_NAMES]
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         return {
             row["name"]: tuple(float(row[column]) for column in columns)
-            for row in rows
+            for row in read_csv(path, f"'{path}'").records()
             if all(row.get(column) for column in columns)
         }
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (ValueError, KeyError) as error:
         message = f"'{path}' is damaged ({error}): simulate the data set again, or remove the file."
         raise TableError(message) from error
 
@@ -220,19 +218,16 @@ def _rating_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = None
-        for outcome in outcomes:
-            row = asdict(outcome)
-            among = row.pop("among") or dict.fromkeys(f.name for f in fields(AmongReaders))
-            row |= {f"readers_{name}": value for name, value in among.items()}
-            row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
-            shifted = row.pop("shifted_dice")
-            row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""
-            if writer is None:
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
-            writer.writerow(row)
+    rows = []
+    for outcome in outcomes:
+        row = asdict(outcome)
+        among = row.pop("among") or dict.fromkeys(f.name for f in fields(AmongReaders))
+        row |= {f"readers_{name}": value for name, value in among.items()}
+        row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
+        shifted = row.pop("shifted_dice")
+        row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""
+        rows.append(row)
+    write_csv(path, list(rows[0]) if rows else [], rows)
 
 
 def _draw_dice(path: Path, outcomes: Sequence[Outcome]) -> None:
