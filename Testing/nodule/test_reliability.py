@@ -118,7 +118,7 @@ def test_a_twentieth_exactly_is_saturated():
 def test_evidence_must_be_denser_at_the_nodule_than_in_the_cube(share, off):
     """A box of 4 voxels, 3 more on each side, is 10 of 32 in each direction."""
     found = codes(prediction(evidence=share * (10 / 32) ** 3))
-    assert found == ({"evidence_off_mask": "caution"} if off else {})
+    assert found == ({"evidence_off_mask": "info"} if off else {})
 
 
 def spread_of(sd: float, of: str = "MIA") -> Uncertainty:
