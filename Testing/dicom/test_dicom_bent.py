@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -65,6 +66,8 @@ def test_outlines_go_back_to_the_slices_they_lie_in(uneven, resampled, tmp_path)
     names = write_dicom(moved, on, RUN, tmp_path / "out")
     assert len(names) == 2
     seg = pydicom.dcmread(tmp_path / "out" / names[0])
+    with pytest.raises(RuntimeError, match="volume"):  # why outlines are read back by ourselves
+        hd.seg.Segmentation.from_dataset(seg).get_volume()
     by_uid = {}
     for frame, group in zip(seg.pixel_array, seg.PerFrameFunctionalGroupsSequence, strict=True):
         derived = group.DerivationImageSequence[0].SourceImageSequence[0]

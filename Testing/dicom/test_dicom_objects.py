@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -14,10 +15,10 @@ import SimpleITK as sitk
 from pydicom import DataElement
 
 from densesharp.dicom.codes import ALGORITHM_PARAMETERS
-from densesharp.dicom.rerun import differences
+from densesharp.dicom.rerun import differences, outline_in
 from densesharp.dicom.run_record import Run, read_report
 from densesharp.dicom.seg import segmentation
-from densesharp.dicom.source import lung_side, mask_on_series
+from densesharp.dicom.source import lung_side, mask_of_points, mask_on_series
 from densesharp.dicom.sr import measurement_report, numbers_of
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
@@ -160,6 +161,21 @@ def test_simpleitk_decodes_the_same_voxels(volume, tmp_path):
     seg = pydicom.dcmread(tmp_path / "seg.dcm")
     found = places_by_pydicom(seg, 1, frames)
     np.testing.assert_allclose(found, places(volume, result), atol=2e-3)
+
+
+def test_highdicom_reads_the_outlines_as_we_read_them_back(volume):
+    """Ours is kept: it also reads a segmentation of uneven slices, which have no one affine."""
+    results = [nodule(volume, center) for center in CENTERS]
+    seg, report = measurement_report(results, volume, RUN, keep_identity=False)
+    read = hd.seg.Segmentation.from_dataset(seg)
+    for reported in read_report(report):
+        numbers = read.get_segment_numbers(tracking_uid=reported.tracking_uid)
+        theirs = read.get_volume(segment_numbers=numbers, combine_segments=True)
+        index = np.argwhere(theirs.array)
+        places = index @ theirs.affine[:3, :3].T + theirs.affine[:3, 3]
+        ours = outline_in(seg, reported.tracking_uid, volume.grid)
+        same = mask_of_points(places, volume.grid)
+        np.testing.assert_array_equal(ours.full(volume.grid), same.full(volume.grid))
 
 
 def test_overlapping_nodules_keep_their_voxels(axial_volume):

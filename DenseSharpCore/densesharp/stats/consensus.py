@@ -32,6 +32,8 @@ def staple(masks: list[Mask], *, tolerance: float = 1e-9, limit: int = 500) -> S
 
     EM over independent voxels; the prior is the raters' mean share of foreground. The result
     depends on how much background there is: cut the masks to a box around the nodule first.
+    SimpleITK's filter gives the same to 2e-6 where raters agree, but stops too early where they
+    differ widely (another mask in 4 of 40 random sets).
 
     Args:
         masks: of one shape, at least two, not all empty.
