@@ -43,6 +43,7 @@ class AdvancedSection:
         self._on_backend = on_backend
         self._installer = packages.Installer(self.onLog, self.onInstalled)
         self._fillPreferences()
+        self._showTorch()
         self.ui.deviceCombo.connect("currentIndexChanged(int)", self.onDevice)
         self.ui.modelEdit.connect("currentPathChanged(QString)", self.onModel)
         self.ui.serverEdit.connect("editingFinished()", self.onServer)
@@ -70,16 +71,19 @@ class AdvancedSection:
 
     def refresh(self) -> None:
         """Show the device line and what is missing."""
-        absent = self.missing()
+        # A model that is open needs nothing more, and a look at the packages takes 50 ms.
+        absent = [] if self.session.backend.device else self.missing()
         self.ui.installLabel.visible = bool(absent)
         self.ui.installButton.visible = bool(absent)
         self.ui.installButton.enabled = not self._installer.running
         if absent:
             names = ", ".join(packages.name_of(requirement) for requirement in absent)
             self.ui.installLabel.text = _("To be installed: {names}.").format(names=names)
-        self.ui.torchButton.visible = not packages.torch_installed()
         self.ui.doctorText.visible = bool(self.ui.doctorText.toPlainText())
         self.showDevice()
+
+    def _showTorch(self) -> None:
+        self.ui.torchButton.visible = not packages.torch_installed()
 
     def showDevice(self) -> None:
         """The standing line with device, model and the warning."""
@@ -172,6 +176,7 @@ class AdvancedSection:
             return
         if PyTorchUtilsLogic().installTorch(askConfirmation=True) is not None:
             self.session.say(_("PyTorch is installed."))
+            self._showTorch()
             self._on_backend()
         self.session.changed()
 
@@ -198,6 +203,7 @@ class AdvancedSection:
     def onInstalled(self, well: bool) -> None:
         """pip has ended."""
         self.session.installing = False
+        self._showTorch()
         if well:
             self.session.say(_("Installed."))
             self._on_backend()

@@ -610,3 +610,22 @@ def test_a_key_that_is_pressed_marks_accepts_and_shows_the_evidence(panel: Panel
     assert panel.session.nodule.name == "Nodule 2"
     panel.host.enter()
     panel.host.hide()
+
+
+def test_packages_are_not_looked_up_at_every_answer(
+    panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes 50 ms of Slicer's main thread; once the model is open nothing can be missing."""
+    from DenseSharpSlicerLib import packages
+
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    looked: list[Any] = []
+    monkeypatch.setattr(packages, "missing", lambda *details: looked.append(details) or [])
+    monkeypatch.setattr(packages, "torch_installed", lambda: looked.append("torch") or False)
+    panel.click_in_view(BALLS[1])
+    panel.wait()
+    panel.widget.refresh()
+    assert panel.ui.nodulesTable.rowCount == 2
+    assert looked == []
