@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import vtk
+
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
@@ -22,6 +24,10 @@ OWN, MODEL = 1, 2
 """Numbers of the two outlines, for their colours."""
 
 
+FIELD_MM = 120.0
+"""Width of the first, or fixed, view of a nodule: its neighbourhood, not the whole chest."""
+
+
 class StudyCase:
     """One case of a study in a scene; the scene belongs to it alone."""
 
@@ -29,6 +35,8 @@ class StudyCase:
         self.scene = scene
         self.marked = True
         self._last: tuple[Path, Volume] | None = None
+        self._held: list[tuple[Any, int]] = []
+        self._holding = False
         self._forget()
 
     def _forget(self) -> None:
@@ -55,6 +63,9 @@ class StudyCase:
 
     def clear(self) -> None:
         """Empty the scene; views stay."""
+        for node, tag in self._held:
+            node.RemoveObserver(tag)
+        self._held = []
         self.scene.Clear(False)
         self._forget()
 
@@ -75,6 +86,40 @@ class StudyCase:
         """Bring all slice views to the marked nodule."""
         if self.grid is not None:
             views.jump_to(self.scene, ras_to_lps(self.seed_lps))
+
+    def zoom(self) -> None:
+        """Let all slice views show the neighbourhood of a nodule."""
+        for view in views.nodes_of(self.scene, "vtkMRMLSliceNode"):
+            across, up, deep = view.GetFieldOfView()
+            if abs(across - FIELD_MM) > 1e-3 * FIELD_MM:
+                view.SetFieldOfView(FIELD_MM, FIELD_MM * up / across, deep)
+
+    def hold(self) -> None:
+        """Fix the lung window and the zoom until the case is left: what changes them is undone."""
+        nodes = [self.volume_node.GetDisplayNode()]
+        nodes += views.nodes_of(self.scene, "vtkMRMLSliceNode")
+        self._held = [(n, n.AddObserver(vtk.vtkCommand.ModifiedEvent, self._undo)) for n in nodes]
+        self._undo()
+
+    def _undo(self, *_event: Any) -> None:
+        if self._holding or self.volume_node is None:
+            return
+        self._holding = True
+        if views.window_name(self.volume_node) != "lung":
+            self.set_window("lung")
+        self.zoom()
+        self._holding = False
+
+    def look(self) -> dict[str, float]:
+        """Window, level (HU) and the width of the axial view (mm), as they are now."""
+        if self.volume_node is None:
+            return {}
+        display = self.volume_node.GetDisplayNode()
+        found = {"window_hu": display.GetWindow(), "level_hu": display.GetLevel()}
+        for view in views.nodes_of(self.scene, "vtkMRMLSliceNode"):
+            if abs(view.GetSliceToRAS().GetElement(2, 2)) > 0.9:  # axial, or nearly
+                found["axial_mm"] = round(view.GetFieldOfView()[0], 2)
+        return found
 
     def set_window(self, name: str) -> None:
         """A window preset of `views.WINDOWS`."""

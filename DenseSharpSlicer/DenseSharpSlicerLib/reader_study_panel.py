@@ -78,6 +78,7 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         place = address or study.default_store
         self._store = open_store(place, study.design.study, study.design.sha256)
         self.presenter = Presenter(Reading(study, self._store, reader))
+        self.presenter.look = self.case.look
         self.case.clear()
         self.ui.studySection.collapsed = True
         self._timer.start()
@@ -145,6 +146,8 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
         self.ui.studyMarkCheckBox.checked = True
         slicer.util.setSliceViewerLayers(background=self.case.volume_node, fit=True)
         self.case.jump()
+        if scene.hanging == "fixed":
+            self.case.hold()
         self._watch_mouse()
         presenter.image_shown()
 

@@ -106,8 +106,9 @@ def build_study_page(server: Any, layout_manager: Any) -> None:
 
 def _build_view_tools() -> None:
     with html.Div(v_if="screen.page === 'case'", classes="ds-study-tools"):
-        for name, title in WINDOWS:
-            _switch(title, do("window", f"'{name}'"), f"window === '{name}'")
+        with html.Span(v_if="screen.hanging !== 'fixed'"):
+            for name, title in WINDOWS:
+                _switch(title, do("window", f"'{name}'"), f"window === '{name}'")
         html.Span(classes="ds-gap")
         for name, icon, title in LAYOUTS:
             _icon_switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")

@@ -20,9 +20,6 @@ from densesharp.study.conduct.reader_masks import Mask, make_mask, nodule_mask
 from densesharp_scene import brush
 from densesharp_scene.study_case import StudyCase
 
-FIELD_MM = 120.0
-"""Width of the first view of a nodule: its neighbourhood, not the whole chest."""
-
 
 class StudyScene:
     """Shows a case and takes the reader's outline; it is what the slice views' mice report to.
@@ -87,10 +84,7 @@ class StudyScene:
 
     def return_to_nodule(self) -> None:
         """Bring all slice views back to the marked nodule."""
-        for view in self._views.values():
-            node = view.get_view_node()
-            wide, high, deep = node.GetFieldOfView()
-            node.SetFieldOfView(FIELD_MM, FIELD_MM * high / wide, deep)
+        self.case.zoom()
         self.case.jump()
 
     def scroll(self, name: str, steps: int) -> None:

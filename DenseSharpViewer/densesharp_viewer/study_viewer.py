@@ -71,6 +71,7 @@ class StudyViewer:
             for name, tag in views.SLICE_VIEWS.items()
         }
         self.scene = StudyScene(self.slicer_app, self.slice_views, self._drawn, self._refused)
+        self.presenter.look = self.scene.case.look
         self._mice = [SliceMouse(view, self.scene) for view in self.slice_views.values()]
         self._readouts = SliceReadouts(self.slice_views, self.publish, self._later)
         self.refresh()
@@ -198,6 +199,8 @@ class StudyViewer:
         else:
             if scene is not None:
                 self.scene.show_case(volume, scene.seed_lps)
+                if scene.hanging == "fixed":
+                    self.scene.case.hold()
                 interaction = self.slicer_app.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
                 interaction.SetCurrentInteractionMode(vtkMRMLInteractionNode.AdjustWindowLevel)
                 self.publish({"window": "lung", "mark": True})

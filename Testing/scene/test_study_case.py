@@ -65,3 +65,35 @@ def test_the_ct_of_the_next_nodule_is_not_read_again(case, monkeypatch, tmp_path
         "a.nrrd", "a.nrrd", "b.nrrd", "a.nrrd",
     ]  # fmt: skip
     assert read == [first, second, first]
+
+
+def a_slice_view(case):
+    return case.scene.AddNewNodeByClass("vtkMRMLSliceNode")  # axial to begin with
+
+
+def test_a_fixed_hanging_undoes_what_changes_window_and_zoom(case):
+    display = case.volume_node.GetDisplayNode()
+    view = a_slice_view(case)
+    case.hold()
+    assert case.look()["window_hu"] == 1500
+    for change in (
+        lambda: case.set_window("mediastinum"),
+        lambda: display.SetWindowLevel(900, 0),
+        lambda: display.SetLevel(-300),
+    ):
+        change()
+        assert (display.GetWindow(), display.GetLevel()) == (1500, -600)
+    view.SetFieldOfView(40, 30, 1)
+    across, up, _ = view.GetFieldOfView()
+    assert (across, up / across) == (pytest.approx(120), pytest.approx(0.75))
+    case.clear()
+    view.SetFieldOfView(40, 30, 1)
+    assert view.GetFieldOfView()[0] == 40, "between cases nothing is held"
+
+
+def test_window_and_zoom_are_told_as_they_are(case):
+    a_slice_view(case).SetFieldOfView(87.5, 50, 1)
+    case.set_window("bone")
+    assert case.look() == {"window_hu": 1800, "level_hu": 400, "axial_mm": 87.5}
+    case.clear()
+    assert case.look() == {}

@@ -9,7 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from study_simulation import aid_for, ball_mask, make_study, plain_answer, read_session
+from study_simulation import (
+    aid_for,
+    ball_mask,
+    make_study,
+    plain_answer,
+    read_session,
+    truth_of,
+)
 
 from densesharp.errors import StudyError
 from densesharp.report.labels import VERDICT_WORDS
@@ -481,3 +488,31 @@ def test_progress_in_words_has_singulars_and_hours():
         "Session 1: begun 2026-03-01 09:30 UTC, finished 2026-03-01 09:30 UTC, 1 case in 2 h 5 min "
         "of reading.",
     )
+
+
+@pytest.mark.parametrize("hanging", ["free", "logged", "fixed"])
+def test_window_and_zoom_are_noted_where_the_design_says_so(tmp_path, reading_of, hanging):
+    study = make_study(tmp_path / "study", "unaided", count=2, hanging=hanging)
+    reading = reading_of(study)
+    presenter = Presenter(reading)
+    presenter.look = lambda: {"window_hu": 1400.0, "level_hu": -500.0, "axial_mm": 96.5}
+    presenter.start_session(1)
+    for _ in range(2):
+        presenter.next_case()
+        assert presenter.screen.hanging == presenter.scene.hanging == hanging
+        submit(presenter)
+    answers = [e.body for e in reading.store.events("S1") if e.kind == "answer"]
+    assert all(("hanging" in body) is (hanging == "logged") for body in answers)
+    assert verify(study, reading.store).clean
+    folder = export(study, reading.store, tmp_path / "export")
+    header, first, _ = (folder / "answers.csv").read_text().splitlines()
+    assert header.endswith('"window_hu","level_hu","axial_mm"') is (hanging == "logged")
+    assert first.endswith("1400.0,-500.0,96.5") is (hanging == "logged")
+    truth = "".join(f"{name},{name_of}\n" for name, name_of in truth_of(2).items())
+    (tmp_path / "truth.csv").write_text(f"case,class\n{truth}")
+    assert (load_study(folder, tmp_path / "truth.csv").classes >= 0).all()
+
+
+def test_a_design_names_a_known_hanging(tmp_path):
+    with pytest.raises(StudyError, match="hanging cannot be 'upside down'"):
+        make_study(tmp_path, hanging="upside down")

@@ -297,6 +297,27 @@ def test_a_pause_hides_the_picture(tmp_path, viewer_of, act_on):
     assert backgrounds() == shown
 
 
+@pytest.mark.parametrize("hanging", ["logged", "fixed"])
+def test_window_and_zoom_are_held_or_noted(tmp_path, viewer_of, act_on, hanging):
+    study = make_study(tmp_path, "unaided", count=2, hanging=hanging)
+    viewer = viewer_of(with_images(study))
+    viewer.presenter.look = viewer.scene.case.look
+    act = act_on(viewer)
+    act("start", 1, "")
+    act("next")
+    act("window", "mediastinum")
+    view = viewer.slice_views["axial"].get_view_node()
+    view.SetFieldOfView(50, 50, 1)
+    look = viewer.scene.case.look()
+    held = {"window_hu": 1500, "level_hu": -600, "axial_mm": 120}
+    chosen = {"window_hu": 400, "level_hu": 40, "axial_mm": 50}
+    assert look == pytest.approx(held if hanging == "fixed" else chosen)
+    fill_and_submit(act)
+    store = viewer.presenter._reading.store
+    (answer,) = (event.body for event in store.events("S1") if event.kind == "answer")
+    assert answer.get("hanging") == (look if hanging == "logged" else None)
+
+
 def test_an_unreadable_image_is_said_without_its_name(tmp_path, viewer_of, act_on):
     study = make_study(tmp_path, "unaided", count=2)
     for case in study.design.cases:

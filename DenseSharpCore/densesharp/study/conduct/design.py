@@ -26,6 +26,7 @@ READABLE = (1, 2)
 Kind = Literal["crossover", "sequential", "unaided"]
 Reveal = Literal["with_image", "after_first_answer"]
 MaskRule = Literal["none", "optional", "required"]
+Hanging = Literal["free", "logged", "fixed"]
 Task = Literal["invasive", "iac"]
 
 Figure = Literal["auc", "sensitivity", "specificity", "accuracy", "quadratic_kappa", "vus", "dice"]
@@ -36,7 +37,7 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*\.")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 _LATER: Mapping[str, Mapping[str, object]] = {
-    "": {"teaching": False},
+    "": {"teaching": False, "hanging": "free"},
     "endpoint": {"equivalence": False},
 }
 """Fields that came later: left out with these values, so that older designs keep their hash."""
@@ -135,6 +136,7 @@ class Design:
         schedule_sha256: hash of schedule.csv.
         instructions: what readers are told before they start.
         teaching: whether the class is told after every case: a set to learn from, no trial.
+        hanging: whether window and zoom are the reader's, that and noted, or fixed.
         key_sha256: hash of the key that the order was balanced with, "" when it looks at no truth.
         schema: format of design.json.
 
@@ -160,6 +162,7 @@ class Design:
     instructions: str = ""
     key_sha256: str = ""
     teaching: bool = False
+    hanging: Hanging = "free"
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -326,6 +329,7 @@ def _check_choices(design: Design) -> None:
         ("kind of study", design.kind, get_args(Kind)),
         ("moment of showing the model", design.reveal, get_args(Reveal)),
         ("mask rule", design.mask, get_args(MaskRule)),
+        ("hanging", design.hanging, get_args(Hanging)),
         ("endpoint's figure of merit", design.endpoint.figure, get_args(Figure)),
         ("endpoint's task", design.endpoint.task, get_args(Task)),
         ("endpoint's treatment of readers", design.endpoint.readers, ("random", "fixed")),
@@ -349,10 +353,7 @@ def _check_choices(design: Design) -> None:
 
 def _check_cases(design: Design) -> None:
     if design.teaching and (design.going_back or design.repeats):
-        message = (
-            "A teaching set tells the class after each case: leave corrections and repeated cases "
-            "out."
-        )
+        message = "A teaching set tells each class: leave corrections and repeated cases out."
         raise StudyError(message)
     if not design.readers:
         message = "The study has no readers: name at least one."

@@ -61,6 +61,9 @@ FIELDS = (
     Field("repeats", "Repeated cases", "read again, unaided, in a last session", "number", "0"),
     Field("mask", "Own outline", "whether readers outline the nodule", "choice", "optional",
           (("none", "Not asked for"), ("optional", "Optional"), ("required", "Required"))),
+    Field("hanging", "Window and zoom", "as readers like; that, noted with each answer; or fixed "
+          "to the lung window and 120 mm across", "choice", "free",
+          (("free", "Free"), ("logged", "Noted"), ("fixed", "Fixed"))),
     Field("going_back", "Corrections", "let readers correct answers of the running session",
           "switch"),
     Field("instructions", "Instructions", "text file that readers see before they start", "file"),

@@ -45,7 +45,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
     folder = Path(text["study"])
     name = text["name"] or folder.resolve().name
     settings: dict[str, Any] = {
-        **{key: text[key] for key in ("kind", "reveal", "mask")},
+        **{key: text[key] for key in ("kind", "reveal", "mask", "hanging")},
         "study": name,
         "title": text["title"] or name,
         "seed": _whole("seed", text) if text["seed"] else secrets.randbelow(2**31),

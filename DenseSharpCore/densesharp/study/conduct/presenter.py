@@ -53,6 +53,8 @@ class Presenter:
         self._draft_saved = 0.0
         self._dirty = False
         self._visit = 0
+        self.look: Callable[[], Mapping[str, float]] = dict
+        """Tells window and zoom as they are now; the front end sets it."""
 
     # What is shown
 
@@ -64,7 +66,8 @@ class Presenter:
             return None
         aid_mask = opened.aid.mask if opened.aid else None
         own = self._mask.nrrd if self._mask else opened.mask
-        return Scene(self._visit, opened.image, opened.case.seed_lps, own, aid_mask)
+        rule = self._reading.study.design.hanging
+        return Scene(self._visit, opened.image, opened.case.seed_lps, own, aid_mask, rule)
 
     @property
     def screen(self) -> Screen:
@@ -134,6 +137,7 @@ class Presenter:
             problems=tuple(found),
             confirming=self._confirming,
             mask_rule=rule,
+            hanging=self._reading.study.design.hanging,
             has_mask=self._mask is not None,
             can_take_outline=self._can_take(opened),
             aid=_aid_view(opened.aid) if opened.aid else None,
@@ -345,7 +349,7 @@ class Presenter:
 
     def _submit(self) -> None:
         before, answer = self._reading.open, self._answer
-        self._begin(self._reading.submit(answer, self._mask))
+        self._begin(self._reading.submit(answer, self._mask, self.look()))
         if before is not None and before.case.feedback and self._reading.open is None:
             self._message = (
                 f"{'Practice' if before.item.role == 'practice' else 'Teaching'}: pathology says "

@@ -136,8 +136,15 @@ class Reading:
         )
         return self._open
 
-    def submit(self, answer: Answer, mask: Mask | None = None) -> OpenCase | None:
+    def submit(
+        self, answer: Answer, mask: Mask | None = None, look: Mapping[str, float] | None = None
+    ) -> OpenCase | None:
         """Submit the answer to the open case; it is locked and on the disk when this returns.
+
+        Args:
+            answer: the form.
+            mask: the reader's outline, if any.
+            look: window and zoom, kept where the design says so.
 
         Returns:
             The same case with its next step (such as the model shown), None when it is complete.
@@ -145,7 +152,10 @@ class Reading:
         opened = self._require_open()
         form.require_complete(answer, self.study.design.mask, mask is not None)
         if not self._stored_after_all(opened, answer, mask):
-            self._write("answer", self._answer_body(opened, answer, mask), mask)
+            body = self._answer_body(opened, answer, mask)
+            if self.study.design.hanging == "logged":
+                body["hanging"] = dict(look or {})
+            self._write("answer", body, mask)
         # Should showing the next step fail, the case is opened anew at that step.
         self._open = None
         number = opened.number + 1

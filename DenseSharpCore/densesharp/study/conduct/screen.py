@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.design import Hanging
 
 Page = Literal["sessions", "next", "case", "paused", "finished"]
 
@@ -52,7 +53,8 @@ class Screen:
 
     `can_take_outline` says whether the model's outline is shown and may be taken over to edit;
     `instructions` is what the study tells its readers, shown with the sessions; `own_progress` what
-    the reader has done so far, shown between cases and sessions.
+    the reader has done so far, shown between cases and sessions; `hanging` whether window and zoom
+    can be changed.
     """
 
     page: Page
@@ -73,6 +75,7 @@ class Screen:
     can_go_back: bool = False
     instructions: str = ""
     own_progress: tuple[str, ...] = ()
+    hanging: Hanging = "free"
 
     @property
     def can_submit(self) -> bool:
@@ -90,6 +93,7 @@ class Scene:
         seed_lps: where to jump to, LPS mm.
         own_mask: NRRD bytes of the reader's outline so far.
         aid_mask: NRRD bytes of the model's outline, None unless it is shown now.
+        hanging: whether window and zoom can be changed.
     """
 
     visit: int
@@ -97,3 +101,4 @@ class Scene:
     seed_lps: tuple[float, float, float]
     own_mask: bytes | None
     aid_mask: bytes | None
+    hanging: Hanging = "free"

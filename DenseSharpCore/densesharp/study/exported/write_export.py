@@ -41,6 +41,9 @@ ANSWER_COLUMNS = (
     "aid_mask_sha256", "aid_class", "aid_p_invasive", "aid_p_iac", "changed", "software",
     "event_sha256",
 )  # fmt: skip
+LOOK_COLUMNS = ("window_hu", "level_hu", "axial_mm")
+"""What designs that note the hanging have besides: window, and the width of the axial view."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MODEL_COLUMNS = (
     "case", "class", "p_aah_ais", "p_mia", "p_iac", "p_invasive", "model_sha256", "trained_on",
@@ -103,7 +106,8 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     for row in rows:
         if row["mask"]:
             (folder / row["mask"]).write_bytes(store.mask(row["mask_sha256"]) or b"")
-    _write_csv(folder / "answers.csv", ANSWER_COLUMNS, rows)
+    look = LOOK_COLUMNS if study.design.hanging == "logged" else ()
+    _write_csv(folder / "answers.csv", (*ANSWER_COLUMNS, *look), rows)
     lines = [json.dumps(vars(event)) for chain in events.values() for event in chain]
     (folder / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if study.design.aid is not None:
@@ -169,6 +173,7 @@ def _row(
         "changed": "" if body["changed"] is None else int(body["changed"]),
         "software": body["software"],
         "event_sha256": event.hash,
+        **{name: body["hanging"].get(name, "") for name in LOOK_COLUMNS if "hanging" in body},
     }
 
 
