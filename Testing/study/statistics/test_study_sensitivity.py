@@ -108,6 +108,30 @@ def test_the_planned_sample_size_stands_in_the_report(van_dyke, tmp_path):
     assert "Sample size" not in dict(study_table(describe(data)).rows)
 
 
+@pytest.mark.parametrize("figure", ["auc", "sensitivity", "specificity"])
+@pytest.mark.parametrize("kind", [(), ("--margin", 0.1), ("--margin", 0.1, "--equivalence")])
+def test_margins_and_figures_of_the_plan_stand_in_the_report(van_dyke, tmp_path, figure, kind):
+    write_readings(van_dyke, tmp_path / "pilot.csv")
+    command = ["power", tmp_path / "pilot.csv", "--readers", 5, "--json", tmp_path / "plan.json"]
+    command += [*kind] if kind else ["--effect", 0.1]
+    command += [] if figure == "auc" else ["--figure", figure, "--threshold", 3]
+    run(*command)
+    data = made_up(("aided", "unaided"), kind="crossover", cases=80, readers=5)
+    plan = read_plan(tmp_path / "plan.json")
+    found = sample_size(data, plan)
+    positive = int((data.truth > 0).sum())
+    counted = {"auc": 80, "sensitivity": positive, "specificity": 80 - positive}[figure]
+    wanted = power(plan.pilot, 5, counted, plan.effect, plan=plan.plan).power
+    assert (found.cases, found.power) == (counted, pytest.approx(wanted))
+    text = sample_size_text(found)
+    aim = "detect 0.1" if not kind else "show non-inferiority by 0.1 where the difference is 0"
+    aim = "show equivalence within 0.1 where the difference is 0" if len(kind) > 2 else aim
+    assert f"planned to {aim}{'' if figure == 'auc' else f' in {figure}'} with power 0.8" in text
+    assert ("one-sided level 0.025" if kind else "two-sided level 0.05") in text
+    what = {"auc": "", "sensitivity": " with disease", "specificity": " without disease"}[figure]
+    assert f"5 readers and {counted} cases{what} have a power of {wanted:.2f}" in text
+
+
 def test_a_plan_that_is_none_is_refused(tmp_path):
     with pytest.raises(StudyError, match="is no plan of a comparison"):
         read_plan(tmp_path / "none.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from densesharp.errors import StudyError
 from densesharp.stats.from_json import from_json
-from densesharp.stats.power import NO_CHANGE, Pilot, Plan, cases_needed, power
+from densesharp.stats.power import DESIGNS, NO_CHANGE, Pilot, Plan, cases_needed, power
 from densesharp.study.analysis.planned_endpoints import planned_of
 from densesharp.study.analysis.study_results import SampleSize
 from densesharp.study.exported.study_data import StudyData
@@ -20,6 +20,7 @@ class PowerPlan:
 
     Attributes:
         plan: the margin to keep to, and who reads what.
+        figure: of merit; sensitivity and specificity count cases with, or without, disease only.
     """
 
     pilot: Pilot
@@ -27,6 +28,7 @@ class PowerPlan:
     alpha: float
     target: float
     plan: Plan = NO_CHANGE
+    figure: str = "auc"
 
 
 def read_plan(path: str | Path) -> PowerPlan:
@@ -53,8 +55,8 @@ def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:
         plan: effect, level and target power, with the pilot's variances.
     """
     readers = len(data.plan.readers if data.plan else data.readers)
-    cases = len((data.plan and data.plan.cases) or data.cases)
-    form = planned_of(data).form
+    asked = planned_of(data)
+    form, cases = asked.form, _cases(data, plan.figure, asked.task)
     found = (plan.effect, form, plan.alpha, plan.plan)
     needed = cases_needed(
         plan.pilot, readers, plan.effect, plan.target, form, plan.alpha, plan=plan.plan
@@ -67,7 +69,19 @@ def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:
         pilot_cases=plan.pilot.cases,
         readers=readers,
         cases=cases,
+        margin=plan.plan.margin,
+        equivalence=True if plan.plan.equivalence else None,
+        figure=None if plan.figure == "auc" else plan.figure,
+        who_reads=None if plan.plan.design == "factorial" else DESIGNS[plan.plan.design],
         power=power(plan.pilot, readers, cases, *found).power,
         cases_needed=needed.cases if needed else None,
-        margin=plan.plan.margin,
     )
+
+
+def _cases(data: StudyData, figure: str, name: str) -> int:
+    """Cases that a figure looks at: all, or those with or without the disease of a question."""
+    tasks = [task for task in data.tasks if task.name == name] or list(data.tasks)
+    if figure in ("sensitivity", "specificity") and tasks:
+        positive = int(data.positive(tasks[0]).sum())
+        return positive if figure == "sensitivity" else len(data.cases) - positive
+    return len((data.plan and data.plan.cases) or data.cases)

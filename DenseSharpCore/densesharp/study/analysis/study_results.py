@@ -47,7 +47,10 @@ class SampleSize:
     """What was planned: power to detect `effect` at a two-sided level, from a pilot study.
 
     Attributes:
-        margin: if it was to be no worse than that, where the difference is `effect`.
+        margin: that the new condition is not to be worse by (or, with `equivalence`, different by),
+            where the difference is `effect`; tests then have half of the level.
+        figure: of merit, where it is not the AUC; cases are those that it looks at.
+        who_reads: in words, where not every reader reads every case under both conditions.
         power: with the design's readers and cases.
         cases_needed: for the target power with the design's readers; None where none suffice.
     """
@@ -62,6 +65,9 @@ class SampleSize:
     power: float
     cases_needed: int | None
     margin: float | None = optional()
+    equivalence: bool | None = optional()
+    figure: str | None = optional()
+    who_reads: str | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,18 +58,24 @@ def study_table(study: StudyDescription) -> TableBlock:
 def sample_size_text(found: SampleSize) -> str:
     """The plan in words, with the power that the design's readers and cases had by it."""
     random = "random" if found.form == "rrrc" else "these"
-    aim = f"detect {found.effect:g}"
+    aim, level = f"detect {found.effect:g}", f"two-sided level {found.alpha:g}"
     if found.margin is not None:
-        aim = f"keep to a margin of {found.margin:g} where the difference is {found.effect:g}"
+        kind = "equivalence within" if found.equivalence else "non-inferiority by"
+        aim = f"show {kind} {found.margin:g} where the difference is {found.effect:g}"
+        level = f"one-sided level {found.alpha / 2:g}"
+    figure = f" in {found.figure.replace('_', ' ')}" if found.figure else ""
+    cases = {"sensitivity": "cases with disease", "specificity": "cases without disease"}.get(
+        found.figure or "", "cases"
+    )
+    who = f"; {found.who_reads}" if found.who_reads else ""
     text = (
-        f"planned to {aim} with power {found.target:g} (two-sided level "
-        f"{found.alpha:g}, {random} readers, random cases; variances of a pilot study of "
-        f"{found.pilot_cases} cases): {found.readers} readers and {found.cases} cases have a power "
-        f"of {found.power:.2f}"
+        f"planned to {aim}{figure} with power {found.target:g} ({level}, {random} readers, random "
+        f"cases{who}; variances of a pilot study of {found.pilot_cases} cases): {found.readers} "
+        f"readers and {found.cases} {cases} have a power of {found.power:.2f}"
     )
     if found.cases_needed is None:
         return f"{text}; with so few readers no number of cases suffices"
-    return f"{text}, {found.cases_needed} cases are needed"
+    return f"{text}, {found.cases_needed} {cases} are needed"
 
 
 def reader_names(readers: Sequence[ReaderRow]) -> str:
