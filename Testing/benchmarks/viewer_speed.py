@@ -67,11 +67,12 @@ def write_ct(path):
     SimpleITK.WriteImage(image, str(path))
 
 
-def start(path, results):
-    """The viewer's process and the address of its page."""
-    command = [sys.executable, "-m", "densesharp", "view", str(path), "--no-browser"]
+def start(*arguments):
+    """The viewer's process and the address of its page; the last argument is the results folder."""
+    *what, results = map(str, arguments)
+    command = [sys.executable, "-m", "densesharp", "view", *what, "--no-browser"]
     process = subprocess.Popen(
-        [*command, "--out", str(results)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [*command, "--out", results], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
         text=True,
     )  # fmt: skip
     found = queue.Queue()
@@ -131,6 +132,19 @@ def scroll_rate(page, box):
     return page.evaluate("window.frames_seen.length") / (time.perf_counter() - began)
 
 
+def key_times(page, count=12):
+    """Milliseconds from a key to the first new picture: a slice up and down."""
+    times = []
+    for number in range(count):
+        page.evaluate("window.frames_seen.length = 0")
+        began = page.evaluate("performance.now()")
+        page.keyboard.press("ArrowUp" if number % 2 else "ArrowDown")
+        page.wait_for_function("window.frames_seen.length", timeout=5000)
+        times.append(page.evaluate("window.frames_seen[0]") - began)
+        time.sleep(0.3)
+    return times
+
+
 def rate_while_computing(page, box):
     """The same while the model runs again and again."""
     again = "window.again = setInterval(() => { if (!window.trame.state.get('busy')) "
@@ -164,7 +178,10 @@ def measure():
             page.evaluate(COUNT_FRAMES)
             box = page.locator(".ds-views img").first.bounding_box()
             clicks = click_times(page, box)
+            page.mouse.move(box["x"] + 20, box["y"] + 60)
+            keys = key_times(page)
             return {
+                "key_to_picture_ms": round(statistics.median(keys)),
                 "page_ready_s": round(ready, 1),
                 "ct_shown_s": round(opened, 1),
                 "click_to_outline_ms": round(statistics.median(clicks)) if clicks else None,
