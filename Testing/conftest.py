@@ -82,6 +82,27 @@ def _data_folder(name: str) -> Path:
     return base / name
 
 
+@pytest.fixture
+def tiny_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures beside results are one pixel, for tests of the other files: a page takes a second.
+
+    What is drawn is looked at in Testing/report; fixtures of a module still draw it all.
+    """
+    import numpy as np
+    import SimpleITK as sitk
+
+    from densesharp.files import atomic_path
+
+    pixel = sitk.GetImageFromArray(np.zeros((1, 1), np.uint8))
+
+    def write(target: str | Path, *_: object) -> None:
+        with atomic_path(target) as path:
+            sitk.WriteImage(pixel, str(path), imageIO="PNGImageIO")
+
+    for name in ("overview.write_overview", "followup_picture.write_followup_picture"):
+        monkeypatch.setattr(f"densesharp.report.{name}", write)
+
+
 @pytest.fixture(scope="session")
 def full(pytestconfig: pytest.Config) -> bool:
     """Whether there is time for a long search."""

@@ -14,6 +14,8 @@ from densesharp.model import engines
 from densesharp.nodule.records import NoduleResult
 from densesharp.resources import model_path, sample_path, sample_truth
 
+pytestmark = pytest.mark.usefixtures("tiny_pictures")
+
 
 def seeds_of_the_sample(count: int) -> list[str]:
     return [

@@ -17,6 +17,8 @@ from densesharp.io import read_volume
 from dicom_phantom import write_ball, write_series
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
+pytestmark = pytest.mark.usefixtures("tiny_pictures")
+
 CENTER = (-60.0, 20.0, -100.0)
 SEED = "61.0625,-19.5,-99.25"
 

@@ -60,6 +60,7 @@ def test_what_is_not_there_is_said(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_notebook_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,8 @@ from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_series
 from phantoms import ThresholdEngine, world_points
 
+pytestmark = pytest.mark.usefixtures("tiny_pictures")
+
 NODULE = np.array([10.0, -15.0, 20.0])
 QUICK = AnalysisSettings(augmentations=1, stability=False)
 CLICK = "--seed={},{},{}".format(*NODULE * (-1, -1, 1))

@@ -25,6 +25,8 @@ from densesharp.report.result_files import write_results
 from nodule_results import nodule
 from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
 
+pytestmark = pytest.mark.usefixtures("tiny_pictures")
+
 CENTER = np.array([30.0, -20.0, 55.0])
 
 
