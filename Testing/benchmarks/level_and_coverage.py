@@ -16,7 +16,8 @@ from math import sqrt
 import numpy as np
 from scipy import special, stats
 
-from densesharp.stats.auc import auc_estimate, delong_test, inside
+from densesharp.stats.area_interval import logit_interval, reader_area
+from densesharp.stats.auc import auc_estimate, delong_test
 from densesharp.stats.bland_altman import random_reader_limits
 from densesharp.stats.calibration import calibration_line
 from densesharp.stats.clusters import Clusters
@@ -105,7 +106,7 @@ def patients() -> Iterator[tuple[str, Draw]]:
             return {
                 "area, by case": holds(auc_estimate(one, truth), true),
                 "by patient": holds(auc_estimate(one, truth, patient), true),
-                "by patient, logit": holds(inside(auc_estimate(one, truth, patient)), true),
+                "by patient, logit with t": holds(reader_area(one, truth, patient), true),
                 "level of a pair, by case": rejects(delong_test(one, two, truth)),
                 "of a pair, by patient": rejects(delong_test(one, two, truth, patient)),
                 "RRRC of four readers, by patient": rejects(
@@ -175,18 +176,29 @@ def right_calls() -> Iterator[tuple[str, Draw]]:
 
 
 def near_one() -> Iterator[tuple[str, Draw]]:
-    """Intervals of one reader's area near 1."""
-    for area, diseased, others in ((0.8, 50, 50), (0.95, 50, 50), (0.95, 10, 90)):
+    """Intervals of one reader's area, with few cases of a class or near 1."""
+    settings = ((0.8, 50, 50, 1.0), (0.95, 50, 50, 1.0), (0.8, 10, 90, 1.0), (0.95, 10, 90, 1.0),
+                (0.95, 90, 10, 1.0), (0.9, 10, 40, 0.6), (0.85, 6, 30, 1.0))  # fmt: skip
+    for area, diseased, others, b in settings:
 
         def draw(
-            rng: np.random.Generator, area: float = area, size: tuple[int, int] = (diseased, others)
+            rng: np.random.Generator,
+            area: float = area,
+            size: tuple[int, int] = (diseased, others),
+            b: float = b,
         ) -> dict[str, bool | None]:
             truth = np.arange(sum(size)) < size[0]
-            ratings = rng.normal(size=len(truth)) + sqrt(2) * stats.norm.ppf(area) * truth
-            found = auc_estimate(ratings, truth)
-            return {"Wald": holds(found, area), "logit": holds(inside(found), area)}
+            ratings = rng.normal(size=len(truth))
+            distance = sqrt(1 + b**-2) * stats.norm.ppf(area)
+            ratings = np.where(truth, ratings / b + distance, ratings)
+            wald = auc_estimate(ratings, truth)
+            return {
+                "Wald": holds(wald, area),
+                "logit": holds(logit_interval(wald), area),
+                "as printed": holds(reader_area(ratings, truth), area),
+            }
 
-        yield f"area {area:g}, {diseased} with and {others} without disease", draw
+        yield f"area {area:g}, {diseased} with and {others} without disease, b {b:g}", draw
 
 
 def equal_gains() -> Iterator[tuple[str, Draw]]:

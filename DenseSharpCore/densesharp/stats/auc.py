@@ -7,10 +7,10 @@ ratings x, n0 others with ratings y. psi(x, y) is 1 if x > y, 1/2 if equal, 0 ot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
@@ -105,7 +105,8 @@ def delong_covariance(curves: list[Placements]) -> FloatArray:
     return np.atleast_2d(np.cov(v10) / v10.shape[1] + np.cov(v01) / v01.shape[1])
 
 
-def _too_few(truth: BoolArray, patients: IntArray | None) -> str | None:
+def too_few(truth: BoolArray, patients: IntArray | None) -> str | None:
+    """Why there is no variance of an area; None where there is one."""
     n1 = int(truth.sum())
     if n1 < 2 or len(truth) - n1 < 2:
         return "DeLong's variance needs at least two cases with and two without disease."
@@ -138,38 +139,10 @@ def auc_estimate(
     method = _method(patients)
     if area is None:
         return not_estimable(ONE_CLASS)
-    if reason := _too_few(truth, patients):
+    if reason := too_few(truth, patients):
         return Estimate(area, method=method, reason=reason)
     variance = float(_covariance([placements(ratings, truth)], truth, patients)[0, 0])
     return normal_estimate(area, variance, confidence=confidence, null=0.5, method=method)
-
-
-def logit_interval(estimate: Estimate, *, confidence: float = 0.95) -> Estimate:
-    """The interval made on the logit scale, which stays inside 0..1 for areas near 1.
-
-    SE on the logit scale is SE / (A (1 - A)) by the delta method (Pepe 2003).
-    """
-    area, se = estimate.value, estimate.se
-    method = f"{estimate.method or 'DeLong'}, logit scale"
-    if area is None or se is None or not 0 < area < 1:
-        why = estimate.reason or "An area of 0 or 1 has no interval on the logit scale."
-        return Estimate(area, method=method, reason=why)
-    half = float(stats.norm.ppf(0.5 + confidence / 2)) * se / (area * (1 - area))
-    middle = float(special.logit(area))
-    limits = (float(special.expit(middle - half)), float(special.expit(middle + half)))
-    return Estimate(area, se, limits, method=method)
-
-
-def inside(area: Estimate) -> Estimate:
-    """An area with its logit interval in the place of Wald's, where there is one.
-
-    Wald's leaves 0..1 for areas near 1 and covers too little there (0.80 of 95 % at 10 diseased
-    cases and an area of 0.95, where the logit interval covers 0.91).
-    """
-    found = logit_interval(area)
-    if found.ci is None:
-        return area
-    return replace(area, ci=found.ci, method=found.method)
 
 
 def delong_test(
@@ -195,7 +168,7 @@ def delong_test(
         return not_estimable(ONE_CLASS)
     a, b = placements(first, truth), placements(second, truth)
     method = f"{_method(patients)}, paired"
-    if reason := _too_few(truth, patients):
+    if reason := too_few(truth, patients):
         return Estimate(a.auc - b.auc, method=method, reason=reason)
     c = _covariance([a, b], truth, patients)
     variance = float(c[0, 0] + c[1, 1] - 2 * c[0, 1])

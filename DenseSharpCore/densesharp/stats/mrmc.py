@@ -237,10 +237,22 @@ def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
     df1 = s.t - 1
     if d <= ROUNDING:
         return _no_test(NO_INTERACTION)
-    if ms_tr <= ROUNDING:
+    if ms_tr <= ROUNDING and table.patients is None:
         return EqualityTest(ms_t / d, df1, None, float(stats.chi2.sf(df1 * ms_t / d, df1)), d)
-    ddf = d**2 / (ms_tr**2 / (df1 * (s.r - 1)))
+    ddf = _not_above_patients(
+        table, d**2 / (ms_tr**2 / (df1 * (s.r - 1))) if ms_tr > ROUNDING else math.inf
+    )
     return EqualityTest(ms_t / d, df1, ddf, float(stats.f.sf(ms_t / d, df1, ddf)), d)
+
+
+def _not_above_patients(table: FomTable, df: float) -> float:
+    """Degrees of freedom, not more than there are patients less one, where patients are clusters.
+
+    Hillis' formula takes what cases add to the variance as known, which few patients do not allow.
+    """
+    if table.patients is None:
+        return df
+    return min(df, float(len(np.unique(table.patients)) - 1))
 
 
 def _rrfc_test(table: FomTable, s: _Sums) -> EqualityTest:
@@ -291,9 +303,11 @@ def _single(table: FomTable, i: int, name: str, confidence: float) -> Estimate:
     d = ms_r + (r * cov2 if name == "rrrc" else 0.0)
     if d <= ROUNDING:
         return Estimate(mean, reason=SAME_FIGURE)
-    if ms_r <= ROUNDING:
+    if ms_r <= ROUNDING and not (name == "rrrc" and table.patients is not None):
         return normal_estimate(mean, d / r, confidence=confidence, null=None)
-    df = d**2 / (ms_r**2 / (r - 1))
+    df = d**2 / (ms_r**2 / (r - 1)) if ms_r > ROUNDING else math.inf
+    if name == "rrrc":
+        df = _not_above_patients(table, df)
     return t_estimate(mean, d / r, df, confidence=confidence, null=None)
 
 

@@ -271,6 +271,7 @@ class MrmcDocument:
         non_inferiority: of two treatments, in both directions, if a margin was given.
         complete_cases: with missing readings, the same for the cases that all read.
         binormal: of binormal AUC, treatment -> reader -> the curve.
+        notes: what to bear in mind when reading the intervals.
     """
 
     values: Mapping[str, Mapping[str, float | None]]
@@ -290,6 +291,7 @@ class MrmcDocument:
     study: Numbers
     complete_cases: MrmcDocument | None = optional("has_missing")
     binormal: Mapping[str, Mapping[str, BinormalCurve]] | None = optional()
+    notes: Sequence[str] | None = optional()
     reason: str | None = optional()
 
     def of(self, first: str, second: str) -> Comparison:

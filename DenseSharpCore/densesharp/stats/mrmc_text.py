@@ -42,6 +42,7 @@ def mrmc_text(document: MrmcDocument) -> str:
     parts += _curves_text(document)
     if study.design:
         parts.insert(1, f"Design: {study.design}")
+    parts += [f"Note: {note}" for note in document.notes or ()]
     if document.reason:
         parts.append(f"Note: {document.reason}")
     return "\n\n".join(parts) + "\n"

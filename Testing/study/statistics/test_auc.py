@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from densesharp.stats.area_interval import logit_interval, reader_area, score_interval
 from densesharp.stats.auc import (
     auc_estimate,
     delong_test,
     empirical_auc,
-    logit_interval,
     mcclish,
     operating_point,
     partial_auc,
@@ -45,6 +46,31 @@ def test_perfect_separation_has_no_wald_interval_and_says_so():
     assert found.ci is None
     assert found.reason
     assert logit_interval(found).reason
+
+
+def test_an_area_of_one_has_the_limits_of_newcombe():
+    """By hand: (1 - theta)^2 = z^2 theta (1 - theta) [1 + N (...)] / (n1 n0) at the lower limit."""
+    truth = np.arange(30) < 10
+    found = reader_area(truth * 1.0, truth)
+    low, high = found.ci
+    assert high == 1.0
+    odd = (1 - low) / (2 - low) + low / (1 + low)
+    variance = low * (1 - low) * (1 + 14 * odd) / 200
+    assert (1 - low) ** 2 == pytest.approx(1.959964**2 * variance, rel=1e-5)
+    assert score_interval(0.0, 10, 20) == pytest.approx((0.0, 1 - low))
+    assert score_interval(0.5, 15, 15) == pytest.approx((0.307, 0.693), abs=2e-3)
+
+
+def test_few_diseased_cases_widen_the_interval():
+    """Satterthwaite: about n1 - 1 degrees of freedom where the diseased cases make the variance."""
+    rng = np.random.default_rng(2)
+    truth = np.arange(400) < 8
+    ratings = rng.normal(size=400) + 1.2 * truth
+    wald = auc_estimate(ratings, truth)
+    known, t = logit_interval(wald).ci, reader_area(ratings, truth).ci
+    middle = np.log(wald.value / (1 - wald.value))
+    ratio = (np.log(t[1] / (1 - t[1])) - middle) / (np.log(known[1] / (1 - known[1])) - middle)
+    assert ratio == pytest.approx(stats.t.isf(0.025, 7) / 1.959964, rel=0.02)
 
 
 def test_one_class_and_one_case_a_class_are_not_estimable():

@@ -11,16 +11,20 @@ import statsmodels.api as sm
 from scipy import special
 
 from densesharp.errors import TableError
-from densesharp.stats.auc import auc_estimate, delong_test, inside, placements
+from densesharp.stats.area_interval import reader_area
+from densesharp.stats.auc import auc_estimate, delong_test, placements
 from densesharp.stats.bland_altman import random_reader_limits, repeated_limits
 from densesharp.stats.calibration import calibration_line, reliability_bins
 from densesharp.stats.clusters import Clusters, share_of
+from densesharp.stats.estimates import to_json
 from densesharp.stats.figures_of_merit import AUC, accuracy, sensitivity
 from densesharp.stats.fom_table import fom_table
 from densesharp.stats.gee import THESE_READERS, gee_logistic
 from densesharp.stats.glmm import METHOD
 from densesharp.stats.model_vs_readers import standalone
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_text import mrmc_text
 from densesharp.stats.proportions import durkalski, obuchowski, wilson
 from densesharp.stats.reading_time import reading_time
 from densesharp.stats.separation import separated
@@ -338,11 +342,11 @@ def test_cases_that_the_model_speeds_and_slows_are_in_the_time_model():
 def test_the_interval_of_an_area_stays_inside():
     rng = np.random.default_rng(1)
     truth = np.arange(100) < 10
-    found = auc_estimate(rng.normal(size=100) + 3 * truth, truth)
-    assert found.ci[1] > 1
-    assert 0 < inside(found).ci[0] < found.value < inside(found).ci[1] < 1
-    perfect = auc_estimate(truth * 1.0, truth)
-    assert inside(perfect) == perfect
+    ratings = rng.normal(size=100) + 3 * truth
+    assert auc_estimate(ratings, truth).ci[1] > 1
+    found = reader_area(ratings, truth)
+    assert 0 < found.ci[0] < found.value < found.ci[1] < 1
+    assert reader_area(truth * 1.0, truth, np.arange(100) // 2).ci is None
     assert placements(truth * 1.0, truth).auc == 1
 
 
@@ -369,3 +373,20 @@ def test_limits_for_other_readers_hold_the_spread_of_readers():
     gap[0, 3] = np.nan
     assert random_reader_limits(gap).n == 5 * 39
     assert "two readers" in random_reader_limits(table[:1]).bias.reason
+
+
+def test_few_patients_bound_the_degrees_of_freedom_and_are_said():
+    rng = np.random.default_rng(3)
+    patients = np.repeat(np.arange(15), 4)
+    truth = np.arange(60) % 3 == 0
+    ratings = rng.normal(size=(2, 6, 60)) * 0.3 + truth + rng.normal(size=60)
+    names = tuple(f"{k:02d}" for k in range(60))
+    study = Readings(("a", "b"), tuple("uvwxyz"), names, truth, ratings, patients)
+    document = mrmc_document(study)
+    assert document.comparisons[0].rrrc.df <= 14
+    assert document.rrrc.means["a"].df <= 14
+    assert "There are 15 patients only" in document.notes[0]
+    assert "Note: There are 15 patients only" in mrmc_text(document)
+    alone = mrmc_document(replace(study, patients=None))
+    assert alone.notes is None
+    assert "notes" not in to_json(alone)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from densesharp.stats.area_interval import reader_area
 from densesharp.stats.auc import (
-    auc_estimate,
-    inside,
-    logit_interval,
     operating_point,
     partial_auc,
     roc_curve,
@@ -101,8 +99,8 @@ def _reader_areas(data: StudyData, task: Task) -> dict[str, dict[str, ReaderArea
     for t, condition in enumerate(data.conditions):
         for r, reader in enumerate(data.readers):
             pair = _read(task.ratings[t, r], positive)
-            area = auc_estimate(*pair, _patients(data, ~np.isnan(task.ratings[t, r])))
-            found = ReaderArea(inside(area), logit_interval(area).ci, partial_auc(*pair))
+            area = reader_area(*pair, _patients(data, ~np.isnan(task.ratings[t, r])))
+            found = ReaderArea(area, area.ci, partial_auc(*pair))
             out.setdefault(condition, {})[reader] = found
     return out
 
@@ -264,7 +262,7 @@ def _group(data: StudyData, task: Task, name: str) -> ReaderGroup:
 def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
     known = ~np.isnan(ratings)
     positive = data.positive(task)[known]
-    area = auc_estimate(ratings[known], positive, _patients(data, known))
+    area = reader_area(ratings[known], positive, _patients(data, known))
     condition = data.conditions[data.alone]
     readings = data.readings(task).select(treatments=[condition]).of_cases(known)
     points = [p for p in _operating_points(data, task).get(condition, {}).values() if p]
@@ -274,8 +272,8 @@ def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:
     asked = ("auc", task.name, planned_of(data))
     found = against_readers(ratings[known], readings, AUC, positive.astype(np.int64), *asked)
     return ModelTask(
-        auc=inside(area),
-        logit_interval=logit_interval(area).ci,
+        auc=area,
+        logit_interval=area.ci,
         condition=condition,
         against_readers=found.result,
         complete_cases=found.complete_cases,
