@@ -42,6 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="put the nodules into the lungs of this CT, or of the CTs in this folder, away from "
         "nodules that are there; instead of simulated lungs",
     )
+    parser.add_argument(
+        "--shapes",
+        metavar="MASKS",
+        help="give the nodules the shapes of these masks (a label map, or a folder of them), "
+        "scaled to the drawn diameters; instead of shapes that are made up",
+    )
     add_json_argument(parser)
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument(
@@ -54,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.simulate.latents import UNLABELLED
     from densesharp.simulate.real_lung import find_cts
     from densesharp.simulate.sample import SEED, write_sample
+    from densesharp.simulate.shapes import read_shapes
     from densesharp.simulate.simulated_set import BALANCED, Recipe, write_dataset
 
     if args.count < 1 or args.edge < 40 or args.edge % 2 or args.seed < 0:
@@ -68,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     diagnoses = {"paper": (None,), "balanced": BALANCED, "any": (UNLABELLED,)}[args.classes]
     lungs = tuple(str(path) for path in find_cts(args.lung)) if args.lung else ()
-    recipe = Recipe(args.seed, diagnoses, args.edge, args.outline, lungs)
+    if args.shapes:
+        read_shapes(args.shapes)  # its faults are told before anything is made
+    recipe = Recipe(args.seed, diagnoses, args.edge, args.outline, lungs, args.shapes or "")
     with progress_bar() as progress:
         write_dataset(
             args.out, args.count, recipe, min(args.workers, os.cpu_count() or 1), progress

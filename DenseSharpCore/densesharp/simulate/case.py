@@ -14,6 +14,7 @@ from densesharp.simulate.fields import Field
 from densesharp.simulate.latents import UNLABELLED, Latents, draw, draw_any, draw_diagnosis
 from densesharp.simulate.real_lung import Lungs, RealLung
 from densesharp.simulate.scanner import Scanner, draw_scanner, scan
+from densesharp.simulate.shapes import Shape
 from densesharp.simulate.tissue import Tissue, blend, make_tissue
 
 EDGE = 80
@@ -63,6 +64,7 @@ def simulate(
     latents: Latents | None = None,
     scanner: Scanner | None = None,
     lung: RealLung | Lungs | None = None,
+    shape: Shape | None = None,
 ) -> Case:
     """Simulate one nodule; the same arguments give the same voxels.
 
@@ -74,6 +76,7 @@ def simulate(
         latents: the nodule to make, instead of drawing one.
         scanner: the scanner to use, instead of drawing one. In a real lung the CT's own.
         lung: a real CT, or several to choose from, to put it into, instead of a simulated lung.
+        shape: a real nodule's, instead of one that is made up.
 
     Returns:
         The CT cube, the true mask, and everything it was made from.
@@ -89,15 +92,17 @@ def simulate(
     real = None if lung is None else lung.with_room(latents)
     while True:
         if real is None:
-            background, tissue = _place(rng, latents, edge)
+            background, tissue = _place(rng, latents, edge, shape)
         else:
             background, scanner = real.cut(rng, latents, edge)
-            tissue = make_tissue(rng, latents, edge, lung=background.lung)
+            tissue = make_tissue(rng, latents, edge, lung=background.lung, shape=shape)
         if tissue.mask.sum() >= SMALLEST_MM3:  # a small one may vanish behind the pleura
             return finish(rng, background, tissue, latents, scanner)
 
 
-def _place(rng: np.random.Generator, latents: Latents, edge: int) -> tuple[Background, Tissue]:
+def _place(
+    rng: np.random.Generator, latents: Latents, edge: int, shape: Shape | None
+) -> tuple[Background, Tissue]:
     """A lung with room for the nodule, and the nodule in it."""
     radius = latents.diameter_mm / 2
     center = rng.uniform(-0.5, 0.5, 3)
@@ -106,7 +111,7 @@ def _place(rng: np.random.Generator, latents: Latents, edge: int) -> tuple[Backg
     else:
         pleura = radius * 1.15 + 2 + rng.gamma(1.6, 14)
     lung = simulated_lung(rng, edge, pleura, latents.vessels, center)
-    return lung, make_tissue(rng, latents, edge, center, lung.lung)
+    return lung, make_tissue(rng, latents, edge, center, lung.lung, shape)
 
 
 def finish(

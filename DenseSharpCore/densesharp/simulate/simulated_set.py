@@ -31,6 +31,7 @@ from densesharp.progress import Progress, silent
 from densesharp.simulate.case import EDGE, Case, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
 from densesharp.simulate.real_lung import Lungs
+from densesharp.simulate.shapes import read_shapes
 
 SUBSETS = 5
 
@@ -51,6 +52,7 @@ class Recipe:
         outline_mm: how far outside the true outline the mask is drawn; 0 is exact. Readers of
             LIDC-IDRI drew along the first pixel outside, about 0.5 mm.
         lungs: CTs (files, or folders of DICOM) whose lungs are taken in turn; empty simulates them.
+        shapes: file or folder of masks whose shapes are taken in turn; empty makes shapes up.
     """
 
     seed: int
@@ -58,6 +60,7 @@ class Recipe:
     edge: int = EDGE
     outline_mm: float = 0.0
     lungs: tuple[str, ...] = ()
+    shapes: str = ""
 
 
 def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -77,7 +80,9 @@ def make_case(recipe: Recipe, number: int) -> Case:
     """
     diagnosis = recipe.diagnoses[number % len(recipe.diagnoses)]
     lungs = Lungs(recipe.lungs, number) if recipe.lungs else None
-    return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lungs)
+    shapes = read_shapes(recipe.shapes) if recipe.shapes else (None,)
+    shape = shapes[number % len(shapes)]
+    return simulate([recipe.seed, number], diagnosis, recipe.edge, lung=lungs, shape=shape)
 
 
 def subset_of(diagnoses: Sequence[str | None], number: int) -> int:
@@ -140,6 +145,10 @@ def _write_case(folder: Path, recipe: Recipe, number: int) -> dict[str, Any]:
     # As JSON gives it back, so that a nodule read from its file is described as a new one.
     made_with = json.loads(json.dumps(asdict(recipe)))
     made_with["lungs"] = [Path(lung).name for lung in recipe.lungs]
+    # Sets from before shapes could be given stay as they are.
+    made_with["shapes"] = Path(recipe.shapes).name
+    if not recipe.shapes:
+        del made_with["shapes"]
     if (before := _truth_of(target, made_with)) is not None:
         return before
     case = make_case(recipe, number)

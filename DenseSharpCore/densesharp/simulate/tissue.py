@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from densesharp.simulate.fields import Field, Outline, coordinates, smooth_noise, soft_step
 from densesharp.simulate.latents import Latents
+from densesharp.simulate.shapes import RealOutline, Shape
 
 AIR_HU, BUBBLE_HU = -1000.0, -900.0
 SOLID_HU = 40.0
@@ -44,6 +45,7 @@ def make_tissue(
     edge: int,
     center: ArrayLike = (0, 0, 0),
     lung: Field | None = None,
+    shape: Shape | None = None,
 ) -> Tissue:
     """Make a nodule with the given latents.
 
@@ -53,24 +55,28 @@ def make_tissue(
         edge: voxels of 1 mm along each side of the cube.
         center: (k, j, i) mm from the cube's middle.
         lung: (k, j, i) mm to the pleura, positive in the lung; the nodule ends there.
+        shape: a real nodule's, instead of one that is made up.
 
     Returns:
         Its densities and its outline.
     """
     positions = coordinates(edge) - np.asarray(center, dtype=np.float32)
-    shape = positions.shape[:3]
-    outline = Outline(rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents))
-    distance = outline.distance(positions)
-    roughness = 0.05 * latents.diameter_mm * rng.uniform(0.3, 1.0 + latents.lobulation)
-    distance += np.float32(roughness) * smooth_noise(rng, shape, 1 + latents.diameter_mm / 12)
+    size = positions.shape[:3]
+    if shape is None:
+        outline = Outline(rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents))
+        distance = outline.distance(positions)
+        roughness = 0.05 * latents.diameter_mm * rng.uniform(0.3, 1.0 + latents.lobulation)
+        distance += np.float32(roughness) * smooth_noise(rng, size, 1 + latents.diameter_mm / 12)
+    else:
+        distance = RealOutline(rng, shape, latents.diameter_mm).distance(positions)
     if lung is not None:
         distance = np.minimum(distance, lung)
     distance = _keep_middle(distance, positions)
     share = soft_step(distance, latents.margin_mm)
 
-    hu = np.float32(latents.ground_glass_hu) + 45 * smooth_noise(rng, shape, rng.uniform(0.7, 1.6))
+    hu = np.float32(latents.ground_glass_hu) + 45 * smooth_noise(rng, size, rng.uniform(0.7, 1.6))
     solid_share = _solid_share(rng, latents, positions, distance)
-    solid_hu = np.float32(rng.normal(SOLID_HU - 10, 25)) + 10 * smooth_noise(rng, shape, 1.0)
+    solid_hu = np.float32(rng.normal(SOLID_HU - 10, 25)) + 10 * smooth_noise(rng, size, 1.0)
     hu += solid_share * (solid_hu - hu)
     if latents.bubble:
         hu += _bubbles(rng, latents, positions) * (BUBBLE_HU - hu)
