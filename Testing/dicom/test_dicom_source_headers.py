@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.uid import generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
 
 from densesharp.dicom.run_record import Run
+from densesharp.dicom.source import check_densities
 from densesharp.dicom.sr import measurement_report
 from densesharp.errors import ImageError
 from densesharp.io import read_volume
@@ -147,6 +149,28 @@ def test_a_value_that_breaks_the_standard_is_named_but_not_shown(tmp_path):
     with pytest.raises(ImageError, match=r"\(Study Date, Series Date\)") as caught:
         written(tmp_path, change=lambda raw: raw.replace(b"20200304", b"2020/3/4"))
     assert "2020" not in str(caught.value)
+
+
+def test_a_day_that_no_month_has_is_named(tmp_path):
+    with pytest.raises(ImageError, match=r"\(Patient's Birth Date\)"):
+        written(tmp_path, change=lambda raw: raw.replace(b"19500102", b"19500230"))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_densities_are_looked_up_in_odd_files_too(tmp_path, syntax):
+    def edit(dataset, _index):
+        dataset.file_meta.TransferSyntaxUID = syntax
+        return dataset
+
+    for path in write_series(tmp_path, phantom(), axial(), edit=edit):
+        path.write_bytes(path.read_bytes() + bytes([0, 0, 1, 0, 0, 0, 1, 229]))
+    volume = read_volume(tmp_path)
+    result = nodule(volume, (10, 9, 5))
+    hu = volume.array[result.mask.full(volume.grid) > 0].astype(float)
+    ends = {"mean_hu": hu.mean(), "sd_hu": hu.std(), "min_hu": hu.min(), "max_hu": hu.max()}
+    check_densities([replace(result, measurements=replace(result.measurements, **ends))], volume)
+    with pytest.raises(ImageError, match="not computed from this series"):
+        check_densities([result], volume)
 
 
 def test_files_without_preamble_are_referred_to(tmp_path):

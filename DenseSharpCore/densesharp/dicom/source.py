@@ -10,21 +10,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from densesharp.dicom.source_headers import fill_empty, read_headers, to_unicode
 from densesharp.errors import GeometryError, ImageError
-from densesharp.files import plain_names, sha256
+from densesharp.files import sha256
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Volume
-from densesharp.io.quiet import quiet_libraries, quiet_pydicom
+from densesharp.io.dicom_pixels import read_file
+from densesharp.io.quiet import quiet_pydicom
 from densesharp.nodule.records import Measurements, NoduleResult
 
 # All that gets out of a pseudonymised header. A list of what to remove would never be complete:
@@ -179,19 +180,15 @@ def _values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
     """(n,) HU of a series' files under a mask."""
     paths, frames = volume.series["paths"], volume.series["frames"]
 
-    @functools.cache  # all frames of an enhanced object lie in one file
-    def pixels(path: str) -> NDArray[Any]:
-        with quiet_libraries(), plain_names([path]) as names:
-            return sitk.GetArrayFromImage(sitk.ReadImage(names[0], imageIO="GDCMImageIO"))
-
+    pixels = functools.cache(read_file)  # all frames of an enhanced object lie in one file
     (x, y, z), (depth, rows, columns) = mask.start, mask.array.shape
     try:
         box = [
-            pixels(paths[k])[(frames[k] or 1) - 1, y : y + rows, x : x + columns]
+            pixels(Path(paths[k]))[(frames[k] or 1) - 1, y : y + rows, x : x + columns]
             for k in range(z, z + depth)
         ]
         return np.array(box, dtype=np.float64)[mask.array > 0]
-    except (RuntimeError, LookupError, ValueError) as error:
+    except (ImageError, LookupError, ValueError) as error:
         raise _gone() from error
 
 

@@ -9,8 +9,9 @@ import contextlib
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom import config
@@ -18,7 +19,7 @@ from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID
-from pydicom.valuerep import STR_VR, validate_value
+from pydicom.valuerep import DA, DT, STR_VR, TM, validate_value
 
 from densesharp.errors import ImageError
 from densesharp.io.quiet import quiet_pydicom
@@ -39,6 +40,7 @@ _MAY_BE_EMPTY = (
 _ESCAPE = re.compile(r"\x1b[$()-]{1,2}[A-Z]")
 """What switches character sets in ISO 2022; pydicom leaves that of China (IR 58) in the text."""
 
+_TIMES: dict[str, Callable[[Any], object]] = {"DA": DA, "TM": TM, "DT": DT}
 _ASCII = {"", "ISO_IR 6", "ISO 2022 IR 6"}
 
 
@@ -73,6 +75,7 @@ def _broken(images: Sequence[Dataset]) -> str:
                     values = element.value if element.VM > 1 else [element.value]
                     for value in values:
                         validate_value(element.VR, str(value or ""), config.RAISE)
+                        _TIMES.get(element.VR, str)(value or "")  # such as 30 February
             except (ValueError, TypeError):
                 names.append(element.name)
     return f" ({', '.join(names[:5])})" if names else ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from densesharp.files import plain_names
 from densesharp.image.volume import Notice
 from densesharp.io.checks import HU_RANGE
 from densesharp.io.dicom_decoding import decoded
-from densesharp.io.dicom_files import Slice
+from densesharp.io.dicom_files import LeftOut, Slice, read_dicom_file
 from densesharp.io.dicom_values import padding_range, rescale_of, stored_range
 from densesharp.io.quiet import quiet_libraries
 from densesharp.progress import Progress
@@ -70,6 +71,19 @@ def read_pixels(
     return array, _padding_notices(padded) + _odd_notices(
         odd, len({entry.path for entry in slices})
     )
+
+
+def read_file(path: Path) -> NDArray[Any]:
+    """(frames, rows, columns) HU of one DICOM file, as they are stored: padding is not replaced.
+
+    Raises:
+        ImageError: it cannot be read, or holds no pixels that can be decoded.
+    """
+    found = read_dicom_file(path)
+    if isinstance(found, LeftOut) or not found:
+        message = f"'{path.name}' cannot be read any more: load the CT again."
+        raise ImageError(message)
+    return _read_one(found[0], None)[0]
 
 
 def _parts(slices: Sequence[Slice]) -> Iterator[tuple[list[int], list[int] | None]]:
