@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.records import Seed
 
-from . import maps, record, seeds, segments, table, views
+from . import maps, patient, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import check_volume, notices_of, volume_from_node
@@ -77,9 +78,14 @@ class ScanNodes(ABC):
         return volume_from_node(self.volume_node, self._notices[1])
 
     def handed_out(self, nodule_id: str) -> Nodule:
-        """A nodule as readers, files and reports see it: with name, decision and neighbors."""
+        """A nodule as readers, files and reports see it.
+
+        With name and decision, a neighbor's overlap, and hints for what is known of the patient.
+        """
         real = [nodule for nodule in self.nodules if not nodule.refused_click]
-        return self.nodule(nodule_id).handed_out(self._overlaps.words(real).get(nodule_id))
+        nodule = self.nodule(nodule_id).handed_out(self._overlaps.words(real).get(nodule_id))
+        context = patient.context_of(record.find_record(self.volume_node), nodule_id)
+        return replace(nodule, result=patient.with_hints(nodule.result, context))
 
     @property
     def seeds_node(self) -> Any:

@@ -15,6 +15,8 @@ from densesharp.errors import DenseSharpError
 from densesharp_scene import DECISIONS
 from densesharp_scene.questions import ANEW, KEEP
 
+from . import patient_form
+
 if TYPE_CHECKING:
     from .viewer import Viewer
 
@@ -99,6 +101,7 @@ class Actions:
             "test_server": (session.compute.test_server, (_is_line, _is_line)),
             "use_server": (session.compute.use_server, (_is_line, _is_line)),
             "use_local": (session.compute.use_local, ()),
+            "patient": (session.tell_patient, (_one_of(*patient_form.NAMES), _is_text)),
             "evidence": (session.show_evidence, (_is_bool,)),
             "axes": (session.show_axes, (_is_bool,)),
             "away": (viewer.set_away, (_is_bool,)),

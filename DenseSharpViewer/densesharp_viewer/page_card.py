@@ -8,6 +8,7 @@ from trame.widgets import vuetify3 as v
 from .aria import aria
 from .page_change import build_change
 from .page_tools import do
+from .patient_form import build_form
 
 SHOWN = 6
 """Measurements in sight: the axes, the diameters of the guidelines and in 3D, and the volume."""
@@ -23,6 +24,7 @@ def build_card() -> None:
         _build_sizes()
         build_change()
         _build_hints()
+        build_form()
         _build_sentence()
     with html.Section(v_if="!card && opened", classes="ds-card ds-dim"):
         html.P("The result of a click appears here.")

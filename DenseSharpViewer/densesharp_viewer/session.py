@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Nodule, ScanNodules, measured_axes, segments
+from densesharp_scene import Nodule, ScanNodules, measured_axes, patient, segments
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
 from densesharp_scene.worker import Event, Task
 
-from . import documents
+from . import documents, patient_form
 from .backend_choice import Compute
 from .card import card_of, row_of, series_of
 from .case import NO_CASE, Case, case_of, scene_case
@@ -147,6 +147,15 @@ class Session(NoduleSession):
         self._follow_evidence()
         self.publish({"evidence": self.evidence})
 
+    def tell_patient(self, name: str, text: str) -> None:
+        """What a reader entered about the patient or the selected nodule, for the guidelines."""
+        scan, nodule = self._meant(None)
+        self.publish({"patient": {}})  # else a field keeps what was refused
+        try:
+            patient.tell(scan.record_node, nodule.id, name, patient_form.value_of(name, text))
+        finally:
+            self.refresh()
+
     def show_axes(self, shown: bool) -> None:
         """Turn the axes of the selected nodule on or off."""
         self.axes = shown
@@ -200,6 +209,7 @@ class Session(NoduleSession):
                 "nodules": [self._row(nodule) for nodule in scan.nodules],
                 "card": card, "selected": self.selected or "", "unsaved": self.unsaved.any,
                 "can_undo": self.can_undo(), "can_redo": self.can_redo(),
+                "patient": patient_form.shown(scan.record_node, nodule.id) if nodule else {},
             }
         )  # fmt: skip
         for follow in self.followers:

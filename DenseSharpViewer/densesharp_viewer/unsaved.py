@@ -75,5 +75,6 @@ def _state_of(scan: ScanNodules) -> str:
     for nodule in scan.nodules:
         if not nodule.refused_click:
             record = {key: value for key, value in nodule.to_json().items() if key not in NODES}
+            record["guidelines"] = dict(scan.handed_out(nodule.id).result.guidelines)
             kept.append([record, segments.digest(scan.mask_of(nodule.id))])
     return json.dumps(kept)

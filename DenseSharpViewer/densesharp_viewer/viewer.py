@@ -43,7 +43,7 @@ FIRST_STATE: dict[str, Any] = {
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
     "levels": "", "axes": True, "cases": NO_LIST,
-    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "",
+    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "", "patient": {},
 }  # fmt: skip
 """What the page shows before anything happens."""
 

@@ -65,7 +65,7 @@
 
   function onKey(event) {
     const key = event.key.toLowerCase();
-    const typing = event.target.closest?.("input[type=text], textarea, dialog[open]");
+    const typing = event.target.closest?.("input[type=text], textarea, select, dialog[open]");
     if (key === "?" && typing?.id === "ds-help") return help();
     if (typing?.classList.contains("ds-rename")) leaveName(event);
     else if (typing?.id === "ds-reader" && ["Enter", "Escape"].includes(event.key)) typing.blur();
