@@ -257,8 +257,8 @@ def test_without_a_named_pair_every_pair_of_conditions_is_compared():
     for row, cells in zip(rows, table.rows, strict=True):
         assert cells[0] == f"{row.figure}: {row.first} minus {row.second}"
         shown = [number(row.means[row.first]), number(row.means[row.second])]
-        assert cells[1:4] == [*shown, number(row.difference)]
-        assert cells[5] == p_text(row.p)
+        assert cells[1:5] == [str(row.cases), *shown, number(row.difference)]
+        assert cells[6] == p_text(row.p)
 
 
 def test_intervals_beyond_what_can_be_are_cut_and_the_captions_say_so():
