@@ -20,7 +20,7 @@ NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": 
          "utility": "slope"}  # fmt: skip
 """Figure -> the option it needs; the others need none."""
 
-RATED = ("auc", "binormal-auc", *NEEDS)
+RATED = ("auc", "binormal-auc", *NEEDS, "mean")
 MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf",
           "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
 """Figures of a rating for each case, and of marks (FROC and LROC)."""
@@ -218,6 +218,8 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
 
     if args.figure == "auc":
         return figures_of_merit.AUC
+    if args.figure == "mean":
+        return figures_of_merit.MEAN_RATING
     if args.figure == "binormal-auc":
         from densesharp.stats.binormal import BINORMAL_AUC
 

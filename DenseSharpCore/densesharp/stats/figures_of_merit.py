@@ -7,6 +7,7 @@ by n repetitions, so that ten thousand cases take no time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class FigureOfMerit:
         compute: see `LeaveOneOut`; None where the value or its jackknife does not exist.
         uses: which cases enter, given the truth; others are left out of the jackknife.
         right: of a share of right calls, whether each (rating, truth) is one; else None.
-        counts: whether it is a number of mistakes: without upper limit, and the fewer the better.
+        limits: the least and the greatest possible value.
     """
 
     name: str
@@ -37,7 +38,7 @@ class FigureOfMerit:
     compute: LeaveOneOut
     uses: Callable[[IntArray], BoolArray]
     right: Callable[[FloatArray, IntArray], BoolArray] | None = None
-    counts: bool = False
+    limits: tuple[float, float] = (0.0, 1.0)
 
 
 def _all_cases(truth: IntArray) -> BoolArray:
@@ -69,6 +70,11 @@ AUC = FigureOfMerit("AUC", "two cases with and two without disease", _auc, _all_
 
 MEAN_SCORE = FigureOfMerit("mean score", "two cases", _mean, _all_cases)
 """Mean of a score per case, such as the Dice coefficient; the truth is not looked at."""
+
+MEAN_RATING = FigureOfMerit(
+    "mean rating", "two cases", _mean, _all_cases, limits=(-math.inf, math.inf)
+)
+"""Mean of any number per case, with U-statistics."""
 
 
 def _share(

@@ -145,7 +145,7 @@ class _Rows:
 
         uses = _all_cases if every else _others
         needs = "two cases" + ("" if every else " without lesions")
-        return FigureOfMerit(name, needs, compute, uses, counts=True)
+        return FigureOfMerit(name, needs, compute, uses, limits=(0.0, np.inf))
 
     def exponential(self) -> FigureOfMerit:
         """exp(- false marks per case without disease), a specificity of any number of marks."""

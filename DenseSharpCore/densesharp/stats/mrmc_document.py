@@ -10,9 +10,10 @@ import numpy as np
 from densesharp.errors import TableError
 from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
 from densesharp.stats.dbm import dbm, dbm_frrc_p
-from densesharp.stats.estimates import holm
-from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
+from densesharp.stats.estimates import Interval, holm
+from densesharp.stats.figures_of_merit import AUC, MEAN_RATING, FigureOfMerit
 from densesharp.stats.fom_table import Covariance, FomTable, fom_table
+from densesharp.stats.mean_ustatistics import mean_statistics
 from densesharp.stats.model_vs_readers import non_inferiority
 from densesharp.stats.mrmc import analyse_table
 from densesharp.stats.mrmc_records import (
@@ -117,13 +118,17 @@ def _document(
         readers=_reader_sections(result),
         u_statistic=_u_statistic(readings, figure, truth, confidence),
         dbm=_dbm_section(table, confidence),
-        method=Method(covariance, title or figure.name, confidence, figure.counts or None),
+        method=Method(covariance, title or figure.name, confidence, _limits(figure)),
         study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
         binormal=_curves(readings, confidence) if figure is BINORMAL_AUC else None,
         notes=_notes(table) or None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),
     )
+
+
+def _limits(figure: FigureOfMerit) -> Interval | None:
+    return None if figure.limits == (0.0, 1.0) else figure.limits
 
 
 def _notes(table: FomTable) -> list[str]:
@@ -209,6 +214,8 @@ def _u_statistic(
 ) -> USection | None:
     if figure is AUC:
         return _u_section(u_statistics(readings, confidence=confidence))
+    if figure is MEAN_RATING:
+        return _u_section(mean_statistics(readings, confidence=confidence))
     if figure.right is None:
         return None
     return _u_section(share_statistics(readings, figure, truth, confidence=confidence))

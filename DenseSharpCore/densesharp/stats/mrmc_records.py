@@ -207,13 +207,13 @@ class Method:
     """How the analysis was done.
 
     Attributes:
-        counts: whether the figure is a number of mistakes, without upper limit.
+        limits: of the figure, where they are not 0 and 1; None (infinite in Python) for none.
     """
 
     covariance: str
     figure: str
     confidence: float
-    counts: bool | None = optional()
+    limits: Interval | None = optional()
 
 
 @dataclass(frozen=True)

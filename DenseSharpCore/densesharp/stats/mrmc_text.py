@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from densesharp.stats.estimates import Estimate
@@ -57,18 +56,18 @@ def _forms(document: MrmcDocument) -> Iterator[tuple[str, str, FormSection]]:
         yield form, title, getattr(document, form)
 
 
-def _limits(document: MrmcDocument, one: Estimate, lowest: float = -1.0) -> str:
+def _limits(document: MrmcDocument, one: Estimate, *, mean: bool = False) -> str:
+    """The interval of a difference, or of a mean, cut to what is possible."""
     if not one.ci:
         return NOT_ESTIMABLE
-    if document.method.counts:
-        return interval(bounded(one, lowest if lowest >= 0 else -math.inf, math.inf).ci, 4)
-    return interval(bounded(one, lowest).ci, 4)
+    low, high = document.method.limits or (0.0, 1.0)
+    return interval(bounded(one, *((low, high) if mean else (low - high, high - low))).ci, 4)
 
 
 def _mean_text(document: MrmcDocument) -> str:
-    """The mean of one treatment with its intervals, cut at 0 and 1."""
+    """The mean of one treatment with its intervals."""
     rows = [
-        [title, _limits(document, one, 0.0)]
+        [title, _limits(document, one, mean=True)]
         for _, title, section in _forms(document)
         for one in section.means.values()
     ]
@@ -149,7 +148,7 @@ def _curves_text(document: MrmcDocument) -> Iterator[str]:
     for treatment, readers in document.binormal.items():
         for reader, curve in readers.items():
             numbers = [number(one.value, 3) for one in (curve.a, curve.b)]
-            area = f"{number(curve.auc.value, 4)} ({_limits(document, curve.auc, 0.0)})"
+            area = f"{number(curve.auc.value, 4)} ({_limits(document, curve.auc, mean=True)})"
             rows.append([treatment, reader, *numbers, area, p_text(curve.fit.p)])
             if curve.reason:
                 notes.append(f"{treatment}, {reader}: {curve.reason}")

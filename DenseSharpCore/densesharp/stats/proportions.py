@@ -42,22 +42,6 @@ def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Estimate:
     return Estimate(p, None, (low, high), method="Wilson")
 
 
-def clopper_pearson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
-    """A proportion with the exact interval of Clopper & Pearson (1934).
-
-    Args:
-        successes: how many.
-        n: of how many.
-        confidence: of the interval.
-    """
-    if n < 1:
-        return not_estimable("There is no case to count.")
-    tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
-    high = float(stats.beta.isf(tail, successes + 1, n - successes)) if successes < n else 1.0
-    return Estimate(successes / n, None, (low, high), method="Clopper-Pearson")
-
-
 def mcnemar(b: int, c: int, *, correction: bool = False, exact: bool | None = None) -> Estimate:
     """McNemar's test (1947) of b against c discordant cases; the value is b - c.
 

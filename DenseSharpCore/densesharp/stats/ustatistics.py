@@ -126,7 +126,7 @@ def unbiased_covariance(sums: PairSums) -> FloatArray:
     denominators = np.einsum("mn,nab->mab", _CASES, sums.counts)
     coefficients = denominators / sums.counts[3]
     coefficients[3] -= 1
-    covariance: FloatArray = (coefficients * _ratio(numerators, denominators)).sum(0)
+    covariance: FloatArray = (coefficients * ratio(numerators, denominators)).sum(0)
     return covariance
 
 
@@ -193,14 +193,15 @@ def moments(sums: PairSums, first: list[int], second: list[int]) -> Moments:
     denominators = np.concatenate([counts[:, diagonal, diagonal].sum(1), counts.sum((1, 2))])
     coefficients = _DIFFERENT @ denominators / denominators[7]
     coefficients[7] -= 1
-    unbiased = _ratio(_DIFFERENT @ numerators, _DIFFERENT @ denominators)
-    return Moments(unbiased, _ratio(numerators, denominators), coefficients)
+    unbiased = ratio(_DIFFERENT @ numerators, _DIFFERENT @ denominators)
+    return Moments(unbiased, ratio(numerators, denominators), coefficients)
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Quotients; 0 where there is nothing to divide by."""
     safe = np.where(denominator == 0, 1.0, denominator)
-    ratio: FloatArray = np.where(denominator == 0, 0.0, numerator / safe)
-    return ratio
+    quotient: FloatArray = np.where(denominator == 0, 0.0, numerator / safe)
+    return quotient
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def u_statistics(
         for b in usable[i:]
     }
     if readings.patients is not None:
-        return _without_variance(readings, area, found)
+        return without_variance(readings, area, found)
     return UStatistics(
         {n: _single(area, found, n, confidence, biased=False) for n in readings.treatments},
         {n: _single(area, found, n, confidence, biased=True) for n in readings.treatments},
@@ -271,9 +272,10 @@ def u_statistics(
     )
 
 
-def _without_variance(
+def without_variance(
     readings: Readings, area: dict[str, float], found: dict[tuple[str, str], Moments]
 ) -> UStatistics:
+    """Means without variance, where patients have several cases."""
     names = readings.treatments
     areas = {n: Estimate(area.get(n), reason=CLUSTERED) for n in names}
     differences = {
@@ -300,7 +302,7 @@ def _single(
     if not own.readers_vary:
         return Estimate(area[name], reason=ONE_READER)
     variance = own.covariance_biased if biased else own.covariance
-    return _estimate(area[name], variance, own.components, own.degrees, 0.5, confidence)
+    return u_estimate(area[name], variance, own.components, own.degrees, 0.5, confidence)
 
 
 def _differences(
@@ -326,11 +328,11 @@ def _differences(
         if not (parts[0].readers_vary and parts[1].readers_vary):
             out[a, b] = Estimate(difference, reason=ONE_READER)
             continue
-        out[a, b] = _estimate(difference, variance, components, degrees, 0.0, confidence)
+        out[a, b] = u_estimate(difference, variance, components, degrees, 0.0, confidence)
     return out
 
 
-def _estimate(
+def u_estimate(
     value: float,
     variance: float,
     components: FloatArray,

@@ -122,7 +122,7 @@ def test_the_command_takes_workbooks(froc, tmp_path, capsys):  # noqa: F811
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["rrrc"]["p"] == pytest.approx(0.534150147317884)
     run(tmp_path / "study.xlsx", "--figure", "max-nlf", "--json", "-")
-    assert json.loads(capsys.readouterr().out)["method"]["counts"] is True
+    assert json.loads(capsys.readouterr().out)["method"]["limits"] == [0, None]
     with pytest.raises(TableError, match="counts mistakes"):
         run(tmp_path / "study.xlsx", "--figure", "max-nlf", "--margin", 0.1)
     with pytest.raises(TableError, match="takes no --fpf"):
