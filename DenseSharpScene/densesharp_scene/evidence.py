@@ -23,6 +23,19 @@ HEAT = ((0.25, 0.80, 1.00, 1.00), (0.00, 0.15, 0.60, 0.95), (0.00, 0.05, 0.05, 0
 """Red, green and blue at those shares of the maximum."""
 
 
+OPACITY = 0.5
+"""At the beginning."""
+
+
+def css_scale() -> str:
+    """The colors from the lowest that is shown to the maximum, as a gradient of CSS."""
+    stops = []
+    for share in np.linspace(LOWEST_SHOWN, 1, 6):
+        color = (round(255 * float(np.interp(share, HEAT_AT, channel))) for channel in HEAT)
+        stops.append(f"rgb({', '.join(map(str, color))})")
+    return f"linear-gradient(to right, {', '.join(stops)})"
+
+
 def show(record_node: Any, prediction: Prediction, moved: NDArray[np.float64]) -> None:
     """Show the evidence of one prediction over the CT that a record belongs to.
 

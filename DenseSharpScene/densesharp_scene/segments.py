@@ -54,6 +54,10 @@ round each time darker, so that 24 nodules of a CT have colours of their own."""
 SHADES = (1.0, 0.72, 0.52)
 
 
+BESIDE_OPACITY = 0.25
+"""Of the surfaces of nodules that are not the selected one."""
+
+
 def create_segmentation(scene: Any, volume_node: Any) -> Any:
     """A segmentation node for the nodules of one CT."""
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume_node.GetName()} nodules")
@@ -354,3 +358,13 @@ def _box_of(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:
             return None
         spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
     return tuple(spans)
+
+
+def stand_out(node: Any, segment_id: str) -> None:
+    """Show one segment's surface in full and let the others be seen through."""
+    display, segmentation = node.GetDisplayNode(), node.GetSegmentation()
+    names = list(segmentation.GetSegmentIDs())
+    for name in names:
+        opacity = 1.0 if segment_id not in names or name == segment_id else BESIDE_OPACITY
+        if display.GetSegmentOpacity3D(name) != opacity:
+            display.SetSegmentOpacity3D(name, opacity)

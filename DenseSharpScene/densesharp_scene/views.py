@@ -89,6 +89,13 @@ def show_overlay(scene: Any, volume_node: Any, opacity: float = 0.5) -> None:
         composite.SetForegroundOpacity(opacity)
 
 
+def fade_overlay(scene: Any, volume_node: Any, opacity: float) -> None:
+    """Let the CT be seen through a volume that lies over it: 0 hides it, 1 hides the CT."""
+    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() == volume_node.GetID():
+            composite.SetForegroundOpacity(opacity)
+
+
 def overlay_volume(scene: Any) -> Any | None:
     """The volume over the CT in the first slice view that shows one."""
     for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):

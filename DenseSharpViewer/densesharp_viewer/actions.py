@@ -102,6 +102,7 @@ class Actions:
             "use_server": (session.compute.use_server, (_is_line, _is_line)),
             "use_local": (session.compute.use_local, ()),
             "patient": (session.tell_patient, (_one_of(*patient_form.NAMES), _is_text)),
+            "fade_evidence": (session.fade_evidence, (_number(0, 1),)),
             "evidence": (session.show_evidence, (_is_bool,)),
             "axes": (session.show_axes, (_is_bool,)),
             "away": (viewer.set_away, (_is_bool,)),

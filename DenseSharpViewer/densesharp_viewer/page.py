@@ -14,6 +14,7 @@ from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
 from densesharp.report.labels import DISCLAIMER
+from densesharp_scene.evidence import LOWEST_SHOWN, css_scale
 
 from .aria import aria
 from .launcher import ICON
@@ -83,6 +84,23 @@ def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
         html.Span("{{ exam.series }}", title=("exam.series",))
     with html.Div(classes="ds-over"):
         html.Span("{{ levels }}", classes="ds-levels")
+        if view_id == SLICE_VIEWS["axial"]:
+            _build_evidence_scale()
+
+
+def _build_evidence_scale() -> None:
+    """Which color is how much of the evidence's maximum, and how much of the CT it covers."""
+    with html.Div(v_if="evidence", classes="ds-evidence"):
+        html.Span("Evidence, % of maximum")
+        html.Div(classes="ds-evidence-colors", style=f"background: {css_scale()}")
+        with html.Div(classes="ds-evidence-ends"):
+            html.Span(f"{100 * LOWEST_SHOWN:.0f}")
+            html.Span("100")
+        html.Input(
+            type="range", min="0", max="1", step="0.05", value=("evidence_opacity",),
+            input=do("fade_evidence", "Number($event.target.value)"),
+            title="How much of the CT the map covers", **aria(label="Opacity of the evidence map"),
+        )  # fmt: skip
 
 
 def decorate_prior_view() -> None:

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Nodule, ScanNodules, measured_axes, patient, segments
+from densesharp_scene import Nodule, ScanNodules, evidence, measured_axes, patient, segments
+from densesharp_scene import views as scene_views
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
@@ -67,7 +68,7 @@ class Session(NoduleSession):
         self.slicer_app, self.publish = slicer_app, publish
         self.files = OpenFiles(results, results)
         self.tool, self.evidence, self.axes = "seed", False, True
-        self.case = NO_CASE
+        self.case, self.evidence_opacity = NO_CASE, evidence.OPACITY
         self._evidence: tuple[Any, ...] = ()
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.unsaved = Unsaved(self.state, publish)
@@ -147,6 +148,12 @@ class Session(NoduleSession):
         self._follow_evidence()
         self.publish({"evidence": self.evidence})
 
+    def fade_evidence(self, opacity: float) -> None:
+        """How much of the CT the evidence map covers, 0 to 1."""
+        self.evidence_opacity = opacity
+        self._fade()
+        self.publish({"evidence_opacity": opacity})
+
     def tell_patient(self, name: str, text: str) -> None:
         """What a reader entered about the patient or the selected nodule, for the guidelines."""
         scan, nodule = self._meant(None)
@@ -188,6 +195,12 @@ class Session(NoduleSession):
         if not scan.show_evidence(nodule.id if nodule else None):
             scan.show_evidence(None)
             self.say("No evidence map belongs to this nodule: compute it again for one.", "info")
+        self._fade()
+
+    def _fade(self) -> None:
+        node = self.scan.known("evidence") if self.scan is not None else None
+        if node is not None:
+            scene_views.fade_overlay(node.GetScene(), node, self.evidence_opacity)
 
     # What the page shows
 
@@ -200,6 +213,9 @@ class Session(NoduleSession):
             return
         self._follow_evidence()
         self._follow_axes()
+        outlines = scan.known("segmentation")
+        if outlines is not None:
+            segments.stand_out(outlines, self.nodule.segment_id if self.nodule else "")
         card, nodule = None, self.nodule
         if nodule is not None:
             outdated = None if self.is_running(nodule.id) else self.outdated(nodule)

@@ -18,6 +18,7 @@ from densesharp.worklist import ListedCase
 from densesharp_scene import Nodule, ScanNodules, rulers
 from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
+from densesharp_scene.evidence import OPACITY
 
 from . import views
 from .case import NO_CASE
@@ -44,6 +45,7 @@ FIRST_STATE: dict[str, Any] = {
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
     "levels": "", "axes": True, "cases": NO_LIST,
     "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "", "patient": {},
+    "evidence_opacity": OPACITY,
 }  # fmt: skip
 """What the page shows before anything happens."""
 

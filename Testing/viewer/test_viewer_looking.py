@@ -7,6 +7,7 @@ import pytest
 from viewer_helpers import settle
 
 from densesharp_scene import measured_axes, rulers, segments
+from densesharp_scene import views as scene_views
 
 
 @pytest.fixture
@@ -176,3 +177,37 @@ def test_a_seed_is_a_thin_cross_of_the_same_size_at_every_zoom(shown):
     display = shown[0].scan.seeds_node.GetDisplayNode()
     assert display.GetUseGlyphScale()
     assert display.GetGlyphTypeAsString(display.GetGlyphType()) == "Cross2D"
+
+
+def test_the_evidence_map_can_be_faded(shown, page):
+    session, _, center = shown
+    session.click(center)
+    settle(session)
+    session.show_evidence(True)
+    session.fade_evidence(0.2)
+    node = session.scan.known("evidence")
+    composites = scene_views.nodes_of(session.scan.scene, "vtkMRMLSliceCompositeNode")
+    over = [each for each in composites if each.GetForegroundVolumeID() == node.GetID()]
+    assert over
+    assert {each.GetForegroundOpacity() for each in over} == {0.2}
+    assert page["evidence_opacity"] == 0.2
+    session.click(center + (25, 0, 0))  # the map of the next nodule keeps it
+    settle(session)
+    assert {each.GetForegroundOpacity() for each in over} == {0.2}
+
+
+def test_the_selected_nodule_stands_out_in_3d(shown):
+    session, _, center = shown
+    for offset in (0, 25):
+        session.click(center + (offset, 0, 0))
+        settle(session)
+    display = session.scan.segmentation_node.GetDisplayNode()
+
+    def opacities():
+        return [display.GetSegmentOpacity3D(nodule.segment_id) for nodule in session.nodules]
+
+    assert opacities() == [0.25, 1.0]
+    session.select("nodule_001")
+    assert opacities() == [1.0, 0.25]
+    session.select(None)
+    assert opacities() == [1.0, 1.0]
