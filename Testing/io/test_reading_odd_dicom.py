@@ -163,6 +163,8 @@ def test_what_pydicom_decodes_is_read_or_refused_for_another_reason(tmp_path, sy
         if volume is None:
             assert expected is None or not any(word in said for word in CALLED_DAMAGE), said
             return
+        if expected is None and syntax in PACKED:
+            return  # a changed byte of the stream, which has no checksum: one decoder gives up
         # A changed place in the header may put the slice elsewhere in the stack.
         true = phantom(SIZE) if expected is None else expected
         assert sorted(map(bytes, volume.array)) == sorted(map(bytes, true.astype(np.int16)))

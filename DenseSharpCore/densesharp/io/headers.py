@@ -56,8 +56,16 @@ class Header:
         return math.prod(self.grid.size) * self.layers * self.dtype.itemsize
 
 
-def text_header(path: Path, end: bytes) -> tuple[str, int]:
-    """The text up to and with the pattern `end`, and where it stops.
+def text_fields(path: Path, end: bytes, line: str) -> tuple[dict[str, str], int]:
+    """The fields of a header of text, and where it ends.
+
+    Args:
+        path: the file.
+        end: pattern of the header's end.
+        line: pattern of a line, with key and value; of two with one key the first counts.
+
+    Returns:
+        Values by key in small letters, and the number of bytes up to and with the end.
 
     Raises:
         ImageError: it has no such end.
@@ -67,17 +75,12 @@ def text_header(path: Path, end: bytes) -> tuple[str, int]:
     found = re.search(end, raw)
     if found is None:
         raise damaged(path.name)
-    return raw[: found.end()].decode("latin-1"), found.end()
-
-
-def fields_of(text: str, pattern: str) -> dict[str, str]:
-    """`key: value` or `key = value` lines, keys in small letters; the first of two equal counts."""
     fields: dict[str, str] = {}
-    for line in text.splitlines():
-        match = re.fullmatch(pattern, line.strip())
+    for text in raw[: found.end()].decode("latin-1").splitlines():
+        match = re.fullmatch(line, text.strip())
         if match:
             fields.setdefault(match[1].strip().lower(), match[2].strip())
-    return fields
+    return fields, found.end()
 
 
 def numbers(text: str, name: str) -> list[float]:

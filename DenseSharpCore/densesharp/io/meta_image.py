@@ -18,13 +18,12 @@ from densesharp.io.headers import (
     counts_of,
     damaged,
     edges,
-    fields_of,
     grid_of,
     no_orientation,
     no_spacing,
     numbers,
     other_unit,
-    text_header,
+    text_fields,
     three,
 )
 
@@ -44,8 +43,8 @@ def read_meta_image(path: Path) -> Header:
         ImageError: it is no image that can be used.
         GeometryError: it does not say where its voxels lie.
     """
-    text, offset = text_header(path, rb"ElementDataFile *= *[^\n]*\n?")
-    fields = fields_of(text, r"([A-Za-z_0-9\[\]]+) *= *(.*)")
+    end = rb"ElementDataFile *= *[^\n]*\n?"
+    fields, offset = text_fields(path, end, r"([A-Za-z_0-9\[\]]+) *= *(.*)")
     name = path.name
     counts = counts_of(fields.get("dimsize", "").split(), name)
     size = three(counts, name)

@@ -18,13 +18,12 @@ from densesharp.io.headers import (
     check_same_spacing,
     counts_of,
     damaged,
-    fields_of,
     grid_of,
     no_orientation,
     no_spacing,
     numbers,
     other_unit,
-    text_header,
+    text_fields,
     three,
 )
 
@@ -63,8 +62,7 @@ def read_nrrd(path: Path) -> Header:
         ImageError: it is no image that can be used.
         GeometryError: it does not say where its voxels lie.
     """
-    text, offset = text_header(path, rb"\r?\n\r?\n")
-    fields = fields_of(text, r"([^:#\n]+):\s?(?!=)(.*)")
+    fields, offset = text_fields(path, rb"\r?\n\r?\n", r"([^:#\n]+):\s?(?!=)(.*)")
     name = path.name
     if "data file" in fields or "datafile" in fields:
         message = f"'{name}' keeps its voxels in another file: save it as one .nrrd file."
