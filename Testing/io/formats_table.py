@@ -332,6 +332,7 @@ FILES: list[Row] = [
     ),
     ("MetaImage: no spacing, or 0, or NaN", one(meta, "ct.mha", ElementSpacing=None)),
     ("MetaImage: no matrix", one(meta, "ct.mha", TransformMatrix=None)),
+    ("NRRD, MetaImage: a field given twice", one(meta, "ct.mha", Position="0 0 0")),
     (
         "MetaImage: axes by name and by matrix differ",
         one(meta, "ct.mha", AnatomicalOrientation="LPI"),

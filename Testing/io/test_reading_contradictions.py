@@ -185,6 +185,8 @@ def test_nrrd_axis_without_a_size_is_refused(tmp_path, change):
         ({"byte_skip": "16"}, "skip"),
         ({"line_skip": "1"}, "skip"),
         ({"encoding": "bzip2"}, "stored as 'bzip2'"),
+        ({"space_origin": "(-90.5,-120.25,30)\nspace origin: (0,0,0)"}, "space origin twice"),
+        ({"space": "left-posterior-superior\nspace: RAS"}, "space twice"),
         ({"dimension": "4", "sizes": "24 20 6 2", "kinds": None,
           "space_directions": "(0.7,0,0) (0,0.8,0) (0,0,1.25) none"}, "4 dimensions"),
         ({"dimension": "4", "sizes": "2 24 20 6", "kinds": "list domain domain domain",
@@ -286,6 +288,11 @@ def test_nrrd_equals_pynrrd_or_says_why_not(
         ({"BinaryData": "False"}, "text"),
         ({"ElementNumberOfChannels": "3"}, "several values per voxel"),
         ({"NDims": "4", "DimSize": "24 20 6 2"}, "4 dimensions"),
+        ({"Position": "-90.5 -120.25 60"}, r"offset (position) twice, as '-90.5 -120.25 30' and"),
+        ({"Origin": "0 0 0"}, "offset (origin) twice"),
+        ({"Rotation": "-1 0 0 0 -1 0 0 0 1"}, "transformmatrix (rotation) twice"),
+        ({"Offset": "-90.5 -120.25 30\nOffset = 0 0 0"}, "offset twice"),
+        ({"ElementSpacing": "0.7 0.8 1.25\nElementSpacing = 1 1 1"}, "elementspacing twice"),
     ],
 )
 def test_meta_image_headers_that_cannot_be_used_say_so(tmp_path, change, words):
@@ -297,6 +304,7 @@ def test_meta_image_headers_that_cannot_be_used_say_so(tmp_path, change, words):
     [
         ({}, []),
         ({"DistanceUnits": "mm"}, []),
+        ({"Position": "-90.5 -120.25 30.0", "Comment": "one\nComment = two"}, []),
         ({"ElementSpacing": None, "ElementSize": "0.7 0.8 1.25"}, []),
         ({"ElementSize": "0.7 0.8 1.25"}, []),
         ({"ElementSize": "0.7 0.8 5"}, ["two_spacings"]),

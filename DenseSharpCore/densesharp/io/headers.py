@@ -62,13 +62,13 @@ def text_fields(path: Path, end: bytes, line: str) -> tuple[dict[str, str], int]
     Args:
         path: the file.
         end: pattern of the header's end.
-        line: pattern of a line, with key and value; of two with one key the first counts.
+        line: pattern of a line, with key and value.
 
     Returns:
         Values by key in small letters, and the number of bytes up to and with the end.
 
     Raises:
-        ImageError: it has no such end.
+        ImageError: it has no such end, or gives one field two values.
     """
     with path.open("rb") as stream:
         raw = stream.read(MAX_TEXT_HEADER)
@@ -79,7 +79,9 @@ def text_fields(path: Path, end: bytes, line: str) -> tuple[dict[str, str], int]
     for text in raw[: found.end()].decode("latin-1").splitlines():
         match = re.fullmatch(line, text.strip())
         if match:
-            fields.setdefault(match[1].strip().lower(), match[2].strip())
+            key, value = match[1].strip().lower(), match[2].strip()
+            if fields.setdefault(key, value) != value and key != "comment":
+                raise said_twice(path.name, key, fields[key], value)
     return fields, found.end()
 
 
@@ -196,6 +198,14 @@ def no_orientation() -> Notice:
 def damaged(name: str) -> ImageError:
     """The error of a header that cannot be."""
     return ImageError(f"'{name}' is damaged or not what its name says: copy or export it again.")
+
+
+def said_twice(name: str, field: str, one: str, other: str) -> ImageError:
+    """The error of a header that gives one field two values."""
+    return ImageError(
+        f"'{name}' gives its {field[:30]} twice, as '{one[:40]}' and '{other[:40]}': export the CT "
+        "again."
+    )
 
 
 def bad_type(name: str, sample: str) -> ImageError:

@@ -23,6 +23,7 @@ from densesharp.io.headers import (
     no_spacing,
     numbers,
     other_unit,
+    said_twice,
     text_fields,
     three,
 )
@@ -145,8 +146,16 @@ def _orientation_notices(
 
 
 def _first(fields: Mapping[str, str], keys: tuple[str, ...], name: str) -> list[float] | None:
-    """The numbers of the first key that the file has."""
-    return next((numbers(fields[key], name) for key in keys if key in fields), None)
+    """The numbers of a field that has several names; None where the file has none of them.
+
+    Raises:
+        ImageError: it has two of them, with different numbers.
+    """
+    given = [(key, numbers(fields[key], name)) for key in keys if key in fields]
+    for key, values in given[1:]:
+        if values != given[0][1]:
+            raise said_twice(name, f"{given[0][0]} ({key})", fields[given[0][0]], fields[key])
+    return given[0][1] if given else None
 
 
 def _data_file(path: Path, fields: Mapping[str, str]) -> tuple[Path, bool]:
