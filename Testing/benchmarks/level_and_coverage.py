@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -19,18 +18,14 @@ from scipy import special, stats
 
 from densesharp.stats.area_interval import logit_interval, reader_area
 from densesharp.stats.auc import auc_estimate, delong_test
-from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
 from densesharp.stats.bland_altman import random_reader_limits
 from densesharp.stats.calibration import calibration_line
 from densesharp.stats.clusters import Clusters
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.figures_of_merit import sensitivity
 from densesharp.stats.gee import gee_logistic
-from densesharp.stats.mark_figures import mark_figure
 from densesharp.stats.mixed_model import fit_mixed_model
 from densesharp.stats.mrmc import analyse
-from densesharp.stats.roe_metz import in_levels, roe_metz, simulate_readings
-from densesharp.stats.search_model import SearchModel, simulate_marks
 from densesharp.stats.tables import Readings
 from densesharp.study.analysis.automation_bias import share_difference, share_of_readings
 from densesharp.study.analysis.endpoints import equivalence
@@ -301,85 +296,27 @@ def equivalent() -> Iterator[tuple[str, Draw]]:
         yield f"{readers} readers, {cases} cases, areas {apart * margin:g} apart, margin 0.1", draw
 
 
-def designs() -> Iterator[tuple[str, Draw]]:
-    """Areas without any difference in nested and split-plot designs, 6 readers, 40 + 40 cases."""
-    model = roe_metz("HH", [0.85, 0.85])
-    reader, treatment = np.arange(6)[None, :, None], np.arange(2)[:, None, None]
-    case = np.arange(80)
-    kept = {
-        "factorial": np.ones((2, 6, 80), dtype=bool),
-        "cases nested in readers": case % 40 // 4 % 6 == reader,
-        "cases nested in treatments": case % 2 == treatment,
-        "readers nested in treatments": reader % 2 == treatment,
-        "split plot, two groups": case % 2 == reader % 2,
-    }
-    for name, some in kept.items():
-        whole = np.broadcast_to(some, (2, 6, 80))
-
-        def draw(rng: np.random.Generator, read: np.ndarray = whole) -> dict[str, bool | None]:
-            drawn = simulate_readings(model, 6, 40, 40, rng)
-            part = drawn.of_cases(read.any(axis=(0, 1)))
-            ratings = np.where(read, drawn.ratings, np.nan)[:, :, read.any(axis=(0, 1))]
-            found = analyse(replace(part, ratings=ratings))
-            return {
-                "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
-                "coverage of a mean": holds(found.rrrc.means["1"], 0.85),
-            }
-
-        yield name, draw
-
-
-def marks() -> Iterator[tuple[str, Draw]]:
-    """Figures of marks without any difference, 5 readers who differ, 40 + 40 cases."""
-    models = [SearchModel(1.8, 1.0, 0.7, -1.0)] * 2
-    for name in ("wafroc", "hr-auc", "max-llf", "max-nlf"):
-
-        def draw(rng: np.random.Generator, name: str = name) -> dict[str, bool | None]:
-            lesions = 1 + rng.choice(3, size=40, p=[0.7, 0.2, 0.1])
-            drawn = simulate_marks(models, 5, 40, lesions.tolist(), rng, 0.15)
-            found = analyse(drawn.numbered(), mark_figure(name, drawn))
-            return {"level of RRRC": rejects(found.rrrc.differences["1", "2"])}
-
-        yield name, draw
-
-
-def binormal() -> Iterator[tuple[str, Draw]]:
-    """Binormal areas without any difference, five steps, 4 readers, 40 + 40 cases."""
-    model = roe_metz("LH", [0.8, 0.8])
-
-    def draw(rng: np.random.Generator) -> dict[str, bool | None]:
-        drawn = in_levels(simulate_readings(model, 4, 40, 40, rng), 5)
-        fit = fit_binormal(drawn.ratings[0, 0], drawn.truth)
-        found = analyse(drawn, BINORMAL_AUC)
-        return {
-            "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
-            "level of the fit test": rejects(fit.fit),
-        }
-
-    yield "structure LH", draw
-
-
 ALL = {
-    "designs": designs, "marks": marks, "binormal": binormal, "time": time_model,
+    "time": time_model,
     "patients": patients, "calibration": calibration, "calls": right_calls, "area": near_one,
     "equal": equal_gains, "limits": limits, "followed": followed, "equivalent": equivalent,
 }  # fmt: skip
 
 
-def main() -> None:
+def main(known: dict[str, Callable[[], Iterator[tuple[str, Draw]]]]) -> None:
     """Simulate what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="NAME", default=[])
+    parser.add_argument("names", nargs="*", choices=[*known, []], metavar="NAME", default=[])
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    for name in args.names or ALL:
-        sys.stdout.write(f"{name}: {ALL[name].__doc__}\n")
-        for setting, draw in ALL[name]():
+    for name in args.names or known:
+        sys.stdout.write(f"{name}: {known[name].__doc__}\n")
+        for setting, draw in known[name]():
             found = shares(draw, args.sets, args.seed)
             text = "; ".join(f"{what} {share:.3f}" for what, share in found.items())
             sys.stdout.write(f"  {setting}: {text}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(ALL)

@@ -92,6 +92,13 @@ def test_what_cannot_be_estimated_is_null_with_a_reason(random_study, tmp_path, 
     assert run(tmp_path / "one.csv") == 0
 
 
+def test_a_mean_near_one_says_that_its_interval_is_short(van_dyke):
+    one = van_dyke.select(treatments=["2"])
+    assert "88 to 92 %" in mrmc_document(one).notes[0]
+    assert mrmc_document(van_dyke.select(treatments=["1"])).notes is None
+    assert mrmc_document(van_dyke).notes is None
+
+
 def test_writing_another_format(reader_study_folder, tmp_path, capsys):
     target = tmp_path / "copy.lrc"
     run(reader_study_folder / "vandyke.csv", "--write", target)

@@ -1,0 +1,104 @@
+"""Level and coverage of nested designs, single means, figures of marks and binormal areas.
+
+    python Testing/benchmarks/level_of_designs.py [NAME ...] [--sets 1000] [--seed 1]
+
+Like `level_and_coverage.py`, whose lines these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from level_and_coverage import Draw, holds, main, rejects
+
+from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
+from densesharp.stats.mark_figures import mark_figure
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.roe_metz import RoeMetz, in_levels, roe_metz, simulate_readings
+from densesharp.stats.search_model import SearchModel, simulate_marks
+
+
+def designs() -> Iterator[tuple[str, Draw]]:
+    """Areas without any difference in nested and split-plot designs, 6 readers, 40 + 40 cases."""
+    model = roe_metz("HH", [0.85, 0.85])
+    reader, treatment = np.arange(6)[None, :, None], np.arange(2)[:, None, None]
+    case = np.arange(80)
+    kept = {
+        "factorial": np.ones((2, 6, 80), dtype=bool),
+        "cases nested in readers": case % 40 // 4 % 6 == reader,
+        "cases nested in treatments": case % 2 == treatment,
+        "readers nested in treatments": reader % 2 == treatment,
+        "split plot, two groups": case % 2 == reader % 2,
+    }
+    for name, some in kept.items():
+        whole = np.broadcast_to(some, (2, 6, 80))
+
+        def draw(rng: np.random.Generator, read: np.ndarray = whole) -> dict[str, bool | None]:
+            drawn = simulate_readings(model, 6, 40, 40, rng)
+            part = drawn.of_cases(read.any(axis=(0, 1)))
+            ratings = np.where(read, drawn.ratings, np.nan)[:, :, read.any(axis=(0, 1))]
+            found = analyse(replace(part, ratings=ratings))
+            return {
+                "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
+                "coverage of a mean": holds(found.rrrc.means["1"], 0.85),
+            }
+
+        yield name, draw
+
+
+def means() -> Iterator[tuple[str, Draw]]:
+    """The mean of one treatment, readers and cases random."""
+    settings = (("LL", 0.85, 6, 40, 40), ("HH", 0.85, 6, 40, 40), ("HH", 0.95, 5, 50, 50),
+                ("LL", 0.95, 4, 100, 30))  # fmt: skip
+    for structure, area, readers, others, diseased in settings:
+        model, size = roe_metz(structure, [area]), (readers, others, diseased)
+
+        def draw(
+            rng: np.random.Generator,
+            model: RoeMetz = model,
+            size: tuple[int, int, int] = size,
+            area: float = area,
+        ) -> dict[str, bool | None]:
+            found = analyse(simulate_readings(model, *size, rng)).rrrc.means["1"]
+            return {"coverage": holds(found, area)}
+
+        yield (
+            f"structure {structure}, area {area:g}, {readers} readers, {others} + {diseased}",
+            draw,
+        )
+
+
+def marks() -> Iterator[tuple[str, Draw]]:
+    """Figures of marks without any difference, 5 readers who differ, 40 + 40 cases."""
+    models = [SearchModel(1.8, 1.0, 0.7, -1.0)] * 2
+    for name in ("wafroc", "hr-auc", "max-llf", "max-nlf"):
+
+        def draw(rng: np.random.Generator, name: str = name) -> dict[str, bool | None]:
+            lesions = 1 + rng.choice(3, size=40, p=[0.7, 0.2, 0.1])
+            drawn = simulate_marks(models, 5, 40, lesions.tolist(), rng, 0.15)
+            found = analyse(drawn.numbered(), mark_figure(name, drawn))
+            return {"level of RRRC": rejects(found.rrrc.differences["1", "2"])}
+
+        yield name, draw
+
+
+def binormal() -> Iterator[tuple[str, Draw]]:
+    """Binormal areas without any difference, five steps, 4 readers, 40 + 40 cases."""
+    model = roe_metz("LH", [0.8, 0.8])
+
+    def draw(rng: np.random.Generator) -> dict[str, bool | None]:
+        drawn = in_levels(simulate_readings(model, 4, 40, 40, rng), 5)
+        fit = fit_binormal(drawn.ratings[0, 0], drawn.truth)
+        found = analyse(drawn, BINORMAL_AUC)
+        return {
+            "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
+            "level of the fit test": rejects(fit.fit),
+        }
+
+    yield "structure LH", draw
+
+
+if __name__ == "__main__":
+    main({"designs": designs, "means": means, "marks": marks, "binormal": binormal})
