@@ -185,6 +185,16 @@ def test_what_few_need_is_folded_and_the_primary_question_comes_first(folder):
     assert (folder / "out" / "tables" / "gee.csv").is_file()
 
 
+def test_figures_in_the_pdf_have_our_font_where_none_is_installed(folder, monkeypatch):
+    """`fc-match`, which other systems lack, is never asked."""
+    asked = []
+    monkeypatch.setattr("svglib.fonts._font_map._map", {})
+    monkeypatch.setattr("svglib.fonts.FontMap.use_fontconfig", lambda *what: asked.append(what))
+    study_pdf._register_fonts()
+    study_pdf._drawing(folder / "out" / "figures" / "roc_iac.svg")
+    assert asked == []
+
+
 def test_the_pdf_is_one_of_about_ten_pages(folder):
     content = (folder / "out" / "report.pdf").read_bytes()
     assert 8 <= max(map(int, re.findall(rb"/Count (\d+)", content))) <= 11

@@ -25,6 +25,7 @@ from reportlab.platypus import (
     Table,
     TableStyle,
 )
+from svglib import fonts as svg_fonts
 from svglib.svglib import svg2rlg
 
 from densesharp.files import atomic_path
@@ -88,6 +89,10 @@ def _register_fonts() -> None:
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
     for name in (FONT, BOLD):
         pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+    # For the figures too: their writer asks the system for "DejaVu Sans" otherwise, and tries eight
+    # other names where it is not installed.
+    for weight, name in (("normal", FONT), ("bold", BOLD), ("700", BOLD)):
+        svg_fonts.register_font("DejaVu Sans", str(folder / f"{name}.ttf"), weight)
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
 
 
