@@ -116,10 +116,7 @@ def describe(data: StudyData) -> StudyDescription:
         cases_by_class=dict(zip(data.class_names, counts.tolist(), strict=True)),
         unread_cases=len(data.unread),
         practice_answers=data.practice,
-        readings={
-            condition: {reader: int(read[t, r].sum()) for r, reader in enumerate(data.readers)}
-            for t, condition in enumerate(data.conditions)
-        },
+        readings=data.by_reader(lambda t, r: int(read[t, r].sum())),
         absent_readers=[
             ReaderRow(reader, data.groups.get(reader, ""))
             for reader in missing

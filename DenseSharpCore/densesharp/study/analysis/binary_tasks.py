@@ -95,14 +95,14 @@ def _patients(data: StudyData, cases: BoolArray) -> IntArray | None:
 
 def _reader_areas(data: StudyData, task: Task) -> dict[str, dict[str, ReaderArea]]:
     positive = data.positive(task)
-    out: dict[str, dict[str, ReaderArea]] = {}
-    for t, condition in enumerate(data.conditions):
-        for r, reader in enumerate(data.readers):
-            pair = _read(task.ratings[t, r], positive)
-            area = reader_area(*pair, _patients(data, ~np.isnan(task.ratings[t, r])))
-            found = ReaderArea(area, area.ci, partial_auc(*pair))
-            out.setdefault(condition, {})[reader] = found
-    return out
+
+    def area(t: int, r: int) -> ReaderArea:
+        ratings = task.ratings[t, r]
+        pair = _read(ratings, positive)
+        found = reader_area(*pair, _patients(data, ~np.isnan(ratings)))
+        return ReaderArea(found, found.ci, partial_auc(*pair))
+
+    return data.by_reader(area)
 
 
 def _curve(ratings: FloatArray, positive: BoolArray) -> Curve | None:
@@ -115,13 +115,9 @@ def _curve(ratings: FloatArray, positive: BoolArray) -> Curve | None:
 
 def _curves(data: StudyData, task: Task) -> RocCurves:
     positive = data.positive(task)
-    readers: dict[str, dict[str, Curve | None]] = {}
+    readers = data.by_reader(lambda t, r: _curve(task.ratings[t, r], positive))
     mean: dict[str, FloatArray | None] = {}
-    for t, condition in enumerate(data.conditions):
-        curves = {
-            reader: _curve(task.ratings[t, r], positive) for r, reader in enumerate(data.readers)
-        }
-        readers[condition] = curves
+    for condition, curves in readers.items():
         heights = [_heights(curve) for curve in curves.values() if curve is not None]
         mean[condition] = np.mean(heights, axis=0) if heights else None
     if task.model is None:
@@ -198,11 +194,8 @@ def _operating_points(data: StudyData, task: Task) -> Points:
     positive = data.positive(task)
     out: Points = {}
     if calls is not None:
-        for t, condition in enumerate(data.conditions):
-            out[condition] = {
-                reader: _point(calls.ratings[t, r], positive, data.patients)
-                for r, reader in enumerate(data.readers)
-            }
+        called = calls.ratings
+        out |= data.by_reader(lambda t, r: _point(called[t, r], positive, data.patients))
     if data.model is not None:
         known = data.model.classes >= 0
         chosen = (data.model.classes[known] >= task.level).astype(float)
@@ -233,17 +226,14 @@ def _histograms(data: StudyData, task: Task) -> Histograms:
     top = task.scale or (float(everything.max()) if len(everything) else 1.0)
     low = 0.0 if task.scale else (float(everything.min()) if len(everything) else 0.0)
     edges = np.linspace(low, top if top > low else low + 1, 11)
-    counts = {
-        condition: {
-            reader: {
-                name: np.histogram(_known(task.ratings[t, r], data.truth == c), edges)[0]
-                for c, name in enumerate(data.class_names)
-            }
-            for r, reader in enumerate(data.readers)
+
+    def counts(t: int, r: int) -> dict[str, IntArray]:
+        return {
+            name: np.histogram(_known(task.ratings[t, r], data.truth == c), edges)[0]
+            for c, name in enumerate(data.class_names)
         }
-        for t, condition in enumerate(data.conditions)
-    }
-    return Histograms(edges, counts)
+
+    return Histograms(edges, data.by_reader(counts))
 
 
 def _known(ratings: FloatArray, chosen: BoolArray) -> FloatArray:

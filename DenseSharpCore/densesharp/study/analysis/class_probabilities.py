@@ -23,12 +23,7 @@ def class_probabilities(data: StudyData) -> dict[str, dict[str, ProbabilityScore
         return None
     invasive, iac = ratings["invasive"], ratings["iac"]
     chances = np.stack([1 - invasive, invasive - iac, iac], axis=-1)
-    out = {
-        condition: {
-            reader: _results(chances[t, r], data.truth) for r, reader in enumerate(data.readers)
-        }
-        for t, condition in enumerate(data.conditions)
-    }
+    out = data.by_reader(lambda t, r: _results(chances[t, r], data.truth))
     if data.model is not None:
         out[MODEL] = {MODEL: _results(data.model.probabilities, data.truth)}
     return out

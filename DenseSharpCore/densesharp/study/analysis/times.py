@@ -21,13 +21,13 @@ def analyse_times(data: StudyData) -> TimeResults | None:
     """Medians by condition and reader, the mixed model, and the plotted points."""
     if data.seconds is None or np.isnan(data.seconds).all():
         return None
-    summary = {}
-    for t, condition in enumerate(data.conditions):
-        rows = {
-            reader: summarize(_known(data.seconds[t, r])) for r, reader in enumerate(data.readers)
-        }
-        summary[condition] = {"all": summarize(_known(data.seconds[t]))} | rows
-    points = _points(data, data.seconds)
+    seconds = data.seconds
+    readers = data.by_reader(lambda t, r: summarize(_known(seconds[t, r])))
+    summary = {
+        condition: {"all": summarize(_known(of_all))} | readers[condition]
+        for condition, of_all in zip(data.conditions, seconds, strict=True)
+    }
+    points = _points(data, seconds)
     if data.pair is None:
         return TimeResults(summary, points)
     group, reason = _groups(data)

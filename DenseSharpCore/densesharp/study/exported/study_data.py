@@ -6,10 +6,10 @@ classes and NaN in arrays of numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.exported.export_integrity import Plan
 from densesharp.study.exported.frozen_truth import TruthState
 from densesharp.study.exported.washout import Washout
+
+T = TypeVar("T")
 
 UNAIDED, AIDED = "unaided", "aided"
 
@@ -123,6 +125,13 @@ class StudyData:
     def order_reveals_truth(self) -> bool:
         """Whether design and schedule give the truth away: studies made in format 1."""
         return self.design.get("schema") == 1 and self.truth_state == "frozen"
+
+    def by_reader(self, find: Callable[[int, int], T]) -> dict[str, dict[str, T]]:
+        """Condition -> reader -> what is found for their numbers."""
+        return {
+            condition: {reader: find(t, r) for r, reader in enumerate(self.readers)}
+            for t, condition in enumerate(self.conditions)
+        }
 
     def positive(self, task: Task) -> BoolArray:
         """Shape (K,): which cases are positive for a task."""
