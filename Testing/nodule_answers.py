@@ -127,6 +127,7 @@ class AnsweringBackend:
     model = "ball of 5 mm"
     model_hash = ""
     fallback = ""
+    glances = True
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.delay_s = delay_s
@@ -146,6 +147,10 @@ class AnsweringBackend:
         on_first(first)
         progress(0.9, "Checking click stability")
         return replace(first, uncertainty=_spread(first), stability=_stable())
+
+    def glance(self, volume, seed, progress) -> float | None:
+        index = np.rint(volume.grid.to_index(seed.lps)).astype(int)[::-1]
+        return 2 * RADIUS_MM if volume.array[tuple(index)] > -400 else None
 
     def update_mask(self, volume, result, mask, progress) -> NoduleResult:
         progress(0.5, "Measuring")

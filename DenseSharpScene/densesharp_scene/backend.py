@@ -11,6 +11,7 @@ import numpy as np
 from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Volume
 from densesharp.nodule.by_click import Move, correct_by_clicks
+from densesharp.nodule.glance import glance
 from densesharp.nodule.pipeline import analyse, update_mask
 from densesharp.nodule.records import NoduleResult, Seed
 from densesharp.nodule.settings import AnalysisSettings
@@ -27,7 +28,12 @@ class LocalBackend:
         model_file: the model; None takes the bundled one.
         device: "auto", "cpu", "cuda", "mps".
         settings: orientations, click stability, threshold.
+
+    Attributes:
+        glances: the model may look where a pointer rests, without being asked.
     """
+
+    glances = True
 
     def __init__(
         self,
@@ -106,6 +112,10 @@ class LocalBackend:
         engine = self.open(progress)
         progress(0.5, "Measuring the corrected outline")
         return update_mask(volume, result, mask, engine, self.settings)
+
+    def glance(self, volume: Volume, seed: Seed, progress: Progress) -> float | None:
+        """What the model sees at a place in one pass (see `nodule.glance`)."""
+        return glance(volume, seed, self.open(progress))
 
     def move_outline(
         self,

@@ -14,11 +14,19 @@ from .worker import Event, Task, Worker
 
 @dataclass
 class Job:
-    """A running job: what it is about, who takes its end, and whether that tells of failures."""
+    """A running job.
+
+    Attributes:
+        key: what it is about.
+        finish: takes its end.
+        quiet: `finish` tells of failures.
+        unseen: no reader waits for it.
+    """
 
     key: str
     finish: Callable[[Event], None]
     quiet: bool
+    unseen: bool = False
 
 
 class Jobs:
@@ -40,12 +48,12 @@ class Jobs:
     @property
     def busy(self) -> bool:
         """Whether the end of something is waited for."""
-        return bool(self._jobs)
+        return any(not job.unseen for job in self._jobs.values())
 
     @property
     def keys(self) -> set[str]:
-        """What the running and waiting jobs are about."""
-        return {job.key for job in self._jobs.values()}
+        """What the running and waiting jobs that a reader waits for are about."""
+        return {job.key for job in self._jobs.values() if not job.unseen}
 
     @property
     def at_rest(self) -> bool:
@@ -58,6 +66,7 @@ class Jobs:
         finish: Callable[[Event], None],
         key: str = "",
         quiet: bool = False,
+        unseen: bool = False,
     ) -> None:
         """Have the worker do something.
 
@@ -67,11 +76,13 @@ class Jobs:
             key: what it is about; earlier work of the same key is cancelled. What has none, such
                 as loading the model, is not cancelled by a reader.
             quiet: `finish` itself tells of failures.
+            unseen: no reader waits for it: it is not progress, and nothing is drawn anew after it.
         """
         if key:  # what takes over also takes the place of the former: its end is nobody's business
             self._jobs = {number: job for number, job in self._jobs.items() if job.key != key}
-        self._jobs[self._worker.submit(function, key)] = Job(key, finish, quiet)
-        self._listener.progressed(Progress(True, 0.0, "Waiting"))
+        self._jobs[self._worker.submit(function, key)] = Job(key, finish, quiet, unseen)
+        if not unseen:
+            self._listener.progressed(Progress(True, 0.0, "Waiting"))
 
     def cancel(self, key: str) -> None:
         """Stop what is about this key; it ends here and now as cancelled."""
@@ -86,7 +97,7 @@ class Jobs:
 
     def drop_all(self) -> None:
         """Stop everything that is about something, and take nothing back: the scene closes."""
-        for key in self.keys - {""}:
+        for key in {job.key for job in self._jobs.values()} - {""}:
             self._worker.cancel(key)
         self._jobs = {number: job for number, job in self._jobs.items() if not job.key}
 
@@ -107,6 +118,8 @@ class Jobs:
         if job is None:
             return
         if event.kind == "progress":
+            if job.unseen:
+                return
             self._listener.progressed(Progress(True, event.fraction, event.text))
             return
         if event.kind != "partial":
@@ -120,4 +133,5 @@ class Jobs:
             job.finish(event)
         except DenseSharpError as error:
             self._listener.said(str(error), "caution")
-        self._listener.changed()
+        if not job.unseen:
+            self._listener.changed()

@@ -20,6 +20,8 @@ class ServerBackend(LocalBackend):
         key: the server's key; empty when it wants none.
     """
 
+    glances = False  # a pointer that rests is no wish to send something
+
     def __init__(self, address: str, key: str) -> None:
         super().__init__()
         self._address = address

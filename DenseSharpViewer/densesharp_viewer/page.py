@@ -196,6 +196,7 @@ def _build_foot() -> None:
             click="utils.densesharp.settings()",
             title="What computes: this computer or a server",
         )
+        html.Span("{{ seen }}", v_if="seen && pointer", classes="ds-seen")
         html.Span("{{ pointer || opened }}", classes="ds-grow ds-pointer", title=("opened",))
         with html.Div(v_if="busy", classes="ds-progress"):
             html.Span("{{ progress_text }}")

@@ -27,7 +27,7 @@ from .corner_annotations import SliceReadouts
 from .looking import Looking
 from .mouse import SliceMouse
 from .page_listener import NO_MESSAGE, NO_QUESTION
-from .pointer import words_at
+from .pointer import Pointer
 from .prior import Prior
 from .reading_list import NO_LIST, ReadingList
 from .session import Session
@@ -44,7 +44,7 @@ FIRST_STATE: dict[str, Any] = {
     "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
     "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
     "levels": "", "axes": True, "cases": NO_LIST,
-    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "", "patient": {},
+    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "", "patient": {}, "seen": "",
     "evidence_opacity": OPACITY,
 }  # fmt: skip
 """What the page shows before anything happens."""
@@ -103,9 +103,8 @@ class Viewer:
         }
         self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
         self._readouts = SliceReadouts(
-            self.slice_views, self.publish, self._later,
-            lambda ras: words_at(self.session.scan, ras),
-        )  # fmt: skip
+            self.slice_views, self.publish, self._later, Pointer(self.session, self._later).at
+        )
         self.looking = Looking(self.slice_views, self._later)
         self.prior = Prior(
             self.session, self.layout_manager, self.slicer_app.view_manager.get_view,
