@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from densesharp.cli.pages import PAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "DenseSharpCore" / "densesharp"
 SCENE = ROOT / "DenseSharpScene" / "densesharp_scene"
@@ -111,10 +113,18 @@ def test_an_import_against_the_order_is_found(tmp_path, monkeypatch):
 def test_the_core_knows_no_slicer_and_no_qt():
     found = []
     for path in core_files():
-        allowed = {"densesharp_viewer"} if part_of(path) == "cli" else set()
-        known = {name.split(".")[0] for name in imported(path)} & (NO_SLICER - allowed)
+        known = {name.split(".")[0] for name in imported(path)} & NO_SLICER
         found += [f"{path.relative_to(CORE).as_posix()} imports {name}" for name in sorted(known)]
     assert not found, "\n".join(found)
+
+
+def test_every_page_of_the_command_line_is_there():
+    for address in PAGES.values():
+        module, _, name = address.partition(":")
+        path = VIEWER / f"{module.removeprefix('densesharp_viewer.')}.py"
+        defined = {node.name for node in ast.parse(path.read_text(encoding="utf-8")).body
+                   if isinstance(node, ast.FunctionDef)}  # fmt: skip
+        assert name in defined, address
 
 
 def test_the_scene_library_knows_mrml_and_numpy_only():

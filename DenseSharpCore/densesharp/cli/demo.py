@@ -41,6 +41,7 @@ def demo_seed() -> Seed:
 def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
     from densesharp.cli.extras import how_to_get, missing, unavailable
+    from densesharp.cli.pages import page
     from densesharp.cli.predict import report, settings_of
     from densesharp.cli.terminal import check_port, progress_bar
     from densesharp.files import check_folder
@@ -72,9 +73,7 @@ def run(args: argparse.Namespace) -> int:
             )
         return 0
     sys.stderr.write("Starting the viewer, which takes some seconds. Stop it with Ctrl + C.\n")
-    from densesharp_viewer.app import show
-
-    code: int = show(
+    code: int = page("viewer")(
         sample_path(), port=args.port, open_browser=not args.no_browser, seed=demo_seed()
     )
     return code

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densesharp.cli.pages import page
 from densesharp.errors import ImageError
 from densesharp.files import check_folder
 from densesharp.io.image_files import is_volume_file
@@ -114,9 +115,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None or args.image is None or args.image.suffix.lower() not in SCENES:
         check_folder(args.out or ".")  # a scene's results go where it lies
     sys.stderr.write("Starting the viewer, which takes some seconds. Stop it with Ctrl + C.\n")
-    from densesharp_viewer.app import show
-
-    status: int = show(
+    status: int = page("viewer")(
         args.image,
         port=args.port,
         open_browser=not args.no_browser,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from densesharp.cli.pages import page
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.study.conduct.design_fields import FIELDS, Field
 
@@ -41,9 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
     if args.page:
-        from densesharp_viewer.study_planning import serve
-
-        serve(values)
+        page("planning")(values)
         return 0
     check_json(args.json)
     with progress_bar() as progress:

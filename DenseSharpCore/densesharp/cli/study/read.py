@@ -29,11 +29,11 @@ def add_store_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the reading page until the reader closes it."""
+    from densesharp.cli.pages import page
     from densesharp.cli.terminal import check_port
     from densesharp.study.conduct.reading_session import Reading
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
-    from densesharp_viewer.study_mode import serve
 
     check_port("127.0.0.1", args.port)
     study = open_study(args.study)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         reading = Reading(study, store, args.reader)
         sys.stderr.write("Starting the page, which takes some seconds. Stop it with Ctrl + C.\n")
-        serve(reading, port=args.port, open_browser=not args.no_browser)
+        page("study")(reading, port=args.port, open_browser=not args.no_browser)
     finally:
         store.close()
     return 0

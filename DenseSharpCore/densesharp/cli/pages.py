@@ -1,0 +1,24 @@
+"""The pages that commands open. They belong to the front end, which the core does not import."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+PAGES = {
+    "viewer": "densesharp_viewer.app:show",
+    "study": "densesharp_viewer.study_mode:serve",
+    "planning": "densesharp_viewer.study_planning:serve",
+}
+"""What serves a page, by its name."""
+
+
+def page(name: str) -> Callable[..., Any]:
+    """What serves a page; looked up when it is needed, as its packages take seconds to load.
+
+    Args:
+        name: a key of `PAGES`.
+    """
+    found: Callable[..., Any] = pkgutil.resolve_name(PAGES[name])
+    return found
