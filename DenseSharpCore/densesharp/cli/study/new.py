@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add(parser: argparse.ArgumentParser, field: Field) -> None:
-    option = "--" + field.name.replace("_", "-")
+    option = _option(field)
     if field.kind == "switch":
         parser.add_argument(option, action="store_true", help=field.help)
         return
@@ -36,8 +36,13 @@ def _add(parser: argparse.ArgumentParser, field: Field) -> None:
     )
 
 
+def _option(field: Field) -> str:
+    return "STUDY" if field.name == "study" else "--" + field.name.replace("_", "-")
+
+
 def run(args: argparse.Namespace) -> int:
     """Make the study and say what was drawn."""
+    from densesharp.errors import StudyError
     from densesharp.study.conduct.new_study import create, summary
 
     values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
@@ -45,6 +50,13 @@ def run(args: argparse.Namespace) -> int:
         page("planning")(values)
         return 0
     check_json(args.json)
+    for field in FIELDS:
+        if field.required and not values[field.name]:
+            # Forms have no options, so that only the command line names them.
+            message = (
+                f"'{field.label}' is missing ({_option(field)} on the command line): {field.help}."
+            )
+            raise StudyError(message)
     with progress_bar() as progress:
         study = create(values, progress)
     design = study.design

@@ -147,8 +147,7 @@ def _about_patients(study: Study) -> str:
 def _text(field: Field, values: Values) -> str:
     value = str(values.get(field.name) or "").strip() or field.default
     if field.required and not value:
-        option = "STUDY" if field.name == "study" else f"--{field.name.replace('_', '-')}"
-        message = f"'{field.label}' is missing ({option} on the command line): {field.help}."
+        message = f"'{field.label}' is missing: {field.help}."
         raise StudyError(message)
     if field.choices and value not in {choice for choice, _ in field.choices}:
         names = ", ".join(choice for choice, _ in field.choices)
