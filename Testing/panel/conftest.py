@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from panel_driver import ROOT, Panel, ThresholdBackend, add_ct
+from panel_driver import BALLS, ROOT, Panel, ThresholdBackend, add_ct
 
 import slicer_standin
 
@@ -76,3 +76,12 @@ def library() -> Iterator[None]:
     for key in [key for key in sys.modules if key.split(".")[0] in names]:
         del sys.modules[key]
     sys.modules.update(held)
+
+
+@pytest.fixture
+def marked(panel: Panel, ct: Any) -> Panel:
+    """A panel in which the first nodule was marked and answered."""
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    return panel

@@ -117,3 +117,17 @@ def add_ct(slicer: Any, name: str, radii: tuple[float, float] = (5.0, 7.0)) -> A
     node.SetIJKToRASMatrix(matrix)
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def bend(slicer: Any, node: Any) -> None:
+    """Put a node under a transform that bends space."""
+    spline = vtk.vtkThinPlateSplineTransform()
+    points, moved = vtk.vtkPoints(), vtk.vtkPoints()
+    for at in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (50, 50, 50)):
+        points.InsertNextPoint(at)
+        moved.InsertNextPoint([value + (5 if sum(at) > 100 else 0) for value in at])
+    spline.SetSourceLandmarks(points)
+    spline.SetTargetLandmarks(moved)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetAndObserveTransformToParent(spline)
+    node.SetAndObserveTransformNodeID(transform.GetID())

@@ -15,15 +15,6 @@ pytestmark = pytest.mark.panel
 
 
 @pytest.fixture
-def marked(panel: Panel, ct: Any) -> Panel:
-    """A panel in which the first nodule was marked and answered."""
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    return panel
-
-
-@pytest.fixture
 def held(panel: Panel, ct: Any) -> Any:
     """A panel whose answers wait until `session.backend.go` is set."""
     panel.session.use(WaitingBackend())

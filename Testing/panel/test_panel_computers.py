@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,24 +90,6 @@ def test_pip_that_waits_while_slicer_is_tested_has_ended(
     installer.start(["safetensors"])
     assert ends == [True]
     assert not installer.running
-
-
-def test_a_line_of_pip_in_another_encoding_stops_nothing(
-    slicer: Any, packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    python = tmp_path / "PythonSlicer"
-    python.write_text("#!/bin/sh\nprintf 'one\\n\\351t\\351\\n'\necho two\nexit 0\n")
-    python.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(packages, "_slicer_packaging", lambda: None)
-    ends: list[bool] = []
-    installer = packages.Installer(lambda _line: None, ends.append)
-    installer.start(["openvino"])
-    until = time.monotonic() + 20
-    while installer.running and time.monotonic() < until:
-        slicer.app.processEvents()
-        time.sleep(0.005)
-    assert ends == [True]
 
 
 def test_an_old_pydicom_is_said_before_anything_is_installed(

@@ -18,15 +18,6 @@ from densesharp.image.volume import Notice
 pytestmark = pytest.mark.panel
 
 
-@pytest.fixture
-def marked(panel: Panel, ct: Any) -> Panel:
-    """A panel in which the first nodule was marked and answered."""
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    return panel
-
-
 def test_a_ct_that_goes_while_another_module_is_open_is_let_go(
     slicer: Any, marked: Panel, ct: Any
 ) -> None:

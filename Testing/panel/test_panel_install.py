@@ -176,22 +176,30 @@ def test_pip_that_cannot_start_is_said(
     assert "does not install" in panel.ui.doctorText.toPlainText()
 
 
+@pytest.mark.parametrize(
+    ("script", "ended", "said"),
+    [('echo "got $*"\nexit 3', False, "got -m pip install --only-binary :all: openvino>=2026.0 -c"),
+     ("printf 'one\\n\\351t\\351\\n'\necho two\nexit 0", True, "")],
+    ids=["arguments", "a line in another encoding"],
+)  # fmt: skip
 def test_slicer_5_10_runs_pip_as_a_process_of_its_own(
-    slicer: Any, packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    slicer: Any, packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    script: str, ended: bool, said: str,
+) -> None:  # fmt: skip
     python = tmp_path / "PythonSlicer"
-    python.write_text('#!/bin/sh\necho "got $*"\nexit 3\n')
+    python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(packages, "_slicer_packaging", lambda: None)
     ends: list[bool] = []
     installer = packages.Installer(lambda _line: None, ends.append)
     installer.start(["openvino>=2026.0"])
-    while installer.running:
+    until = time.monotonic() + 20
+    while installer.running and time.monotonic() < until:
         slicer.app.processEvents()
         time.sleep(0.005)
-    assert ends == [False]
-    assert "got -m pip install --only-binary :all: openvino>=2026.0 -c" in installer.last_lines
+    assert ends == [ended]
+    assert said in installer.last_lines
 
 
 def test_slicer_5_10_without_its_python(packages: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,6 @@ from test_panel_clicks import voxels
 pytestmark = pytest.mark.panel
 
 
-@pytest.fixture
-def marked(panel: Panel, ct: Any) -> Panel:
-    """A panel in which the first nodule was marked and answered."""
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    return panel
-
-
 def edge_of(panel: Panel, sign: float) -> Any:
     """World RAS mm 1.2 mm outside (+) or inside (-) the outline, to the right of its middle."""
     mask = panel.scan.mask_of("nodule_001")

@@ -13,15 +13,6 @@ from densesharp.report.labels import percent_words
 pytestmark = pytest.mark.panel
 
 
-@pytest.fixture
-def marked(panel: Panel, ct: Any) -> Panel:
-    """A panel in which the first nodule was marked and answered."""
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    return panel
-
-
 def test_the_volume_in_the_views_is_taken_when_the_module_opens(
     slicer: Any, module: Any, ct: Any
 ) -> None:

@@ -16,6 +16,7 @@ from panel_driver import (
     ThresholdBackend,
     WaitingBackend,
     add_ct,
+    bend,
 )
 
 pytestmark = pytest.mark.panel
@@ -132,18 +133,7 @@ def test_a_fault_of_ours_reaches_the_reader_and_the_next_click_works(
 def test_a_volume_under_a_bending_transform_is_refused_with_advice(
     slicer: Any, panel: Panel, ct: Any
 ) -> None:
-    import vtk
-
-    bend = vtk.vtkThinPlateSplineTransform()
-    points, moved = vtk.vtkPoints(), vtk.vtkPoints()
-    for at in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (50, 50, 50)):
-        points.InsertNextPoint(at)
-        moved.InsertNextPoint([value + (5 if sum(at) > 100 else 0) for value in at])
-    bend.SetSourceLandmarks(points)
-    bend.SetTargetLandmarks(moved)
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
-    transform.SetAndObserveTransformToParent(bend)
-    ct.SetAndObserveTransformNodeID(transform.GetID())
+    bend(slicer, ct)
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.ui.placeButton.click()
     assert "harden" in panel.ui.statusLabel.text

@@ -15,15 +15,6 @@ pytestmark = pytest.mark.panel
 
 
 @pytest.fixture
-def marked(panel: Panel, ct: Any) -> Panel:
-    """A panel in which the first nodule was marked and answered."""
-    panel.ui.inputSelector.setCurrentNode(ct)
-    panel.click_in_view(BALLS[0])
-    panel.wait()
-    return panel
-
-
-@pytest.fixture
 def bend(slicer: Any) -> Any:
     """A transform that moves one corner of the CT by 9 mm and not the others."""
     spline = vtk.vtkThinPlateSplineTransform()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import vtk
-from panel_driver import BALLS, Panel, SegmentEditor, ThresholdBackend, add_ct
+from panel_driver import BALLS, Panel, SegmentEditor, ThresholdBackend, add_ct, bend
 
 pytestmark = pytest.mark.panel
 
@@ -66,20 +66,6 @@ def drag(panel: Panel, ras: Any, index: int = 0) -> None:
     seeds = panel.scan.seeds_node
     seeds.SetNthControlPointPositionWorld(index, *(float(value) for value in ras))
     seeds.InvokeEvent(seeds.PointEndInteractionEvent)
-
-
-def bend(slicer: Any, node: Any) -> None:
-    """Put a node under a transform that bends space."""
-    spline = vtk.vtkThinPlateSplineTransform()
-    points, moved = vtk.vtkPoints(), vtk.vtkPoints()
-    for at in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (50, 50, 50)):
-        points.InsertNextPoint(at)
-        moved.InsertNextPoint([value + (5 if sum(at) > 100 else 0) for value in at])
-    spline.SetSourceLandmarks(points)
-    spline.SetTargetLandmarks(moved)
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
-    transform.SetAndObserveTransformToParent(spline)
-    node.SetAndObserveTransformNodeID(transform.GetID())
 
 
 def test_undo_after_delete_brings_the_deleted_nodule_back(marked: Panel) -> None:
