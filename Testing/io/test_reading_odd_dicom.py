@@ -119,7 +119,7 @@ def bent(raw, syntax, kind, where, value):
     elif kind == "stray bytes inside":
         data[at:at] = stray
     elif kind == "element behind":
-        tag = (0xFFFCFFFC, 0x7FE20011, 0x00010000, 0xFFFEE000, 0x00080018)[int(where * 5)]
+        tag = (0xFFFCFFFC, 0x7FE20011, 0xFFFEE000, 0x00080018)[int(where * 4)]
         vr = (b"OB", b"UN", b"SQ", b"LO")[int(where * 20) % 4]
         data += element(order, implicit, tag, vr, number) + bytes(int(where * 97) % 3 * 4)
     elif kind == "cut":
@@ -143,6 +143,13 @@ KINDS = [
 ]  # fmt: skip
 
 
+SLOW = {
+    (ExplicitVRBigEndian, "byte in the header"): "GDCM",
+    (JPEGLSLossless, "length of the pixels"): "CharLS",
+}
+"""What is read right, but only after a library has set gigabytes aside: seconds for each."""
+
+
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "rich"])
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
 def test_what_pydicom_decodes_is_read_or_refused_for_another_reason(tmp_path, syntax, rich):
@@ -152,7 +159,11 @@ def test_what_pydicom_decodes_is_read_or_refused_for_another_reason(tmp_path, sy
     values = st.tuples(st.sampled_from(LENGTHS), st.binary(min_size=1, max_size=20))
 
     @calm
-    @given(st.sampled_from(KINDS), st.floats(0, 1, exclude_max=True), values)
+    @given(
+        st.sampled_from([kind for kind in KINDS if (syntax, kind) not in SLOW]),
+        st.floats(0, 1, exclude_max=True),
+        values,
+    )
     def check(kind, where, value):
         paths[2].write_bytes(bent(kept, syntax, kind, where, value))
         expected, volume, said = decoded(paths), None, ""
