@@ -53,6 +53,7 @@ class ThresholdEngine:
             temperature=1.0,
             classes=CLASS_NAMES,
             members=1,
+            slice_shift=0.0,
         ),
         sha256="0" * 64,
     )
