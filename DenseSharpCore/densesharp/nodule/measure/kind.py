@@ -13,14 +13,16 @@ from densesharp.nodule.records import NoduleType
 
 _WEIGHTS: dict[NoduleType, tuple[float, float, float, float]] = {
     "ground-glass": (-10.197, -1.1236, -0.7027, 1.8125),
-    "part-solid": (-4.346, -0.5735, -0.1620, 1.2615),
+    "part-solid": (-4.246, -0.5735, -0.1620, 1.2615),
     "solid": (0.0, 0.0, 0.0, 0.0),
 }
 """Constant, per 100 HU of the median, per 100 HU of the 90th percentile, per log mm of diameter.
 
 Multinomial logistic regression on 962 nodules of LIDC-IDRI that two readers or more outlined (slice
 with the largest cross-section, outline pixels left out), classes weighted alike. Truth is the
-median of the readers' texture ratings: up to 2 ground-glass, 5 solid, between them part-solid."""
+median of the readers' texture ratings: up to 2 ground-glass, 5 solid, between them part-solid. The
+constant of part-solid is 0.1 above the fitted one: on left-out patients 63 % of the part-solid are
+found instead of 57 %, and the weighted kappa falls from 0.545 to 0.53."""
 
 
 def type_probabilities(
