@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import runpy
 import shutil
@@ -111,8 +112,37 @@ def read_the_study(folder: Path) -> None:
     store.close()
 
 
+def write_marks(path: Path) -> None:
+    """One mark a case of four readers under two treatments, in the layout of JAFROC."""
+    import openpyxl
+
+    rng = np.random.default_rng(4)
+    cases = [(f"C{n}", n % 2) for n in range(40)]
+    sheets = {
+        "TRUTH": [("CaseID", "LesionID", "Weight"), *((c, ill, ill) for c, ill in cases)],
+        "NL": [("ReaderID", "ModalityID", "CaseID", "NL_Rating")],
+        "LL": [("ReaderID", "ModalityID", "CaseID", "LesionID", "LL_Rating")],
+    }
+    for treatment, skill in (("alone", 0.8), ("aided", 1.6)):
+        for reader, (case, ill) in itertools.product("ABCD", cases):
+            found = ill and rng.uniform() < 0.7
+            rating = round(skill * found + rng.normal(), 3)
+            row = (
+                (reader, treatment, case, 1, rating) if found else (reader, treatment, case, rating)
+            )
+            sheets["LL" if found else "NL"].append(row)
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+
+
 def analysis(folder: Path) -> None:
     """Tables of readings from elsewhere."""
+    write_marks(folder / "marks.xlsx")
     readings(folder / "readings.csv")
     readings(folder / "pilot.csv")
     rng = np.random.default_rng(2)
