@@ -1,4 +1,4 @@
-"""Pictures for the tutorial: a marked nodule in the views, a corrected outline, the report.
+"""Pictures for the tutorial: a corrected outline, the report.
 
     python Testing/panel/view_pictures.py [FOLDER]        default: docs/images
 
@@ -118,8 +118,6 @@ def main(folder: Path) -> None:
     result = backend.analyse(scan.volume(), scan.seed_of(claim), claim, silent, lambda _first: None)
     nodule_id = scan.store(result).id
     views.look_at(scan, nodule_id)
-    save(beside([*map(draw, views.slices[:1]), draw(views.solid), *map(draw, views.slices[1:])], 2),
-         folder / "slicer-views.jpg")  # fmt: skip
     before = draw(views.slices[0])
     mask = scan.mask_of(nodule_id)
     if mask is None:
