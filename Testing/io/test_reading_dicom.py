@@ -219,7 +219,7 @@ FAULTS = {
     "enhanced without frames": (
         in_all(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1"),
         ImageError,
-        "IM0000.dcm' is damaged",
+        "IM0000.dcm' is an enhanced CT that does not describe its frames",
     ),
     "single slice": (drop(*range(1, 12)), GeometryError, "single slice"),
     "stored without offset": (in_all(RescaleIntercept=0), ImageError, "without its offset"),

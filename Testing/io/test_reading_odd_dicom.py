@@ -41,7 +41,7 @@ SYNTAXES = (
 )
 LENGTHS = (0, 1, 7, 513, 0x4142, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
 ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
-CALLED_DAMAGE = ("damaged", "cut off", "cannot be decoded", "copy it again", "copy them again")
+CALLED_DAMAGE = ("damaged", "cut off", "cannot be decoded")
 
 
 def stored(syntax, rich=False):

@@ -93,7 +93,7 @@ def _one_image(path: Path) -> Slice:
         )
         raise ImageError(message)
     if isinstance(read, LeftOut):
-        message = f"The DICOM file '{path.name}' is {read.reason}: copy it again."
+        message = f"The DICOM file '{path.name}' is {read.reason}: copy or export it again."
         raise ImageError(message)
     if not read or not may_be_ct(read[0]):
         raise _not_ct(path.name, read, [])
@@ -287,8 +287,12 @@ def _refuse_faults(slices: Sequence[Slice]) -> None:
             "or RLE."
         )
         raise ImageError(message)
-    others = f" and {count - 1} more of its {len(slices)} slices: copy them" if count > 1 else ""
-    message = f"The DICOM file '{path.name}' is {fault}{others or ': copy it'} again."
+    others = (
+        f" and {count - 1} more of its {len(slices)} slices: copy or export them"
+        if count > 1
+        else ""
+    )
+    message = f"The DICOM file '{path.name}' is {fault}{others or ': copy or export it'} again."
     raise ImageError(message)
 
 
@@ -343,7 +347,7 @@ def _not_ct(name: str, found: Sequence[Slice], left: Sequence[LeftOut]) -> Image
     doubtful = [entry for entry in left if entry.doubtful]
     if not found and doubtful:
         first, more = doubtful[0], len(doubtful) - 1
-        also = f", as are {more} more files: copy them" if more else ": copy it"
+        also = f", as are {more} more files: copy or export them" if more else ": copy or export it"
         return ImageError(
             f"'{name}' holds no CT that can be read: '{first.path.name}' is {first.reason}{also} "
             "again."
