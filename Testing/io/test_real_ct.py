@@ -111,7 +111,13 @@ def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine, full)
     assert len(paths) == 66
     for path in paths if full else paths[::3]:
         image = sitk.ReadImage(str(path).replace("_ct", "_mask"))
-        truth = sitk.GetArrayFromImage(image) > 0
+        # By the model's own rule: what half of the readers or more drew, outline pixels left out.
+        name = path.name.replace("_ct", "_inside")
+        bits = sitk.GetArrayFromImage(
+            sitk.ReadImage(str(real_ct_folder / "lidc-readers" / "cubes" / name))
+        )
+        readers = int(bits.max()).bit_length()
+        truth = np.mean([bits >> n & 1 for n in range(readers)], axis=0) >= 0.5
         volume = read_volume(path)
         result = analyse(volume, Seed(middle_of(image > 0)), engine, settings=QUICK)
         verdicts.append(result.verdict)
@@ -121,5 +127,5 @@ def test_all_66_cubes_run_and_the_outlines_overlap(real_ct_folder, engine, full)
         overlaps.append(dice(result.mask.full(volume.grid) == 1, truth))
         assert sum(result.class_probabilities.values()) == pytest.approx(1)
     # Some are larger than the cube or cavities: refused or poor, never an error.
-    assert np.median(overlaps) > 0.75
+    assert np.median(overlaps) > 0.77
     assert verdicts.count("refused") < 15 / 66 * len(verdicts)
