@@ -94,7 +94,8 @@ def binormal() -> Iterator[tuple[str, Draw]]:
         found = analyse(drawn, BINORMAL_AUC)
         return {
             "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
-            "level of the fit test": rejects(fit.fit),
+            "of empirical areas": rejects(analyse(drawn).rrrc.differences["1", "2"]),
+            "of the fit test": rejects(fit.fit),
         }
 
     yield "structure LH", draw
