@@ -164,8 +164,11 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         """Called each time the module is opened; a reader study has it switched off."""
+        from densesharp_scene.compared import smooth_again
+
         if not self.session.usable():
             return
+        smooth_again(slicer.mrmlScene)
         self.initializeParameterNode()
         self.onViews()
         self._followViews()

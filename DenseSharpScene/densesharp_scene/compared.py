@@ -112,6 +112,14 @@ def _views_by_background(scene: Any) -> dict[str, str]:
     }
 
 
+def smooth_again(scene: Any) -> None:
+    """Draw outlines smooth from the next look on: Segment Editor leaves their voxels drawn."""
+    for entry in record.records(scene):
+        node = entry.GetNodeReference("segmentation")
+        if node is not None:
+            node.RemoveAttribute(SMOOTH)
+
+
 def _smooth_once(node: Any | None) -> None:
     """Draw outlines in slice views where the surface meets them; the voxels, where there is none.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import slicer
 
+from densesharp_scene.compared import smooth_again
 from densesharp_scene.nodule import Nodule
 
 from .session import Session
@@ -45,6 +46,7 @@ class CorrectionSection:
         nodule = self.session.nodule
         if not checked or nodule is None:
             self.stop()
+            self.session.changed()
             return
         if self._editor is None:
             self._editor = self._make()
@@ -57,6 +59,7 @@ class CorrectionSection:
         if self._editor is not None and self._shown is not None:
             self._editor.setActiveEffectByName("")
             self._editor.removeViewObservations()
+            smooth_again(slicer.mrmlScene)
         self._shown = None
         self.ui.editorFrame.visible = False
         blocked = self.ui.hereButton.blockSignals(True)

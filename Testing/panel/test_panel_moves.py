@@ -132,3 +132,20 @@ def test_keys_are_no_keys_of_the_whole_window(marked: Panel) -> None:
 
     contexts = {key.context for key in marked.widget.shortcuts._keys}
     assert contexts == {qt.Qt.WidgetWithChildrenShortcut}
+
+
+def test_outlines_are_smooth_again_after_segment_editor(slicer: Any, marked: Panel) -> None:
+    """Segment Editor draws the voxels it edits and leaves it so (seen in the real application)."""
+    display = marked.scan.segmentation_node.GetDisplayNode()
+    assert display.GetDisplayRepresentationName2D() == "Closed surface"
+    marked.ui.hereButton.click()
+    display.SetPreferredDisplayRepresentationName2D("Binary labelmap")  # what the editor does
+    marked.wait()
+    marked.widget.refresh()
+    assert display.GetDisplayRepresentationName2D() == "Binary labelmap"
+    marked.ui.hereButton.click()
+    assert display.GetDisplayRepresentationName2D() == "Closed surface"
+    marked.host.exit()
+    display.SetPreferredDisplayRepresentationName2D("Binary labelmap")
+    marked.host.enter()
+    assert display.GetDisplayRepresentationName2D() == "Closed surface"
