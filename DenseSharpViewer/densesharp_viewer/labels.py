@@ -14,7 +14,7 @@ KEYS = (
     ("V", "tool Move: clicks place nothing"),
     ("N", "tool Seed"),
     ("+  -", "a click takes a part into, out of the selected outline"),
-    ("Z", "ruler: two clicks measure; drag an end of a ruler or an axis to change it"),
+    ("Z", "ruler: two clicks measure; with it the ends of axes and rulers can be dragged"),
     ("P  E", "paint, erase on the selected nodule"),
     ("[  ]", "smaller, larger brush"),
     ("O", "outlines on or off"),

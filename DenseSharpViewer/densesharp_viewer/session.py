@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
-from densesharp_scene import Nodule, ScanNodules, evidence, measured_axes, patient, segments
+from densesharp_scene import Nodule, ScanNodules, evidence, measured_axes, patient, rulers, segments
 from densesharp_scene import views as scene_views
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.events import Kind
@@ -169,6 +169,13 @@ class Session(NoduleSession):
         self._follow_axes()
         self.publish({"axes": shown})
 
+    def lock_lines(self) -> None:
+        """Axes and rulers can be dragged with the ruler only: else one is taken for a seed."""
+        scan = self.scan
+        if scan is not None and scan.alive:
+            for line in (*measured_axes.lines_of(scan), *rulers.lines(scan.scene)):
+                line.SetLocked(self.tool != "ruler")
+
     def _follow_axes(self) -> None:
         """Draw the axes of the selected nodule; none while its outline is newer than they are."""
         scan, nodule = self.scan, self.nodule if self.axes else None
@@ -182,6 +189,7 @@ class Session(NoduleSession):
             found = measured_axes.show(scan, nodule.id)
         except DenseSharpError:  # the CT lies under a transform that bends space
             found = None
+        self.lock_lines()
         own = found is not None and found.by_reader
         self.publish({"lengths": measured_axes.words(found) if found and own else ""})
 

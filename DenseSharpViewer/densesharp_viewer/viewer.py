@@ -223,6 +223,7 @@ class Viewer:
         if self.session.scan is not None:
             rulers.forget_begun(self.session.scan.scene)
         self.session.tool = tool
+        self.session.lock_lines()
         self.publish({"tool": tool})
 
     def clear_rulers(self) -> None:

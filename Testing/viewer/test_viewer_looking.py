@@ -129,6 +129,10 @@ def test_a_dragged_axis_is_the_readers_and_comes_back_with_its_nodule(shown, pag
     settle(session)
     assert page["lengths"] == ""
     long_axis = measured_axes.lines_of(session.scan)[0]
+    assert long_axis.GetLocked(), "else it is dragged instead of a seed"
+    session.tool = "ruler"
+    session.lock_lines()
+    assert not long_axis.GetLocked()
     start, end = (np.array(long_axis.GetNthControlPointPositionWorld(n)) for n in (0, 1))
     long_axis.SetNthControlPointPositionWorld(1, *(end + 0.5 * (end - start)))
     session.check_seeds()
