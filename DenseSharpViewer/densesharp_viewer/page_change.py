@@ -32,8 +32,8 @@ def build_prior_dialog() -> None:
         html.P("It is shown beside the open one, and the selected nodule is looked for in it.")
         with html.Div(classes="ds-buttons"):
             for text, icon, click in (
-                ("Open …", "mdi-file-outline", "utils.densesharp.earlier(false)"),
-                ("DICOM folder …", "mdi-folder-open-outline", "utils.densesharp.earlier(true)"),
+                ("File …", "mdi-file-outline", "utils.densesharp.earlier(false)"),
+                ("Folder (DICOM) …", "mdi-folder-open-outline", "utils.densesharp.earlier(true)"),
             ):
                 with html.Button(classes="ds-button ds-plain", click=click):
                     v.VIcon(icon, size="small")
