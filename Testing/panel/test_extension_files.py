@@ -26,6 +26,13 @@ def metadata(name: str) -> str:
     return match.group(1) if match else ""
 
 
+def s4ext() -> dict[str, str]:
+    """Keyword -> value of the description file."""
+    lines = (ROOT / "DenseSharpSlicer.s4ext").read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition(" ") for line in lines if line and line[0] != "#")
+    return {keyword: value for keyword, _, value in pairs}
+
+
 @pytest.mark.parametrize("folder", sorted(cmake_lists.FOLDERS))
 @pytest.mark.parametrize("variable", [cmake_lists.SCRIPTS, cmake_lists.RESOURCES])
 def test_cmake_lists_equal_the_folders(folder: str, variable: str) -> None:
@@ -46,10 +53,13 @@ def test_the_extension_ships_what_it_imports_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"]
-)
-def test_what_the_extensions_manager_shows_is_there(name: str) -> None:
+    "name",
+    ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS",
+     "CATEGORY", "KEYWORDS"],
+)  # fmt: skip
+def test_what_the_extensions_manager_shows_stands_in_cmake_and_s4ext(name: str) -> None:
     assert metadata(name)
+    assert s4ext()[name.lower()] == metadata(name)
 
 
 def test_the_extension_s_name_says_what_it_is_for_and_its_repository_bears_it() -> None:
@@ -70,7 +80,7 @@ def test_index_entry_fits_its_schema_and_cmake() -> None:
     assert metadata("DEPENDS") == "NA"
     assert "build_dependencies" not in entry
     assert entry["tier"] == 1
-    assert entry["scm_url"] == f"{metadata('HOMEPAGE')}.git"
+    assert entry["scm_url"] == s4ext()["scmurl"] == f"{metadata('HOMEPAGE')}.git"
     assert b"\r" not in (ROOT / "DenseSharpLungNodule.json").read_bytes()
 
 
