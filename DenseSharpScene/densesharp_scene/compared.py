@@ -121,10 +121,7 @@ def smooth_again(scene: Any) -> None:
 
 
 def _smooth_once(node: Any | None) -> None:
-    """Draw outlines in slice views where the surface meets them; the voxels, where there is none.
-
-    The surface lies within half a voxel of the mask that is measured.
-    """
+    """Draw outlines of scenes saved with voxel edges, or left so by Segment Editor, smooth."""
     if node is not None and node.GetDisplayNode() is not None and not node.GetAttribute(SMOOTH):
         node.SetAttribute(SMOOTH, "1")
         node.GetDisplayNode().SetPreferredDisplayRepresentationName2D(SURFACE)

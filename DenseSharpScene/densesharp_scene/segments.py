@@ -75,7 +75,9 @@ def create_segmentation(scene: Any, volume_node: Any) -> Any:
     display.SetVisibility2DFill(False)
     display.SetSliceIntersectionThickness(OUTLINE_PIXELS)
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
-    display.SetPreferredDisplayRepresentationName2D(LABELMAP)
+    # Outlines where the surface meets the slice, within half a voxel of the mask that is measured;
+    # where there is no surface Slicer draws the voxels' edges.
+    display.SetPreferredDisplayRepresentationName2D(SURFACE)
     return node
 
 

@@ -184,8 +184,8 @@ def test_outlines_are_smooth_where_there_is_a_surface_and_stay_as_a_reader_choos
     scan, _ = ct_with_a_nodule
     segmentation = scan.segmentation_node.GetSegmentation()
     display = scan.segmentation_node.GetDisplayNode()
-    show_outlines(scene, scan.volume_node)
     assert display.GetDisplayRepresentationName2D() == "Closed surface"
+    show_outlines(scene, scan.volume_node)
     segmentation.RemoveRepresentation("Closed surface")  # Show 3D is switched off
     assert display.GetDisplayRepresentationName2D() == "Binary labelmap"
     display.SetPreferredDisplayRepresentationName2D("Binary labelmap")
