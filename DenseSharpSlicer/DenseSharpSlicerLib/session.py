@@ -171,9 +171,10 @@ class Session(NoduleSession):
     def others(self) -> list[ScanNodules]:
         """The other CTs of the scene that have nodules."""
         scans = []
-        for entry in records(slicer.mrmlScene):
+        volumes = (entry.GetNodeReference("volume") for entry in records(slicer.mrmlScene))
+        for volume in filter(None, volumes):  # a deleted CT leaves its record behind
             with suppress(DenseSharpError):  # one that cannot be read has none to show
-                scans.append(self.scan_of(entry.GetNodeReference("volume")))
+                scans.append(self.scan_of(volume))
         return [scan for scan in scans if scan is not self.state.scan]
 
     def changed(self) -> None:
