@@ -56,7 +56,7 @@ VIEW_KEYS = (
     ("L  M  B", "lung, mediastinum or bone window"),
     ("1 2 3 4", "axial, coronal, sagittal or 3D alone; again for three planes"),
     ("J", "jump to the marked nodule"),
-    ("-", "the nodule's mark on or off"),
+    ("O", "the nodule's mark on or off"),
     ("N  P  E  V", "outline by a click or with the brush, erase, look only"),
     ("[  ]", "smaller, larger brush"),
     ("Ctrl + Z", "undo the last stroke"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from segment_editor import SegmentEditor
 from test_scene_geometry import linear, put_under, rotation
-from test_scene_save import _open, _save
+from test_scene_save import _save, open_bundle
 
 from densesharp.nodule.records import Seed
 from nodule_answers import answer, click
@@ -63,7 +63,7 @@ def test_save_and_open_under_a_transform_changes_nothing(scan_under_transform, t
 
     scan, nodule_id = scan_under_transform
     before = scan.mask_of(nodule_id)
-    opened = _open(_save(scan.scene, tmp_path / "case.mrb"))
+    opened = open_bundle(_save(scan.scene, tmp_path / "case.mrb"))
     again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
     after = again.mask_of(nodule_id)
     assert again.outdated(nodule_id) is None

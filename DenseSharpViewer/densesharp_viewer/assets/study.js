@@ -29,7 +29,7 @@
       return;
     } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
       return;
-    } else if (key === "-") {
+    } else if (key === "o") {
       act("mark", !state("mark"));
     } else if (BRUSH[key] && state("screen")?.page === "case") {
       act("brush", Math.min(Math.max(Number(state("brush_mm")) + BRUSH[key], 1), 40));
