@@ -95,7 +95,10 @@ class Outline:
     def _profile(self, directions: Field) -> Field:
         cosines = directions @ self._directions.T
         bumps = np.exp((cosines - 1) * self._sharpness.astype(np.float32))
-        profile: Field = 1 + bumps @ self._heights.astype(np.float32)
+        # Some matrix kernels also read what lies behind a short vector: what they report of that
+        # is no fault of the product. A NaN in it would stay and be seen.
+        with np.errstate(invalid="ignore"):
+            profile: Field = 1 + bumps @ self._heights.astype(np.float32)
         return np.asarray(np.maximum(profile, np.float32(0.3)))
 
     def distance(self, positions: ArrayLike) -> Field:
