@@ -103,12 +103,12 @@ VIEWER = {
     for name in ("LAYOUTS", "WINDOWS", "TOOLS", "SWITCHES", "KEYS")
     for key, words in table("page.js", name).items()
 }
-STUDY = table("study.js", "VIEW")
+STUDY = table("study.js", "VIEW") | table("study.js", "SWITCHES")
 ANSWERS = {
     *answer_keys.CLASS_KEYS, *answer_keys.INVASIVE_KEYS, *answer_keys.IAC_KEYS,
     *answer_keys.CONFIDENCE_KEYS, answer_keys.PAUSE, answer_keys.TAKE_OUTLINE,
 }  # fmt: skip
-SAME = {"seed": "click", "move": "look", "jump": "nodule"}
+SAME = {"seed": "click", "move": "look", "jump": "nodule", "outlines": "mark"}
 """What the viewer calls a thing that the study's page has another name for."""
 
 

@@ -10,6 +10,7 @@
     1: ["layout", "axial"], 2: ["layout", "coronal"], 3: ["layout", "sagittal"], 4: ["layout", "threed"],
     arrowup: ["scroll", 1], arrowdown: ["scroll", -1],
   };
+  const SWITCHES = { o: "mark" };
   const BRUSH = { "[": -1, "]": 1 };
   const TOUCH_EVERY_MS = 5000;
   let touched = 0;
@@ -29,8 +30,8 @@
       return;
     } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
       return;
-    } else if (key === "o") {
-      act("mark", !state("mark"));
+    } else if (SWITCHES[key]) {
+      act(SWITCHES[key], !state(SWITCHES[key]));
     } else if (BRUSH[key] && state("screen")?.page === "case") {
       act("brush", Math.min(Math.max(Number(state("brush_mm")) + BRUSH[key], 1), 40));
     } else if (VIEW[key] && state("screen")?.page === "case") {
