@@ -65,7 +65,9 @@ def take_worklist(browser, work: Path, folder: Path) -> None:
     try:
         page = browser.new_page(viewport=SIZE)
         page.goto(url)
+        page.wait_for_selector(".ds-bar")
         page.wait_for_function("window.trame?.state?.get('prior')", timeout=120_000)
+        time.sleep(1.0)  # the views take the keys once they are drawn
         page.keyboard.press("PageDown")
         page.wait_for_function("window.trame.state.get('cases').at === 1", timeout=120_000)
         page.wait_for_function("window.trame.state.get('prior')", timeout=120_000)
