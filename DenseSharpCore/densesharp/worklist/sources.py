@@ -92,6 +92,9 @@ def _of_table(path: Path) -> list[ListedCase]:
         raise TableError(message)
     rows = []
     for line, cells in table.rows:
+        if len(cells) > len(header):
+            message = f"Worklist, line {line}: there are more cells than columns."
+            raise TableError(message)
         row = dict(zip(header, cells, strict=False))
         for column in _NEEDED:
             if not row.get(column):
