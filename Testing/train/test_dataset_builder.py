@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -191,7 +192,11 @@ def test_all_faults_of_the_images_stand_in_one_list(tmp_path: Path) -> None:
     rows = [row("a", label="7"), row("b", label=""), row("c", label="")]
     with pytest.raises(TableError) as error:
         build_dataset(write_table(tmp_path, rows), tmp_path / "set", edge=40)
-    for words in ("a: the mask is empty", "b: the mask 'b_mask.nrrd' does not lie", "c: the mask"):
+    for words in (
+        "a: the mask 'a_mask.nrrd' is empty at label 7",
+        "b: the mask 'b_mask.nrrd' does not lie",
+        "c: the mask",
+    ):
         assert words in str(error.value)
     assert not (tmp_path / "set").exists()
 
@@ -230,7 +235,9 @@ def test_patients_stay_in_their_subsets_when_the_set_grows(tmp_path: Path) -> No
     write_case(tmp_path, "a")
 
     def line(name: str, diagnosis: str) -> dict[str, str]:
-        return {**row("a", diagnosis=diagnosis), "name": name}
+        mask = f"{name}_mask.nrrd"  # one mask in two lines is a fault
+        shutil.copy(tmp_path / "a_mask.nrrd", tmp_path / mask)
+        return {**row("a", diagnosis=diagnosis), "name": name, "mask": mask}
 
     first = [line(f"n{n}", "AIS") for n in range(7)]
     build_dataset(write_table(tmp_path, first), tmp_path / "set", edge=40)

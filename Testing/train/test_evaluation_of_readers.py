@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 from test_model_evaluation import outcomes
 
+from densesharp.image.grid import cube_grid
 from densesharp.train import evaluation
 from densesharp.train.dataset import Sample
 from densesharp.train.evaluation import evaluate, outlined_places
-from densesharp.train.evaluation_readers import among_readers, readers_table
+from densesharp.train.evaluation_readers import among_readers, readers_tables
 from densesharp.train.evaluation_report import markdown
 from densesharp.train.evaluation_summary import groups_of
-from phantoms import ThresholdEngine
+from densesharp.train.own_grid import own_masks
+from phantoms import ThresholdEngine, grid_around, rotation, world_points
 
 
 def rods(*lengths: int) -> np.ndarray:
@@ -24,8 +27,9 @@ def rods(*lengths: int) -> np.ndarray:
 
 def test_each_reader_in_turn_is_left_out() -> None:
     among = among_readers(rods(4)[0], rods(2, 4, 8))
-    assert among is not None
     assert among.count == 3
+    assert among.consensus == 1  # two of three marked the first four
+    assert among.volume_ratio == 1
     assert among.one == pytest.approx(4 / 6)
     assert among.mean == pytest.approx((4 / 6 + 1 + 8 / 12) / 3)
     # Of two others, what one of them marked counts: the longer rod, 8, 8 and 4.
@@ -34,30 +38,98 @@ def test_each_reader_in_turn_is_left_out() -> None:
     assert among.pairs == pytest.approx((4 / 6 + 4 / 10 + 8 / 12) / 3)
 
 
-def test_one_mask_alone_says_nothing_of_readers() -> None:
-    assert among_readers(rods(4)[0], None) is None
-    assert among_readers(rods(4)[0], rods(4)) is None
+def test_one_mask_alone_says_nothing_of_readers_among_themselves() -> None:
+    among = among_readers(rods(6)[0], rods(4))
+    assert (among.one, among.mean, among.consensus) == (0.8, 0.8, 0.8)
+    assert among.volume_ratio == 1.5
+    assert among.others is among.reader is among.pairs is None
 
 
 def test_the_table_shows_model_and_reader_by_group_and_slice() -> None:
-    three, four = (
+    three, four, one = (
         among_readers(rods(4)[0], rods(2, 4, 8)),
         among_readers(rods(4)[0], rods(*[4] * 4)),
+        among_readers(rods(4)[0], rods(8)),
     )
     made = [
-        replace(one, among=four if n < 6 else three if n < 20 else None, slice_mm=(1.0, 2.5)[n % 2])
-        for n, one in enumerate(outcomes(30))
+        replace(
+            of,
+            among=four if n < 6 else three if n < 20 else None,
+            inner=three if n < 2 else one if n == 2 else None,
+            slice_mm=(1.0, 2.5)[n % 2],
+        )
+        for n, of in enumerate(outcomes(30))
     ]
-    rows = readers_table(made, groups_of(made))
+    tables = readers_tables(made, groups_of(made))
+    assert list(tables) == ["among", "inner"]
+    rows = tables["among"]
     assert rows["all"]["n"] == 20
     assert rows["fits, four readers or more"]["n"] == 6
     assert rows["fits, four readers or more"]["others"] == 1
     assert rows["fits, slices 0-1.3 mm"]["n"] == rows["fits, slices > 2.1 mm"]["n"] == 10
     assert "fits, slices 1.3-2.1 mm" not in rows
-    assert three is not None
     gap = (three.others - three.reader) * 14 / 20
     assert rows["all"]["model_minus_reader"].value == pytest.approx(gap)
-    assert readers_table(outcomes(3), groups_of(outcomes(3))) == {}
+    mixed = tables["inner"]["all"]
+    assert (mixed["n"], mixed["several"]) == (3, 2)
+    assert mixed["one"] == pytest.approx((4 / 6 + 4 / 6 + 8 / 12) / 3)
+    assert mixed["others"] == pytest.approx(three.others)  # of the two with several readers
+    assert mixed["volume_ratio"] == 1
+    assert readers_tables(outcomes(3), groups_of(outcomes(3))) == {}
+
+
+TURNED = rotation(0.2, -0.1, 0.3)
+OWN = grid_around((1.3, -0.7, 0.4), (40, 36, 12), (0.7, 0.7, 2.5), TURNED)
+"""A CT's own grid beside the cube of 1 mm: oblique, with slices of 2.5 mm."""
+
+
+def test_an_outline_is_compared_on_the_cts_own_voxels_by_both_rules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cube = cube_grid((0, 0, 0), 48)
+    shell = np.linalg.norm(world_points(cube), axis=-1)
+    voxel = np.rint((np.where(shell < 8.2, 0, -850) + 1024) / 1424 * 255).astype(np.uint8)
+    away = np.linalg.norm(world_points(OWN), axis=-1)
+    inside = [away < radius for radius in (7.0, 8.0, 9.0)]
+    own = own_masks(dict(zip("abc", inside, strict=True)), OWN, "inner")
+    sample = Sample("a", -1, 0, "p", voxel, shell < 8, own=own, slice_mm=2.5)
+    monkeypatch.setattr(
+        evaluation, "_engines", lambda samples, *_: [(ThresholdEngine(-625, 5), samples)]
+    )
+    model: object = None
+    (outcome,) = evaluate([sample], model, shifts=False)  # type: ignore[arg-type]
+
+    # Independently: scipy reads the ball of 1 mm at the centers of the oblique voxels.
+    index = (world_points(OWN) + 23.5)[..., ::-1]
+    shares = map_coordinates((shell < 8.2).astype(float), np.moveaxis(index, -1, 0), order=1)
+    ours = shares >= 0.5
+
+    def overlap(a: np.ndarray, b: np.ndarray) -> float:
+        return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+    def with_ring(mask: np.ndarray) -> np.ndarray:
+        ring = mask.copy()
+        for axis in (1, 2):
+            for step in (1, -1):
+                ring |= np.roll(mask, step, axis)
+        return ring
+
+    for found, masks in (
+        (outcome.inner, inside),
+        (outcome.outer, [with_ring(mask) for mask in inside]),
+    ):
+        assert found is not None
+        assert found.one == pytest.approx(overlap(ours, masks[0]))
+        assert found.mean == pytest.approx(np.mean([overlap(ours, mask) for mask in masks]))
+        assert found.consensus == pytest.approx(overlap(ours, masks[1]))  # balls: two of three
+        assert found.volume_ratio == pytest.approx(ours.sum() / masks[1].sum())
+        left_out = [masks[2], masks[2], masks[1]]  # of two, what one marked: the larger ball
+        assert found.others == pytest.approx(np.mean([overlap(ours, one) for one in left_out]))
+        each = [overlap(*pair) for pair in zip(masks, left_out, strict=True)]
+        assert found.reader == pytest.approx(np.mean(each))
+    assert outcome.inner is not None
+    assert 1.0 < outcome.inner.volume_ratio < 1.2  # a ball of 8.2 mm against one of 8
+    assert outcome.among is None
 
 
 def test_places_are_counted_and_are_no_nodules(
@@ -84,10 +156,11 @@ def test_the_report_names_readers_and_places() -> None:
     text = markdown(
         {
             "model": {"name": "m", "members": 1}, "nodules": 6, "masks": summary.masks(made),
-            "readers": readers_table(made, groups_of(made)), "places": {"outlined": 3, "n": 7},
+            "readers": readers_tables(made, groups_of(made)), "places": {"outlined": 3, "n": 7},
             "robustness": summary.robustness(made), "density_spearman": None,
             "inner_density_spearman": None, "classes": {}, "class_by_rating": [],
         }
     )  # fmt: skip
-    assert "| all | 6 | 0.667 | 0.778 | 0.800 | 0.778 | 0.578 | 0.578 |" in text
+    assert "at 1 mm, the network's grid" in text
+    assert "| all | 6 (6) | 0.667 | 0.778 | 1.000 | 0.778 | 0.578 | 0.578 | 0.200" in text
     assert "Outlined at 3 of 7 places without a nodule." in text

@@ -92,7 +92,7 @@ MASKS = {
     "the whole body": (np.ones((60, 60, 60), np.uint8), "reaches over 47 mm"),
     "two far nodules": ((ball((5, 5, 5)) | ball((54, 54, 54))).astype(np.uint8), "a line and a"),
     "two nodules 24 mm apart": ((ball() | ball((30, 30, 4))).astype(np.uint8), "24 mm apart"),
-    "nothing": (np.zeros((60, 60, 60), np.uint8), "mask is empty"),
+    "nothing": (np.zeros((60, 60, 60), np.uint8), "the mask 'mask.nrrd' is empty"),
 }
 
 

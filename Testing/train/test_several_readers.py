@@ -141,3 +141,93 @@ def test_fitting_the_mask_branch_leaves_everything_else_as_it_was(
     before, after = (load_model(p).members[0] for p in (tmp_path / "start.safetensors", made))
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed == {name for name in before if name.startswith("decoder.")}
+
+
+def write_native(path: Path, array: np.ndarray) -> None:
+    """An image of 0.6 x 0.6 mm pixels and 2 mm slices."""
+    image = sitk.GetImageFromArray(array)
+    image.SetOrigin((-100, 50, 7))
+    image.SetSpacing((0.6, 0.6, 2.0))
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.mark.parametrize("rule", ["", "inner", "outer"])
+def test_what_was_drawn_on_the_cts_own_slices_is_kept_by_both_rules(
+    rule: str, tmp_path: Path
+) -> None:
+    k, j, i = np.indices((30, 100, 100))
+    away = np.sqrt((2.0 * (k - 15)) ** 2 + (0.6 * (j - 50)) ** 2 + (0.6 * (i - 45)) ** 2)
+    write_native(tmp_path / "ct.nrrd", np.where(away < 6, 0, -850).astype(np.int16))
+    masks = [away < 5, away < 7]
+    for n, mask in enumerate(masks):
+        write_native(tmp_path / f"{n}.nrrd", mask.astype(np.uint8))
+    (tmp_path / "table.csv").write_text(
+        f"name,image,mask,rule\na,ct.nrrd,0.nrrd;1.nrrd,{rule}\n", encoding="utf-8"
+    )
+    build_dataset(tmp_path / "table.csv", tmp_path / "set", edge=48)
+    (sample,) = read_dataset(tmp_path / "set")
+    own = sample.own
+    assert own is not None
+    assert own.grid.spacing == pytest.approx((0.6, 0.6, 2.0))
+    assert sample.slice_mm == pytest.approx(2.0)
+    # Pixels that share a side, within the slice, with one outside.
+    edge = [
+        mask & ~np.all([np.roll(mask, s, a) for s in (1, -1) for a in (1, 2)], axis=0)
+        for mask in masks
+    ]
+    beside = [
+        np.any([np.roll(mask, s, a) for s in (1, -1) for a in (1, 2)], axis=0) for mask in masks
+    ]
+    outer = rule == "outer"
+    for reader in range(2):
+        inner_mask = masks[reader] & ~edge[reader] if outer else masks[reader]
+        outer_mask = masks[reader] if outer else masks[reader] | beside[reader]
+        assert own.by("inner")[reader].sum() == inner_mask.sum()
+        assert own.by("outer")[reader].sum() == outer_mask.sum()
+        # Where they lie: their middle is that of what was drawn, seen from the cube's middle.
+        middle = np.argwhere(inner_mask).mean(axis=0)[::-1] * (0.6, 0.6, 2.0)
+        places = own.grid.to_world(np.argwhere(own.by("inner")[reader])[:, ::-1])
+        shift = middle - places.mean(axis=0)
+        assert (shift / (0.6, 0.6, 2.0) % 1) == pytest.approx(0.5, abs=1e-3)
+    # Training follows the inner rule; the cube's mask closes the steps of slices of 2 mm.
+    assert sample.readers is not None
+    assert sample.readers[1].sum() == pytest.approx(own.by("inner")[1].sum() * 0.72, rel=0.06)
+
+
+STRANGE = {
+    "a reader is missing": ("a,ct.nrrd,0.nrrd;gone.nrrd,", "a: the mask cannot be read: "),
+    "the same mask twice": ("a,ct.nrrd,0.nrrd;0.nrrd,", "a: the mask '0.nrrd' stands twice"),
+    "another grid": ("a,ct.nrrd,0.nrrd;coarse.nrrd,", "a: the mask 'coarse.nrrd' does not lie on"),
+    "of another CT": ("a,ct.nrrd,0.nrrd;moved.nrrd,", "a: the mask 'moved.nrrd' does not lie on"),
+    "empty": ("a,ct.nrrd,0.nrrd;empty.nrrd,", "a: the mask 'empty.nrrd' is empty"),
+    "another nodule": ("a,ct.nrrd,0.nrrd;apart.nrrd,", "a: the masks '0.nrrd' and 'apart.nrrd' l"),
+    "no other rule": ("a,ct.nrrd,0.nrrd,both", "a: rule 'both' is none of inner, outer"),
+    "all outline": ("a,ct.nrrd,thin.nrrd,outer", "a: nothing is left of the mask 'thin.nrrd' wit"),
+    "only separators": ("a,ct.nrrd, ; ,", "a: mask is empty"),
+    "named twice": ("a,ct.nrrd,0.nrrd,\na,ct.nrrd,1.nrrd,", "name 'a' stands 2 times"),
+    "one nodule of two patients": (
+        "a,ct.nrrd,0.nrrd,\nb,ct.nrrd,0.nrrd,", "the mask '0.nrrd' is of patient a and of b",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_tables_of_readers_end_in_a_sentence(kind: str, drawn_by_three: Path) -> None:
+    folder = drawn_by_three
+    ball = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "0.nrrd")))
+    write(folder / "empty.nrrd", np.zeros_like(ball))
+    write(folder / "apart.nrrd", np.roll(ball, 20, 2))
+    thin = np.zeros_like(ball)
+    thin[30, 30, 20:30] = 1
+    write(folder / "thin.nrrd", thin)
+    for name, spacing, origin in (("coarse", 2.0, -100), ("moved", 1.0, 400)):
+        image = sitk.GetImageFromArray(ball)
+        image.SetOrigin((origin, 50, 7))
+        image.SetSpacing((spacing,) * 3)
+        sitk.WriteImage(image, str(folder / f"{name}.nrrd"))
+    lines, sentence = STRANGE[kind]
+    (folder / "table.csv").write_text(f"name,image,mask,rule\n{lines}\n", encoding="utf-8")
+    with pytest.raises(TableError) as error:
+        build_dataset(folder / "table.csv", folder / "set", edge=40)
+    assert f"- {sentence}" in str(error.value)
+    assert not (folder / "set" / "info.csv").exists()

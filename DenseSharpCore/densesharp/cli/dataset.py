@@ -16,8 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "table",
-        help="CSV: name, image, mask[, label, diagnosis, patient, subset, "
-        "keep_slice_axis, texture]; or where accepted outlines are: a saved scene (.mrb, .mrml), a "
+        help="CSV: name, image, mask[, label, diagnosis, patient, subset, keep_slice_axis, "
+        "texture, rule, x, y, z]; or where accepted outlines are: a saved scene (.mrb, .mrml), a "
         "folder of scenes or of DICOM SEG with their CT, or of densesharp cohort",
     )
     parser.add_argument("--out", required=True, help="folder of the data set; may be grown later")

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from densesharp.errors import TableError
 from densesharp.image.masks import with_volume_of
-from densesharp.train.dataset import PATCH_EDGE, middle_of
+from densesharp.train.cube_files import PATCH_EDGE, middle_of
 
 SMALLEST_EDGE = 12
 """The network halves a patch twice. On the 2 x 2 x 2 voxels that would be left of 8, PyTorch 2.13's

@@ -11,6 +11,8 @@ The table (CSV) has one nodule a line:
                                patient stays in the subset that the folder's info.csv has
     keep_slice_axis            1 for masks drawn slice by slice on thick slices
     texture                    a reader's rating, 1 ground-glass to 5 solid
+    rule                       inner (default: masks end inside the outline) or outer (masks hold
+                               the pixels of the outline too, which are then taken off)
     x, y, z                    RAS mm; with an empty mask: a place where there is no nodule, such as
                                a vessel or the chest wall, for the network to outline nothing at
 
@@ -52,10 +54,12 @@ from densesharp.train.dataset import (
     subsets_of_patients,
 )
 from densesharp.train.mask_files import mask_names, read_masks
+from densesharp.train.own_grid import Rule, own_masks
 from densesharp.train.slice_to_volume import draw_lift, lift
 
 EDGE = 80
 KNOWN = ", ".join(name for name in CLASS_INDEX if name)
+RULES: tuple[Rule, ...] = ("inner", "outer")
 COLUMNS = ("name", "diagnosis", "subset", "patient", "keep_slice_axis", "texture", "no_nodule")
 
 
@@ -141,6 +145,7 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
                 "one file on Windows and macOS"
             )
     given: dict[str, set[str]] = {}
+    drawn: dict[tuple[str, str, str], str] = {}
     for number, row in enumerate(rows, 2):
         name = row["name"] or f"line {number}"
         unfit = why_no_name(row["name"])
@@ -150,8 +155,18 @@ def _faults_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
             faults.append(f"{name}: diagnosis '{row['diagnosis']}' is none of {KNOWN}")
         if not row["image"]:
             faults.append(f"{name}: image is empty")
-        if not row["mask"]:
+        masks = mask_names(row)
+        if not masks:
             faults += [f"{name}: {fault}" for fault in _faults_of_place(row)]
+        for mask in dict.fromkeys(masks):
+            patient = _patient(row)
+            other = drawn.setdefault((row["image"], mask, row.get("label") or ""), patient)
+            if masks.count(mask) > 1:
+                faults.append(f"{name}: the mask '{mask}' stands twice")
+            elif other != patient:  # it would be learnt from in one fold and tested in another
+                faults.append(f"the mask '{mask}' is of patient {other} and of {patient}")
+        if (row.get("rule") or "inner") not in RULES:
+            faults.append(f"{name}: rule '{row['rule']}' is none of {', '.join(RULES)}")
         for column in ("label", "subset", "texture"):
             if row.get(column) and not row[column].isdecimal():
                 faults.append(f"{name}: {column} '{row[column]}' is no whole number")
@@ -187,10 +202,15 @@ def _is_number(text: str) -> bool:
 
 def _place(row: Mapping[str, str]) -> tuple[float, float, float] | None:
     """LPS mm of a place without a nodule; None for a nodule."""
-    if row["mask"]:
+    if mask_names(row):
         return None
     x, y, z = (float(row[axis]) for axis in "xyz")
     return -x, -y, z
+
+
+def _rule(row: Mapping[str, str]) -> Rule:
+    """The rule for the edge that a line's masks follow."""
+    return "outer" if row.get("rule") == "outer" else "inner"
 
 
 def _patient(row: Mapping[str, str]) -> str:
@@ -214,7 +234,8 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
     elif _is_one_slice(image):
         _read_slice(root, row)
     else:
-        read_masks(root, _grid_of(image), row, edge)
+        grid = _grid_of(image)
+        own_masks(read_masks(root, grid, row, edge), grid, _rule(row))
 
 
 def _grid_of(path: Path) -> Grid:
@@ -245,7 +266,7 @@ def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
 
 def _source(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     """What a cube depends on: the line of the table, and size and time of its files."""
-    source: dict[str, Any] = {"edge": edge, "label": row.get("label") or ""}
+    source: dict[str, Any] = {"edge": edge, "label": row.get("label") or "", "rule": _rule(row)}
     if place := _place(row):
         source["place"] = list(place)
     for column in ("image", "mask"):
@@ -287,17 +308,19 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     if place:
         hu = resample(ct.array, ct.grid, cube_grid(place, edge), WINDOW[0])
         return {"voxel": _grey(hu), "seg": np.zeros(hu.shape, np.uint8)}
-    drawn = read_masks(root, ct.grid, row, edge)
-    marked = consensus(drawn)
+    drawn = own_masks(read_masks(root, ct.grid, row, edge), ct.grid, _rule(row))
+    masks = drawn.by("inner")
+    marked = consensus(masks)
     # The middle lies at a corner of the CT's voxels: a CT of 1 mm is copied, not interpolated.
-    corner = np.floor(ct.grid.to_index(centroid(marked, ct.grid))) + 0.5
-    grid = cube_grid(ct.grid.to_world(corner), edge)
+    corner = np.floor(ct.grid.to_index(centroid(marked, drawn.grid))) + 0.5
+    middle = ct.grid.to_world(corner)
+    grid = cube_grid(middle, edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
-    cubes: dict[str, Any] = {"voxel": _grey(hu), "seg": _on_cube(marked, ct.grid, grid)}
+    cubes: dict[str, Any] = {"voxel": _grey(hu), "seg": _on_cube(marked, drawn.grid, grid)}
     cubes["slice_mm"] = np.float32(max(ct.grid.spacing))
-    if len(drawn) > 1:
-        cubes["readers"] = np.stack([_on_cube(mask, ct.grid, grid) for mask in drawn])
-    return cubes
+    if len(masks) > 1:
+        cubes["readers"] = np.stack([_on_cube(mask, drawn.grid, grid) for mask in masks])
+    return cubes | drawn.about(middle).to_archive()
 
 
 def _on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
@@ -344,7 +367,7 @@ def _read_slice(
         message = "the slice is in color: it is no CT"
         raise ImageError(message)
     hu = read_voxels(header, row["image"]).astype(np.float32)
-    marked = consensus(read_masks(root, header.grid, row, math.inf))
+    marked = consensus(list(read_masks(root, header.grid, row, math.inf).values()))
     return hu[0], marked[0], float(width)
 
 

@@ -3,7 +3,8 @@
     DATASET/info.csv            columns name, diagnosis, subset
     DATASET/nodule/NAME.npz     voxel, seg: uint8 cubes at 1 mm, nodule in the middle; where several
                                 readers drew it also readers (reader, k, j, i), and seg is what
-                                half of them or more marked
+                                half of them or more marked; own and own_affine: what each drew on
+                                the CT's own voxels, see `own_grid.py`
 
 `diagnosis` is AAH, AIS, MIA, IAC, or one of the class names AAH-AIS, MIA, IAC. Empty means that
 the class is not known: the nodule then teaches outlining only. Cubes are 80 mm in the original;
@@ -19,20 +20,19 @@ any edge that holds a 32 mm patch with some room is accepted. Further columns ma
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.csv_files import read_csv
-from densesharp.errors import TableError
+from densesharp.errors import DenseSharpError, TableError
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.train.cube_files import read_cubes
+from densesharp.train.own_grid import OwnMasks
 
 UNKNOWN = -1
 """Class index of a nodule whose class is not known."""
@@ -40,15 +40,6 @@ UNKNOWN = -1
 CLASS_INDEX: Mapping[str, int] = {
     "AAH": 0, "AIS": 0, "AAH-AIS": 0, "MIA": 1, "IAC": 2, "": UNKNOWN,
 }  # fmt: skip
-
-PATCH_EDGE = 32
-"""Voxels of 1 mm along each side of what the network sees."""
-
-_LARGEST_SHARE = 0.5
-"""Of a cube, that a mask may fill; a ball of 30 mm fills 0.03 of 80 mm, and 0.22 of 40 mm."""
-
-SMALLEST_EDGE = 40
-"""A 32 mm patch moved by 3 mm either way, and a voxel to spare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +58,7 @@ class Sample:
         readers: (reader, k, j, i) bool, each reader's own mask; None where one mask is all there
             is.
         slice_mm: coarsest spacing of the CT it was cut from; None where not known.
+        own: what each reader drew on the CT's own voxels; None where not kept.
     """
 
     name: str
@@ -79,6 +71,7 @@ class Sample:
     texture: int | None = None
     readers: NDArray[np.bool_] | None = None
     slice_mm: float | None = None
+    own: OwnMasks | None = None
 
     @property
     def is_nodule(self) -> bool:
@@ -213,7 +206,7 @@ def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> li
     for number, row in enumerate(rows, 2):
         try:
             samples.append(_read_sample(root, row))
-        except ValueError as error:
+        except (ValueError, DenseSharpError) as error:
             faults.append(f"{row['name'] or f'line {number} of info.csv'}: {error}")
         if row.get("patient"):
             # 2.0, as pandas writes it, is the same subset as 2.
@@ -259,9 +252,8 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         raise ValueError(message)
     subset = _whole_number(row, "subset")
     texture = _whole_number(row, "texture") if row.get("texture") else None
-    voxel, seg, readers, slice_mm = _read_cubes(root / "nodule" / f"{row['name']}.npz")
-    _check_arrays(voxel, seg, row.get("no_nodule") == "1")
-    _check_readers(readers, voxel.shape)
+    path = root / "nodule" / f"{row['name']}.npz"
+    voxel, seg, readers, slice_mm, own, own_affine = read_cubes(path, row.get("no_nodule") == "1")
     return Sample(
         name=row["name"],
         label=CLASS_INDEX[diagnosis],
@@ -273,35 +265,8 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         texture=texture,
         readers=None if readers is None else readers > 0,
         slice_mm=None if slice_mm is None else float(slice_mm),
+        own=None if own is None or own_affine is None else OwnMasks.from_archive(own, own_affine),
     )
-
-
-def _read_cubes(path: Path) -> list[Any]:
-    """The arrays voxel and seg of an archive, and readers and slice_mm, None where it has none.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
-    try:
-        with path.open("rb") as file:
-            if file.read(4) != b"PK\x03\x04":
-                message = f"'{path.name}' is no .npz archive with voxel and seg"
-                raise ValueError(message)
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as arrays:
-                found = [_array(arrays, key) for key in ("voxel", "seg")]
-                more = ("readers", "slice_mm")
-                return found + [_array(arrays, n) if n in arrays else None for n in more]
-    except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
-        message = f"'{path.name}' cannot be read ({reason})"
-        raise ValueError(message) from error
-    except RuntimeError as error:  # what zipfile raises where a password is needed
-        message = f"'{path.name}' cannot be read (it is encrypted)"
-        raise ValueError(message) from error
-    except MemoryError as error:
-        message = f"'{path.name}' declares more voxels than this machine can hold"
-        raise ValueError(message) from error
 
 
 def _whole_number(row: Mapping[str, str], column: str) -> int:
@@ -314,77 +279,6 @@ def _whole_number(row: Mapping[str, str], column: str) -> int:
         message = f"{column} '{row[column]}' is no whole number"
         raise ValueError(message)
     return int(value)
-
-
-def _array(arrays: Mapping[str, NDArray[np.generic]], key: str) -> NDArray[np.float64]:
-    if key not in arrays:
-        message = f"the file has no array '{key}'"
-        raise ValueError(message)
-    array = arrays[key]
-    if array.dtype.kind not in "biuf":
-        message = f"'{key}' has type {array.dtype}, not numbers"
-        raise ValueError(message)
-    numbers: NDArray[np.float64] = array  # type: ignore[assignment]
-    return numbers
-
-
-def _check_arrays(
-    voxel: NDArray[np.float64], seg: NDArray[np.float64], no_nodule: bool = False
-) -> None:
-    problem = None
-    if voxel.ndim != 3 or len(set(voxel.shape)) != 1 or voxel.shape[0] < SMALLEST_EDGE:
-        problem = f"voxel has shape {voxel.shape}, not a cube of at least {SMALLEST_EDGE} mm"
-    elif seg.shape != voxel.shape:
-        problem = f"voxel {voxel.shape} and seg {seg.shape} differ in shape"
-    elif not np.isfinite(voxel).all() or not np.isfinite(seg).all():
-        problem = "it holds values that are not numbers (NaN)"
-    elif voxel.min() < 0 or voxel.max() > 255:
-        problem = "voxel is not in grey values 0..255 (window -1024..400 HU)"
-    elif voxel.max() <= 1:
-        problem = "voxel runs from 0 to 1 only, not in grey values 0..255 (window -1024..400 HU)"
-    elif (seg != np.rint(seg)).any():
-        problem = "seg holds fractions, not 0 outside and 1 inside the nodule"
-    elif (seg > 0).mean() > _LARGEST_SHARE:
-        problem = "the mask fills most of the cube: seg must be 0 outside the nodule"
-    elif no_nodule:
-        problem = "it is a place without a nodule, but its mask is not empty" if seg.any() else None
-    elif not (seg > 0).any():
-        problem = "the mask is empty (a place without a nodule has 1 in the column no_nodule)"
-    elif not (middle_of(seg) > 0).any():
-        problem = f"no part of the mask lies in the middle {PATCH_EDGE} mm"
-    if problem:
-        raise ValueError(problem)
-
-
-def _check_readers(readers: NDArray[np.float64] | None, shape: tuple[int, ...]) -> None:
-    if readers is None:
-        return
-    problem = None
-    if readers.ndim != 4 or readers.shape[1:] != shape:
-        problem = f"readers {readers.shape} are no masks of the cube {shape}"
-    elif not np.isin(readers, (0, 1)).all():
-        problem = "readers holds other values than 0 and 1"
-    elif not readers.any(axis=(1, 2, 3)).all():
-        problem = "a reader's mask is empty"
-    if problem:
-        raise ValueError(problem)
-
-
-def middle_of(
-    cube: NDArray[Any], shift: Sequence[int] = (0, 0, 0), edge: int = PATCH_EDGE
-) -> NDArray[Any]:
-    """The middle 32 mm of a cube (k, j, i), or of another even edge, or moved by whole voxels.
-
-    Args:
-        cube: (k, j, i) at 1 mm.
-        shift: whole voxels (k, j, i).
-        edge: voxels along the part's side.
-    """
-    half = edge // 2
-    box = tuple(
-        slice(n // 2 - half + s, n // 2 + half + s) for n, s in zip(cube.shape, shift, strict=True)
-    )
-    return cube[box]
 
 
 def _list_of(folders: Sequence[str | Path], faults: Sequence[str]) -> str:

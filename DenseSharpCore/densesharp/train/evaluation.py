@@ -11,23 +11,26 @@ from scipy import ndimage
 
 from densesharp.errors import ModelError
 from densesharp.image.grid import cube_grid
-from densesharp.image.masks import THRESHOLD, component_at
-from densesharp.image.sampling import resample
+from densesharp.image.masks import paste
 from densesharp.image.volume import Volume
 from densesharp.model.engines import Engine, open_engine
 from densesharp.model.model_file import ModelFile
 from densesharp.nodule.inference import locate, predict
 from densesharp.nodule.patch import EDGE, WINDOW
+from densesharp.nodule.records import Prediction
 from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
-from densesharp.train.evaluation_readers import AmongReaders, among_readers
+from densesharp.train.evaluation_readers import AmongReaders, among_readers, on_own_grid
 
 SHIFT_MM = 5.0
 SHIFTS = tuple(
     tuple(SHIFT_MM * sign * (axis == n) for n in range(3)) for axis in range(3) for sign in (1, -1)
 )
 """Displacements of the seed, LPS mm: 5 mm along each axis, either way."""
+
+MIDDLE = (0.0, 0.0, 0.0)
+"""LPS mm of a sample's cube, where the nodule is clicked."""
 
 SOLID_HU = -300.0
 SMALLEST_MM3 = 10.0
@@ -57,7 +60,10 @@ class Outcome:
             of the mask where fewer than 5 would be left).
         refused: whether nothing, or less than 10 mm3, was found.
         slice_mm: the CT's coarsest spacing; None where the data set does not say.
-        among: the outline beside those of several readers; None where there is one mask only.
+        among: the outline beside those of several readers at 1 mm; None where there is one mask.
+        inner: the same on the CT's own voxels, outline pixels left out; None where the data set
+            does not hold what was drawn there.
+        outer: the same, outline pixels included.
     """
 
     name: str
@@ -78,6 +84,8 @@ class Outcome:
     refused: bool
     slice_mm: float | None = None
     among: AmongReaders | None = None
+    inner: AmongReaders | None = None
+    outer: AmongReaders | None = None
 
     @property
     def predicted(self) -> int:
@@ -134,7 +142,7 @@ def outlined_places(
     outlined = 0
     for engine, group in _engines(places, model, by_fold) if places else ():
         for sample in group:
-            mask, _ = _outlined(as_volume(sample), (0.0, 0.0, 0.0), engine, augmentations)
+            mask, _ = _outlined(as_volume(sample), MIDDLE, engine, augmentations)
             outlined += int(mask.sum() >= SMALLEST_MM3)
     return outlined, len(places)
 
@@ -162,7 +170,8 @@ def _engines(
 def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Outcome:
     volume = as_volume(sample)
     inside = volume.array[sample.seg]
-    mask, probabilities = _outlined(volume, (0.0, 0.0, 0.0), engine, augmentations)
+    mask, prediction = _outlined(volume, MIDDLE, engine, augmentations)
+    inner, outer = on_own_grid(prediction, sample.own) if sample.own else (None, None)
     shifted = [_outlined(volume, s, engine, 1)[0] for s in SHIFTS] if shifts else []
     measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
     extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
@@ -175,7 +184,7 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         diameter_mm=float((6 * sample.seg.sum() / np.pi) ** (1 / 3)),
         mean_hu=float(inside.mean()),
         fits=bool(extent.max() <= EDGE),
-        probabilities=tuple(float(p) for p in probabilities),
+        probabilities=tuple(float(p) for p in prediction.class_probabilities),
         dice=dice(mask, sample.seg),
         hd95_mm=measures["hd95_mm"].value if mask.any() else None,
         volume_ratio=float(mask.sum() / sample.seg.sum()),
@@ -184,7 +193,9 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         inner_solid_share=_solid_share(volume.array, _inner(mask)),
         refused=bool(mask.sum() < SMALLEST_MM3),
         slice_mm=sample.slice_mm,
-        among=among_readers(mask, sample.readers),
+        among=None if sample.readers is None else among_readers(mask, sample.readers),
+        inner=inner,
+        outer=outer,
     )
 
 
@@ -207,14 +218,12 @@ def as_volume(sample: Sample) -> Volume:
 
 def _outlined(
     volume: Volume, seed: Sequence[float], engine: Engine, augmentations: int
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Mask on the cube's own grid (empty where nothing was found), and class probabilities."""
+) -> tuple[NDArray[np.bool_], Prediction]:
+    """Mask on the cube's own grid, empty where nothing was found, and what it was read from."""
     located = locate(volume, np.array(seed), engine)
     prediction, _ = predict(located, engine, augmentations)
-    grid = located.patch.grid
-    component = component_at(prediction.mask, grid, grid.center)
-    if component is None:
-        return np.zeros(volume.grid.shape, dtype=np.bool_), prediction.class_probabilities
-    probability = np.where(component, prediction.mask, 0).astype(np.float32)
-    on_cube = resample(probability, grid, volume.grid, 0.0)
-    return np.asarray(on_cube >= THRESHOLD), prediction.class_probabilities
+    if located.component is None:
+        prediction = replace(prediction, mask=np.zeros_like(prediction.mask))
+    found = paste(prediction.mask, prediction.patch.grid, volume.grid)
+    mask = np.zeros(volume.grid.shape, np.bool_) if found is None else found.full(volume.grid) > 0
+    return mask, prediction

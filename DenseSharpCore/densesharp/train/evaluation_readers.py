@@ -7,21 +7,34 @@ the others marked. So both are measured against the same truth, in which neither
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densesharp.image.masks import paste
 from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.segmentation import dice
+from densesharp.train.cube_files import PATCH_EDGE
 from densesharp.train.dataset import consensus
+from densesharp.train.own_grid import OwnMasks
 
 if TYPE_CHECKING:
+    from densesharp.nodule.records import Prediction
     from densesharp.train.evaluation import Outcome
 
 SLICES = ((0.0, 1.3), (1.3, 2.1), (2.1, 100.0))
 """mm, groups of the CT's slice spacing; up to the upper bound."""
+
+
+GRIDS = {
+    "among": "at 1 mm, the network's grid, by the rule for the edge of the data set's masks",
+    "inner": "on the CT's own grid, inner rule: outline pixels are left out, as LIDC-IDRI has it",
+    "outer": "on the CT's own grid, outer rule: outline pixels included",
+}
+"""How an outline is compared with the readers', by the field of an `Outcome` that holds it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +42,13 @@ class AmongReaders:
     """Mean Dice of one nodule's outline with its readers', and of theirs among each other.
 
     Attributes:
-        count: how many readers drew the nodule, two or more.
+        count: how many readers drew the nodule.
         one: the model and the first reader.
         mean: the model and each reader, averaged.
-        others: the model and the consensus of all readers but one, averaged over that one.
+        consensus: the model and what half of all readers or more marked.
+        volume_ratio: the model's volume over that of the consensus.
+        others: the model and the consensus of all readers but one, averaged over that one; None
+            where only one drew it, as the next two.
         reader: the one left out and the same consensus, averaged.
         pairs: readers two by two, averaged.
     """
@@ -40,39 +56,61 @@ class AmongReaders:
     count: int
     one: float
     mean: float
-    others: float
-    reader: float
-    pairs: float
+    consensus: float
+    volume_ratio: float
+    others: float | None = None
+    reader: float | None = None
+    pairs: float | None = None
 
 
-def among_readers(
-    mask: NDArray[np.bool_], readers: NDArray[np.bool_] | None
-) -> AmongReaders | None:
-    """Compare a model's mask (k, j, i) with those of all readers (reader, k, j, i).
+def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongReaders:
+    """Compare a model's mask (k, j, i) with those of its readers (reader, k, j, i).
 
     Args:
         mask: the model's, may be empty.
-        readers: what they drew; None where there is one mask only.
+        readers: what they drew, one or more.
     """
-    if readers is None or len(readers) < 2:
-        return None
     count = len(readers)
-    others = [consensus(np.delete(readers, n, axis=0)) for n in range(count)]
+    all_of_them = consensus(readers)
     each = [dice(mask, reader) for reader in readers]
-    pairs = [dice(readers[a], readers[b]) for a in range(count) for b in range(a)]
-    return AmongReaders(
+    found = AmongReaders(
         count=count,
         one=each[0],
         mean=float(np.mean(each)),
+        consensus=dice(mask, all_of_them),
+        volume_ratio=float(mask.sum() / all_of_them.sum()),
+    )
+    if count == 1:
+        return found
+    others = [consensus(np.delete(readers, n, axis=0)) for n in range(count)]
+    pairs = [dice(readers[a], readers[b]) for a in range(count) for b in range(a)]
+    return replace(
+        found,
         others=float(np.mean([dice(mask, other) for other in others])),
         reader=float(np.mean([dice(*pair) for pair in zip(readers, others, strict=True)])),
         pairs=float(np.mean(pairs)),
     )
 
 
-def readers_table(
+def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders]:
+    """Compare a prediction with what readers drew on the CT's own voxels.
+
+    Args:
+        prediction: of a CT whose origin is the middle of the nodule's cube.
+        own: of the same nodule.
+
+    Returns:
+        By the inner rule, and by the outer one.
+    """
+    wide = own.padded(PATCH_EDGE)
+    found = paste(prediction.mask, prediction.patch.grid, wide.grid)
+    mask = np.zeros(wide.grid.shape, np.bool_) if found is None else found.full(wide.grid) > 0
+    return among_readers(mask, wide.by("inner")), among_readers(mask, wide.by("outer"))
+
+
+def readers_tables(
     outcomes: Sequence[Outcome], groups: Mapping[str, Sequence[Outcome]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, dict[str, Any]]]:
     """The model beside the readers by group: those of the masks, four readers, slice spacing.
 
     Args:
@@ -80,29 +118,55 @@ def readers_table(
         groups: by name, as the table of the masks has them.
 
     Returns:
-        Mean Dice by group; empty where no nodule has two readers.
+        For each of `GRIDS` that was measured, mean Dice by group.
     """
     fits = [o for o in outcomes if o.fits]
-    more = {"fits, four readers or more": [o for o in fits if o.among and o.among.count >= 4]}
+    more = {"fits, four readers or more": [o for o in fits if _most_readers(o) >= 4]}
     for low, high in SLICES:
         name = f"fits, slices {low:g}-{high:g} mm" if high < 100 else f"fits, slices > {low:g} mm"
         more[name] = [o for o in fits if o.slice_mm is not None and low < o.slice_mm <= high]
-    rows = {name: _row(group) for name, group in {**groups, **more}.items()}
-    return {name: row for name, row in rows.items() if row}
+    tables = {
+        grid: {name: _row(group, grid) for name, group in {**groups, **more}.items()}
+        for grid in GRIDS
+    }
+    filled = {
+        grid: {name: row for name, row in rows.items() if row} for grid, rows in tables.items()
+    }
+    return {grid: rows for grid, rows in filled.items() if rows}
 
 
-def _row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    group = [(o, o.among) for o in outcomes if o.among]
+def _most_readers(outcome: Outcome) -> int:
+    return max((one.count for one in (outcome.among, outcome.inner) if one), default=0)
+
+
+def _row(outcomes: Sequence[Outcome], grid: str) -> dict[str, Any]:
+    group = [(o.patient, found) for o in outcomes if (found := getattr(o, grid)) is not None]
     if not group:
         return {}
-    _, patients = np.unique([o.patient for o, _ in group], return_inverse=True)
-    gap = np.array([among.others - among.reader for _, among in group])
-    columns = ("one", "mean", "others", "reader", "pairs")
-    return {
-        "n": len(group),
-        "consensus": float(np.mean([o.dice for o, _ in group])),
-        **{name: float(np.mean([getattr(a, name) for _, a in group])) for name in columns},
-        "model_minus_reader": bootstrap_cases(
-            lambda rows: float(gap[rows].mean()), len(group), clusters=patients, replicates=1000
-        ),
-    }
+    patients, found = zip(*group, strict=True)
+    several = [one for one in found if one.others is not None]
+    row: dict[str, Any] = {"n": len(group), "several": len(several)}
+    for name in ("one", "mean", "consensus"):
+        row[name] = float(np.mean([getattr(one, name) for one in found]))
+    row["volume_ratio"] = float(np.median([one.volume_ratio for one in found]))
+    for name in ("others", "reader", "pairs"):
+        values = [getattr(one, name) for one in several]
+        row[name] = float(np.mean(values)) if values else None
+    row["model_minus_reader"] = _gap(list(zip(patients, found, strict=True)))
+    return row
+
+
+def _gap(group: Sequence[tuple[str, AmongReaders]]) -> Estimate:
+    """The model's Dice with the consensus of the others, minus the left-out reader's."""
+    pairs = [
+        (patient, one.others - one.reader)
+        for patient, one in group
+        if one.others is not None and one.reader is not None
+    ]
+    if not pairs:
+        return not_estimable("No nodule has two readers.")
+    gap = np.array([value for _, value in pairs])
+    _, patients = np.unique([patient for patient, _ in pairs], return_inverse=True)
+    return bootstrap_cases(
+        lambda rows: float(gap[rows].mean()), len(gap), clusters=patients, replicates=1000
+    )

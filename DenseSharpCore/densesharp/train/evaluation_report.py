@@ -25,7 +25,7 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
-from densesharp.train.evaluation_readers import AmongReaders, readers_table
+from densesharp.train.evaluation_readers import GRIDS, AmongReaders, readers_tables
 
 Ideal = dict[str, tuple[float, ...]]
 
@@ -79,7 +79,7 @@ def write_report(
         "model": {"name": model.card.name, "sha256": model.sha256, "members": len(model.members)},
         "nodules": len(outcomes),
         "masks": summary.masks(outcomes),
-        "readers": readers_table(outcomes, summary.groups_of(outcomes)),
+        "readers": readers_tables(outcomes, summary.groups_of(outcomes)),
         "places": {"outlined": places[0], "n": places[1]},
         "robustness": summary.robustness(outcomes),
         "density_spearman": summary.density(outcomes, "solid_share"),
@@ -104,7 +104,9 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts += [f"{model['name']}, {model['members']} member(s), {results['nodules']} nodules.", ""]
     parts += ["## Masks", "", *_mask_table(results["masks"]), ""]
     if results["readers"]:
-        parts += ["## Beside several readers", "", *_readers_table(results["readers"]), ""]
+        parts += ["## Beside the readers", ""]
+    for grid, rows in results["readers"].items():
+        parts += [f"Mean Dice {GRIDS[grid]}.", "", *readers_lines(rows), ""]
     if results["places"]["n"]:
         places = results["places"]
         parts += [f"Outlined at {places['outlined']} of {places['n']} places without a nodule.", ""]
@@ -160,25 +162,31 @@ def _mask_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _readers_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Mean Dice on the cubes' 1 mm grid, outlines by the rule that the data set was drawn by."""
-    titles = {
-        "one": "model and first reader",
-        "mean": "model and each reader",
-        "consensus": "model and consensus",
-        "others": "model and consensus of the others",
-        "reader": "a reader and the same",
-        "pairs": "readers two by two",
-    }
-    lines = [
-        "Mean Dice at 1 mm, by the rule for the edge that the data set's masks were drawn by.",
-        "",
-        f"| nodules | n | {' | '.join(titles.values())} | model minus reader (95 % CI) |",
-        "|" + "---|" * (len(titles) + 3),
-    ]
+READERS = {
+    "n": "n (of two readers or more)",
+    "one": "model and first reader",
+    "mean": "model and each reader",
+    "consensus": "model and consensus",
+    "others": "model and consensus of the others",
+    "reader": "a reader and the same",
+    "pairs": "readers two by two",
+    "model_minus_reader": "model minus reader (95 % CI)",
+    "volume_ratio": "volume over the consensus's, median",
+}
+"""Columns of the tables beside the readers, by entry of a row."""
+
+
+def readers_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A table of the model beside the readers, by group."""
+    lines = [f"| nodules | {' | '.join(READERS.values())} |", "|" + "---|" * (len(READERS) + 1)]
     for name, row in rows.items():
-        cells = [name, str(row["n"]), *(show(row[key]) for key in titles)]
-        lines.append("| " + " | ".join([*cells, show(row["model_minus_reader"])]) + " |")
+        cells = [
+            f"{row['n']} ({row['several']})"
+            if key == "n"
+            else show(row[key], 2 if key == "volume_ratio" else 3)
+            for key in READERS
+        ]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
     return lines
 
 
@@ -221,8 +229,9 @@ def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
     rows = []
     for outcome in outcomes:
         row = asdict(outcome)
-        among = row.pop("among") or dict.fromkeys(f.name for f in fields(AmongReaders))
-        row |= {f"readers_{name}": value for name, value in among.items()}
+        for grid in GRIDS:
+            among = row.pop(grid) or dict.fromkeys(f.name for f in fields(AmongReaders))
+            row |= {f"{grid}_{name}": value for name, value in among.items()}
         row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
         shifted = row.pop("shifted_dice")
         row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
+from densesharp.image.masks import centroid
 from densesharp.io.image_files import read_header, read_voxels
 
 _OFF_CENTER = 0.05
@@ -29,16 +30,43 @@ def mask_names(row: Mapping[str, str]) -> list[str]:
 
 def read_masks(
     root: Path, grid: Grid, row: Mapping[str, str], edge: float
-) -> list[NDArray[np.bool_]]:
-    """Where each reader of a line saw the nodule.
+) -> dict[str, NDArray[np.bool_]]:
+    """Where each reader of a line saw the nodule, by name of the mask.
 
     Args:
         root: the folder that the names of masks are relative to.
         grid: that of the CT.
         row: the line of the table.
         edge: edge of the patch in mm.
+
+    Raises:
+        ImageError: a mask cannot be read, holds no nodule, or another one than the other masks.
+        GeometryError: a mask is not on the CT's voxels.
     """
-    return [_read_mask(root / name, grid, row, edge) for name in mask_names(row)]
+    masks = {name: _read_mask(root / name, grid, row, edge) for name in mask_names(row)}
+    _check_same_nodule(masks, grid)
+    return masks
+
+
+def _check_same_nodule(masks: Mapping[str, NDArray[np.bool_]], grid: Grid) -> None:
+    """Refuse masks of which one lies well apart from the first.
+
+    Raises:
+        ImageError: names the two.
+    """
+    balls = [
+        (name, centroid(mask, grid), (mask.sum() * grid.voxel_volume * 3 / (4 * np.pi)) ** (1 / 3))
+        for name, mask in masks.items()
+    ]
+    for name, middle, radius in balls[1:]:
+        first, there, other = balls[0]
+        apart = float(np.linalg.norm(middle - there))
+        if apart - radius - other > _APART_MM:
+            message = (
+                f"the masks '{first}' and '{name}' lie {apart:.0f} mm apart: masks in one line are "
+                "of the same nodule"
+            )
+            raise ImageError(message)
 
 
 def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> NDArray[np.bool_]:
@@ -132,7 +160,7 @@ def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[
             raise ImageError(message)
         marked = np.asarray(marked.any(axis=3))
     if not marked.any():
-        message = f"the mask is empty{f' at label {label}' if label else ''}"
+        message = f"the mask '{name}' is empty{f' at label {label}' if label else ''}"
         raise ImageError(message)
     return marked
 
