@@ -151,29 +151,6 @@ def test_a_console_without_our_signs_shows_something_else(encoding):
     assert b"Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [("densesharp pre", "predict"), ("densesharp predict --no-s", "--no-stability"),
-     ("densesharp study an", "analyze")],
-)  # fmt: skip
-def test_the_tab_key_completes_commands_options_and_actions(typed, found, tmp_path):
-    pytest.importorskip("argcomplete", reason="the extra 'completion' is not installed")
-    answer = tmp_path / "answer"
-    variables = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
-                 "COMP_LINE": typed, "COMP_POINT": str(len(typed))}  # fmt: skip
-    subprocess.run(
-        [sys.executable, "-m", "densesharp"], env={**os.environ, **variables}, check=False
-    )
-    assert found in [word.strip() for word in answer.read_text().split("\x0b")]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_each_shell_gets_its_lines(shell, capsys):
-    pytest.importorskip("argcomplete", reason="the extra 'completion' is not installed")
-    assert main(["completion", shell]) == 0
-    assert "densesharp" in capsys.readouterr().out
-
-
 def test_an_unknown_word_is_answered_with_the_one_that_was_meant(capsys):
     for words, meant in (
         (["predcit"], "predict"),

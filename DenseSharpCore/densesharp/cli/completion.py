@@ -11,12 +11,16 @@ HELP = "complete commands and options with the Tab key"
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
+ZSH_BEGINS = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n"
+"""Switches zsh's completion on where no start file has done so."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Print what a shell needs to complete commands and options. In bash and zsh: "
-        'eval "$(densesharp completion bash)", in fish: densesharp completion fish | source, in '
+        "Print what a shell needs to complete commands and options. In bash: "
+        'eval "$(densesharp completion bash)", in zsh: eval "$(densesharp completion zsh)", in '
+        "fish: densesharp completion fish | source, in "
         "PowerShell: densesharp completion powershell | Out-String | Invoke-Expression; to keep "
         "it, put that line into the shell's start file."
     )
@@ -27,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the shell's code."""
     from argcomplete.shell_integration import shellcode
 
+    sys.stdout.write(ZSH_BEGINS * (args.shell == "zsh"))
     sys.stdout.write(shellcode(["densesharp"], shell=args.shell))
     return 0
 
