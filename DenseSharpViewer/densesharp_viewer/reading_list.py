@@ -44,7 +44,6 @@ SAVE_LIMIT_S = 120.0
 """How long the end of the program waits for what is still being written."""
 
 Later = Callable[[Callable[[], None], float], None]
-ReadCase = Callable[[Task], tuple[Volume, Case]]
 
 
 @dataclass(frozen=True)

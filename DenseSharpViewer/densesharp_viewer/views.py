@@ -34,8 +34,8 @@ LEFT_OUT = {
     vtkMRMLVolumeRenderingDisplayableManager,
 }
 
-MOVING_QUALITY, STILL_QUALITY = 75, 97
-"""JPEG quality while a view moves and once it rests."""
+MOVING_QUALITY = 75
+"""JPEG quality while a view moves."""
 
 SLICE_VIEWS = {"axial": "Red", "coronal": "Green", "sagittal": "Yellow"}
 """Slicer's names of the slice views."""

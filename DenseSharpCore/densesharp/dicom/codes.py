@@ -19,7 +19,6 @@ SCHEME_NAME = "DenseSharp for 3D Slicer private codes"
 CATEGORY = Code("49755003", "SCT", "Morphologically Altered Structure")
 NODULE = Code("27925004", "SCT", "Nodule")
 LUNG = Code("39607008", "SCT", "Lung")
-LATERALITY = Code("272741003", "SCT", "Laterality")
 SIDES = {
     "right": Code("24028007", "SCT", "Right"),
     "left": Code("7771000", "SCT", "Left"),
@@ -51,8 +50,6 @@ MG = Code("mg", "UCUM", "milligram")
 HU = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
 RATIO = Code("1", "UCUM", "no units")
 
-ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
-ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
 ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
 TRACKING_ID = Code("112039", "DCM", "Tracking Identifier")
 TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")

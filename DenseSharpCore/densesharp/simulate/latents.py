@@ -14,7 +14,7 @@ lobulated, spiculated and vascular with invasion); no public table fixes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,12 +233,6 @@ def posterior(latents: Latents, cases: Mapping[str, float] = CASES) -> NDArray[n
     weights = np.exp(logs - logs.max())
     classes = np.bincount([CLASS_OF[d] for d in DIAGNOSES], weights=weights)
     return np.asarray(classes / classes.sum())
-
-
-def bayes_accuracy(nodules: Sequence[Latents], cases: Mapping[str, float] = CASES) -> float:
-    """Share of nodules whose most probable class is the true one: the ceiling of accuracy."""
-    right = [int(posterior(n, cases).argmax()) == n.class_index for n in nodules]
-    return float(np.mean(right))
 
 
 def _standard_log(model: DiagnosisModel, diameter: float) -> float:

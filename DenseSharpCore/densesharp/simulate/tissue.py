@@ -12,7 +12,7 @@ from densesharp.simulate.fields import Field, Outline, coordinates, smooth_noise
 from densesharp.simulate.latents import Latents
 from densesharp.simulate.shapes import RealOutline, Shape
 
-AIR_HU, BUBBLE_HU = -1000.0, -900.0
+BUBBLE_HU = -900.0
 SOLID_HU = 40.0
 """Soft tissue at 120 kVp without contrast; densities of solid parts scatter around it."""
 

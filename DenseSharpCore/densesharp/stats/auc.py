@@ -235,16 +235,6 @@ def _height(curve: RocCurve, fpr: float, *, highest: bool) -> float:
     return float(np.interp(fpr, curve.fpr, curve.tpr))
 
 
-def mcclish(partial: Estimate, specificities: tuple[float, float] = (1.0, 0.9)) -> Estimate:
-    """A partial area rescaled so that chance is 1/2 and perfection 1 (McClish 1989)."""
-    if partial.value is None:
-        return partial
-    low, high = sorted(1 - s for s in specificities)
-    least, most = (high**2 - low**2) / 2, high - low
-    scaled = (1 + (partial.value - least) / (most - least)) / 2
-    return Estimate(scaled, method="McClish-corrected partial AUC")
-
-
 @dataclass(frozen=True)
 class OperatingPoint:
     """Calls at `rating >= threshold` against the truth, as counts."""
@@ -293,17 +283,3 @@ def operating_point(ratings: FloatArray, truth: BoolArray, threshold: float) -> 
     tp, fp = int((positive & truth).sum()), int((positive & ~truth).sum())
     n1 = int(truth.sum())
     return OperatingPoint(threshold, tp, fp, len(truth) - n1 - fp, n1 - tp)
-
-
-def youden_point(ratings: FloatArray, truth: BoolArray) -> OperatingPoint:
-    """The point of largest sensitivity + specificity (Youden 1950); needs both classes.
-
-    The threshold lies midway between the rating there and the next smaller one.
-    """
-    curve = roc_curve(ratings, truth)
-    best = int(np.argmax(curve.tpr - curve.fpr))
-    values = np.append(curve.thresholds, -math.inf)
-    midway = (
-        (values[best] + values[best + 1]) / 2 if 0 < best < len(curve.fpr) - 1 else values[best]
-    )
-    return operating_point(ratings, truth, float(midway))

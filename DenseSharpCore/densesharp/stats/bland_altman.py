@@ -72,29 +72,6 @@ def limits_of_agreement(
     return LimitsOfAgreement(n, mean, Estimate(sd), lower, upper)
 
 
-def exact_limits(
-    first: FloatArray, second: FloatArray, *, confidence: float = 0.95
-) -> tuple[Interval, Interval] | None:
-    """Exact intervals of the lower and upper limit by the non-central t (Carkeet 2015).
-
-    None with fewer than two pairs or no variation.
-
-    Args:
-        first: shape (n,): one method.
-        second: shape (n,): the other, on the same objects.
-        confidence: of the intervals.
-    """
-    difference = first - second
-    n = len(difference)
-    if n < 2 or difference.std(ddof=1) == 0:
-        return None
-    bias, sd = float(difference.mean()), float(difference.std(ddof=1))
-    tails = [0.5 - confidence / 2, 0.5 + confidence / 2]
-    quantiles = stats.nct.ppf(tails, n - 1, FACTOR * math.sqrt(n)) / math.sqrt(n)
-    near, far = (float(q) * sd for q in quantiles)
-    return (bias - far, bias - near), (bias + near, bias + far)
-
-
 def repeated_limits(
     differences: FloatArray, cases: IntArray, *, confidence: float = 0.95
 ) -> LimitsOfAgreement:

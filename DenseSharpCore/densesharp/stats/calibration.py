@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -191,17 +190,3 @@ def decision_curve(
     tp, fp = (positive & outcome).sum(1) / n, (positive & ~outcome).sum(1) / n
     prevalence = float(outcome.mean())
     return DecisionCurve(thresholds, tp - fp * odds, prevalence - (1 - prevalence) * odds)
-
-
-def net_benefit(probabilities: FloatArray, outcome: BoolArray, threshold: float) -> float | None:
-    """Net benefit at one threshold; None without cases.
-
-    Args:
-        probabilities: shape (K,): predicted probabilities, 0..1.
-        outcome: shape (K,): whether it was so.
-        threshold: probability from which on one would act.
-    """
-    if len(outcome) == 0 or not 0 <= threshold < 1:
-        return None
-    value = float(decision_curve(probabilities, outcome, np.array([threshold])).model[0])
-    return value if math.isfinite(value) else None

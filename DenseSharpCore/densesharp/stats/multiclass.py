@@ -84,21 +84,6 @@ def ordinal_concordance(ratings: FloatArray, truth: IntArray) -> Estimate:
     return Estimate(wins / pairs, method="Obuchowski 2005")
 
 
-def mean_pairwise_auc(ratings: FloatArray, truth: IntArray) -> Estimate:
-    """One rating for several classes: the mean over pairs of classes of their AUC.
-
-    Each pair's area is taken in the direction that makes it at least 1/2 (as pROC does).
-    """
-    areas = []
-    for low, high in combinations(np.unique(truth), 2):
-        of_pair = (truth == low) | (truth == high)
-        area = empirical_auc(ratings[of_pair], truth[of_pair] == high)
-        areas.append(max(area, 1 - area) if area is not None else math.nan)
-    if not areas:
-        return not_estimable("All cases are of one class.")
-    return Estimate(float(np.mean(areas)), method="Hand & Till 2001, one rating")
-
-
 @dataclass(frozen=True)
 class Confusion:
     """A confusion matrix and what is usually said about it.

@@ -26,8 +26,6 @@ from densesharp.stats.tables import (
 _LARGEST = 1e9
 """Beyond, the squares of ratings that ICC and alpha sum up lose the differences."""
 
-RATING_COLUMNS = ("reader", "case", "rating")
-
 
 @dataclass(frozen=True)
 class Ratings:

@@ -23,8 +23,6 @@ from densesharp.stats.surface_distance import (
 )
 from densesharp.stats.tables import FloatArray
 
-MEASURES = ("dice", "jaccard", "hd95_mm", "assd_mm", "nsd_1mm", "nsd_2mm", "volume_ratio")
-
 
 def dice(first: Mask, second: Mask) -> float:
     """2 |A and B| / (|A| + |B|); two empty masks agree: 1."""

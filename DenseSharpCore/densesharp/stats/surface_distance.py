@@ -122,15 +122,6 @@ def _quantile(distances: FloatArray, areas: FloatArray, percent: float) -> float
     return float(distances[min(int(np.searchsorted(share, percent / 100)), len(distances) - 1)])
 
 
-def average_distances(distances: SurfaceDistances | None) -> tuple[Estimate, Estimate]:
-    """Area-weighted mean distance, first to second and second to first, in mm."""
-    if distances is None:
-        return not_estimable(EMPTY), not_estimable(EMPTY)
-    first = float(np.average(distances.first, weights=distances.first_area))
-    second = float(np.average(distances.second, weights=distances.second_area))
-    return Estimate(first, method=DEFINITION), Estimate(second, method=DEFINITION)
-
-
 def assd(distances: SurfaceDistances | None) -> Estimate:
     """Average symmetric surface distance in mm: the mean over both surfaces' area.
 

@@ -9,15 +9,15 @@ import numpy as np
 from known_shapes import SHAPES
 
 from densesharp.stats.auc import (
+    OperatingPoint,
     auc_estimate,
     delong_covariance,
     delong_test,
     empirical_auc,
-    mcclish,
     operating_point,
     partial_auc,
     placements,
-    youden_point,
+    roc_curve,
 )
 from densesharp.stats.calibration import (
     brier,
@@ -28,11 +28,10 @@ from densesharp.stats.calibration import (
 )
 from densesharp.stats.consensus import majority, staple
 from densesharp.stats.gee import gee_logistic
-from densesharp.stats.multiclass import hand_till, mean_pairwise_auc, one_vs_rest
+from densesharp.stats.multiclass import hand_till, one_vs_rest
 from densesharp.stats.power_single import single_cases, single_power
 from densesharp.stats.segmentation import compare, dice, jaccard
 from densesharp.stats.surface_distance import (
-    average_distances,
     hausdorff,
     normalized_surface_dice,
     surface_distances,
@@ -53,7 +52,7 @@ def asah(rows: list[dict[str, str]], fitted: list[dict[str, str]]) -> dict[str, 
         row = {"cov": both[0, 1], "z": test.statistic, "p": test.p}
         paired.append(row | {"ci_lo": test.ci[0], "ci_hi": test.ci[1]})
     part = partial_auc(markers["s100b"], truth)
-    point = youden_point(markers["s100b"], truth)
+    point = _youden_point(markers["s100b"], truth)
     positive, negative = int(truth.sum()), int((~truth).sum())
     area = areas["s100b"].value
     needed = single_cases(area, 0.9, negative / positive)
@@ -68,7 +67,10 @@ def asah(rows: list[dict[str, str]], fitted: list[dict[str, str]]) -> dict[str, 
             for one in areas.values()
         ],
         "delong_paired": paired,
-        "partial_auc_spec_100_90": {"s100b_raw": part.value, "s100b_mcclish": mcclish(part).value},
+        "partial_auc_spec_100_90": {
+            "s100b_raw": part.value,
+            "s100b_mcclish": (1 + (part.value - 0.005) / (0.1 - 0.005)) / 2,
+        },
         "youden_s100b": [
             {
                 name: getattr(point, name)
@@ -78,7 +80,7 @@ def asah(rows: list[dict[str, str]], fitted: list[dict[str, str]]) -> dict[str, 
                 )
             }
         ],
-        "hand_till_univariate_gos6_s100b": mean_pairwise_auc(markers["s100b"], classes).value,
+        "hand_till_univariate_gos6_s100b": _mean_pairwise_auc(markers["s100b"], classes),
         "power_roc_test_s100b": {
             "power": single_power(area, positive, negative).power,
             "n_for_power_0.9": [needed.diseased, needed.others],
@@ -94,6 +96,23 @@ def asah(rows: list[dict[str, str]], fitted: list[dict[str, str]]) -> dict[str, 
             "auc": empirical_auc(probabilities, outcome),
         },
     }  # fmt: skip
+
+
+def _youden_point(ratings: np.ndarray, truth: np.ndarray) -> OperatingPoint:
+    """Where sensitivity + specificity is largest, midway to the next smaller rating."""
+    curve = roc_curve(ratings, truth)
+    best = int(np.argmax(curve.tpr - curve.fpr))
+    return operating_point(ratings, truth, float(curve.thresholds[best : best + 2].mean()))
+
+
+def _mean_pairwise_auc(ratings: np.ndarray, classes: np.ndarray) -> float:
+    """Over pairs of classes, each in the direction that makes it at least 1/2 (pROC)."""
+    areas = []
+    for low, high in combinations(np.unique(classes), 2):
+        both = (classes == low) | (classes == high)
+        area = empirical_auc(ratings[both], classes[both] == high)
+        areas.append(max(area, 1 - area))
+    return float(np.mean(areas))
 
 
 def asah_prob(rows: list[dict[str, str]]) -> dict[str, Any]:
@@ -145,7 +164,10 @@ def segmetrics() -> dict[str, Any]:
             "dice": dice(first, second),
             "deepmind": distances
             | {
-                "asd": [one.value for one in average_distances(found)],
+                "asd": [
+                    np.average(found.first, weights=found.first_area),
+                    np.average(found.second, weights=found.second_area),
+                ],
                 "nsd_1mm": normalized_surface_dice(found, 1).value,
                 "nsd_2mm": normalized_surface_dice(found, 2).value,
             },

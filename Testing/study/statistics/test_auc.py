@@ -13,12 +13,10 @@ from densesharp.stats.auc import (
     auc_estimate,
     delong_test,
     empirical_auc,
-    mcclish,
     operating_point,
     partial_auc,
     placements,
     roc_curve,
-    youden_point,
 )
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
@@ -110,7 +108,7 @@ def test_a_curve_its_parts_and_its_points_by_hand():
     ):
         found = partial_auc(EIGHT, DISEASED, specificities)
         assert found.value == pytest.approx(area), specificities
-    best = youden_point(EIGHT, DISEASED)
+    best = operating_point(EIGHT, DISEASED, 7.5)
     assert (best.threshold, best.tp, best.fp, best.tn, best.fn) == (7.5, 2, 0, 4, 2)
 
 
@@ -121,21 +119,20 @@ def test_a_step_at_the_edge_of_a_band_counts_inside_it_only():
     assert (left, right) == pytest.approx((0.2 * 0.5, 0.2 * 0.75))
 
 
-def test_mcclish_makes_chance_a_half_and_perfection_one():
+def test_a_part_of_chance_and_of_perfection():
     truth = np.arange(20) < 10
-    for band in ((1.0, 0.9), (0.8, 0.5), (0.25, 0.0)):
-        perfect = partial_auc(truth * 1.0, truth, band)
-        chance = partial_auc(np.ones(20), truth, band)
-        assert mcclish(perfect, band).value == pytest.approx(1)
-        assert mcclish(chance, band).value == pytest.approx(0.5)
+    for high, low in ((1.0, 0.9), (0.8, 0.5), (0.25, 0.0)):
+        perfect = partial_auc(truth * 1.0, truth, (high, low))
+        chance = partial_auc(np.ones(20), truth, (high, low))
+        assert perfect.value == pytest.approx(high - low)
+        assert chance.value == pytest.approx(((1 - low) ** 2 - (1 - high) ** 2) / 2)
 
 
 def test_a_band_that_is_none_and_one_class_have_no_part():
     for band in ((0.9, 0.9), (1.1, 0.9), (0.5, -0.1)):
         assert "must differ" in partial_auc(EIGHT, DISEASED, band).reason
     for truth in (np.ones(8, bool), np.zeros(8, bool)):
-        part = partial_auc(EIGHT, truth)
-        assert (part.value, mcclish(part)) == (None, part)
+        assert partial_auc(EIGHT, truth).value is None
 
 
 def test_the_counts_of_a_threshold():
@@ -147,14 +144,6 @@ def test_the_counts_of_a_threshold():
     assert (nobody.ppv, nobody.npv, everybody.ppv, everybody.npv) == (None, 0.5, 0.5, None)
     assert operating_point(EIGHT, np.zeros(8, bool), 3).sensitivity is None
     assert operating_point(EIGHT, np.ones(8, bool), 3).specificity is None
-
-
-def test_where_no_threshold_is_better_than_another_everybody_or_nobody_is_called():
-    for ratings in (np.ones(8), -EIGHT):
-        point = youden_point(ratings, DISEASED)
-        assert point.sensitivity + point.specificity == 1
-    reversed_scale = youden_point(np.where(DISEASED, 0.0, 1.0), DISEASED)
-    assert (reversed_scale.threshold, reversed_scale.tp) == (np.inf, 0)
 
 
 rating_lists = st.lists(st.integers(0, 6), min_size=4, max_size=30)

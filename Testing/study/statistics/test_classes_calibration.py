@@ -14,13 +14,11 @@ from densesharp.stats.calibration import (
     calibration_errors,
     calibration_line,
     decision_curve,
-    net_benefit,
     reliability_bins,
 )
 from densesharp.stats.multiclass import (
     confusion,
     hand_till,
-    mean_pairwise_auc,
     one_vs_rest,
     ordinal_concordance,
     weighted_f1,
@@ -42,7 +40,6 @@ def test_absent_classes_are_told():
     assert hand_till(probabilities, truth).reason
     assert one_vs_rest(probabilities, truth).macro.value is None
     assert ordinal_concordance(np.arange(3.0), np.zeros(3, int)).value is None
-    assert mean_pairwise_auc(np.arange(3.0), np.zeros(3, int)).value is None
 
 
 def test_one_against_the_rest_and_pairs_by_counting():
@@ -113,13 +110,6 @@ def test_what_has_no_calibration_line_says_so():
     assert calibration_errors([])[0].value is None
 
 
-def test_net_benefit_at_one_threshold(outcome_model):
-    probabilities, outcome = outcome_model
-    curve = decision_curve(probabilities, outcome, np.array([0.2]))
-    assert net_benefit(probabilities, outcome, 0.2) == curve.model[0]
-    assert net_benefit(probabilities, outcome, 1.0) is None
-
-
 def test_the_papers_confusion_matrix():
     """DenseSharp on 128 nodules: every figure of the paper's table from its matrix."""
     found = confusion(np.array([[17.0, 21, 0], [6, 49, 9], [0, 10, 16]]))
@@ -181,15 +171,13 @@ def test_bins_errors_and_scores_by_hand():
     assert brier(probabilities, outcome).value == pytest.approx(np.mean(squares))
     skill = 1 - np.mean(squares) / (4 / 6 * 2 / 6)
     assert brier_skill(probabilities, outcome).value == pytest.approx(skill)
-    assert net_benefit(probabilities, outcome, 0.1) == pytest.approx(3 / 6 - 1 / 6 / 9)
-    assert net_benefit(probabilities, outcome, 0.0) == pytest.approx(4 / 6)
-    curve = decision_curve(probabilities, outcome, np.array([0.1, 0.5]))
-    assert curve.treat_all == pytest.approx([4 / 6 - 2 / 6 / 9, 4 / 6 - 2 / 6])
+    curve = decision_curve(probabilities, outcome, np.array([0.1, 0.5, 0.0]))
+    assert curve.model[[0, 2]] == pytest.approx([3 / 6 - 1 / 6 / 9, 4 / 6])
+    assert curve.treat_all == pytest.approx([4 / 6 - 2 / 6 / 9, 4 / 6 - 2 / 6, 4 / 6])
     nothing = np.zeros(0)
     for one in (brier, brier_skill):
         assert one(nothing, nothing.astype(bool)).value is None
     assert brier_multiclass(np.zeros((0, 3)), nothing.astype(int)).value is None
-    assert net_benefit(nothing, nothing.astype(bool), 0.1) is None
 
 
 def test_confusion_of_one_class_has_reasons():

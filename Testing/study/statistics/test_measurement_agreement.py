@@ -8,11 +8,10 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, optimize, stats
+from scipy import optimize, stats
 
 from densesharp.stats.bland_altman import (
     concordance,
-    exact_limits,
     limits_of_agreement,
     repeated_limits,
 )
@@ -20,33 +19,6 @@ from densesharp.stats.estimates import t_estimate
 from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
 from densesharp.stats.mixed_profile import profile_intervals
 from densesharp.stats.reading_time import reading_time, summarize
-
-
-def test_exact_limits_hold_the_true_limit_as_often_as_they_say():
-    """No independent program exists: the coverage is checked by simulation."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for sample in rng.normal(size=(400, 10)):
-        low, high = exact_limits(sample, np.zeros(10))[1]
-        hits += low <= 1.96 <= high
-    assert hits / 400 == pytest.approx(0.95, abs=0.03)
-    assert exact_limits(np.ones(3), np.ones(3)) is None
-    assert exact_limits(np.ones(1), np.zeros(1)) is None
-
-
-@pytest.mark.parametrize("n", [2, 5, 30])
-def test_exact_limits_are_passed_in_one_of_forty_samples(n):
-    """The chance that mean + k s lies below 1.96, over all values of s."""
-    sample = np.random.default_rng(n).normal(size=n)
-    (_, (low, high)) = exact_limits(sample, np.zeros(n))
-    law = stats.chi(n - 1, scale=1 / np.sqrt(n - 1))
-    for limit, chance in ((low, 0.975), (high, 0.025)):
-        k = (limit - sample.mean()) / sample.std(ddof=1)
-
-        def below(s, k=k):
-            return law.pdf(s) * stats.norm.cdf(np.sqrt(n) * (1.96 - k * s))
-
-        assert integrate.quad(below, 0, 12)[0] == pytest.approx(chance, abs=1e-6)
 
 
 def test_limits_and_concordance_of_three_pairs_by_hand():

@@ -82,7 +82,7 @@ EXCLUSIONS: dict[str, dict[str, str]] = {
     "giavarina2015_expected": {
         "A_vs_B/exact_noncentral_*": (
             "the data folder's README: no independent check, R warned about the tail, not a gate; "
-            "coverage is simulated instead (test_measurement_agreement.py)"
+            "the product offers no exact limits"
         ),
     },
     "segmetrics_expected": {

@@ -21,7 +21,7 @@ from densesharp.study.analysis.study_results import StudyDescription
 
 # Okabe & Ito 2008.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, YELLOW, BLACK, GREY = "#56B4E9", "#E69F00", "#000000", "#8A8A8A"
+SKY, YELLOW, GREY = "#56B4E9", "#E69F00", "#8A8A8A"
 
 MODEL_COLOR = GREEN
 _COLORS = {"unaided": BLUE, "aided": ORANGE, "model": MODEL_COLOR}
