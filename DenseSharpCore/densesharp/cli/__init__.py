@@ -1,7 +1,7 @@
 """The command line: `densesharp COMMAND ...`.
 
-Each command is one module of `densesharp.cli` with `HELP`, `configure(parser)` and
-`run(args) -> int`. Only the module of the command that was asked for is imported.
+Each command is one module of `densesharp.cli` with `configure(parser)` and `run(args) -> int`. Only
+the module of the command that was asked for is imported.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "agreement of readers on classes: kappa, alpha, ICC"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -8,8 +8,6 @@ from pathlib import Path
 from densesharp.cli.predict import add_model_arguments, settings_of
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
-HELP = "run a whole list of CTs, restartable and in parallel"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

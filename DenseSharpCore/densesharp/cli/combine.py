@@ -8,8 +8,6 @@ from pathlib import Path
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.files import check_folder
 
-HELP = "combine trained networks into one calibrated ensemble"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

@@ -7,8 +7,6 @@ import os
 import shlex
 import sys
 
-HELP = "complete commands and options with the Tab key"
-
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 ZSH_BEGINS = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n"

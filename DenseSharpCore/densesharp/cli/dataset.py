@@ -9,8 +9,6 @@ from pathlib import Path
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.files import check_folder
 
-HELP = "cut nodules out of CTs with masks, into a data set for training"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

@@ -10,8 +10,6 @@ import numpy as np
 
 from densesharp.nodule.records import Seed
 
-HELP = "the bundled sample, from one click to a measured and classified nodule"
-
 CLICK_OFFSET_MM = np.array([1.5, -1.0, 1.0])
 """Nobody hits the very middle: the demo's click lies 2 mm beside it, as a person's would."""
 

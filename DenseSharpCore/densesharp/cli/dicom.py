@@ -13,8 +13,6 @@ from densesharp.errors import ImageError, OutputError
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-HELP = "write results as DICOM SEG and structured report, or repeat a run from a report"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -20,8 +20,6 @@ import numpy as np
 from densesharp.cli.extras import EXTRAS, NEEDS, how_to_get, missing
 from densesharp.errors import DenseSharpError
 
-HELP = "what is installed, which device works, and why not"
-
 PACKAGES = ("numpy", "SimpleITK", "safetensors", "openvino", "vtk", "matplotlib", "pydicom",
             "highdicom", "torch", "slicer-core", "trame-slicer")  # fmt: skip
 

@@ -10,8 +10,6 @@ from typing import Any
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.errors import TableError
 
-HELP = "measure a model on a data set: masks, classes, calibration, robustness to the click"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

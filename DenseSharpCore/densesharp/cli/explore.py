@@ -9,8 +9,6 @@ from densesharp.cli.terminal import add_json_argument, check_json, finish, progr
 from densesharp.errors import TableError
 from densesharp.progress import Progress
 
-HELP = "look at a data set's nodule (slices, histogram, 3D page) or at how a training run went"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

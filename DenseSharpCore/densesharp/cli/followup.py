@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from densesharp.model.engines import Engine
     from densesharp.nodule.followup import FollowUp
 
-HELP = "compare a nodule in two CTs of the same patient"
-
 _MAX_DAYS = 36500
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import ModelError
 
-HELP = "convert weights written by the original Keras code"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

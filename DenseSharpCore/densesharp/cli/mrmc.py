@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from densesharp.stats.marks import Marks
     from densesharp.stats.tables import Readings
 
-HELP = "compare readers under treatments: AUC with random readers and cases"
-
 NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": "specificities",
          "utility": "slope"}  # fmt: skip
 """Figure -> the option it needs; the others need none."""

@@ -19,8 +19,6 @@ from densesharp.nodule.records import NoduleResult, Seed
 if TYPE_CHECKING:
     from densesharp.nodule.settings import AnalysisSettings
 
-HELP = "outline, measure and classify the nodule at a seed in a CT"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 
-HELP = "write a report (HTML and PDF) from the results of one scan"
-
 _YES_NO = {
     "known_cancer": "a cancer, now or earlier",
     "immunosuppressed": "immune system suppressed",

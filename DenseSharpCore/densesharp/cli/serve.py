@@ -9,8 +9,6 @@ from pathlib import Path
 
 from densesharp.errors import DeviceError
 
-HELP = "share one model and one GPU with several readers over the network"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

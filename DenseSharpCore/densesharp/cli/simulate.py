@@ -9,8 +9,6 @@ from densesharp.cli.terminal import add_json_argument, check_json, finish, progr
 from densesharp.errors import TableError
 from densesharp.files import check_folder
 
-HELP = "make simulated nodules with known class and mask, or the sample chest CT"
-
 CLASSES = {
     "paper": "classes as often as in the paper",
     "balanced": "every class equally often",

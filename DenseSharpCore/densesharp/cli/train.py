@@ -15,8 +15,6 @@ from densesharp.progress import Progress
 if TYPE_CHECKING:
     from densesharp.train.fit import Settings
 
-HELP = "train a model on your own nodules (data set of the original code, or simulated)"
-
 REPEATED = (
     "fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging", "schedule", "mixup",
     "ordinal", "beta", "soft", "mask_only", "validation", "validate_every", "patience", "monitor",

@@ -17,8 +17,6 @@ from densesharp.serve.messages import KEY_VARIABLE
 if TYPE_CHECKING:
     from densesharp.worklist import ListedCase
 
-HELP = "look at a CT in the browser: click, see, correct, accept"
-
 SCENES = (".mrb", ".mrml")
 
 

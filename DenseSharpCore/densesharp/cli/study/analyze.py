@@ -11,8 +11,6 @@ from pathlib import Path
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
-HELP = "analyse a finished study: results, tables, figures, report"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

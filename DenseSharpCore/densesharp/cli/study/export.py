@@ -9,8 +9,6 @@ from pathlib import Path
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 
-HELP = "write answers, masks and the record as plain files with hashes"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

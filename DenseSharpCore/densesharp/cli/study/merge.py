@@ -10,8 +10,6 @@ from pathlib import Path
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 
-HELP = "bring the stores of several workstations together"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -9,8 +9,6 @@ from densesharp.cli.pages import page
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 from densesharp.study.conduct.design_fields import FIELDS, Field
 
-HELP = "fix and hash a study's design and schedule"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments: the fields of a plan, the folder first."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-HELP = "the DenseSharp paper's own observer study, rebuilt from its published tables"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

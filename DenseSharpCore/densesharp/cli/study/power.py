@@ -17,8 +17,6 @@ from densesharp.cli.mrmc import add_figure, between, read_figure
 if TYPE_CHECKING:
     from densesharp.stats.power import Pilot
 
-HELP = "power and number of cases, from a pilot study or for one AUC"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

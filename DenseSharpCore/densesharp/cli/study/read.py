@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "read the cases that are due, in the browser"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "draw figures and write the report again from a results folder"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

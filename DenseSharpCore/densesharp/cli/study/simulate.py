@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from densesharp.stats.marks import Marks
     from densesharp.stats.tables import Readings
 
-HELP = "simulated readings (Roe & Metz) or marks (search model), to try designs and programs"
-
 OF = {"roe-metz": ("auc", "structure", "variances", "b", "levels"),
       "rsm": ("mu", "false_marks", "found", "limit", "lesions", "reader_sd")}  # fmt: skip
 """Model -> the options that it alone takes."""

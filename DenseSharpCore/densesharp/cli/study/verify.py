@@ -12,8 +12,6 @@ from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import StudyError
 
-HELP = "check that the record is whole and follows the design"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
