@@ -158,6 +158,8 @@ def _plain_ending(path: str | Path) -> str:
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _FORBIDDEN = set('<>:"/\\|?*')
 _LONGEST_NAME = 100
+_LONGEST_FOLDER = 80
+"""Bytes; a folder's name takes an ending, such as `-earlier` or `_overview.png`."""
 
 
 def why_no_name(name: str) -> str | None:
@@ -177,3 +179,17 @@ def why_no_name(name: str) -> str | None:
     if len(name.encode("utf-8")) > _LONGEST_NAME:
         return f"it is longer than {_LONGEST_NAME} bytes"
     return None
+
+
+def folder_name(text: str) -> str:
+    """A name for a file or folder on every system, from what a header or a reader says.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Letters, digits, `-`, `_` and `.` of it, never empty, hidden, or a device of Windows.
+    """
+    plain = re.sub(r"[^\w.-]+", "_", text).encode("utf-8")[:_LONGEST_FOLDER]
+    name = plain.decode("utf-8", "ignore").strip("._-")
+    return f"{name}_" if not name or _RESERVED.fullmatch(name) else name

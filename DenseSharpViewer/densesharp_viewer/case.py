@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from densesharp.files import folder_name
 from densesharp.image.volume import Volume
-from densesharp.io.identity import CaseIdentity, folder_name, read_identity
+from densesharp.io.identity import CaseIdentity, read_identity
 from densesharp.worklist import ListedCase
 from densesharp_scene.worker import Task
 

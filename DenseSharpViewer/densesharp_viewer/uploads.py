@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from densesharp.io.identity import folder_name
+from densesharp.files import folder_name
 
 LIMIT = 4 * 2**30
 """Bytes of one upload; a thin-slice chest CT has about 0.5 GB."""

@@ -10,6 +10,7 @@ from densesharp.files import (
     atomic_path,
     check_folder,
     ensure_folder,
+    folder_name,
     plain_names,
     plain_target,
     why_no_name,
@@ -133,3 +134,21 @@ def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
 def test_names_that_we_make_can_stand_on_every_disk(name, reason):
     found = why_no_name(name)
     assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LIDC-IDRI-0001_2000-01-01_series-3", "LIDC-IDRI-0001_2000-01-01_series-3"),
+        ("../../etc/passwd", "etc_passwd"),
+        ('a<b>c:d"e|f?g*h', "a_b_c_d_e_f_g_h"),
+        ("CON", "CON_"),
+        ("lpt1.txt", "lpt1.txt_"),
+        ("Müller 7. ", "Müller_7"),
+        ("...", "_"),
+        ("x" * 300, "x" * 80),
+        ("肺" * 40, "肺" * 26),
+    ],
+)
+def test_names_of_folders_are_good_on_every_system(text, name):
+    assert folder_name(text) == name

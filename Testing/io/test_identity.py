@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from densesharp.io import SeriesChoiceError, read_volume
-from densesharp.io.identity import CaseIdentity, folder_name, read_identity
+from densesharp.io.identity import CaseIdentity, read_identity
 from dicom_phantom import axial, phantom, write_series
 
 
@@ -49,18 +49,9 @@ def test_what_is_no_header_has_no_identity(tmp_path):
     assert read_identity(path).date == "2020-03-04"  # that of the series
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("LIDC-IDRI-0001_2000-01-01_series-3", "LIDC-IDRI-0001_2000-01-01_series-3"),
-        ("../../etc/passwd", "etc_passwd"),
-        ('a<b>c:d"e|f?g*h', "a_b_c_d_e_f_g_h"),
-        ("CON", "CON_"),
-        ("lpt1.txt", "lpt1.txt_"),
-        ("Müller 7. ", "Müller_7"),
-        ("...", "_"),
-        ("x" * 300, "x" * 80),
-    ],
-)
-def test_names_of_folders_are_good_on_every_system(text, name):
-    assert folder_name(text) == name
+@pytest.mark.parametrize("value", [b"1.25\\2", b"1.2.55"], ids=["two", "no number"])
+def test_one_wrong_value_takes_no_name_away(tmp_path, value):
+    path = write_series(tmp_path, phantom(), axial(), edit=edited(SliceThickness=[1.25, 2]))[0]
+    path.write_bytes(path.read_bytes().replace(b"1.25\\2", value))
+    found = read_identity(path)
+    assert (found.patient, found.thickness) == ("Secret, Patient", "")

@@ -16,8 +16,14 @@ BOUNDARY = "a-b.c"
 
 
 @contextmanager
-def fake_dicomweb(folder: Path, authorization: str = "", cut: bool = False) -> Iterator[str]:
-    """The server's address; `cut` ends every series before its last boundary."""
+def fake_dicomweb(
+    folder: Path, authorization: str = "", cut: bool = False, breaks: str = ""
+) -> Iterator[str]:
+    """The server's address.
+
+    `cut` ends every series before its last boundary; an answer to what contains `breaks` ends
+    before the length that it declares.
+    """
     files = [(path, pydicom.dcmread(path)) for path in sorted(folder.rglob("*.dcm"))]
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,7 +76,8 @@ def fake_dicomweb(folder: Path, authorization: str = "", cut: bool = False) -> I
         def give(self, kind: str, body: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            broken = bool(breaks) and breaks in self.path
+            self.send_header("Content-Length", str(len(body) + 10 * broken))
             self.end_headers()
             self.wfile.write(body)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +13,10 @@ import pytest
 import SimpleITK as sitk
 from fake_dicomweb import fake_dicomweb
 
-from densesharp.errors import ImageError, TableError
+from densesharp.errors import ImageError, OutputError, TableError
 from densesharp.progress import silent
 from densesharp.worklist import Readings, open_worklist
-from densesharp.worklist.dicomweb import parts
+from densesharp.worklist.dicomweb import DicomWeb, listed_studies, parts
 from dicom_phantom import axial, phantom, write_series
 
 
@@ -39,14 +42,15 @@ def write_study(folder: Path, number: str, date: str, **more: object) -> Path:
 
 
 def test_a_folder_lists_files_and_dicom_folders_as_people_count(tmp_path):
-    for name in ("case 10.nrrd", "case 2.nii.gz", "sub/b.mha", "done/result.json", "note.txt"):
+    for name in ("case 10.nrrd", "case 2.nii.gz", "pair.hdr", "sub/b.mha", "done/result.json",
+                 "note.txt"):  # fmt: skip
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("") if path.suffix in (".json", ".txt") else write_ct(path)
     (tmp_path / ".hidden").mkdir()
     cases = open_worklist(str(tmp_path))
-    assert [case.id for case in cases] == ["case_2", "case_10", "sub"]
-    assert [case.name for case in cases] == ["case 2", "case 10", "sub"]
+    assert [case.id for case in cases] == ["case_2", "case_10", "pair", "sub"]
+    assert [case.name for case in cases] == ["case 2", "case 10", "pair", "sub"]
     assert cases[0].load(tmp_path, silent).volume.array.shape == (12, 20, 24)
 
 
@@ -101,9 +105,10 @@ def test_states_are_kept_and_a_read_case_stays_read(tmp_path):
     stored = json.loads((folder / "worklist.json").read_text())["cases"]["b"]
     assert stored["reader"] == "Dr A"
     assert stored["time"][-6] in "+-"
-    (folder / "worklist.json").write_text("{")
-    with pytest.raises(TableError, match="damaged"):
-        Readings(folder)
+    for text in ("{", '{"schema": 1, "cases": {"a": {"state": "x", "reader": "", "time": ""}}}'):
+        (folder / "worklist.json").write_text(text)
+        with pytest.raises(TableError, match="damaged"):
+            Readings(folder)
 
 
 def test_a_server_lists_its_studies_and_gives_the_whole_series(tmp_path):
@@ -137,6 +142,54 @@ def test_a_server_that_fails_is_a_sentence(tmp_path, monkeypatch):
         (case,) = open_worklist(address)
         with pytest.raises(ImageError, match="before the series was complete"):
             case.load(scratch, silent)
+
+    with (
+        fake_dicomweb(tmp_path / "a", breaks="studies?") as address,
+        pytest.raises(ImageError, match="gives no list of studies"),
+    ):
+        open_worklist(address)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=speak_ssh, args=(other,), daemon=True).start()
+        with pytest.raises(ImageError, match="does not answer"):
+            open_worklist(f"http://127.0.0.1:{other.getsockname()[1]}")
+    with pytest.raises(ImageError, match="does not answer"):
+        open_worklist(f"{address}?PatientName=A B")
+
+
+def speak_ssh(server: socket.socket) -> None:
+    client, _ = server.accept()
+    with client:
+        client.recv(1 << 16)
+        client.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+
+def test_a_full_disk_is_not_the_servers_fault(tmp_path):
+    write_study(tmp_path / "a", "1", "20240102")
+    with fake_dicomweb(tmp_path / "a") as address:
+        (case,) = open_worklist(address)
+        with pytest.raises(OutputError, match="cannot be written"):
+            case.load(tmp_path / "gone", silent)
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"00100010": "x"}, {"00100010": {"Value": "x"}}, {"00100010": {"Value": []}},
+              {"00100010": {"Value": [None]}}, {"00100010": {"Value": [{}]}}]
+)  # fmt: skip
+def test_a_study_without_a_name_in_its_form_has_none(entry):
+    uid = {"0020000D": {"vr": "UI", "Value": ["1.2"]}}
+    server = DicomWeb("http://x")
+    server.studies = lambda: [entry | uid]
+    assert [case.name for case in listed_studies(server)] == ["No patient named"]
+
+
+def test_a_body_is_looked_through_once():
+    """16 MB in small pieces, such as an enhanced CT over a slow line."""
+    body = bytes(1 << 24)
+    message = b"--b\r\n\r\n" + body + b"\r\n--b--"
+    begun = time.perf_counter()
+    chunks = (message[at : at + 4096] for at in range(0, len(message), 4096))
+    assert list(parts(chunks, b"b")) == [body]
+    assert time.perf_counter() - begun < 2
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

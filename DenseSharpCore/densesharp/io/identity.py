@@ -5,12 +5,12 @@ Apart from reading on purpose: what computes and writes results never sees a pat
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.dataset import Dataset
 
 from densesharp.io.quiet import quiet_pydicom
 from densesharp.io.series_choice import day_words, kernel_words, time_words
@@ -21,8 +21,6 @@ _TAGS = (
 )  # fmt: skip
 
 _LONGEST = 64
-_NAME_LIMIT = 80
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,48 +57,49 @@ def read_identity(path: str | Path) -> CaseIdentity:
     Returns:
         Its identity; an empty one where the header cannot be read.
     """
-    try:
-        with quiet_pydicom():
+    with quiet_pydicom():
+        try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS])
-            return _identity({name: header.get(name) for name in _TAGS})
-    except Exception:  # a damaged header can make pydicom raise nearly anything
-        return CaseIdentity()
+        except Exception:  # a damaged header can make pydicom raise nearly anything
+            return CaseIdentity()
+        return _identity({name: _value(header, name) for name in _TAGS})
 
 
-def folder_name(text: str) -> str:
-    """A name for a file or folder on every system, from what a header or a reader says.
-
-    Args:
-        text: any text.
-
-    Returns:
-        Letters, digits, `-`, `_` and `.` of it, never empty, hidden, or a device of Windows.
-    """
-    name = re.sub(r"[^\w.-]+", "_", text)[:_NAME_LIMIT].strip("._-")
-    return f"{name}_" if not name or _RESERVED.fullmatch(name) else name
+def _value(header: Dataset, name: str) -> Any:
+    """One element; a damaged one says nothing, and the others stay."""
+    try:
+        return header.get(name)
+    except Exception:  # whatever pydicom raises on a value that is none
+        return None
 
 
 def _identity(header: dict[str, Any]) -> CaseIdentity:
-    thickness = header["SliceThickness"]
     return CaseIdentity(
-        patient=_person(str(header["PatientName"] or "")),
-        patient_id=_line(header["PatientID"]),
+        patient=person_words(header["PatientName"]),
+        patient_id=one_line(header["PatientID"]),
         date=day_words(header["StudyDate"] or header["SeriesDate"]),
         time=time_words(header["StudyTime"]),
-        number=_line(header["SeriesNumber"]),
-        description=_line(header["SeriesDescription"]),
+        number=one_line(header["SeriesNumber"]),
+        description=one_line(header["SeriesDescription"]),
         kernel=kernel_words(header["ConvolutionKernel"]),
-        thickness="" if thickness in (None, "") else f"{float(thickness):g} mm",
+        thickness=_millimeters(header["SliceThickness"]),
     )
 
 
-def _person(name: str) -> str:
+def _millimeters(value: Any) -> str:
+    try:
+        return f"{float(value):g} mm"
+    except (TypeError, ValueError):
+        return ""
+
+
+def person_words(name: Any) -> str:
     """Family name, given names (DICOM PS3.5 6.2: `Family^Given^Middle^Prefix^Suffix`)."""
-    family, *given = (_line(part) for part in name.split("=")[0].split("^")[:3])
+    family, *given = (one_line(part) for part in str(name or "").split("=")[0].split("^")[:3])
     return ", ".join(part for part in (family, " ".join(filter(None, given))) if part)
 
 
-def _line(value: Any) -> str:
-    """One printable line."""
+def one_line(value: Any) -> str:
+    """A value of a header as one printable line of at most 64 characters; empty for None."""
     text = "" if value is None else str(value)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]

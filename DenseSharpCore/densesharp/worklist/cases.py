@@ -49,6 +49,7 @@ class ListedCase(ABC):
 
         Raises:
             ImageError: it cannot be read, or fetched.
+            OutputError: what is fetched cannot be written.
         """
 
     def earlier(self) -> ListedCase | None:

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from densesharp.errors import ImageError
-from densesharp.io.identity import folder_name
+from densesharp.errors import ImageError, OutputError
+from densesharp.files import folder_name
+from densesharp.io.identity import one_line, person_words
 from densesharp.io.series_choice import day_words
 from densesharp.progress import Progress, silent
 from densesharp.worklist.cases import ListedCase, LoadedCase, read_preferred, unique_ids
@@ -31,6 +33,8 @@ STUDY_UID, SERIES_UID = "0020000D", "0020000E"
 SERIES_IMAGES, SERIES_NUMBER = "00201209", "00200011"
 
 _UID = re.compile(r"[0-9.]{1,64}")
+_BROKEN = (OSError, ValueError, HTTPException)
+"""What a connection raises that ends early, or a program behind it that speaks no HTTP."""
 
 Tags = dict[str, Any]
 
@@ -74,6 +78,7 @@ class DicomWeb:
 
         Raises:
             ImageError: the server does not give them all.
+            OutputError: the folder cannot be written to.
         """
         kind = 'multipart/related; type="application/dicom"'
         count = 0
@@ -83,9 +88,9 @@ class DicomWeb:
             try:
                 for count, body in enumerate(parts(chunks, boundary), start=1):
                     progress(0.0, f"Fetching image {count}")
-                    (folder / f"{count:05d}.dcm").write_bytes(body)
-            except (OSError, ValueError) as error:
-                raise ImageError(self._text("ended before the series was complete")) from error
+                    _keep(body, folder / f"{count:05d}.dcm")
+            except _BROKEN as error:
+                raise ImageError(self._fault("ended before the series was complete")) from error
         return count
 
     def _found(self, path: str) -> list[Tags]:
@@ -94,8 +99,8 @@ class DicomWeb:
                 text = answer.read()
                 found = json.loads(text) if text else []  # 204 is an empty list
                 return [dict(entry) for entry in found]
-            except (OSError, ValueError, TypeError) as error:
-                raise ImageError(self._text("gives no list of studies or series")) from error
+            except (*_BROKEN, TypeError) as error:
+                raise ImageError(self._fault("gives no list of studies or series")) from error
 
     @contextmanager
     def _open(self, path: str, accept: str) -> Iterator[Any]:
@@ -108,13 +113,13 @@ class DicomWeb:
         except urllib.error.HTTPError as error:
             wants = error.code in (401, 403)
             what = "wants a log-in" if wants else f"answers with status {error.code}"
-            raise ImageError(self._text(what)) from error
-        except (OSError, ValueError) as error:
-            raise ImageError(self._text("does not answer")) from error
+            raise ImageError(self._fault(what)) from error
+        except _BROKEN as error:
+            raise ImageError(self._fault("does not answer")) from error
         with answer:
             yield answer
 
-    def _text(self, what: str) -> str:
+    def _fault(self, what: str) -> str:
         return f"The DICOMweb server at {self._host} {what}: check its address and that it runs."
 
 
@@ -174,13 +179,16 @@ def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[bytes]:
     Raises:
         ValueError: the message ends before its last boundary.
     """
-    mark, held, begun = b"\r\n--" + boundary, b"\r\n", False
+    mark, held, begun = b"\r\n--" + boundary, bytearray(b"\r\n"), False
     for chunk in chunks:
-        *whole, held = (held + chunk).split(mark)
-        for part in whole:
+        # What was looked through is not looked through again: a body may have gigabytes.
+        start = max(0, len(held) - len(mark))
+        held += chunk
+        while (end := held.find(mark, start)) >= 0:
             if begun:
-                yield part.partition(b"\r\n\r\n")[2]
-            begun = True
+                yield bytes(held[:end]).partition(b"\r\n\r\n")[2]
+            begun, start = True, 0
+            del held[: end + len(mark)]
     if not begun or not held.startswith(b"--"):
         message = "the message is not complete"
         raise ValueError(message)
@@ -194,23 +202,30 @@ def _boundary(headers: Message) -> bytes:
     return boundary.encode("ascii", "replace")
 
 
+def _keep(body: bytes, path: Path) -> None:
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        message = f"'{path}' cannot be written ({error.strerror}): free space on the disk."
+        raise OutputError(message) from error
+
+
 def _value(entry: Tags, tag: str) -> Any:
-    values = (entry.get(tag) or {}).get("Value") or [None]
-    return values[0]
+    element = entry.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values[0] if isinstance(values, list) and values else None
 
 
 def _text(entry: Tags, tag: str) -> str:
     value = _value(entry, tag)
     if isinstance(value, dict):  # a person's name
         value = value.get("Alphabetic")
-    line = "".join(c if c.isprintable() else " " for c in str(value if value is not None else ""))
-    return " ".join(line.split())[:64]
+    return one_line(value)
 
 
 def _name(entry: Tags) -> str:
     """Patient as people write it, with the number."""
-    family, *given = _text(entry, PATIENT).split("^")[:2]
-    person = ", ".join(filter(None, (family, *given)))
+    person = person_words(_text(entry, PATIENT))
     return " · ".join(filter(None, (person, _text(entry, PATIENT_ID)))) or "No patient named"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from densesharp.errors import OutputError, TableError
+from densesharp.errors import TableError
 from densesharp.files import ensure_folder, write_text
 
 CaseState = Literal["new", "open", "read"]
@@ -39,7 +39,7 @@ class Readings:
         folder: where results go; made with the first change.
 
     Raises:
-        TableError: the file with the states is damaged or of a newer version.
+        TableError: the file with the states is damaged, of a newer version, or cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,16 +72,19 @@ class Readings:
 
     def _read(self) -> dict[str, Reading]:
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
-            if data["schema"] != SCHEMA:
-                message = f"'{self._path}' was written by a newer DenseSharp."
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            if document["schema"] != SCHEMA:
+                message = f"'{self._path}' is of a newer DenseSharp: open the list with that."
                 raise TableError(message)
-            return {name: Reading(**entry) for name, entry in data["cases"].items()}
+            known = {name: Reading(**entry) for name, entry in document["cases"].items()}
+            if not {reading.state for reading in known.values()} <= {"open", "read"}:
+                raise ValueError
+            return known
         except FileNotFoundError:
             return {}
         except OSError as error:
             message = f"'{self._path}' cannot be read ({error.strerror}): check your rights."
-            raise OutputError(message) from error
+            raise TableError(message) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"'{self._path}' is damaged: move it away to begin the list anew."
             raise TableError(message) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from densesharp.csv_files import read_csv
 from densesharp.errors import ImageError, TableError
-from densesharp.io.identity import folder_name
+from densesharp.files import folder_name
 from densesharp.io.image_files import is_volume_file
 from densesharp.report.result_files import RESULT
 from densesharp.worklist.cases import ListedCase, StoredCase, unique_ids
@@ -19,7 +19,7 @@ from densesharp.worklist.readings import FILE as STATES
 AUTHORIZATION = "DENSESHARP_DICOMWEB_AUTHORIZATION"
 """Environment variable with what the server wants in the HTTP header `Authorization`."""
 
-_ENDING = re.compile(r"(\.nii)?\.(gz|nii|nrrd|nhdr|mha|mhd|dcm|ima)$", re.IGNORECASE)
+_ENDING = re.compile(r"(\.nii)?\.(gz|nii|hdr|img|nrrd|nhdr|mha|mhd|dcm|ima)$", re.IGNORECASE)
 _NEEDED = ("case", "image")
 
 
@@ -63,7 +63,7 @@ def _of_folder(folder: Path) -> list[ListedCase]:
     found = [
         entry
         for entry in folder.iterdir()
-        if not entry.name.startswith(".") and (_may_hold_ct(entry) or is_volume_file(entry))
+        if not entry.name.startswith(".") and (_may_hold_ct(entry) or _is_image(entry))
     ]
     found.sort(key=lambda entry: _counted(entry.name))
     names = [entry.name if entry.is_dir() else _ENDING.sub("", entry.name) for entry in found]
@@ -77,6 +77,12 @@ def _of_folder(folder: Path) -> list[ListedCase]:
 def _may_hold_ct(entry: Path) -> bool:
     """Whether an entry is a folder, and none of results that this program wrote."""
     return entry.is_dir() and not any((entry / name).exists() for name in (STATES, RESULT))
+
+
+def _is_image(entry: Path) -> bool:
+    """Whether a file is a CT of its own, and not the voxels that belong to a header beside it."""
+    of_a_pair = entry.suffix.lower() == ".img" and entry.with_suffix(".hdr").exists()
+    return is_volume_file(entry) and not of_a_pair
 
 
 def _of_table(path: Path) -> list[ListedCase]:
