@@ -10,11 +10,21 @@ from scipy.ndimage import map_coordinates
 from test_model_evaluation import outcomes
 
 from densesharp.image.grid import cube_grid
+from densesharp.nodule.pipeline import analyse
+from densesharp.nodule.records import Seed
+from densesharp.nodule.settings import AnalysisSettings
 from densesharp.train import evaluation
 from densesharp.train.dataset import Sample
 from densesharp.train.evaluation import evaluate, outlined_places
-from densesharp.train.evaluation_readers import among_readers, readers_tables
-from densesharp.train.evaluation_report import markdown
+from densesharp.train.evaluation_answers import Answer, judge
+from densesharp.train.evaluation_readers import (
+    Extent,
+    Reach,
+    among_readers,
+    reach,
+    readers_tables,
+)
+from densesharp.train.evaluation_report import answer_lines, markdown
 from densesharp.train.evaluation_summary import groups_of
 from densesharp.train.own_grid import own_masks
 from phantoms import ThresholdEngine, grid_around, rotation, world_points
@@ -130,6 +140,97 @@ def test_an_outline_is_compared_on_the_cts_own_voxels_by_both_rules(
     assert outcome.inner is not None
     assert 1.0 < outcome.inner.volume_ratio < 1.2  # a ball of 8.2 mm against one of 8
     assert outcome.among is None
+    # What any reader marked is the largest ball with its ring: all of the model's lies inside.
+    assert outcome.extent is not None
+    assert outcome.extent.beyond_mm == 0
+    slices = [mask.any(axis=(1, 2)).sum() * 2.5 for mask in (ours, inside[1])]
+    assert outcome.extent.taller_mm == pytest.approx(slices[0] - slices[1])
+    voxel_mm3 = 0.7 * 0.7 * 2.5
+    assert outcome.extent.smallest_mm3 == pytest.approx(inside[0].sum() * voxel_mm3)
+    assert outcome.extent.largest_mm3 == pytest.approx(inside[2].sum() * voxel_mm3)
+
+
+def test_how_far_an_outline_reaches_beyond_every_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube = cube_grid((0, 0, 0), 48)
+    points = world_points(cube)
+    ball = np.linalg.norm(points, axis=-1) < 6
+    rod = (abs(points[..., :2]) < 1.2).all(axis=-1) & (points[..., 2] > 0) & (points[..., 2] < 11)
+    voxel = np.where(ball | rod, 190, 30).astype(np.uint8)
+    own = own_masks({"a": ball}, cube, "inner")
+    sample = Sample("a", -1, 0, "p", voxel, ball, own=own)
+    monkeypatch.setattr(
+        evaluation, "_engines", lambda samples, *_: [(ThresholdEngine(-400, 20), samples)]
+    )
+    (outcome,) = evaluate([sample], None, shifts=False)  # type: ignore[arg-type]
+    extent = outcome.extent
+    assert extent is not None
+    # The rod's last voxels lie at 10.5 mm, the ball's topmost ones at 5.5, in the same columns.
+    assert extent.beyond_mm == pytest.approx(5)
+    assert extent.taller_mm == pytest.approx(5)
+    assert reach([outcome]) == Reach(1, 1, extent.taller_mm)
+    assert reach([replace(outcome, fits=False)]) is None
+
+
+def test_answers_are_judged_by_what_the_readers_drew() -> None:
+    among = among_readers(rods(4)[0], rods(4, 4))
+    good, bad = replace(among, consensus=0.7), replace(among, consensus=0.69)
+    extent = Extent(smallest_mm3=90, largest_mm3=110, beyond_mm=0, taller_mm=0)
+    ok = Answer("ok", (), "solid", (80, 120))
+    of_class = Answer("caution", ("class_uncertain",), "part-solid", (100, 120))
+    of_outline = Answer("caution", ("outline_unsure",), "ground-glass", (80, 109))
+    large = Answer("caution", ("larger_than_cube",), "solid", (1, 9e9))
+    nothing = Answer("refused", ("no_nodule",))
+    given = [  # texture, fits, Dice, answer
+        (5, True, good, ok), (5, True, good, of_class), (3, True, good, of_outline),
+        (4, True, bad, of_outline), (1, True, bad, ok), (2, True, bad, nothing),
+        (5, False, good, large), (5, False, good, ok),
+    ]  # fmt: skip
+    (plain,) = outcomes(1)
+    made = [
+        replace(plain, texture=texture, fits=fits, inner=inner, extent=extent, answer=answer)
+        for texture, fits, inner, answer in given
+    ]
+    found = judge([*made, plain])
+    assert found is not None
+    assert found.bad == (2, 3)
+    assert found.good == (2, 3)
+    assert found.good_outline == (1, 3)
+    assert found.too_large == (1, 2)
+    assert found.covered == (2, 6)
+    assert found.types["solid"] == {"ground-glass": 0, "part-solid": 1, "solid": 3, "none": 0}
+    assert found.types["part-solid"]["ground-glass"] == 2
+    assert found.types["ground-glass"] == {
+        "ground-glass": 0, "part-solid": 0, "solid": 1, "none": 1,
+    }  # fmt: skip
+    assert judge([plain]) is None
+    assert "| outlines that fit, Dice with the consensus under 0.7, doubted | 2 of 3 |" in (
+        answer_lines(found)
+    )
+
+
+def test_the_answer_is_that_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube = cube_grid((0, 0, 0), 64)
+    ball = np.linalg.norm(world_points(cube), axis=-1) < 6
+    voxel = np.where(ball, 190, 30).astype(np.uint8)
+    sample = Sample("a", -1, 0, "p", voxel, ball, own=own_masks({"a": ball}, cube, "inner"))
+    engine = ThresholdEngine(-400, 20)
+    monkeypatch.setattr(evaluation, "_engines", lambda samples, *_: [(engine, samples)])
+    (outcome,) = evaluate(
+        [sample], None, shifts=False, augmentations=2, answers=True  # type: ignore[arg-type]
+    )  # fmt: skip
+    result = analyse(
+        evaluation.as_volume(sample), Seed((0, 0, 0)), engine,
+        settings=AnalysisSettings(augmentations=2),
+    )  # fmt: skip
+    assert outcome.answer is not None
+    assert result.measurements is not None
+    assert outcome.answer.verdict == result.verdict
+    assert outcome.answer.nodule_type == result.measurements.nodule_type == "solid"
+    assert outcome.answer.interval_mm3 == result.measurements.volume_interval_mm3
+    assert set(outcome.answer.reasons) == {n.code for n in result.notices if n.severity != "info"}
+    air = replace(sample, voxel=np.zeros_like(voxel))
+    (outcome,) = evaluate([air], None, shifts=False, answers=True)  # type: ignore[arg-type]
+    assert outcome.answer == Answer("refused", ("seed",))
 
 
 def test_places_are_counted_and_are_no_nodules(
@@ -156,7 +257,8 @@ def test_the_report_names_readers_and_places() -> None:
     text = markdown(
         {
             "model": {"name": "m", "members": 1}, "nodules": 6, "masks": summary.masks(made),
-            "readers": readers_tables(made, groups_of(made)), "places": {"outlined": 3, "n": 7},
+            "reach": None, "answers": None, "readers": readers_tables(made, groups_of(made)),
+            "places": {"outlined": 3, "n": 7},
             "robustness": summary.robustness(made), "density_spearman": None,
             "inner_density_spearman": None, "classes": {}, "class_by_rating": [],
         }

@@ -25,6 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, help="only the nodules of subset FOLD")
     parser.add_argument("--no-shifts", action="store_true", help="do not run displaced seeds")
     parser.add_argument(
+        "--answers",
+        action="store_true",
+        help="give each nodule the complete answer of predict, and count verdicts, types and "
+        "intervals beside the readers (takes about a second more for each)",
+    )
+    parser.add_argument(
         "--tta", type=int, default=1, help="orientations averaged, 1-48 (default 1)"
     )
 
@@ -54,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         raise TableError(message)
     folder = ensure_folder(args.out)
     with progress_bar() as progress:
-        outcomes = evaluate(samples, model, args.by_fold, not args.no_shifts, args.tta, progress)
+        outcomes = evaluate(
+            samples, model, args.by_fold, not args.no_shifts, args.tta, args.answers, progress
+        )
     places = outlined_places(samples, model, args.by_fold, args.tta)
     results = write_report(folder, outcomes, model, read_ideal(args.dataset), places)
     finish(_last_words(results, folder), to_json(results), args.json)

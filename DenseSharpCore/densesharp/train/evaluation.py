@@ -21,7 +21,13 @@ from densesharp.nodule.records import Prediction
 from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
-from densesharp.train.evaluation_readers import AmongReaders, among_readers, on_own_grid
+from densesharp.train.evaluation_answers import Answer, answer_at
+from densesharp.train.evaluation_readers import (
+    AmongReaders,
+    Extent,
+    among_readers,
+    on_own_grid,
+)
 
 SHIFT_MM = 5.0
 SHIFTS = tuple(
@@ -64,6 +70,8 @@ class Outcome:
         inner: the same on the CT's own voxels, outline pixels left out; None where the data set
             does not hold what was drawn there.
         outer: the same, outline pixels included.
+        extent: how far the outline reaches there.
+        answer: what `densesharp predict` says; None where it was not asked.
     """
 
     name: str
@@ -86,6 +94,8 @@ class Outcome:
     among: AmongReaders | None = None
     inner: AmongReaders | None = None
     outer: AmongReaders | None = None
+    extent: Extent | None = None
+    answer: Answer | None = None
 
     @property
     def predicted(self) -> int:
@@ -99,6 +109,7 @@ def evaluate(
     by_fold: bool = False,
     shifts: bool = True,
     augmentations: int = 1,
+    answers: bool = False,
     progress: Progress = silent,
 ) -> list[Outcome]:
     """Run a model on every nodule, through the same steps as `densesharp predict`.
@@ -110,6 +121,7 @@ def evaluate(
             without them (cross-validation).
         shifts: also run displaced seeds.
         augmentations: orientations that are averaged (see `densesharp.nodule.inference.predict`).
+        answers: also give every nodule the complete answer of `predict`.
         progress: told after every nodule.
 
     Raises:
@@ -119,7 +131,12 @@ def evaluate(
     samples = [sample for sample in samples if sample.is_nodule]
     for engine, group in _engines(samples, model, by_fold):
         for sample in group:
-            outcomes.append(_run(sample, engine, shifts, augmentations))
+            outcome = _run(sample, engine, shifts, augmentations)
+            if answers:
+                volume = as_volume(sample)
+                answer = answer_at(volume, MIDDLE, engine, augmentations)
+                outcome = replace(outcome, answer=answer)
+            outcomes.append(outcome)
             progress(len(outcomes) / len(samples), f"{len(outcomes)} of {len(samples)} nodules")
     return outcomes
 
@@ -171,7 +188,7 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
     volume = as_volume(sample)
     inside = volume.array[sample.seg]
     mask, prediction = _outlined(volume, MIDDLE, engine, augmentations)
-    inner, outer = on_own_grid(prediction, sample.own) if sample.own else (None, None)
+    own = on_own_grid(prediction, sample.own) if sample.own else (None, None, None)
     shifted = [_outlined(volume, s, engine, 1)[0] for s in SHIFTS] if shifts else []
     measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
     extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
@@ -194,8 +211,9 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         refused=bool(mask.sum() < SMALLEST_MM3),
         slice_mm=sample.slice_mm,
         among=None if sample.readers is None else among_readers(mask, sample.readers),
-        inner=inner,
-        outer=outer,
+        inner=own[0],
+        outer=own[1],
+        extent=own[2],
     )
 
 

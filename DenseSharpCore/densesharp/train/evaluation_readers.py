@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from densesharp.image.grid import Grid
 from densesharp.image.masks import paste
 from densesharp.stats.bootstrap import bootstrap_cases
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.segmentation import dice
 from densesharp.train.cube_files import PATCH_EDGE
 from densesharp.train.dataset import consensus
-from densesharp.train.own_grid import OwnMasks
+from densesharp.train.own_grid import OwnMasks, slice_axis
 
 if TYPE_CHECKING:
     from densesharp.nodule.records import Prediction
@@ -92,7 +94,25 @@ def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongR
     )
 
 
-def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders]:
+@dataclass(frozen=True)
+class Extent:
+    """How far one nodule's outline reaches beside its readers', on the CT's own grid.
+
+    Attributes:
+        smallest_mm3: volume of the smallest reader's outline, by the inner rule.
+        largest_mm3: of the largest.
+        beyond_mm: largest distance of the model's voxels from what any reader marked, outline
+            pixels included; 0 where nothing was found.
+        taller_mm: height of the model's outline over that of the consensus, across the slices.
+    """
+
+    smallest_mm3: float
+    largest_mm3: float
+    beyond_mm: float
+    taller_mm: float
+
+
+def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders, Extent]:
     """Compare a prediction with what readers drew on the CT's own voxels.
 
     Args:
@@ -100,12 +120,56 @@ def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, Am
         own: of the same nodule.
 
     Returns:
-        By the inner rule, and by the outer one.
+        By the inner rule, by the outer one, and how far the outline reaches.
     """
     wide = own.padded(PATCH_EDGE)
-    found = paste(prediction.mask, prediction.patch.grid, wide.grid)
-    mask = np.zeros(wide.grid.shape, np.bool_) if found is None else found.full(wide.grid) > 0
-    return among_readers(mask, wide.by("inner")), among_readers(mask, wide.by("outer"))
+    grid, inner, outer = wide.grid, wide.by("inner"), wide.by("outer")
+    found = paste(prediction.mask, prediction.patch.grid, grid)
+    mask = np.zeros(grid.shape, np.bool_) if found is None else found.full(grid) > 0
+    volumes = inner.sum(axis=(1, 2, 3)) * grid.voxel_volume
+    away = ndimage.distance_transform_edt(~outer.any(axis=0), sampling=grid.spacing[::-1])
+    extent = Extent(
+        smallest_mm3=float(volumes.min()),
+        largest_mm3=float(volumes.max()),
+        beyond_mm=float(away[mask].max()) if mask.any() else 0.0,
+        taller_mm=_height(mask, grid) - _height(consensus(inner), grid),
+    )
+    return among_readers(mask, inner), among_readers(mask, outer), extent
+
+
+BEYOND_MM = 1.5
+"""An outline that reaches farther than this beyond every reader's leaks."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How the outlines of the nodules that fit the patch reach beside their readers'.
+
+    Attributes:
+        leaks: outlines that reach more than `BEYOND_MM` beyond every reader's.
+        n: of how many.
+        taller_mm: mean height over that of the consensus, across the slices.
+    """
+
+    leaks: int
+    n: int
+    taller_mm: float
+
+
+def reach(outcomes: Sequence[Outcome]) -> Reach | None:
+    """Count the leaks of the nodules that fit; None where nothing was measured."""
+    extents = [o.extent for o in outcomes if o.fits and o.extent]
+    if not extents:
+        return None
+    leaks = sum(extent.beyond_mm > BEYOND_MM for extent in extents)
+    return Reach(leaks, len(extents), float(np.mean([one.taller_mm for one in extents])))
+
+
+def _height(mask: NDArray[np.bool_], grid: Grid) -> float:
+    """Mm across the slices that a mask (k, j, i) fills."""
+    axis = slice_axis(grid)
+    filled = mask.any(axis=tuple(n for n in range(3) if n != axis))
+    return float(filled.sum() * grid.spacing[2 - axis])
 
 
 def readers_tables(

@@ -25,7 +25,19 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
-from densesharp.train.evaluation_readers import GRIDS, AmongReaders, readers_tables
+from densesharp.train.evaluation_answers import BAD, TYPES, Answer, Answers, judge
+from densesharp.train.evaluation_readers import (
+    BEYOND_MM,
+    GRIDS,
+    AmongReaders,
+    Extent,
+    Reach,
+    reach,
+    readers_tables,
+)
+
+MORE = {"extent": Extent, "answer": Answer}
+"""Further records of an `Outcome` that nodules.csv spreads over columns."""
 
 Ideal = dict[str, tuple[float, ...]]
 
@@ -80,6 +92,8 @@ def write_report(
         "nodules": len(outcomes),
         "masks": summary.masks(outcomes),
         "readers": readers_tables(outcomes, summary.groups_of(outcomes)),
+        "reach": reach(outcomes),
+        "answers": judge(outcomes),
         "places": {"outlined": places[0], "n": places[1]},
         "robustness": summary.robustness(outcomes),
         "density_spearman": summary.density(outcomes, "solid_share"),
@@ -107,6 +121,10 @@ def markdown(results: Mapping[str, Any]) -> str:
         parts += ["## Beside the readers", ""]
     for grid, rows in results["readers"].items():
         parts += [f"Mean Dice {GRIDS[grid]}.", "", *readers_lines(rows), ""]
+    if results["reach"]:
+        parts += [reach_sentence(results["reach"]), ""]
+    if results["answers"]:
+        parts += ["## Answers", "", *answer_lines(results["answers"]), ""]
     if results["places"]["n"]:
         places = results["places"]
         parts += [f"Outlined at {places['outlined']} of {places['n']} places without a nodule.", ""]
@@ -190,6 +208,39 @@ def readers_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def reach_sentence(found: Reach) -> str:
+    """How far the outlines reach."""
+    return (
+        f"Outlines that reach more than {BEYOND_MM:g} mm beyond every reader's: {found.leaks} of "
+        f"{found.n}; height along the slices against the consensus: mean {found.taller_mm:+.1f} mm."
+    )
+
+
+def answer_lines(found: Answers) -> list[str]:
+    """Tables of what the complete answers say."""
+
+    def of(pair: tuple[int, int]) -> str:
+        return f"{pair[0]} of {pair[1]}"
+
+    called = (*TYPES, "none")
+    return [
+        "| nodules | of how many |",
+        "|---|---|",
+        f"| outlines that fit, Dice with the consensus under {BAD:g}, doubted | {of(found.bad)} |",
+        f"| other outlines that fit, with any caution | {of(found.good)} |",
+        f"| the same, with a caution about the outline | {of(found.good_outline)} |",
+        f"| larger than the patch, said so | {of(found.too_large)} |",
+        f"| that fit, interval of the volume holds every reader's | {of(found.covered)} |",
+        "",
+        f"| reader's texture | {' | '.join(f'called {name}' for name in called)} |",
+        "|" + "---|" * (len(called) + 1),
+        *(
+            f"| {name} | {' | '.join(str(row[other]) for other in called)} |"
+            for name, row in found.types.items()
+        ),
+    ]
+
+
 def _class_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     names = list(summary.BINARY)
     lines = [
@@ -229,9 +280,9 @@ def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
     rows = []
     for outcome in outcomes:
         row = asdict(outcome)
-        for grid in GRIDS:
-            among = row.pop(grid) or dict.fromkeys(f.name for f in fields(AmongReaders))
-            row |= {f"{grid}_{name}": value for name, value in among.items()}
+        for part, kind in (*dict.fromkeys(GRIDS, AmongReaders).items(), *MORE.items()):
+            values = row.pop(part) or dict.fromkeys(f.name for f in fields(kind))
+            row |= {f"{part}_{name}": value for name, value in values.items()}
         row |= dict(zip(CLASS_NAMES, row.pop("probabilities"), strict=True))
         shifted = row.pop("shifted_dice")
         row["mean_shifted_dice"] = float(np.mean(shifted)) if shifted else ""

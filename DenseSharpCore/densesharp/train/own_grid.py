@@ -131,17 +131,21 @@ def with_outline(mask: NDArray[np.bool_], grid: Grid, rule: Rule) -> NDArray[np.
 
     Args:
         mask: (k, j, i), empty at the sides of the array.
-        grid: its grid; readers draw in its slices, which lie across the axis nearest to the
-            patient's long axis.
+        grid: its grid.
         rule: that the mask was drawn by.
 
     Returns:
         (k, j, i) 0 outside, `INSIDE`, `OUTLINE`.
     """
     cross = ndimage.generate_binary_structure(2, 1)
-    in_slices = np.expand_dims(cross, 2 - int(np.abs(grid.direction[2]).argmax()))
+    in_slices = np.expand_dims(cross, slice_axis(grid))
     if rule == "inner":
         outer = ndimage.binary_dilation(mask, in_slices)
         return np.where(mask, INSIDE, np.where(outer, OUTLINE, 0)).astype(np.uint8)
     inner = ndimage.binary_erosion(mask, in_slices)
     return np.where(inner, INSIDE, np.where(mask, OUTLINE, 0)).astype(np.uint8)
+
+
+def slice_axis(grid: Grid) -> int:
+    """The axis of an array (k, j, i) that lies nearest to the patient's: readers draw across it."""
+    return 2 - int(np.abs(grid.direction[2]).argmax())
