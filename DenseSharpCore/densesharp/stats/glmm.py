@@ -27,6 +27,8 @@ METHOD = (
     "these readers only, as how the model helps does not vary in it"
 )
 _PRIOR_SD = 2.0
+_SEARCH = {"gtol": 1e-5, "ftol": 1e-15, "maxcor": 100, "maxiter": 2000, "maxfun": 4000}
+"""As exact as scipy's BFGS, which multiplies matrices as wide as there are cases in every step."""
 
 
 def crossed_logistic(
@@ -100,7 +102,9 @@ def _fit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # statsmodels starts at random numbers of numpy's global generator unless told where.
-        fit = model.fit_vb(mean=np.zeros(sizes), sd=np.full(sizes, 0.5))
+        fit = model.fit_vb(
+            mean=np.zeros(sizes), sd=np.full(sizes, 0.5), fit_method="L-BFGS-B", minim_opts=_SEARCH
+        )
     if any("converge" in str(warning.message) for warning in caught):
         return None, "The variational fit did not converge."
     if not (np.isfinite(fit.fe_mean).all() and np.isfinite(fit.vcp_mean).all()):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations, product
 
 import numpy as np
 from scipy import optimize
@@ -64,7 +65,7 @@ def fit_mixed_model(
     return MixedModel(
         fixed,
         dict(zip(labels, map(float, variances), strict=True)),
-        products.criterion(variances),
+        float(products.criterion(variances)),
     )
 
 
@@ -162,22 +163,26 @@ class CrossProducts:
             owner,
         )
 
-    def reduced(self, ratios: FloatArray) -> tuple[float, FloatArray]:
-        """Log determinant of V / v and W' (V / v)^-1 W for variance ratios v_f / v."""
-        s = np.sqrt(ratios[1 + self.nested :])[self.owner]
-        m = len(s)
-        root = self._cell_root(ratios)
-        cells = np.eye(len(root)) + root @ (self.kinds[:, :, None] * root)
-        log_det = float(self.counts @ np.linalg.slogdet(cells)[1])
+    def reduced(self, ratios: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log determinant of V / v and W' (V / v)^-1 W for variance ratios v_f / v, (..., f).
+
+        Args:
+            ratios: shape (..., f): of as many points as wanted, which cost little more than one.
+        """
+        s = np.sqrt(ratios[..., 1 + self.nested :])[..., self.owner]
+        m = s.shape[-1]
+        root = self._cell_root(ratios)[..., None, :, :]
+        cells = np.eye(root.shape[-1]) + root @ (self.kinds[:, :, None] * root)
+        log_det = np.linalg.slogdet(cells)[1] @ self.counts
         weights = root @ np.linalg.solve(cells, np.broadcast_to(root, cells.shape))
         left = self.whole - np.tensordot(weights, self.sums, 3)
-        schur = np.eye(m) + s[:, None] * left[:m, :m] * s
-        rest, inner = s[:, None] * left[:m, m:], left[m:, m:]
+        schur = np.eye(m) + s[..., :, None] * left[..., :m, :m] * s[..., None, :]
+        rest, inner = s[..., :, None] * left[..., :m, m:], left[..., m:, m:]
         # The identity and a part that is never negative, but for rounding where ratios are huge.
         values, vectors = np.linalg.eigh(schur)
-        values, turned = np.maximum(values, 1.0), vectors.T @ rest
-        inner = inner - turned.T @ (turned / values[:, None])
-        return log_det + float(np.log(values).sum()), inner
+        values, turned = np.maximum(values, 1.0), np.swapaxes(vectors, -1, -2) @ rest
+        inner = inner - np.swapaxes(turned, -1, -2) @ (turned / values[..., :, None])
+        return log_det + np.log(values).sum(axis=-1), inner
 
     def _cell_root(self, ratios: FloatArray) -> FloatArray:
         """The symmetric root of the covariance of a group's cells, by the residual variance.
@@ -185,38 +190,45 @@ class CrossProducts:
         Cells vary by themselves and, when nested, together: ratios[0] I + ratios[1] J.
         """
         cells = self.kinds.shape[1]
-        own = math.sqrt(ratios[0])
-        both = math.sqrt(ratios[0] + cells * ratios[1]) if self.nested else own
-        root: FloatArray = own * np.eye(cells) + (both - own) / cells * np.ones((cells, cells))
+        own = np.sqrt(ratios[..., 0])
+        both = np.sqrt(ratios[..., 0] + cells * ratios[..., 1]) if self.nested else own
+        alone, joint = own[..., None, None], ((both - own) / cells)[..., None, None]
+        root: FloatArray = alone * np.eye(cells) + joint * np.ones((cells, cells))
         return root
 
-    def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """X'V^-1X, the coefficients, and the weighted residual sum of squares."""
-        xx, xy, yy = inner[:-1, :-1], inner[:-1, -1], float(inner[-1, -1])
+        xx, xy, yy = inner[..., :-1, :-1], inner[..., :-1, -1], inner[..., -1, -1]
         # Not `solve`: where ratios are huge, X'V^-1X can be singular to all digits.
-        beta: FloatArray = np.linalg.lstsq(xx, xy, rcond=None)[0].astype(np.float64)
-        return xx, beta, yy - float(xy @ beta)
+        values, vectors = np.linalg.eigh(xx)
+        parts = (np.swapaxes(vectors, -1, -2) @ xy[..., None])[..., 0]
+        known = values > 1e-15 * values[..., -1:]
+        share = np.where(known, parts / np.where(known, values, 1.0), 0.0)
+        beta: FloatArray = (vectors @ share[..., None])[..., 0]
+        return xx, beta, yy - (parts * share).sum(axis=-1)
 
     def profiled_residual(self, ratios: FloatArray) -> float:
         """The residual variance that is best (REML) for variance ratios."""
-        return self.split(self.reduced(ratios)[1])[2] / (self.n - self.p)
+        return float(self.split(self.reduced(ratios)[1])[2]) / (self.n - self.p)
 
-    def _profiled_criterion(self, ratios: FloatArray) -> float:
+    def _profiled_criterion(self, ratios: FloatArray) -> FloatArray:
+        """-2 log restricted likelihood, the residual variance at its best; points (..., f)."""
         log_det, inner = self.reduced(ratios)
         xx, _, rss = self.split(inner)
         df = self.n - self.p
-        return float(
-            log_det + np.linalg.slogdet(xx)[1] + df * (1 + math.log(2 * math.pi * rss / df))
-        )
+        value = log_det + np.linalg.slogdet(xx)[1]
+        found: FloatArray = value + df * (1 + np.log(2 * math.pi * rss / df))
+        return found
 
-    def criterion(self, variances: FloatArray) -> float:
-        """-2 log restricted likelihood at variances (factors, residual)."""
-        residual = float(variances[-1])
-        log_det, inner = self.reduced(variances[:-1] / residual)
+    def criterion(self, variances: FloatArray) -> FloatArray:
+        """-2 log restricted likelihood at variances (..., factors and residual)."""
+        residual = variances[..., -1]
+        log_det, inner = self.reduced(variances[..., :-1] / residual[..., None])
         xx, _, rss = self.split(inner)
         df = self.n - self.p
         value = log_det + np.linalg.slogdet(xx)[1] + rss / residual
-        return float(value + df * math.log(2 * math.pi * residual))
+        found: FloatArray = value + df * np.log(2 * math.pi * residual)
+        return found
 
     def best_ratios(self) -> FloatArray:
         """Variance ratios of the smallest criterion.
@@ -224,17 +236,11 @@ class CrossProducts:
         Looked for over their square roots, where steps fit small and large ratios alike. But there
         the slope at 0 is always 0, also where it is no minimum: over the ratios it shows.
         """
-        size = len(self.names)
-        rough = optimize.minimize(
-            lambda root: self._profiled_criterion(root**2),
-            np.full(size, 1.0),
-            method="L-BFGS-B",
-            bounds=[(0, 1e3)] * size,
-        )
-        found = optimize.minimize(
-            self._profiled_criterion, rough.x**2, method="L-BFGS-B", bounds=[(0, 1e6)] * size
-        )
-        return self._polished(np.sqrt(np.where(found.x < 1e-6, 0.0, found.x))) ** 2
+        start = np.full(len(self.names), 1.0)
+        none = np.zeros_like(start)
+        rough = smallest(lambda root: self._profiled_criterion(root**2), start, none, 1e3)[0]
+        found = smallest(self._profiled_criterion, rough**2, none, 1e6)[0]
+        return self._polished(np.sqrt(np.where(found < 1e-6, 0.0, found))) ** 2
 
     def _polished(self, roots: FloatArray) -> FloatArray:
         """Newton steps on the roots that are not zero, where the criterion is smooth."""
@@ -283,7 +289,7 @@ class CrossProducts:
 
     def _variance_covariance(self, variances: FloatArray, free: IntArray) -> FloatArray:
         """Covariance of the variance estimates: 2 H^-1, H the Hessian of the criterion."""
-        hessian = _derivatives(self.criterion, variances, free, 1e-3 * variances[free])[1]
+        hessian = _derivatives(self.criterion, variances, free, 3e-3 * variances[free])[1]
         inverse: FloatArray = 2 * np.linalg.pinv(hessian).astype(np.float64)
         return inverse
 
@@ -303,26 +309,66 @@ def _groups(inner: IntArray, outer: IntArray | None) -> tuple[IntArray, IntArray
     return outer, place[inner]
 
 
+def smallest(
+    function: Callable[[FloatArray], FloatArray],
+    start: FloatArray,
+    low: FloatArray,
+    high: float | None = None,
+    **options: float,
+) -> tuple[FloatArray, float]:
+    """Where a function of numbers not below 0 is smallest, and its value there (L-BFGS-B).
+
+    Args:
+        function: points, shape (k, p), to values, shape (k,).
+        start: shape (p,).
+        low: shape (p,): lower bounds.
+        high: upper bound of all; None for none.
+        options: of the method.
+    """
+    size = len(start)
+
+    def with_slope(point: FloatArray) -> tuple[float, FloatArray]:
+        step = np.maximum(1e-4 * point, 1e-7)
+        # To both sides, or twice to one at a bound: all points at once.
+        central = point - step >= low
+        moves = np.concatenate([np.diag(step), np.diag(np.where(central, -step, 2 * step))])
+        values = function(point + np.concatenate([np.zeros((1, size)), moves]))
+        middle, up, other = values[0], values[1 : size + 1], values[size + 1 :]
+        slope = np.where(central, up - other, 4 * up - other - 3 * middle) / (2 * step)
+        return float(middle), slope
+
+    bounds = [(bound, high) for bound in low]
+    found = optimize.minimize(
+        with_slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    return np.asarray(found.x, dtype=np.float64), float(found.fun)
+
+
 def _derivatives(
-    function: Callable[[FloatArray], float], at: FloatArray, free: IntArray, steps: FloatArray
+    function: Callable[[FloatArray], FloatArray], at: FloatArray, free: IntArray, steps: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Gradient and Hessian by central differences in the free coordinates."""
+    """Gradient and Hessian by central differences in the free coordinates.
 
-    def value(*moves: tuple[int, int]) -> float:
-        point = at.copy()
-        for row, sign in moves:
-            point[free[row]] += sign * steps[row]
-        return function(point)
-
+    Args:
+        function: points, shape (k, p), to values, shape (k,).
+        at: shape (p,).
+        free: numbers of the coordinates that vary.
+        steps: of each of these.
+    """
     size = len(free)
-    gradient, hessian = np.zeros(size), np.zeros((size, size))
-    middle = value()
-    for i in range(size):
-        up, down = value((i, 1)), value((i, -1))
-        gradient[i] = (up - down) / (2 * steps[i])
-        hessian[i, i] = (up - 2 * middle + down) / steps[i] ** 2
-        for j in range(i):
-            mixed = value((i, 1), (j, 1)) - value((i, 1), (j, -1))
-            mixed += value((i, -1), (j, -1)) - value((i, -1), (j, 1))
-            hessian[i, j] = hessian[j, i] = mixed / (4 * steps[i] * steps[j])
+    pairs = list(combinations(range(size), 2))
+    moves = np.zeros((1 + 2 * size + 4 * len(pairs), len(at)))
+    signs = [(i, sign) for i in range(size) for sign in (1, -1)]
+    for row, (i, sign) in enumerate(signs, 1):
+        moves[row, free[i]] = sign * steps[i]
+    corners = list(product((1, -1), repeat=2))
+    for row, ((j, i), (a, b)) in enumerate(product(pairs, corners), 1 + 2 * size):
+        moves[row, free[i]], moves[row, free[j]] = a * steps[i], b * steps[j]
+    values = function(at + moves)
+    middle, up, down = values[0], values[1 : 2 * size + 1 : 2], values[2 : 2 * size + 1 : 2]
+    gradient = (up - down) / (2 * steps)
+    hessian = np.diag((up - 2 * middle + down) / steps**2)
+    for (j, i), mixed in zip(pairs, values[1 + 2 * size :].reshape(-1, 4), strict=True):
+        found = (mixed[0] - mixed[1] - mixed[2] + mixed[3]) / (4 * steps[i] * steps[j])
+        hessian[i, j] = hessian[j, i] = found
     return gradient, hessian

@@ -12,12 +12,13 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import optimize, stats
 
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.mixed_model import CrossProducts, fixed_design, problem
+from densesharp.stats.mixed_model import CrossProducts, fixed_design, problem, smallest
 from densesharp.stats.tables import FloatArray, IntArray
 
 METHOD = "maximum likelihood, profile interval"
@@ -50,7 +51,7 @@ def profile_intervals(
         return dict.fromkeys(labels, not_estimable(reason))
     products = CrossProducts.of(outcome, design, dict(factors))
     best = _best(products, math.sqrt(float(np.var(outcome))))
-    allowed = best.deviance + float(stats.chi2.ppf(confidence, 1))
+    allowed = math.sqrt(float(stats.chi2.ppf(confidence, 1)))
     found: dict[str, Estimate] = {}
     for row, name in enumerate((*products.names, "residual")):
         found[name] = _deviation(products, best, row, allowed)
@@ -67,12 +68,13 @@ class _Best:
     deviance: float
 
 
-def _deviance(products: CrossProducts, deviations: FloatArray) -> float:
-    """-2 log likelihood at standard deviations (factors, residual), coefficients at their best."""
-    variance = float(deviations[-1]) ** 2
-    log_det, inner = products.reduced(deviations[:-1] ** 2 / variance)
+def _deviance(products: CrossProducts, deviations: FloatArray) -> FloatArray:
+    """-2 log likelihood at deviations (..., factors and residual), coefficients at their best."""
+    variance = deviations[..., -1] ** 2
+    log_det, inner = products.reduced(deviations[..., :-1] ** 2 / variance[..., None])
     rss = products.split(inner)[2]
-    return log_det + rss / variance + products.n * math.log(2 * math.pi * variance)
+    found: FloatArray = log_det + rss / variance + products.n * np.log(2 * math.pi * variance)
+    return found
 
 
 def _minimum(
@@ -86,22 +88,20 @@ def _minimum(
     unit = float(start @ start)
 
     def at(moving: FloatArray) -> FloatArray:
-        deviations: FloatArray = start.copy()
-        if fixed is not None:
-            deviations[fixed] = value
-        deviations[free] = np.sqrt(unit * moving)
+        deviations = np.full((*moving.shape[:-1], len(start)), value)
+        deviations[..., free] = np.sqrt(unit * moving)
         return deviations
 
     floor = np.full(len(start), 0.0)
     floor[-1] = 1e-6
-    found = optimize.minimize(
+    found, deviance = smallest(
         lambda moving: _deviance(products, at(moving)),
         start[free] ** 2 / unit,
-        method="L-BFGS-B",
-        bounds=[(low, None) for low in floor[free]],
-        options={"ftol": 1e-13, "gtol": 1e-6},
+        floor[free],
+        ftol=1e-13,
+        gtol=1e-6,
     )
-    return _Best(at(found.x), float(found.fun))
+    return _Best(at(found), deviance)
 
 
 def _best(products: CrossProducts, scale: float) -> _Best:
@@ -111,16 +111,36 @@ def _best(products: CrossProducts, scale: float) -> _Best:
     return _minimum(products, first.deviations)
 
 
+def _rise(best: _Best, minimum: Callable[[FloatArray, float], _Best]) -> Callable[[float], float]:
+    """The root of how much worse the deviance is with a parameter given: nearly linear in it.
+
+    Args:
+        best: of all.
+        minimum: (deviations to start from, the parameter) to the best of the others.
+    """
+    start = best.deviations
+
+    @cache
+    def rise(at: float) -> float:
+        nonlocal start
+        found = minimum(start, at)
+        # Neighbors have nearly the same best deviations.
+        start = found.deviations
+        return math.sqrt(max(0.0, found.deviance - best.deviance))
+
+    return rise
+
+
 def _deviation(products: CrossProducts, best: _Best, row: int, allowed: float) -> Estimate:
     value = float(best.deviations[row])
-
-    def excess(at: float) -> float:
-        return _minimum(products, best.deviations, row, at).deviance - allowed
-
+    rise = _rise(best, lambda start, at: _minimum(products, start, row, at))
     scale = value if value > 0 else float(best.deviations[-1])
-    smallest = 1e-3 * scale if row == len(best.deviations) - 1 else 0.0
-    low = 0.0 if excess(smallest) <= 0 else _root(excess, smallest, value)
-    return Estimate(value, None, (low, _beyond(excess, value, scale)), method=METHOD)
+    smallest_one = 1e-3 * scale if row == len(best.deviations) - 1 else 0.0
+    low = _limit(rise, allowed, value, -0.1 * scale, smallest_one) if value > 0 else 0.0
+    low = 0.0 if low <= smallest_one else low
+    return Estimate(
+        value, None, (low, _limit(rise, allowed, value, 0.1 * scale, math.inf)), method=METHOD
+    )
 
 
 def _coefficient(products: CrossProducts, best: _Best, column: int, allowed: float) -> Estimate:
@@ -128,13 +148,9 @@ def _coefficient(products: CrossProducts, best: _Best, column: int, allowed: flo
     xx, beta, _ = products.split(products.reduced(best.deviations[:-1] ** 2 / variance)[1])
     value = float(beta[column])
     step = math.sqrt(variance * float(np.linalg.inv(xx)[column, column]))
-
-    def excess(at: float) -> float:
-        without = _without(products, column, at)
-        return _minimum(without, best.deviations).deviance - allowed
-
-    low = -_beyond(lambda at: excess(-at), -value, step)
-    return Estimate(value, None, (low, _beyond(excess, value, step)), method=METHOD)
+    rise = _rise(best, lambda start, at: _minimum(_without(products, column, at), start))
+    low, high = (_limit(rise, allowed, value, sign * 2 * step, sign * math.inf) for sign in (-1, 1))
+    return Estimate(value, None, (low, high), method=METHOD)
 
 
 def _without(products: CrossProducts, column: int, coefficient: float) -> CrossProducts:
@@ -150,15 +166,25 @@ def _without(products: CrossProducts, column: int, coefficient: float) -> CrossP
     )
 
 
-def _beyond(excess: Callable[[float], float], value: float, step: float) -> float:
-    """Where the excess turns positive above `value`, looked for in growing steps."""
-    high = value + 2 * step
-    while excess(high) <= 0:
-        step *= 2
-        high += 2 * step
-    return _root(excess, value, high)
+def _limit(
+    rise: Callable[[float], float], allowed: float, value: float, step: float, end: float
+) -> float:
+    """Where the rise passes what is allowed.
 
-
-def _root(excess: Callable[[float], float], inside: float, outside: float) -> float:
-    low, high = sorted((inside, outside))
-    return float(optimize.brentq(excess, low, high, xtol=1e-7 * (high - low)))
+    Args:
+        rise: see `_rise`.
+        allowed: the largest that is within the interval.
+        value: the best, where the rise is 0.
+        step: to the first trial, downwards if negative.
+        end: the furthest place, given where the rise stays within what is allowed.
+    """
+    inside, at = value, value + step
+    while (found := rise(at)) <= allowed:
+        if at == end:
+            return end
+        # A little further than where a straight line would pass it.
+        further = min(4.0, 1.2 * allowed / found) if found > 0 else 4.0
+        inside, at = at, value + (at - value) * max(further, 1.2)
+        at = max(at, end) if step < 0 else min(at, end)
+    low, high = sorted((inside, at))
+    return float(optimize.brentq(lambda x: rise(x) - allowed, low, high, xtol=1e-8 * (high - low)))

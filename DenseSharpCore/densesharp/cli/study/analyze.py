@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -45,6 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
+    # Thousands of small matrices: other threads would only wait, and take the second core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from densesharp.files import check_folder
     from densesharp.study.analysis.analyse_study import analyse_study
     from densesharp.study.analysis.sample_size import read_plan
