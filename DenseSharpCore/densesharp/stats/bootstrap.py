@@ -22,6 +22,9 @@ DEFAULT_SEED = 20240229
 Statistic = Callable[[IntArray], float | None]
 """Case numbers (with repeats) -> the statistic on those cases, None where it does not exist."""
 
+AT_ONCE = 100
+"""Resamples whose statistics are computed together: more need memory and save no time."""
+
 
 def bootstrap_cases(
     statistic: Statistic,
@@ -53,7 +56,8 @@ def bootstrap_cases(
         return not_estimable("The statistic does not exist for these cases.")
     rng = np.random.default_rng(seed)
     draw = _drawer(everything, strata, clusters)
-    drawn = [statistic(draw(rng)) for _ in range(replicates)]
+    resampled = [statistic(draw(rng)) for _ in range(replicates)]
+    drawn = np.array([np.nan if one is None else one for one in resampled])
     unit = "clusters of cases" if clusters is not None else "cases"
     method = f"{interval} bootstrap over {unit}, {replicates} resamples, seed {seed}"
     jackknife: FloatArray | None = None
@@ -64,8 +68,44 @@ def bootstrap_cases(
     return _summary(value, drawn, jackknife, confidence, method)
 
 
+def bootstrap_weights(
+    statistics: Callable[[FloatArray], FloatArray],
+    n_cases: int,
+    *,
+    strata: IntArray | None = None,
+    replicates: int = DEFAULT_REPLICATES,
+    seed: int = DEFAULT_SEED,
+    confidence: float = 0.95,
+) -> list[Estimate]:
+    """What `bootstrap_cases` finds, for s statistics that take many resamples at once.
+
+    Args:
+        statistics: shape (b, n_cases), how often each case counts in b resamples, to their values,
+            shape (b, s), NaN where one does not exist.
+        n_cases: how many cases there are.
+        strata: shape (n_cases,): see `bootstrap_cases`.
+        replicates: how many resamples.
+        seed: of the generator.
+        confidence: of the intervals.
+
+    Returns:
+        The s estimates.
+    """
+    rng = np.random.default_rng(seed)
+    draw = _drawer(np.arange(n_cases), strata, None)
+    drawn = _in_parts(statistics, lambda: (_times(draw(rng), n_cases),), replicates)
+    method = f"percentile bootstrap over cases, {replicates} resamples, seed {seed}"
+    values = statistics(np.ones((1, n_cases)))[0]
+    return [
+        not_estimable("The statistic does not exist for these cases.")
+        if np.isnan(value)
+        else _summary(float(value), column, None, confidence, method)
+        for value, column in zip(values, drawn.T, strict=True)
+    ]
+
+
 def bootstrap_readers_and_cases(
-    statistic: Callable[[IntArray, IntArray], float | None],
+    statistic: Callable[[FloatArray, FloatArray], FloatArray],
     n_readers: int,
     n_cases: int,
     *,
@@ -77,7 +117,8 @@ def bootstrap_readers_and_cases(
     """Percentile interval of a reader-averaged statistic by resampling readers and cases.
 
     Args:
-        statistic: (reader numbers, case numbers) -> value.
+        statistic: how often each reader, shape (b, n_readers), and each case, shape (b, n_cases),
+            counts in b resamples, to their values, shape (b,), NaN where there is none.
         n_readers: how many readers there are.
         n_cases: how many cases there are.
         strata: shape (n_cases,): see `bootstrap_cases`.
@@ -85,18 +126,39 @@ def bootstrap_readers_and_cases(
         seed: of the generator.
         confidence: of the interval.
     """
-    cases, readers = np.arange(n_cases), np.arange(n_readers)
-    value = statistic(readers, cases)
-    if value is None:
+    value = statistic(np.ones((1, n_readers)), np.ones((1, n_cases)))[0]
+    if np.isnan(value):
         return not_estimable("The statistic does not exist for these readings.")
     rng = np.random.default_rng(seed)
-    draw = _drawer(cases, strata, None)
-    drawn = [
-        statistic(rng.integers(n_readers, size=n_readers), draw(rng)) for _ in range(replicates)
-    ]
+    draw = _drawer(np.arange(n_cases), strata, None)
+
+    def both() -> tuple[FloatArray, FloatArray]:
+        readers = rng.integers(n_readers, size=n_readers)
+        return _times(readers, n_readers), _times(draw(rng), n_cases)
+
+    drawn = _in_parts(statistic, both, replicates)
     method = f"percentile bootstrap over {n_readers} readers and over cases, "
     method += f"{replicates} resamples, seed {seed}"
-    return _summary(value, drawn, None, confidence, method)
+    return _summary(float(value), drawn, None, confidence, method)
+
+
+def _times(drawn: IntArray, n: int) -> FloatArray:
+    """How often each of n numbers was drawn, shape (n,)."""
+    return np.bincount(drawn, minlength=n).astype(np.float64)
+
+
+def _in_parts(
+    statistic: Callable[..., FloatArray],
+    draw: Callable[[], tuple[FloatArray, ...]],
+    replicates: int,
+) -> FloatArray:
+    """The statistic of all resamples, which are drawn one after the other."""
+    found = []
+    for start in range(0, replicates, AT_ONCE):
+        resamples = [draw() for _ in range(min(AT_ONCE, replicates - start))]
+        found.append(statistic(*map(np.array, zip(*resamples, strict=True))))
+    values: FloatArray = np.concatenate(found)
+    return values
 
 
 def _drawer(
@@ -115,12 +177,12 @@ def _drawer(
 
 def _summary(
     value: float,
-    drawn: list[float | None],
+    drawn: FloatArray,
     jackknife: FloatArray | None,
     confidence: float,
     method: str,
 ) -> Estimate:
-    replicates = np.array([v for v in drawn if v is not None])
+    replicates = drawn[~np.isnan(drawn)]
     if len(replicates) < 0.9 * len(drawn) or len(replicates) < 20:
         why = "Too many resamples had no value, so there is no interval."
         return Estimate(value, method=method, reason=why)

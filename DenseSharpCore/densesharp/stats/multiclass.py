@@ -172,12 +172,13 @@ def _f1(counts: FloatArray) -> list[Estimate]:
     ]
 
 
-def weighted_f1(counts: FloatArray) -> float | None:
-    """Only the weighted F1 of a confusion matrix, quickly, for the bootstrap; None if undefined."""
-    rows, total = counts.sum(1), counts.sum(0) + counts.sum(1)
-    if (total == 0).any():
-        return None
-    return float((2 * np.diag(counts) / total) @ rows / rows.sum())
+def weighted_f1(counts: FloatArray) -> FloatArray:
+    """Only the weighted F1 of confusion matrices, shape (..., c, c); NaN where there is none."""
+    rows, total = counts.sum(-1), counts.sum(-2) + counts.sum(-1)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    there = (total > 0).all(axis=-1)
+    each = 2 * right * rows / np.where(total > 0, total, 1)
+    return np.where(there, each.sum(-1) / np.where(there, rows.sum(-1), 1), np.nan)
 
 
 def _mcc(counts: FloatArray) -> Estimate:

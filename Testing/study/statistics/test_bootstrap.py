@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from densesharp.stats.agreement import chance_corrected, resampled_coefficient
 from densesharp.stats.auc import empirical_auc
-from densesharp.stats.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
+from densesharp.stats.bootstrap import (
+    bootstrap_cases,
+    bootstrap_readers_and_cases,
+    bootstrap_weights,
+)
 from densesharp.study.analysis.resampling import resampled_difference
 
 
@@ -84,17 +89,51 @@ def test_readers_and_cases_are_wider_than_cases():
     table = rng.normal(size=(6, 1)) + rng.normal(size=(6, 80))
 
     def mean(readers, cases):
-        return float(table[np.ix_(readers, cases)].mean())
+        return np.einsum("br,rk,bk->b", readers, table, cases) / table.size
 
     both = bootstrap_readers_and_cases(mean, 6, 80, replicates=400)
-    cases = bootstrap_cases(lambda drawn: mean(np.arange(6), drawn), 80, replicates=400)
+    cases = bootstrap_cases(lambda drawn: table[:, drawn].mean(), 80, replicates=400)
     assert both.se > 2 * cases.se
     assert "6 readers" in both.method
 
 
+def test_many_resamples_at_once_are_the_same_resamples():
+    rng = np.random.default_rng(4)
+    values, strata = rng.normal(size=(2, 37)), rng.integers(3, size=37)
+    options = {"strata": strata, "replicates": 250, "seed": 6}
+
+    def fragile(drawn):
+        return None if (drawn == 5).sum() > 3 else float(values[0][drawn].mean())
+
+    def both(times):
+        lost = np.where(times[:, 5] > 3, np.nan, 0)
+        return np.column_stack([times @ values[0] / 37 + lost, times @ values[1] / 37])
+
+    first, second = bootstrap_weights(both, 37, **options)
+    for found, one in ((first, fragile), (second, lambda drawn: float(values[1][drawn].mean()))):
+        wanted = bootstrap_cases(one, 37, **options)
+        assert found.ci == pytest.approx(wanted.ci)
+        assert (found.se, found.method) == (pytest.approx(wanted.se), wanted.method)
+    assert bootstrap_weights(lambda times: times[:, :1] * np.nan, 3)[0].value is None
+
+
+@pytest.mark.parametrize("coefficient", ["fleiss", "gwet"])
+@pytest.mark.parametrize("weights", ["unweighted", "quadratic"])
+def test_resampled_agreement_is_that_of_the_drawn_cases(coefficient, weights):
+    rng = np.random.default_rng(3)
+    ratings = rng.integers(3, size=(30, 4))
+    drawn = rng.integers(30, size=(20, 30))
+    times = np.array([np.bincount(row, minlength=30) for row in drawn]) * 1.0
+    found = resampled_coefficient(ratings, 3, coefficient, weights, times)
+    wanted = [chance_corrected(ratings[row], 3, coefficient, weights).value for row in drawn]
+    assert found == pytest.approx(wanted)
+    same = resampled_coefficient(ratings * 0, 3, coefficient, weights, times[:1])
+    assert np.isnan(same) == (coefficient == "fleiss")
+
+
 def test_a_statistic_that_does_not_exist_is_told():
     assert bootstrap_cases(lambda _: None, 5).value is None
-    assert bootstrap_readers_and_cases(lambda *_: None, 2, 5).value is None
+    assert bootstrap_readers_and_cases(lambda *_: np.array([np.nan]), 2, 5).value is None
 
     def fragile(drawn):
         return None if len(np.unique(drawn)) < 10 else 1.0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from densesharp.stats.agreement import (
     krippendorff_alpha,
     percent_agreement,
 )
-from densesharp.stats.bootstrap import bootstrap_cases
+from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.clusters import summed
 from densesharp.stats.estimates import Estimate, holm, not_estimable
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
@@ -96,33 +94,23 @@ def _confusions(data: StudyData, classes: IntArray) -> dict[str, Confusions]:
     return out
 
 
-def _f1_of(classes: IntArray, truth: IntArray, size: int) -> float | None:
-    """Mean over readers (rows) of the weighted F1."""
-    values = [weighted_f1(_counts(row, truth, size)) for row in classes]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
-
-
 def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
     """Mean weighted F1 of these readers per condition, and its difference, by bootstrap."""
     size = len(data.class_names)
+    # Each reading as the cell of its confusion matrix, shape (K, t * r * size * size).
+    cells = (classes >= 0)[..., None] * np.eye(size**2)[data.truth * size + classes]
+    cells = np.moveaxis(cells, 2, 0).reshape(len(data.cases), -1)
+    shape = *classes.shape[:2], size, size
 
-    def value(t: int, drawn: IntArray) -> float | None:
-        return _f1_of(classes[t][:, drawn], data.truth[drawn], size)
+    def means(times: FloatArray) -> FloatArray:
+        found: FloatArray = weighted_f1((times @ cells).reshape(-1, *shape)).mean(axis=2)
+        if data.pair is None:
+            return found
+        return np.column_stack([found, found[:, data.pair[0]] - found[:, data.pair[1]]])
 
-    def resample(statistic: Callable[[IntArray], float | None]) -> Estimate:
-        return bootstrap_cases(statistic, len(data.cases), strata=data.truth, replicates=REPLICATES)
-
-    out = {condition: resample(partial(value, t)) for t, condition in enumerate(data.conditions)}
-    if data.pair is not None:
-        aided, unaided = data.pair
-
-        def gap(drawn: IntArray) -> float | None:
-            first, second = value(aided, drawn), value(unaided, drawn)
-            return None if first is None or second is None else first - second
-
-        out["difference"] = resample(gap)
-    return out
+    found = bootstrap_weights(means, len(data.cases), strata=data.truth, replicates=REPLICATES)
+    names = (*data.conditions, *(() if data.pair is None else ("difference",)))
+    return dict(zip(names, found, strict=True))
 
 
 def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Changes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from densesharp.stats.agreement import Coefficient, chance_corrected
-from densesharp.stats.bootstrap import bootstrap_cases
+import numpy as np
+
+from densesharp.stats.agreement import Coefficient, resampled_coefficient
+from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.kappa import Weights
-from densesharp.stats.tables import IntArray
+from densesharp.stats.tables import FloatArray, IntArray
 
 REPLICATES = 1000
 
@@ -39,12 +41,12 @@ def kappa_differences(
         missing = not_estimable("Fewer than two cases were read by all under both conditions.")
         return dict.fromkeys(COEFFICIENTS, missing)
 
-    def resampled(coefficient: Coefficient, weights: Weights) -> Estimate:
-        def difference(drawn: IntArray) -> float | None:
-            one = chance_corrected(first[drawn], size, coefficient, weights).value
-            other = chance_corrected(second[drawn], size, coefficient, weights).value
-            return None if one is None or other is None else one - other
+    def differences(times: FloatArray) -> FloatArray:
+        return np.column_stack([
+            resampled_coefficient(first, size, *kind, times)
+            - resampled_coefficient(second, size, *kind, times)
+            for kind in COEFFICIENTS.values()
+        ])  # fmt: skip
 
-        return bootstrap_cases(difference, len(first), replicates=replicates)
-
-    return {name: resampled(*kind) for name, kind in COEFFICIENTS.items()}
+    found = bootstrap_weights(differences, len(first), replicates=replicates)
+    return dict(zip(COEFFICIENTS, found, strict=True))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from densesharp.stats.bootstrap import bootstrap_cases, bootstrap_readers_and_cases
+from densesharp.stats.bootstrap import bootstrap_readers_and_cases, bootstrap_weights
 from densesharp.stats.estimates import not_estimable
-from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
+from densesharp.stats.tables import BoolArray, FloatArray, Readings
 from densesharp.study.analysis.task_results import Resampled
 
 REPLICATES = 1000
@@ -32,20 +32,18 @@ def resampled_difference(
     curves = [[_Curve(readings.ratings[t, r], readings.truth) for t in pair]
               for r in range(len(readings.readers))]  # fmt: skip
 
-    def difference(readers: IntArray, cases: IntArray) -> float | None:
-        times = np.bincount(cases, minlength=len(readings.cases)).astype(float)
-        gaps = []
-        for r in np.unique(readers):
-            first, second = (curve.auc(times) for curve in curves[int(r)])
-            if first is None or second is None:
-                return None
-            gaps += [first - second] * int((readers == r).sum())
-        return float(np.mean(gaps))
+    def difference(readers: FloatArray, cases: FloatArray) -> FloatArray:
+        gaps = np.stack([first.auc(cases) - second.auc(cases) for first, second in curves], axis=1)
+        # A reader who was not drawn need not have a curve.
+        mean: FloatArray = np.where(readers > 0, readers * gaps, 0).sum(axis=1) / len(curves)
+        return mean
 
-    everyone, strata = np.arange(len(curves)), readings.truth.astype(np.int64)
-    size = len(readings.cases)
-    over_cases = bootstrap_cases(
-        lambda drawn: difference(everyone, drawn), size, strata=strata, replicates=replicates
+    strata, size = readings.truth.astype(np.int64), len(readings.cases)
+    (over_cases,) = bootstrap_weights(
+        lambda cases: difference(np.ones((1, len(curves))), cases)[:, None],
+        size,
+        strata=strata,
+        replicates=replicates,
     )
     if len(curves) < 2:
         both = not_estimable("There is only one reader, so readers cannot be drawn.")
@@ -60,21 +58,25 @@ class _Curve:
     """One reader's ratings under one treatment, ready for the AUC of resampled cases."""
 
     def __init__(self, ratings: FloatArray, truth: BoolArray) -> None:
-        read = ~np.isnan(ratings)
-        levels = np.zeros(len(ratings), dtype=np.int64)
-        values, levels[read] = np.unique(ratings[read], return_inverse=True)
-        self.levels = len(values)
-        # Case numbers with and without disease, and the place of their ratings in order.
-        self.groups = [(cases, levels[cases]) for cases in
-                       (np.flatnonzero(read & truth), np.flatnonzero(read & ~truth))]  # fmt: skip
-
-    def auc(self, times: FloatArray) -> float | None:
-        """The empirical area when every case counts as often as `times` (K,) says."""
-        diseased, others = (
-            np.bincount(level, times[cases], self.levels) for cases, level in self.groups
+        read = np.flatnonzero(~np.isnan(ratings))
+        self.cases = read[np.argsort(ratings[read], kind="stable")]
+        self.diseased = truth[self.cases]
+        ordered = ratings[self.cases]
+        # How many of the read cases are rated lower than each, and how many not higher.
+        self.lower, self.upto = (
+            np.searchsorted(ordered, ordered, side) for side in ("left", "right")
         )
-        pairs = float(diseased.sum() * others.sum())
-        if pairs == 0:
-            return None
-        below = np.cumsum(others) - others / 2
-        return float(diseased @ below) / pairs
+
+    def auc(self, times: FloatArray) -> FloatArray:
+        """The empirical areas, shape (b,), when every case counts as often as `times` (b, K) says.
+
+        NaN where there is none.
+        """
+        ours = times[:, self.cases]
+        diseased, others = ours * self.diseased, ours * ~self.diseased
+        rated = np.concatenate([np.zeros((len(ours), 1)), np.cumsum(others, axis=1)], axis=1)
+        below = (rated[:, self.lower] + rated[:, self.upto]) / 2
+        pairs = diseased.sum(axis=1) * others.sum(axis=1)
+        wins = (diseased * below).sum(axis=1)
+        area: FloatArray = np.divide(wins, pairs, out=np.full(len(ours), np.nan), where=pairs > 0)
+        return area

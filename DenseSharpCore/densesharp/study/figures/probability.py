@@ -13,6 +13,7 @@ from densesharp.study.figures.figure_style import (
     GREY,
     Plot,
     color_of,
+    draw_bars,
     legend,
     new_figure,
     tint,
@@ -108,28 +109,22 @@ def histogram_plot(name: str, task: TaskResults, study: StudyDescription) -> Plo
     counts = task.histograms.counts
     readers = [row.reader for row in study.readers]
     classes = study.class_names
-    figure, grid = new_figure(
-        1.0 + 2.3 * len(classes), 0.6 + 1.15 * len(readers), len(classes), len(readers)
-    )
+    size = 1.0 + 2.3 * len(classes), 0.6 + 1.15 * len(readers)
+    figure, grid = new_figure(*size, len(classes), len(readers), shared=True)
     rows: list[list[Any]] = []
-    middles, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
+    middles, part = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0]) / len(counts)
     for line, reader in zip(grid, readers, strict=True):
         for axes, truth in zip(line, classes, strict=True):
             for number, (condition, by_reader) in enumerate(counts.items()):
                 values = by_reader[reader][truth]
-                part = width / len(counts)
-                axes.bar(
-                    edges[:-1] + (number + 0.5) * part, values, 0.9 * part,
-                    color=color_of(condition, study.conditions), label=condition,
-                )  # fmt: skip
+                left = edges[:-1] + (number + 0.05) * part
+                color = color_of(condition, study.conditions)
+                draw_bars(axes, left, 0.9 * part, values, color=color, label=condition)
                 pairs = zip(middles, values, strict=True)
                 rows += [[condition, reader, truth, m, int(n)] for m, n in pairs]
             axes.tick_params(labelsize=7)
         line[0].set_ylabel(reader)
-    top = max(axes.get_ylim()[1] for line in grid for axes in line)
-    for line in grid:
-        for axes in line:
-            axes.set_ylim(0, max(top, 1))
+    grid[0][0].set_ylim(0, max(grid[0][0].get_ylim()[1], 1))
     for axes, truth in zip(grid[0], classes, strict=True):
         axes.set_title(truth, loc="left")
     for axes in grid[-1]:
