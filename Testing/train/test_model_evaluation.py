@@ -321,6 +321,8 @@ def test_tables_of_no_classes_are_left_out() -> None:
         "nodules": 1,
         "masks": summary.masks([AN_OUTCOME]),
         "readers": {},
+        "reach": None,
+        "answers": None,
         "places": {"outlined": 0, "n": 0},
         "robustness": summary.robustness([AN_OUTCOME]),
         "density_spearman": summary.density([AN_OUTCOME], "solid_share"),
