@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from densesharp.errors import DenseSharpError, OutputError
+from densesharp.errors import Cancelled, DenseSharpError, OutputError
 from densesharp.progress import Progress, silent
 
 Item = TypeVar("Item")
@@ -30,7 +30,7 @@ def run_tasks(
         task: a function of a module (or a `functools.partial` of one), so that it can be sent to
             other processes.
         items: its arguments.
-        workers: processes; 1 stays in this one.
+        workers: processes; 1 (or less) stays in this one.
         progress: told after every item; when it raises, nothing more is begun.
         what: what the items are, for the progress text.
 
@@ -40,6 +40,7 @@ def run_tasks(
     Raises:
         OutputError: results cannot be written; going on would be of no use.
         DenseSharpError: the system ended a worker process.
+        Cancelled: a task was, or `progress` raised it.
     """
     results: dict[int, Result] = {}
     faults: dict[int, str] = {}
@@ -47,7 +48,7 @@ def run_tasks(
     def finish(position: int, result: Callable[[], Result]) -> None:
         try:
             results[position] = result()
-        except (OutputError, BrokenProcessPool):
+        except (Cancelled, OutputError, BrokenProcessPool):
             raise
         except DenseSharpError as error:
             faults[position] = str(error)
@@ -58,7 +59,7 @@ def run_tasks(
         failed = f", {len(faults)} failed" if faults else ""
         progress(done / len(items), f"{done} of {len(items)} {what}{failed}")
 
-    if workers == 1:
+    if workers <= 1:
         for position, item in enumerate(items):
             finish(position, lambda item=item: task(item))  # type: ignore[misc]
         return results, faults

@@ -58,6 +58,10 @@ def test_a_wrong_argument_is_named_in_one_line(arguments, words, capsys):
     assert text.startswith("densesharp: ")
     assert words in text
     assert text.count("\n") == 1
+    if "HU" in words:
+        with pytest.raises(SystemExit):
+            main(["cohort", "cases.csv", "--out", "out", *arguments])
+        assert words in capsys.readouterr().err
 
 
 def test_a_users_error_is_one_sentence_and_status_2(tmp_path, capsys):

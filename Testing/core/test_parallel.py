@@ -20,6 +20,8 @@ def task(number: int) -> int:
     if number == 7:
         message = "disk full"
         raise OutputError(message)
+    if number == 9:
+        raise Cancelled
     if number == 11:
         os.kill(os.getpid(), signal.SIGKILL)
     return number * number
@@ -52,6 +54,12 @@ def test_cancelling_begins_nothing_more(workers: int) -> None:
     with pytest.raises(Cancelled):
         run_tasks(task, [1] * 200, workers, cancel)
     assert seen == ["1 of 200 nodules"]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_task_that_is_cancelled_is_no_fault(workers: int) -> None:
+    with pytest.raises(Cancelled):
+        run_tasks(task, [9, 1, 1], workers)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

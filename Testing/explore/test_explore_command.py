@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,18 @@ def test_what_is_not_there_is_said(
 ) -> None:
     assert main(["explore", str(two_nodules), "--out", str(tmp_path), *more]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_place_without_a_nodule_is_told(two_nodules: Path, tmp_path: Path, capsys) -> None:
+    folder = shutil.copytree(two_nodules, tmp_path / "set")
+    for path in (folder / "nodule").glob("*.npz"):
+        arrays = dict(np.load(path))
+        np.savez(path, **arrays | {"seg": np.zeros_like(arrays["seg"])})
+    head, *rows = (folder / "info.csv").read_text().splitlines()
+    (folder / "info.csv").write_text("\n".join([head + ",no_nodule", *(f"{r},1" for r in rows)]))
+    for more, words in (([], "has no nodule:"), (["--name", "sim6-00001"], "no nodule 'sim6-")):
+        assert main(["explore", str(folder), "--out", str(tmp_path / "out"), *more]) == 2
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.full

@@ -99,6 +99,7 @@ def test_a_crop_keeps_its_place():
         ({"origin": np.array([0, np.nan, 0])}, "not numbers"),
         ({"direction": np.array([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]])}, "right angles"),
         ({"direction": np.eye(2)}, "no complete 3D geometry"),
+        ({"size": (4, 4)}, "no complete 3D geometry"),
     ],
 )
 def test_a_grid_that_cannot_be_trusted_is_refused(change, words):

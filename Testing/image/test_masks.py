@@ -138,6 +138,12 @@ def test_dice_is_that_of_the_whole_images(seed):
     assert dice(*masks) == pytest.approx(dice_of(*full))
 
 
+def test_two_masks_without_a_voxel_agree():
+    grid = Grid((4, 4, 4), np.zeros(3), np.ones(3), np.eye(3))
+    empty = NoduleMask(np.zeros(grid.shape, np.uint8), (0, 0, 0), grid)
+    assert dice(empty, empty) == dice(None, None) == 1
+
+
 def test_growing_adds_a_box_and_the_centroid_is_the_middle():
     grid = cube_grid([5, 6, 7], 9)
     mask = np.zeros(grid.shape, bool)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from densesharp.errors import ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.sampling import inside_mask, resample
 from densesharp.image.volume import Volume
@@ -63,6 +64,16 @@ def test_outside_the_scan_is_air_and_the_share_is_told():
     assert patch.inside == 0.5
     assert (patch.array[:, :, :16] == -1).all()
     assert (patch.array[:, :, 16:] == to_network_units(400)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_voxels_without_a_value_near_the_click_are_refused(value):
+    grid = Grid((60, 60, 60), np.zeros(3), np.ones(3), np.eye(3))
+    array = np.full(grid.shape, -850, np.float32)
+    array[30, 30, 30] = value
+    with pytest.raises(ImageError, match="without a value"):
+        cut_patch(Volume(array, grid), (30, 30, 30))
+    assert np.isfinite(cut_patch(Volume(array, grid), (0, 0, 0)).array).all()
 
 
 def test_a_patch_far_outside_is_all_air():

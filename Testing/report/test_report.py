@@ -160,9 +160,13 @@ def test_the_command_writes_both_and_refuses_an_impossible_patient(a_result_fold
     assert "age" in capsys.readouterr().err
 
 
-def test_a_report_survives_a_missing_picture(tmp_path, a_result_folder):
+@pytest.mark.parametrize("kept", [None, 0, 100, 4000])
+def test_a_report_survives_a_picture_that_is_missing_or_damaged(tmp_path, a_result_folder, kept):
     for picture in a_result_folder.glob("*.png"):
+        raw = picture.read_bytes()
         picture.unlink()
+        if kept is not None:
+            picture.write_bytes(raw[:kept])
     report = read_report(a_result_folder)
     write_html(tmp_path / "report.html", report)
     write_pdf(tmp_path / "report.pdf", report)

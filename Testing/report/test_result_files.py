@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,6 +178,38 @@ def test_a_failure_leaves_nothing_half(tmp_path, an_oblique_ct, a_result, monkey
     with pytest.raises(OutputError, match="disk full"):
         write_results([a_result], an_oblique_ct, ThresholdEngine(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(("n1", "n1"), "Two nodules"), (("n1", "N1"), "Two nodules"), (("a/b",), "cannot be named"),
+     (("con",), "cannot be named")],
+)  # fmt: skip
+def test_ids_that_cannot_name_files_are_refused(tmp_path, an_oblique_ct, refused, names, words):
+    results = [dataclasses.replace(refused, id=name) for name in names]
+    with pytest.raises(OutputError, match=words):
+        write_results(results, an_oblique_ct, ThresholdEngine(), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_earlier_results_come_back_where_new_ones_cannot_be_moved(
+    tmp_path, an_oblique_ct, refused, monkeypatch
+):
+    write_results([refused], an_oblique_ct, ThresholdEngine(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    replace, faults = Path.replace, [OSError(28, "No space left on device")]
+
+    def fail(path, target):
+        if Path(target) == tmp_path / "result.json" and faults:
+            raise faults.pop()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OutputError, match="cannot be moved"):
+        write_results([dataclasses.replace(refused, id="n2")], an_oblique_ct, ThresholdEngine(),
+                      tmp_path)  # fmt: skip
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_result_json_that_names_paths_outside_removes_nothing_there(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.cli.predict import add_model_arguments, settings_of
+from densesharp.cli.predict import add_model_arguments, add_solid_threshold, settings_of
 from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
 
 
@@ -27,10 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_json_argument(parser)
     add_model_arguments(parser)
-    parser.add_argument(
-        "--solid-threshold", type=float, default=-300.0, metavar="HU",
-        help="density from which a part of the nodule counts as solid (default -300)",
-    )  # fmt: skip
+    add_solid_threshold(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,15 +40,13 @@ def run(args: argparse.Namespace) -> int:
     """Run the chain on the sample, write its files, then show it in the viewer."""
     from densesharp.cli.extras import how_to_get, missing, unavailable
     from densesharp.cli.pages import page
-    from densesharp.cli.predict import report, settings_of
+    from densesharp.cli.predict import engine_of, report, settings_of
     from densesharp.cli.terminal import check_port, progress_bar
     from densesharp.files import check_folder
     from densesharp.io import read_volume
-    from densesharp.model.engines import available_cores, open_engine
-    from densesharp.model.model_file import load_model
     from densesharp.nodule.pipeline import analyse
     from densesharp.report.result_files import write_results
-    from densesharp.resources import model_path, sample_path
+    from densesharp.resources import sample_path
 
     out = args.out or Path("densesharp-demo")
     check_folder(out)
@@ -57,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
         progress(0.0, "Reading the sample CT")
         volume = read_volume(sample_path())
         progress(0.1, "Loading the model")
-        model = load_model(args.model or model_path())
-        engine = open_engine(model, args.device, args.precision, available_cores())
+        engine = engine_of(args)
         result = analyse(volume, demo_seed(), engine, settings=settings_of(args), progress=progress)
         write_results([result], volume, engine, out)
     sys.stderr.write("A simulated chest CT: no patient, and its nodules are known.\n")

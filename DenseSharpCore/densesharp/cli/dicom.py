@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densesharp.cli.predict import add_device_arguments, engine_of
 from densesharp.cli.terminal import add_json_argument, check_json, finish
 from densesharp.errors import ImageError, OutputError
 
@@ -41,8 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "beside the report",
     )  # fmt: skip
     _add_series(sub)
-    sub.add_argument("--model", type=Path, help="model file; default: the bundled one")
-    sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_device_arguments(sub)
 
 
 def _add_series(parser: argparse.ArgumentParser) -> None:
@@ -88,20 +88,15 @@ def _rerun(args: argparse.Namespace) -> int:
     from densesharp.dicom.run_record import read_report
     from densesharp.dicom.write import SEG_NAME
     from densesharp.io import read_volume
-    from densesharp.model.engines import Precision, available_cores, open_engine
-    from densesharp.model.model_file import load_model
     from densesharp.report.result_files import write_results
-    from densesharp.resources import model_path
 
     nodules = read_report(load_dicom(args.report))
     seg = args.seg or args.report.with_name(SEG_NAME)
     outlines = load_dicom(seg) if args.seg or seg.exists() else None
     with progress_bar() as progress:
         volume = read_volume(args.dicom, args.series, progress)
-        model = load_model(args.model or model_path())
         # Equal to the last bit is expected: with the precision of the report.
-        precision: Precision = "fp32" if "fp32" in nodules[0].run.engine else "auto"
-        engine = open_engine(model, args.device, precision, available_cores())
+        engine = engine_of(args, "fp32" if "fp32" in nodules[0].run.engine else "auto")
         results = []
         for done, nodule in enumerate(nodules):
             progress(done / len(nodules), f"Nodule {done + 1} of {len(nodules)}")

@@ -56,10 +56,11 @@ def _draw_nodule(args: argparse.Namespace, out: Path, progress: Progress) -> lis
     from densesharp.files import atomic_path
     from densesharp.train.dataset import read_dataset
 
-    samples = {sample.name: sample for sample in read_dataset(args.folder)}
-    name = next(iter(samples)) if args.name is None else args.name
+    samples = {sample.name: sample for sample in read_dataset(args.folder) if sample.is_nodule}
+    name = next(iter(samples), "") if args.name is None else args.name
     if name not in samples:
-        message = f"'{args.folder}' has no nodule '{name}'."
+        which = f" '{name}'" if name else ""
+        message = f"'{args.folder}' has no nodule{which}: see its info.csv."
         raise TableError(message)
     voxel, seg = samples[name].voxel, samples[name].seg
     inside = seg.any(axis=(1, 2)).nonzero()[0]

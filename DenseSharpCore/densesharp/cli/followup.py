@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 import tempfile
@@ -66,14 +65,11 @@ def day_count(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse both CTs, compare, write both result folders and the comparison."""
-    from densesharp.cli.predict import parse_seed, settings_of
+    from densesharp.cli.predict import engine_of, parse_seed, settings_of
     from densesharp.cli.terminal import progress_bar
     from densesharp.errors import SeedError
     from densesharp.files import check_folder
-    from densesharp.model.engines import available_cores, open_engine
-    from densesharp.model.model_file import load_model
     from densesharp.nodule.followup import days_between, follow_up, followup_sentence
-    from densesharp.resources import model_path
 
     if len(args.seed) > 2:
         message = (
@@ -93,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
             parse_seed(text, args.space, volume.grid)
             for text, volume in zip(args.seed, (first, second), strict=False)
         ]
-        model = load_model(args.model or model_path())
-        engine = open_engine(model, args.device, args.precision, available_cores())
+        engine = engine_of(args)
         found = follow_up(
             first,
             seeds[0],
@@ -120,53 +115,20 @@ def _write(found: FollowUp, first: Volume, second: Volume, engine: Engine, targe
     """
     from densesharp.files import ensure_folder, write_text
     from densesharp.report.followup_picture import write_followup_picture
-    from densesharp.report.result_files import write_results
+    from densesharp.report.result_files import files_of_earlier_run, put_in_place, write_results
 
     out = ensure_folder(target)
+    earlier = [Path("followup.json"), Path("followup.png")]
+    for part in ("first", "second"):
+        earlier += [Path(part, name) for name in files_of_earlier_run(out / part)]
     with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=out) as hidden:
-        made = Path(hidden) / "made"
+        made = Path(hidden)
         write_results([found.first], first, engine, made / "first")
         write_results([found.second], second, engine, made / "second")
         write_followup_picture(made / "followup.png", found, first, second)
         text = json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
         write_text(made / "followup.json", text)
-        _move(made, out, Path(hidden) / "earlier")
-
-
-def _move(made: Path, out: Path, aside: Path) -> None:
-    """Put new files into place of those of an earlier run; all of it is undone when one fails.
-
-    Raises:
-        OutputError: it failed, or a file that this program did not write is in the way.
-    """
-    from densesharp.errors import OutputError
-    from densesharp.report.result_files import files_of_earlier_run
-
-    new = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
-    old = {Path("followup.json"), Path("followup.png")}
-    for part in ("first", "second"):
-        old |= {Path(part, name) for name in files_of_earlier_run(out / part)}
-    for path in new:
-        if (out / path).exists() and path not in old:
-            message = (
-                f"'{out / path}' exists and was not written by this program: choose another "
-                "folder or move the file away."
-            )
-            raise OutputError(message)
-    moves = [(out / path, aside / path) for path in sorted(old) if (out / path).exists()]
-    moves += [(made / path, out / path) for path in new]
-    try:
-        with contextlib.ExitStack() as undo:
-            for source, target in moves:
-                if not target.parent.exists():
-                    target.parent.mkdir(parents=True)
-                    undo.callback(target.parent.rmdir)
-                source.replace(target)
-                undo.callback(target.replace, source)
-            undo.pop_all()  # all is in place: nothing is to be undone
-    except OSError as error:
-        message = f"The results cannot be moved into '{out}' ({error.strerror})."
-        raise OutputError(message) from error
+        put_in_place(made, out, earlier)
 
 
 def _read(path: Path, series: str | None, which: str) -> Volume:

@@ -17,6 +17,7 @@ from densesharp.image.volume import Notice
 from densesharp.nodule.records import NoduleResult, Seed
 
 if TYPE_CHECKING:
+    from densesharp.model.engines import Engine, Precision
     from densesharp.nodule.settings import AnalysisSettings
 
 
@@ -42,6 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--series", help="number or UID of the series, where a DICOM folder holds several"
     )
     add_model_arguments(parser)
+    add_solid_threshold(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write result.json here; - for stdout")
+
+
+def add_solid_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add where solid begins."""
     parser.add_argument(
         "--solid-threshold",
         type=solid_threshold,
@@ -49,13 +56,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="HU",
         help="density from which a part of the nodule counts as solid (default -300)",
     )
-    parser.add_argument("--json", metavar="FILE", help="also write result.json here; - for stdout")
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which model runs, and on what."""
+    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command that runs the model takes."""
-    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_device_arguments(parser)
     parser.add_argument(
         "--precision",
         choices=("auto", "fp32"),
@@ -79,6 +90,16 @@ def settings_of(args: argparse.Namespace) -> AnalysisSettings:
 
     threshold = getattr(args, "solid_threshold", DEFAULTS.solid_threshold_hu)
     return AnalysisSettings(args.tta, not args.no_stability, threshold)
+
+
+def engine_of(args: argparse.Namespace, precision: Precision | None = None) -> Engine:
+    """The engine that the arguments choose; a precision that is named wins over theirs."""
+    from densesharp.model.engines import available_cores, open_engine
+    from densesharp.model.model_file import load_model
+    from densesharp.resources import model_path
+
+    model = load_model(args.model or model_path())
+    return open_engine(model, args.device, precision or args.precision, available_cores())
 
 
 def orientation_count(text: str) -> int:
@@ -131,11 +152,8 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.cli.terminal import check_json, progress_bar, write_json
     from densesharp.files import check_folder
     from densesharp.io import read_volume
-    from densesharp.model.engines import available_cores, open_engine
-    from densesharp.model.model_file import load_model
     from densesharp.nodule.pipeline import analyse, check_seed
     from densesharp.report.result_files import write_results
-    from densesharp.resources import model_path
 
     check_folder(args.out)
     check_json(args.json)
@@ -146,8 +164,7 @@ def run(args: argparse.Namespace) -> int:
         for seed in seeds:
             check_seed(volume, seed)
         progress(0.1, "Loading the model")
-        model = load_model(args.model or model_path())
-        engine = open_engine(model, args.device, args.precision, available_cores())
+        engine = engine_of(args)
         results = [
             analyse(
                 volume, seed, engine, nodule_id=f"nodule_{number:03d}", settings=settings_of(args),
@@ -189,9 +206,8 @@ def report(results: list[NoduleResult], out: Path, device: str) -> None:
         out: the folder of their files.
         device: what computed, in words.
     """
-    from densesharp.report.labels import report_sentence
+    from densesharp.report.labels import DISCLAIMER, report_sentence
 
     lines = [report_sentence(result) for result in results]
-    lines += [f"Results: {out}", f"Ran on: {device}"]
-    lines.append("Research use only, not for diagnosis.")
+    lines += [f"Results: {out}", f"Ran on: {device}", DISCLAIMER]
     sys.stderr.write("\n".join(lines) + "\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from densesharp.cli.predict import add_device_arguments
 from densesharp.errors import DeviceError
 
 
@@ -20,8 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "environment variable DENSESHARP_SERVER_KEY)",
     )
     parser.add_argument("--port", type=int, default=8321, help="default 8321")
-    parser.add_argument("--model", type=Path, help="model file; default: the bundled one")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_device_arguments(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes per device")
     parser.add_argument(
         "--rate",

@@ -74,7 +74,12 @@ class Grid:
         origin = np.array(self.origin, dtype=np.float64)
         spacing = np.array(self.spacing, dtype=np.float64)
         direction = np.array(self.direction, dtype=np.float64)
-        if origin.shape != (3,) or spacing.shape != (3,) or direction.shape != (3, 3):
+        if (
+            len(self.size) != 3
+            or origin.shape != (3,)
+            or spacing.shape != (3,)
+            or direction.shape != (3, 3)
+        ):
             message = "The image has no complete 3D geometry (origin, spacing and direction)."
             raise GeometryError(message)
         if not all(np.isfinite(part).all() for part in (origin, spacing, direction)):

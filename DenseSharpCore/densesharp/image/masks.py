@@ -286,7 +286,8 @@ def dice(first: NoduleMask | None, second: NoduleMask | None) -> float:
     if first is None or second is None:
         return 1.0 if first is second else 0.0
     _, both = _together(first, second)
-    return float(2 * both.all(axis=0).sum() / both.sum())
+    voxels = int(both.sum())
+    return float(2 * both.all(axis=0).sum() / voxels) if voxels else 1.0
 
 
 def _together(first: NoduleMask, second: NoduleMask) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from densesharp.errors import ImageError
 from densesharp.image.grid import cube_grid
 from densesharp.image.sampling import share_inside
 from densesharp.image.volume import Volume
@@ -64,9 +65,15 @@ def cut_patch(volume: Volume, center_lps: ArrayLike, edge: int = EDGE) -> Patch:
         volume: the CT, any spacing and direction.
         center_lps: (3,) LPS mm, the middle of the cube.
         edge: voxels of 1 mm along each side.
+
+    Raises:
+        ImageError: voxels in the cube have no value.
     """
     grid = cube_grid(center_lps, edge)
     hu = volume.on_grid(grid, outside=WINDOW[0])
+    if not np.isfinite(hu).all():
+        message = "The CT has voxels without a value (NaN or infinite) here: export it again."
+        raise ImageError(message)
     units = to_network_units(hu)
     sharpness = slice_sharpness(units, slice_axis(volume))
     return Patch(units, grid, share_inside(grid, volume.grid), sharpness)

@@ -60,7 +60,7 @@ class Page:
         verdict: ok, caution or refused.
         verdict_words: the same as people read it.
         sentence: one paragraph for the dictation system.
-        picture: path of the overview picture, if there is one.
+        picture: path of the overview picture, if there is one that is whole.
         rows: guidelines and rules, with their agreement with the model.
     """
 
@@ -118,16 +118,28 @@ def _read_document(folder: Path) -> dict[str, Any]:
 
 def _page(entry: dict[str, Any], folder: Path, context: Context | None) -> Page:
     result = NoduleResult.from_json(entry)
-    picture = folder / str(entry.get("files", {}).get("overview", ""))
+    picture = folder / Path(str(entry.get("files", {}).get("overview", ""))).name
     return Page(
         title=name_of(result),
         decided=review_words(result.review) if result.review else "",
         verdict=result.verdict,
         verdict_words=VERDICT_WORDS[result.verdict],
         sentence=report_sentence(result),
-        picture=picture if picture.is_file() else None,
+        picture=picture if _is_picture(picture) else None,
         rows=_rows(result, context),
     )
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a whole picture lies there, which a report can show."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            picture.verify()
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises on damaged files
+        return False
+    return True
 
 
 def _rows(result: NoduleResult, context: Context | None) -> tuple[Line, ...]:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import densesharp
 from densesharp.errors import OutputError
-from densesharp.files import ensure_folder
+from densesharp.files import ensure_folder, why_no_name
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.model.engines import open_engine
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.nodule.surface import nodule_surface, write_surface
+from densesharp.report.labels import DISCLAIMER
 
 if TYPE_CHECKING:
     from densesharp.model.engines import Engine
@@ -52,7 +53,8 @@ def write_results(
         The content of `result.json`.
 
     Raises:
-        OutputError: the folder cannot be written to, or it holds other files of the same names.
+        OutputError: the folder cannot be written to, or it holds other files of the same names; or
+            an id cannot name files of its own.
 
     Examples:
         >>> document = densesharp.write_results([result], volume, engine, "result")
@@ -64,6 +66,7 @@ def write_results(
     """
     if engine is None:
         engine = open_engine()
+    _check_ids([result.id for result in results])
     folder = ensure_folder(out)
     document = result_document(results, volume, engine)
     earlier = files_of_earlier_run(folder)
@@ -77,8 +80,18 @@ def write_results(
         except (OSError, RuntimeError) as error:  # SimpleITK reports a full disk as RuntimeError
             message = f"The results cannot be written to '{folder}': is the disk full?"
             raise OutputError(message) from error
-        _move(made, folder, earlier)
+        put_in_place(made, folder, [Path(name) for name in earlier])
     return document
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    for n, name in enumerate(ids):
+        if name.lower() in (other.lower() for other in ids[:n]):
+            message = f"Two nodules are called '{name}', as their files would be: rename one."
+            raise OutputError(message)
+        if unfit := why_no_name(name):
+            message = f"Files cannot be named after a nodule called '{name}': {unfit}."
+            raise OutputError(message)
 
 
 def result_document(
@@ -108,7 +121,7 @@ def result_document(
         },
         "image": image_geometry(volume.grid),
         "nodules": [result.to_json() for result in results],
-        "notice": "Research use only, not for diagnosis.",
+        "notice": DISCLAIMER,
     }
 
 
@@ -170,27 +183,45 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _move(made: Path, folder: Path, earlier: set[str]) -> None:
-    """Move the new files into place, `result.json` last, and remove those of an earlier run.
+def put_in_place(made: Path, folder: Path, earlier: Collection[Path]) -> None:
+    """Move new files into a folder in place of those of an earlier run: all of them or none.
+
+    Args:
+        made: a folder on the same disk with the new files, and folders of them; emptied.
+        folder: where they belong.
+        earlier: what an earlier run left there, relative to it. Other files stay.
 
     Raises:
-        OutputError: a file that this program did not write has a name that is needed.
+        OutputError: it failed, and all is as it was; or a file that this program did not write has
+            a name that is needed.
     """
-    new = sorted(path.name for path in made.iterdir() if path.name != RESULT)
-    for name in [*new, RESULT]:
-        if (folder / name).exists() and name not in earlier:
+    new = sorted((path.relative_to(made) for path in made.rglob("*") if path.is_file()), key=_last)
+    old = sorted((path for path in earlier if (folder / path).exists()), key=_last, reverse=True)
+    for path in new:
+        if (folder / path).exists() and path not in old:
             message = (
-                f"'{folder / name}' exists and was not written by this program: choose another "
+                f"'{folder / path}' exists and was not written by this program: choose another "
                 "folder or move the file away."
             )
             raise OutputError(message)
     try:
-        # From here to the new result.json the folder has none: nobody takes it for complete.
-        (folder / RESULT).unlink(missing_ok=True)
-        for name in earlier - {RESULT, *new}:
-            (folder / name).unlink(missing_ok=True)
-        for name in [*new, RESULT]:
-            shutil.move(made / name, folder / name)
+        with (
+            tempfile.TemporaryDirectory(prefix=".densesharp-", dir=folder) as aside,
+            ExitStack() as undo,
+        ):
+            moves = [(folder / path, Path(aside) / path) for path in old]
+            for source, target in [*moves, *((made / path, folder / path) for path in new)]:
+                if not target.parent.exists():
+                    target.parent.mkdir(parents=True)
+                    undo.callback(target.parent.rmdir)
+                source.replace(target)
+                undo.callback(target.replace, source)
+            undo.pop_all()  # all is in place: nothing is to be undone
     except OSError as error:
         message = f"The results cannot be moved into '{folder}' ({error.strerror})."
         raise OutputError(message) from error
+
+
+def _last(path: Path) -> tuple[bool, Path]:
+    """Sorts `result.json` last: until it is there, nobody takes a folder for complete."""
+    return path.name == RESULT, path
