@@ -78,6 +78,45 @@ def read_csv(path: Path, what: str) -> CsvFile:
     return CsvFile(tuple(header), tuple(rows))
 
 
+def read_rows(
+    path: Path, what: str, needed: Sequence[str], optional: Sequence[str]
+) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a table by column, whose names are taken in small letters.
+
+    Args:
+        path: the file.
+        what: what to call it in messages, such as `The case list 'cases.csv'`.
+        needed: columns that it must have.
+        optional: columns that it may have, for the message; others are given, too.
+
+    Returns:
+        Line number in the file, and cells by column; cells that a line lacks are empty.
+
+    Raises:
+        TableError: it cannot be read; a column is missing or there twice; or a line has more cells
+            than there are columns.
+    """
+    table = read_csv(path, what)
+    header = [name.lower() for name in table.header]
+    missing = [name for name in needed if name not in header]
+    if missing:
+        message = (
+            f"{what} lacks the column '{missing[0]}' in line 1: it needs {', '.join(needed)}, and "
+            f"may have {', '.join(optional)}."
+        )
+        raise TableError(message)
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        message = f"{what} has the column '{twice[0]}' twice in line 1: leave one out."
+        raise TableError(message)
+    for line, cells in table.rows:
+        if len(cells) > len(header):
+            message = f"{what}, line {line}: there are more cells than columns."
+            raise TableError(message)
+    named = CsvFile(tuple(header), table.rows).records()
+    return [(line, row) for (line, _), row in zip(table.rows, named, strict=True)]
+
+
 def write_csv(
     path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
 ) -> None:

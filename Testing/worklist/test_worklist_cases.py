@@ -81,6 +81,9 @@ def test_a_table_names_cases_once_and_says_where_it_is_wrong(tmp_path):
     table.write_text("case,image\nA,one, two.nrrd\n")
     with pytest.raises(TableError, match="line 2: there are more cells than columns"):
         open_worklist(str(table))
+    table.write_text("case,image,Case\nA,one,B\n")
+    with pytest.raises(TableError, match="has the column 'case' twice"):
+        open_worklist(str(table))
     table.write_text("case,file\nA,b\n")
     with pytest.raises(TableError, match="lacks the column 'image'"):
         open_worklist(str(table))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from densesharp.csv_files import read_csv
 from densesharp.errors import TableError
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -46,7 +46,7 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
                 del values[step]
         try:
             _add(log, found)
-        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        except (TableError, ValueError, KeyError) as error:
             message = f"The log '{log}' is damaged ({error}): remove it to see the others."
             raise TableError(message) from error
     return {
@@ -57,11 +57,10 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
 
 
 def _add(log: Path, found: dict[str, dict[int, float]]) -> None:
-    with log.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for name, text in row.items():
-                if text and name not in ("step", "epoch"):
-                    found.setdefault(name, {})[int(row["step"])] = float(text)
+    for row in read_csv(log, f"The log '{log}'").records():
+        for name, text in row.items():
+            if text and name not in ("step", "epoch"):
+                found.setdefault(name, {})[int(row["step"])] = float(text)
 
 
 def _first_step(log: Path) -> int:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from densesharp.csv_files import read_csv
+from densesharp.csv_files import read_rows
 from densesharp.errors import TableError
 from densesharp.files import sha256, why_no_name, write_text
 from densesharp.image.grid import Grid
@@ -87,7 +87,8 @@ def read_cases(path: str | Path) -> list[Case]:
         TableError: with line and column of what is wrong.
     """
     source = Path(path)
-    rows = _rows(source)
+    what = f"The case list '{source.name}'"
+    rows = read_rows(source, what, _NEEDED, ("space", "nodule", "series"))
     folder = source.parent.resolve()
     cases: dict[str, Case] = {}
     lines: dict[str, int] = {}
@@ -113,29 +114,9 @@ def read_cases(path: str | Path) -> list[Case]:
         lines[name] = line
         cases[case.id.lower()] = Case(case.id, case.image, points, case.series)
     if not cases:
-        message = f"The case list '{source.name}' has no cases."
+        message = f"{what} has no cases."
         raise TableError(message)
     return list(cases.values())
-
-
-def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line numbers and cells, without empty lines."""
-    table = read_csv(source, f"The case list '{source.name}'")
-    header = [name.lower() for name in table.header]
-    missing = [name for name in _NEEDED if name not in header]
-    if missing:
-        message = (
-            f"The case list '{source.name}' lacks the column '{missing[0]}' in line 1: it needs "
-            f"{', '.join(_NEEDED)}, and may have space, nodule and series."
-        )
-        raise TableError(message)
-    rows = []
-    for line, cells in table.rows:
-        if len(cells) > len(header):
-            raise _wrong(line, "last", "there are more cells than columns")
-        padded = (*cells, *[""] * (len(header) - len(cells)))
-        rows.append((line, dict(zip(header, padded, strict=True))))
-    return rows
 
 
 def _case(row: dict[str, str], line: int, folder: Path) -> Case:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from densesharp.csv_files import read_csv
+from densesharp.csv_files import read_rows
 from densesharp.errors import ImageError, TableError
 from densesharp.files import folder_name
 from densesharp.io.image_files import is_volume_file
@@ -86,36 +85,18 @@ def _is_image(entry: Path) -> bool:
 
 
 def _of_table(path: Path) -> list[ListedCase]:
-    """Rows of a table; image paths are relative to it."""
-    table = read_csv(path, f"The worklist '{path.name}'")
-    header = [name.lower() for name in table.header]
-    missing = [name for name in _NEEDED if name not in header]
-    if missing:
-        message = (
-            f"The worklist '{path.name}' lacks the column '{missing[0]}' in line 1: it needs "
-            f"{' and '.join(_NEEDED)}, and may have series and prior."
-        )
-        raise TableError(message)
-    rows = []
-    for line, cells in table.rows:
-        if len(cells) > len(header):
-            message = f"Worklist, line {line}: there are more cells than columns."
-            raise TableError(message)
-        row = dict(zip(header, cells, strict=False))
+    """One case for each name, as a table of nodules has several lines for a CT.
+
+    Image paths are relative to the table.
+    """
+    first: dict[str, dict[str, str]] = {}
+    for line, row in read_rows(path, f"The worklist '{path.name}'", _NEEDED, ("series", "prior")):
         for column in _NEEDED:
-            if not row.get(column):
+            if not row[column]:
                 message = f"Worklist, line {line}, column '{column}': it is empty."
                 raise TableError(message)
-        rows.append(row)
-    return _rows_as_cases(rows, path.parent.absolute())
-
-
-def _rows_as_cases(rows: Sequence[dict[str, str]], folder: Path) -> list[ListedCase]:
-    """One case for each name: a table of nodules has several lines for a CT."""
-    first: dict[str, dict[str, str]] = {}
-    for row in rows:
         first.setdefault(row["case"], row)
-    ids = unique_ids(list(first), folder_name)
+    folder, ids = path.parent.absolute(), unique_ids(list(first), folder_name)
     return [
         StoredCase(
             case,
