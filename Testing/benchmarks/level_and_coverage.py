@@ -28,7 +28,7 @@ from densesharp.stats.mixed_model import fit_mixed_model
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.tables import Readings
 from densesharp.study.analysis.automation_bias import share_difference, share_of_readings
-from densesharp.study.analysis.endpoints import equivalence
+from densesharp.study.analysis.endpoints import OnLogit, equivalence
 
 Shares = dict[str, float]
 Draw = Callable[[np.random.Generator], dict[str, bool | None]]
@@ -178,7 +178,8 @@ def right_calls() -> Iterator[tuple[str, Draw]]:
 def near_one() -> Iterator[tuple[str, Draw]]:
     """Intervals of one reader's area, with few cases of a class or near 1."""
     settings = ((0.8, 50, 50, 1.0), (0.95, 50, 50, 1.0), (0.8, 10, 90, 1.0), (0.95, 10, 90, 1.0),
-                (0.95, 90, 10, 1.0), (0.9, 10, 40, 0.6), (0.85, 6, 30, 1.0))  # fmt: skip
+                (0.95, 90, 10, 1.0), (0.9, 10, 40, 0.6), (0.85, 6, 30, 1.0),
+                (0.95, 15, 60, 0.6), (0.8, 10, 90, 0.6))  # fmt: skip
     for area, diseased, others, b in settings:
 
         def draw(
@@ -283,6 +284,7 @@ def equivalent() -> Iterator[tuple[str, Draw]]:
         def draw(
             rng: np.random.Generator, size: tuple[int, int] = (readers, cases),
             signal: tuple[float, float] = (high, low), margin: float = margin,
+            apart: float = apart,
         ) -> dict[str, bool | None]:  # fmt: skip
             truth = np.arange(size[1]) % 2 == 0
             shared = 0.7 * rng.normal(size=size[1]) + 0.5 * rng.normal(size=(2, 1, size[1]))
@@ -290,8 +292,15 @@ def equivalent() -> Iterator[tuple[str, Draw]]:
             ratings = ratings + 0.5 * rng.normal(size=(2, *size))
             names = tuple(f"{k:03d}" for k in range(size[1]))
             study = Readings(("a", "b"), names[: size[0]], names, truth, ratings)
-            found = analyse(study).rrrc.differences["a", "b"]
-            return {"shown to be equivalent": equivalence(found, margin).shown}
+            form = analyse(study).rrrc
+            found, means = form.differences["a", "b"], form.means
+            both = OnLogit(means["a"], means["b"], (0.0, 1.0))
+            return {
+                "shown to be equivalent by t": equivalence(found, margin).shown,
+                "by the logit scale": equivalence(found, margin, both).shown,
+                "coverage of t": holds(found, apart * margin),
+                "of the logit scale": holds(form.differences_logit["a", "b"], apart * margin),
+            }
 
         yield f"{readers} readers, {cases} cases, areas {apart * margin:g} apart, margin 0.1", draw
 

@@ -51,7 +51,8 @@ def designs() -> Iterator[tuple[str, Draw]]:
 def means() -> Iterator[tuple[str, Draw]]:
     """The mean of one treatment, readers and cases random."""
     settings = (("LL", 0.85, 6, 40, 40), ("HH", 0.85, 6, 40, 40), ("HH", 0.95, 5, 50, 50),
-                ("LL", 0.95, 4, 100, 30))  # fmt: skip
+                ("LL", 0.95, 4, 100, 30), ("LL", 0.95, 6, 10, 90), ("HL", 0.9, 3, 20, 20),
+                ("HH", 0.97, 3, 40, 40))  # fmt: skip
     for structure, area, readers, others, diseased in settings:
         model, size = roe_metz(structure, [area]), (readers, others, diseased)
 
@@ -61,8 +62,11 @@ def means() -> Iterator[tuple[str, Draw]]:
             size: tuple[int, int, int] = size,
             area: float = area,
         ) -> dict[str, bool | None]:
-            found = analyse(simulate_readings(model, *size, rng)).rrrc.means["1"]
-            return {"coverage": holds(found, area)}
+            form = analyse(simulate_readings(model, *size, rng)).rrrc
+            return {
+                "coverage": holds(form.means["1"], area),
+                "on the logit scale": holds(form.means_logit["1"], area),
+            }
 
         yield (
             f"structure {structure}, area {area:g}, {readers} readers, {others} + {diseased}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -31,10 +32,35 @@ def degrees_of_freedom(
     for values, one in ((placed.diseased, truth), (placed.others, ~truth)):
         count = len(values) if patients is None else len(np.unique(patients[one]))
         parts.append((float(values.var(ddof=1)) / count, count - 1))
+    return _satterthwaite(parts)
+
+
+def _satterthwaite(parts: list[tuple[float, int]]) -> float | None:
+    """Degrees of freedom of a sum of variances, each with its own."""
     total = sum(part for part, _ in parts)
-    if total <= 0:
-        return None
-    return total**2 / sum(part**2 / df for part, df in parts)
+    return total**2 / sum(part**2 / df for part, df in parts) if total > 0 else None
+
+
+def steadied(ratings: FloatArray, truth: BoolArray) -> tuple[float, float | None]:
+    """A variance of the area that few cases do not make too small, and its degrees of freedom.
+
+    The sample variance of a class's placements is near 0 by chance where all of few cases are
+    rated rightly. It is drawn towards what Hanley & McNeil 1982 expect of an area A,
+    (A / (2 - A) + 2 A^2 / (1 + A)) / 2 - A^2 for either class, with the weight of two cases.
+
+    Args:
+        ratings: shape (K,), without NaN.
+        truth: shape (K,), two cases of each class at least.
+    """
+    placed = placements(ratings, truth)
+    area = placed.auc
+    expected = (area / (2 - area) + 2 * area**2 / (1 + area)) / 2 - area**2
+    parts = []
+    for values in (placed.diseased, placed.others):
+        n = len(values)
+        squares = (n - 1) * float(values.var(ddof=1)) + 2 * expected
+        parts.append((squares / (n + 1) / n, n - 1))
+    return sum(part for part, _ in parts), _satterthwaite(parts)
 
 
 def logit_interval(
@@ -100,9 +126,10 @@ def reader_area(
 ) -> Estimate:
     """The area with an interval for printing: inside 0..1, and with few cases wide enough.
 
-    On the logit scale with t quantiles (`degrees_of_freedom`); for an area of 0 or 1 that of
-    Newcombe. Of 95 % intervals 92 to 98 % cover in settings with 6 to 100 cases of a class, areas
-    of 0.7 to 0.97 and ratings of few or many values; of Wald's 78 to 94 %.
+    On the logit scale with t quantiles and the variance of `steadied` (patients with several
+    cases: of Obuchowski 1997); for an area of 0 or 1 that of Newcombe. Of 95 % intervals 94 to
+    99 % cover in settings with 6 to 100 cases of a class, areas of 0.7 to 0.97 and ratings of few
+    or many values; of Wald's 78 to 94 %. The standard error stays DeLong's.
 
     Args:
         ratings: shape (K,), without NaN.
@@ -112,7 +139,11 @@ def reader_area(
     """
     area = auc_estimate(ratings, truth, patients, confidence=confidence)
     df = degrees_of_freedom(ratings, truth, patients)
-    found = logit_interval(area, df, confidence=confidence)
+    steady = area
+    if patients is None and area.se is not None:
+        variance, df = steadied(ratings, truth)
+        steady = replace(area, se=math.sqrt(variance))
+    found = logit_interval(steady, df, confidence=confidence)
     if found.ci is not None:
         return replace(area, ci=found.ci, method=f"{found.method}, t")
     if area.value in (0.0, 1.0) and patients is None and not too_few(truth, patients):

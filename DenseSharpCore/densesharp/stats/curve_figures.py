@@ -33,7 +33,8 @@ def partial_area(low: float, high: float) -> FigureOfMerit:
     def area(ratings: FloatArray, diseased: BoolArray) -> float:
         return float(partial_auc(ratings, diseased, (low, high)).value or 0.0)
 
-    return _figure(f"partial AUC, specificity {low:g} to {high:g}", area)
+    name = f"partial AUC, specificity {low:g} to {high:g}"
+    return _figure(name, area, (0.0, high - low))
 
 
 def expected_utility(slope: float) -> FigureOfMerit:
@@ -54,7 +55,9 @@ def expected_utility(slope: float) -> FigureOfMerit:
     return _figure(f"expected utility, slope {slope:g}", utility)
 
 
-def _figure(name: str, of_curve: OfCurve) -> FigureOfMerit:
+def _figure(
+    name: str, of_curve: OfCurve, limits: tuple[float, float] = (0.0, 1.0)
+) -> FigureOfMerit:
     def compute(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
         diseased = truth > 0
         if min(int(diseased.sum()), int((~diseased).sum())) < 2:
@@ -69,4 +72,6 @@ def _figure(name: str, of_curve: OfCurve) -> FigureOfMerit:
             left_out[alike] = of_curve(ratings[rest], diseased[rest])
         return of_curve(ratings, diseased), left_out
 
-    return FigureOfMerit(name, NEEDS, compute, lambda truth: np.ones(len(truth), dtype=bool))
+    return FigureOfMerit(
+        name, NEEDS, compute, lambda truth: np.ones(len(truth), dtype=bool), limits=limits
+    )

@@ -136,7 +136,8 @@ def quadratic_kappa(classes: int) -> FigureOfMerit:
         return None if np.isnan(value) or np.isnan(left_out).any() else (value, left_out)
 
     needs = "at least two classes, and so without any single case"
-    return FigureOfMerit("quadratic kappa against the truth", needs, compute, _all_cases)
+    name = "quadratic kappa against the truth"
+    return FigureOfMerit(name, needs, compute, _all_cases, limits=(-1.0, 1.0))
 
 
 def _vus(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from densesharp.errors import TableError
 from densesharp.stats.auc import clustered_covariance, delong_covariance, placements
 from densesharp.stats.clusters import cluster_covariance
+from densesharp.stats.estimates import Interval
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.study_design import (
     READERS_IN_TREATMENTS,
@@ -49,6 +50,8 @@ class FomTable:
         patients: shape (n,): the patients of the cases left out one by one; None where each case
             is a patient of its own.
         design: who read what; None where readings are missing that no design leaves out.
+        limits: least and greatest value of the figure.
+        fewest: cases that its variance is from, of the smaller class where it looks at two.
     """
 
     treatments: tuple[str, ...]
@@ -59,6 +62,8 @@ class FomTable:
     reason: str | None = None
     patients: IntArray | None = None
     design: Design | None = "factorial"
+    limits: Interval = (0.0, 1.0)
+    fewest: int | None = None
 
 
 def fom_table(
@@ -103,9 +108,12 @@ def fom_table(
             without[own] = found[1]
             left_out.append(without[used])
     labels = (readings.treatments, readings.readers)
+    smaller = _fewest(figure, classes[used])
 
     def lacking(reason: str) -> FomTable:
-        return FomTable(*labels, theta, None, reason=reason, design=design)
+        return FomTable(
+            *labels, theta, None, reason=reason, design=design, limits=figure.limits, fewest=smaller
+        )
 
     unread = np.isnan(readings.ratings).all(axis=2)
     if unread.any() and design != READERS_IN_TREATMENTS:
@@ -126,7 +134,17 @@ def fom_table(
     matrix = np.full((t * r, t * r), np.nan)
     matrix[np.ix_(known, known)] = between
     whole = values.reshape(t, r, -1) if design == "factorial" else None
-    return FomTable(*labels, theta, matrix.reshape(t, r, t, r), whole, None, patients, design)
+    return FomTable(
+        *labels, theta, matrix.reshape(t, r, t, r), whole, None, patients, design, figure.limits,
+        smaller,
+    )  # fmt: skip
+
+
+def _fewest(figure: FigureOfMerit, used: IntArray) -> int:
+    """Cases used, of the smaller class where the figure looks at two."""
+    diseased = int((used > 0).sum())
+    both = 0 < diseased < len(used) and figure.right is None
+    return min(diseased, len(used) - diseased) if both else len(used)
 
 
 def _covariances(

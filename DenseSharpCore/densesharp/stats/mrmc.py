@@ -12,7 +12,7 @@ chi-square, none in the reported components.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy import stats
 from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.fom_table import INCOMPLETE, Covariance, FomTable, fom_table
+from densesharp.stats.logit_scale import difference_on_logit, mean_on_logit
 from densesharp.stats.mrmc_result import (
     NO_INTERACTION,
     ONE_READER,
@@ -78,6 +79,7 @@ def analyse_table(
         sums = _Sums.of(table)
         components, squares = sums.components(), MeanSquares(sums.ms_t, sums.ms_r, sums.ms_tr)
         forms = {name: _form(table, sums, name, confidence, means[name]) for name in means}
+    forms = {name: _with_logit(table, name, form, confidence) for name, form in forms.items()}
     return MrmcResult(
         figure,
         covariance,
@@ -209,6 +211,24 @@ def _difference(value: float, test: EqualityTest, r: int, confidence: float) -> 
     if test.df2 is None:
         return normal_estimate(value, variance, confidence=confidence)
     return t_estimate(value, variance, test.df2, confidence=confidence)
+
+
+def _with_logit(table: FomTable, name: str, form: Form, confidence: float) -> Form:
+    """The form with its intervals on the logit scale beside the usual ones."""
+    fewest = table.fewest if name != "rrfc" else None
+    if table.patients is not None and fewest is not None:
+        fewest = len(np.unique(table.patients))
+    means = {
+        treatment: mean_on_logit(mean, table.limits, fewest, confidence=confidence)
+        for treatment, mean in form.means.items()
+    }
+    differences = {
+        pair: difference_on_logit(
+            (form.means[pair[0]], form.means[pair[1]]), one, table.limits, confidence=confidence
+        )
+        for pair, one in form.differences.items()
+    }
+    return replace(form, means_logit=means, differences_logit=differences)
 
 
 def _missing(table: FomTable, *, readers: bool, covariance: bool) -> str | None:

@@ -13,6 +13,7 @@ from densesharp.stats.dbm import dbm, dbm_frrc_p
 from densesharp.stats.estimates import Interval, holm
 from densesharp.stats.figures_of_merit import AUC, MEAN_RATING, FigureOfMerit
 from densesharp.stats.fom_table import Covariance, FomTable, fom_table
+from densesharp.stats.logit_scale import beyond, turned
 from densesharp.stats.mean_ustatistics import mean_statistics
 from densesharp.stats.model_vs_readers import non_inferiority
 from densesharp.stats.mrmc import analyse_table
@@ -21,6 +22,7 @@ from densesharp.stats.mrmc_records import (
     BinormalCurve,
     Comparison,
     DbmSection,
+    FormEstimates,
     FormP,
     FrrcSection,
     Judged,
@@ -145,8 +147,8 @@ def _notes(table: FomTable, figure: FigureOfMerit) -> list[str]:
     mean = float(np.nanmean(table.theta))
     if len(table.treatments) == 1 and figure.limits == (0.0, 1.0) and not 0.1 < mean < 0.9:
         notes.append(
-            "The mean is near the end of its scale, where its interval is somewhat short: of 95 % "
-            "intervals 88 to 92 % hold the truth in simulations of such studies."
+            "The mean is near the end of its scale, where an interval as long to either side is "
+            "somewhat short; take the one on the logit scale."
         )
     return notes
 
@@ -186,6 +188,7 @@ def _comparisons(result: MrmcResult) -> list[Comparison]:
             forms[0].differences[pair],
             forms[1].differences[pair],
             forms[2].differences[pair],
+            on_logit=FormEstimates(*(form.differences_logit[pair] for form in forms)),
         )
         for pair in pairs
     ]
@@ -203,11 +206,17 @@ def _judged(document: MrmcDocument, margin: float) -> list[Judged]:
         raise TableError(message)
     pair, complete = document.comparisons[0], document.complete_cases
     one = complete.comparisons[0].rrrc if complete and pair.rrrc.p is None else pair.rrrc
-    turned = replace(one, value=None if one.value is None else -one.value)
-    return [
-        Judged(pair.first, pair.second, non_inferiority(one, margin, level=level)),
-        Judged(pair.second, pair.first, non_inferiority(turned, margin, level=level)),
-    ]
+    used = complete if complete and pair.rrrc.p is None else document
+    limits = document.method.limits or (0.0, 1.0)
+    found = []
+    for first, second, way in (
+        (pair.first, pair.second, one),
+        (pair.second, pair.first, turned(one)),
+    ):
+        means = (used.rrrc.means[first], used.rrrc.means[second])
+        test = non_inferiority(way, margin, level=level)
+        found.append(Judged(first, second, test, beyond(means, way, limits, margin)))
+    return found
 
 
 def _reader_sections(result: MrmcResult) -> SingleReaders:

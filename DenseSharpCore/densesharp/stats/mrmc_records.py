@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 
 from densesharp.stats.dbm import DbmResult
 from densesharp.stats.estimates import Estimate, Interval, optional
+from densesharp.stats.logit_scale import printed
 from densesharp.stats.model_vs_readers import NonInferiority
 from densesharp.stats.mrmc_result import Components, Form, MeanSquares, Pair
 
@@ -30,6 +31,7 @@ class FormSection:
         df2: of the denominator, `ddf` where Hillis' formula gives them; none of a chi-square.
         ci: of the difference of two treatments, as is `se`; None of more, see `comparisons`.
         means: treatment -> reader-averaged figure of merit.
+        means_logit: the same with intervals made on the logit scale.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {}
@@ -42,6 +44,7 @@ class FormSection:
     ci: Interval | None
     se: float | None
     means: Mapping[str, Estimate]
+    means_logit: Mapping[str, Estimate] | None = optional()
     reason: str | None = optional()
 
     @classmethod
@@ -57,8 +60,14 @@ class FormSection:
             ci=difference.ci,
             se=difference.se,
             means=form.means,
+            means_logit=form.means_logit,
             reason=test.reason or difference.reason,
         )
+
+    def printed(self) -> dict[str, Estimate]:
+        """The means with the intervals to print: on the logit scale where there are such."""
+        inside = self.means_logit or {}
+        return {name: printed(one, inside.get(name)) for name, one in self.means.items()}
 
     def test(self) -> tuple[str, list[float], float | None]:
         """Name, degrees of freedom and statistic of the test of equality."""
@@ -98,11 +107,21 @@ class FormP:
 
 
 @dataclass(frozen=True)
+class FormEstimates:
+    """An estimate for each assumption."""
+
+    rrrc: Estimate
+    frrc: Estimate
+    rrfc: Estimate
+
+
+@dataclass(frozen=True)
 class Comparison:
     """First minus second treatment under the three assumptions, each with its own test.
 
     Attributes:
         p_holm: adjusted over the pairs of three or more treatments.
+        on_logit: the differences with intervals from those of the means on the logit scale.
     """
 
     first: str
@@ -111,6 +130,7 @@ class Comparison:
     frrc: Estimate
     rrfc: Estimate
     p_holm: FormP | None = optional()
+    on_logit: FormEstimates | None = optional()
 
 
 @dataclass(frozen=True)
@@ -188,11 +208,17 @@ class USection:
 
 @dataclass(frozen=True)
 class Judged:
-    """Whether the first treatment is not worse than the second by a margin."""
+    """Whether the first treatment is not worse than the second by a margin.
+
+    Attributes:
+        p_logit: of the same question by intervals on the logit scale, which are right where areas
+            are large or cases few.
+    """
 
     first: str
     second: str
     test: NonInferiority
+    p_logit: float | None = optional()
 
 
 @dataclass(frozen=True)

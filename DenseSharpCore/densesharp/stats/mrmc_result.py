@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.fom_table import Covariance
+from densesharp.stats.logit_scale import printed
 
 Pair = tuple[str, str]
 
@@ -67,11 +68,19 @@ class Form:
         test: whether any treatments differ.
         differences: (first, second) -> first minus second.
         means: treatment -> the reader-averaged figure of merit.
+        means_logit: the same with intervals on the logit scale, see `logit_scale`.
+        differences_logit: differences with the intervals that those make.
     """
 
     test: EqualityTest
     differences: Mapping[Pair, Estimate]
     means: Mapping[str, Estimate]
+    means_logit: Mapping[str, Estimate] = field(default_factory=dict)
+    differences_logit: Mapping[Pair, Estimate] = field(default_factory=dict)
+
+    def printed(self) -> dict[str, Estimate]:
+        """The means with the intervals to print."""
+        return {name: printed(one, self.means_logit.get(name)) for name, one in self.means.items()}
 
 
 @dataclass(frozen=True)

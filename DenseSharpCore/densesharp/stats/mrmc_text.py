@@ -67,11 +67,17 @@ def _limits(document: MrmcDocument, one: Estimate, *, mean: bool = False) -> str
 def _mean_text(document: MrmcDocument) -> str:
     """The mean of one treatment with its intervals."""
     rows = [
-        [title, _limits(document, one, mean=True)]
+        [title, _limits(document, one, mean=True), _inside((section.means_logit or {}).get(name))]
         for _, title, section in _forms(document)
-        for one in section.means.values()
+        for name, one in section.means.items()
     ]
-    return "Mean of the readers\n" + text_table(["", _percent(document)], rows)
+    header = ["", _percent(document), "on the logit scale"]
+    return "Mean of the readers\n" + text_table(header, rows)
+
+
+def _inside(one: Estimate | None) -> str:
+    """An interval that never goes beyond what is possible."""
+    return interval(one.ci, 4) if one and one.ci else NOT_ESTIMABLE
 
 
 def _difference_text(document: MrmcDocument) -> str:
@@ -134,7 +140,9 @@ def _margin_text(document: MrmcDocument) -> Iterator[str]:
         else:
             found = t_or_z(test.t, test.df)
             verdict = "shown" if test.p < test.level else "not shown"
-            yield f"{said}: {verdict} ({found}, one-sided p {p_text(test.p)}, level {test.level:g})"
+            logit = "" if one.p_logit is None else f"; by the logit scale {p_text(one.p_logit)}"
+            p = f"one-sided p {p_text(test.p)}{logit}"
+            yield f"{said}: {verdict} ({found}, {p}, level {test.level:g})"
     tests = [one.test for one in document.non_inferiority or ()]
     if tests and all(test.p is not None and test.p < test.level for test in tests):
         yield f"Both one-sided tests: the two are equivalent within {tests[0].margin:g}."

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from densesharp.stats.area_interval import logit_interval, reader_area, score_interval
+from densesharp.stats.area_interval import (
+    logit_interval,
+    reader_area,
+    score_interval,
+    steadied,
+)
 from densesharp.stats.auc import (
     auc_estimate,
     delong_test,
@@ -68,7 +73,10 @@ def test_few_diseased_cases_widen_the_interval():
     known, t = logit_interval(wald).ci, reader_area(ratings, truth).ci
     middle = np.log(wald.value / (1 - wald.value))
     ratio = (np.log(t[1] / (1 - t[1])) - middle) / (np.log(known[1] / (1 - known[1])) - middle)
-    assert ratio == pytest.approx(stats.t.isf(0.025, 7) / 1.959964, rel=0.02)
+    variance, df = steadied(ratings, truth)
+    assert df == pytest.approx(7, abs=0.5)
+    wider = np.sqrt(variance) / wald.se
+    assert ratio == pytest.approx(stats.t.isf(0.025, df) / 1.959964 * wider, rel=1e-6)
 
 
 def test_one_class_and_one_case_a_class_are_not_estimable():

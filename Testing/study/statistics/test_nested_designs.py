@@ -120,14 +120,18 @@ def test_components_are_those_of_mrmcaov(van_dyke, key):
 
 @pytest.mark.parametrize("figure", ["auc", "sensitivity", "specificity"])
 def test_readers_in_treatments_follow_hillis_2014(van_dyke, figure):
-    """From the mean squares and covariances that MRMCaov printed, by the paper's formula."""
+    """From the mean squares and covariances that MRMCaov printed, by the paper's formula.
+
+    Of its degrees of freedom d (D / MS)^2 what cases add counts (d - 2) / d, here a third.
+    """
     key = f"readers_in_treatments/jackknife/{figure}/rrrc"
     want = PRINTED[key]["test"]
     per_treatment = (5 - 13 / 5) / 1
     d = want["MS[R(T)]"] + per_treatment * max(want["Cov2"] - want["Cov3"], 0)
     _, form = found(van_dyke, key)
     assert form.test.statistic == pytest.approx(want["MS[T]"] / d, rel=1e-9)
-    assert form.test.df2 == pytest.approx(d**2 / (want["MS[R(T)]"] ** 2 / 3), rel=1e-9)
+    ratio = 1 + (d / want["MS[R(T)]"] - 1) / 3
+    assert form.test.df2 == pytest.approx(3 * ratio**2, rel=1e-9)
     one = form.differences["1", "2"]
     assert one.se == pytest.approx(np.sqrt((1 / 3 + 1 / 2) * d), rel=1e-9)
     assert one.p == pytest.approx(form.test.p, rel=1e-9)

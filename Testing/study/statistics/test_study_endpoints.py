@@ -19,6 +19,7 @@ from densesharp.image.grid import Grid
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.stats.formatting import number, p_text
+from densesharp.stats.logit_scale import difference_on_logit
 from densesharp.stats.model_vs_readers import standalone
 from densesharp.study.analysis import classes, times
 from densesharp.study.analysis.analyse_study import describe
@@ -116,8 +117,18 @@ def test_equivalence_is_two_one_sided_tests_and_the_interval_within_the_margin(k
     t = stats.t(primary.test.df[-1])
     se = (high - low) / 2 / t.ppf(0.975)
     p = max(t.sf((primary.difference + margin) / se), t.cdf((primary.difference - margin) / se))
-    assert primary.equivalence.p == pytest.approx(p)
-    assert primary.equivalence.shown is bool(p < 0.025) is bool(-margin < low and high < margin)
+    both = primary.equivalence
+    if kind == "unaided":
+        assert (both.p, both.ci) == (pytest.approx(p), primary.ci)
+    else:
+        # Made from the intervals of both conditions on the logit scale.
+        form = found.tasks["invasive"].auc.rrrc
+        one = found.tasks["invasive"].auc.of("aided", "unaided").rrrc
+        means = (form.means["aided"], form.means["unaided"])
+        assert both.ci == difference_on_logit(means, one, (0.0, 1.0)).ci
+        assert both.p == pytest.approx(p, abs=0.05)
+    low, high = both.ci
+    assert both.shown is bool(both.p < 0.025) is bool(-margin < low and high < margin)
     assert primary.equivalence.shown is (margin == 0.4)
     assert primary.non_inferiority is primary.not_inferior is None
     assert all(row.equivalence is None for row in others)

@@ -246,7 +246,7 @@ def _group(data: StudyData, task: Task, name: str) -> ReaderGroup:
     readings = data.readings(task).select(readers=data.readers_of(name))
     result = analyse(readings)
     differences = [GroupDifference(*pair, one) for pair, one in result.frrc.differences.items()]
-    return ReaderGroup(readings.readers, result.frrc.means, differences)
+    return ReaderGroup(readings.readers, result.frrc.printed(), differences)
 
 
 def _model(data: StudyData, task: Task, ratings: FloatArray) -> ModelTask:

@@ -7,10 +7,11 @@ p of a row is two-sided, of no difference; with a margin the one-sided tests sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from densesharp.stats.estimates import Estimate, holm
+from densesharp.stats.estimates import Estimate, Interval, holm
+from densesharp.stats.logit_scale import beyond, difference_on_logit, turned
 from densesharp.stats.model_vs_readers import ReaderForm, non_inferiority
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.study.analysis.planned_endpoints import Planned, planned
@@ -140,7 +141,14 @@ def _row(
         partial=used is complete,
         form=form,
         asked=asked,
+        on_logit=_on_logit(used, pair, form),
     )
+
+
+def _on_logit(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> OnLogit:
+    section = document.rrrc if form == "rrrc" else document.frrc
+    limits = document.method.limits or (0.0, 1.0)
+    return OnLogit(section.means[pair[0]], section.means[pair[1]], limits)
 
 
 def _difference(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> Estimate:
@@ -164,6 +172,7 @@ def _endpoint(
     partial: bool,
     form: ReaderForm,
     asked: Planned | None,
+    on_logit: OnLogit | None = None,
 ) -> Endpoint:
     """The row; with non-inferiority or equivalence if it is the planned one and has a margin."""
     margin = asked.margin if asked else None
@@ -189,21 +198,51 @@ def _endpoint(
         else estimate.ci[0] > -one_sided,
         non_inferiority=None if one_sided is None else non_inferiority(estimate, one_sided, form),
         reason=estimate.reason,
-        equivalence=equivalence(estimate, margin) if both and margin is not None else None,
+        equivalence=equivalence(estimate, margin, on_logit)
+        if both and margin is not None
+        else None,
     )
 
 
-def equivalence(difference: Estimate, margin: float) -> Equivalence:
+@dataclass(frozen=True)
+class OnLogit:
+    """What the intervals of two conditions on the logit scale are made from.
+
+    Attributes:
+        first: mean of the first condition, with its own standard error.
+        second: of the second.
+        limits: least and greatest value of the figure.
+    """
+
+    first: Estimate
+    second: Estimate
+    limits: Interval
+
+
+def equivalence(
+    difference: Estimate, margin: float, on_logit: OnLogit | None = None
+) -> Equivalence:
     """The two one-sided tests from a difference with standard error and 95 % interval.
+
+    Where the means are known, by intervals on the logit scale: areas that differ by the margin have
+    different variances, and t alone is too ready to agree.
 
     Args:
         difference: first minus second.
         margin: above 0, in its units.
+        on_logit: of two conditions.
     """
     if difference.value is None:
         return Equivalence(margin, None, shown=False)
-    turned = replace(difference, value=-difference.value)
-    found = [non_inferiority(one, margin).p for one in (difference, turned)]
+    ways = [difference, turned(difference)]
+    ci, found = difference.ci, [non_inferiority(one, margin).p for one in ways]
+    if on_logit is not None:
+        means, limits = (on_logit.first, on_logit.second), on_logit.limits
+        inside = difference_on_logit(means, difference, limits)
+        if inside.ci is not None:
+            pairs = zip((means, means[::-1]), ways, strict=True)
+            ci = inside.ci
+            found = [beyond(both, one, limits, margin) for both, one in pairs]
     p = None if None in found else max(one for one in found if one is not None)
-    ci = difference.ci
-    return Equivalence(margin, p, ci is not None and -margin < ci[0] and ci[1] < margin)
+    shown = ci is not None and -margin < ci[0] and ci[1] < margin
+    return Equivalence(margin, p, shown, ci=ci)

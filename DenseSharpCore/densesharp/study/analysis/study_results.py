@@ -137,12 +137,14 @@ class Equivalence:
         p: the greater of the two one-sided p-values; None where there is no test.
         shown: whether the two-sided interval of confidence 1 - 2 `level` lies within the margin.
         level: of each test.
+        ci: that interval; of two conditions it is made from the means' on the logit scale.
     """
 
     margin: float
     p: float | None
     shown: bool
     level: float = 0.025
+    ci: Interval | None = optional()
 
 
 @dataclass(frozen=True)

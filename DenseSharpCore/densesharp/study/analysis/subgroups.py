@@ -63,4 +63,4 @@ def _area(data: StudyData, task: Task, chosen: BoolArray) -> SubgroupArea | None
     found = analyse(data.readings(task).of_cases(chosen))
     pair = None if data.pair is None else tuple(data.conditions[t] for t in data.pair)
     difference = None if pair is None else found.rrrc.differences[pair[0], pair[1]]
-    return SubgroupArea(found.rrrc.means, difference)
+    return SubgroupArea(found.rrrc.printed(), difference)

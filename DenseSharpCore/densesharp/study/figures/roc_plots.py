@@ -176,7 +176,7 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
         ("frrc", (complete or document).frrc, "these readers"),
     )
     for form, section, text in forms:
-        for condition, one in section.means.items():
+        for condition, one in section.printed().items():
             if one.value is not None:
                 ci = bounded(one, 0).ci
                 lines.append((f"mean, {text}", condition, one.value, ci, form))
@@ -196,8 +196,8 @@ def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     axes.set_title(task.title, loc="left")
     caption = (
         f"Area under the ROC curve: {task.title}. Reader means are shown twice: for readers "
-        "like these (random readers and cases) and for exactly these readers (fixed). Intervals of "
-        f"single readers{' and of the model' if task.model else ''}: DeLong, logit scale."
+        "like these (random readers and cases) and for exactly these readers (fixed). Intervals "
+        "are made on the logit scale."
     )
     if complete:
         caption += f" Means are of the {complete.study.cases} cases that all readers read."

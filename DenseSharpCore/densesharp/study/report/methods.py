@@ -147,7 +147,8 @@ def methods(results: StudyResults) -> list[str]:
     if any(row.equivalence for row in results.endpoints):
         out.append(
             "Equivalence of the primary endpoint was tested by two one-sided tests at level 0.025 "
-            "each with the design's margin (Schuirmann 1987); this is the same as the two-sided "
+            "each with the design's margin (Schuirmann 1987), of two conditions by intervals made "
+            "from those on the logit scale (Zou & Donner 2008); this is the same as the two-sided "
             "95 % interval within the margin on both sides (ICH E9). All other p-values are "
             "two-sided."
         )

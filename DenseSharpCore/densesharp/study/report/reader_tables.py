@@ -61,7 +61,7 @@ def class_table(classes: ClassResults) -> TableBlock:
 def _with_intervals(mean: Confusion, source: str, classes: ClassResults) -> Confusion:
     """The mean reader's matrix with the multi-reader analysis' means of accuracy and kappa."""
     accuracy, kappa = (
-        (document.complete_cases or document).rrrc.means.get(source)
+        (document.complete_cases or document).rrrc.printed().get(source)
         for document in (classes.accuracy, classes.quadratic_kappa)
     )
     if accuracy is None or kappa is None:

@@ -157,8 +157,11 @@ def _equivalence_sentence(row: Endpoint, found: Equivalence) -> str:
         if row.first == "model"
         else f"{row.first} and {row.second} reading"
     )
+    named = "The interval"
+    if found.ci is not None and found.ci != row.ci:
+        named += f" from the logit scale ({interval(found.ci)})"
     return (
-        f" The interval {'lies' if found.shown else 'does not lie'} within the equivalence margin "
+        f" {named} {'lies' if found.shown else 'does not lie'} within the equivalence margin "
         f"of ±{found.margin:g} (two one-sided tests, the greater p {equals(found.p)}, level "
         f"{found.level:g} each): {subject} are {no}shown to be equivalent."
     )

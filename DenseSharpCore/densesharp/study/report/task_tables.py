@@ -53,12 +53,12 @@ def area_table(name: str, task: TaskResults, conditions: Sequence[str]) -> Table
     means: list[Estimate | None] = []
     for form, title in (("rrrc", "random readers"), ("frrc", "these readers")):
         section: FormSection = getattr(used, form)
-        found = [section.means.get(c) for c in conditions]
+        found = [section.printed().get(c) for c in conditions]
         difference = [bounded(getattr(used.of(*pair), form))] if pair else []
         rows.append([f"mean, {title}", *map(area, found), *difference])
         means += found
     header = ["Reader", *conditions, *([f"{pair[0]} minus {pair[1]}"] if pair else [])]
-    caption = "Area under the ROC curve, 95 % interval (readers and model: DeLong, logit scale)."
+    caption = "Area under the ROC curve, 95 % interval on the logit scale."
     if pair:
         caption += " Differences of single readers have these readers and random cases."
     if where:
