@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pydicom
-from pydicom.dataset import Dataset
+from typing import TYPE_CHECKING, Any
 
 from densesharp.io.quiet import quiet_pydicom
 from densesharp.io.series_choice import day_words, kernel_words, time_words
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _TAGS = (
     "PatientName", "PatientID", "StudyDate", "StudyTime", "SeriesDate", "SeriesNumber",
@@ -57,6 +57,8 @@ def read_identity(path: str | Path) -> CaseIdentity:
     Returns:
         Its identity; an empty one where the header cannot be read.
     """
+    import pydicom  # here, as it takes a third of a second and not every page opens DICOM
+
     with quiet_pydicom():
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS])
