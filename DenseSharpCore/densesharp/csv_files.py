@@ -20,6 +20,7 @@ MINUS = "\N{MINUS SIGN}"
 """The sign that our own texts print."""
 
 _DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?[0-9]*,[0-9]+([eE][+{MINUS}-]?[0-9]+)?")
+_DECIMAL_POINT = re.compile(_DECIMAL_COMMA.pattern.replace(",", r"\."))
 _SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -70,12 +71,37 @@ def read_csv(path: Path, what: str) -> CsvFile:
         message = f"{what} is no table of text with one separator ({error})."
         raise TableError(message) from error
     header = _without_empty_end(lines[0][1]) if lines else []
+    if separator != ",":
+        _refuse_both_marks(what, header, lines[1:])
     rows = [
         (line, tuple(_plain(cell, separator) for cell in _without_empty_end(cells, len(header))))
         for line, cells in lines[1:]
         if any(cells)
     ]
     return CsvFile(tuple(header), tuple(rows))
+
+
+def _refuse_both_marks(
+    what: str, header: Sequence[str], lines: Sequence[tuple[int, list[str]]]
+) -> None:
+    """A column with 0.5 and 1,234 may mean thousands by its comma, and no one can tell.
+
+    Raises:
+        TableError: with the line of the later one.
+    """
+    seen: dict[tuple[int, str], str] = {}
+    for line, cells in lines:
+        for column, cell in enumerate(cells[: len(header)]):
+            for mark, pattern in ((",", _DECIMAL_COMMA), (".", _DECIMAL_POINT)):
+                other = seen.get((column, "." if mark == "," else ","))
+                if pattern.fullmatch(cell) and other:
+                    message = (
+                        f"{what}, line {line}, column '{header[column]}': '{cell}' and '{other}' "
+                        "in one column; write all numbers with the same decimal mark."
+                    )
+                    raise TableError(message)
+                if pattern.fullmatch(cell):
+                    seen.setdefault((column, mark), cell)
 
 
 def read_rows(

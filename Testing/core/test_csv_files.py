@@ -134,3 +134,13 @@ def test_a_misspelt_class_is_named_with_its_line(tmp_path):
         read_ratings(ratings(path, "MIA", "IAC"), order=["A", "MIA", "MIA", "IAC"])
     with pytest.raises(TableError, match="'1e199' is too large"):
         read_ratings(ratings(path, "1e199", "2"))
+
+
+def test_both_decimal_marks_in_one_column_are_refused(tmp_path):
+    """1,234 beside 0.5 may be a thousand; in two columns each is plain."""
+    path = tmp_path / "mixed.csv"
+    path.write_text("a;b\nx;0.5\ny;1,234\n")
+    with pytest.raises(TableError, match=r"line 3, column 'b': '1,234' and '0.5' in one column"):
+        read_csv(path, "The table")
+    path.write_text("a;b\n0.5;0,5\n1.5;1,234\n")
+    assert read_csv(path, "The table").rows[1][1] == ("1.5", "1.234")

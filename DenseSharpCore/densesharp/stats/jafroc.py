@@ -97,10 +97,19 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
     rows = book[found[0]].iter_rows(values_only=True)
     header = [_plain(cell).lower() for cell in next(rows, ())]
     columns = {cell: i for i, cell in enumerate(header) if cell}
-    if name != "TRUTH":
-        ratings = [cell for cell in columns if cell.endswith("rating")]
-        if len(ratings) == 1:
-            columns["rating"] = columns[ratings[0]]
+    ratings = [] if name == "TRUTH" else [cell for cell in header if cell.endswith("rating")]
+    for needed in COLUMNS[name]:
+        if header.count(needed) > 1:
+            message = f"{path}, sheet {found[0]}: the column '{needed}' is there twice."
+            raise TableError(message)
+    if len(ratings) > 1:
+        message = (
+            f"{path}, sheet {found[0]}: there is more than one column of ratings "
+            f"({', '.join(ratings)}); keep one."
+        )
+        raise TableError(message)
+    if ratings:
+        columns["rating"] = columns[ratings[0]]
     missing = [c for c in (*COLUMNS[name], "rating") if c not in columns]
     missing = [c for c in missing if not (c == "rating" and name == "TRUTH")]
     if missing:
@@ -109,7 +118,7 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
     out = []
     for number, cells in enumerate(rows, start=2):
         row = {c: _plain(cells[i]) for c, i in columns.items() if i < len(cells)}
-        if any(row.get(c) for c in COLUMNS[name]):
+        if any(row.get(c) for c in (*COLUMNS[name], "rating")):
             out.append(_Row(f"{path}, sheet {found[0]}, row {number}", row))
     return out
 

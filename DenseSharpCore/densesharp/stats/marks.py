@@ -56,10 +56,14 @@ class Marks:
         return found
 
     def numbered(self) -> Readings:
-        """Readings whose ratings number the rows of marks, for the figures of `mark_figures`."""
+        """Readings whose ratings number the rows of marks, for the figures of `mark_figures`.
+
+        A case without any mark was read in a FROC study; in the others it lacks its rating.
+        """
         t, r, k = self.read.shape
         rows = np.arange(t * r * k, dtype=np.float64).reshape(t, r, k)
-        return self._readings(np.where(self.read, rows, np.nan))
+        read = self.read if self.paradigm == "FROC" else self.read & np.isfinite(self.highest)
+        return self._readings(np.where(read, rows, np.nan))
 
     def rated(self) -> Readings:
         """One rating a case, as ROC studies have it.

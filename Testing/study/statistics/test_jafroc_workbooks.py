@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from densesharp.errors import TableError
 from densesharp.stats.mark_figures import mark_figure
+from densesharp.stats.marks import marks_of
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.readings_files import load_marks, load_readings, save_readings
 from study.statistics.test_mark_figures import froc, lroc  # noqa: F401 - fixtures
@@ -69,6 +71,9 @@ BAD = [
     ({"TRUTH": [*TRUTH, (71, 2, 0.5, "0, 1", "(7)", None)]}, "must be above 0 and add up to 1"),
     ({"TRUTH": [*TRUTH, (71, 1, 1, "0, 1", "(7)", None)]}, "lesion '1' twice"),
     ({"NL": [("ReaderID", "CaseID", "NL_Rating")]}, "the column 'modalityid' is missing"),
+    ({"NL": [(*NL[0], "Rating"), *(row + (9,) for row in NL[1:])]}, "more than one column of rat"),
+    ({"NL": [(*NL[0], "CaseID"), *(row + (1,) for row in NL[1:])]}, "'caseid' is there twice"),
+    ({"NL": [*NL, (None, None, None, 3)]}, "the cell 'modalityid' is empty"),
     ({"TRUTH": [TRUTH[0], (1, 0, 0, "0, 1", "7", "XROC"), *TRUTH[2:]]}, "'XROC' is none of ROC"),
     ({"TRUTH": [TRUTH[0], (1, 0, 0, "0, 1", "7", "LROC"), *TRUTH[2:]]}, "two ratings of case '1'"),
 ]  # fmt: skip
@@ -129,3 +134,15 @@ def test_the_command_takes_workbooks(froc, tmp_path, capsys):  # noqa: F811
         run(tmp_path / "study.xlsx", "--figure", "wafroc", "--fpf", 0.1)
     with pytest.raises(TableError, match="--figure wafroc"):
         run(tmp_path / "study.xlsx")
+
+
+def test_a_case_without_rating_is_missing_where_a_case_has_one_rating(van_dyke, tmp_path):
+    """In a FROC study it was read and not marked; in the others its rating is not there."""
+    ratings = van_dyke.ratings.copy()
+    ratings[0, 0, 3] = np.nan
+    lacking = replace(van_dyke, ratings=ratings)
+    marks = marks_of(lacking)
+    assert np.isnan(marks.numbered().ratings).sum() == 1
+    everything = replace(marks, read=np.ones_like(marks.read))
+    assert np.isnan(everything.numbered().ratings).sum() == 1
+    assert not np.isnan(replace(everything, paradigm="FROC").numbered().ratings).any()
