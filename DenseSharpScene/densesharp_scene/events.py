@@ -55,6 +55,10 @@ class Listener:
     def progressed(self, progress: Progress) -> None:
         """Work went on."""
 
+    def showing(self, shown: Callable[[], None]) -> None:
+        """A first answer was taken over: call `shown` once it is drawn, the rest waits for it."""
+        shown()
+
     def asked(self, question: Question | None) -> None:
         """A question for the reader, to be given to `NoduleSession.answer`; None: it is over."""
 

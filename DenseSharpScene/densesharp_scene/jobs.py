@@ -125,6 +125,8 @@ class Jobs:
         if event.kind != "partial":
             del self._jobs[event.job]
         self._hand_over(job, event)
+        if event.kind == "partial":
+            self._listener.showing(lambda: self._worker.go_on(event.job))
 
     def _hand_over(self, job: Job, event: Event) -> None:
         if event.kind == "failed" and not job.quiet:

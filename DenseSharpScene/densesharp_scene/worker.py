@@ -22,6 +22,9 @@ Kind = Literal["progress", "partial", "done", "failed", "cancelled"]
 
 log = logging.getLogger(__name__)
 
+SHOWING_S = 0.5
+"""How long a job waits at most until its first value is on the screen."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -52,7 +55,12 @@ class Task:
 
     def __init__(self, worker: Worker, job: int, key: str) -> None:
         self._worker, self._job, self._key = worker, job, key
-        self.stop = threading.Event()
+        self.stop, self.shown = threading.Event(), threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+        self.stop.set()
+        self.shown.set()
 
     def progress(self, fraction: float, text: str) -> None:
         """Report progress.
@@ -64,13 +72,16 @@ class Task:
         self.report("progress", fraction=fraction, text=text)
 
     def partial(self, value: Any) -> None:
-        """Hand out a first value while the work goes on.
+        """Hand out a first value, and go on once it is shown: until then it has the processor.
 
         Raises:
             Cancelled: the job was cancelled.
         """
         self._check()
+        self.shown.clear()
         self.report("partial", value)
+        self.shown.wait(SHOWING_S)
+        self._check()
 
     def report(self, kind: Kind, value: Any = None, **more: Any) -> None:
         """Put an event into the worker's queue."""
@@ -134,13 +145,20 @@ class Worker:
         with self._lock:
             for job_key, task in self._open.values():
                 if job_key == key:
-                    task.stop.set()
+                    task.cancel()
 
     def cancel_all(self) -> None:
         """Ask every job to stop."""
         with self._lock:
             for _, task in self._open.values():
-                task.stop.set()
+                task.cancel()
+
+    def go_on(self, job: int) -> None:
+        """A job's first value is shown: its work goes on."""
+        with self._lock:
+            held = self._open.get(job)
+        if held is not None:
+            held[1].shown.set()
 
     def poll(self) -> list[Event]:
         """All events since the last call, oldest first; never waits."""

@@ -18,6 +18,10 @@ from .page_app import LOCAL, PageApp
 DEFAULT_RESULTS = Path("densesharp-view")
 """In the working folder."""
 
+SHOWN_S, UNSEEN_S = 1.0, 5.0
+"""The model is loaded this long after the page has come, as its first pictures would wait for that,
+or this long after the start when no page comes."""
+
 
 def show(
     path: Path | None = None,
@@ -100,6 +104,7 @@ class ViewerApp(PageApp):
             leaving=lambda: self.viewer.away,
         )
         self._path = path
+        self._warm_up: asyncio.TimerHandle | None = None
         self.viewer = Viewer(
             self.server, backend or LocalBackend(), results, decorate_case_view, cases
         )
@@ -113,7 +118,7 @@ class ViewerApp(PageApp):
         self.on_bind(self.uploads.install)
         self.on_bind(Downloads(lambda: files.results, lambda: files.reported).install)
         build_page(self.server, self.viewer.layout_manager)
-        self.server.controller.on_client_connected.add(lambda **_: self.viewer.set_away(False))
+        self.server.controller.on_client_connected.add(lambda **_: self._connected())
 
     def ready(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open what was asked for, and load the model behind it."""
@@ -121,7 +126,15 @@ class ViewerApp(PageApp):
         if self._path is not None:
             self.session.open_file(self._path)
         self.viewer.reading.begin()
-        self.session.start()
+        self._warm_up = loop.call_later(UNSEEN_S, self.session.start)
+
+    def _connected(self) -> None:
+        """A page is there: the model comes after its first pictures."""
+        self.viewer.set_away(False)
+        loop, waits = asyncio.get_running_loop(), self._warm_up
+        if waits is not None and waits.when() > loop.time():
+            waits.cancel()
+            self._warm_up = loop.call_later(SHOWN_S, self.session.start)
 
     def close(self) -> None:
         """Save what a worklist's case has, end the worker, and delete what was uploaded."""

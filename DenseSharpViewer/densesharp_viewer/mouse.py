@@ -60,6 +60,7 @@ class SliceMouse:
     def __init__(self, view: Any, target: MouseTarget) -> None:
         self._view, self._target = view, target
         self._pressed: tuple[int, int] | None = None
+        self._held = self._handing_on = False
         self._last: NDArray[np.float64] | None = None
         self._ring = _Ring(view)
         interactor = view.interactor()
@@ -87,10 +88,17 @@ class SliceMouse:
         return self._target.tool in ("paint", "erase")
 
     def _press(self, interactor: Any, event: str) -> None:
+        if self._handing_on:
+            return
         self._pressed = interactor.GetEventPosition()
         if self._painting and not interactor.GetShiftKey():
             self._last = self.ras_at(*self._pressed)
             self._target.stroke(self._last, self._last, self.normal())
+            self._stop(interactor, event)
+        elif self._target.tool in CLICKING:
+            # Slicer takes a press for the begin of a drag, and looks at every voxel of the CT for
+            # the range of its window: a click must not wait for that.
+            self._held = True
             self._stop(interactor, event)
 
     def _move(self, interactor: Any, event: str) -> None:
@@ -101,23 +109,40 @@ class SliceMouse:
             self._target.stroke(self._last, here, self.normal())
             self._last = here
             self._stop(interactor, event)
+        elif self._held and self._moved(position) >= CLICK_PIXELS:
+            self._hand_on(interactor, position)
         elif self._pressed is None and interactor.GetShiftKey():
             # Slicer does this in the manager of models, which is left out here.
             self._target.pointed(self.ras_at(*position))
 
     def _release(self, interactor: Any, event: str) -> None:
-        pressed, self._pressed = self._pressed, None
+        position = interactor.GetEventPosition()
+        held, self._held = self._held, False
+        if held:
+            self._stop(interactor, event)
         if self._last is not None:
             self._last = None
             self._target.stroke_ended()
             self._stop(interactor, event)
-        elif pressed is not None:
-            x, y = interactor.GetEventPosition()
-            moved = max(abs(x - pressed[0]), abs(y - pressed[1]))
-            if moved >= CLICK_PIXELS:
+        elif self._pressed is not None:
+            if self._moved(position) >= CLICK_PIXELS:
                 self._target.seed_released()
             elif self._target.tool in CLICKING and not interactor.GetShiftKey():
-                self._target.clicked(self.ras_at(x, y))
+                self._target.clicked(self.ras_at(*position))
+        self._pressed = None
+
+    def _moved(self, position: tuple[int, int]) -> int:
+        """Pixels from where the button went down."""
+        x, y = self._pressed or position
+        return max(abs(position[0] - x), abs(position[1] - y))
+
+    def _hand_on(self, interactor: Any, position: tuple[int, int]) -> None:
+        """A press becomes a drag: give it to Slicer where it began."""
+        self._held, self._handing_on = False, True
+        interactor.SetEventPosition(*(self._pressed or position))
+        interactor.InvokeEvent("LeftButtonPressEvent")
+        interactor.SetEventPosition(*position)
+        self._handing_on = False
 
     def _leave(self, _interactor: Any, _event: str) -> None:
         self._ring.show((0, 0), 0.0)

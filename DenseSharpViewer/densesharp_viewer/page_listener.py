@@ -24,12 +24,14 @@ class PageListener(Listener):
     Attributes:
         on_changed: draws list and card anew.
         on_looked_at: turns the 3D view to a nodule.
+        on_showing: calls what it gets once the views are drawn.
     """
 
     def __init__(self, publish: Publish) -> None:
         self.publish = publish
         self.on_changed: Callable[[], None] = lambda: None
         self.on_looked_at: Callable[[Nodule], None] = lambda _nodule: None
+        self.on_showing: Callable[[Callable[[], None]], None] = lambda shown: shown()
 
     def changed(self) -> None:
         """Draw list and card anew."""
@@ -49,6 +51,10 @@ class PageListener(Listener):
                 "progress_text": progress.text,
             }
         )
+
+    def showing(self, shown: Callable[[], None]) -> None:
+        """Let the pictures of a first answer go out before its rest is computed."""
+        self.on_showing(shown)
 
     def asked(self, question: Question | None) -> None:
         """Open a dialog, or close it."""

@@ -82,8 +82,8 @@ def build_tools() -> None:
     for name, icon, title in SWITCHES:
         _switch(icon, title, do(name, f"!{name}"), name)
     _button("mdi-fit-to-screen-outline", "", do("fit"), "Fit the views (F)")
-    _button("mdi-undo", "", do("undo"), "Undo the last step (Ctrl + Z)")
-    _button("mdi-redo", "", do("redo"), "Redo (Ctrl + Y)")
+    _button("mdi-undo", "", do("undo"), "Undo the last step (Ctrl + Z)", "!can_undo")
+    _button("mdi-redo", "", do("redo"), "Redo (Ctrl + Y)", "!can_redo")
     html.Div(classes="ds-grow")
     with html.Label(classes="ds-reader"):
         html.Span("Reader")
@@ -109,8 +109,8 @@ def build_help() -> None:
         html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.help()")
 
 
-def _button(icon: str, text: str, click: str, title: str) -> None:
-    with html.Button(classes="ds-button", click=click, title=title):
+def _button(icon: str, text: str, click: str, title: str, off: str = "false") -> None:
+    with html.Button(classes="ds-button", click=click, title=title, disabled=(off,)):
         v.VIcon(icon, size="small")
         if text:
             html.Span(text)

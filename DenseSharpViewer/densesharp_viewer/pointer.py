@@ -50,6 +50,11 @@ class Pointer:
         self._later(rested, REST_S)
         return words_at(self._session.scan, ras)
 
+    def stop(self) -> None:
+        """A click comes first: no look waits before it."""
+        self._moves += 1
+        self._glances.stop()
+
 
 def words_at(scan: ScanNodules | None, ras: np.ndarray) -> str:
     """Density and place (RAS mm) in a CT; empty outside of it."""

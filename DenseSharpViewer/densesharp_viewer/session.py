@@ -70,6 +70,7 @@ class Session(NoduleSession):
         self.tool, self.evidence, self.axes = "seed", False, True
         self.case, self.evidence_opacity = NO_CASE, evidence.OPACITY
         self._evidence: tuple[Any, ...] = ()
+        self._lines: list[tuple[Any, int]] = []
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.unsaved = Unsaved(self.state, publish)
         self.exports = Exports(
@@ -178,6 +179,9 @@ class Session(NoduleSession):
 
     def _follow_axes(self) -> None:
         """Draw the axes of the selected nodule; none while its outline is newer than they are."""
+        for line, tag in self._lines:
+            line.RemoveObserver(tag)
+        self._lines = []
         scan, nodule = self.scan, self.nodule if self.axes else None
         if scan is None or not scan.alive:
             return
@@ -190,6 +194,18 @@ class Session(NoduleSession):
         except DenseSharpError:  # the CT lies under a transform that bends space
             found = None
         self.lock_lines()
+        for line in measured_axes.lines_of(scan):
+            self._lines.append((line, line.AddObserver(line.PointModifiedEvent, self._dragging)))
+        self._tell_lengths(found)
+
+    def _dragging(self, line: Any, _event: str) -> None:
+        """The length follows the mouse, at the line and in the card."""
+        found = measured_axes.lengths(self.opened())
+        if found is not None and found.by_reader:
+            line.GetDisplayNode().SetPropertiesLabelVisibility(True)
+        self._tell_lengths(found)
+
+    def _tell_lengths(self, found: measured_axes.Lengths | None) -> None:
         own = found is not None and found.by_reader
         self.publish({"lengths": measured_axes.words(found) if found and own else ""})
 

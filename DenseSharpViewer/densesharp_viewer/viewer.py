@@ -18,40 +18,24 @@ from densesharp.worklist import ListedCase
 from densesharp_scene import Nodule, ScanNodules, rulers
 from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
-from densesharp_scene.evidence import OPACITY
 
 from . import views
-from .case import NO_CASE
-from .change_card import NO_CHANGE
 from .corner_annotations import SliceReadouts
 from .looking import Looking
 from .mouse import SliceMouse
-from .page_listener import NO_MESSAGE, NO_QUESTION
+from .page_state import checked, first_state
 from .pointer import Pointer
 from .prior import Prior
-from .reading_list import NO_LIST, ReadingList
+from .reading_list import ReadingList
 from .session import Session
 
 log = logging.getLogger(__name__)
 
-FIRST_STATE: dict[str, Any] = {
-    "opened": "", "notices": [], "nodules": [], "selected": "", "card": None,
-    "busy": True, "progress": 0, "progress_text": "Starting", "message": NO_MESSAGE,
-    "device": "", "model": "", "tool": "seed", "brush_mm": 3.0, "brush_3d": False,
-    "window": "lung", "layout": "four", "evidence": False, "outlines": True, "crosshair": False,
-    "reader": "", "hint": "", "slices": {}, "series": [], "server": "",
-    "tested": {"kind": "info", "text": ""}, "keep_identity": False, "reported": False,
-    "unsaved": False, "leaving": False, "question": NO_QUESTION, "can_undo": False,
-    "can_redo": False, "exam": NO_CASE.shown(), "saved_in": "", "pointer": "",
-    "levels": "", "axes": True, "cases": NO_LIST,
-    "prior": None, "prior_slice": {}, "change": NO_CHANGE, "lengths": "", "patient": {}, "seen": "",
-    "evidence_opacity": OPACITY,
-}  # fmt: skip
-"""What the page shows before anything happens."""
-
-
 INFO_S = 6.0
 """How long a message that only informs stays."""
+
+DRAWN_S = 0.12
+"""After this the pictures of a first answer are on their way to the page."""
 
 ROOM_MM = 4.0
 """Shown around a nodule in the 3D view."""
@@ -81,7 +65,7 @@ class Viewer:
         cases: Sequence[ListedCase] = (),
     ) -> None:
         self._server, self._state = server, server.state
-        self._state.update(FIRST_STATE)
+        self._state.update(first_state())
         self._loop: asyncio.AbstractEventLoop | None = None
         self.away = False
         self.on_reader: Callable[[str], None] = lambda _name: None
@@ -89,6 +73,7 @@ class Viewer:
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
         self.session.on_opened = self._opened
         self.session.page.on_looked_at = self._look_at
+        self.session.page.on_showing = lambda shown: self._later(shown, DRAWN_S)
         self.reading = ReadingList(self.session, cases, results, self._wake, self._later)
         views.register_views(self.slicer_app, server, decorate)
         self.layout_manager = LayoutManager(
@@ -102,9 +87,12 @@ class Viewer:
             for name, tag in views.SLICE_VIEWS.items()
         }
         self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
+        self._pointer = Pointer(self.session, self._later)
         self._readouts = SliceReadouts(
-            self.slice_views, self.publish, self._later, Pointer(self.session, self._later).at
+            self.slice_views, self.publish, self._later, self._pointer.at
         )
+        named = {**self.slice_views, "threed": self.slicer_app.view_manager.get_view("ThreeD")}
+        views.draw_in_turn(named, lambda: self._readouts.hovered, self._later)
         self.looking = Looking(self.slice_views, self._later)
         self.prior = Prior(
             self.session, self.layout_manager, self.slicer_app.view_manager.get_view,
@@ -122,7 +110,7 @@ class Viewer:
     def publish(self, values: dict[str, Any]) -> None:
         """Show changed values on the page."""
         with self._state:
-            self._state.update(values)
+            self._state.update(checked(values))
         if self._state.hint and len(values.get("nodules", ())) > 1:
             self.forget_hint()
         message = values.get("message")
@@ -174,6 +162,7 @@ class Viewer:
     def _click(self, ras: np.ndarray) -> None:
         if self.session.scan is None:
             return
+        self._pointer.stop()
         moves = {"more": True, "less": False}
         if self.tool == "ruler":
             rulers.click(self.session.scan, ras)

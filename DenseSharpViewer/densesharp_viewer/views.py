@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from trame_slicer.rca_view.rca_view_factory import RemoteViewFactory
 from trame_slicer.views import (
     Layout,
     LayoutDirection,
+    NoScheduleRendering,
+    ScheduledRenderStrategy,
     SliceView,
     ThreeDView,
     ViewLayoutDefinition,
@@ -36,6 +39,9 @@ LEFT_OUT = {
 
 MOVING_QUALITY = 75
 """JPEG quality while a view moves."""
+
+BEHIND_S = 0.03
+"""How much later than the view under the pointer the others are drawn."""
 
 SLICE_VIEWS = {"axial": "Red", "coronal": "Green", "sagittal": "Yellow"}
 """Slicer's names of the slice views."""
@@ -53,6 +59,47 @@ _DEFINITIONS = {
     "sagittal": ViewLayoutDefinition.sagittal_view(),
     "threed": ViewLayoutDefinition.threed_view(background_color="#10141a"),
 }
+
+
+class InTurn(ScheduledRenderStrategy):
+    """Draws a view at once, or a moment later while another one is under the pointer.
+
+    Else all views are drawn before the first picture goes out, that of the one looked at too.
+
+    Args:
+        own: draws the view.
+        ahead: whether it is drawn at once.
+        later: runs a function after some seconds.
+    """
+
+    def __init__(
+        self,
+        own: ScheduledRenderStrategy,
+        ahead: Callable[[], bool],
+        later: Callable[[Callable[[], None], float], None],
+    ) -> None:
+        super().__init__()
+        self._own, self._ahead, self._later, self._waiting = own, ahead, later, False
+
+    def set_abstract_view(self, abstract_view: Any) -> None:
+        """The view that is drawn."""
+        self._own.set_abstract_view(abstract_view)
+
+    def schedule_render(self) -> None:
+        """Draw it soon."""
+        if self._ahead():
+            self._own.schedule_render()
+        elif not self._waiting:
+            self._waiting = True
+            self._later(self._now, BEHIND_S)
+
+    def did_render(self) -> None:
+        """It was drawn."""
+        self._own.did_render()
+
+    def _now(self) -> None:
+        self._waiting = False
+        self._own.schedule_render()
 
 
 class LeanSliceView(SliceView):
@@ -147,13 +194,34 @@ def register_views(
         slicer_app.view_manager.register_factory(
             RemoteViewFactory(
                 server,
-                constructor,
+                # Until the page takes over: else every step of making a view draws it.
+                partial(constructor, scheduled_render_strategy=NoScheduleRendering()),
                 kind,
                 populate_view_ui_f=decorate,
                 target_fps=30,
                 interactive_quality=MOVING_QUALITY,
             )
         )
+
+
+def draw_in_turn(
+    named: dict[str, Any],
+    pointed: Callable[[], str | None],
+    later: Callable[[Callable[[], None], float], None],
+) -> None:
+    """Draw the view under the pointer before the others.
+
+    Args:
+        named: name to view.
+        pointed: name of the view that the pointer is in.
+        later: runs a function after some seconds.
+    """
+    for name, view in named.items():
+
+        def ahead(name: str = name) -> bool:
+            return pointed() in (None, name)
+
+        view.set_scheduled_render(InTurn(view._scheduled_render, ahead, later))
 
 
 def layouts() -> dict[str, Layout]:

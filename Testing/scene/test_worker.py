@@ -48,6 +48,33 @@ def test_values_and_progress_come_back_in_order(worker):
     assert {event.job for event in events} == {number}
 
 
+def test_work_goes_on_once_its_first_value_is_shown(worker, monkeypatch):
+    monkeypatch.setattr("densesharp_scene.worker.SHOWING_S", 20.0)
+    went_on = threading.Event()
+
+    def job(task):
+        task.partial("first")
+        went_on.set()
+
+    number = worker.submit(job, "a")
+    while not worker.poll():
+        time.sleep(0.01)
+    assert not went_on.wait(0.2)
+    worker.go_on(number)
+    assert went_on.wait(5)
+
+
+def test_cancelling_does_not_wait_for_a_first_value_to_be_shown(worker, monkeypatch):
+    monkeypatch.setattr("densesharp_scene.worker.SHOWING_S", 20.0)
+    worker.submit(lambda task: task.partial("first"), "a")
+    while not worker.poll():
+        time.sleep(0.01)
+    begin = time.monotonic()
+    worker.cancel("a")
+    assert kinds(events_until_idle(worker)) == [("a", "cancelled")]
+    assert time.monotonic() - begin < 10
+
+
 def test_all_jobs_run_on_one_thread_that_is_not_ours(worker):
     for _ in range(3):
         worker.submit(lambda _: threading.get_ident())

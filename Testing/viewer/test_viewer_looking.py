@@ -134,9 +134,18 @@ def test_a_dragged_axis_is_the_readers_and_comes_back_with_its_nodule(shown, pag
     session.lock_lines()
     assert not long_axis.GetLocked()
     start, end = (np.array(long_axis.GetNthControlPointPositionWorld(n)) for n in (0, 1))
-    long_axis.SetNthControlPointPositionWorld(1, *(end + 0.5 * (end - start)))
-    session.check_seeds()
     measured = session.nodule.result.measurements
+    told = []
+    for longer in (0.1, 0.3, 0.5):
+        long_axis.SetNthControlPointPositionWorld(1, *(end + longer * (end - start)))
+        told.append(page["lengths"])
+    assert told == [
+        f"Measured by the reader: {(1 + longer) * measured.long_axis_mm:.1f} × "
+        f"{measured.short_axis_mm:.1f} mm"
+        for longer in (0.1, 0.3, 0.5)
+    ], "the number follows the mouse"
+    assert long_axis.GetDisplayNode().GetPropertiesLabelVisibility()
+    session.check_seeds()
     words = f"Measured by the reader: {1.5 * measured.long_axis_mm:.1f} × "
     words += f"{measured.short_axis_mm:.1f} mm"
     assert page["lengths"] == words

@@ -146,12 +146,26 @@ def mouse(view, event: str, x: float, y: float, shift: bool = False) -> None:
     interactor.InvokeEvent(event)
 
 
-def test_shift_and_move_point_without_a_click(shown):
+@pytest.fixture
+def watch():
+    """Watches a view's mouse for one test: each stops events from reaching the next."""
     from densesharp_viewer.mouse import SliceMouse
 
+    watching = []
+
+    def begin(view, target) -> None:
+        watching.append((view, SliceMouse(view, target)))
+
+    yield begin
+    for view, mouse_of_view in watching:
+        for tag in mouse_of_view._tags.values():
+            view.interactor().RemoveObserver(tag)
+
+
+def test_shift_and_move_point_without_a_click(shown, watch):
     _, views, center = shown
     target = Target("seed")
-    SliceMouse(views["axial"], target)
+    watch(views["axial"], target)
     x, y = pixel_of(views["axial"], center) + 0.5
     mouse(views["axial"], "MouseMoveEvent", x, y)
     assert target.points == []
@@ -165,12 +179,10 @@ def test_shift_and_move_point_without_a_click(shown):
 
 
 @pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
-def test_a_click_gives_the_point_in_the_plane(shown, name):
-    from densesharp_viewer.mouse import SliceMouse
-
+def test_a_click_gives_the_point_in_the_plane(shown, name, watch):
     _, views, center = shown
     target = Target("seed")
-    SliceMouse(views[name], target)
+    watch(views[name], target)
     x, y = pixel_of(views[name], center) + 0.5
     mouse(views[name], "LeftButtonPressEvent", x, y)
     mouse(views[name], "LeftButtonReleaseEvent", x, y)
@@ -179,23 +191,19 @@ def test_a_click_gives_the_point_in_the_plane(shown, name):
 
 
 @pytest.mark.parametrize(("tool", "shift"), [("move", False), ("seed", True)])
-def test_clicks_that_mean_something_else_place_nothing(shown, tool, shift):
-    from densesharp_viewer.mouse import SliceMouse
-
+def test_clicks_that_mean_something_else_place_nothing(shown, tool, shift, watch):
     _, views, _ = shown
     target = Target(tool)
-    SliceMouse(views["axial"], target)
+    watch(views["axial"], target)
     mouse(views["axial"], "LeftButtonPressEvent", 100, 100, shift)
     mouse(views["axial"], "LeftButtonReleaseEvent", 100, 100, shift)
     assert (target.clicks, target.strokes) == ([], [])
 
 
-def test_a_drag_is_no_click_and_looks_for_moved_seeds(shown):
-    from densesharp_viewer.mouse import SliceMouse
-
+def test_a_drag_is_no_click_and_looks_for_moved_seeds(shown, watch):
     _, views, _ = shown
     target = Target("seed")
-    SliceMouse(views["axial"], target)
+    watch(views["axial"], target)
     mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
     mouse(views["axial"], "MouseMoveEvent", 120, 100)
     mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
@@ -203,12 +211,38 @@ def test_a_drag_is_no_click_and_looks_for_moved_seeds(shown):
     assert target.releases == 1
 
 
-def test_a_stroke_is_one_unbroken_line(shown):
-    from densesharp_viewer.mouse import SliceMouse
+def heard_by_slicer(view) -> list[tuple[str, tuple[int, int]]]:
+    """What Slicer's own handling gets of the button, and where."""
+    heard: list[tuple[str, tuple[int, int]]] = []
+    for event in ("LeftButtonPressEvent", "LeftButtonReleaseEvent"):
+        view.interactor().AddObserver(
+            event, lambda own, name: heard.append((name, own.GetEventPosition())), 10.0
+        )
+    return heard
 
+
+def test_slicer_hears_of_a_drag_from_its_begin_and_of_no_click(shown, watch):
+    _, views, _ = shown
+    watch(views["axial"], Target("seed"))
+    heard = heard_by_slicer(views["axial"])
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    mouse(views["axial"], "MouseMoveEvent", 102, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 102, 100)
+    assert heard == []
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    for x in (102, 110, 120):
+        mouse(views["axial"], "MouseMoveEvent", x, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    assert heard == [
+        ("LeftButtonPressEvent", (100, 100)),
+        ("LeftButtonReleaseEvent", (120, 100)),
+    ]
+
+
+def test_a_stroke_is_one_unbroken_line(shown, watch):
     _, views, _ = shown
     target = Target("paint")
-    SliceMouse(views["axial"], target)
+    watch(views["axial"], target)
     mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
     for x in (110, 130, 140):
         mouse(views["axial"], "MouseMoveEvent", x, 100)
@@ -267,3 +301,64 @@ def test_the_command_ends_with_that_sentence_and_no_crash(tmp_path):
     assert "Stop it with Ctrl + C" in starting
     assert "apt-get install libegl1 libgl1-mesa-dri" in line
     assert not (tmp_path / "densesharp-view").exists()
+
+
+@pytest.mark.parametrize(
+    ("pointed", "drawn"),
+    [
+        (None, ["axial", "coronal"]),
+        ("axial", ["axial", "later", "coronal"]),
+        ("coronal", ["coronal", "later", "axial"]),
+    ],
+)
+def test_the_view_under_the_pointer_is_drawn_before_the_others(pointed, drawn):
+    from trame_slicer.views import AbstractView, ScheduledRenderStrategy
+
+    from densesharp_viewer.views import draw_in_turn
+
+    seen, waiting = [], []
+
+    class Draws(ScheduledRenderStrategy):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def schedule_render(self) -> None:
+            seen.append(self.name)
+
+    named = {name: AbstractView(Draws(name)) for name in ("axial", "coronal")}
+    draw_in_turn(named, lambda: pointed, lambda run, _seconds: waiting.append(run))
+    for _ in range(2):  # asked twice, drawn later once
+        for name in named:
+            if name != pointed or name not in seen:
+                named[name].schedule_render()
+    if waiting:
+        seen.append("later")
+    for run in waiting:
+        run()
+    assert seen[: len(drawn)] == drawn
+    assert len(waiting) == len(drawn) - 2
+
+
+def test_making_a_view_draws_nothing(slicer_app):
+    from trame_slicer.rca_view import RemoteViewFactory
+
+    from densesharp_viewer import views
+
+    made: list[RemoteViewFactory] = []
+
+    class Manager:
+        register_factory = made.append
+
+    class App:
+        view_manager = Manager()
+
+    views.register_views(App(), None)
+    for factory, name in zip(made, ("TestQuiet", "TestQuiet3D"), strict=True):
+        with views.quiet_vtk():
+            view = factory._view_ctor(
+                scene=slicer_app.scene, app_logic=slicer_app.app_logic, name=name
+            )
+        assert view.render_window().GetNeverRendered()
+        view.schedule_render()
+        assert view.render_window().GetNeverRendered()
