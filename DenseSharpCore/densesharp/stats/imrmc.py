@@ -7,6 +7,7 @@ reader is `truth` for iMRMC 2 and `-1` for RJafroc 2, which also wants whole num
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -45,7 +46,32 @@ def read_imrmc(path: str | Path) -> Readings:
             truths[fields[1]] = (fields[3], line)
         else:
             readings.append((line, fields))
-    return readings_from_table(_as_table(file, truths, readings))
+    table = _as_table(file, truths, readings)
+    _check_numbers(file, truths, table)
+    return readings_from_table(table)
+
+
+def _check_numbers(path: Path, truths: dict[str, tuple[str, int]], table: Table) -> None:
+    """Compare what the lines before the data say with the data: a file may be cut.
+
+    Raises:
+        TableError: the numbers differ.
+    """
+    classes = [truth for truth, _ in truths.values()]
+    there = {
+        "N0": classes.count("0"),
+        "N1": classes.count("1"),
+        "NR": len(set(table.columns["reader"])),
+        "NM": len(set(table.columns["treatment"])),
+    }
+    head = path.read_text(encoding="utf-8-sig").upper().partition("BEGIN DATA:")[0]
+    for name, number in re.findall(r"^[\s\"]*(N[01RM])\s*:\s*([0-9]+)", head, re.MULTILINE):
+        if int(number) != there[name]:
+            message = (
+                f"{path}: its head says {name}: {number}, but the data have {there[name]}; the "
+                "file is cut, or its head is of another one."
+            )
+            raise TableError(message)
 
 
 def _data_lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -298,10 +298,10 @@ def refuse_duplicates(table: Table, keys: Sequence[str]) -> None:
     """
     seen: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(zip(*(table.columns[name] for name in keys), strict=True)):
-        line = seen.setdefault(key, table.lines[row])
-        if line != table.lines[row]:
+        first = seen.setdefault(key, row)
+        if first != row:
             what = ", ".join(f"{name} '{cell}'" for name, cell in zip(keys, key, strict=True))
-            reason = f"a second reading of {what}; the first is in line {line}."
+            reason = f"a second reading of {what}; the first is in line {table.lines[first]}."
             raise table.error(row, keys[-1], reason)
 
 

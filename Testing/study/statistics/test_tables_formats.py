@@ -170,6 +170,10 @@ def test_lrc_refuses_missing_readings_and_takes_small_ratings_as_disease(random_
             "BEGIN DATA:\ntruth,c,truth,1\ntruth,d,truth,0\nr,d,m,2\nr,c,m,z\n",
             "line 5, column 'rating'",
         ),
+        (
+            "N0: 1\nN1:2\nBEGIN DATA:\ntruth,c,truth,1\ntruth,d,truth,0\nr,d,m,2\nr,c,m,1\n",
+            "its head says N1: 2, but the data have 1",
+        ),
     ],
 )
 def test_wrong_imrmc_files_are_refused(tmp_path, text, says):
@@ -186,6 +190,7 @@ def test_wrong_imrmc_files_are_refused(tmp_path, text, says):
         ('title\nr1\n"a" "b"\nL L\n1\n', "line 5: needs 2 ratings"),
         ('title\nr1\n"a"\nL\n1 c1\n*\n2 c2\n*\n', "without the line '#'"),
         ("title\n#\n", "no reading"),
+        ('title\nr1\n"a" "a"\nL L\n1 2 c1\n*\n2 3 c2\n*\n#\n', "line 5.*a second reading of"),
         ('title\nr1\n"a"\nL\nx c1\n*\n2 c2\n*\n#\n', "line 5, column 'rating'"),
     ],
 )
