@@ -15,7 +15,7 @@ import numpy as np
 
 from densesharp.errors import SeedError
 from densesharp.image.grid import cube_grid
-from densesharp.image.masks import NoduleMask
+from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.guidelines import guideline_hints
 from densesharp.nodule.records import (
@@ -39,25 +39,15 @@ def ball_mask(volume: Volume, center_lps, radius_mm: float = RADIUS_MM) -> Nodul
     reach = np.ceil(radius_mm / grid.spacing).astype(int) + 1
     middle = np.round(grid.to_index(center_lps)).astype(int)
     low = np.maximum(middle - reach, 0)
-    high = np.minimum(middle + reach + 1, grid.size)
-    k, j, i = np.meshgrid(*(np.arange(low[a], high[a]) for a in (2, 1, 0)), indexing="ij")
-    world = grid.to_world(np.stack([i, j, k], axis=-1))
-    inside = np.linalg.norm(world - np.asarray(center_lps), axis=-1) <= radius_mm
-    index = np.argwhere(inside)
-    first, last = index.min(axis=0), index.max(axis=0) + 1
-    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-    start = low + first[::-1]
-    array = inside[box].astype(np.uint8)
-    i0, j0, k0 = (int(n) for n in start)
-    return NoduleMask(array, (i0, j0, k0), grid.crop(start, array.shape[::-1]))
+    around = grid.crop(low, np.minimum(middle + reach + 1, grid.size) - low)
+    return mask_from_box(around.distance_to(center_lps) <= radius_mm, low, grid)
 
 
 def measure_plainly(volume: Volume, mask: NoduleMask) -> Measurements:
     """Volume by counting; diameters of the ball of the same volume."""
     cubic = float(mask.array.sum()) * volume.grid.voxel_volume
     diameter = float((6 * cubic / np.pi) ** (1 / 3))
-    k, j, i = (slice(s, s + n) for s, n in zip(mask.start[::-1], mask.array.shape, strict=True))
-    values = volume.array[k, j, i][mask.array > 0].astype(float)
+    values = mask.values(volume.array).astype(float)
     middle = mask.grid.center
     axis = Segment(tuple(middle - (diameter / 2, 0, 0)), tuple(middle + (diameter / 2, 0, 0)))
     solid = SolidPart(-300.0, cubic / 4, diameter / 2, 0.5)

@@ -38,15 +38,9 @@ def grid_around(middle, size, spacing, direction) -> Grid:
     return Grid(tuple(size), origin, spacing, direction)
 
 
-def world_points(grid: Grid) -> np.ndarray:
-    """(k, j, i, 3) LPS mm of every voxel's centre."""
-    k, j, i = np.indices(grid.shape)
-    return grid.to_world(np.stack([i, j, k], axis=-1))
-
-
 def smooth_ball(grid: Grid, center, radius, inside=0.0, outside=-850.0, edge=1.0) -> Volume:
     """A ball of tissue in lung; its edge falls off over `edge` mm with half height at `radius`."""
-    distance = np.linalg.norm(world_points(grid) - np.asarray(center, float), axis=-1)
+    distance = grid.distance_to(center)
     share = np.clip((radius - distance) / edge + 0.5, 0, 1)
     return Volume(np.round(outside + (inside - outside) * share).astype(np.int16), grid)
 

@@ -71,8 +71,7 @@ def _touched(
     normal: ArrayLike | None,
 ) -> NDArray[np.bool_]:
     """Voxels of a box within the radius of the line from start to end."""
-    k, j, i = np.indices(box.shape, sparse=False)
-    points = box.to_world(np.stack([i, j, k], axis=-1))
+    points = box.points
     line = end - start
     length2 = float(line @ line)
     along = np.clip((points - start) @ line / length2, 0, 1) if length2 > 0 else 0.0

@@ -42,8 +42,7 @@ def resampled(uneven):
     files, grid = uneven
     fine = Grid((60, 60, 48), grid.origin, (0.28, 0.27, 0.31), np.eye(3))
     middle, radius = grid.center + 0.2, 3.0
-    k, j, i = np.indices(fine.shape)
-    world = fine.to_world(np.stack([i, j, k], axis=-1))
+    world = fine.points
     inside = np.linalg.norm(world - middle, axis=-1) <= radius
     uids = tuple(str(pydicom.dcmread(path).SOPInstanceUID) for path in files)
     series = {"sop_instance_uids": uids, "resampled": True}

@@ -1,5 +1,7 @@
 """Grids: index to world and back against SimpleITK, crops, refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -153,3 +155,18 @@ def test_distances_are_those_of_simpleitks_points():
     for i, j, k in ((0, 0, 0), (3, 1, 5), (2, 4, 0)):
         world = image.TransformIndexToPhysicalPoint((i, j, k))
         assert distance[k, j, i] == pytest.approx(np.linalg.norm(world - point))
+
+
+def test_points_and_corners_are_those_of_simpleitk():
+    grid = Grid((4, 5, 6), np.array([3.0, -2.0, 8.0]), np.array([0.7, 1.1, 2.5]), rotation(1, 2, 3))
+    image = as_sitk(grid)
+    for i, j, k in ((0, 0, 0), (3, 1, 5), (2, 4, 0)):
+        there = image.TransformIndexToPhysicalPoint((i, j, k))
+        np.testing.assert_allclose(grid.points[k, j, i], there)
+    for beyond in (0, 0.5):
+        ends = [(-beyond, n - 1 + beyond) for n in grid.size]
+        wanted = {
+            tuple(np.round(image.TransformContinuousIndexToPhysicalPoint(index), 6))
+            for index in itertools.product(*ends)
+        }
+        assert {tuple(np.round(corner, 6)) for corner in grid.corners(beyond)} == wanted

@@ -17,12 +17,12 @@ from densesharp.image.masks import (
     within_reach,
 )
 from densesharp.image.sampling import resample
-from phantoms import grid_around, rotation, signed_permutations, world_points
+from phantoms import grid_around, rotation, signed_permutations
 
 
 def ball(grid: Grid, center, radius) -> np.ndarray:
     """Probability that crosses 0.5 at `radius` and falls off over 2 mm."""
-    distance = np.linalg.norm(world_points(grid) - np.asarray(center, float), axis=-1)
+    distance = grid.distance_to(center)
     return np.clip((radius - distance) / 2 + 0.5, 0, 1).astype(np.float32)
 
 
@@ -65,7 +65,7 @@ def test_a_ball_is_pasted_in_its_place_in_every_direction(direction):
     center, radius = [42.0, -60.0, 104.0], 7.0
     target = grid_around([45, -65, 100], (80, 75, 50), (0.7, 0.75, 1.25), direction)
     mask = paste(ball(patch, center, radius), patch, target)
-    expected = np.linalg.norm(world_points(target) - center, axis=-1) <= radius
+    expected = target.distance_to(center) <= radius
     full = mask.full(target)
     assert dice_of(full.astype(bool), expected) > 0.98
     volume = mask.array.sum() * target.voxel_volume
@@ -159,14 +159,14 @@ def test_an_interpolated_mask_keeps_its_volume():
     kept, halved = [], []
     for _ in range(20):
         place = rng.uniform(-0.5, 0.5, 3)
-        ball = np.linalg.norm(world_points(grid) - place, axis=-1) <= 3
+        ball = grid.distance_to(place) <= 3
         moved = cube_grid(rng.uniform(-0.5, 0.5, 3), 24)
         shares = resample(ball, grid, moved, 0.0)
         found = with_volume_of(shares)
         kept.append(found.sum() / ball.sum())
         halved.append((shares >= 0.5).sum() / ball.sum())
         assert centroid(found, moved) == pytest.approx(place, abs=0.45)
-        distance = np.linalg.norm(world_points(moved) - place, axis=-1)
+        distance = moved.distance_to(place)
         assert distance[found].max() < 3.7
         assert distance[~found].min() > 2.3
     assert np.mean(kept) == pytest.approx(1, abs=0.01)

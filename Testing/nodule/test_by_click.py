@@ -12,7 +12,7 @@ from densesharp.nodule.by_click import FARTHEST_MM, SLACK_MM, Move, correct_by_c
 from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
 from densesharp.nodule.settings import AnalysisSettings
-from phantoms import ThresholdEngine, grid_around, smooth_ball, world_points
+from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = np.array([12.0, -20.0, 31.0])
 RADIUS = 6.0
@@ -30,7 +30,7 @@ def ball(request) -> Volume:
     direction, spacing = request.param
     grid = grid_around(CENTER, (90, 90, 70), spacing, direction)
     volume = smooth_ball(grid, CENTER, RADIUS)
-    away = world_points(grid) - CENTER
+    away = grid.points - CENTER
     distance, aside = np.linalg.norm(away, axis=-1), np.linalg.norm(away[..., 1:], axis=-1)
     veil = (distance > RADIUS) & (distance < 10) & (away[..., 0] > 4)
     tail = (away[..., 0] < 0) & (away[..., 0] > -13) & (aside < 2)
@@ -74,7 +74,7 @@ def test_a_plus_click_takes_in_the_veil_on_its_side_only(ball, found, engine):
     assert not (before & ~after).any()
     added = after & ~before
     assert (ball.array[added] > -640).all()  # nothing of the lung, which is at -850
-    away = world_points(ball.grid)[added] - CENTER
+    away = ball.grid.points[added] - CENTER
     assert np.linalg.norm(away - point, axis=-1).max() <= 8.5 - RADIUS + SLACK_MM + 1.5
     assert away[:, 0].min() > 2
     assert added.sum() > 20
@@ -90,7 +90,7 @@ def test_a_minus_click_cuts_the_tail_off_and_leaves_the_ball(ball, found, engine
     assert not holds(answer.mask, ball, CENTER + point)
     assert not holds(answer.mask, ball, CENTER + [-11.5, 0, 0])  # it hung on what was taken
     assert not (after & ~before).any()
-    inner = np.linalg.norm(world_points(ball.grid) - CENTER, axis=-1) < RADIUS - 1
+    inner = ball.grid.distance_to(CENTER) < RADIUS - 1
     assert after[inner].all()
 
 

@@ -29,7 +29,7 @@ from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed, Uncertainty
 from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_series
-from phantoms import ThresholdEngine, world_points
+from phantoms import ThresholdEngine
 
 pytestmark = pytest.mark.usefixtures("tiny_pictures")
 
@@ -46,7 +46,7 @@ def lung_texture():
     noise = to_sitk(rng.normal(size=grid.shape).astype(np.float32), grid)
     smooth = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(noise, 4.0))
     field = np.where(smooth > 1.5 * smooth.std(), 700.0, 0.0)
-    distance = np.linalg.norm(world_points(grid) - NODULE, axis=-1)
+    distance = grid.distance_to(NODULE)
     return np.where(distance < 16, 0, field).astype(np.float32), grid
 
 
@@ -57,9 +57,7 @@ def scanned(texture, radius, motion=None, grid=None, seed=0, hu=-50.0) -> Volume
     motion = motion or sitk.Euler3DTransform()
     reference = to_sitk(np.zeros(grid.shape, np.float32), grid)
     moved = sitk.Resample(to_sitk(field, source), reference, motion.GetInverse(), sitk.sitkLinear)
-    depth = radius - np.linalg.norm(
-        world_points(grid) - np.array(motion.TransformPoint(NODULE)), axis=-1
-    )
+    depth = radius - np.linalg.norm(grid.points - np.array(motion.TransformPoint(NODULE)), axis=-1)
     ball = np.clip(depth / 1.5 + 0.5, 0, 1) * (hu + 850)
     noise = np.random.default_rng(seed).normal(0, 15, grid.shape)
     values = -850 + np.maximum(sitk.GetArrayFromImage(moved), ball) + noise

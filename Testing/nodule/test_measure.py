@@ -19,7 +19,7 @@ from densesharp.nodule.measure.kind import nodule_type
 from densesharp.nodule.measure.solid import SolidMeter
 from densesharp.nodule.records import Measurements
 from densesharp.nodule.records.measurements import TYPE_AGREEMENT
-from phantoms import grid_around, rotation, signed_permutations, world_points
+from phantoms import grid_around, rotation, signed_permutations
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.7, 0.7, 1.0), (0.6, 0.6, 1.25)]
 LUNG_HU = -850
@@ -32,7 +32,7 @@ def shape_on(grid: Grid, inside: np.ndarray, hu: np.ndarray | float = -600) -> t
 
 
 def ellipsoid_on(grid: Grid, semi, center=(0.0, 0.0, 0.0), turn=None) -> np.ndarray:
-    local = (world_points(grid) - np.asarray(center)) @ (np.eye(3) if turn is None else turn)
+    local = (grid.points - np.asarray(center)) @ (np.eye(3) if turn is None else turn)
     return ((local / np.asarray(semi)) ** 2).sum(axis=-1) <= 1
 
 
@@ -231,7 +231,7 @@ def test_the_solid_part_is_measured_as_a_nodule_of_its_own(a_solid_core_in_groun
 def test_the_curve_falls_with_the_threshold_and_agrees_with_the_number():
     rng = np.random.default_rng(0)
     grid = grid_for(8, (0.8, 0.8, 0.8))
-    depth = np.linalg.norm(world_points(grid), axis=-1)
+    depth = np.linalg.norm(grid.points, axis=-1)
     volume, mask = shape_on(grid, depth < 7, -100 - 90 * depth + rng.normal(0, 60, grid.shape))
     found = measure(volume, mask)
     assert tuple(part.threshold_hu for part in found.solid_curve) == CURVE_HU
@@ -260,7 +260,7 @@ def test_a_vessel_cut_by_the_outline_is_no_solid_part():
     grid = grid_for(7, (0.7, 0.7, 0.7))
     inside = ellipsoid_on(grid, [6] * 3)
     # A 1 mm thick cap at the outline.
-    cap = inside & (world_points(grid)[..., 0] > 5.2)
+    cap = inside & (grid.points[..., 0] > 5.2)
     found = measure(*shape_on(grid, inside, np.where(cap, 30, -620)))
     assert cap.sum() * grid.voxel_volume > 4.2
     assert found.nodule_type == "ground-glass"
@@ -269,7 +269,7 @@ def test_a_vessel_cut_by_the_outline_is_no_solid_part():
 def test_partial_volume_does_not_make_a_solid_nodule_part_solid():
     """A ball blurred by the scanner, outlined where its density is half: solid all the same."""
     grid = grid_for(8, (0.7, 0.7, 1.0))
-    depth = np.linalg.norm(world_points(grid), axis=-1)
+    depth = np.linalg.norm(grid.points, axis=-1)
     share = 1 / (1 + np.exp((depth - 4) / 0.45))
     values = (LUNG_HU + share * (30 - LUNG_HU)).astype(np.int16)
     mask = mask_from_box(share >= 0.5, (0, 0, 0), grid)

@@ -24,8 +24,7 @@ def test_the_window_gives_the_papers_check_values(hu, units):
 
 def gradient_volume(grid: Grid) -> Volume:
     """HU that grow linearly with LPS, so that trilinear resampling is exact."""
-    k, j, i = np.indices(grid.shape)
-    x, y, z = np.moveaxis(grid.to_world(np.stack([i, j, k], -1)), -1, 0)
+    x, y, z = np.moveaxis(grid.points, -1, 0)
     return Volume((3 * x - 2 * y + z - 400).astype(np.float32), grid)
 
 
@@ -37,8 +36,7 @@ def test_a_linear_field_is_cut_exactly_in_every_direction(direction):
     origin = middle - (direction * spacing) @ ((size - 1) / 2)
     volume = gradient_volume(Grid(tuple(size), origin, spacing, direction))
     patch = cut_patch(volume, middle + [0.3, -0.2, 0.1])
-    k, j, i = np.indices(patch.grid.shape)
-    x, y, z = np.moveaxis(patch.grid.to_world(np.stack([i, j, k], -1)), -1, 0)
+    x, y, z = np.moveaxis(patch.grid.points, -1, 0)
     expected = to_network_units(3 * x - 2 * y + z - 400)
     # Grey levels are rounded: float noise may tip a value over, never by more than one level.
     assert np.abs(patch.array - expected).max() <= 1 / 128 + 1e-6
@@ -51,8 +49,7 @@ def test_resampling_agrees_with_scipy_on_noise():
     grid = Grid((60, 60, 40), np.array([-20.0, -25, -30]), np.array([0.8, 0.8, 1.6]), np.eye(3))
     array = rng.normal(-500, 200, grid.shape).astype(np.float32)
     patch = cut_patch(Volume(array, grid), [3, 0, 1])
-    k, j, i = np.indices(patch.grid.shape)
-    index = grid.to_index(patch.grid.to_world(np.stack([i, j, k], -1)))
+    index = grid.to_index(patch.grid.points)
     hu = ndimage.map_coordinates(array, np.moveaxis(index[..., ::-1], -1, 0), order=1)
     assert np.abs(patch.array - to_network_units(hu)).max() <= 1 / 128 + 1e-6
 
@@ -111,8 +108,7 @@ def test_an_oblique_grid_of_other_spacing_is_filled_as_scipy_does():
     source = Grid((14, 12, 10), (3.0, -2, 1), (0.8, 1.0, 1.5), rotation(0.1, 0.4, -0.2))
     target = Grid((7, 6, 5), source.to_world([3, 3, 2.5]), (0.9, 0.6, 1.1), rotation(0.3, 0.2, 0.1))
     values = rng.normal(0, 100, source.shape).astype(np.float32)
-    k, j, i = np.indices(target.shape)
-    index = source.to_index(target.to_world(np.stack([i, j, k], -1)))
+    index = source.to_index(target.points)
     assert (index >= 0).all()
     assert (index <= np.array(source.size) - 1).all()
     expected = ndimage.map_coordinates(values, np.moveaxis(index[..., ::-1], -1, 0), order=1)

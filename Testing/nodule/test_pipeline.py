@@ -20,7 +20,6 @@ from phantoms import (
     rotation,
     signed_permutations,
     smooth_ball,
-    world_points,
 )
 
 CENTER = np.array([23.0, -41.0, 60.0])
@@ -40,7 +39,7 @@ def a_ball_in_lung() -> Volume:
 def world_dice(first, second) -> float:
     """Dice of two masks on different grids, on a common fine grid."""
     grid = grid_around(CENTER, (80, 80, 80), (0.4, 0.4, 0.4), np.eye(3))
-    points = world_points(grid)
+    points = grid.points
     inside = []
     for mask in (first, second):
         index = np.floor(mask.grid.to_index(points) + 0.5).astype(int)
@@ -124,7 +123,7 @@ def test_results_are_plain_data(a_ball_in_lung):
 )
 def test_a_seed_where_no_nodule_can_be_is_refused(a_ball_in_lung, offset, words):
     array = a_ball_in_lung.array.copy()
-    points = world_points(a_ball_in_lung.grid) - CENTER
+    points = a_ball_in_lung.grid.points - CENTER
     array[points[..., 1] > 20] = -1000
     array[points[..., 2] > 20] = 700
     volume = Volume(array, a_ball_in_lung.grid)
@@ -167,7 +166,7 @@ def test_what_the_mask_gives_to_worry_about_is_said(change, code, verdict):
 
 
 def test_calcium_that_saturates_the_window_is_said(a_ball_in_lung):
-    points = world_points(a_ball_in_lung.grid) - CENTER
+    points = a_ball_in_lung.grid.points - CENTER
     array = a_ball_in_lung.array.copy()
     array[(np.linalg.norm(points, axis=-1) < 6) & (points[..., 0] > 3)] = 900
     volume = Volume(array, a_ball_in_lung.grid)
@@ -200,7 +199,7 @@ def test_a_nodule_at_the_edge_of_the_scan_is_measured_as_far_as_shown():
     assert "field_of_view_cut" in [notice.code for notice in result.notices]
     assert result.verdict == "caution"
     assert result.mask.start[0] == 0
-    shown = (np.linalg.norm(world_points(grid) - CENTER, axis=-1) <= 7.0).sum()
+    shown = (grid.distance_to(CENTER) <= 7.0).sum()
     assert result.measurements.volume_mm3 == pytest.approx(shown, rel=0.05)
 
 
@@ -225,7 +224,7 @@ def test_a_nodule_cut_by_a_face_of_the_scan_is_outlined_to_the_last_voxel_and_th
 
 
 def test_spongy_bone_and_dense_soft_tissue_are_told_apart(a_ball_in_lung):
-    points = world_points(a_ball_in_lung.grid) - CENTER
+    points = a_ball_in_lung.grid.points - CENTER
     for density, refused in ((150, False), (250, True)):
         array = np.where(np.linalg.norm(points, axis=-1) < 8, density, a_ball_in_lung.array)
         volume = Volume(array.astype(np.int16), a_ball_in_lung.grid)
@@ -359,7 +358,7 @@ def test_values_around_a_seed_are_those_within_the_radius():
     grid = Grid((20, 20, 20), np.zeros(3), np.full(3, 0.5), rotation(0.2, 0.3, 0.4))
     array = np.arange(8000, dtype=np.int16).reshape(grid.shape)
     point = grid.to_world([9.2, 8.7, 10.1])
-    near = np.linalg.norm(world_points(grid) - point, axis=-1) <= 2.5
+    near = grid.distance_to(point) <= 2.5
     found = values_around(Volume(array, grid), Seed(point), 2.5)
     assert sorted(found) == sorted(array[near])
 

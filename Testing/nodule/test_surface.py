@@ -25,7 +25,7 @@ from densesharp.nodule.surface import (
     surface_volume,
     write_surface,
 )
-from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball, world_points
+from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
 
 CENTER = np.array([12.0, -30.0, 45.0])
 DIRECTIONS = [np.eye(3), np.diag([-1.0, 1.0, 1.0]), rotation(0.4, -0.2, 1.1)]
@@ -59,7 +59,7 @@ def assert_a_ball(surface, radius: float, tolerance: float) -> None:
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (0.7, 0.7, 1.5)])
 def test_the_level_of_a_ball_is_a_closed_ball_in_its_place(direction, spacing):
     grid = grid_around(CENTER, (34, 36, 32), spacing, direction)
-    distance = np.linalg.norm(world_points(grid) - CENTER, axis=-1)
+    distance = grid.distance_to(CENTER)
     surface = level_surface(np.clip(0.5 + (7 - distance) / 4, 0, 1), grid)
     assert_a_ball(surface, 7.0, 0.15)
     assert surface_volume(surface) == pytest.approx(4 / 3 * np.pi * 343, rel=0.02)
@@ -68,7 +68,7 @@ def test_the_level_of_a_ball_is_a_closed_ball_in_its_place(direction, spacing):
 @pytest.mark.parametrize("direction", DIRECTIONS, ids=["straight", "mirrored", "oblique"])
 def test_the_surface_of_a_mask_keeps_its_volume(direction):
     grid = grid_around(CENTER, (30, 30, 24), (0.8, 0.8, 1.1), direction)
-    mask = np.linalg.norm(world_points(grid) - CENTER, axis=-1) <= 6
+    mask = grid.distance_to(CENTER) <= 6
     surface = mask_surface(mask, grid)
     assert_a_ball(surface, 6.0, 0.8)
     assert surface_volume(surface) == pytest.approx(mask.sum() * grid.voxel_volume, rel=0.01)

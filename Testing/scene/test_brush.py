@@ -23,8 +23,7 @@ def full(mask):
 
 def near(start, end, radius):
     """Voxels within the radius of a line, by walking along it in small steps."""
-    k, j, i = np.indices(GRID.shape)
-    points = GRID.to_world(np.stack([i, j, k], axis=-1))
+    points = GRID.points
     return np.min(
         [
             np.linalg.norm(points - (start + t * (end - start)), axis=-1)

@@ -27,7 +27,7 @@ from densesharp.train.evaluation_readers import (
 from densesharp.train.evaluation_report import answer_lines, markdown
 from densesharp.train.evaluation_summary import groups_of
 from densesharp.train.own_grid import own_masks
-from phantoms import ThresholdEngine, grid_around, rotation, world_points
+from phantoms import ThresholdEngine, grid_around, rotation
 
 
 def rods(*lengths: int) -> np.ndarray:
@@ -97,9 +97,9 @@ def test_an_outline_is_compared_on_the_cts_own_voxels_by_both_rules(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cube = cube_grid((0, 0, 0), 48)
-    shell = np.linalg.norm(world_points(cube), axis=-1)
+    shell = np.linalg.norm(cube.points, axis=-1)
     voxel = np.rint((np.where(shell < 8.2, 0, -850) + 1024) / 1424 * 255).astype(np.uint8)
-    away = np.linalg.norm(world_points(OWN), axis=-1)
+    away = np.linalg.norm(OWN.points, axis=-1)
     inside = [away < radius for radius in (7.0, 8.0, 9.0)]
     own = own_masks(dict(zip("abc", inside, strict=True)), OWN, "inner")
     sample = Sample("a", -1, 0, "p", voxel, shell < 8, own=own, slice_mm=2.5)
@@ -110,7 +110,7 @@ def test_an_outline_is_compared_on_the_cts_own_voxels_by_both_rules(
     (outcome,) = evaluate([sample], model, shifts=False)  # type: ignore[arg-type]
 
     # Independently: scipy reads the ball of 1 mm at the centers of the oblique voxels.
-    index = (world_points(OWN) + 23.5)[..., ::-1]
+    index = (OWN.points + 23.5)[..., ::-1]
     shares = map_coordinates((shell < 8.2).astype(float), np.moveaxis(index, -1, 0), order=1)
     ours = shares >= 0.5
 
@@ -152,7 +152,7 @@ def test_an_outline_is_compared_on_the_cts_own_voxels_by_both_rules(
 
 def test_how_far_an_outline_reaches_beyond_every_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = cube_grid((0, 0, 0), 48)
-    points = world_points(cube)
+    points = cube.points
     ball = np.linalg.norm(points, axis=-1) < 6
     rod = (abs(points[..., :2]) < 1.2).all(axis=-1) & (points[..., 2] > 0) & (points[..., 2] < 11)
     voxel = np.where(ball | rod, 190, 30).astype(np.uint8)
@@ -210,7 +210,7 @@ def test_answers_are_judged_by_what_the_readers_drew() -> None:
 
 def test_the_answer_is_that_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = cube_grid((0, 0, 0), 64)
-    ball = np.linalg.norm(world_points(cube), axis=-1) < 6
+    ball = np.linalg.norm(cube.points, axis=-1) < 6
     voxel = np.where(ball, 190, 30).astype(np.uint8)
     sample = Sample("a", -1, 0, "p", voxel, ball, own=own_masks({"a": ball}, cube, "inner"))
     engine = ThresholdEngine(-400, 20)

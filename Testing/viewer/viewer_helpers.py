@@ -33,8 +33,7 @@ def sphere_volume(turned: bool = False):
     origin = np.array([-50.0, -60.0, 10.0])
     grid = Grid(size, origin, spacing, turn)
     center = grid.to_world([80, 50, 30])
-    k, j, i = np.indices(grid.shape)
-    distance = np.linalg.norm(grid.to_world(np.stack([i, j, k], axis=-1)) - center, axis=-1)
+    distance = grid.distance_to(center)
     texture = np.random.default_rng(3).normal(0, 15, grid.shape)
     array = np.where(distance <= SPHERE_RADIUS_MM, 40, -860) + texture
     return Volume(array.astype(np.int16), grid), center * (-1, -1, 1)

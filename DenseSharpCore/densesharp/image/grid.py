@@ -138,6 +138,22 @@ class Grid:
         """LPS mm of the middle of the grid."""
         return self.to_world((np.array(self.size) - 1) / 2)
 
+    @property
+    def points(self) -> Float:
+        """(k, j, i, 3) LPS mm of every voxel's centre."""
+        k, j, i = np.indices(self.shape)
+        return self.to_world(np.stack([i, j, k], axis=-1))
+
+    def corners(self, beyond: float = 0.0) -> Float:
+        """(8, 3) LPS mm of the corner voxels' centres; `beyond` voxels further out: 0.5 for faces.
+
+        Examples:
+            >>> volume.grid.corners(0.5)[0].tolist()
+            [-156.0, -111.0, -116.5]
+        """
+        ends = [(-beyond, count - 1 + beyond) for count in self.size]
+        return self.to_world(np.stack(np.meshgrid(*ends, indexing="ij"), -1).reshape(-1, 3))
+
     def to_world(self, ijk: ArrayLike) -> Float:
         """LPS mm of continuous indices (..., 3).
 
@@ -170,8 +186,7 @@ class Grid:
 
     def distance_to(self, lps: ArrayLike) -> Float:
         """(k, j, i) mm from every voxel's centre to a point (3,) in LPS mm."""
-        k, j, i = np.indices(self.shape)
-        away = self.to_world(np.stack([i, j, k], axis=-1)) - np.asarray(lps, dtype=np.float64)
+        away = self.points - np.asarray(lps, dtype=np.float64)
         return np.asarray(np.linalg.norm(away, axis=-1))
 
     def crop(self, start: ArrayLike, size: ArrayLike) -> Grid:
@@ -229,11 +244,7 @@ def index_box(
     Returns:
         start (3,) and size (3,); a size with a zero means that the two do not meet.
     """
-    last = np.array(other.size) - 0.5
-    corners = np.stack(np.meshgrid(*[(-0.5, end) for end in last], indexing="ij"), -1).reshape(
-        -1, 3
-    )
-    index = grid.to_index(other.to_world(corners))
+    index = grid.to_index(other.corners(0.5))
     low = np.floor(index.min(axis=0)).astype(np.int64) - margin
     high = np.ceil(index.max(axis=0)).astype(np.int64) + margin + 1
     low = np.clip(low, 0, grid.size)

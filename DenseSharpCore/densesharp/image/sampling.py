@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -64,17 +63,14 @@ def inside_mask(grid: Grid, other: Grid) -> NDArray[np.bool_]:
     A centre on an outer face counts as outside: interpolation takes some of them for air.
     """
 
-    def inside(ijk: NDArray[Any]) -> NDArray[np.bool_]:
-        index = other.to_index(grid.to_world(ijk))
+    def inside(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        index = other.to_index(points)
         faces = (index > -0.5 + ON_FACE) & (index < np.array(other.size) - 0.5 - ON_FACE)
         return np.asarray(faces.all(axis=-1))
 
-    last = np.array(grid.size) - 1
-    corners = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), -1).reshape(-1, 3)
-    if inside(corners).all():
+    if inside(grid.corners()).all():
         return np.ones(grid.shape, dtype=np.bool_)
-    k, j, i = np.indices(grid.shape)
-    return inside(np.stack([i, j, k], axis=-1))
+    return inside(grid.points)
 
 
 def write_image(image: sitk.Image, path: Path, level: int = -1) -> None:

@@ -202,8 +202,7 @@ def _check_forms(by_q: Grid, by_s: Grid, name: str) -> tuple[Notice, ...]:
     Raises:
         GeometryError: they turn or flip the image against each other.
     """
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in by_s.size])).reshape(3, -1).T
-    apart = np.linalg.norm(by_q.to_world(corners) - by_s.to_world(corners), axis=1).max()
+    apart = np.linalg.norm(by_q.corners() - by_s.corners(), axis=1).max()
     if apart <= _SAME_PLACE * by_s.spacing.min():
         return ()
     if np.abs(by_q.direction - by_s.direction).max() > _SAME_DIRECTION:

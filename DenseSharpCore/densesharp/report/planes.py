@@ -149,10 +149,8 @@ def context_view(result: NoduleResult, volume: Volume, pixels: int = 260) -> Vie
         volume: the CT.
         pixels: along the longer side.
     """
-    last = np.array(volume.grid.size) - 0.5
-    corners = np.stack(np.meshgrid(*[(-0.5, end) for end in last]), -1).reshape(-1, 3)
-    world = volume.grid.to_world(corners)
-    low, high = world.min(axis=0), world.max(axis=0)
+    corners = volume.grid.corners(0.5)
+    low, high = corners.min(axis=0), corners.max(axis=0)
     center = (low + high) / 2
     center[2] = result.center_lps[2]
     return view_at(result, volume, "axial", center, float((high - low)[:2].max()), pixels)

@@ -236,10 +236,8 @@ def real_lung(volume: Volume, name: str = "CT") -> RealLung:
 
 def _coarse_grid(grid: Grid) -> Grid:
     """2 mm along the patient's axes around a CT."""
-    last = np.array(grid.size) - 1
-    corners = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), -1).reshape(-1, 3)
-    world = grid.to_world(corners)
-    low, high = world.min(axis=0), world.max(axis=0)
+    corners = grid.corners()
+    low, high = corners.min(axis=0), corners.max(axis=0)
     size = np.ceil((high - low) / STEP_MM).astype(int) + 1
     return Grid((int(size[0]), int(size[1]), int(size[2])), low, np.full(3, STEP_MM), np.eye(3))
 

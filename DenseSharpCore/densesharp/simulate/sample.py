@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.files import atomic_path, ensure_folder, write_text
 from densesharp.image.grid import Grid, cube_grid, ras_to_lps
-from densesharp.image.sampling import write_image
+from densesharp.image.sampling import to_sitk, write_image
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.progress import Progress, part, silent
 from densesharp.simulate.chest import PARENCHYMA_HU, Chest, make_chest
@@ -154,9 +153,7 @@ def _insert(
 
 def _resampled(tissue: Tissue, cube: Grid, grid: Grid) -> Tissue:
     """A nodule on another grid, by linear interpolation."""
-    k, j, i = np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij")
-    where = cube.to_index(grid.to_world(np.stack([i, j, k], -1)))[..., ::-1]
-    where = np.moveaxis(where, -1, 0)
+    where = np.moveaxis(cube.to_index(grid.points)[..., ::-1], -1, 0)
 
     def at(field: NDArray[Any]) -> Field:
         return np.asarray(
@@ -176,9 +173,7 @@ def _scanned(rng: np.random.Generator, hu: Field) -> NDArray[np.int16]:
 
 
 def _write_image(path: Path, array: NDArray[Any], grid: Grid) -> None:
-    image = sitk.GetImageFromArray(array)
-    image.SetOrigin(grid.origin.tolist())
-    image.SetSpacing(grid.spacing.tolist())
+    image = to_sitk(array, grid)
     image.SetMetaData("NRRD_content", "simulated")
     image.SetMetaData("description", NOTE)
     with atomic_path(path) as temporary:

@@ -50,9 +50,7 @@ class TurnableClock(Clock):
 
 def ball(radius_mm: float = 4.0) -> np.ndarray:
     """A ball around the seed on the CT's grid, (k, j, i)."""
-    k, j, i = np.indices(CT_GRID.shape)
-    points = CT_GRID.to_world(np.stack((i, j, k), -1))
-    return np.linalg.norm(points - SEED, axis=-1) <= radius_mm
+    return CT_GRID.distance_to(SEED) <= radius_mm
 
 
 def ball_mask(radius_mm: float = 4.0, edits: int = 1) -> Mask:

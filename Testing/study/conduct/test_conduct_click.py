@@ -19,8 +19,7 @@ def scan(radius=6.0, density=30.0, spacing=(0.7, 0.7, 1.0), direction=None, vess
     """A ball at the middle of lung, its edge blurred over a voxel; a vessel along x if asked."""
     axes = np.eye(3) if direction is None else direction
     grid = Grid((64, 64, 48), (-20.0, 5.0, 100.0), spacing, axes)
-    k, j, i = np.indices(grid.shape)
-    points = grid.to_world(np.stack([i, j, k], axis=-1)) - grid.center
+    points = grid.points - grid.center
     distance = np.linalg.norm(points, axis=-1)
     share = np.clip((radius - distance) / max(spacing) + 0.5, 0, 1)
     if vessel:

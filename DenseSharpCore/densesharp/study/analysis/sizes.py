@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from densesharp.image.grid import Grid
+from densesharp.image.masks import mask_from_box
 from densesharp.nodule.measure.axes import in_plane_axes
 from densesharp.nodule.measure.contours import all_outlines
 from densesharp.stats.bland_altman import (
@@ -55,13 +56,10 @@ class Outline(NamedTuple):
     @property
     def mean_diameter_mm(self) -> float:
         """See `DIAMETER`; 0 for an empty outline."""
-        if not self.mask.any():
+        found = mask_from_box(self.mask, (0, 0, 0), self.grid)
+        if found is None:
             return 0.0
-        found = np.argwhere(self.mask)[:, ::-1]
-        start, size = found.min(0), np.ptp(found, axis=0) + 1
-        i, j, k = (slice(int(a), int(a + n)) for a, n in zip(start, size, strict=True))
-        box = self.grid.crop(start, size)
-        axes = in_plane_axes(all_outlines(self.mask[k, j, i], box), box)
+        axes = in_plane_axes(all_outlines(found.array.astype(np.bool_), found.grid), found.grid)
         return (axes.long.length + axes.short.length) / 2
 
 
