@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -95,6 +96,44 @@ def test_a_port_that_is_taken_is_refused_and_a_free_one_is_not(taken_port):
     terminal.check_port("127.0.0.1", 0)
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 80000])
+def test_a_port_that_no_computer_has_is_refused(port, capsys):
+    assert main(["view", "--port", str(port)]) == 2
+    said = capsys.readouterr().err
+    assert f"There is no port {port}" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["mrmc {}", "predict {} --seed=0,0,0 --out out"])
+def test_json_never_replaces_a_file_of_another_kind(line, tmp_path, capsys):
+    """Such as the CT itself, by a slip in the command line."""
+    path = tmp_path / "ct.nrrd"
+    shutil.copy(sample_path(), path)
+    assert main([*line.format(path).split(), "--json", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "ct.nrrd' is there and no JSON" in said
+    assert said.count("\n") == 1
+    assert path.read_bytes() == sample_path().read_bytes()
+
+
+def test_json_replaces_what_it_wrote_before(tmp_path):
+    path = tmp_path / "found.json"
+    for text in ("", '{"auc": 1}', "[]"):
+        path.write_text(text)
+        terminal.check_json(str(path))
+
+
+def test_the_viewer_refuses_a_folder_without_dicom_before_it_starts(tmp_path, capsys):
+    assert main(["view", str(tmp_path), "--no-browser"]) == 2
+    assert "holds no DICOM image: choose" in capsys.readouterr().err
+    for name in ("b.nrrd", "a.nii.gz"):
+        (tmp_path / name).touch()
+    assert main(["view", str(tmp_path), "--no-browser"]) == 2
+    said = capsys.readouterr().err
+    assert "holds no DICOM image but 'a.nii.gz', 'b.nrrd': give the file itself." in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("line", ["serve", "view", "demo --out {out}"])
 def test_a_taken_port_is_the_only_thing_said(line, taken_port, capsys, tmp_path):
     words = line.format(out=tmp_path).split()
@@ -122,9 +161,9 @@ def test_the_viewer_refuses_a_file_that_is_no_ct_before_it_starts(name, tmp_path
 
 def test_the_viewer_takes_cts_folders_scenes_and_dicom_files_without_an_ending(tmp_path):
     check_image(sample_path())
-    check_image(tmp_path)
     (tmp_path / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
     check_image(tmp_path / "IM0001")
+    check_image(tmp_path)
     (tmp_path / "scene.mrb").touch()
     check_image(tmp_path / "scene.mrb")
     with pytest.raises(ImageError, match="does not exist"):

@@ -466,7 +466,13 @@ def test_reading_can_be_cancelled_and_tells_progress(tmp_path):
     assert len(seen) >= 4
 
 
-def test_a_folder_without_dicom_is_refused(tmp_path):
+def test_a_folder_without_dicom_is_refused(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(ImageError, match="holds no DICOM image"):
+    with pytest.raises(ImageError, match="holds no DICOM image: choose the folder"):
         read_volume(tmp_path)
+    for name in "dbca":
+        (tmp_path / f"{name}.nrrd").write_text("nothing")
+    monkeypatch.chdir(tmp_path)
+    words = f"'{tmp_path.name}' holds no DICOM image but 'a.nrrd', 'b.nrrd', 'c.nrrd' and 1 more"
+    with pytest.raises(ImageError, match=words):
+        read_volume(".")

@@ -152,7 +152,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.exit(2)
     if "" in arguments:
         # An empty path would mean the current folder: hardly what was meant.
-        parser.error("an argument is empty: was a variable not set?")
+        parser.error("an argument is empty, perhaps a variable that was not set")
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
         _innermost(parser, args).error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -176,6 +176,10 @@ def _run(arguments: Sequence[str]) -> int:
     if lacking:
         sys.stderr.write(f"densesharp: {lacking}\n")
         return 2
+    if getattr(args, "json", None):
+        from densesharp.cli.terminal import check_json
+
+        check_json(args.json)
     return int(command_module(args.command).run(args))
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from densesharp.cli.predict import add_model_arguments, add_solid_threshold, settings_of
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.serve.run_cohort import run_here, run_on_dask
 
     check_folder(args.out)
-    check_json(args.json)
     cases = read_cases(args.cases)
     part = take_shard(cases, args.shard) if args.shard else cases
     model = (args.model or model_path()).resolve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.files import check_folder
 
 
@@ -43,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
         credits=args.credits,
     )
     check_folder(Path(args.out).parent)
-    check_json(args.json)
     samples = read_dataset(args.calibrate)
     with progress_bar() as progress:
         made = combine(args.model, args.out, card, samples, average=args.average, progress=progress)

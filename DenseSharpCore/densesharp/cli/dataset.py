@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.files import check_folder
 
 
@@ -28,7 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the data set."""
-    check_json(args.json)
     from densesharp.train.accepted import SCENES, collect
     from densesharp.train.builder import build_dataset
 

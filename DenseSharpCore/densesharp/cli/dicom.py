@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densesharp.cli.predict import add_device_arguments, engine_of
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 from densesharp.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def _add_series(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the objects, or repeat a run."""
-    check_json(args.json)
     return _rerun(args) if args.task == "rerun" else _write(args)
 
 

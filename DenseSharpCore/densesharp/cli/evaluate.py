@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
 
 
@@ -49,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
         message = f"--tta {args.tta}: a number from 1 to 48 is needed."
         raise TableError(message)
     check_folder(args.out)
-    check_json(args.json)
     model = load_model(args.model or model_path())
     samples = read_dataset(args.dataset)
     if args.fold is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
 from densesharp.progress import Progress
 
@@ -28,7 +28,6 @@ def run(args: argparse.Namespace) -> int:
     if args.step_size < 1:
         message = f"--step-size {args.step_size}: a number from 1 on is needed."
         raise TableError(message)
-    check_json(args.json)
     with progress_bar() as progress:
         if (Path(args.folder) / "run.json").exists():
             progress(0.0, "Drawing the curves")

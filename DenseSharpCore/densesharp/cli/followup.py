@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 
 if TYPE_CHECKING:
     from densesharp.image.volume import Volume
@@ -77,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
         )
         raise SeedError(message)
     check_folder(args.out)
-    check_json(args.json)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")
         first = _read(args.first, args.first_series, "first")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 from densesharp.errors import ModelError
 
 
@@ -36,7 +36,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.model.keras_weights import read_keras_weights
     from densesharp.model.model_file import PAPER_CLASSES, ModelCard, Weights, save_model
 
-    check_json(args.json)
     members: list[Weights] = []
     architectures: list[Architecture] = []
     for path in args.weights:

@@ -149,14 +149,13 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain for every seed, then write everything at once."""
-    from densesharp.cli.terminal import check_json, progress_bar, write_json
+    from densesharp.cli.terminal import progress_bar, write_json
     from densesharp.files import check_folder
     from densesharp.io import read_volume
     from densesharp.nodule.pipeline import analyse, check_seed
     from densesharp.report.result_files import write_results
 
     check_folder(args.out)
-    check_json(args.json)
     with progress_bar() as progress:
         progress(0.0, "Reading the CT")
         volume = read_volume(args.image, series=args.series)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 
 _YES_NO = {
     "known_cancer": "a cancer, now or earlier",
@@ -45,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.report.document import read_report, write_html
     from densesharp.report.pdf import write_pdf
 
-    check_json(args.json)
     known = {name: getattr(args, name) for name in (*_YES_NO, "age", "nodules", "comparison")}
     female = None if args.sex is None else args.sex == "female"
     context = Context(female=female, **known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
 from densesharp.files import check_folder
 
@@ -65,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
         message = "--count must be above 0, --edge an even number from 40 on, --seed not negative."
         raise TableError(message)
     check_folder(args.out)
-    check_json(args.json)
     if args.sample:
         with progress_bar() as progress:
             write_sample(args.out, args.seed or SEED, progress)

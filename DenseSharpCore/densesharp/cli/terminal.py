@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from densesharp.errors import DeviceError
+from densesharp.errors import DeviceError, OutputError
 from densesharp.files import check_folder, write_text
 from densesharp.progress import Progress
 
@@ -85,13 +85,23 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def check_json(target: str | None) -> None:
-    """Check before the work that the file of `--json` can be written.
+    """Check before the work that the file of `--json` can be written, and that no other is lost.
 
     Raises:
-        OutputError: its folder cannot be written to.
+        OutputError: its folder cannot be written to, or it is another file: a CT, a table.
     """
-    if target and target != "-":
-        check_folder(Path(target).parent)
+    if not target or target == "-":
+        return
+    path = Path(target)
+    check_folder(path.parent)
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(1)
+        if begin not in (b"", b"{", b"["):
+            message = (
+                f"'{target}' is there and no JSON: --json would replace it. Give another name."
+            )
+            raise OutputError(message)
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:
@@ -127,12 +137,15 @@ def check_port(host: str, port: int) -> None:
     """
     if not port:
         return
+    if not 0 < port < 65536:
+        message = f"There is no port {port}: choose a --port from 1 to 65535, or 0 for a free one."
+        raise DeviceError(message)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             if os.name == "posix":  # on Windows it would allow a port that is taken
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         message = f"Port {port} cannot be used (is a server running there?): choose another --port."
         raise DeviceError(message) from error

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
 from densesharp.files import check_folder
 from densesharp.progress import Progress
@@ -169,7 +169,6 @@ def _train(args: argparse.Namespace, progress: Progress) -> tuple[str, dict[str,
     )
     settings = _settings(args, nodules)
     check_folder(args.out)
-    check_json(args.json)
     made = fit(datasets, settings, args.out, card, args.start, args.devices, args.nodes, progress)
     steps = settings.optimisation.steps
     text = f"Trained on {nodules} nodules, {steps} steps: {made}\n"

@@ -57,6 +57,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_folder_of_images(folder: Path) -> None:
+    """Refuse a folder whose files, if it has any, are images of other formats than DICOM.
+
+    Raises:
+        ImageError: none of them can be DICOM.
+    """
+    from densesharp.io.series import no_dicom
+
+    volumes = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not is_volume_file(path):
+            return
+        volumes += [path] if path.is_file() else []
+    raise no_dicom(folder.resolve().name, volumes)
+
+
 def check_image(path: Path) -> None:
     """Refuse what is no CT, no DICOM folder and no scene, before the viewer starts.
 
@@ -67,6 +83,7 @@ def check_image(path: Path) -> None:
         message = f"'{path}' does not exist: check the path."
         raise ImageError(message)
     if path.is_dir():
+        check_folder_of_images(path)
         return
     try:
         with path.open("rb") as file:

@@ -17,6 +17,7 @@ from densesharp.image.volume import Notice
 from densesharp.io.acquisitions import split_acquisitions
 from densesharp.io.dicom_files import CT_IMAGE, LeftOut, Slice, may_be_ct, read_dicom_file
 from densesharp.io.enhanced import ENHANCED_CT
+from densesharp.io.image_files import is_volume_file
 from densesharp.io.series_choice import (
     SeriesChoice,
     SeriesChoiceError,
@@ -201,7 +202,7 @@ def _ct_series(
                 "choose the axial slices."
             )
             raise GeometryError(message)
-        raise _not_ct(source.name, slices, left)
+        raise _not_ct(source.resolve().name, slices, left)
     # A single picture is no CT, so beside one there is nothing to ask.
     stacks = {uid: group for uid, group in series.items() if len(group) > 1} or series
     return {
@@ -343,6 +344,25 @@ def _listed(left: Sequence[LeftOut]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
+def no_dicom(name: str, volumes: Sequence[Path] = ()) -> ImageError:
+    """What to say of a folder without DICOM images.
+
+    Args:
+        name: of the folder.
+        volumes: images of other formats that lie in it.
+
+    Returns:
+        The error to raise.
+    """
+    if not volumes:
+        instead = ": choose the folder of the CT series, or an NRRD, NIfTI or MetaImage file."
+    else:
+        listed = ", ".join(f"'{path.name}'" for path in sorted(volumes)[:_NAMED])
+        more = f" and {len(volumes) - _NAMED} more" if len(volumes) > _NAMED else ""
+        instead = f" but {listed}{more}: give the file itself."
+    return ImageError(f"'{name}' holds no DICOM image{instead}")
+
+
 def _not_ct(name: str, found: Sequence[Slice], left: Sequence[LeftOut]) -> ImageError:
     doubtful = [entry for entry in left if entry.doubtful]
     if not found and doubtful:
@@ -353,10 +373,7 @@ def _not_ct(name: str, found: Sequence[Slice], left: Sequence[LeftOut]) -> Image
             "again."
         )
     if not found:
-        return ImageError(
-            f"'{name}' holds no DICOM image: choose the folder of the CT series, or an NRRD, "
-            "NIfTI or MetaImage file."
-        )
+        return no_dicom(name, [entry.path for entry in left if is_volume_file(entry.path)])
     kinds = Counter(entry.text("Modality")[:16] or "unknown" for entry in found)
     listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     unread = f" ({len(doubtful)} more files could not be read)" if doubtful else ""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.report.write_report import write_results
 
     check_folder(args.out)
-    check_json(args.json)
     with ExitStack() as stack:
         source = args.study
         if (source / DESIGN).is_file() and not (source / ANSWERS).is_file():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
     from densesharp.study.exported.write_export import export, still_to_read
 
-    check_json(args.json)
     study = open_study(args.study)
     address = args.store or study.default_store
     store = open_store(address, study.design.study, study.design.sha256, reading=True)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import OLD_ORDER, open_study
 
-    check_json(args.json)
     study = open_study(args.study)
     design = study.design
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from densesharp.cli.pages import page
-from densesharp.cli.terminal import add_json_argument, check_json, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.study.conduct.design_fields import FIELDS, Field
 
 
@@ -47,7 +47,6 @@ def run(args: argparse.Namespace) -> int:
     if args.page:
         page("planning")(values)
         return 0
-    check_json(args.json)
     for field in FIELDS:
         if field.required and not values[field.name]:
             # Forms have no options, so that only the command line names them.

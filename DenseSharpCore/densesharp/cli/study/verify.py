@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
-from densesharp.cli.terminal import add_json_argument, check_json, finish
+from densesharp.cli.terminal import add_json_argument, finish
 from densesharp.errors import StudyError
 
 
@@ -34,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.study_folder import open_study
     from densesharp.study.conduct.verify import verify
 
-    check_json(args.json)
     study = open_study(args.study)
     address = args.store or study.default_store
     store = open_store(address, study.design.study, study.design.sha256, reading=True)
