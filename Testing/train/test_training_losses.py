@@ -14,6 +14,7 @@ from densesharp.train.losses import (
     dice_loss,
     ordinal_loss,
     soft_dice_loss,
+    volume_loss,
 )
 
 ONE_HOT = torch.eye(3)
@@ -122,3 +123,45 @@ def test_the_soft_dice_loss_is_smallest_at_the_share_of_the_readers() -> None:
 def test_the_soft_objective_takes_the_soft_dice_loss() -> None:
     mask_logits, masks = torch.zeros(1, 1, 2, 2, 2), torch.full((1, 1, 2, 2, 2), 0.5)
     assert Objective(soft=True)(ONE_HOT[[1]], mask_logits, ONE_HOT[[1]], masks).mask.item() == 0
+
+
+def test_the_volume_loss_is_the_squared_log_ratio_of_counted_voxels() -> None:
+    truth = torch.zeros(3, 1, 100)
+    truth[0, 0, :60] = 1
+    truth[1, 0, :60] = 0.5  # one half counts
+    truth[2, 0, :20] = 1  # too small: one voxel would be 5 %
+    logits = torch.full((3, 1, 100), -20.0)
+    logits[:, 0, 40:70] = 20  # 30 voxels, wherever they lie
+    expected = 2 * math.log(31 / 61) ** 2 / 3
+    assert volume_loss(logits, truth).item() == pytest.approx(expected, rel=1e-5)
+    logits[:, 0, 10:40] = 20
+    assert volume_loss(logits, truth).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_volume_loss_pulls_the_edge_towards_the_true_volume() -> None:
+    truth = torch.zeros(1, 1, 100)
+    truth[0, 0, :60] = 1
+    for extra, sign in ((-10, 1.0), (10, -1.0)):
+        logits = torch.full((1, 1, 100), -3.0)
+        logits[0, 0, : 60 + extra] = 3.0
+        logits[0, 0, 55:65] = 0.1  # the voxels at the edge
+        logits.requires_grad_(True)
+        volume_loss(logits, truth).backward()
+        assert logits.grad is not None
+        larger = torch.sigmoid(4 * logits.detach()).sum().item() > 60
+        assert larger == (sign < 0)
+        assert (logits.grad[0, 0, 55:65] * sign < 0).all()
+
+
+def test_the_volume_loss_can_be_added() -> None:
+    logits, targets = torch.zeros(1, 3), torch.zeros(1, 3)
+    mask_logits = torch.randn(1, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(1, 1, 4, 4, 4)
+    masks[0, 0, :2] = 1
+    plain, more = (
+        Objective(mask_weight=1, soft=True, volume=weight)(logits, mask_logits, targets, masks)
+        for weight in (0.0, 0.3)
+    )
+    added = 0.3 * volume_loss(mask_logits, masks)
+    assert added > 0
+    assert (more.total - plain.total).item() == pytest.approx(added.item(), rel=1e-5)

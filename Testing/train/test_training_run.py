@@ -172,6 +172,15 @@ def test_the_command_takes_the_precision_and_the_model_card_repeats_it() -> None
     assert "precision" not in command._command(parser.parse_args(["set", "--out", "run"]))
 
 
+def test_the_command_takes_the_weights_of_the_masks_loss_and_the_card_repeats_them() -> None:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    args = parser.parse_args(["set", "--out", "run", "--cross-entropy", "4", "--volume", "0.15"])
+    objective = command._settings(args, 9).objective
+    assert (objective.cross_entropy, objective.volume) == (4, 0.15)
+    assert "--cross-entropy 4.0 --volume 0.15" in command._command(args)
+
+
 def test_a_share_of_the_batch_is_needed_for_each_data_set(
     balls_of_three_sizes: list[Sample], tmp_path: Path
 ) -> None:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 REPEATED = (
     "fold", "seed", "steps", "learning_rate", "batch", "edge", "averaging", "schedule", "mixup",
-    "ordinal", "beta", "soft", "mask_only", "validation", "validate_every", "patience", "monitor",
+    "ordinal", "beta", "soft", "mask_only", "cross_entropy", "volume",
+    "validation", "validate_every", "patience", "monitor",
 )  # fmt: skip
 """Options that the model card's training command repeats where they are given."""
 
 LEAST = {
     "devices": 1, "nodes": 1, "steps": 1, "checkpoint_every": 1, "validate_every": 1, "patience": 0,
     "learning_rate": 0.0, "averaging": 0.0, "mixup": 0.0, "ordinal": 0.0, "beta": 0.0, "seed": 0,
+    "cross_entropy": 0.0, "volume": 0.0,
 }  # fmt: skip
 """The smallest number that an option may have."""
 
@@ -96,6 +98,18 @@ def _configure_extras(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--beta", type=float, help="of the Dice loss: above 1 favours recall (default 1)"
+    )
+    parser.add_argument(
+        "--cross-entropy",
+        type=float,
+        metavar="WEIGHT",
+        help="of voxel-wise cross-entropy beside the Dice loss (default 1, 0 like the paper)",
+    )
+    parser.add_argument(
+        "--volume",
+        type=float,
+        metavar="WEIGHT",
+        help="of the squared log ratio of the volumes beside the Dice loss (default 0)",
     )
     parser.add_argument(
         "--soft",
@@ -190,7 +204,14 @@ def _settings(args: argparse.Namespace, nodules: int) -> Settings:
         per_batch=_per_batch(args.batch, sum(settings.per_batch), len(args.dataset)),
         seed=args.seed,
         augmentation=changed(settings.augmentation, edge="edge", mixup="mixup"),
-        objective=changed(settings.objective, ordinal="ordinal", beta="beta", soft="soft"),
+        objective=changed(
+            settings.objective,
+            ordinal="ordinal",
+            beta="beta",
+            soft="soft",
+            cross_entropy="cross_entropy",
+            volume="volume",
+        ),
         optimisation=changed(
             settings.optimisation,
             steps="steps",

@@ -316,15 +316,15 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     middle = ct.grid.to_world(corner)
     grid = cube_grid(middle, edge)
     hu = resample(ct.array, ct.grid, grid, WINDOW[0])
-    cubes: dict[str, Any] = {"voxel": _grey(hu), "seg": _on_cube(marked, drawn.grid, grid)}
+    cubes: dict[str, Any] = {"voxel": _grey(hu), "seg": on_cube(marked, drawn.grid, grid)}
     cubes["slice_mm"] = np.float32(max(ct.grid.spacing))
     if len(masks) > 1:
-        cubes["readers"] = np.stack([_on_cube(mask, drawn.grid, grid) for mask in masks])
+        cubes["readers"] = np.stack([on_cube(mask, drawn.grid, grid) for mask in masks])
     return cubes | drawn.about(middle).to_archive()
 
 
-def _on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
-    """A mask at 1 mm."""
+def on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
+    """A mask (k, j, i) on its own grid, at 1 mm on a cube's grid."""
     seg = with_volume_of(resample(marked, own, grid, 0.0))
     if max(own.spacing) > 1:
         # As the original code does: closes the steps that interpolated thick slices leave.

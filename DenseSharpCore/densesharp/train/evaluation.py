@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from densesharp.errors import ModelError
 from densesharp.image.grid import cube_grid
-from densesharp.image.masks import paste
+from densesharp.image.masks import centroid, paste
 from densesharp.image.volume import Volume
 from densesharp.model.engines import Engine, open_engine
 from densesharp.model.model_file import ModelFile
@@ -35,8 +35,8 @@ SHIFTS = tuple(
 )
 """Displacements of the seed, LPS mm: 5 mm along each axis, either way."""
 
-MIDDLE = (0.0, 0.0, 0.0)
-"""LPS mm of a sample's cube, where the nodule is clicked."""
+MIDDLE = np.zeros(3)
+"""LPS mm in a sample's cube: where a place without a nodule is clicked."""
 
 SOLID_HU = -300.0
 SMALLEST_MM3 = 10.0
@@ -134,7 +134,8 @@ def evaluate(
             outcome = _run(sample, engine, shifts, augmentations)
             if answers:
                 volume = as_volume(sample)
-                answer = answer_at(volume, MIDDLE, engine, augmentations)
+                click = centroid(sample.seg, volume.grid)
+                answer = answer_at(volume, click, engine, augmentations)
                 outcome = replace(outcome, answer=answer)
             outcomes.append(outcome)
             progress(len(outcomes) / len(samples), f"{len(outcomes)} of {len(samples)} nodules")
@@ -187,9 +188,11 @@ def _engines(
 def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Outcome:
     volume = as_volume(sample)
     inside = volume.array[sample.seg]
-    mask, prediction = _outlined(volume, MIDDLE, engine, augmentations)
+    # Between voxels, as users click: a patch of a cube's own voxels is sharper than any of theirs.
+    click = centroid(sample.seg, volume.grid)
+    mask, prediction = _outlined(volume, click, engine, augmentations)
     own = on_own_grid(prediction, sample.own) if sample.own else (None, None, None)
-    shifted = [_outlined(volume, s, engine, 1)[0] for s in SHIFTS] if shifts else []
+    shifted = [_outlined(volume, click + s, engine, 1)[0] for s in SHIFTS] if shifts else []
     measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
     extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
     return Outcome(
@@ -235,10 +238,10 @@ def as_volume(sample: Sample) -> Volume:
 
 
 def _outlined(
-    volume: Volume, seed: Sequence[float], engine: Engine, augmentations: int
+    volume: Volume, click: NDArray[np.float64], engine: Engine, augmentations: int
 ) -> tuple[NDArray[np.bool_], Prediction]:
     """Mask on the cube's own grid, empty where nothing was found, and what it was read from."""
-    located = locate(volume, np.array(seed), engine)
+    located = locate(volume, click, engine)
     prediction, _ = predict(located, engine, augmentations)
     if located.component is None:
         prediction = replace(prediction, mask=np.zeros_like(prediction.mask))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from densesharp.errors import SeedError
 from densesharp.image.volume import Volume
@@ -79,13 +80,13 @@ class Answers:
 
 
 def answer_at(
-    volume: Volume, seed: tuple[float, float, float], engine: Engine, augmentations: int
+    volume: Volume, click: NDArray[np.float64], engine: Engine, augmentations: int
 ) -> Answer:
     """Analyse a nodule as `densesharp predict` does.
 
     Args:
         volume: the CT.
-        seed: LPS mm.
+        click: (3,) LPS mm.
         engine: a loaded model.
         augmentations: orientations averaged.
 
@@ -94,7 +95,7 @@ def answer_at(
     """
     try:
         settings = AnalysisSettings(augmentations=augmentations)
-        result = analyse(volume, Seed(np.asarray(seed)), engine, settings=settings)
+        result = analyse(volume, Seed(click), engine, settings=settings)
     except SeedError:
         return Answer("refused", ("seed",))
     reasons = tuple(notice.code for notice in result.notices if notice.severity != "info")

@@ -3,7 +3,7 @@
 OUT/evaluation.json   every number with interval, test and reason
 OUT/evaluation.md     the same as tables
 OUT/nodules.csv       one line per nodule
-OUT/*.png             Dice by size and texture, reliability plot
+OUT/*.png             Dice by size and texture, reliability plot; the model is in their metadata
 """
 
 from __future__ import annotations
@@ -105,9 +105,10 @@ def write_report(
     write_text(folder / "evaluation.json", json.dumps(to_json(results), indent=1) + "\n")
     write_text(folder / "evaluation.md", markdown(results))
     _write_nodules(folder / "nodules.csv", outcomes)
-    _draw_dice(folder / "dice.png", outcomes)
+    named = f"{model.card.name}, SHA-256 {model.sha256}"
+    _draw_dice(folder / "dice.png", outcomes, named)
     if results["calibration"]:
-        _draw_reliability(folder / "reliability.png", results["calibration"]["bins"])
+        _draw_reliability(folder / "reliability.png", results["calibration"]["bins"], named)
     return results
 
 
@@ -116,7 +117,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     model = results["model"]
     parts = ["# Evaluation", ""]
     parts += [f"{model['name']}, {model['members']} member(s), {results['nodules']} nodules.", ""]
-    parts += ["## Masks", "", *_mask_table(results["masks"]), ""]
+    parts += ["## Masks", "", *mask_lines(results["masks"]), ""]
     if results["readers"]:
         parts += ["## Beside the readers", ""]
     for grid, rows in results["readers"].items():
@@ -139,10 +140,10 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
     ]
     if results["classes"]:
-        parts += ["## Classes", "", *_class_table(results["classes"]), ""]
+        parts += ["## Classes", "", *class_lines(results["classes"]), ""]
         parts += [f"Expected calibration error: {show(results['calibration']['ece'])}.", ""]
     if results["class_by_rating"]:
-        rows = _rating_table(results["class_by_rating"])
+        rows = rating_lines(results["class_by_rating"])
         parts += ["## Mean class probabilities", "", *rows, ""]
     return "\n".join(parts)
 
@@ -159,7 +160,8 @@ def show(value: Estimate | float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _mask_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def mask_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A table of masks by group."""
     lines = [
         "| nodules | n | mean Dice (95 % CI) | median Dice | median HD95, mm "
         "| mean volume error | median abs. volume error | refused |",
@@ -241,7 +243,8 @@ def answer_lines(found: Answers) -> list[str]:
     ]
 
 
-def _class_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def class_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A table of the classes of the network, of baselines and of a perfect reader."""
     names = list(summary.BINARY)
     lines = [
         "| | accuracy | weighted F1 | MCC | quadratic kappa | "
@@ -265,7 +268,8 @@ def _class_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _rating_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def rating_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table of mean class probabilities by texture and size."""
     lines = [
         "| group | n | " + " | ".join(CLASS_NAMES) + " | refused |",
         "|" + "---|" * (3 + len(CLASS_NAMES)),
@@ -290,7 +294,7 @@ def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
     write_csv(path, list(rows[0]) if rows else [], rows)
 
 
-def _draw_dice(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _draw_dice(path: Path, outcomes: Sequence[Outcome], model: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -315,10 +319,10 @@ def _draw_dice(path: Path, outcomes: Sequence[Outcome]) -> None:
     axes.set(xlabel="equivalent diameter, mm", ylabel="Dice", ylim=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, metadata={"Description": model})
 
 
-def _draw_reliability(path: Path, bins: Sequence[Bin]) -> None:
+def _draw_reliability(path: Path, bins: Sequence[Bin], model: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
@@ -336,4 +340,4 @@ def _draw_reliability(path: Path, bins: Sequence[Bin]) -> None:
              xlim=(0.25, 1.02), ylim=(0, 1.02))  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, metadata={"Description": model})
