@@ -73,7 +73,7 @@ def percent_agreement(
     counts = counts[counts.sum(1) >= 1]
     if (counts.sum(1) >= 2).sum() < 2:
         return not_estimable(TOO_FEW)
-    each = _case_weights(counts) * _pair_agreement(counts, weight_matrix(classes, weights))
+    each = _case_weights(counts) * pair_agreement(counts, weight_matrix(classes, weights))
     n = len(each)
     variance = float(each.var(ddof=1)) / n
     return t_estimate(float(each.mean()), variance, n - 1, confidence=confidence)
@@ -123,41 +123,7 @@ def chance_corrected(
     return t_estimate(kappa, variance, n - 1, confidence=confidence, method=method)
 
 
-def resampled_coefficient(
-    ratings: IntArray,
-    classes: int,
-    coefficient: Coefficient,
-    weights: Weights,
-    times: FloatArray,
-) -> FloatArray:
-    """The values of `chance_corrected` when cases count several times, for resampling.
-
-    Args:
-        ratings: shape (n, m), complete.
-        classes: c.
-        coefficient: `fleiss` or `gwet`.
-        weights: agreement weights.
-        times: shape (b, n): how often each case counts in b resamples.
-
-    Returns:
-        Shape (b,), NaN where there is none.
-    """
-    counts, w = class_counts(ratings, classes), weight_matrix(classes, weights)
-    n = times.sum(axis=1)
-    observed = times @ _pair_agreement(counts, w) / n
-    pi = times @ (counts / counts.sum(1, keepdims=True)) / n[:, None]
-    if coefficient == "fleiss":
-        chance = ((pi @ w) * pi).sum(axis=1)
-    else:
-        chance = float(w.sum()) / (classes * (classes - 1)) * (pi * (1 - pi)).sum(axis=1)
-    there = 1 - chance >= 1e-12
-    values: FloatArray = np.where(
-        there, (observed - chance) / np.where(there, 1 - chance, 1), np.nan
-    )
-    return values
-
-
-def _pair_agreement(counts: FloatArray, w: FloatArray) -> FloatArray:
+def pair_agreement(counts: FloatArray, w: FloatArray) -> FloatArray:
     """Shape (n,): share of agreeing pairs of raters; 0 for a case rated once, which has no pair."""
     m = counts.sum(1)
     agreeing: FloatArray = (counts * (counts @ w - 1)).sum(1) / np.maximum(m * (m - 1), 1)
@@ -174,7 +140,7 @@ def _case_weights(counts: FloatArray) -> FloatArray:
 def _parts(
     ratings: IntArray, counts: FloatArray, coefficient: Coefficient, w: FloatArray
 ) -> _Parts:
-    observed, weight = _pair_agreement(counts, w), _case_weights(counts)
+    observed, weight = pair_agreement(counts, w), _case_weights(counts)
     classes = len(w)
     if coefficient == "krippendorff":
         return _alpha_parts(counts, observed, w)

@@ -123,7 +123,7 @@ def _document(
         method=Method(covariance, title or figure.name, confidence, _limits(figure)),
         study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
-        binormal=_curves(readings, confidence) if figure is BINORMAL_AUC else None,
+        binormal=binormal_curves(readings, confidence) if figure is BINORMAL_AUC else None,
         notes=_notes(table, figure) or None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),
     )
@@ -153,7 +153,10 @@ def _notes(table: FomTable, figure: FigureOfMerit) -> list[str]:
     return notes
 
 
-def _curves(readings: Readings, confidence: float) -> dict[str, dict[str, BinormalCurve]]:
+def binormal_curves(
+    readings: Readings, confidence: float = 0.95
+) -> dict[str, dict[str, BinormalCurve]]:
+    """Treatment -> reader -> the curve that is fitted to the ratings, or why there is none."""
     fpf = np.linspace(0, 1, 101)
     curves: dict[str, dict[str, BinormalCurve]] = {}
     for i, j in np.ndindex(*readings.ratings.shape[:2]):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from densesharp.stats.agreement import chance_corrected, resampled_coefficient
+from densesharp.stats.agreement import chance_corrected
 from densesharp.stats.auc import empirical_auc
 from densesharp.stats.bootstrap import (
     bootstrap_cases,
     bootstrap_readers_and_cases,
     bootstrap_weights,
 )
+from densesharp.study.analysis.kappa_change import resampled_coefficient
 from densesharp.study.analysis.resampling import resampled_difference
 
 

@@ -30,8 +30,8 @@ from densesharp.study.report.design_tables import study_table
 EXPECTED_FIGURES = {
     "flow", "roc_invasive", "forest_invasive", "reliability_invasive", "decision_invasive",
     "ratings_invasive", "roc_iac", "forest_iac", "reliability_iac", "decision_iac", "ratings_iac",
-    "confusion", "reclassification", "agreement", "dice_matrix", "outlines", "volume_agreement",
-    "diameter_agreement", "time",
+    "binormal_invasive", "binormal_iac", "confusion", "reclassification", "agreement",
+    "dice_matrix", "outlines", "volume_agreement", "diameter_agreement", "time",
 }  # fmt: skip
 
 
@@ -78,6 +78,34 @@ def test_forest_plot_and_table_show_the_same_intervals(folder, results):
         assert table[reader][2] == f"{number(one['value'])} ({low} to {high})"
     del table["model"]
     assert not any(row[3] for row in table.values())
+
+
+def test_the_binormal_curves_stand_beside_the_empirical_ones(folder, results):
+    curves = results["tasks"]["invasive"]["binormal"]
+    rows = {row["Reader"]: row for row in rows_in(folder / "out/tables/binormal_invasive.csv")}
+    drawn = rows_in(folder / "out/figures/binormal_invasive.csv")
+    for condition, readers in curves.items():
+        for reader, curve in readers.items():
+            row = rows[f"{reader}, {condition}"]
+            assert row["Area"].startswith(number(curve["auc"]["value"]))
+            assert row["p of the fit"] == p_text(curve["fit"].get("p"))
+            mine = [p for p in drawn if (p["condition"], p["reader"]) == (condition, reader)]
+            heights = [float(p["tpr"]) for p in mine]
+            assert heights == pytest.approx(curve["tpf"] or [])
+            if heights:
+                # The area under the points drawn is that of the table.
+                area = np.trapezoid(heights, [float(p["fpr"]) for p in mine])
+                assert area == pytest.approx(curve["auc"]["value"], abs=0.01)
+    folded = re.findall(
+        r"<details>.*?</details>", (folder / "out/report.html").read_text(), re.DOTALL
+    )
+    assert any('id="tbinormal_invasive"' in part for part in folded)
+
+
+def test_the_formula_of_the_times_has_every_effect_of_the_model(folder, results):
+    page = (folder / "out" / "report.html").read_text()
+    assert "reader × aided + case × aided" in page
+    assert "case_x_aided" in results["time"]["model"]["spreads"]
 
 
 def test_the_time_model_shows_standard_errors_and_degrees_of_freedom(folder, results):
@@ -254,6 +282,17 @@ def test_no_word_of_a_header_is_broken_and_the_page_is_filled():
     for title, width in zip(header, widths, strict=True):
         for word in title.split():
             assert stringWidth(word, study_pdf.BOLD, styles["HeadCell"].fontSize) < width, word
+
+
+def test_no_number_of_a_narrow_column_is_broken():
+    study_pdf._register_fonts()
+    styles = study_pdf._styles()
+    long = "0.123 (-0.123 to 0.123) and more words than the page is wide"
+    rows = [["a reader", "300", *[long] * 6]]
+    table = study_pdf._table(TableBlock("t", "", ("Reader", "n", *"abcdef"), rows), styles)
+    cell, style = table._cellvalues[1][1], table._cellStyles[1][1]
+    inner = table._colWidths[1] - style.leftPadding - style.rightPadding
+    assert len(cell.breakLines(inner).lines) == 1
 
 
 def test_hashes_cover_every_file(folder):

@@ -15,15 +15,19 @@ from densesharp.errors import StudyError
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.power import cases_needed, pilot_from, power
 from densesharp.stats.tables import write_readings
-from densesharp.study.analysis.analyse_study import describe
+from densesharp.study.analysis.analyse_study import analyse_study, describe
 from densesharp.study.analysis.automation_bias import (
     automation_bias,
     share_difference,
     share_of_readings,
 )
+from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.sample_size import read_plan, sample_size
 from densesharp.study.analysis.subgroups import analyse_subgroups
+from densesharp.study.figures.course import flow_plot
+from densesharp.study.report.blocks import Bullets
+from densesharp.study.report.content import content
 from densesharp.study.report.design_tables import (
     characteristics_table,
     sample_size_text,
@@ -31,6 +35,7 @@ from densesharp.study.report.design_tables import (
     subgroup_table,
 )
 from densesharp.study.report.reader_tables import automation_table
+from densesharp.study.report.summary import interval_notes
 
 
 def with_properties(data, **properties):
@@ -221,6 +226,56 @@ def test_right_answers_that_became_the_models_wrong_one_are_counted():
     assert f"the {wrong.sum()} cases in which the model was wrong" in table.caption
     assert table.rows[0][0] == f"R0, {followed[0]} of {right[0]}"
     assert automation_bias(dataclasses.replace(data, model=None), aided, unaided) is None
+
+
+def test_no_difference_of_shares_is_beyond_what_can_be():
+    """Two readers and eight cases: the formula's interval is -7.2 to 8.2."""
+    data = made_up(("aided", "unaided"), cases=8, readers=2, seed=2)
+    found = automation_bias(data, *data.classes)
+    assert found.difference.ci[1] > 1
+    table = automation_table(found)
+    shown = dict(row[:2] for row in table.rows)["difference of these two shares"]
+    assert shown.endswith("(-1.000 to 1.000)")
+    assert "Intervals are cut at -1 and 1" in table.caption
+
+
+def nested(data):
+    """The first half of the readers read the even cases, the others the odd ones."""
+    keep = np.arange(len(data.cases)) % 2 == (np.arange(len(data.readers)) % 2)[:, None]
+    tasks = [dataclasses.replace(t, ratings=np.where(keep, t.ratings, np.nan)) for t in data.tasks]
+    classes = np.where(keep, data.classes, -1)
+    return dataclasses.replace(data, tasks=tuple(tasks), classes=classes, seconds=None)
+
+
+def test_what_a_split_plot_leaves_out_is_not_missing():
+    data = nested(made_up(("aided", "unaided"), cases=60, readers=4))
+    study = describe(data)
+    assert (study.missing_readings, study.missing_by_reader) == (0, {})
+    rows = dict(study_table(study).rows)
+    assert rows["Who read what"] == "split plot: groups of readers with cases of their own"
+    assert rows["Readings missing"] == "0"
+    counted = {row[0]: row[1] for row in flow_plot(study).rows}
+    assert (counted["Readings, aided"], counted["Missing, aided"]) == (120, 0)
+    task = analyse_task(data, data.tasks[0])
+    assert task.missing is None
+    assert task.bootstrap is None
+    assert task.auc.rrrc.p is not None
+    whole = describe(made_up(("aided", "unaided"), cases=60, readers=4))
+    assert "every case" in dict(study_table(whole).rows)["Who read what"]
+
+
+def test_notes_on_intervals_stand_below_the_endpoints():
+    data = made_up(("aided", "unaided"), kind="crossover", cases=40, readers=3)
+    data = dataclasses.replace(data, patients=np.arange(40) // 2)
+    found = analyse_study(data)
+    notes = interval_notes(found)
+    assert notes[0].startswith("AUC, invasive; AUC, IAC; ")
+    assert notes[0].endswith(": " + found.tasks["invasive"].auc.notes[0])
+    assert "There are 20 patients only" in notes[0]
+    blocks = content(found, {})
+    at = next(number for number, one in enumerate(blocks) if isinstance(one, Bullets))
+    assert blocks[at].items == notes
+    assert blocks[at - 1].name == "endpoint_tests"
 
 
 def test_missing_readings_are_filled_against_and_for_the_first_condition():

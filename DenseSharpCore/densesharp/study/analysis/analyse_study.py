@@ -12,6 +12,7 @@ import numpy as np
 
 from densesharp.files import sha256
 from densesharp.progress import Progress, silent
+from densesharp.stats.study_design import study_design
 from densesharp.stats.tables import BoolArray
 from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
@@ -90,7 +91,10 @@ def describe(data: StudyData) -> StudyDescription:
     counts = np.bincount(data.truth, minlength=len(data.class_names))
     design, read, plan = data.design, _was_read(data), data.plan
     aid = design.get("aid") or {}
+    nested = _nested(data, read)
     planned, missing = _planned(data, read)
+    if nested:
+        missing = {}
     repeats = 0 if data.repeats is None else int((data.repeats >= 0).sum())
     missing_repeats = 0 if plan is None else plan.repeats * len(plan.readers) - repeats
     total = sum(missing.values())
@@ -128,7 +132,14 @@ def describe(data: StudyData) -> StudyDescription:
         missing_repeats=missing_repeats,
         interim=plan is not None and total + missing_repeats > 0,
         teaching=True if design.get("teaching") else None,
+        reading_design=nested,
     )
+
+
+def _nested(data: StudyData, read: BoolArray) -> str | None:
+    """The nested design or split plot of readings without a plan; None where it is crossed."""
+    found = None if data.plan else study_design(np.where(read, 0.0, np.nan))
+    return None if found == "factorial" else found
 
 
 def _planned(data: StudyData, read: BoolArray) -> tuple[int, dict[str, int]]:

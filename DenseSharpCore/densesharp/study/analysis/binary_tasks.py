@@ -24,8 +24,9 @@ from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.figures_of_merit import AUC, sensitivity, specificity
 from densesharp.stats.model_vs_readers import sensitivity_at
 from densesharp.stats.mrmc import analyse
-from densesharp.stats.mrmc_document import area_document, mrmc_document
+from densesharp.stats.mrmc_document import area_document, binormal_curves, mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
+from densesharp.stats.study_design import study_design
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.model_alone import against_readers
@@ -62,6 +63,7 @@ def analyse_task(data: StudyData, task: Task) -> TaskResults:
     positive = data.positive(task)
     readings, calls = data.readings(task), _calls(data, task)
     points = _operating_points(data, task)
+    crossed = study_design(task.ratings) in (None, "factorial")
     has_model = task.model is not None and not np.isnan(task.model).all()
     return TaskResults(
         title=task.title,
@@ -75,12 +77,13 @@ def analyse_task(data: StudyData, task: Task) -> TaskResults:
         average_points=_average_points(data, points),
         sensitivity=_at_calls(calls, "sensitivity"),
         specificity=_at_calls(calls, "specificity"),
-        bootstrap=None if data.pair is None else resampled_difference(readings, data.pair),
+        bootstrap=resampled_difference(readings, data.pair) if data.pair and crossed else None,
         groups={name: _group(data, task, name) for name in data.group_names} or None,
         model=_model(data, task, task.model) if task.model is not None and has_model else None,
         calibration=None if task.scale is None else _calibration(data, task, task.scale),
         decision=None if task.scale is None else _decision(data, task, task.scale),
         missing=None if data.pair is None else missing_cases(readings, data.pair),
+        binormal=binormal_curves(readings),
     )
 
 

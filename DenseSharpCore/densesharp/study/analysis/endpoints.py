@@ -55,13 +55,13 @@ def endpoints(results: StudyResults) -> list[Endpoint]:
         aided = {AIDED, UNAIDED} <= set(conditions)
         asked = primary if aided else None
         pairs = [(AIDED, UNAIDED)] if aided else list(combinations(conditions, 2))
-        rows = [_row(asked, pair, *parts) for parts in _documents(results) for pair in pairs]
+        rows = [_row(asked, pair, *parts) for parts in documents(results) for pair in pairs]
     adjusted = iter(holm([row.p for row in rows if not row.primary]))
     rows = [row if row.primary else replace(row, p_holm=next(adjusted)) for row in rows]
     return sorted(rows, key=lambda row: not row.primary)
 
 
-def _documents(results: StudyResults) -> list[tuple[str, str | None, MrmcDocument]]:
+def documents(results: StudyResults) -> list[tuple[str, str | None, MrmcDocument]]:
     """(figure, task, document) of every multi-reader analysis."""
     found: list[tuple[str, str | None, MrmcDocument | None]] = []
     for name, task in results.tasks.items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from densesharp.stats.agreement import Coefficient, resampled_coefficient
+from densesharp.stats.agreement import Coefficient, class_counts, pair_agreement
 from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.kappa import Weights
+from densesharp.stats.kappa import Weights, weight_matrix
 from densesharp.stats.tables import FloatArray, IntArray
 
 REPLICATES = 1000
@@ -50,3 +50,37 @@ def kappa_differences(
 
     found = bootstrap_weights(differences, len(first), replicates=replicates)
     return dict(zip(COEFFICIENTS, found, strict=True))
+
+
+def resampled_coefficient(
+    ratings: IntArray,
+    classes: int,
+    coefficient: Coefficient,
+    weights: Weights,
+    times: FloatArray,
+) -> FloatArray:
+    """The values of `chance_corrected` when cases count several times, for resampling.
+
+    Args:
+        ratings: shape (n, m), complete.
+        classes: c.
+        coefficient: `fleiss` or `gwet`.
+        weights: agreement weights.
+        times: shape (b, n): how often each case counts in b resamples.
+
+    Returns:
+        Shape (b,), NaN where there is none.
+    """
+    counts, w = class_counts(ratings, classes), weight_matrix(classes, weights)
+    n = times.sum(axis=1)
+    observed = times @ pair_agreement(counts, w) / n
+    pi = times @ (counts / counts.sum(1, keepdims=True)) / n[:, None]
+    if coefficient == "fleiss":
+        chance = ((pi @ w) * pi).sum(axis=1)
+    else:
+        chance = float(w.sum()) / (classes * (classes - 1)) * (pi * (1 - pi)).sum(axis=1)
+    there = 1 - chance >= 1e-12
+    values: FloatArray = np.where(
+        there, (observed - chance) / np.where(there, 1 - chance, 1), np.nan
+    )
+    return values

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.study_design import study_design
 from densesharp.stats.tables import FloatArray, Readings
 from densesharp.study.analysis.task_results import MissingCases
 
@@ -24,13 +25,14 @@ def missing_cases(readings: Readings, pair: tuple[int, int]) -> MissingCases | N
         pair: numbers of the two conditions.
 
     Returns:
-        The differences; None also where a reader read nothing under one of the conditions.
+        The differences; None also where a reader read nothing under one of the conditions, and in
+        nested designs, where nothing is missing.
     """
     names = tuple(readings.treatments[t] for t in pair)
     part = readings.select(treatments=names)
     order = [part.treatments.index(name) for name in names]
     gaps = np.isnan(part.ratings)
-    if not gaps.any() or gaps.all(axis=2).any():
+    if not gaps.any() or gaps.all(axis=2).any() or study_design(part.ratings):
         return None
     found = []
     for against in (order[0], order[1]):

@@ -85,6 +85,7 @@ class StudyDescription:
         missing_readings: planned and not read; by reader where any are.
         interim: whether the plan is not yet fulfilled.
         teaching: whether readers were told the class after each case.
+        reading_design: who read what, where the readings are nested or a split plot by plan.
     """
 
     title: str
@@ -116,6 +117,7 @@ class StudyDescription:
     missing_repeats: int = 0
     interim: bool = False
     teaching: bool | None = optional()
+    reading_design: str | None = optional()
     sample_size: SampleSize | None = optional()
 
 

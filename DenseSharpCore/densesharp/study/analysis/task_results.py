@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, Interval, optional
 from densesharp.stats.model_vs_readers import ReaderForm, StandaloneResult
-from densesharp.stats.mrmc_records import AreaDocument, MrmcDocument
+from densesharp.stats.mrmc_records import AreaDocument, BinormalCurve, MrmcDocument
 from densesharp.stats.tables import FloatArray, IntArray
 
 
@@ -196,7 +196,11 @@ class MissingCases:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResults:
-    """Everything about one two-class question; mappings are by condition, then reader."""
+    """Everything about one two-class question; mappings are by condition, then reader.
+
+    Attributes:
+        binormal: the smooth curve of each reader's ratings, beside the empirical one.
+    """
 
     title: str
     positive_cases: int
@@ -215,3 +219,4 @@ class TaskResults:
     calibration: Mapping[str, Calibration] | None = optional()
     decision: Decision | None = optional()
     missing: MissingCases | None = optional()
+    binormal: Mapping[str, Mapping[str, BinormalCurve]] | None = optional()

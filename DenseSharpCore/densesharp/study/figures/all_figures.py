@@ -18,7 +18,7 @@ from densesharp.study.figures.matrices import (
 )
 from densesharp.study.figures.outline_plots import overlap_plot
 from densesharp.study.figures.probability import decision_plot, histogram_plot, reliability_plot
-from densesharp.study.figures.roc_plots import forest_plot, roc_plot
+from densesharp.study.figures.roc_plots import binormal_plot, forest_plot, roc_plot
 
 
 def draw_all(results: StudyResults) -> list[Plot]:
@@ -33,6 +33,8 @@ def _draw(results: StudyResults) -> Iterator[Plot]:
     for name, task in results.tasks.items():
         yield roc_plot(name, task, study)
         yield forest_plot(name, task, study)
+        if task.binormal:
+            yield binormal_plot(name, task, task.binormal)
         if task.calibration:
             yield reliability_plot(name, task.title, task.calibration, study)
         if task.decision:

@@ -30,7 +30,8 @@ def flow_plot(study: StudyDescription) -> Plot:
     """From cases to analysed readings (STARD)."""
     readings = study.readings
     total = {condition: sum(by_reader.values()) for condition, by_reader in readings.items()}
-    expected = study.cases * len(study.readers)
+    # In a nested design nobody was to read everything.
+    expected = None if study.reading_design else study.cases * len(study.readers)
     by_class = ", ".join(f"{n} {name}" for name, n in study.cases_by_class.items())
     boxes = [
         ("Cases with a reference standard", f"{study.cases + study.unread_cases}"),
@@ -59,11 +60,12 @@ def flow_plot(study: StudyDescription) -> Plot:
         axes.annotate("", (8.45, 8.05), (5, 8.05), arrowprops=arrow | {"color": GREY})
     places = np.linspace(0, 10, 2 * len(total) + 1)[1::2]
     for x, (condition, count) in zip(places, total.items(), strict=True):
-        text = f"{condition}\n{count} readings\n{expected - count} missing"
+        missing = 0 if expected is None else expected - count
+        text = f"{condition}\n{count} readings\n{missing} missing"
         color = color_of(condition, study.conditions)
         axes.text(x, 1.3, text, ha="center", va="center", bbox=style | {"ec": color, "lw": 1.5})
         axes.annotate("", (x, 1.3 + half_last), (5, 4.6 - half), arrowprops=arrow)
-        rows += [[f"Readings, {condition}", count], [f"Missing, {condition}", expected - count]]
+        rows += [[f"Readings, {condition}", count], [f"Missing, {condition}", missing]]
     caption = "Flow of cases and readings."
     return Plot("flow", caption, "Flow chart of cases and readings.", figure, ("box", "n"), rows)
 

@@ -175,6 +175,11 @@ def draw_dots(axes: Any, x: Any, y: Any, color: str) -> None:
     axes.autoscale_view()
 
 
+def line_style(number: int) -> Any:
+    """A line's dashes, one of five that can be told apart."""
+    return ("-", "--", "-.", ":", (0, (7, 1.5, 1, 1.5, 1, 1.5)))[number % 5]
+
+
 def legend(axes: Any, place: str) -> None:
     """A legend, if anything on the axes has a label."""
     if axes.get_legend_handles_labels()[0]:

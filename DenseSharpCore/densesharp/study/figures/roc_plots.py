@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from densesharp.stats.estimates import Interval
 from densesharp.stats.formatting import bounded
-from densesharp.stats.mrmc_records import FormSection
+from densesharp.stats.mrmc_records import BinormalCurve, FormSection
 from densesharp.study.analysis.study_results import StudyDescription, who
 from densesharp.study.analysis.task_results import Curve, TaskResults
 from densesharp.study.figures.figure_style import (
@@ -18,6 +19,7 @@ from densesharp.study.figures.figure_style import (
     color_of,
     fill,
     legend,
+    line_style,
     markers,
     new_figure,
     tint,
@@ -144,15 +146,55 @@ def _draw_points(axes: Any, task: TaskResults, study: StudyDescription, rows: li
 
 
 def _draw_readers(axes: Any, task: TaskResults, study: StudyDescription, rows: list[Any]) -> None:
-    styles = ("-", "--", "-.", ":")
     for condition, readers in task.roc.readers.items():
         color = color_of(condition, study.conditions)
         for number, (reader, curve) in enumerate(readers.items()):
             if curve is None:
                 continue
             label = who(condition, reader) if len(readers) <= 5 else None
-            style = {"color": color, "lw": 1, "ls": styles[number % len(styles)], "label": label}
+            style = {"color": color, "lw": 1, "ls": line_style(number), "label": label}
             rows += _draw_curve(axes, curve, reader, condition, **style)
+
+
+def binormal_plot(
+    name: str, task: TaskResults, curves: Mapping[str, Mapping[str, BinormalCurve]]
+) -> Plot:
+    """Each reader's fitted curve over the points of the empirical one, a panel a condition.
+
+    Args:
+        name: of the file, without its ending.
+        task: the question's results.
+        curves: condition -> reader -> the fitted curve.
+    """
+    figure, grid = new_figure(0.4 + 4.4 * len(curves), 4.5, len(curves), shared=True)
+    rows: list[list[Any]] = []
+    for axes, (condition, readers) in zip(grid[0], curves.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        unit_square(axes)
+        axes.set_xlabel(LABELS[0])
+        axes.set_title(condition, loc="left")
+        for number, (reader, curve) in enumerate(readers.items()):
+            color = color_of(reader, list(readers))
+            points = task.roc.readers[condition][reader]
+            if points is not None:
+                axes.plot(points.fpr, points.tpr, ".", color=tint(color, 0.5), ms=3, zorder=1)
+            if curve.tpf is None:
+                continue
+            axes.plot(
+                curve.fpf, curve.tpf, color=color, lw=1.2, ls=line_style(number // 5), label=reader
+            )
+            pairs = zip(curve.fpf, curve.tpf, strict=True)
+            rows += [[condition, reader, x, y] for x, y in pairs]
+        legend(axes, "lower right")
+    grid[0][0].set_ylabel(LABELS[1])
+    caption = (
+        f"Binormal curves: {task.title}. Lines are fitted, dots are the points of the empirical "
+        "curves; a reader whose ratings allow no curve has dots only."
+    )
+    alt = f"Binormal ROC curves of each reader for {task.title}."
+    return Plot(
+        f"binormal_{name}", caption, alt, figure, ("condition", "reader", "fpr", "tpr"), rows
+    )
 
 
 def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:

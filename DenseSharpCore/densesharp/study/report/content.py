@@ -106,6 +106,14 @@ def _task(name: str, results: StudyResults, pictures: Pictures, *, whole: bool) 
             task_tables.components_table(name, task.auc),
         ),
     )
+    if task.binormal:
+        yield from _fold(
+            f"{task.title}: binormal curves",
+            (
+                pictures.get(f"binormal_{name}"),
+                task_tables.binormal_table(name, task.binormal),
+            ),
+        )
     if task.calibration:
         yield from _fold(
             f"{task.title}: probabilities",

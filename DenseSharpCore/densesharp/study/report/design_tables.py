@@ -15,6 +15,7 @@ from densesharp.study.exported.washout import EarlySession, WashoutSummary
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import area, bounded
 
+EVERYTHING = "every reader every case, under every condition"
 _LOCKED = "after the reader's own answer was locked"
 REVEALS: dict[str, dict[str, str]] = {
     "crossover": {
@@ -33,6 +34,7 @@ def study_table(study: StudyDescription) -> TableBlock:
         ["Design fixed before reading", _design_fixed(study)],
         ["Truth fixed before reading", _truth_fixed(study)],
         ["Conditions", ", ".join(study.conditions)],
+        ["Who read what", study.reading_design or EVERYTHING],
         ["Readers", reader_names(study.readers)],
         ["Cases analysed", f"{study.cases} ({cases})"],
         ["Readings missing", _missing(study)],
@@ -40,7 +42,7 @@ def study_table(study: StudyDescription) -> TableBlock:
     ]
     shown_when = REVEALS.get(study.kind or "", {}).get(study.reveal or "")
     if shown_when:
-        rows.insert(4, ["The model was shown", shown_when])
+        rows.insert(5, ["The model was shown", shown_when])
     absent = study.absent_readers
     if absent:
         at = [row[0] for row in rows].index("Readers") + 1

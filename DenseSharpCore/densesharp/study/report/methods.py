@@ -51,7 +51,10 @@ _OUTLINES = (
     "both; limits of agreement = bias ± 1.96 √[s²(case means) + (1 − 1/m) s²(within)], m the "
     "harmonic mean of readers per case"
 )
-_TIME = "log(seconds) = aided + period + position + aided × group + reader + case + reader × aided"
+_TIME = (
+    "log(seconds) = aided + period + position + aided × group + reader + case + reader × aided + "
+    "case × aided"
+)
 
 
 def formulas(results: StudyResults) -> list[str]:
@@ -98,6 +101,11 @@ def methods(results: StudyResults) -> list[str]:
             "readers and cases (1T-RRRC; Hillis 2007), and with each reader by DeLong's test with "
             "Holm's correction."
         )
+    if any(task.binormal for task in tasks):
+        out.append(
+            "Binormal curves (maximum likelihood: Dorfman & Alf 1969; Metz, Herman & Shen 1998) "
+            "stand beside the empirical ones; no comparison uses them."
+        )
     if any(row.non_inferiority for row in results.endpoints):
         out.append(
             "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
@@ -140,9 +148,9 @@ def methods(results: StudyResults) -> list[str]:
     if results.time:
         out.append(
             "Active reading time (window in front, last input less than 60 s ago) was analysed on "
-            "the log scale by a linear mixed model with crossed readers and cases and reader by "
-            "condition, REML, Satterthwaite's degrees of freedom; spreads by maximum likelihood "
-            "with profile intervals."
+            "the log scale by a linear mixed model with crossed readers and cases, reader by "
+            "condition and case by condition, REML, Satterthwaite's degrees of freedom; spreads by "
+            "maximum likelihood with profile intervals."
         )
     if any(row.equivalence for row in results.endpoints):
         out.append(

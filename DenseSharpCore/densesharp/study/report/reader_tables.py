@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text
+from densesharp.stats.formatting import bounded as possible
 from densesharp.stats.multiclass import Confusion
 from densesharp.stats.proportions import wilson
 from densesharp.stats.reading_time import TimeSummary
@@ -26,6 +27,7 @@ from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import (
     CUT,
     bounded,
+    cut_note,
     estimate_table,
     limits,
     shown,
@@ -100,7 +102,18 @@ def change_table(changes: Changes) -> TableBlock:
         ("Durkalski", number(pooled.value), pooled),
         ("Obuchowski", shown(clustered), clustered),
     ):
-        rows.append([f"all, these readers only ({name})", "", "", "", value, "", p_text(one.p), ""])
+        rows.append(
+            [
+                f"all, these readers only ({name})",
+                "",
+                "",
+                "",
+                value,
+                "",
+                f"{p_text(one.p)} (one test)",
+                "",
+            ]
+        )
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
         "McNemar with Holm's correction over the readers, and whether the use of the classes "
@@ -138,9 +151,9 @@ def automation_table(found: AutomationBias) -> TableBlock:
         f"Automation bias: right unaided answers to the {found.wrong_model_cases} cases in which "
         "the model was wrong, and the share that became the model's wrong class. For readers and "
         "cases like these; single readers and the accuracy's change: for exactly these."
-    )
+    ) + cut_note((found.difference, found.accuracy_change))
     columns: dict[str, Callable[[Estimate], str]] = {
-        "Share or difference": with_reason,
+        "Share or difference": lambda one: with_reason(possible(one)),
         "p": lambda one: "—" if one.p is None else p_text(one.p),
     }
     return estimate_table("automation_bias", caption, "Right answers", columns, rows)

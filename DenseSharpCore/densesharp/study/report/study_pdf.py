@@ -33,6 +33,8 @@ from densesharp.study.report import blocks as b
 
 WIDTH = A4[0] - 36 * mm
 LARGEST_HEIGHT = 180 * mm
+PADDING = 5
+"""Points between columns, one of them against rounding."""
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 
@@ -205,6 +207,7 @@ def _table(block: b.TableBlock, styles: Any) -> Table:
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, line),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), PADDING - 1),
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
     ]
@@ -216,7 +219,7 @@ def _widths(block: b.TableBlock, styles: Any) -> list[float]:
 
     def width(text: str, style: str) -> float:
         found: float = pdfmetrics.stringWidth(text, styles[style].fontName, styles[style].fontSize)
-        return found + 4
+        return found + PADDING
 
     least, wanted = [], []
     for title, *cells in zip(block.header, *block.rows, strict=True):

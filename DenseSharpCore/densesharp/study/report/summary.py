@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from densesharp.stats.formatting import interval, number
+from densesharp.study.analysis.endpoints import documents, figure_title
 from densesharp.study.analysis.study_results import (
     Endpoint,
     Equivalence,
@@ -12,7 +13,7 @@ from densesharp.study.analysis.study_results import (
     StudyResults,
 )
 from densesharp.study.report import design_tables, endpoint_tables
-from densesharp.study.report.blocks import Block, Heading, Paragraph
+from densesharp.study.report.blocks import Block, Bullets, Heading, Paragraph
 from densesharp.study.report.cells import equals, one_sided
 
 
@@ -65,6 +66,21 @@ def summary(results: StudyResults) -> Iterator[Block]:
     if endpoints:
         yield endpoint_tables.endpoint_table(endpoints)
         yield endpoint_tables.endpoint_tests_table(endpoints)
+    if notes := interval_notes(results):
+        yield Bullets(notes)
+
+
+def interval_notes(results: StudyResults) -> list[str]:
+    """What simulations found of intervals in such data, each with the figures it is about."""
+    figures: dict[str, list[str]] = {}
+    found = documents(results)
+    for figure, task, document in found:
+        for note in document.notes or ():
+            figures.setdefault(note, []).append(figure_title(figure, task))
+    return [
+        note if len(names) == len(found) else f"{'; '.join(names)}: {note}"
+        for note, names in figures.items()
+    ]
 
 
 def washout_sentence(study: StudyDescription) -> str:

@@ -9,7 +9,7 @@ from densesharp.stats import formatting
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import number, p_text, statistic_text
 from densesharp.stats.model_vs_readers import StandaloneResult
-from densesharp.stats.mrmc_records import FORM_TITLES, AreaDocument, FormSection
+from densesharp.stats.mrmc_records import FORM_TITLES, AreaDocument, BinormalCurve, FormSection
 from densesharp.study.analysis.endpoints import figure_title
 from densesharp.study.analysis.study_results import who
 from densesharp.study.analysis.task_results import (
@@ -176,6 +176,30 @@ def components_table(name: str, document: AreaDocument) -> TableBlock:
         f"components_{name}", caption, "Component", {"Value": lambda v: number(v, 6)},
         values.items(),
     )  # fmt: skip
+
+
+def binormal_table(name: str, curves: Mapping[str, Mapping[str, BinormalCurve]]) -> TableBlock:
+    """The smooth curves of the readers' ratings."""
+    rows = [
+        (who(condition, reader), curve)
+        for condition, readers in curves.items()
+        for reader, curve in readers.items()
+    ]
+    caption = (
+        "Binormal curves fitted to each reader's ratings (maximum likelihood): a is the distance "
+        "of the two classes in SDs of the positive cases, b the SD of the negative over that of "
+        "the positive; a small p of the fit speaks against this shape."
+    )
+    caption += "".join(
+        f" {reason}" for reason in sorted({one.reason for _, one in rows if one.reason})
+    )
+    columns: dict[str, Callable[[BinormalCurve], str]] = {
+        "a": lambda one: shown(one.a, 2),
+        "b": lambda one: shown(one.b, 2),
+        "Area": lambda one: area(one.auc),
+        "p of the fit": lambda one: p_text(one.fit.p),
+    }
+    return estimate_table(f"binormal_{name}", caption, "Reader", columns, rows)
 
 
 def points_table(name: str, task: TaskResults) -> TableBlock | None:
