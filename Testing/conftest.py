@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A busy machine is no failure: what is tested is correctness, never time. The same examples in
 # every run, so that a change fails for what it did and not by chance.
-settings.register_profile("densesharp", deadline=None, derandomize=True)
+settings.register_profile("densesharp", deadline=None, derandomize=True, max_examples=60)
 # New examples in every run, and more of them, to search for failures.
 settings.register_profile("full", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile("densesharp")

@@ -54,7 +54,7 @@ def test_a_network_has_the_paper_s_parameters(network, total, trained):
 def test_the_fast_arrangement_is_the_original_s_function(arguments):
     torch.manual_seed(1)
     network = with_random_statistics(DenseSharp(**arguments)).double()
-    x = torch.randn(2, 1, 32, 32, 32, dtype=torch.float64)
+    x = torch.randn(2, 1, 16, 16, 16, dtype=torch.float64)
     with torch.no_grad():
         output = network(x)
         logits, mask_logits = plainly(network, x)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from densesharp.cli import main
 from densesharp.errors import OutputError
 from densesharp.model.model_file import load_model
 from densesharp.train import fit
@@ -62,45 +65,38 @@ def test_a_run_that_is_killed_goes_on_as_an_unbroken_one(
         assert np.allclose(array, found[name], atol=1e-6), name
 
 
-FULL = """
-import resource, sys, torch
-from densesharp.errors import OutputError
-from densesharp.train.fit import _AtomicCheckpoints
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file that this process writes can grow, as on a full disk."""
+    import resource
 
-writer, path = _AtomicCheckpoints(), sys.argv[1]
-writer.save_checkpoint({"step": 1}, path)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
-try:
-    writer.save_checkpoint({"step": 2, "weights": torch.zeros(1_000_000)}, path)
-except OutputError as error:
-    print(error)
-"""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "last.ckpt"
-    result = subprocess.run(
-        [sys.executable, "-c", FULL, str(path), str(SIZE_LIMIT)],
-        capture_output=True, text=True, check=True, env=environment(),
-    )  # fmt: skip
-    assert "cannot be written" in result.stdout
+    writer, path = fit._AtomicCheckpoints(), tmp_path / "last.ckpt"
+    writer.save_checkpoint({"step": 1}, path)
+    with full_disk(), pytest.raises(OutputError, match="cannot be written"):
+        writer.save_checkpoint({"step": 2, "weights": torch.zeros(1_000_000)}, path)
     assert torch.load(path, weights_only=False) == {"step": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_a_run_on_a_full_disk_ends_with_one_sentence(folder_of_balls: Path, tmp_path: Path) -> None:
-    import resource
-
-    result = subprocess.run(
-        command(folder_of_balls, tmp_path / "run"),
-        capture_output=True, text=True, check=False, env=environment(),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT,) * 2),
-    )  # fmt: skip
-    assert result.returncode == 2
-    last = result.stderr.strip().splitlines()[-1]
+def test_a_run_on_a_full_disk_ends_with_one_sentence(
+    folder_of_balls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with full_disk():
+        assert main(command(folder_of_balls, tmp_path / "run")[3:]) == 2
+    said = capsys.readouterr().err
+    last = said.strip().splitlines()[-1]
     assert last.startswith("densesharp: '")
     assert "last.ckpt' cannot be written" in last
-    assert "Traceback" not in result.stderr
+    assert "Traceback" not in said
     names = {entry.name for entry in (tmp_path / "run").iterdir()}
     assert names == {"run.json", "from_0", "events"}
 
