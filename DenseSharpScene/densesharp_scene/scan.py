@@ -17,16 +17,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from densesharp.image.masks import NoduleMask
 from densesharp.nodule.records import NoduleResult
 
 from . import axis_reorder as turning
 from . import evidence, maps, outline_origin, record, seeds, segments, table
 from . import transform_sync as moving
 from .errors import SceneError
-from .geometry import grid_of, ijk_to_world, world_to_ijk
+from .geometry import ijk_to_world
 from .history import History
 from .nodule import REFUSED_CLICK, Decision, Nodule, Review
 from .scan_nodes import ScanNodes
@@ -52,42 +50,48 @@ class ScanNodules(ScanNodes):
         self._history = History()
         self._maps = maps.Maps()
         self._seen_at = moving.where(volume_node)
+        self._seen_voxels = moving.voxels(volume_node)
         self.model = ""
         stored = record.find_record(volume_node)
         if stored is not None:
             self._read(stored)
 
-    def nodule_at(self, ras: ArrayLike) -> str | None:
-        """The nodule whose outline, as it is now, holds a point (world RAS mm)."""
-        index = np.round(world_to_ijk(self.volume_node, ras)).astype(int)
-        for nodule in self.nodules:
-            mask = self.mask_of(nodule.id)
-            if mask is None:
-                continue
-            inside = index - mask.start
-            within = (inside >= 0).all() and (inside < mask.array.shape[::-1]).all()
-            if within and mask.array[tuple(inside[::-1])]:
-                return nodule.id
-        return None
-
-    def follow_ct(self) -> None:
+    def follow_ct(self) -> bool:
         """Bring outlines and points along when the CT was moved since the last look.
 
+        Returns:
+            Whether outlines were put back that a reader had moved without their CT.
+
         Raises:
-            SceneError: it was put under a transform that bends space.
+            SceneError: the CT was put under a transform that bends space.
         """
-        before, self._seen_at = self._seen_at, ijk_to_world(self.volume_node)
-        outlines = self.known("segmentation")
-        lies_there = outlines is None or segments.lies_on(outlines, self.volume_node)
-        if np.array_equal(before, self._seen_at) and lies_there:
-            return
+        before, self._seen_at = self._seen_at, moving.where(self.volume_node)
+        if np.isnan(self._seen_at).any():  # seen on the CT, for what is hardened next
+            for node in filter(None, (self.known("segmentation"), self.known("seeds"))):
+                node.SetAndObserveTransformNodeID(self.volume_node.GetTransformNodeID())
+            ijk_to_world(self.volume_node)
+        former, self._seen_voxels = self._seen_voxels, moving.voxels(self.volume_node)
+        outlines, still = self.known("segmentation"), np.array_equal(before, self._seen_at)
+        if still and (outlines is None or segments.lies_on(outlines, self.volume_node)):
+            return False
+        resampled = former != self._seen_voxels
         if record.find_record(self.volume_node) is not None:
-            moving.bring_segments(self.segmentation_node, self.volume_node)
+            if resampled:
+                self._stay_in_place()
+            node = self.segmentation_node
+            moving.bring_segments(node, self.volume_node, in_place=resampled)
             places = {
                 nodule.seed_id: self._carried(nodule, nodule.result.seed.ras)
-                for nodule in self.nodules
+                for nodule in (() if resampled else self.nodules)
             }
             moving.bring_points(self.seeds_node, self.volume_node, places)
+        return bool(still) and not resampled
+
+    def _stay_in_place(self) -> None:
+        """The CT was resampled: nodules stay where they lie, and steps are of other voxels."""
+        for nodule in self.nodules:
+            self._nodules[nodule.id] = replace(nodule, world=self._seen_at)
+        self._history = History()
 
     # Results
 
@@ -137,15 +141,6 @@ class ScanNodules(ScanNodes):
         better = former.refined(result, untouched)
         same = better.mask_digest == former.mask_digest
         return self._keep(better) if same else self._write(better)
-
-    def mask_of(self, nodule_id: str) -> NoduleMask | None:
-        """The mask as it is in the scene now, corrections included."""
-        if not self.nodule(nodule_id).segment_id:
-            return None
-        node, grid = self.segmentation_node, grid_of(self.volume_node)
-        # Asked now: a segmentation that had to be made again has segments of other ids.
-        mask = segments.read_mask(node, self.nodule(nodule_id).segment_id, grid)
-        return segments.trim_mask(mask, grid) if mask else None
 
     def outline(self, nodule_id: str) -> str:
         """The segment of a nodule; an empty one where there is none, to draw."""

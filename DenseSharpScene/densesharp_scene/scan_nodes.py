@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from densesharp.image.grid import ras_to_lps
+from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.records import Seed
 
 from . import maps, patient, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
-from .geometry import check_volume, notices_of, volume_from_node
+from .geometry import check_volume, grid_of, notices_of, volume_from_node, world_to_ijk
 from .nodule import Nodule
 from .overlap import Overlaps
 
@@ -192,6 +193,28 @@ class ScanNodes(ABC):
         seeds.move_seed(self.seeds_node, nodule.seed_id, place)
 
     # Where nodules lie
+
+    def mask_of(self, nodule_id: str) -> NoduleMask | None:
+        """The mask as it is in the scene now, corrections included."""
+        if not self.nodule(nodule_id).segment_id:
+            return None
+        node, grid = self.segmentation_node, grid_of(self.volume_node)
+        # Asked now: a segmentation that had to be made again has segments of other ids.
+        mask = segments.read_mask(node, self.nodule(nodule_id).segment_id, grid)
+        return segments.trim_mask(mask, grid) if mask else None
+
+    def nodule_at(self, ras: ArrayLike) -> str | None:
+        """The nodule whose outline, as it is now, holds a point (world RAS mm)."""
+        index = np.round(world_to_ijk(self.volume_node, ras)).astype(int)
+        for nodule in self.nodules:
+            mask = self.mask_of(nodule.id)
+            if mask is None:
+                continue
+            inside = index - mask.start
+            within = (inside >= 0).all() and (inside < mask.array.shape[::-1]).all()
+            if within and mask.array[tuple(inside[::-1])]:
+                return nodule.id
+        return None
 
     def jump(self, nodule_id: str, centered: bool = True) -> None:
         """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""

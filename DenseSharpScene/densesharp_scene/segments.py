@@ -97,9 +97,9 @@ def counted_in(node: Any) -> NDArray[np.float64] | None:
 
 
 def lies_on(node: Any, volume_node: Any) -> bool:
-    """Whether outlines are counted in the CT's present voxels."""
+    """Whether a segmentation lies under the CT's transform, counted in the CT's present voxels."""
     voxels = counted_in(node)
-    if voxels is None:
+    if voxels is None or node.GetTransformNodeID() != volume_node.GetTransformNodeID():
         return False
     change = np.linalg.solve(voxels, ijk_to_local(volume_node)) - np.eye(4)
     size = volume_node.GetImageData().GetDimensions()

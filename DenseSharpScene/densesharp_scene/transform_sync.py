@@ -25,6 +25,12 @@ def where(volume_node: Any) -> NDArray[np.float64]:
         return np.full((4, 4), np.nan)
 
 
+def voxels(volume_node: Any) -> str:
+    """Which image a CT has: resampled, as hardening a transform that bends space does, another."""
+    image = volume_node.GetImageData()
+    return str(image.GetAddressAsString("")) if image is not None else ""
+
+
 def carried(volume_node: Any, world: NDArray[np.float64], point: ArrayLike) -> NDArray[np.float64]:
     """Where a place in the CT lies now.
 
@@ -51,9 +57,20 @@ def why_outdated(volume_node: Any, world: NDArray[np.float64]) -> str | None:
     return None
 
 
-def bring_segments(node: Any, volume_node: Any) -> None:
-    """Put a segmentation under the CT's transform and its outlines on the CT's voxels."""
+def bring_segments(node: Any, volume_node: Any, *, in_place: bool = False) -> None:
+    """Put a segmentation under the CT's transform and its outlines on the CT's voxels.
+
+    Args:
+        node: segmentation node.
+        volume_node: the CT.
+        in_place: outlines stay where they are seen: the CT was resampled. Else they keep their
+            voxels.
+    """
     grid = segments.index_grid(volume_node)
+    if in_place:
+        if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
+            node.HardenTransform()
+        segments.lay_on(node, volume_node)
     found = {
         segment_id: segments.read_mask(node, segment_id, grid)
         for segment_id in node.GetSegmentation().GetSegmentIDs()

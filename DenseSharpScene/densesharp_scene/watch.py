@@ -58,8 +58,13 @@ class Watch:
             slicer.vtkSegmentation.SegmentModified,
         ):
             self._observe(outlines, event, self._on_outline)
-        for event in (scan.volume_node.TransformModifiedEvent, vtk.vtkCommand.ModifiedEvent):
-            self._observe(scan.volume_node, event, self._on_ct)
+        moved = scan.volume_node.TransformModifiedEvent
+        for node, event in (
+            (scan.volume_node, moved),
+            (scan.volume_node, vtk.vtkCommand.ModifiedEvent),
+            (scan.segmentation_node, moved),
+        ):
+            self._observe(node, event, self._on_ct)
 
     def forget(self) -> None:
         """Follow nothing any more."""
@@ -102,7 +107,8 @@ class Watch:
             self._tags.append((node, node.AddObserver(event, method), event))
 
     def _on_ct(self, caller: Any, _event: str) -> None:
-        self._note(self._moved, (s for s in self._living() if s.volume_node is caller))
+        scans = [s for s in self._living() if caller in (s.volume_node, s.known("segmentation"))]
+        self._note(self._moved, scans)
 
     def _on_point(self, caller: Any, _event: str) -> None:
         scans = [scan for scan in self._living() if scan.known("seeds") is caller]

@@ -166,6 +166,7 @@ class Session(NoduleSession):
             self._scans[node_id] = known
             if known.nodules:
                 self.watch.watch(known)
+                self.run(partial(self._follow, known))
         return known
 
     def others(self) -> list[ScanNodules]:
@@ -206,7 +207,7 @@ class Session(NoduleSession):
     def tick(self) -> bool:
         """Do what has come up since the last call; True when the panel must be drawn anew."""
         for scan in self.watch.moved():
-            self.run(scan.follow_ct)
+            self.run(partial(self._follow, scan))
         self._take_points()
         for scan in self.watch.outlines():
             self.told.changed()
@@ -277,6 +278,11 @@ class Session(NoduleSession):
         SESSIONS[:] = [session for session in SESSIONS if session is not self]
 
     # Inside
+
+    def _follow(self, scan: ScanNodules) -> None:
+        if scan.follow_ct():
+            self.say(_("Outlines lie in their CT: move the CT, and they go along."), failed=True)
+            self.told.changed()
 
     def _take_points(self) -> None:
         if self.installing and self.watch.points_waiting:

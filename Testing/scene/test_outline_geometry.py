@@ -11,6 +11,8 @@ from test_scene_geometry import linear, put_under, rotation
 from test_scene_save import _save, open_bundle
 
 from densesharp.nodule.records import Seed
+from densesharp_scene import SceneError
+from densesharp_scene.geometry import array_to_matrix, ijk_to_local
 from nodule_answers import answer, click
 
 OBLIQUE = linear(rotation((1, 2, 3), 20) * (0.7, 0.7, 1.25), (10.0, 12.0, -30.0))
@@ -178,3 +180,95 @@ def test_an_image_of_all_nodules_is_searched_once(ct_with_a_nodule, monkeypatch)
     SegmentEditor(scan.segmentation_node, scan.volume_node, segment_id).paint(ras, 3.0)
     assert scan.mask_of(first).array.sum() > masks[first].array.sum()
     np.testing.assert_array_equal(scan.mask_of(second).array, masks[second].array)
+
+
+@pytest.mark.parametrize("bent", [False, True], ids=["linear", "bending"])
+def test_a_transform_of_the_segmentation_alone_moves_no_outline(scene, ct_with_a_nodule, bent):
+    """An outline is voxels of its CT: seen elsewhere than where it is measured, it would lie."""
+    scan, nodule_id = ct_with_a_nodule
+    before = scan.mask_of(nodule_id)
+    middle = np.mean(_seen(scan, nodule_id), axis=0)
+    move = bend if bent else lambda *to: put_under(scene, to[1], [linear(np.eye(3), to[2])])
+    move(scene, scan.segmentation_node, np.full(3, 12.0))
+    scan.follow_ct()
+    assert scan.segmentation_node.GetParentTransformNode() is None
+    np.testing.assert_allclose(np.mean(_seen(scan, nodule_id), axis=0), middle, atol=1e-6)
+    np.testing.assert_array_equal(scan.mask_of(nodule_id).array, before.array)
+    assert scan.outdated(nodule_id) is None
+
+
+def test_a_transform_worked_into_the_segmentation_moves_the_outline(scene, ct_with_a_nodule):
+    """Hardened by the reader it is another outline, and lies where it is seen."""
+    scan, nodule_id = ct_with_a_nodule
+    before = middle_of_mask(scan.mask_of(nodule_id))
+    put_under(scene, scan.segmentation_node, [linear(np.eye(3), (4.0, -3.0, 2.5))])
+    scan.segmentation_node.HardenTransform()
+    scan.follow_ct()
+    after = middle_of_mask(scan.mask_of(nodule_id))
+    np.testing.assert_allclose(after - before, (4.0, -3.0, 2.5), atol=0.7)
+    assert scan.outdated(nodule_id) is not None
+
+
+@pytest.mark.parametrize("cropped", [False, True], ids=["hardened", "cropped"])
+def test_outlines_stay_where_they_are_seen_when_the_ct_is_resampled(scene, make_ct, cropped):
+    """Worked into the CT, a transform that bends space leaves other voxels on the nodule."""
+    import vtk
+
+    from densesharp_scene import ScanNodules
+
+    node = make_ct((40, 36, 32))
+    scan, nodule_id = _answered(ScanNodules(node))
+    middle, seed = middle_of_mask(scan.mask_of(nodule_id)), scan.seed_of(nodule_id).ras
+    shift = np.zeros(3)
+    if cropped:
+        image = vtk.vtkExtractVOI()
+        image.SetInputData(node.GetImageData())
+        image.SetVOI(4, 39, 5, 35, 2, 31)
+        image.Update()
+        cut = vtk.vtkImageData()
+        cut.DeepCopy(image.GetOutput())
+        cut.SetExtent(0, 35, 0, 30, 0, 29)
+        cut.SetOrigin(0, 0, 0)
+        corner = np.eye(4)
+        corner[:3, 3] = 4, 5, 2
+        node.SetIJKToRASMatrix(array_to_matrix(ijk_to_local(node) @ corner))
+        node.SetAndObserveImageData(cut)
+    else:
+        shift[2] = 5.0
+        bend(scene, node, shift, middle)
+        with pytest.raises(SceneError, match="non-linear"):
+            scan.follow_ct()
+        np.testing.assert_allclose(
+            np.mean(_seen(scan, nodule_id), axis=0), middle + shift, atol=1.3
+        )
+        node.HardenTransform()
+    scan.follow_ct()
+    there = middle + shift
+    np.testing.assert_allclose(middle_of_mask(scan.mask_of(nodule_id)), there, atol=1.3)
+    np.testing.assert_allclose(np.mean(_seen(scan, nodule_id), axis=0), there, atol=1.3)
+    np.testing.assert_allclose(scan.seed_of(nodule_id).ras, seed + shift, atol=0.7)
+    assert scan.outdated(nodule_id) is not None
+
+
+def _seen(scan, nodule_id):
+    """Lower and upper world RAS corner of where Slicer draws the outline."""
+    bounds = np.zeros(6)
+    scan.segmentation_node.GetRASBounds(bounds)
+    return bounds.reshape(3, 2).T
+
+
+def bend(scene, node, shift, middle=(0.0, 0.0, 0.0)):
+    """Put a node under a transform that moves it as it is at `middle`, and bends space beyond."""
+    import vtk
+
+    spline = vtk.vtkThinPlateSplineTransform()
+    spline.SetBasisToR()
+    given, moved = vtk.vtkPoints(), vtk.vtkPoints()
+    for away in (*(8 * np.eye(3)), *(-8 * np.eye(3)), np.full(3, 14.0)):
+        given.InsertNextPoint(middle + away)
+        moved.InsertNextPoint(middle + away + shift + (4 if away.all() else 0))
+    spline.SetSourceLandmarks(given)
+    spline.SetTargetLandmarks(moved)
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode", "bend")
+    transform.SetAndObserveTransformToParent(spline)
+    node.SetAndObserveTransformNodeID(transform.GetID())
