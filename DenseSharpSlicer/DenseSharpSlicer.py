@@ -20,16 +20,19 @@ from slicer.util import VTKObservationMixin
 
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 
-POLL_MS = 5
-"""How often the panel looks for answers while there is something to wait for."""
+POLL_MS = 1
+"""How long Slicer's event loop is left alone between two looks for answers."""
 
 ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharpLungNodule/blob/main"
 """Where the documentation lies."""
 
-YIELD_SECONDS = 0.002
-"""How long each look lets the worker's thread run: Slicer's main thread keeps Python to itself
-while it waits in Qt's event loop, and gives it up only inside Python code that sleeps. Short and
-often: the model itself needs no Python, and where the worker does, Python leaves it 5 ms more."""
+YIELD_SECONDS = 0.008
+"""How long each look lets the worker's thread run, unless it has an answer before: Slicer's main
+thread keeps Python to itself while it draws and while it waits in Qt's event loop, and gives it up
+only inside Python code that waits. Between two looks Qt serves all that has come up meanwhile."""
+
+PROGRESS_SECONDS = 0.25
+"""How often progress is drawn: a label that changes makes Slicer compose its whole window."""
 
 
 class DenseSharpSlicer(ScriptedLoadableModule):
@@ -77,6 +80,8 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNodeGuiTag = None
         self._timer = None
         self._shown = None
+        self._progressAt = 0.0
+        self._due = False
 
     def setup(self):
         """Called once, when the module is opened for the first time."""
@@ -296,18 +301,24 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Drawing
 
     def onTimer(self):
-        """Look for answers; stop looking when there is nothing left to wait for."""
+        """Look for answers; stop looking when there is nothing left to wait for.
+
+        The panel is drawn one look after the views got something new to draw: one after the other
+        holds keys and wheel up for less than both at once.
+        """
         if slicer.mrmlScene.IsImporting() or slicer.mrmlScene.IsClosing():
             return  # Slicer draws its progress meanwhile; nothing may be written now
-        if self.session.busy:
-            time.sleep(YIELD_SECONDS)
         changed = self.session.tick()
-        if self.session.idle:
+        draw, self._due = changed and self._due, changed and not self._due
+        if not self.session.idle:  # what was asked begins before the panel is drawn
+            self.session.jobs.wait(YIELD_SECONDS)
+        elif not self._due:
             self._timer.stop()
-            changed = True
-        if changed:
+            draw = True
+        if draw:
             self.session.changed()
-        else:
+        elif time.monotonic() >= self._progressAt + PROGRESS_SECONDS:
+            self._progressAt = time.monotonic()
             self.inputs.showProgress()
 
     def refresh(self):

@@ -108,6 +108,10 @@ class Jobs:
         if not self._worker.busy:
             self._listener.progressed(Progress())
 
+    def wait(self, seconds: float) -> None:
+        """Let the worker run until it has a value or an end, `seconds` at most."""
+        self._worker.wait(seconds)
+
     def close(self) -> None:
         """End the worker."""
         self._jobs.clear()

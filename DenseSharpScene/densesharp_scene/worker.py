@@ -104,6 +104,7 @@ class Worker:
         self._wake = wake
         self._jobs: queue.Queue[tuple[Task, Callable[[Task], Any]] | None] = queue.Queue()
         self._events: queue.Queue[Event] = queue.Queue()
+        self._news = threading.Event()
         self._open: dict[int, tuple[str, Task]] = {}
         self._lock = threading.Lock()
         self._last = 0
@@ -162,6 +163,7 @@ class Worker:
 
     def poll(self) -> list[Event]:
         """All events since the last call, oldest first; never waits."""
+        self._news.clear()
         events = []
         while True:
             try:
@@ -169,9 +171,15 @@ class Worker:
             except queue.Empty:
                 return events
 
+    def wait(self, seconds: float) -> None:
+        """Let the worker run until it has a value or an end, `seconds` at most."""
+        self._news.wait(seconds)
+
     def put(self, event: Event) -> None:
         """Queue an event for the main thread."""
         self._events.put(event)
+        if event.kind != "progress":
+            self._news.set()
         if self._wake is not None:
             self._wake()
 

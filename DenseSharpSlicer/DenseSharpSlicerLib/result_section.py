@@ -29,6 +29,7 @@ class ResultSection:
         self.ui = ui
         self.session = session
         self.threshold = 0.5
+        self._drawn: dict[str, Any] = {}
         self._evidence: Prediction | None = None
         self._evidenceScan: ScanNodules | None = None
         self._bars = (self.ui.classBar0, self.ui.classBar1, self.ui.classBar2)
@@ -58,11 +59,12 @@ class ResultSection:
         self.ui.outdatedLabel.text = reason or ""
         self._showClasses(shown)
         self.ui.verdictLabel.text = card.verdict(shown)
-        self._showText(self.ui.uncertaintyLabel, translated(shown.spread))
-        self._showText(self.ui.stabilityLabel, card.light(shown.stability))
+        self._showText("uncertaintyLabel", translated(shown.spread))
+        self._showText("stabilityLabel", card.light(shown.stability))
         self._showMeasurements(shown.measurements)
-        self._showText(self.ui.guidelineLabel, card.advice(shown.advice))
-        self.ui.reportEdit.setPlainText(shown.sentence)
+        self._showText("guidelineLabel", card.advice(shown.advice))
+        if self._isNew("reportEdit", shown.sentence):
+            self.ui.reportEdit.setPlainText(shown.sentence)
 
     def _showClasses(self, shown: ResultCard) -> None:
         self.ui.classFrame.visible = bool(shown.classes)
@@ -75,7 +77,15 @@ class ResultSection:
             call.text = _("yes") if probability.value >= self.threshold else _("no")
         self.ui.trainingLabel.text = translated(shown.training)
 
+    def _isNew(self, control: str, content: Any) -> bool:
+        """Whether a control shows something else; laying out the card anew takes 40 ms."""
+        same = self._drawn.get(control) == content
+        self._drawn[control] = content
+        return not same
+
     def _showMeasurements(self, rows: Sequence[Row]) -> None:
+        if not self._isNew("measurementsTable", tuple(rows)):
+            return
         self.ui.measurementsTable.visible = bool(rows)
         self.ui.measurementsTable.setRowCount(len(rows))
         for number, row in enumerate(rows):
@@ -86,9 +96,11 @@ class ResultSection:
         heights = sum(self.ui.measurementsTable.rowHeight(row) for row in range(len(rows)))
         self.ui.measurementsTable.setFixedHeight(heights + 4)
 
-    def _showText(self, label: Any, text: str) -> None:
-        label.visible = bool(text)
-        label.text = text
+    def _showText(self, name: str, text: str) -> None:
+        if self._isNew(name, text):
+            label = getattr(self.ui, name)
+            label.visible = bool(text)
+            label.text = text
 
     def _showEvidence(self) -> None:
         """The overlay follows the selection; nothing is written while it stays the same."""

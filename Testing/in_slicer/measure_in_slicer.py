@@ -3,9 +3,9 @@
     Slicer --python-script Testing/in_slicer/measure_in_slicer.py
 
 Prints one line of JSON: how long one engine pass and the first outline take (median of 20 clicks on
-the sample CT), how long Slicer's event loop was held up while it computed, and how many pictures a
-second were drawn meanwhile by scrolling. The module's packages must be installed; the scene is
-closed first.
+the sample CT), how long Slicer's event loop was held up while it computed and by what, and how many
+pictures a second were drawn by scrolling, meanwhile and with nothing to compute. The module's
+packages must be installed; the scene is closed first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -25,25 +26,85 @@ import vtk
 CLICKS = 20
 TICK_MS = 10
 SECONDS = 180.0
+SCROLL_SECONDS = 5.0
+
+SETTLE_SECONDS = 0.5
+"""Between two clicks: what the last one left to be drawn is drawn."""
+
+HELD_MS = 50.0
+"""A tick that comes so late is looked into."""
+
+
+@dataclass
+class Spans:
+    """What the main thread did, and when: the panel's own work, and Slicer's drawing of views.
+
+    Attributes:
+        done: (what, begin, end) in seconds of `time.perf_counter`.
+    """
+
+    done: list[tuple[str, float, float]] = field(default_factory=list)
+    _begun: dict[str, float] = field(default_factory=dict)
+
+    def wrap(self, owner: Any, name: str, what: str) -> None:
+        """Note each call of a method of this object."""
+        method = getattr(owner, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return method(*arguments, **named)
+            finally:
+                self.done.append((what, began, time.perf_counter()))
+
+        setattr(owner, name, noted)
+
+    def watch(self, window: Any, what: str) -> None:
+        """Note each picture that a render window draws."""
+
+        def begin(_caller: Any, _event: str) -> None:
+            self._begun[what] = time.perf_counter()
+
+        def end(_caller: Any, _event: str) -> None:
+            now = time.perf_counter()
+            self.done.append((what, self._begun.pop(what, now), now))
+
+        window.AddObserver("StartEvent", begin)
+        window.AddObserver("EndEvent", end)
+
+    def within(self, begin: float, end: float) -> dict[str, float]:
+        """Milliseconds of each kind between two moments."""
+        shares: dict[str, float] = {}
+        for what, since, until in self.done:
+            ms = 1000 * (min(until, end) - max(since, begin))
+            if ms > 0:
+                shares[what] = shares.get(what, 0.0) + ms
+        return shares
 
 
 class Loop:
     """Slicer's own event loop, run until something is so; notes how late its timer ticks."""
 
     def __init__(self) -> None:
-        self.late_ms: list[float] = []
+        self.late: list[tuple[float, float, float]] = []
 
-    def until(self, there: Callable[[], bool]) -> None:
+    @property
+    def late_ms(self) -> list[float]:
+        """How much later than due each tick came."""
+        return [ms for ms, _, _ in self.late]
+
+    def until(self, there: Callable[[], bool], seconds: float = SECONDS) -> None:
         """Run the event loop.
 
         Args:
             there: asked at each tick.
+            seconds: at most so long.
         """
-        loop, last, end = qt.QEventLoop(), [time.perf_counter()], time.monotonic() + SECONDS
+        loop, last, end = qt.QEventLoop(), [time.perf_counter()], time.monotonic() + seconds
 
         def tick() -> None:
             now = time.perf_counter()
-            self.late_ms.append(max(1000 * (now - last[0]) - TICK_MS, 0.0))
+            self.late.append((max(1000 * (now - last[0]) - TICK_MS, 0.0), last[0], now))
             last[0] = now
             if there() or time.monotonic() > end:
                 loop.quit()
@@ -54,9 +115,17 @@ class Loop:
         timer.start()
         loop.exec_()
         timer.stop()
-        if not there():
-            message = f"not reached in {SECONDS:.0f} s"
-            raise RuntimeError(message)
+
+    def causes(self, spans: Spans) -> dict[str, float]:
+        """Mean ms of each kind in the ticks that came more than `HELD_MS` late."""
+        held = [(begin, end) for ms, begin, end in self.late if ms > HELD_MS]
+        total: dict[str, float] = {"ticks": float(len(held)), "whole": 0.0}
+        for begin, end in held:
+            total["whole"] += 1000 * (end - begin)
+            for what, ms in spans.within(begin, end).items():
+                total[what] = total.get(what, 0.0) + ms
+        count = max(len(held), 1)
+        return {what: ms if what == "ticks" else round(ms / count, 1) for what, ms in total.items()}
 
 
 class Scrolling:
@@ -102,16 +171,53 @@ def click(widget: Any, place: tuple[float, ...], loop: Loop) -> tuple[float, int
     """One click and its whole answer: ms to the first outline, and engine passes until then."""
     session = widget.session
     seeds = session.seeds_node()
+    first: list[float] = []
+    store = session.scan.store
+
+    def stored(*arguments: Any, **named: Any) -> Any:
+        nodule = store(*arguments, **named)
+        first.append(time.perf_counter())
+        return nodule
+
+    session.scan.store = stored
     began = time.perf_counter()
     index = seeds.AddControlPointWorld(vtk.vtkVector3d(*place))
     seeds.SetNthControlPointAssociatedNodeID(index, session.scan.volume_node.GetID())
-    loop.until(lambda: bool(session.nodules))
-    first = 1000 * (time.perf_counter() - began)
+    loop.until(lambda: bool(first) and session.idle)
+    del session.scan.store
+    if not first:
+        message = f"no outline in {SECONDS:.0f} s"
+        raise RuntimeError(message)
     passes = session.nodules[0].result.passes
-    loop.until(lambda: session.idle)
     session.delete()
-    loop.until(lambda: session.idle)
-    return first, passes
+    Loop().until(lambda: False, SETTLE_SECONDS)
+    return 1000 * (first[0] - began), passes
+
+
+def watch(widget: Any) -> Spans:
+    """Note what the panel does, and what the views draw."""
+    spans = Spans()
+    spans.wrap(widget.session.jobs, "poll", "answers")
+    spans.wrap(widget.session, "on_change", "panel")
+    manager = slicer.app.layoutManager()
+    if manager is not None:
+        for name in manager.sliceViewNames():
+            spans.watch(manager.sliceWidget(name).sliceView().renderWindow(), f"view {name}")
+        for number in range(manager.threeDViewCount):
+            view = manager.threeDWidget(number).threeDView()
+            spans.watch(view.renderWindow(), "view 3D")
+    return spans
+
+
+def pictures(work: Callable[[Loop], Any]) -> tuple[float, Any]:
+    """Pictures a second while something is done, and what came of it."""
+    scrolling, loop = Scrolling(), Loop()
+    scrolling.start()
+    began = time.perf_counter()
+    found = work(loop)
+    took = time.perf_counter() - began
+    scrolling.stop()
+    return scrolling.pictures / took, found
 
 
 def measure(widget: Any, clicks: int = CLICKS) -> dict[str, Any]:
@@ -123,18 +229,17 @@ def measure(widget: Any, clicks: int = CLICKS) -> dict[str, Any]:
     engine = widget.session.backend.open(lambda *_: None)
     alone = pass_ms(engine)
     x, y, z = sample_truth()["nodules"][0]["center_lps"]
-    loop, place = Loop(), (-x, -y, z)
-    click(widget, place, loop)
-    loop.late_ms.clear()
+    place, spans = (-x, -y, z), watch(widget)
+    click(widget, place, Loop())
+    loop = Loop()
     answers = [click(widget, place, loop) for _ in range(clicks)]
-    late, scrolling, pushed = list(loop.late_ms), Scrolling(), Loop()
-    scrolling.start()
-    began = time.perf_counter()
-    busy = [click(widget, place, pushed) for _ in range(max(clicks // 5, 1))]
-    seconds = time.perf_counter() - began
-    scrolling.stop()
+    quiet, _ = pictures(lambda loop: loop.until(lambda: False, SCROLL_SECONDS))
+    moving, busy = pictures(
+        lambda loop: [click(widget, place, loop) for _ in range(max(clicks // 5, 1))]
+    )
     first = float(median(ms for ms, _ in answers))
     passes = float(median(count for _, count in answers))
+    late = loop.late_ms
     return {
         "slicer": f"{slicer.app.majorVersion}.{slicer.app.minorVersion} r{slicer.app.revision}",
         "clicks": clicks,
@@ -143,7 +248,9 @@ def measure(widget: Any, clicks: int = CLICKS) -> dict[str, Any]:
         "first_outline_ms": round(first, 1),
         "beyond_the_passes_ms": round(first - passes * alone, 1),
         "held_up_ms_p50_p99_max": [round(float(np.percentile(late, q)), 1) for q in (50, 99, 100)],
-        "pictures_per_second_while_computing": round(scrolling.pictures / seconds, 1),
+        "held_up_by_ms": loop.causes(spans),
+        "pictures_per_second": round(quiet, 1),
+        "pictures_per_second_while_computing": round(moving, 1),
         "first_outline_ms_while_scrolling": round(float(median(ms for ms, _ in busy)), 1),
     }
 

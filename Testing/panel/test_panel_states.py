@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,30 @@ def running(panel: Panel, ct: Any) -> Any:
     backend.go.set()
 
 
+def test_progress_that_is_told_all_the_time_is_drawn_four_times_a_second(running: Panel) -> None:
+    """Each change of a label makes Slicer compose its whole window, views and all."""
+    drawn: list[float] = []
+    showProgress = running.widget.inputs.showProgress
+    running.widget.inputs.showProgress = lambda: (drawn.append(time.monotonic()), showProgress())
+    end = time.monotonic() + 1.0
+    running.until(lambda: time.monotonic() > end)
+    assert 2 <= len(drawn) <= 5
+
+
+def test_what_the_card_shows_already_is_not_laid_out_again(marked: Panel) -> None:
+    table = marked.ui.measurementsTable
+    table.item(0, 1).setText("as it was drawn")
+    marked.widget.refresh()
+    assert table.item(0, 1).text() == "as it was drawn"
+    marked.click_in_view(BALLS[1])
+    marked.wait()
+    assert table.item(0, 1).text() != "as it was drawn"
+
+
 def test_progress_is_shown_and_cancel_leaves_nothing(running: Panel) -> None:
-    running.widget.onTimer()
+    running.until(lambda: running.ui.statusLabel.text == "Looking for the nodule")
     assert not running.ui.progressBar.isHidden()
     assert running.ui.progressBar.value == 30
-    assert running.ui.statusLabel.text == "Looking for the nodule"
     running.ui.cancelButton.click()
     running.wait()
     assert running.ui.statusLabel.text == "Cancelled."

@@ -147,3 +147,27 @@ def test_closing_ends_the_thread_and_cancels_what_waits():
     worker.close()
     assert ("b", "cancelled") in kinds(worker.poll())
     assert not any(t.name == "DenseSharp worker" for t in threading.enumerate())
+
+
+def test_waiting_ends_with_a_value_but_not_with_progress(worker):
+    go = threading.Event()
+
+    def job(task):
+        task.progress(0.5, "half")
+        go.wait(5)
+        task.partial("first")
+        go.clear()
+        go.wait(0.3)
+
+    worker.submit(job)
+    began = time.monotonic()
+    worker.wait(0.1)  # the progress
+    assert time.monotonic() - began > 0.09
+    threading.Timer(0.05, go.set).start()
+    began = time.monotonic()
+    worker.wait(5.0)
+    assert time.monotonic() - began < 2.0
+    assert [event.kind for event in worker.poll()] == ["progress", "partial"]
+    began = time.monotonic()
+    worker.wait(0.1)  # the value was taken: there is nothing new
+    assert time.monotonic() - began > 0.09
