@@ -73,6 +73,8 @@ class Export:
         folder: Path,
         keep_identity: bool,
         finish: Callable[[Event, str], None],
+        first: Callable[[Task], None] = lambda _task: None,
+        then: Callable[[Sequence[Path], Task], None] = lambda _written, _task: None,
     ) -> None:
         """Write SEG and SR of the nodules that were not rejected.
 
@@ -81,6 +83,8 @@ class Export:
             folder: where to.
             keep_identity: write the patient's own name and id.
             finish: takes the end, and what was written in words.
+            first: brings the files, on the worker's thread.
+            then: does something with what was written, on the worker's thread.
 
         Raises:
             ImageError: there is nothing to write, or something is out of date.
@@ -89,14 +93,16 @@ class Export:
         results, volume = findings_of(scan), scan.volume()
         observer = observer_name(self._state.reader)
         words = _words(len(results), len(scan.nodules) - len(results), keep_identity)
-        self._jobs.submit(
-            lambda task: backend.write_dicom(
+
+        def work(task: Task) -> None:
+            first(task)
+            names = backend.write_dicom(
                 results, volume, files, folder, task.progress,
                 observer=observer, keep_identity=keep_identity,
-            ),
-            lambda event: finish(event, words),
-            key=KEY,
-        )  # fmt: skip
+            )  # fmt: skip
+            then([folder / name for name in names], task)
+
+        self._jobs.submit(work, lambda event: finish(event, words), key=KEY)
 
 
 def _words(written: int, left_out: int, keep_identity: bool) -> str:

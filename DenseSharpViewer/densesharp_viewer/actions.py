@@ -124,6 +124,7 @@ class Actions:
             "next_case": (viewer.reading.next, ()),
             "previous_case": (viewer.reading.previous, ()),
             "case": (viewer.reading.choose, (_is_text,)),
+            "send": (viewer.reading.send, ()),
         }
 
     @property

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from densesharp.errors import ImageError
 from densesharp.nodule.records import NoduleResult
+from densesharp.worklist.cases import Archive
 from densesharp_scene.export import Export
 from densesharp_scene.findings import results_of
 from densesharp_scene.session_state import SessionState
-from densesharp_scene.worker import Event
+from densesharp_scene.worker import Event, Task
 
 from . import documents
 from .case_source import write_source
@@ -109,6 +111,35 @@ class Exports:
 
         folder = self._files.results / documents.DICOM_NAME
         self._export.dicom(self._files.dicom, folder, keep_identity, written)
+
+    def send(
+        self, archive: Archive, files: Path, fetch: Callable[[Task], None], sent: Callable[[], None]
+    ) -> None:
+        """Write SEG and SR with the patient's identity, and send them to where the CT came from.
+
+        Args:
+            archive: keeps them.
+            files: folder of the CT's DICOM files.
+            fetch: brings these files where they are gone.
+            sent: called when the archive has kept all.
+
+        Raises:
+            ImageError: there is nothing to send, or something is out of date.
+        """
+
+        def ended(event: Event, words: str) -> None:
+            if event.kind == "done":
+                sent()
+                self._tell(f"Sent to {archive.host}. {words}")
+
+        self._export.dicom(
+            files,
+            self._files.results / documents.DICOM_NAME,
+            True,
+            ended,
+            fetch,
+            lambda written, task: archive.store(written, task.progress),
+        )
 
     def _saved(self) -> None:
         folder = self._files.results

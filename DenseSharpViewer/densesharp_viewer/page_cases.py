@@ -52,6 +52,9 @@ def build_worklist() -> None:
                 v.VIcon(icon, v_if=f"row.state === '{state}'", size="small")
             html.B("{{ row.name }}", classes="ds-grow")
             html.Span("{{ row.when }}")
+            html.Span(
+                "{{ row.sent ? 'sent ' + row.sent.replace('T', ' ') : '' }}", classes="ds-dim"
+            )
             html.Span("{{ row.state }}", classes="ds-dim")
         html.P("Leaving a case saves it. Only Next marks it as read.", classes="ds-dim")
         html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.worklist()")

@@ -13,6 +13,8 @@ _IDENTITY = (
     "archive."
 )
 
+_SEND = "Send outlines (SEG) and measurements (SR), with the patient and the study as they are, to"
+
 
 def build_export() -> None:
     """What is done with a result, in sight however far the card is scrolled.
@@ -36,6 +38,14 @@ def build_export() -> None:
                 "DICOM", "mdi-database-export-outline", do("dicom", "keep_identity"),
                 "Write outlines (SEG) and measurements (SR) into the results folder",
             )  # fmt: skip
+            with html.Button(
+                v_if="cases.server",
+                classes="ds-button ds-plain",
+                click=do("send"),
+                title=(f"'{_SEND} ' + cases.server",),
+            ):
+                v.VIcon("mdi-cloud-upload-outline", size="small")
+                html.Span("Send")
             with html.Label(classes="ds-check", title=_IDENTITY):
                 html.Input(
                     type="checkbox", checked=("keep_identity",),

@@ -31,7 +31,7 @@ from .case import Case, case_of, listed_scene_case, read_case
 if TYPE_CHECKING:
     from .session import Session
 
-NO_LIST: dict[str, Any] = {"rows": [], "at": -1, "name": "", "coming": "", "left": 0}
+NO_LIST: dict[str, Any] = {"rows": [], "at": -1, "name": "", "coming": "", "left": 0, "server": ""}
 """What the page shows without a worklist."""
 
 AUTOSAVE_S = 4.0
@@ -121,6 +121,37 @@ class ReadingList:
         index = next((n for n, case in enumerate(self._cases) if case.id == case_id), None)
         if index is not None and index != self._at:
             self._when_answered(lambda: self._go(index, "open"))
+
+    def send(self) -> None:
+        """Send outlines and measurements of the open case to the server that it came from.
+
+        Raises:
+            DenseSharpError: there is nothing to send, or something is out of date.
+        """
+        index = self._at
+        listed = self._cases[index] if index is not None else None
+        archive = listed.archive() if listed is not None else None
+        if index is None or listed is None or archive is None:
+            self._session.say("This CT came from no DICOMweb server: nothing was sent.", "info")
+            return
+        scratch = self._scratch / listed.id
+
+        def fetch(task: Task) -> None:
+            if scratch.is_dir():
+                return
+            scratch.mkdir()  # a saved case was opened without its images
+            try:
+                listed.load(scratch, task.progress)
+            except DenseSharpError:
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
+
+        def sent() -> None:
+            if self._readings is not None:
+                self._readings.mark_sent(listed.id)
+            self.publish()
+
+        self._session.exports.send(archive, scratch, fetch, sent)
 
     def stay(self) -> None:
         """Do not leave the open case."""
@@ -343,16 +374,21 @@ class ReadingList:
     def publish(self) -> None:
         """Show the list and how far it is."""
         rows = [
-            {"id": case.id, "name": case.name, "when": case.when, "state": self._state(index)}
+            {
+                "id": case.id, "name": case.name, "when": case.when, "state": self._state(index),
+                "sent": self._readings.sent(case.id)[:16] if self._readings else "",
+            }
             for index, case in enumerate(self._cases)
-        ]
+        ]  # fmt: skip
         at, coming = self._at, self._coming
+        archive = None if at is None else self._cases[at].archive()
         shown = {
             "rows": rows,
             "at": -1 if at is None else at,
             "name": "" if at is None else self._cases[at].name,
             "coming": "" if coming is None else self._cases[coming].name,
             "left": sum(row["state"] != "read" for row in rows),
+            "server": "" if archive is None else archive.host,
         }
         self._session.publish({"cases": shown})
 

@@ -177,3 +177,36 @@ def test_the_archive_is_a_worklist(archive, objects, tmp_path):
     np.testing.assert_array_equal(case.load(tmp_path, silent).volume.array, phantom())
     with pytest.raises(ImageError, match="holds no CT"):
         open_worklist(f"{base}?PatientID=nobody")
+
+
+def test_results_of_a_case_go_back_to_its_study(archive, objects, tmp_path):
+    """Stored by the worklist's own client, found beside the CT they refer to."""
+    http, _ = archive
+    images, _, _ = objects
+    for image in images:
+        written = io.BytesIO()
+        image.save_as(written, enforce_file_format=True)
+        address = f"http://127.0.0.1:{http}/instances"
+        urllib.request.urlopen(
+            urllib.request.Request(address, data=written.getvalue()), timeout=30
+        ).close()
+    (case,) = open_worklist(f"http://127.0.0.1:{http}/dicom-web?PatientID=ID-4711")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    volume = case.load(scratch, silent).volume
+    results = [nodule(volume, (10, 9, 5))]
+    files = [tmp_path / "seg.dcm", tmp_path / "sr.dcm"]
+    made = measurement_report(results, volume, RUN, keep_identity=True)
+    for path, dataset in zip(files, made, strict=True):
+        dataset.save_as(path, enforce_file_format=True)
+    case.archive().store(files, silent)
+    for path in files:
+        sent = pydicom.dcmread(path)
+        uid = sent.SOPInstanceUID
+        found = ask(http, f"studies/{images[0].StudyInstanceUID}/instances?00080018={uid}")
+        assert [entry["00080060"]["Value"][0] for entry in found] == [sent.Modality]
+        assert give_back(http, uid).PatientID == "ID-4711"
+    nothing = tmp_path / "no.dcm"
+    nothing.write_bytes(b"no DICOM")
+    with pytest.raises(ImageError, match=r"kept 0 of 1|answers with status"):
+        case.archive().store([nothing], silent)

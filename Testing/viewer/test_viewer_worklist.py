@@ -6,6 +6,7 @@ import json
 import time
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from browser_page import Page, bright_middle, show_sphere
@@ -14,6 +15,9 @@ from viewer_helpers import sphere_volume
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.worklist import open_worklist
 from densesharp_viewer.reading_list import ReadingList
+from dicom_phantom import write_series
+from fake_dicomweb import fake_dicomweb
+from phantoms import grid_around, smooth_ball
 
 COUNT = 3
 
@@ -256,6 +260,38 @@ def test_page_down_goes_through_the_list(browser, serve, folder, tmp_path):
     page.page.keyboard.press("Home")
     page.page.get_by_role("button", name="case 1").click()
     page.wait("$('cases').at === 0 && $('nodules').length === 1")
+    faults = page.faults
+    page.close()
+    assert faults == []
+
+
+@pytest.mark.web
+def test_results_are_sent_back_by_a_button(browser, serve, tmp_path):
+    """Two studies of a server: what is found in one is sent there, and only when asked for."""
+    center = np.array((-60.0, 20.0, -100.0))
+    grid = grid_around(center, (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
+    paths = write_series(tmp_path / "a", smooth_ball(grid, center, radius=6, inside=20).array, grid)
+    image = pydicom.dcmread(paths[0])
+    kept: list[pydicom.Dataset] = []
+    results = tmp_path / "results"
+    with fake_dicomweb(tmp_path / "a", kept=kept) as address:
+        page = Page(browser, serve(str(results), "", "threshold", address).url)
+        page.wait("$('cases').at === 0 && !$('busy')", 60)
+        page.settle()
+        box = page.box(0)
+        page.click(0, box["width"] / 2, box["height"] / 2)
+        page.wait("$('nodules').length === 1 && !$('busy')", 60)
+        page.page.get_by_text("Report", exact=True).click()
+        page.wait("$('reported')", 60)
+        assert kept == []
+        page.page.get_by_role("button", name="Send", exact=True).click()
+        page.wait("$('message').text.startsWith('Sent to 127.0.0.1. SEG and SR of 1 nodule')", 60)
+        page.wait("$('cases').rows[0].sent")
+    assert [each.Modality for each in kept] == ["SEG", "SR"]
+    for each in kept:
+        assert (each.StudyInstanceUID, each.PatientID) == (image.StudyInstanceUID, image.PatientID)
+    page.page.get_by_role("button", name="Send", exact=True).click()
+    page.wait("$('message').text.includes('does not answer')", 60)
     faults = page.faults
     page.close()
     assert faults == []

@@ -9,15 +9,16 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
-from fake_dicomweb import fake_dicomweb
 
 from densesharp.errors import ImageError, OutputError, TableError
 from densesharp.progress import silent
 from densesharp.worklist import Readings, open_worklist
 from densesharp.worklist.dicomweb import DicomWeb, listed_studies, parts
 from dicom_phantom import axial, phantom, write_series
+from fake_dicomweb import fake_dicomweb
 
 
 def write_ct(path: Path, value: int = 0) -> None:
@@ -157,6 +158,46 @@ def test_a_server_that_fails_is_a_sentence(tmp_path, monkeypatch):
             open_worklist(f"http://127.0.0.1:{other.getsockname()[1]}")
     with pytest.raises(ImageError, match="does not answer"):
         open_worklist(f"{address}?PatientName=A B")
+
+
+def test_results_are_sent_to_where_the_ct_came_from(tmp_path, monkeypatch):
+    write_study(tmp_path / "a", "1", "20240102")
+    files = sorted((tmp_path / "a").glob("*.dcm"))[:2]
+    kept: list[pydicom.Dataset] = []
+    monkeypatch.setenv("DENSESHARP_DICOMWEB_AUTHORIZATION", "Bearer x")
+    with fake_dicomweb(tmp_path / "a", authorization="Bearer x", kept=kept) as address:
+        (case,) = open_worklist(address)
+        archive = case.archive()
+        assert archive.host == "127.0.0.1"
+        archive.store(files, silent)
+        assert [each.SOPInstanceUID for each in kept] == [
+            pydicom.dcmread(path).SOPInstanceUID for path in files
+        ]
+        with pytest.raises(ImageError, match="wants a log-in"):
+            DicomWeb(address).store(files)
+    with (
+        fake_dicomweb(tmp_path / "a", keeps=1) as address,
+        pytest.raises(ImageError, match="kept 1 of 2 objects"),
+    ):
+        DicomWeb(address).store(files)
+    with (
+        fake_dicomweb(tmp_path / "a", breaks="studies") as address,
+        pytest.raises(ImageError, match="does not say what it kept"),
+    ):
+        DicomWeb(address).store(files)
+    with pytest.raises(ImageError, match="does not answer"):
+        DicomWeb(address).store(files)
+
+
+def test_when_results_were_sent_is_kept(tmp_path):
+    readings = Readings(tmp_path)
+    readings.set("a", "open", "Dr. Doe")
+    assert readings.sent("a") == ""
+    readings.mark_sent("a")
+    readings.set("a", "read", "Dr. Doe")
+    again = Readings(tmp_path)
+    assert again.sent("a") == readings.sent("a") != ""
+    assert (again.state("a"), again.sent("b")) == ("read", "")
 
 
 def speak_ssh(server: socket.socket) -> None:

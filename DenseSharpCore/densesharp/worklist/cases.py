@@ -6,10 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
 from densesharp.progress import Progress
+
+
+class Archive(Protocol):
+    """Keeps DICOM objects."""
+
+    @property
+    def host(self) -> str:
+        """Its name."""
+
+    def store(self, files: Sequence[Path], progress: Progress) -> None:
+        """Send DICOM files to it (see `DicomWeb.store`)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,10 @@ class ListedCase(ABC):
 
     def earlier(self) -> ListedCase | None:
         """An earlier CT of the same patient to compare with; None where the list names none."""
+        return None
+
+    def archive(self) -> Archive | None:
+        """Where its results can be sent; None where it came from no server."""
         return None
 
 

@@ -1,6 +1,7 @@
-"""A DICOMweb server as a worklist: what it has, and one series fetched to disk.
+"""A DICOMweb server as a worklist: what it has, one series fetched to disk, results sent back.
 
-QIDO-RS and WADO-RS of DICOM PS3.18 (sections 10.6 and 10.4), with the standard library only.
+QIDO-RS, WADO-RS and STOW-RS of DICOM PS3.18 (sections 10.6, 10.4 and 10.5), with the standard
+library only.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -31,6 +33,8 @@ CHUNK = 1 << 20
 PATIENT, PATIENT_ID, DATE = "00100010", "00100020", "00080020"
 STUDY_UID, SERIES_UID = "0020000D", "0020000E"
 SERIES_IMAGES, SERIES_NUMBER = "00201209", "00200011"
+FAILED, STORED = "00081198", "00081199"
+"""Sequences of the answer to what was sent (PS3.18 10.5.3)."""
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _BROKEN = (OSError, ValueError, HTTPException)
@@ -45,12 +49,15 @@ class DicomWeb:
     Args:
         address: its base, such as `https://host/dicom-web`, with the query that chooses studies.
         authorization: value of the header `Authorization`; empty for none.
+
+    Attributes:
+        host: its name.
     """
 
     def __init__(self, address: str, authorization: str = "") -> None:
         parts = urlsplit(address.strip())
         self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-        self._host, self._query = parts.hostname or "", parts.query
+        self.host, self._query = parts.hostname or "", parts.query
         self._authorization = authorization.strip()
 
     def studies(self) -> list[Tags]:
@@ -93,6 +100,31 @@ class DicomWeb:
                 raise ImageError(self._fault("ended before the series was complete")) from error
         return count
 
+    def store(self, files: Sequence[Path], progress: Progress = silent) -> None:
+        """Send objects to the server, which keeps all of them or is told to have failed.
+
+        Args:
+            files: DICOM files.
+            progress: told when they go out; may cancel before that.
+
+        Raises:
+            ImageError: the server does not answer, or does not keep every object.
+        """
+        progress(0.8, f"Sending to {self.host}")
+        boundary = f"densesharp-{uuid.uuid4().hex}"
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        bodies = b"".join(head + path.read_bytes() + b"\r\n" for path in files)
+        kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+        body = bodies + f"--{boundary}--\r\n".encode()
+        with self._open("/studies", "application/dicom+json", body, kind) as answer:
+            try:
+                told = json.loads(answer.read() or b"{}")
+                failed, kept = (_items(told, tag) for tag in (FAILED, STORED))
+            except (*_BROKEN, TypeError, AttributeError) as error:
+                raise ImageError(self._fault("does not say what it kept")) from error
+        if failed or kept < len(files):
+            raise ImageError(self._fault(f"kept {kept} of {len(files)} objects"))
+
     def _found(self, path: str) -> list[Tags]:
         with self._open(path, "application/dicom+json") as answer:
             try:
@@ -103,8 +135,11 @@ class DicomWeb:
                 raise ImageError(self._fault("gives no list of studies or series")) from error
 
     @contextmanager
-    def _open(self, path: str, accept: str) -> Iterator[Any]:
-        request = urllib.request.Request(self._base + path, headers={"Accept": accept})
+    def _open(
+        self, path: str, accept: str, body: bytes | None = None, kind: str = ""
+    ) -> Iterator[Any]:
+        headers = {"Accept": accept, **({"Content-Type": kind} if body is not None else {})}
+        request = urllib.request.Request(self._base + path, body, headers)
         if self._authorization:
             # Not sent on where the server redirects to.
             request.add_unredirected_header("Authorization", self._authorization)
@@ -120,7 +155,7 @@ class DicomWeb:
             yield answer
 
     def _fault(self, what: str) -> str:
-        return f"The DICOMweb server at {self._host} {what}: check its address and that it runs."
+        return f"The DICOMweb server at {self.host} {what}: check its address and that it runs."
 
 
 @dataclass(frozen=True)
@@ -136,6 +171,10 @@ class WebCase(ListedCase):
     server: DicomWeb
     study: str
     before: WebCase | None = None
+
+    def archive(self) -> DicomWeb | None:
+        """The server it came from."""
+        return self.server
 
     def earlier(self) -> ListedCase | None:
         """The patient's last study before this one, of those that the query chose."""
@@ -208,6 +247,11 @@ def _keep(body: bytes, path: Path) -> None:
     except OSError as error:
         message = f"'{path}' cannot be written ({error.strerror}): free space on the disk."
         raise OutputError(message) from error
+
+
+def _items(entry: Tags, tag: str) -> int:
+    """How many items a sequence has."""
+    return len(entry.get(tag, {}).get("Value") or ())
 
 
 def _value(entry: Tags, tag: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -25,11 +25,13 @@ class Reading:
         state: `open` was looked at, `read` was finished.
         reader: by whom; empty where no name was given.
         time: when, with the zone, as ISO 8601.
+        sent: when its results were sent to the server it came from, in the same way; empty if not.
     """
 
     state: CaseState
     reader: str
     time: str
+    sent: str = ""
 
 
 class Readings:
@@ -64,8 +66,24 @@ class Readings:
         """
         if state == "open" and self.state(case) == "read":
             return
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        self._known[case] = Reading(state, reader, now)
+        self._known[case] = Reading(state, reader, _now(), self.sent(case))
+        self._write()
+
+    def sent(self, case: str) -> str:
+        """When a case's results were sent last; empty if never."""
+        known = self._known.get(case)
+        return known.sent if known is not None else ""
+
+    def mark_sent(self, case: str) -> None:
+        """The results of a case that was opened are on the server.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        self._known[case] = replace(self._known[case], sent=_now())
+        self._write()
+
+    def _write(self) -> None:
         entries = {name: asdict(reading) for name, reading in self._known.items()}
         ensure_folder(self._path.parent)
         write_text(self._path, json.dumps({"schema": SCHEMA, "cases": entries}, indent=1) + "\n")
@@ -88,3 +106,7 @@ class Readings:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"'{self._path}' is damaged: move it away to begin the list anew."
             raise TableError(message) from error
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""A small DICOMweb server on loopback: QIDO-RS and WADO-RS over the files of a folder."""
+"""A small DICOMweb server on loopback: QIDO-RS, WADO-RS and STOW-RS over the files of a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,9 +20,16 @@ BOUNDARY = "a-b.c"
 
 @contextmanager
 def fake_dicomweb(
-    folder: Path, authorization: str = "", cut: bool = False, breaks: str = ""
+    folder: Path,
+    authorization: str = "",
+    cut: bool = False,
+    breaks: str = "",
+    kept: list[pydicom.Dataset] | None = None,
+    keeps: int = 99,
 ) -> Iterator[str]:
     """The server's address.
+
+    What is sent to it is added to `kept`, the first `keeps` objects of each message.
 
     `cut` ends every series before its last boundary; an answer to what contains `breaks` ends
     before the length that it declares.
@@ -41,6 +51,23 @@ def fake_dicomweb(
                     self.give_images(study, series)
                 case _:
                     self.send_error(404)
+
+        def do_POST(self) -> None:
+            if authorization and self.headers["Authorization"] != authorization:
+                self.send_error(401)
+                return
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            kind = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+            message = BytesParser(policy=HTTP).parsebytes(kind + body)
+            sent = [part.get_payload(decode=True) for part in message.iter_parts()]
+            objects = [pydicom.dcmread(BytesIO(each)) for each in sent]
+            if kept is not None:
+                kept.extend(objects[:keeps])
+            names = ("SOPClassUID", "SOPInstanceUID")
+            told = {"00081199": {"vr": "SQ", "Value": [_tags(d, names) for d in objects[:keeps]]}}
+            if objects[keeps:]:
+                told["00081198"] = {"vr": "SQ", "Value": [_tags(d, names) for d in objects[keeps:]]}
+            self.give("application/dicom+json", json.dumps(told).encode())
 
         def give_studies(self, query: dict[str, list[str]]) -> None:
             assert query["ModalitiesInStudy"] == ["CT"]
