@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="STUDY",
         help="study folder or its export; or an answers CSV (reader,case,condition,class,...); or "
-        "readings (reader,treatment,case,truth,rating; .imrmc; .lrc)",
+        "readings (reader,treatment,case,truth,rating; .imrmc; .lrc); or marks (.xlsx of JAFROC)",
     )
     add_store_argument(parser)
     add("--truth", type=Path, metavar="CSV", help="case,class: the reference standard")

@@ -17,6 +17,7 @@ from densesharp.stats.tables import BoolArray
 from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.classes import analyse_agreement, analyse_classes
 from densesharp.study.analysis.endpoints import endpoints
+from densesharp.study.analysis.mark_results import analyse_marks
 from densesharp.study.analysis.model_alone import analyse_model_alone
 from densesharp.study.analysis.outlines import analyse_outlines
 from densesharp.study.analysis.planned_endpoints import endpoint_of
@@ -82,6 +83,7 @@ def analyse_study(
         outlines=step(0.9, "outlines", partial(analyse_outlines, margin=dice_margin)),
         endpoints=(),
         subgroups=step(0.95, "subgroups of cases", analyse_subgroups),
+        marks=step(0.97, "marks", lambda study: analyse_marks(study.marks)),
     )
     return replace(found, endpoints=endpoints(found))
 

@@ -32,6 +32,13 @@ _TITLES = {
     "quadratic_kappa": "Quadratic kappa against pathology",
     "vus": "Volume under the ROC surface",
     "dice": "Mean Dice with the other readers",
+    "wafroc": "wAFROC area",
+    "wafroc1": "wAFROC area, false marks of all cases",
+    "afroc": "AFROC area",
+    "max-llf": "Share of lesions marked",
+    "max-nlf": "False marks per case without lesions",
+    "lroc": "LROC area",
+    "pcl": "Share of cases with a lesion where it was found",
 }
 
 _TASKS = {"iac": "IAC"}
@@ -78,6 +85,9 @@ def documents(results: StudyResults) -> list[tuple[str, str | None, MrmcDocument
         ]
     if outlines := results.outlines:
         found.append(("dice", None, outlines.change))
+    if marks := results.marks:
+        name, document = next(iter(marks.figures.items()))
+        found.append((name, None, document))
     return [(figure, task, document) for figure, task, document in found if document]
 
 

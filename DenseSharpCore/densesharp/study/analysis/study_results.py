@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from densesharp.stats.estimates import Estimate, Interval, optional
 from densesharp.stats.model_vs_readers import NonInferiority, ReaderForm
 from densesharp.study.analysis.class_results import AgreementResults, ClassResults
+from densesharp.study.analysis.mark_results import MarkResults
 from densesharp.study.analysis.outline_results import OutlineResults
 from densesharp.study.analysis.task_results import ModelAlone, TaskResults
 from densesharp.study.analysis.time_results import SessionResults, TimeResults
@@ -225,3 +226,4 @@ class StudyResults:
     outlines: OutlineResults | None
     endpoints: Sequence[Endpoint]
     subgroups: Sequence[Subgroup] | None = optional()
+    marks: MarkResults | None = optional()

@@ -11,7 +11,8 @@ import numpy as np
 
 from densesharp.errors import StudyError, TableError
 from densesharp.nodule.records import CLASS_NAMES
-from densesharp.stats.readings_files import load_readings
+from densesharp.stats.marks import Marks
+from densesharp.stats.readings_files import load_marks, load_readings
 from densesharp.stats.tables import (
     READING_COLUMNS,
     FloatArray,
@@ -54,7 +55,8 @@ def load_study(
     Args:
         source: an export folder of `densesharp study export`; an answers CSV with the columns
             reader,case,condition,class (and p_invasive,p_iac,active_s,session,... where known);
-            or a table of readings (reader,treatment,case,truth,rating, .imrmc, .lrc).
+            a table of readings (reader,treatment,case,truth,rating, .imrmc, .lrc); or a workbook
+            of marks or ratings (.xlsx, JAFROC).
         truth: CSV with the columns case,class; needed unless readings carry their truth.
         model: CSV of the model's results, if it is not in the folder.
         key: the study's key, if it does not lie beside the truth as it was written there.
@@ -80,8 +82,14 @@ def _has_readings(path: Path) -> bool:
 
 
 def _from_readings(path: Path) -> StudyData:
-    readings = load_readings(path)
-    task = Task("disease", "Disease", 1, readings.ratings)
+    marks = load_marks(path) if path.suffix.lower() == ".xlsx" else None
+    if marks is None or marks.paradigm == "ROC":
+        marks = None
+        readings = load_readings(path)
+        task = Task("disease", "Disease", 1, readings.ratings)
+    else:
+        readings = marks.numbered()
+        task = Task("disease", "Lesions, by each case's highest rating", 1, _highest(marks))
     return StudyData(
         path.stem,
         {},
@@ -93,7 +101,17 @@ def _from_readings(path: Path) -> StudyData:
         readings.truth.astype(np.int64),
         (task,),
         patients=readings.patients,
+        marks=marks,
     )
+
+
+def _highest(marks: Marks) -> FloatArray:
+    """Each case's highest rating, shape (t, r, K); without marks one below all of them."""
+    highest = marks.highest
+    lowest = highest[np.isfinite(highest)].min(initial=0.0) - 1.0
+    rated = np.where(np.isfinite(highest), highest, lowest)
+    found: FloatArray = np.where(np.isnan(marks.numbered().ratings), np.nan, rated)
+    return found
 
 
 def _from_folder(

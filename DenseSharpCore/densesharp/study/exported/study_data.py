@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.stats.marks import Marks
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.exported.export_integrity import Plan
 from densesharp.study.exported.frozen_truth import TruthState
@@ -92,6 +93,7 @@ class StudyData:
             its own, as far as is known.
         unknown_patients: cases whose image is another case's too though no patient is named for
             them: they are one patient's, and were analysed as if they were not.
+        marks: of a FROC or LROC study, whose highest ratings the task holds; None of others.
         truth_state: whether the truth is the file that was frozen with the design, or that cannot
             be told because its key is missing, or the design keeps nothing of a truth.
     """
@@ -120,6 +122,7 @@ class StudyData:
     truth_state: TruthState = "not_frozen"
     patients: IntArray | None = None
     unknown_patients: tuple[str, ...] = ()
+    marks: Marks | None = None
 
     @property
     def order_reveals_truth(self) -> bool:

@@ -18,7 +18,7 @@ from densesharp.study.figures.matrices import (
 )
 from densesharp.study.figures.outline_plots import overlap_plot
 from densesharp.study.figures.probability import decision_plot, histogram_plot, reliability_plot
-from densesharp.study.figures.roc_plots import binormal_plot, forest_plot, roc_plot
+from densesharp.study.figures.roc_plots import binormal_plot, forest_plot, marks_plot, roc_plot
 
 
 def draw_all(results: StudyResults) -> list[Plot]:
@@ -40,6 +40,8 @@ def _draw(results: StudyResults) -> Iterator[Plot]:
         if task.decision:
             yield decision_plot(name, task.title, task.decision, study)
         yield histogram_plot(name, task, study)
+    if results.marks:
+        yield marks_plot(results.marks)
     classes = results.classes
     if classes:
         yield confusion_plot(classes)

@@ -10,6 +10,7 @@ import numpy as np
 from densesharp.stats.estimates import Interval
 from densesharp.stats.formatting import bounded
 from densesharp.stats.mrmc_records import BinormalCurve, FormSection
+from densesharp.study.analysis.mark_results import MarkResults
 from densesharp.study.analysis.study_results import StudyDescription, who
 from densesharp.study.analysis.task_results import Curve, TaskResults
 from densesharp.study.figures.figure_style import (
@@ -156,6 +157,10 @@ def _draw_readers(axes: Any, task: TaskResults, study: StudyDescription, rows: l
             rows += _draw_curve(axes, curve, reader, condition, **style)
 
 
+Line = tuple[Any, Any] | None
+"""x and y of a reader's curve; None where there is none."""
+
+
 def binormal_plot(
     name: str, task: TaskResults, curves: Mapping[str, Mapping[str, BinormalCurve]]
 ) -> Plot:
@@ -166,35 +171,66 @@ def binormal_plot(
         task: the question's results.
         curves: condition -> reader -> the fitted curve.
     """
-    figure, grid = new_figure(0.4 + 4.4 * len(curves), 4.5, len(curves), shared=True)
-    rows: list[list[Any]] = []
-    for axes, (condition, readers) in zip(grid[0], curves.items(), strict=True):
-        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
-        unit_square(axes)
-        axes.set_xlabel(LABELS[0])
-        axes.set_title(condition, loc="left")
-        for number, (reader, curve) in enumerate(readers.items()):
-            color = color_of(reader, list(readers))
-            points = task.roc.readers[condition][reader]
-            if points is not None:
-                axes.plot(points.fpr, points.tpr, ".", color=tint(color, 0.5), ms=3, zorder=1)
-            if curve.tpf is None:
-                continue
-            axes.plot(
-                curve.fpf, curve.tpf, color=color, lw=1.2, ls=line_style(number // 5), label=reader
-            )
-            pairs = zip(curve.fpf, curve.tpf, strict=True)
-            rows += [[condition, reader, x, y] for x, y in pairs]
-        legend(axes, "lower right")
-    grid[0][0].set_ylabel(LABELS[1])
+    lines = {
+        condition: {r: None if one.tpf is None else (one.fpf, one.tpf) for r, one in part.items()}
+        for condition, part in curves.items()
+    }
+    figure, rows = _reader_panels(lines, LABELS, task.roc.readers)
     caption = (
         f"Binormal curves: {task.title}. Lines are fitted, dots are the points of the empirical "
         "curves; a reader whose ratings allow no curve has dots only."
     )
     alt = f"Binormal ROC curves of each reader for {task.title}."
-    return Plot(
-        f"binormal_{name}", caption, alt, figure, ("condition", "reader", "fpr", "tpr"), rows
-    )
+    header = ("condition", "reader", "fpr", "tpr")
+    return Plot(f"binormal_{name}", caption, alt, figure, header, rows)
+
+
+def marks_plot(marks: MarkResults) -> Plot:
+    """AFROC or LROC curves of each reader, a panel a condition."""
+    lines = {
+        condition: {r: None if one is None else (one.fpf, one.found) for r, one in part.items()}
+        for condition, part in marks.curves.items()
+    }
+    what, labels = "LROC", ("False positive fraction", "Lesions found")
+    if marks.paradigm == "FROC":
+        what, labels = "Weighted AFROC", (labels[0], "Weight of the lesions found")
+    figure, rows = _reader_panels(lines, labels, {})
+    caption = f"{what} curves of each reader, a panel a condition."
+    header = ("condition", "reader", "fpf", "found")
+    return Plot("marks", caption, f"{what} curves of each reader.", figure, header, rows)
+
+
+def _reader_panels(
+    lines: Mapping[str, Mapping[str, Line]],
+    labels: tuple[str, str],
+    dots: Mapping[str, Mapping[str, Curve | None]],
+) -> tuple[Any, list[list[Any]]]:
+    """A panel for each condition with a line for each reader; the figure and the rows of its CSV.
+
+    Args:
+        lines: condition -> reader -> curve.
+        labels: of the axes.
+        dots: condition -> reader -> empirical curve, whose points are drawn below.
+    """
+    figure, grid = new_figure(0.4 + 4.4 * len(lines), 4.5, len(lines), shared=True)
+    rows: list[list[Any]] = []
+    for axes, (condition, readers) in zip(grid[0], lines.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        unit_square(axes)
+        axes.set_xlabel(labels[0])
+        axes.set_title(condition, loc="left")
+        for number, (reader, line) in enumerate(readers.items()):
+            color = color_of(reader, list(readers))
+            points = dots.get(condition, {}).get(reader)
+            if points is not None:
+                axes.plot(points.fpr, points.tpr, ".", color=tint(color, 0.5), ms=3, zorder=1)
+            if line is None:
+                continue
+            axes.plot(*line, color=color, lw=1.2, ls=line_style(number // 5), label=reader)
+            rows += [[condition, reader, x, y] for x, y in zip(*line, strict=True)]
+        legend(axes, "lower right")
+    grid[0][0].set_ylabel(labels[1])
+    return figure, rows
 
 
 def forest_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:

@@ -9,7 +9,7 @@ from densesharp.stats.formatting import number
 from densesharp.study.analysis.class_results import Changes
 from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.analysis.task_results import ModelTask, ReaderGroup
-from densesharp.study.report import design_tables, reader_tables, task_tables
+from densesharp.study.report import design_tables, mark_tables, reader_tables, task_tables
 from densesharp.study.report.blocks import Block, Bullets, Fold, Heading, Paragraph, Picture
 from densesharp.study.report.cells import area, bounded, shown, with_reason
 from densesharp.study.report.checklist import checklist
@@ -37,7 +37,7 @@ def content(results: StudyResults, pictures: Pictures) -> list[Block]:
     first, *others = _by_endpoint(results)
     for name in (first, *others) if first else ():
         blocks += _task(name, results, pictures, whole=name == first)
-    for section in (_model_alone, _classes, _agreement, _outlines, _time, _sessions):
+    for section in (_marks, _model_alone, _classes, _agreement, _outlines, _time, _sessions):
         blocks += section(results, pictures)
     blocks.append(Heading("Methods"))
     blocks += [Paragraph(text) for text in methods(results)]
@@ -141,6 +141,18 @@ def _at_specificity(model: ModelTask) -> str:
         f"At the readers' average specificity ({number(model.readers_average_specificity)}) the "
         f"model's sensitivity is {number(there.value)}."
     )
+
+
+def _marks(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
+    marks = results.marks
+    if not marks:
+        return
+    yield Heading(f"Marks: {marks.paradigm} analysis")
+    task = next(iter(results.tasks.values()))
+    yield Paragraph(f"{marks.lesions} lesions in {task.positive_cases} cases.")
+    yield from _show(pictures, "marks")
+    yield mark_tables.marks_table(marks, results.study.conditions)
+    yield mark_tables.reader_marks_table(marks)
 
 
 def _model_alone(results: StudyResults, pictures: Pictures) -> Iterator[Block]:  # noqa: ARG001

@@ -106,6 +106,13 @@ def methods(results: StudyResults) -> list[str]:
             "Binormal curves (maximum likelihood: Dorfman & Alf 1969; Metz, Herman & Shen 1998) "
             "stand beside the empirical ones; no comparison uses them."
         )
+    if results.marks:
+        out.append(
+            "Marks at and off lesions: areas under the AFROC and weighted AFROC curves "
+            "(Chakraborty & Berbaum 2004; Chakraborty & Zhai 2016) or under the LROC curve "
+            "(Swensson 1996) went through the same multi-reader analysis. The ROC analysis takes "
+            "each case's highest rating; a case without mark is rated below all others."
+        )
     if any(row.non_inferiority for row in results.endpoints):
         out.append(
             "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
