@@ -103,6 +103,18 @@ def test_the_first_eight_orientations_are_the_flips():
     assert {order for order, _ in orientations()[:8]} == {(0, 1, 2)}
 
 
+def test_the_first_four_orientations_flip_every_axis_in_two_of_them():
+    array = np.arange(27).reshape(3, 3, 3)
+    turned = [orient(array, each) for each in orientations()[:4]]
+    np.testing.assert_array_equal(turned[0], array)
+    for axis, step in enumerate((9, 3, 1)):
+        rises = [int(np.sign(np.diff(each, axis=axis).mean())) for each in turned]
+        assert sorted(rises) == [-1, -1, 1, 1], axis
+        assert {abs(int(d)) for each in turned for d in np.unique(np.diff(each, axis=axis))} == {
+            step
+        }
+
+
 def test_averaging_orientations_changes_nothing_for_an_engine_without_preference(a_ball_in_lung):
     engine = ThresholdEngine()
     located = locate(a_ball_in_lung, CENTER + [2, 1, 0], engine)

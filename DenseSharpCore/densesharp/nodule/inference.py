@@ -130,9 +130,14 @@ and one because voxels beside the edge hold nodule too."""
 Orientation = tuple[tuple[int, ...], tuple[int, ...]]
 
 
+HALF_TURNS = ((), (0, 1), (0, 2), (1, 2))
+"""The patch as it is and turned by half about each axis. Of these four every axis is flipped in
+two, so that their mean prefers no side; single flips would leave each axis as it is in three."""
+
+
 def orientations() -> list[Orientation]:
-    """The 48 symmetries of a cube as (axis order, flipped axes); identity, then flips, first."""
-    flips = [axes for n in range(4) for axes in itertools.combinations(range(3), n)]
+    """The 48 symmetries of a cube as (axis order, flipped axes): half turns, then flips, first."""
+    flips = [*HALF_TURNS, (0,), (1,), (2,), (0, 1, 2)]
     return [(order, axes) for order in itertools.permutations(range(3)) for axes in flips]
 
 
@@ -168,7 +173,8 @@ def predict(
     Args:
         located: where the nodule is; its output is used again for the first orientation.
         engine: a loaded model.
-        augmentations: number of orientations, 1..48; 1 is the patch as it is, 8 all flips.
+        augmentations: number of orientations, 1..48; 1 is the patch as it is, 4 the half
+            turns, 8 all flips.
         progress: told after each orientation.
 
     Returns:
