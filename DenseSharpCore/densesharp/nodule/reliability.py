@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from densesharp.image.masks import THRESHOLD, NoduleMask, grow
 from densesharp.image.volume import Notice, Volume
+from densesharp.nodule.click_stability import LOST_DICE
 from densesharp.nodule.inference import EVIDENCE_REACH
 from densesharp.nodule.measure import SOLID_THRESHOLD_HU
 from densesharp.nodule.patch import EDGE, WINDOW, to_network_units
@@ -228,12 +229,17 @@ def spread_notices(measured: Measurements, spread: Uncertainty) -> list[Notice]:
 
 
 def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Notice]:
-    """What the spread of the class probabilities gives to worry about."""
+    """What the class probabilities and their spread give to worry about.
+
+    That no class reaches one half is a note: the probability beside the class says so itself, and
+    it is calibrated. Of 395 simulated nodules the class was right for 50 % of the 10 noted and for
+    55 % of the 49 whose class has 50 to 55 %: there is no step that would make a limit.
+    """
     top = float(prediction.class_probabilities.max())
     found = []
     if top < UNCERTAIN_TOP:
         text = f"No class is more probable than the others together (highest {top:.0%})."
-        found.append(Notice("class_uncertain", text))
+        found.append(Notice("class_uncertain", text, "info"))
     spread = uncertainty.sd_class[prediction.predicted_class]
     if spread > SPREAD_LIMIT:
         text = (
@@ -248,9 +254,13 @@ def stability_notices(stability: Stability) -> list[Notice]:
     """What moving the click gives to worry about."""
     if stability.light != "red":
         return []
+    lost = stability.dice_min < LOST_DICE
+    advice = (
+        "check the outline before using it" if lost else "the outline stays, the class does not"
+    )
     text = (
         f"The answer changes when the click moves by {stability.offset_mm:.0f} mm "
         f"({stability.same_class:.0%} keep the class, overlap down to {stability.dice_min:.2f}): "
-        "check the outline before using it."
+        f"{advice}."
     )
     return [Notice("unstable_click", text)]
