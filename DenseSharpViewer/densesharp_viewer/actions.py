@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TOOLS = ("seed", "more", "less", "ruler", "move", "paint", "erase")
 WINDOW_NAMES = ("lung", "mediastinum", "bone")
 LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed", "pair")
+SWITCHES = ("outlines", "evidence", "axes", "crosshair")
 SLICE_NAMES = ("axial", "coronal", "sagittal")
 
 _NODULE = re.compile(r"nodule_\d{3,6}")
@@ -109,9 +110,11 @@ class Actions:
             "reader": (viewer.set_reader, (_is_text,)),
             "tool": (viewer.set_tool, (_one_of(*TOOLS),)),
             "brush": (viewer.set_brush, (_number(0.5, 20),)),
+            "brush_by": (viewer.change_brush, (_one_of_numbers(-1, 1),)),
             "brush_3d": (viewer.set_brush_3d, (_is_bool,)),
             "window": (viewer.set_window, (_one_of(*WINDOW_NAMES),)),
             "layout": (viewer.set_layout, (_one_of(*LAYOUT_NAMES),)),
+            "toggle": (viewer.toggle, (_one_of(*SWITCHES),)),
             "outlines": (viewer.show_outlines, (_is_bool,)),
             "crosshair": (viewer.show_crosshair, (_is_bool,)),
             "clear_rulers": (viewer.clear_rulers, ()),

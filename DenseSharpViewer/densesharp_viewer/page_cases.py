@@ -27,7 +27,7 @@ def build_cases() -> None:
             )
             html.Span("{{ cases.left }} to read", classes="ds-dim")
         with html.Button(
-            classes="ds-button ds-plain",
+            classes="ds-button ds-plain ds-once",
             click=do("next_case"),
             title="Save, mark this case as read and open the next (Page Down)",
         ):
@@ -61,5 +61,5 @@ def build_worklist() -> None:
 
 
 def _arrow(icon: str, click: str, title: str) -> None:
-    with html.Button(classes="ds-icon", click=click, title=title):
+    with html.Button(classes="ds-icon ds-once", click=click, title=title):
         v.VIcon(icon, size="small")

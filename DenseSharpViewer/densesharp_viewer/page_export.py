@@ -40,7 +40,7 @@ def build_export() -> None:
             )  # fmt: skip
             with html.Button(
                 v_if="cases.server",
-                classes="ds-button ds-plain",
+                classes="ds-button ds-plain ds-once",
                 click=do("send"),
                 title=(f"'{_SEND} ' + cases.server",),
             ):
@@ -62,7 +62,7 @@ def build_export() -> None:
 def _decision(decision: str, icon: str, text: str, title: str) -> None:
     on = f"card.decision === '{decision}'"
     with html.Button(
-        classes=(f"'ds-button ds-plain ds-{decision}' + ({on} ? ' ds-on' : '')",),
+        classes=(f"'ds-button ds-plain ds-once ds-{decision}' + ({on} ? ' ds-on' : '')",),
         click=do("decide", "card.id", f"'{decision}'"),
         title=title,
         **aria(pressed=(f"{on} ? 'true' : 'false'",)),

@@ -43,7 +43,7 @@ def build_list() -> None:
                 with (
                     html.Td(),
                     html.Button(
-                        classes="ds-icon",
+                        classes="ds-icon ds-once",
                         # The row under the button would select the nodule that it deletes.
                         delete=do("delete", "nodule.id"),
                         __events=[("delete", "click.stop")],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from densesharp_scene.drawing import Brush
 from densesharp_scene.evidence import OPACITY
 
 from .case import NO_CASE
@@ -101,7 +102,7 @@ class PageState:
     keep_identity: bool = False
     reader: str = ""
     tool: str = "seed"
-    brush_mm: float = 3.0
+    brush_mm: float = 2 * Brush().radius_mm
     brush_3d: bool = False
     window: str = "lung"
     levels: str = ""

@@ -80,7 +80,7 @@ def build_tools() -> None:
         "mdi-compare", "Earlier CT beside (G)", "utils.densesharp.compare()", "layout === 'pair'"
     )
     for name, icon, title in SWITCHES:
-        _switch(icon, title, do(name, f"!{name}"), name)
+        _switch(icon, title, do("toggle", f"'{name}'"), name)
     _button("mdi-fit-to-screen-outline", "", do("fit"), "Fit the views (F)")
     _button("mdi-undo", "", do("undo"), "Undo the last step (Ctrl + Z)", "!can_undo")
     _button("mdi-redo", "", do("redo"), "Redo (Ctrl + Y)", "!can_redo")

@@ -112,7 +112,7 @@ def _build_view_tools() -> None:
         html.Span(classes="ds-gap")
         for name, icon, title in LAYOUTS:
             _icon_switch(icon, title, do("layout", f"'{name}'"), f"layout === '{name}'")
-        _icon_switch("mdi-circle-small", "Mark of the nodule (O)", do("mark", "!mark"), "mark")
+        _icon_switch("mdi-circle-small", "Mark of the nodule (O)", do("toggle", "'mark'"), "mark")
         _icon_switch("mdi-target", "Back to the marked nodule (J)", do("nodule"), "false")
         html.Span(classes="ds-gap")
     _icon_switch("mdi-help-circle-outline", "Keys (?)", "utils.densesharp_study.help()", "false")

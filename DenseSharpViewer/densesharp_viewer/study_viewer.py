@@ -121,6 +121,10 @@ class StudyViewer:
         self.scene.set_radius(diameter_mm / 2)
         self.publish({"brush_mm": diameter_mm})
 
+    def change_brush(self, step_mm: float) -> None:
+        """A smaller or larger brush."""
+        self.set_brush(min(max(float(self._state.brush_mm) + step_mm, 1.0), 40.0))
+
     def set_brush_3d(self, ball: bool) -> None:
         """Paint a ball instead of the plane painted on."""
         self.scene.brush_3d = ball
@@ -138,10 +142,11 @@ class StudyViewer:
         self.layout_manager.set_layout(chosen)
         self.publish({"layout": chosen})
 
-    def show_mark(self, shown: bool) -> None:
-        """The point that marks the nodule, on or off."""
+    def toggle(self, name: str) -> None:
+        """The point that marks the nodule off when it is on, and on when not."""
+        shown = not self._state[name]
         self.scene.case.show_mark(shown)
-        self.publish({"mark": shown})
+        self.publish({name: shown})
 
     def scroll(self, steps: int) -> None:
         """Move the slice view under the mouse by whole slices; the axial one when none is."""

@@ -225,6 +225,20 @@ class Viewer:
         self.session.drawing.brush.radius_mm = diameter_mm / 2
         self.publish({"brush_mm": diameter_mm})
 
+    def change_brush(self, step_mm: float) -> None:
+        """A smaller or larger brush."""
+        self.set_brush(min(max(2 * self.brush_radius_mm + step_mm, 1.0), 20.0))
+
+    def toggle(self, name: str) -> None:
+        """Turn outlines, evidence, axes or crosshair off when they are on, and on when not."""
+        show = {
+            "outlines": self.show_outlines,
+            "evidence": self.session.show_evidence,
+            "axes": self.session.show_axes,
+            "crosshair": self.show_crosshair,
+        }
+        show[name](not self._state[name])
+
     def set_brush_3d(self, ball: bool) -> None:
         """Paint a ball instead of the plane painted on."""
         self.session.drawing.brush.ball = ball

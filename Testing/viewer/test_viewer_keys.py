@@ -64,6 +64,46 @@ def test_the_bin_deletes_its_row_and_leaves_the_selection(page):
     assert page.get("selected") == first
 
 
+def test_a_double_click_deletes_one_nodule_and_decides_once(page):
+    first, second, _ = (nodule["id"] for nodule in page.get("nodules"))
+    page.page.get_by_role("button", name="Accept").dblclick()
+    page.page.get_by_title("Delete (Delete)").nth(2).dblclick()
+    page.wait("$('nodules').length === 2")
+    page.page.keyboard.press("l")  # its turn comes after that of the clicks
+    page.wait("$('window') === 'lung'")
+    assert [nodule["id"] for nodule in page.get("nodules")] == [first, second]
+    assert decisions(page) == ["accepted", "open"]
+    page.page.get_by_title("Delete (Delete)").nth(0).dblclick()  # the next row moves under it
+    page.wait("$('nodules').length === 1")
+    page.page.keyboard.press("m")
+    page.wait("$('window') === 'mediastinum'")
+    assert [nodule["id"] for nodule in page.get("nodules")] == [second]
+    page.page.keyboard.press("l")
+    page.wait("$('window') === 'lung'")
+
+
+def test_quick_keys_all_count(page):
+    """None tells the program what the page believed before the last one."""
+    page.act("brush", 5)
+    page.wait("$('brush_mm') === 5")
+    outlines, crosshair, brush = (page.get(name) for name in ("outlines", "crosshair", "brush_mm"))
+    page.page.keyboard.type("ooox]]]x[m")
+    page.wait("$('window') === 'mediastinum'")
+    assert page.get("outlines") is not outlines
+    assert page.get("crosshair") is crosshair
+    assert page.get("brush_mm") == brush + 2
+    page.page.keyboard.type("o[[l")
+    page.wait("$('window') === 'lung'")
+    assert (page.get("outlines"), page.get("brush_mm")) == (outlines, brush)
+
+
+def test_copying_tells_how_it_ended(page):
+    for stub, told in (("async () => {}", "Copied."), ("async () => { throw 1; }", "Ctrl + C")):
+        page.page.evaluate(f"() => {{ navigator.clipboard.writeText = {stub}; }}")
+        page.page.get_by_role("button", name="Copy").click()
+        page.wait(f"$('message').text.includes('{told}')")
+
+
 def test_a_key_that_is_held_down_decides_once(page):
     for _ in range(3):
         page.page.keyboard.down("a")  # Chromium marks all but the first as repeated

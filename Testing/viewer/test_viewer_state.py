@@ -54,3 +54,9 @@ def test_each_page_begins_with_values_of_its_own():
     assert set(first) == page_state.NAMES
     first["nodules"].append({"id": "nodule_001"})
     assert page_state.first_state()["nodules"] == []
+
+
+def test_the_brush_is_as_wide_as_the_page_says():
+    from densesharp_scene.drawing import Brush
+
+    assert page_state.first_state()["brush_mm"] == 2 * Brush().radius_mm

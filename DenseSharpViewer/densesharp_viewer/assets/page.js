@@ -16,11 +16,6 @@
     overSlice = Boolean(view?.querySelector(".ds-where"));
   }
 
-  function brush(change) {
-    const size = Number(state("brush_mm")) + change;
-    act("brush", Math.min(Math.max(size, 1), 20));
-  }
-
   const KEYS = {
     s: () => act("seed_here", overSlice),
     // Without a nodule: the server knows which one is selected when the turn of a key comes.
@@ -28,8 +23,8 @@
     a: () => act("decide_selected", "accepted"),
     r: () => act("decide_selected", "rejected"),
     f: () => act("fit"),
-    "[": () => brush(-1),
-    "]": () => brush(1),
+    "[": () => act("brush_by", -1),
+    "]": () => act("brush_by", 1),
     "?": () => help(),
     delete: () => act("delete_selected"),
     ".": () => act("step", 1),
@@ -57,7 +52,8 @@
     if (LAYOUTS[key]) return act("layout", LAYOUTS[key]);
     if (WINDOWS[key]) return act("window", WINDOWS[key]);
     if (TOOLS[key]) return act("tool", TOOLS[key]);
-    if (SWITCHES[key]) return act(SWITCHES[key], !state(SWITCHES[key]));
+    // What is on is known to the server: the page may not have heard of the last key yet.
+    if (SWITCHES[key]) return repeated || act("toggle", SWITCHES[key]);
     if (ONCE.has(key) && repeated) return;
     if (KEYS[key]) return KEYS[key]();
     return false;
@@ -70,6 +66,8 @@
     if (typing?.classList.contains("ds-rename")) leaveName(event);
     else if (typing?.id === "ds-reader" && ["Enter", "Escape"].includes(event.key)) typing.blur();
     if (typing || event.altKey || event.metaKey) return;
+    // A slider that was reached by Tab keeps its arrows; one that the mouse moved does not.
+    if (key.startsWith("arrow") && event.target.matches?.("input[type=range]:focus-visible")) return;
     // While something is asked, Tab and Enter walk through the answers as in any dialog.
     if (question() && key !== "escape") return;
     if (event.ctrlKey) {
@@ -147,8 +145,27 @@
     choose(folder, "/upload?as=earlier");
   }
 
-  function copy(text) {
-    navigator.clipboard.writeText(text);
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      note("Copied.", "info");
+    } catch (error) {
+      note("The browser does not let this page copy: mark the sentence and press Ctrl + C.");
+    }
+  }
+
+  // A double click decides, deletes or goes on once: where a row or a case is gone, the next one
+  // lies under the pointer.
+  const TWICE_MS = 500;
+  let clicked = { title: "", at: 0 };
+  function onClick(event) {
+    const control = event.target.closest?.(".ds-once");
+    if (!control) return;
+    const soon = control.title === clicked.title && event.timeStamp - clicked.at < TWICE_MS;
+    clicked = { title: control.title, at: event.timeStamp };
+    if (!soon) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
   }
 
   function settings() {
@@ -194,8 +211,8 @@
     }
   }
 
-  function note(text) {
-    window.trame.state.set("message", { text, kind: "error" });
+  function note(text, kind = "error") {
+    window.trame.state.set("message", { text, kind });
   }
 
   // A message of the page itself is not known to the server, which then has nothing to take back.
@@ -205,6 +222,7 @@
   }
 
   window.addEventListener("keydown", onKey, true);
+  window.addEventListener("click", onClick, true);
   window.addEventListener("mousemove", onMove, { capture: true, passive: true });
   document.addEventListener("mouseleave", onMove);
   // trame ends the connection at this event, too early for a reader who then stays. One who loads

@@ -31,9 +31,10 @@
     } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
       return;
     } else if (SWITCHES[key]) {
-      act(SWITCHES[key], !state(SWITCHES[key]));
+      // The server knows what is on; the page may not have heard of the last key yet.
+      if (!event.repeat) act("toggle", SWITCHES[key]);
     } else if (BRUSH[key] && state("screen")?.page === "case") {
-      act("brush", Math.min(Math.max(Number(state("brush_mm")) + BRUSH[key], 1), 40));
+      act("brush_by", BRUSH[key]);
     } else if (VIEW[key] && state("screen")?.page === "case") {
       act(...VIEW[key]);
     } else {
