@@ -133,7 +133,8 @@ def spread_of(sd: float, of: str = "MIA") -> Uncertainty:
         ((0.26, 0.49, 0.25), spread_of(0.0), {"class_uncertain": "info"}),
         ((0.2, 0.6, 0.2), spread_of(0.21), {"class_spread": "caution"}),
         ((0.2, 0.6, 0.2), spread_of(0.5, of="IAC"), {}),
-        ((0.3, 0.4, 0.3), spread_of(0.3), {"class_uncertain": "info", "class_spread": "caution"}),
+        ((0.3, 0.45, 0.25), spread_of(0.3), {"class_uncertain": "info", "class_spread": "caution"}),
+        ((0.3, 0.44, 0.26), spread_of(0.0), {"class_uncertain": "caution"}),
     ],
 )
 def test_a_class_below_half_is_noted_and_one_of_wide_spread_is_doubted(classes, spread, expected):
