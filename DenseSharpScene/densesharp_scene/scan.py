@@ -75,6 +75,7 @@ class ScanNodules(ScanNodes):
         if still and (outlines is None or segments.lies_on(outlines, self.volume_node)):
             return False
         resampled = former != self._seen_voxels
+        alone = still and moving.kept_voxels(outlines, self.volume_node) and not resampled
         if record.find_record(self.volume_node) is not None:
             if resampled:
                 self._stay_in_place()
@@ -85,7 +86,7 @@ class ScanNodules(ScanNodes):
                 for nodule in (() if resampled else self.nodules)
             }
             moving.bring_points(self.seeds_node, self.volume_node, places)
-        return bool(still) and not resampled
+        return alone
 
     def _stay_in_place(self) -> None:
         """The CT was resampled: nodules stay where they lie, and steps are of other voxels."""

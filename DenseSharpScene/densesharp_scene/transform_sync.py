@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import seeds, segments
 from .errors import SceneError
-from .geometry import ijk_to_world
+from .geometry import ijk_to_local, ijk_to_world
 
 
 def where(volume_node: Any) -> NDArray[np.float64]:
@@ -29,6 +29,12 @@ def voxels(volume_node: Any) -> str:
     """Which image a CT has: resampled, as hardening a transform that bends space does, another."""
     image = volume_node.GetImageData()
     return str(image.GetAddressAsString("")) if image is not None else ""
+
+
+def kept_voxels(node: Any, volume_node: Any) -> bool:
+    """Whether a segmentation is counted in the CT's voxels, whatever lies above the two."""
+    counted = segments.counted_in(node)
+    return counted is not None and np.array_equal(counted, ijk_to_local(volume_node))
 
 
 def carried(volume_node: Any, world: NDArray[np.float64], point: ArrayLike) -> NDArray[np.float64]:

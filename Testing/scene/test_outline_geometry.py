@@ -190,11 +190,15 @@ def test_a_transform_of_the_segmentation_alone_moves_no_outline(scene, ct_with_a
     middle = np.mean(_seen(scan, nodule_id), axis=0)
     move = bend if bent else lambda *to: put_under(scene, to[1], [linear(np.eye(3), to[2])])
     move(scene, scan.segmentation_node, np.full(3, 12.0))
-    scan.follow_ct()
+    assert scan.follow_ct()
     assert scan.segmentation_node.GetParentTransformNode() is None
     np.testing.assert_allclose(np.mean(_seen(scan, nodule_id), axis=0), middle, atol=1e-6)
     np.testing.assert_array_equal(scan.mask_of(nodule_id).array, before.array)
     assert scan.outdated(nodule_id) is None
+    put_under(scene, scan.volume_node, [linear(np.eye(3), (3.0, 0.0, 0.0))])
+    assert not scan.follow_ct()
+    scan.volume_node.HardenTransform()
+    assert not scan.follow_ct()
 
 
 def test_a_transform_worked_into_the_segmentation_moves_the_outline(scene, ct_with_a_nodule):
