@@ -61,8 +61,6 @@ def installed_extras() -> tuple[set[str], bool] | None:
 
 def make_environment() -> None:
     """Create an empty virtual environment with pip."""
-    if VENV.exists():
-        shutil.rmtree(VENV)
     try:
         import ensurepip  # noqa: F401
         import venv
@@ -72,7 +70,16 @@ def make_environment() -> None:
             f"This Python has no '{error.name}' module, so no private environment can be made. "
             f"On Debian or Ubuntu: sudo apt install python{version}-venv"
         ) from error
-    venv.create(VENV, with_pip=True)
+    try:
+        if VENV.exists():
+            shutil.rmtree(VENV)
+        venv.create(VENV, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SetupError(
+            f"The environment {VENV} cannot be made ({reason}): put the project into a folder of "
+            "your own, on a disk with space."
+        ) from error
 
 
 def pip(command: list[str]) -> int:

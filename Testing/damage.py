@@ -1,12 +1,17 @@
-"""Files as accidents leave them: bytes changed, cut, inserted or removed, JSON with odd values."""
+"""Files as accidents leave them: bytes changed, cut, inserted or removed, JSON with odd values.
+
+And a disk that is full.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +56,18 @@ def mutate(raw: bytes, plan: Plan, first: int | None = None) -> bytes:
             if digits:
                 data[digits[int(where * len(digits))]] = ord("0") + value[0] % 10
     return bytes(data)
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file that this process writes can become larger than some bytes."""
+    resource = pytest.importorskip("resource", reason="files have no limit of size here")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), "", "x", [], {}, [1, 2], {"a": 1}]

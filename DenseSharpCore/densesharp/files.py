@@ -68,6 +68,15 @@ def _cannot_write(folder: str | Path, error: OSError) -> OutputError:
     return OutputError(message)
 
 
+HIDDEN = ".densesharp-"
+"""The beginning of the folders in which results are made before they move to where they belong."""
+
+
+def final_place(path: Path) -> Path:
+    """Where a file that is made in a hidden folder will lie; for messages."""
+    return Path(*(part for part in path.parts if not part.startswith(HIDDEN)))
+
+
 @contextlib.contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path with the target's ending; on success it becomes the target.
@@ -95,7 +104,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"'{path}' cannot be written ({reason}): choose another folder or free space."
+        message = (
+            f"'{final_place(path)}' cannot be written ({reason}): choose another folder or free "
+            "space."
+        )
         raise OutputError(message) from error
     finally:
         if temporary is not None:

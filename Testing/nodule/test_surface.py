@@ -10,6 +10,7 @@ from vtkmodules.vtkIOGeometry import vtkSTLReader
 from vtkmodules.vtkIOPLY import vtkPLYReader
 from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
 
+from damage import full_disk
 from densesharp.errors import OutputError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
@@ -156,6 +157,17 @@ def test_files_hold_the_same_surface_and_say_that_they_are_lps(
         assert b"SPACE=LPS" in content[:300]
     if ending == "stl":
         assert not content.startswith(b"solid")  # else readers take it for text
+
+
+@pytest.mark.parametrize("ending", ["stl", "ply", "vtp"])
+def test_on_a_full_disk_the_file_is_named_and_nothing_is_left(ending, tmp_path, a_result, capfd):
+    (tmp_path / ".densesharp-made").mkdir()
+    surface = nodule_surface(a_result)
+    with full_disk(1000), pytest.raises(OutputError, match="cannot be written") as error:
+        write_surface(surface, tmp_path / ".densesharp-made" / f"nodule.{ending}")
+    assert str(error.value).startswith(f"'{tmp_path / 'nodule'}.{ending}' cannot be written (")
+    assert list((tmp_path / ".densesharp-made").iterdir()) == []
+    assert capfd.readouterr() == ("", "")
 
 
 def test_another_ending_is_refused_and_nothing_is_written(tmp_path, a_result):

@@ -190,6 +190,22 @@ def test_without_venv_the_debian_package_is_named(run_module, monkeypatch):
         run_module.make_environment()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [PermissionError(13, "Permission denied"), OSError(28, "No space left on device"),
+     subprocess.CalledProcessError(1, ["ensurepip"])],
+)  # fmt: skip
+def test_an_environment_that_cannot_be_made_is_one_sentence(fault, run_module, monkeypatch, capsys):
+    def fail(*_args, **_more):
+        raise fault
+
+    monkeypatch.setattr("venv.create", fail)
+    assert run_module.main(["doctor"]) == 2
+    said = capsys.readouterr().err
+    assert f"{run_module.VENV} cannot be made" in said
+    assert said.count("\n") == 1
+
+
 def test_every_check_runs_and_the_long_searches_when_asked(run_module):
     normal, full = run_module.test_commands([]), run_module.test_commands(["--full"])
     for commands in (normal, full):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from damage import full_disk
 from densesharp.cli import main
 from densesharp.errors import OutputError
 from densesharp.model.model_file import load_model
@@ -65,23 +64,10 @@ def test_a_run_that_is_killed_goes_on_as_an_unbroken_one(
         assert np.allclose(array, found[name], atol=1e-6), name
 
 
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """No file that this process writes can grow, as on a full disk."""
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_leaves_the_checkpoint_before_as_it_was(tmp_path: Path) -> None:
     writer, path = fit._AtomicCheckpoints(), tmp_path / "last.ckpt"
     writer.save_checkpoint({"step": 1}, path)
-    with full_disk(), pytest.raises(OutputError, match="cannot be written"):
+    with full_disk(SIZE_LIMIT), pytest.raises(OutputError, match="cannot be written"):
         writer.save_checkpoint({"step": 2, "weights": torch.zeros(1_000_000)}, path)
     assert torch.load(path, weights_only=False) == {"step": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
@@ -90,7 +76,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_as_it_was(tmp_path: Path) -> N
 def test_a_run_on_a_full_disk_ends_with_one_sentence(
     folder_of_balls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with full_disk():
+    with full_disk(SIZE_LIMIT):
         assert main(command(folder_of_balls, tmp_path / "run")[3:]) == 2
     said = capsys.readouterr().err
     last = said.strip().splitlines()[-1]

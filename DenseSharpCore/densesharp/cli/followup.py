@@ -112,7 +112,7 @@ def _write(found: FollowUp, first: Volume, second: Volume, engine: Engine, targe
     Raises:
         OutputError: the folder cannot be written to, or holds other files of the same names.
     """
-    from densesharp.files import ensure_folder, write_text
+    from densesharp.files import HIDDEN, ensure_folder, write_text
     from densesharp.report.followup_picture import write_followup_picture
     from densesharp.report.result_files import files_of_earlier_run, put_in_place, write_results
 
@@ -120,7 +120,7 @@ def _write(found: FollowUp, first: Volume, second: Volume, engine: Engine, targe
     earlier = [Path("followup.json"), Path("followup.png")]
     for part in ("first", "second"):
         earlier += [Path(part, name) for name in files_of_earlier_run(out / part)]
-    with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=out) as hidden:
+    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=out) as hidden:
         made = Path(hidden)
         write_results([found.first], first, engine, made / "first")
         write_results([found.second], second, engine, made / "second")

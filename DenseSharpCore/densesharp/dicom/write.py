@@ -21,7 +21,7 @@ from densesharp.dicom.seg import segmentation
 from densesharp.dicom.source import check_densities, mask_on_series, mask_on_slices
 from densesharp.dicom.sr import measurement_report
 from densesharp.errors import GeometryError, OutputError
-from densesharp.files import ensure_folder
+from densesharp.files import HIDDEN, ensure_folder
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Volume
 from densesharp.io import SeriesChoiceError
@@ -162,7 +162,7 @@ def write_dicom(
         made = {SEG_NAME: seg}
     target = ensure_folder(folder)
     try:
-        with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=target) as hidden:
+        with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=target) as hidden:
             for name, dataset in made.items():
                 dataset.save_as(Path(hidden) / name, enforce_file_format=True)
             for name in made:

@@ -6,6 +6,7 @@ corrected by hand has steps, so it is smoothed first and the level is chosen tha
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,9 +133,16 @@ def write_surface(surface: vtkPolyData, target: str | Path) -> None:
     with atomic_path(path) as temporary, plain_target(temporary) as name:
         writer.SetInputData(surface)
         writer.SetFileName(name)
-        if not writer.Write():
-            message = f"The surface could not be written to '{path}'."
-            raise OutputError(message)
+        for part in (writer, writer.GetExecutive()):
+            part.AddObserver("ErrorEvent", lambda *_: None)  # which VTK would print
+        if not writer.Write() or writer.GetErrorCode() or _is_cut_ply(surface, Path(name)):
+            raise OSError(errno.EIO, "is the disk full?")
+
+
+def _is_cut_ply(surface: vtkPolyData, path: Path) -> bool:
+    """Whether a PLY lacks bytes of its points and triangles, of which VTK's writer says nothing."""
+    whole = 12 * surface.GetNumberOfPoints() + 13 * surface.GetNumberOfCells()
+    return path.suffix == ".ply" and path.stat().st_size < whole
 
 
 def _writer(path: Path) -> Any:

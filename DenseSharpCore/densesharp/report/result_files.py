@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import densesharp
 from densesharp.errors import OutputError
-from densesharp.files import ensure_folder, why_no_name
+from densesharp.files import HIDDEN, ensure_folder, final_place, why_no_name
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
@@ -70,7 +70,7 @@ def write_results(
     folder = ensure_folder(out)
     document = result_document(results, volume, engine)
     earlier = files_of_earlier_run(folder)
-    with tempfile.TemporaryDirectory(prefix=".densesharp-", dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as name:
         made = Path(name)
         try:
             for result, entry in zip(results, document["nodules"], strict=True):
@@ -78,7 +78,7 @@ def write_results(
             text = json.dumps(document, indent=2, allow_nan=False) + "\n"
             (made / RESULT).write_bytes(text.encode("utf-8"))
         except (OSError, RuntimeError) as error:  # SimpleITK reports a full disk as RuntimeError
-            message = f"The results cannot be written to '{folder}': is the disk full?"
+            message = f"The results cannot be written to '{final_place(folder)}': is the disk full?"
             raise OutputError(message) from error
         put_in_place(made, folder, [Path(name) for name in earlier])
     return document
@@ -206,7 +206,7 @@ def put_in_place(made: Path, folder: Path, earlier: Collection[Path]) -> None:
             raise OutputError(message)
     try:
         with (
-            tempfile.TemporaryDirectory(prefix=".densesharp-", dir=folder) as aside,
+            tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as aside,
             ExitStack() as undo,
         ):
             moves = [(folder / path, Path(aside) / path) for path in old]
