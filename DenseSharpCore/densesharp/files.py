@@ -91,8 +91,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     suffix = _plain_ending(path)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
-        os.close(handle)
+        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
+        os.close(descriptor)
         temporary = Path(name)
         yield temporary
         with temporary.open("rb") as written:

@@ -221,7 +221,7 @@ class AdvancedSection:
 
         with slicer.util.WaitCursor():
             checks = (doctor.machine, doctor.packages, doctor.model, doctor.devices)
-            findings = [finding for check in checks for finding in doctor.guarded(check)]
+            findings = [finding for check in checks for finding in doctor.findings_of(check)]
         lines = [f"{finding.state}  {finding.part}: {finding.text}" for finding in findings]
         self.ui.doctorText.setPlainText("\n".join(lines))
         self.refresh()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
-from densesharp.worklist import CaseState, ListedCase, Readings
+from densesharp.worklist import CaseState, CaseStates, ListedCase
 from densesharp.worklist.cases import LoadedCase
 from densesharp_scene.events import Listener
 from densesharp_scene.export import Export
@@ -80,7 +80,7 @@ class ReadingList:
         self._later = later
         self._loading, self._saving = Jobs(Listener(), wake), Jobs(Listener(), wake)
         self._export = Export(session.state, self._saving)
-        self._readings = Readings(folder) if cases else None
+        self._readings = CaseStates(folder) if cases else None
         self._scratch = Path(tempfile.mkdtemp(prefix="densesharp-cases-"))
         self._ready: dict[int, _Ready] = {}
         self._at: int | None = None

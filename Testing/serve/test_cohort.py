@@ -25,9 +25,9 @@ from densesharp.io import read_volume
 from densesharp.nodule.settings import AnalysisSettings
 from densesharp.serve import run_cohort as cohort
 from densesharp.serve.case_list import (
-    Case,
+    CohortCase,
     CohortRun,
-    Point,
+    SeedPoint,
     is_finished,
     read_cases,
     take_shard,
@@ -141,7 +141,9 @@ def test_other_settings_or_seeds_are_done_again(case_list, tmp_path, known_engin
     (case, *_) = read_cases(case_list)
     run_here([case], SETTINGS, tmp_path)
     other = CohortRun("threshold", "1" * 64, "cpu", analysis=QUICK)
-    moved = Case(case.id, case.image, (Point("nodule_001", (-59.0, 20.0, -100.0), "lps"),))
+    moved = CohortCase(
+        case.id, case.image, (SeedPoint("nodule_001", (-59.0, 20.0, -100.0), "lps"),)
+    )
     elsewhere = CohortRun("other path", "0" * 64, "cuda", analysis=QUICK)
     assert run_here([case], elsewhere, tmp_path).cases == 0
     assert run_here([moved], SETTINGS, tmp_path).cases == 1
@@ -249,8 +251,8 @@ def test_at_most_two_cts_are_in_memory(case_list, tmp_path, known_engine, monkey
         return volume
 
     monkeypatch.setattr(cohort, "_read", watched)
-    names = [Case(f"n{n}", str(case_list.parent / "ball3.nrrd"),
-                  (Point("nodule_001", CENTER, "lps"),)) for n in range(8)]  # fmt: skip
+    names = [CohortCase(f"n{n}", str(case_list.parent / "ball3.nrrd"),
+                  (SeedPoint("nodule_001", CENTER, "lps"),)) for n in range(8)]  # fmt: skip
     run_here(names, SETTINGS, tmp_path)
     assert max(most) <= 2
 
@@ -418,9 +420,9 @@ def start(command: list[str]) -> subprocess.Popen:
 
 def test_a_dask_worker_that_is_killed_loses_and_doubles_nothing(cluster, images, tmp_path):
     address, workers = cluster
-    point = (Point("nodule_001", CENTER, "lps"),)
-    cases = [Case(f"n{n:02d}", str(images / "ball3.nrrd"), point) for n in range(14)]
-    cases.append(Case("broken", str(images / "broken.nrrd"), point))
+    point = (SeedPoint("nodule_001", CENTER, "lps"),)
+    cases = [CohortCase(f"n{n:02d}", str(images / "ball3.nrrd"), point) for n in range(14)]
+    cases.append(CohortCase("broken", str(images / "broken.nrrd"), point))
     out = tmp_path / "out"
     written: dict[str, int] = {}
 

@@ -18,7 +18,7 @@ from densesharp.model.engines.interface import EngineOutput
 from densesharp.nodule.patch import to_network_units
 from densesharp.serve import messages as protocol
 from densesharp.serve.client import RemoteEngine
-from densesharp.serve.rate_limit import Guard, Metrics
+from densesharp.serve.rate_limit import Metrics, RateLimit
 
 
 def some_patches(count: int) -> np.ndarray:
@@ -104,7 +104,7 @@ def ask(guard, length: object = 10, client: str = "10.0.0.1", path: str = protoc
 
 
 def test_too_large_requests_and_such_without_a_size_are_refused():
-    guard = Guard(answer_ok, Metrics(), rate=100)
+    guard = RateLimit(answer_ok, Metrics(), rate=100)
     assert ask(guard, protocol.MAX_BYTES)[0] == 200
     assert ask(guard, protocol.MAX_BYTES + 1)[0] == 413
     assert ask(guard, None)[0] == 411
@@ -112,7 +112,7 @@ def test_too_large_requests_and_such_without_a_size_are_refused():
 
 
 def test_one_computer_cannot_crowd_out_the_others():
-    guard = Guard(answer_ok, Metrics(), rate=2)
+    guard = RateLimit(answer_ok, Metrics(), rate=2)
     assert [ask(guard)[0] for _ in range(6)] == [200] * 4 + [429] * 2
     assert b"Too many requests" in ask(guard)[1]
     assert ask(guard, client="10.0.0.2")[0] == 200
@@ -121,7 +121,7 @@ def test_one_computer_cannot_crowd_out_the_others():
 
 def test_metrics_count_answers_and_times():
     metrics = Metrics()
-    guard = Guard(answer_ok, metrics, rate=100)
+    guard = RateLimit(answer_ok, metrics, rate=100)
     for _ in range(3):
         ask(guard)
     metrics.finished(503, 0.3)
@@ -139,7 +139,7 @@ def test_a_request_whose_worker_has_gone_is_given_back(monkeypatch):
 
     monkeypatch.setattr("densesharp.serve.rate_limit.ANSWER_S", 0.05)
     metrics = Metrics()
-    assert ask(Guard(never, metrics, rate=100))[0] == 503
+    assert ask(RateLimit(never, metrics, rate=100))[0] == 503
     assert metrics.answers[503] == 1
     assert metrics.running == 0
 

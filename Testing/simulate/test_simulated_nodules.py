@@ -8,7 +8,7 @@ from scipy import ndimage, stats
 
 from densesharp.simulate.background import add_tube
 from densesharp.simulate.case import simulate
-from densesharp.simulate.fields import Outline, coordinates
+from densesharp.simulate.fields import BumpySurface, coordinates
 from densesharp.simulate.latents import (
     CASES,
     DIAGNOSES,
@@ -70,7 +70,7 @@ def test_density_inside_the_mask_is_the_latents_density() -> None:
 
 
 def test_an_outline_without_bumps_and_elongation_is_a_ball() -> None:
-    ball = Outline(np.random.default_rng(0), 10.0, elongation=0.0)
+    ball = BumpySurface(np.random.default_rng(0), 10.0, elongation=0.0)
     ball._heights[:] = 0  # no lobes
     positions = coordinates(21)
     expected = 5.0 - np.linalg.norm(positions, axis=-1)

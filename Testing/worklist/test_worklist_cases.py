@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from densesharp.errors import ImageError, OutputError, TableError
 from densesharp.progress import silent
-from densesharp.worklist import Readings, open_worklist
+from densesharp.worklist import CaseStates, open_worklist
 from densesharp.worklist.dicomweb import DicomWeb, listed_studies, parts
 from dicom_phantom import axial, phantom, write_series
 from fake_dicomweb import fake_dicomweb
@@ -99,12 +99,12 @@ def test_nothing_to_read_is_said(tmp_path):
 
 def test_states_are_kept_and_a_read_case_stays_read(tmp_path):
     folder = tmp_path / "results"
-    readings = Readings(folder)
+    readings = CaseStates(folder)
     assert readings.state("a") == "new"
     readings.set("a", "open", "Dr A")
     readings.set("b", "read", "Dr A")
     readings.set("b", "open", "Dr B")
-    again = Readings(folder)
+    again = CaseStates(folder)
     assert [again.state(case) for case in "abc"] == ["open", "read", "new"]
     stored = json.loads((folder / "worklist.json").read_text())["cases"]["b"]
     assert stored["reader"] == "Dr A"
@@ -112,7 +112,7 @@ def test_states_are_kept_and_a_read_case_stays_read(tmp_path):
     for text in ("{", '{"schema": 1, "cases": {"a": {"state": "x", "reader": "", "time": ""}}}'):
         (folder / "worklist.json").write_text(text)
         with pytest.raises(TableError, match="damaged"):
-            Readings(folder)
+            CaseStates(folder)
 
 
 def test_a_server_lists_its_studies_and_gives_the_whole_series(tmp_path):
@@ -190,12 +190,12 @@ def test_results_are_sent_to_where_the_ct_came_from(tmp_path, monkeypatch):
 
 
 def test_when_results_were_sent_is_kept(tmp_path):
-    readings = Readings(tmp_path)
+    readings = CaseStates(tmp_path)
     readings.set("a", "open", "Dr. Doe")
     assert readings.sent("a") == ""
     readings.mark_sent("a")
     readings.set("a", "read", "Dr. Doe")
-    again = Readings(tmp_path)
+    again = CaseStates(tmp_path)
     assert again.sent("a") == readings.sent("a") != ""
     assert (again.state("a"), again.sent("b")) == ("read", "")
 

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Look at every part and report; 0 also with problems, which are an answer."""
     findings = []
     for check in (machine, packages, extras, model, devices, speed, graphics):
-        findings += guarded(check)
+        findings += findings_of(check)
     if args.json:
         from densesharp.cli.terminal import write_json
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def findings_of(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """The findings of one check; a fault in it becomes a finding too."""
     found: list[Finding] = []
     try:

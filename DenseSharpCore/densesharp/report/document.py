@@ -15,7 +15,7 @@ from typing import Any
 from densesharp.errors import DenseSharpError
 from densesharp.files import write_text
 from densesharp.nodule.guidelines import Context, Hint, all_hints
-from densesharp.nodule.guidelines.concordance import Row, concordance
+from densesharp.nodule.guidelines.concordance import ComparedRule, concordance
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.report.labels import (
     DISCLAIMER,
@@ -37,7 +37,7 @@ class ReportError(DenseSharpError):
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleLine:
     """One rule as the report shows it, all as text."""
 
     title: str
@@ -70,7 +70,7 @@ class Page:
     verdict_words: str
     sentence: str
     picture: Path | None
-    rows: tuple[Line, ...]
+    rows: tuple[RuleLine, ...]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _is_picture(path: Path) -> bool:
     return True
 
 
-def _rows(result: NoduleResult, context: Context | None) -> tuple[Line, ...]:
+def _rows(result: NoduleResult, context: Context | None) -> tuple[RuleLine, ...]:
     """The rules beside the model; nothing for a refused result, whose numbers mean nothing."""
     if result.measurements is None or result.verdict == "refused":
         return ()
@@ -154,10 +154,10 @@ def _rows(result: NoduleResult, context: Context | None) -> tuple[Line, ...]:
     return tuple(_line(row) for row in found if row.hint.applies is not False)
 
 
-def _line(row: Row) -> Line:
+def _line(row: ComparedRule) -> RuleLine:
     hint = row.hint
     silent = hint.answer is None
-    return Line(
+    return RuleLine(
         title=hint.title,
         source=hint.source,
         answer=hint_answer(hint),

@@ -10,9 +10,9 @@ from typing import Any
 from densesharp.files import atomic_path
 from densesharp.nodule.guidelines import Context
 from densesharp.report.document import (
-    Line,
     Page,
     Report,
+    RuleLine,
     missing_package,
     read_report,
     write_html,
@@ -139,7 +139,7 @@ def _page(page: Page, width: float) -> list[Any]:
     return story
 
 
-def _rules(rows: Sequence[Line], width: float) -> Any:
+def _rules(rows: Sequence[RuleLine], width: float) -> Any:
     """The table of rules, disagreements with the model on amber."""
     from reportlab.platypus import Table
 
@@ -160,7 +160,7 @@ def _rules(rows: Sequence[Line], width: float) -> Any:
     return Table(cells, colWidths=[width * 0.25, width * 0.59, width * 0.16], style=style)
 
 
-def _cells(row: Line) -> list[Any]:
+def _cells(row: RuleLine) -> list[Any]:
     colour = QUIET if row.style == "silent" else INK
     details = escape(row.basis) + (f". Not known: {escape(row.missing)}" if row.missing else "")
     beside = VERDICT_COLOURS["caution"] if row.style == "differs" else INK

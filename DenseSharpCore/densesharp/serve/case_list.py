@@ -25,7 +25,7 @@ _NEEDED = ("case", "image", "x", "y", "z")
 
 
 @dataclass(frozen=True)
-class Point:
+class SeedPoint:
     """A seed as the list gives it."""
 
     nodule: str
@@ -40,7 +40,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Case:
+class CohortCase:
     """One CT and the points in it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Case:
 
     id: str
     image: str
-    points: tuple[Point, ...]
+    points: tuple[SeedPoint, ...]
     series: str | None = None
 
 
@@ -75,7 +75,7 @@ class CohortRun:
     analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
 
 
-def read_cases(path: str | Path) -> list[Case]:
+def read_cases(path: str | Path) -> list[CohortCase]:
     """Read a case list: CSV with columns case, image, x, y, z[, space][, nodule][, series].
 
     The case list of a reader study is one, too: other columns are left alone, and a point without
@@ -90,7 +90,7 @@ def read_cases(path: str | Path) -> list[Case]:
     what = f"The case list '{source.name}'"
     rows = read_rows(source, what, _NEEDED, ("space", "nodule", "series"))
     folder = source.parent.resolve()
-    cases: dict[str, Case] = {}
+    cases: dict[str, CohortCase] = {}
     lines: dict[str, int] = {}
     for line, row in rows:
         case = _case(row, line, folder)
@@ -102,7 +102,7 @@ def read_cases(path: str | Path) -> list[Case]:
                 raise _wrong(line, "case", f"'{case.id}' was used above for another image")
             if not row.get("nodule"):
                 count = len(known.points) + 1
-                point = Point(f"nodule_{count:03d}", point.position, point.space)
+                point = SeedPoint(f"nodule_{count:03d}", point.position, point.space)
             if point.nodule in [before.nodule for before in known.points]:
                 raise _wrong(line, "nodule", f"'{point.nodule}' is in this case already")
             points = (*known.points, point)
@@ -112,14 +112,14 @@ def read_cases(path: str | Path) -> list[Case]:
             what = f"with the case it names the same file, '{name}', as line {lines[name]}"
             raise _wrong(line, "nodule", f"{what}: rename one of them")
         lines[name] = line
-        cases[case.id.lower()] = Case(case.id, case.image, points, case.series)
+        cases[case.id.lower()] = CohortCase(case.id, case.image, points, case.series)
     if not cases:
         message = f"{what} has no cases."
         raise TableError(message)
     return list(cases.values())
 
 
-def _case(row: dict[str, str], line: int, folder: Path) -> Case:
+def _case(row: dict[str, str], line: int, folder: Path) -> CohortCase:
     """A row as a case with one point."""
     for column, default in (("case", None), ("nodule", "nodule_001")):
         name = row.get(column) or default or ""
@@ -135,8 +135,8 @@ def _case(row: dict[str, str], line: int, folder: Path) -> Case:
     if space not in ("ras", "lps", "ijk"):
         raise _wrong(line, "space", f"'{space[:20]}' is none of ras, lps, ijk")
     x, y, z = (_number(row[axis], line, axis) for axis in "xyz")
-    point = Point(row.get("nodule") or "nodule_001", (x, y, z), space)  # type: ignore[arg-type]
-    return Case(row["case"], str(folder / row["image"]), (point,), row.get("series") or None)
+    point = SeedPoint(row.get("nodule") or "nodule_001", (x, y, z), space)  # type: ignore[arg-type]
+    return CohortCase(row["case"], str(folder / row["image"]), (point,), row.get("series") or None)
 
 
 def _number(text: str, line: int, column: str) -> float:
@@ -153,7 +153,7 @@ def _wrong(line: int, column: str, what: str) -> TableError:
     return TableError(f"Case list, line {line}, column '{column}': {what}.")
 
 
-def take_shard(cases: Sequence[Case], shard: str) -> list[Case]:
+def take_shard(cases: Sequence[CohortCase], shard: str) -> list[CohortCase]:
     """Every n-th case, beginning with the i-th, for `i/n`.
 
     Raises:
@@ -167,7 +167,7 @@ def take_shard(cases: Sequence[Case], shard: str) -> list[Case]:
     return list(cases[number - 1 :: count])
 
 
-def fingerprint(case: Case, settings: CohortRun) -> str:
+def fingerprint(case: CohortCase, settings: CohortRun) -> str:
     """What a record must carry to count as this case's result with these settings."""
     # The device is left out: it changes the speed and the last digits only.
     chosen = {
@@ -186,12 +186,12 @@ def mask_name(case: str, nodule: str) -> str:
     return f"{case}_{nodule}_mask.nrrd"
 
 
-def record_path(case: Case, out: Path) -> Path:
+def record_path(case: CohortCase, out: Path) -> Path:
     """Where the record of a case lies."""
     return out / FOLDER / f"{case.id}.json"
 
 
-def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, Any]) -> None:
+def write_record(case: CohortCase, settings: CohortRun, out: Path, content: dict[str, Any]) -> None:
     """Write the record of a case, atomically.
 
     Args:
@@ -209,7 +209,7 @@ def write_record(case: Case, settings: CohortRun, out: Path, content: dict[str, 
     write_text(record_path(case, out), text)
 
 
-def read_record(case: Case, settings: CohortRun, out: Path) -> dict[str, Any] | None:
+def read_record(case: CohortCase, settings: CohortRun, out: Path) -> dict[str, Any] | None:
     """The record of a case made with these settings; None where there is none.
 
     Args:
@@ -225,7 +225,7 @@ def read_record(case: Case, settings: CohortRun, out: Path) -> dict[str, Any] | 
     return dict(record) if fits else None
 
 
-def is_finished(case: Case, settings: CohortRun, out: Path) -> bool:
+def is_finished(case: CohortCase, settings: CohortRun, out: Path) -> bool:
     """Whether a case needs no more work; one that failed is tried again.
 
     Args:

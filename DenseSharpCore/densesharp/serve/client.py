@@ -25,7 +25,7 @@ _RETRIED = (429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """An HTTP answer."""
 
     status: int
@@ -164,7 +164,7 @@ class RemoteEngine:
             raise DeviceError(message)
         return dict(info)
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> ServerAnswer:
         """One request, sent again while the server is busy or the connection breaks."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -179,14 +179,14 @@ class RemoteEngine:
             time.sleep(0.25 * 2**attempt)
         raise DeviceError(self._text("does not answer"))
 
-    def _ask_once(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _ask_once(self, method: str, path: str, body: bytes | None) -> ServerAnswer:
         secure = self._parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         opened = kind(str(self._parts.hostname), self._parts.port, timeout=self._timeout)
         with contextlib.closing(opened) as connection:
             connection.request(method, path, body, self._headers())
             reply = connection.getresponse()
-            return Answer(reply.status, reply.headers, reply.read())
+            return ServerAnswer(reply.status, reply.headers, reply.read())
 
     def _headers(self) -> dict[str, str]:
         headers = {
@@ -199,7 +199,7 @@ class RemoteEngine:
             headers[protocol.KEY_HEADER] = self._key
         return headers
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, answer: ServerAnswer) -> None:
         """Turn an error status into a sentence."""
         if answer.status == http.HTTPStatus.OK:
             return

@@ -16,13 +16,13 @@ from densesharp.errors import OutputError
 from densesharp.files import atomic_path, write_text
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult
 from densesharp.report.nodule_table import COLUMNS, row_of
-from densesharp.serve.case_list import Case, CohortRun, read_record
+from densesharp.serve.case_list import CohortCase, CohortRun, read_record
 
 TABLE, FAILURES, SUMMARY, PICTURE = "cohort.csv", "failures.csv", "summary.json", "summary.png"
 _COLOURS = ("#4c9be8", "#f2b134", "#d1495b")
 
 
-def merge(cases: Sequence[Case], settings: CohortRun, out: Path) -> dict[str, Any] | None:
+def merge(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> dict[str, Any] | None:
     """Write table, failures, summary and picture once every case has a record.
 
     Files: `cohort.csv` (a row per nodule), `failures.csv` (case, nodule, reason), `summary.json`

@@ -62,7 +62,7 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-class Guard:
+class RateLimit:
     """ASGI middleware: refuses what is too large or comes too fast, and counts the rest.
 
     Args:

@@ -29,7 +29,7 @@ from densesharp.progress import Progress, silent
 from densesharp.report.result_files import result_document
 from densesharp.serve.case_list import (
     FOLDER,
-    Case,
+    CohortCase,
     CohortRun,
     is_finished,
     mask_name,
@@ -78,7 +78,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def unfinished(cases: Sequence[Case], settings: CohortRun, out: Path) -> list[Case]:
+def unfinished(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> list[CohortCase]:
     """The cases that have no result yet.
 
     Args:
@@ -90,7 +90,7 @@ def unfinished(cases: Sequence[Case], settings: CohortRun, out: Path) -> list[Ca
 
 
 def run_here(
-    cases: Sequence[Case], settings: CohortRun, out: Path, progress: Progress = silent
+    cases: Sequence[CohortCase], settings: CohortRun, out: Path, progress: Progress = silent
 ) -> Tally:
     """Run cases one after the other in this process; the next CT is read meanwhile.
 
@@ -134,11 +134,11 @@ def run_here(
     return tally
 
 
-def _read(case: Case) -> Volume:
+def _read(case: CohortCase) -> Volume:
     return read_volume(case.image, series=case.series)
 
 
-def run_one(case: Case, settings: CohortRun, out: str) -> str:
+def run_one(case: CohortCase, settings: CohortRun, out: str) -> str:
     """Run one case, unless it is finished: what a Dask worker is given.
 
     Args:
@@ -169,7 +169,7 @@ def _engine_of_thread(model: str, device: str, precision: Precision, _thread: in
 
 
 def _finish(
-    case: Case, read: Callable[[], Volume], settings: CohortRun, out: Path, engine: Engine
+    case: CohortCase, read: Callable[[], Volume], settings: CohortRun, out: Path, engine: Engine
 ) -> str:
     """Analyse a case and write its record; what goes wrong with it becomes its record."""
     try:
@@ -194,7 +194,7 @@ def _finish(
 
 
 def _analyse(
-    case: Case, volume: Volume, settings: CohortRun, out: Path, engine: Engine
+    case: CohortCase, volume: Volume, settings: CohortRun, out: Path, engine: Engine
 ) -> dict[str, Any]:
     """The content of a case's record; its masks are written."""
     results, failures = [], []
@@ -215,7 +215,7 @@ def _analyse(
     return {"status": "done", "failures": failures, "result": document}
 
 
-def _write_mask(case: Case, result: NoduleResult, out: Path) -> None:
+def _write_mask(case: CohortCase, result: NoduleResult, out: Path) -> None:
     """The outline as a small NRRD with the CT's own voxels, cut to the nodule."""
     target = out / FOLDER / mask_name(case.id, result.id)
     if result.mask is None:
@@ -226,7 +226,7 @@ def _write_mask(case: Case, result: NoduleResult, out: Path) -> None:
 
 
 def run_on_dask(
-    cases: Sequence[Case],
+    cases: Sequence[CohortCase],
     settings: CohortRun,
     out: Path,
     address: str,

@@ -23,7 +23,7 @@ from densesharp.model.engines import available_cores, open_engine
 from densesharp.model.engines.interface import EngineOutput
 from densesharp.model.model_file import load_model
 from densesharp.serve import messages as protocol
-from densesharp.serve.rate_limit import Guard, Metrics
+from densesharp.serve.rate_limit import Metrics, RateLimit
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
@@ -47,7 +47,7 @@ class PatchRequest(BaseModel):
         return text
 
 
-class Batch(NamedTuple):
+class PatchBatch(NamedTuple):
     """Patches of several requests, and how many each request has."""
 
     patches: NDArray[np.float32]
@@ -103,11 +103,11 @@ class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
         """Patches of one request."""
         return protocol.decode_patches(request.patches)
 
-    def batch(self, inputs: list[NDArray[np.float32]]) -> Batch:
+    def batch(self, inputs: list[NDArray[np.float32]]) -> PatchBatch:
         """Put the requests that wait into one."""
-        return Batch(np.concatenate(inputs), [len(patches) for patches in inputs])
+        return PatchBatch(np.concatenate(inputs), [len(patches) for patches in inputs])
 
-    def predict(self, batch: Batch) -> list[EngineOutput]:
+    def predict(self, batch: PatchBatch) -> list[EngineOutput]:
         """Run them, and give each request its own part."""
         output = self._engine.run(batch.patches)
         ends = np.cumsum(batch.sizes)[:-1]
@@ -157,7 +157,7 @@ def build_server(
             "card": loaded.card.to_json(),
             "sha256": loaded.sha256,
         },
-        middlewares=[(Guard, {"metrics": metrics, "rate": rate})],
+        middlewares=[(RateLimit, {"metrics": metrics, "rate": rate})],
         disable_openapi_url=True,
         restart_workers=True,
     )

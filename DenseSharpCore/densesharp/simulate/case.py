@@ -25,7 +25,7 @@ SMALLEST_MM3 = 15.0
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class SimulatedCase:
     """A simulated nodule.
 
     Attributes:
@@ -65,7 +65,7 @@ def simulate(
     scanner: Scanner | None = None,
     lung: RealLung | Lungs | None = None,
     shape: Shape | None = None,
-) -> Case:
+) -> SimulatedCase:
     """Simulate one nodule; the same arguments give the same voxels.
 
     Args:
@@ -116,7 +116,7 @@ def _place(
 
 def finish(
     rng: np.random.Generator, lung: Background, tissue: Tissue, latents: Latents, scanner: Scanner
-) -> Case:
+) -> SimulatedCase:
     """Put the nodule into the lung, centre its mask and scan it.
 
     Of a lung that was cut from a real CT only what is added is scanned: blurred and cut into
@@ -142,11 +142,11 @@ def finish(
     real = lung.cut_from
     if real is None:
         hu = scan(truth, scanner, rng)
-        return Case(hu, mask, solid, distance, latents, scanner, mean_hu)
+        return SimulatedCase(hu, mask, solid, distance, latents, scanner, mean_hu)
     before, quiet = _shifted(real.hu, shift), _shifted(real.quiet, shift)
     hu = before + scan(truth - quiet, scanner, rng)
     x, y, z = (float(value) for value in real.center - np.array(shift[::-1]))
-    return Case(hu, mask, solid, distance, latents, scanner, mean_hu, real.name, (x, y, z))
+    return SimulatedCase(hu, mask, solid, distance, latents, scanner, mean_hu, real.name, (x, y, z))
 
 
 def _shifted(array: NDArray[Any], shift: list[int]) -> NDArray[Any]:

@@ -59,7 +59,7 @@ def sphere_points(count: int = 2000) -> Field:
     )
 
 
-class Outline:
+class BumpySurface:
     """A closed surface around a centre: a turned ellipsoid with broad bumps and thin spikes.
 
     Args:

@@ -56,7 +56,7 @@ NODULES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class SampleChest:
     """The sample CT.
 
     Attributes:
@@ -72,7 +72,7 @@ class Sample:
     nodules: list[dict[str, Any]]
 
 
-def make_sample(seed: int = SEED, progress: Progress = silent) -> Sample:
+def make_sample(seed: int = SEED, progress: Progress = silent) -> SampleChest:
     """Make the sample CT; the same seed gives the same voxels.
 
     Args:
@@ -90,7 +90,7 @@ def make_sample(seed: int = SEED, progress: Progress = silent) -> Sample:
     nodules = [
         _insert(rng, chest, labels, number, placed) for number, placed in enumerate(NODULES, 1)
     ]
-    return Sample(_scanned(rng, chest.hu), labels, grid, nodules)
+    return SampleChest(_scanned(rng, chest.hu), labels, grid, nodules)
 
 
 def write_sample(folder: str | Path, seed: int = SEED, progress: Progress = silent) -> None:

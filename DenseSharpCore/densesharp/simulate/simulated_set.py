@@ -28,7 +28,7 @@ from densesharp.files import atomic_path, ensure_folder
 from densesharp.nodule.patch import WINDOW
 from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
-from densesharp.simulate.case import EDGE, Case, simulate
+from densesharp.simulate.case import EDGE, SimulatedCase, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
 from densesharp.simulate.real_lung import Lungs
 from densesharp.simulate.shapes import read_shapes
@@ -72,7 +72,7 @@ def grey(hu: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     return scaled
 
 
-def make_case(recipe: Recipe, number: int) -> Case:
+def make_case(recipe: Recipe, number: int) -> SimulatedCase:
     """Simulate nodule `number` of a data set.
 
     Returns:
@@ -185,7 +185,7 @@ def _truth_of(target: Path, made_with: dict[str, Any]) -> dict[str, Any] | None:
     return row if truth["recipe"] == made_with else None
 
 
-def _measured(case: Case) -> dict[str, Any]:
+def _measured(case: SimulatedCase) -> dict[str, Any]:
     values: dict[str, Any] = {
         "volume_mm3": case.volume_mm3,
         "solid_volume_mm3": float(case.solid.sum()),

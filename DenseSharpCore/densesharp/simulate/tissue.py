@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from densesharp.simulate.fields import Field, Outline, coordinates, smooth_noise, soft_step
+from densesharp.simulate.fields import BumpySurface, Field, coordinates, smooth_noise, soft_step
 from densesharp.simulate.latents import Latents
 from densesharp.simulate.shapes import RealOutline, Shape
 
@@ -63,7 +63,7 @@ def make_tissue(
     positions = coordinates(edge) - np.asarray(center, dtype=np.float32)
     size = positions.shape[:3]
     if shape is None:
-        outline = Outline(rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents))
+        outline = BumpySurface(rng, latents.diameter_mm, 0.14, latents.lobulation, _spikes(latents))
         distance = outline.distance(positions)
         roughness = 0.05 * latents.diameter_mm * rng.uniform(0.3, 1.0 + latents.lobulation)
         distance += np.float32(roughness) * smooth_noise(rng, size, 1 + latents.diameter_mm / 12)
@@ -112,7 +112,7 @@ def _solid_share(
     radius = latents.solid_diameter_mm / 2
     spare = max(latents.diameter_mm / 2 - radius, 0) * 0.7
     offset = rng.uniform(-1, 1, 3) * spare / 3**0.5
-    core = Outline(rng, latents.solid_diameter_mm, 0.18, lobulation=0.6)
+    core = BumpySurface(rng, latents.solid_diameter_mm, 0.18, lobulation=0.6)
     inside = core.distance(positions - offset.astype(np.float32))
     inside += np.float32(0.12 * radius) * smooth_noise(rng, distance.shape, 1.2)
     return soft_step(inside, max(0.8, 0.5 * latents.margin_mm))

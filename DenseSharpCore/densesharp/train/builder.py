@@ -16,8 +16,8 @@ The table (CSV) has one nodule a line:
     x, y, z                    RAS mm; with an empty mask: a place where there is no nodule, such as
                                a vessel or the chest wall, for the network to outline nothing at
 
-An image of one slice, with the nodule outlined on it, is lifted to a cube (see `lift.py`): such a
-nodule can teach outlining, though it is not a nodule as it was.
+An image of one slice, with the nodule outlined on it, is lifted to a cube (see
+`slice_to_volume.py`): such a nodule can teach outlining, though it is not a nodule as it was.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from densesharp.train.dataset import (
 )
 from densesharp.train.mask_files import mask_names, read_masks
 from densesharp.train.own_grid import Rule, own_masks
-from densesharp.train.slice_to_volume import draw_lift, lift
+from densesharp.train.slice_to_volume import draw_lift, volume_of_slice
 
 EDGE = 80
 KNOWN = ", ".join(name for name in CLASS_INDEX if name)
@@ -351,7 +351,7 @@ def _lifted(
     hu, marked, width = _read_slice(root, row)
     rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
     how = draw_lift(rng, float(marked.sum()) * width**2)
-    return lift(hu, marked, width, how, edge)
+    return volume_of_slice(hu, marked, width, how, edge)
 
 
 def _read_slice(

@@ -1,9 +1,10 @@
 """A nodule outlined on one slice only, lifted to a cube that a 3D network can learn from.
 
 Some collections hold, of many nodules, just the slice with the largest cross-section and a reader's
-outline on it. `lift` keeps that slice as it is and invents its neighbours: towards both ends the
-cross-section shrinks as that of an ellipsoid, and the lung beside the nodule is drawn in behind it.
-Edge, texture, neighbouring vessels and pleura, and where a reader drew the line, stay real.
+outline on it. `volume_of_slice` keeps that slice as it is and invents its neighbours: towards both
+ends the cross-section shrinks as that of an ellipsoid, and the lung beside the nodule is drawn in
+behind it. Edge, texture, neighbouring vessels and pleura, and where a reader drew the line, stay
+real.
 
 Each slice is the real one, seen through a radial map about the middle of the outline. With R the
 outline's radius in a direction and s the shrinkage, 0..1, of the slice,
@@ -64,7 +65,7 @@ def draw_lift(rng: np.random.Generator, area_mm2: float) -> Lift:
     )
 
 
-def lift(
+def volume_of_slice(
     image: NDArray[np.floating],
     mask: NDArray[np.bool_],
     pixel_mm: float,

@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Reading:
+class StateEntry:
     """What was done with a case last.
 
     Attributes:
@@ -34,7 +34,7 @@ class Reading:
     sent: str = ""
 
 
-class Readings:
+class CaseStates:
     """States of the cases of a worklist, written at every change.
 
     Args:
@@ -66,7 +66,7 @@ class Readings:
         """
         if state == "open" and self.state(case) == "read":
             return
-        self._known[case] = Reading(state, reader, _now(), self.sent(case))
+        self._known[case] = StateEntry(state, reader, _now(), self.sent(case))
         self._write()
 
     def sent(self, case: str) -> str:
@@ -88,13 +88,13 @@ class Readings:
         ensure_folder(self._path.parent)
         write_text(self._path, json.dumps({"schema": SCHEMA, "cases": entries}, indent=1) + "\n")
 
-    def _read(self) -> dict[str, Reading]:
+    def _read(self) -> dict[str, StateEntry]:
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
             if document["schema"] != SCHEMA:
                 message = f"'{self._path}' is of a newer DenseSharp: open the list with that."
                 raise TableError(message)
-            known = {name: Reading(**entry) for name, entry in document["cases"].items()}
+            known = {name: StateEntry(**entry) for name, entry in document["cases"].items()}
             if not {reading.state for reading in known.values()} <= {"open", "read"}:
                 raise ValueError
             return known

@@ -24,7 +24,7 @@ _NOT_IAC = CLASS_NAMES[:2]
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRule:
     """One line of the comparison.
 
     Attributes:
@@ -39,7 +39,7 @@ class Row:
 
 def concordance(
     predicted: str | None, measurements: Measurements, hints: dict[str, Hint]
-) -> list[Row]:
+) -> list[ComparedRule]:
     """Compare the model's class with each hint, in the order of the hints.
 
     Args:
@@ -48,7 +48,7 @@ def concordance(
         hints: of each rule, by name.
     """
     return [
-        Row(hint, _agreement(predicted, classes_suggested(name, measurements, hint)))
+        ComparedRule(hint, _agreement(predicted, classes_suggested(name, measurements, hint)))
         for name, hint in hints.items()
     ]
 

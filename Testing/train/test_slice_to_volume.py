@@ -15,8 +15,8 @@ from densesharp.train.slice_to_volume import (
     SURROUNDINGS_MM,
     Lift,
     draw_lift,
-    lift,
     outline_radii,
+    volume_of_slice,
 )
 
 EDGE = 48
@@ -33,7 +33,7 @@ def disc(radius_mm: float, pixel_mm: float, size: int = 71) -> np.ndarray:
 def test_a_disc_becomes_an_ellipsoid(radius: float, height: float, pixel_mm: float) -> None:
     mask = disc(radius, pixel_mm)
     image = np.where(mask, TISSUE, LUNG)
-    _, seg = lift(image, mask, pixel_mm, Lift(height), EDGE)
+    _, seg = volume_of_slice(image, mask, pixel_mm, Lift(height), EDGE)
     area = mask.sum() * pixel_mm**2  # of the disc of pixels
     assert seg.sum() == pytest.approx(4 / 3 * area * height, rel=0.06)
     k, j, i = np.argwhere(seg).T - EDGE // 2
@@ -48,7 +48,7 @@ def test_the_outlined_slice_stays_as_it_is() -> None:
     image = rng.normal(-600, 200, (71, 71)).astype(np.float32)
     mask = np.zeros((71, 71), dtype=bool)
     mask[31:40, 34:37] = mask[34:37, 29:42] = True  # a cross about pixel (35, 35)
-    hu, seg = lift(image, mask, 1.0, Lift(5.0), EDGE)
+    hu, seg = volume_of_slice(image, mask, 1.0, Lift(5.0), EDGE)
     assert hu[EDGE // 2] == pytest.approx(image[11:59, 11:59], abs=0.01)
     assert np.array_equal(seg[EDGE // 2], mask[11:59, 11:59])
 
@@ -56,7 +56,7 @@ def test_the_outlined_slice_stays_as_it_is() -> None:
 @pytest.mark.parametrize("lean", [(0.0, 0.0), (0.4, -0.3)])
 def test_the_mask_fits_the_grey_values_in_every_slice(lean: tuple[float, float]) -> None:
     mask = disc(7, 0.7)
-    hu, seg = lift(np.where(mask, TISSUE, LUNG), mask, 0.7, Lift(8.0, lean), EDGE)
+    hu, seg = volume_of_slice(np.where(mask, TISSUE, LUNG), mask, 0.7, Lift(8.0, lean), EDGE)
     tissue = hu > (TISSUE + LUNG) / 2
     tissue[:, 0] = tissue[:, -1] = False
     assert 2 * (tissue & seg).sum() / (tissue.sum() + seg.sum()) > 0.98
@@ -71,7 +71,7 @@ def test_each_slice_is_the_outlined_one_seen_through_the_radial_map() -> None:
     radius, height, z = 8.0, 8.0, 4
     y, x = np.indices((101, 101)) - 50
     image = -10.0 * np.hypot(y, x)
-    hu, seg = lift(image, np.hypot(y, x) <= radius, 1.0, Lift(height), EDGE)
+    hu, seg = volume_of_slice(image, np.hypot(y, x) <= radius, 1.0, Lift(height), EDGE)
     middle = EDGE // 2
     shrunk = np.sqrt(1 - (z / height) ** 2)  # an ellipsoid
     for k in (middle - z, middle + z):
@@ -90,7 +90,7 @@ def test_what_is_far_from_the_nodule_is_the_real_slice_everywhere() -> None:
     rng = np.random.default_rng(1)
     mask = disc(4, 1.0)
     image = rng.normal(-700, 150, (71, 71)).astype(np.float32)
-    hu, _ = lift(image, mask, 1.0, Lift(5.0), EDGE)
+    hu, _ = volume_of_slice(image, mask, 1.0, Lift(5.0), EDGE)
     y, x = np.indices((EDGE, EDGE)) - EDGE // 2
     far = np.hypot(y, x) > 4.6 + SURROUNDINGS_MM
     for k in range(EDGE):
@@ -99,7 +99,7 @@ def test_what_is_far_from_the_nodule_is_the_real_slice_everywhere() -> None:
 
 def test_above_the_nodule_there_is_lung_and_no_nodule() -> None:
     mask = disc(6, 1.0)
-    hu, seg = lift(np.where(mask, TISSUE, LUNG), mask, 1.0, Lift(5.0), EDGE)
+    hu, seg = volume_of_slice(np.where(mask, TISSUE, LUNG), mask, 1.0, Lift(5.0), EDGE)
     assert not seg[: EDGE // 2 - 5].any()
     assert np.median(hu[EDGE // 2 - 8][seg[EDGE // 2]]) == pytest.approx(LUNG, abs=1)
 
