@@ -45,7 +45,7 @@ class Answer:
     confidence: int | None = None
     comment: str = ""
 
-    def to_data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, str | float | None]:
         """The form as JSON values."""
         return asdict(self)
 

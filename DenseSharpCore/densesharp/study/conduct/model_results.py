@@ -73,7 +73,7 @@ class Aid:
         """The most probable class."""
         return max(CLASS_NAMES, key=lambda name: self.probabilities[name])
 
-    def logged(self) -> dict[str, Any]:
+    def logged(self) -> dict[str, str]:
         """What the log keeps of showing this: model, outline's hash, and sealed probabilities."""
         text = canonical_json(dict(self.probabilities)).encode()
         return {
@@ -95,7 +95,7 @@ def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]
     return {name: float(found[name]) for name in CLASS_NAMES}
 
 
-def shown_columns(body: Mapping[str, Any], case: str) -> dict[str, Any]:
+def shown_columns(body: Mapping[str, Any], case: str) -> dict[str, str | float]:
     """What an event says was shown, as the columns of answers.csv.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class Store:
         with self._reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def save_draft(self, reader: str, last: int, body: dict[str, Any]) -> None:
+    def save_draft(self, reader: str, last: int, body: Mapping[str, object]) -> None:
         """Keep the unsubmitted form of a reader's current case, replacing the one before.
 
         Args:

@@ -59,7 +59,7 @@ class Spent:
             self.pauses - earlier.pauses,
         )
 
-    def to_data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, float | str]:
         """JSON values, seconds to the millisecond."""
         data = asdict(self)
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in data.items()}

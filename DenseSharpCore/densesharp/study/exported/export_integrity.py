@@ -22,7 +22,7 @@ from densesharp.study.conduct.design import design_from_json
 from densesharp.study.conduct.events import Event, chain_problems
 from densesharp.study.conduct.schedule import schedule_from_csv
 from densesharp.study.conduct.study_folder import Study
-from densesharp.study.exported.write_export import answer_rows
+from densesharp.study.exported.write_export import Row, answer_rows
 
 ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
 SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
@@ -237,9 +237,7 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
                 raise results.error(row, column, reason)
 
 
-def _made_again(
-    folder: Path, design: Mapping[str, Any], record: Record
-) -> list[Mapping[str, object]]:
+def _made_again(folder: Path, design: Mapping[str, Any], record: Record) -> list[Row]:
     """The rows of answers.csv as an export makes them of the frozen files and the record."""
     path = folder / SCHEDULE
     if not path.is_file():
@@ -261,7 +259,7 @@ def _made_again(
         raise StudyError(message) from error
 
 
-def _difference(answers: Table, row: int, made: Mapping[str, object] | None) -> str | None:
+def _difference(answers: Table, row: int, made: Row | None) -> str | None:
     """The first column in which a row is not what an export makes of its event."""
     if made is None:
         return "event_sha256"

@@ -20,7 +20,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder, sha256
@@ -43,6 +43,9 @@ ANSWER_COLUMNS = (
 )  # fmt: skip
 LOOK_COLUMNS = ("window_hu", "level_hu", "axial_mm")
 """What designs that note the hanging have besides: window, and the width of the axial view."""
+
+Row: TypeAlias = Mapping[str, str | float]
+"""A row of a table: column -> cell."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MODEL_COLUMNS = (
@@ -105,7 +108,7 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     rows = [row for reader in events for row in answer_rows(study, reader, events[reader])]
     for row in rows:
         if row["mask"]:
-            (folder / row["mask"]).write_bytes(store.mask(row["mask_sha256"]) or b"")
+            (folder / str(row["mask"])).write_bytes(store.mask(str(row["mask_sha256"])) or b"")
     look = LOOK_COLUMNS if study.design.hanging == "logged" else ()
     _write_csv(folder / "answers.csv", (*ANSWER_COLUMNS, *look), rows)
     lines = [json.dumps(vars(event)) for chain in events.values() for event in chain]
@@ -115,7 +118,7 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     _write_hashes(folder)
 
 
-def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[dict[str, Any]]:
+def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[Row]:
     """The rows of answers.csv: a reader's valid answers in order, superseded ones left out.
 
     Args:
@@ -142,7 +145,7 @@ def _row(
     event: Event,
     time: Spent,
     aid: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+) -> Row:
     body, number = event.body, int(event.body["step"])
     step = state.steps(item)[number]
     spent = time.to_data()
@@ -178,7 +181,7 @@ def _row(
 
 
 def _write_model(study: Study, folder: Path) -> None:
-    rows = []
+    rows: list[Row] = []
     for case in study.design.cases:
         aid = load_aid(study, case)
         mask = ""
@@ -210,7 +213,7 @@ def _plain_text(text: str) -> str:
     return f"'{whole}" if whole.lstrip()[:1] in ("=", "+", "-", "@") else whole
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     text = io.StringIO(newline="")
     # All texts in quotes: else a carriage return within one would end its row.
     writer = csv.DictWriter(

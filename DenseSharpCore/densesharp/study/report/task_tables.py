@@ -191,7 +191,7 @@ def binormal_table(name: str, curves: Mapping[str, Mapping[str, BinormalCurve]])
         "the positive; a small p of the fit speaks against this shape."
     )
     caption += "".join(
-        f" {reason}" for reason in sorted({one.reason for _, one in rows if one.reason})
+        f" {reason}" for reason in sorted({one.fit.reason for _, one in rows if one.fit.reason})
     )
     columns: dict[str, Callable[[BinormalCurve], str]] = {
         "a": lambda one: shown(one.a, 2),
