@@ -19,6 +19,7 @@ from densesharp.errors import StudyError
 from densesharp.stats.tables import read_table
 from densesharp.study.conduct import answer_form, store_schema
 from densesharp.study.conduct.answer_form import Answer
+from densesharp.study.conduct.create import _read_readers
 from densesharp.study.conduct.design import Reader
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.store import open_store
@@ -162,6 +163,13 @@ def test_verify_says_how_much_of_the_plan_is_there(tmp_path):
 
 
 # Names
+
+
+@pytest.mark.parametrize("name", ["all", "model", "pathology"])
+def test_readers_with_the_name_of_a_row_of_the_results_are_refused_before_they_read(tmp_path, name):
+    (tmp_path / "readers.csv").write_text(f"reader,group\nR1,a\n{name},a\n")
+    with pytest.raises(StudyError, match=f"is called '{name}', as are rows of the results"):
+        _read_readers(tmp_path / "readers.csv")
 
 
 @pytest.mark.parametrize("name", ["CON", "nul", "com1", "LPT9.nrrd", "a."])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import json
 import shutil
 
+import matplotlib as mpl
 import pytest
 from example_study import CLASSES, write_csv
 from study_run import find_missing, rows_in, run
@@ -20,6 +22,8 @@ from densesharp.study.analysis.study_results import Endpoint, StudyResults
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import ANSWER_COLUMNS, MODEL_COLUMNS
+from densesharp.study.figures.figure_style import RC, save
+from densesharp.study.figures.matrices import agreement_plot
 from densesharp.study.report.summary import primary_sentence
 
 
@@ -41,6 +45,43 @@ def test_answers_without_ratings_give_classes_only(tmp_path):
     assert found["tasks"] == {}
     assert found["classes"]["confusion"]["unaided"]["readers"]["a"]["accuracy"]["value"] is not None
     assert list(find_missing(found)) == []
+
+
+@pytest.mark.parametrize(
+    ("reader", "condition", "sentence"),
+    [
+        ("model", "unaided", "A reader in .* is called 'model'"),
+        ("all", "unaided", "A reader in .* is called 'all'"),
+        ("pathology", "unaided", "A reader in .* is called 'pathology'"),
+        ("a", "model", "A condition in .* is called 'model'"),
+        ("a", "difference", "A condition in .* is called 'difference'"),
+    ],
+)
+def test_names_of_rows_of_the_results_are_refused(tmp_path, reader, condition, sentence):
+    """Reader `all` took the place of all readers' times, condition `model` that of the model."""
+    rows = [(reader, case, condition, "MIA") for case in ("c1", "c2")]
+    with pytest.raises(StudyError, match=sentence):
+        small(tmp_path, rows)
+
+
+def test_names_with_a_slash_or_dollars_are_drawn_as_they_are(tmp_path):
+    names = ("Smith / Jones", "a$b$c", "$\\frac{", "<b>")
+    rows = [
+        (r, c, "unaided", CLASSES[(i + j) % 3])
+        for i, r in enumerate(names)
+        for j, c in enumerate(("c1", "c2", "c3"))
+    ]
+    data = small(tmp_path, rows, (("c1", "MIA"), ("c2", "IAC"), ("c3", "AAH-AIS")))
+    found = analyse_study(data)
+    with mpl.rc_context(RC):
+        plot = agreement_plot(found.agreement)
+    save(plot, tmp_path)
+    drawn = html.unescape((tmp_path / "agreement.svg").read_text())
+    assert all(name in drawn for name in names)
+    pairs = found.agreement.conditions["unaided"].pairs.quadratic_kappa
+    for row in rows_in(tmp_path / "agreement.csv"):
+        wanted = pairs[f"{row['first']} / {row['second']}"].value
+        assert float(row["quadratic_kappa"]) == pytest.approx(wanted)
 
 
 def test_tiny_and_one_class_studies_are_analysed_without_a_crash(tmp_path):

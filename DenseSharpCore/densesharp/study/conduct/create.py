@@ -35,6 +35,7 @@ from densesharp.study.conduct.reader_masks import decode, make_mask
 from densesharp.study.conduct.study_folder import DESIGN, Study, freeze, hash_image
 from densesharp.study.conduct.telling import refuse_telling
 from densesharp.study.conduct.truth_key import TruthKey, key_path
+from densesharp.study.reserved_names import refuse_reserved
 
 _CASE_COLUMNS = ("case", "image", "x", "y", "z")
 _KNOWN = (*_CASE_COLUMNS, "space", "practice", "nodule", "patient")
@@ -152,6 +153,7 @@ def _refuse_inside(key_file: Path, folder: Path) -> None:
 
 def _read_readers(path: Path) -> tuple[Reader, ...]:
     table = read_table(path, ("reader", "group"))
+    refuse_reserved("reader", table.texts("reader"), path)
     pairs = zip(table.texts("reader"), table.texts("group"), strict=True)
     return tuple(Reader(name, group) for name, group in pairs)
 

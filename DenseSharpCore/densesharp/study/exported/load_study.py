@@ -39,6 +39,7 @@ from densesharp.study.exported.frozen_truth import check_truth
 from densesharp.study.exported.patients import patients_of
 from densesharp.study.exported.study_data import Model, StudyData, Task, paper_tasks
 from densesharp.study.exported.washout import washout_of
+from densesharp.study.reserved_names import refuse_reserved
 
 ANSWER_COLUMNS = ("reader", "case", "condition", "class")
 MODEL_COLUMNS = ("case", "p_aah_ais", "p_mia", "p_iac")
@@ -67,9 +68,18 @@ def load_study(
     Raises:
         TableError: a table is wrong, or a case has no truth; line, column and reason are said.
         StudyError: the folder is none, something in it was changed after it was frozen or
-            exported, or truth or model are not those that the design names.
+            exported, truth or model are not those that the design names, or a reader or condition
+            has the name of a row of the results.
     """
-    path = Path(source)
+    data = _load(Path(source), truth, model, key)
+    refuse_reserved("reader", data.readers, source)
+    refuse_reserved("condition", data.conditions, source)
+    return data
+
+
+def _load(
+    path: Path, truth: str | Path | None, model: str | Path | None, key: str | Path | None
+) -> StudyData:
     if path.is_dir():
         return _from_folder(path, truth, model, key)
     if path.suffix.lower() != ".csv" or _has_readings(path):

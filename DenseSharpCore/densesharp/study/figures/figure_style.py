@@ -39,6 +39,8 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "svg.fonttype": "none",
+    # A reader's name may hold dollar signs.
+    "text.parse_math": False,
     "svg.hashsalt": "densesharp",
 }
 

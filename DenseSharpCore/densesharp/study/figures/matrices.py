@@ -122,8 +122,8 @@ def agreement_plot(agreement: AgreementResults) -> Plot:
     for axes, (condition, part) in zip(grid[0], panels.items(), strict=True):
         names = part.pairs.names
         values = np.full((size, size), np.nan)
-        for pair, one in part.pairs.quadratic_kappa.items():
-            i, j = (names.index(name) for name in pair.split(" / "))
+        pairs = [(j, i) for i in range(size) for j in range(i)]
+        for (i, j), one in zip(pairs, part.pairs.quadratic_kappa.values(), strict=True):
             rows.append([condition, names[i], names[j], one.value, *(one.ci or ("", ""))])
             if one.value is not None:
                 values[i, j] = values[j, i] = one.value
