@@ -158,7 +158,7 @@ def check_commands() -> list[list[str]]:
 
 
 def test_commands(arguments: list[str]) -> list[list[str]]:
-    """Style, types and tests.
+    """Style, types and tests; the first two are tests too, and so run beside the others.
 
     With `--full` also the long searches, the coverage, and that the tests run every line of the
     panel. Any other arguments go to pytest alone, which then runs in one process.
@@ -167,7 +167,6 @@ def test_commands(arguments: list[str]) -> list[list[str]]:
     full = arguments == ["--full"]
     if arguments and not full:
         return [[python, "-m", "pytest", *arguments]]
-    checks = check_commands()
     # One worker more than cores, since a third of the time goes by in waiting for browsers and
     # servers. A worker needs 1 to 2 GB: no more of them than a usual machine has memory for.
     # `Testing/conftest.py` says which tests go together and which groups begin.
@@ -175,9 +174,8 @@ def test_commands(arguments: list[str]) -> list[list[str]]:
     tests = [python, "-m", "pytest", f"--numprocesses={workers}", "--dist=loadfile",
              "--no-loadscope-reorder", "--durations=25"]  # fmt: skip
     if not full:
-        return [*checks, tests]
+        return [tests]
     return [
-        *checks,
         [*tests, "--full", "--cov", "--cov-report=term"],
         [python, "Testing/panel/covered_lines.py"],
     ]

@@ -22,6 +22,7 @@ settings.load_profile("densesharp")
 TOGETHER = ("Testing/study/statistics/test_study_",)
 """Beginnings of file names that share costly fixtures and so one process."""
 FIRST = (
+    "Testing/packaging/test_checks",
     "Testing/study/statistics/test_study_",
     "Testing/study/conduct/test_conduct_end_to_end",
     "Testing/viewer",

@@ -208,12 +208,12 @@ def test_an_environment_that_cannot_be_made_is_one_sentence(fault, run_module, m
 
 def test_every_check_runs_and_the_long_searches_when_asked(run_module):
     normal, full = run_module.test_commands([]), run_module.test_commands(["--full"])
-    for commands in (normal, full):
-        assert [each[2] for each in commands[:4]] == ["ruff", "ruff", "mypy", "pytest"]
-        assert "--durations=25" in commands[3]
-    assert full[3] == [*normal[3], "--full", "--cov", "--cov-report=term"]
-    assert normal[4:] == []
-    assert full[4:] == [[str(run_module.PYTHON), "Testing/panel/covered_lines.py"]]
+    (tests,) = normal
+    assert tests[2] == "pytest"
+    assert "--durations=25" in tests
+    assert full[0] == [*tests, "--full", "--cov", "--cov-report=term"]
+    assert full[1:] == [[str(run_module.PYTHON), "Testing/panel/covered_lines.py"]]
+    assert [each[2] for each in run_module.check_commands()] == ["ruff", "ruff", "mypy"]
 
 
 def test_other_arguments_go_to_pytest_alone(run_module):
