@@ -14,6 +14,7 @@ import numpy as np
 from level_and_coverage import Draw, holds, main, rejects
 
 from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
+from densesharp.stats.contaminated import CONTAMINATED_AUC
 from densesharp.stats.mark_figures import mark_figure
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.roe_metz import RoeMetz, in_levels, roe_metz, simulate_readings
@@ -95,9 +96,10 @@ def binormal() -> Iterator[tuple[str, Draw]]:
     def draw(rng: np.random.Generator) -> dict[str, bool | None]:
         drawn = in_levels(simulate_readings(model, 4, 40, 40, rng), 5)
         fit = fit_binormal(drawn.ratings[0, 0], drawn.truth)
-        found = analyse(drawn, BINORMAL_AUC)
+        found, proper = analyse(drawn, BINORMAL_AUC), analyse(drawn, CONTAMINATED_AUC)
         return {
             "level of RRRC": rejects(found.rrrc.differences["1", "2"]),
+            "of contaminated binormal areas": rejects(proper.rrrc.differences["1", "2"]),
             "of empirical areas": rejects(analyse(drawn).rrrc.differences["1", "2"]),
             "of the fit test": rejects(fit.fit),
         }

@@ -18,7 +18,7 @@ NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": 
          "utility": "slope"}  # fmt: skip
 """Figure -> the option it needs; the others need none."""
 
-RATED = ("auc", "binormal-auc", *NEEDS, "mean")
+RATED = ("auc", "binormal-auc", "cbm-auc", *NEEDS, "mean")
 MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf",
           "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
 """Figures of a rating for each case, and of marks (FROC and LROC)."""
@@ -222,6 +222,10 @@ def _figure(args: argparse.Namespace) -> FigureOfMerit:
         from densesharp.stats.binormal import BINORMAL_AUC
 
         return BINORMAL_AUC
+    if args.figure == "cbm-auc":
+        from densesharp.stats.contaminated import CONTAMINATED_AUC
+
+        return CONTAMINATED_AUC
     made: dict[str, Callable[[Any], FigureOfMerit]] = {
         "sensitivity": figures_of_merit.sensitivity,
         "specificity": figures_of_merit.specificity,

@@ -41,7 +41,7 @@ _FEWEST = 5.0
 _REFITS = 120
 """With more kinds of cases the jackknife takes their influences in the place of refits."""
 
-_GROUPS = 10
+GROUPS = 10
 """Ratings of more values than that are cut into so many groups for the fit test."""
 
 
@@ -88,7 +88,7 @@ def fit_binormal(ratings: FloatArray, truth: BoolArray, *, confidence: float = 0
     if truth.all() or not truth.any():
         return _none(ONE_CLASS, not_estimable(ONE_CLASS))
     counts = categories(ratings, truth)
-    if reason := _degenerate(counts):
+    if reason := degenerate(counts):
         return _none(reason, _limit(counts, reason))
     parameters, loglik, ended = _maximum(counts)
     a, b = float(parameters[0]), float(parameters[1])
@@ -138,7 +138,8 @@ def _points(counts: IntArray) -> FloatArray:
     return points
 
 
-def _degenerate(counts: IntArray) -> str | None:
+def degenerate(counts: IntArray) -> str | None:
+    """Why no curve has the largest likelihood; None where one may have."""
     points = _points(counts)
     inner = ((points > 1e-12) & (points < 1 - 1e-12)).all(axis=0)
     if not inner.any():
@@ -280,15 +281,25 @@ def _fit_test(
     once more: cells that begin where the class changes would not be those of a chi-square.
     """
     values = np.unique(ratings)
-    if len(values) > _GROUPS:
-        limits = np.quantile(ratings, np.arange(1, _GROUPS) / _GROUPS)
+    if len(values) > GROUPS:
+        limits = np.quantile(ratings, np.arange(1, GROUPS) / GROUPS)
         counts = categories(np.searchsorted(limits, ratings).astype(np.float64), truth)
-        if _degenerate(counts):
+        if degenerate(counts):
             return not_estimable(TOO_FEW)
         parameters, _, ended = _maximum(counts)
         if not ended:
             return not_estimable(TOO_FEW)
-    cells = _cells(parameters, counts.shape[1] - 1)[2]
+    return pearson(counts, _cells(parameters, counts.shape[1] - 1)[2], 2)
+
+
+def pearson(counts: IntArray, cells: FloatArray, parameters: int) -> Estimate:
+    """Pearson's chi-square over cells joined until each class expects five cases in each.
+
+    Args:
+        counts: shape (2, c): of the categories.
+        cells: shape (2, c): their probabilities by the fitted curve.
+        parameters: of the curve, beside the thresholds.
+    """
     expected = cells * counts.sum(axis=1, keepdims=True)
     joined: list[tuple[FloatArray, FloatArray]] = []
     seen, hoped = np.zeros(2), np.zeros(2)
@@ -299,7 +310,7 @@ def _fit_test(
             seen, hoped = np.zeros(2), np.zeros(2)
     if joined and hoped.sum() > 0:
         joined[-1] = (joined[-1][0] + seen, joined[-1][1] + hoped)
-    df = len(joined) - 3
+    df = len(joined) - 1 - parameters
     if df < 1:
         return not_estimable(TOO_FEW)
     x2 = float(sum(((n - e) ** 2 / e).sum() for n, e in joined))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from densesharp.errors import TableError
 from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
+from densesharp.stats.contaminated import CONTAMINATED_AUC, fit_contaminated
 from densesharp.stats.dbm import dbm, dbm_frrc_p
 from densesharp.stats.estimates import Interval, holm
 from densesharp.stats.figures_of_merit import AUC, MEAN_RATING, FigureOfMerit
@@ -21,6 +24,7 @@ from densesharp.stats.mrmc_records import (
     AreaDocument,
     BinormalCurve,
     Comparison,
+    ContaminatedCurve,
     DbmSection,
     FormEstimates,
     FormP,
@@ -40,9 +44,10 @@ from densesharp.stats.mrmc_records import (
 from densesharp.stats.mrmc_result import ONE_TREATMENT, MrmcResult
 from densesharp.stats.share_ustatistics import share_statistics
 from densesharp.stats.study_design import Design
-from densesharp.stats.tables import BoolArray, IntArray, Readings
+from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.stats.ustatistics import UStatistics, u_statistics
 
+C = TypeVar("C")
 D = TypeVar("D", bound=MrmcDocument)
 
 FEW_PATIENTS = 40
@@ -124,6 +129,9 @@ def _document(
         study=_numbers(readings, table.design),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
         binormal=binormal_curves(readings, confidence) if figure is BINORMAL_AUC else None,
+        contaminated=_curves(readings, partial(_contaminated, confidence))
+        if figure is CONTAMINATED_AUC
+        else None,
         notes=_notes(table, figure) or None,
         reason=table.reason or (None if pairs else ONE_TREATMENT),
     )
@@ -157,19 +165,36 @@ def binormal_curves(
     readings: Readings, confidence: float = 0.95
 ) -> dict[str, dict[str, BinormalCurve]]:
     """Treatment -> reader -> the curve that is fitted to the ratings, or why there is none."""
-    fpf = np.linspace(0, 1, 101)
-    curves: dict[str, dict[str, BinormalCurve]] = {}
+    return _curves(readings, partial(_binormal, confidence))
+
+
+def _curves(
+    readings: Readings, fitted: Callable[[FloatArray, BoolArray], C]
+) -> dict[str, dict[str, C]]:
+    """Treatment -> reader -> the curve fitted to what was read."""
+    curves: dict[str, dict[str, C]] = {}
     for i, j in np.ndindex(*readings.ratings.shape[:2]):
         read = ~np.isnan(readings.ratings[i, j])
-        fit = fit_binormal(
-            readings.ratings[i, j, read], readings.truth[read], confidence=confidence
-        )
-        tpf = fit.tpf(fpf)
-        height = None if tpf is None else tpf.tolist()
-        curves.setdefault(readings.treatments[i], {})[readings.readers[j]] = BinormalCurve(
-            fit.a, fit.b, fit.auc, fit.fit, fpf.tolist(), height, fit.reason
-        )
+        curve = fitted(readings.ratings[i, j, read], readings.truth[read])
+        curves.setdefault(readings.treatments[i], {})[readings.readers[j]] = curve
     return curves
+
+
+_FPF = np.linspace(0, 1, 101)
+
+
+def _binormal(confidence: float, ratings: FloatArray, truth: BoolArray) -> BinormalCurve:
+    fit = fit_binormal(ratings, truth, confidence=confidence)
+    tpf = fit.tpf(_FPF)
+    height = None if tpf is None else tpf.tolist()
+    return BinormalCurve(fit.a, fit.b, fit.auc, fit.fit, _FPF.tolist(), height, fit.reason)
+
+
+def _contaminated(confidence: float, ratings: FloatArray, truth: BoolArray) -> ContaminatedCurve:
+    fit = fit_contaminated(ratings, truth, confidence=confidence)
+    tpf = fit.tpf(_FPF)
+    height = None if tpf is None else tpf.tolist()
+    return ContaminatedCurve(fit.mu, fit.alpha, fit.auc, fit.fit, _FPF.tolist(), height, fit.reason)
 
 
 def _complete_cases(

@@ -220,6 +220,12 @@ class Judged:
     test: NonInferiority
     p_logit: float | None = optional()
 
+    @property
+    def shown(self) -> bool:
+        """Whether every p that there is lies below the level."""
+        found = [p for p in (self.test.p, self.p_logit) if p is not None]
+        return self.test.p is not None and max(found) < self.test.level
+
 
 @dataclass(frozen=True)
 class DbmSection(DbmResult):
@@ -282,6 +288,27 @@ class BinormalCurve:
     reason: str | None = optional()
 
 
+@dataclass(frozen=True)
+class ContaminatedCurve:
+    """A fitted contaminated binormal curve; `tpf` is None where there is none.
+
+    Attributes:
+        mu: how much higher visible disease rates.
+        alpha: share of diseased cases whose disease is visible.
+        fit: chi-square test of the fit.
+        fpf: 101 false positive fractions.
+        tpf: the curve's true positive fractions there.
+    """
+
+    mu: Estimate
+    alpha: Estimate
+    auc: Estimate
+    fit: Estimate
+    fpf: Sequence[float]
+    tpf: Sequence[float] | None
+    reason: str | None = optional()
+
+
 @dataclass(frozen=True, kw_only=True)
 class MrmcDocument:
     """Everything that `densesharp mrmc` finds.
@@ -297,6 +324,7 @@ class MrmcDocument:
         non_inferiority: of two treatments, in both directions, if a margin was given.
         complete_cases: with missing readings, the same for the cases that all read.
         binormal: of binormal AUC, treatment -> reader -> the curve.
+        contaminated: the same of contaminated binormal AUC.
         notes: what to bear in mind when reading the intervals.
     """
 
@@ -317,6 +345,7 @@ class MrmcDocument:
     study: Numbers
     complete_cases: MrmcDocument | None = optional("has_missing")
     binormal: Mapping[str, Mapping[str, BinormalCurve]] | None = optional()
+    contaminated: Mapping[str, Mapping[str, ContaminatedCurve]] | None = optional()
     notes: Sequence[str] | None = optional()
     reason: str | None = optional()
 

@@ -139,26 +139,29 @@ def _margin_text(document: MrmcDocument) -> Iterator[str]:
             yield f"{said}: {NOT_ESTIMABLE}. {test.reason}"
         else:
             found = t_or_z(test.t, test.df)
-            verdict = "shown" if test.p < test.level else "not shown"
+            verdict = "shown" if one.shown else "not shown"
             logit = "" if one.p_logit is None else f"; by the logit scale {p_text(one.p_logit)}"
             p = f"one-sided p {p_text(test.p)}{logit}"
             yield f"{said}: {verdict} ({found}, {p}, level {test.level:g})"
-    tests = [one.test for one in document.non_inferiority or ()]
-    if tests and all(test.p is not None and test.p < test.level for test in tests):
-        yield f"Both one-sided tests: the two are equivalent within {tests[0].margin:g}."
+    judged = document.non_inferiority or ()
+    if judged and all(one.shown for one in judged):
+        yield f"Both one-sided tests: the two are equivalent within {judged[0].test.margin:g}."
 
 
 def _curves_text(document: MrmcDocument) -> Iterator[str]:
-    """Fitted binormal curves with the test of their fit, then why any are missing."""
-    if not document.binormal:
-        return
-    rows, notes = [], []
-    for treatment, readers in document.binormal.items():
-        for reader, curve in readers.items():
-            numbers = [number(one.value, 3) for one in (curve.a, curve.b)]
-            area = f"{number(curve.auc.value, 4)} ({_limits(document, curve.auc, mean=True)})"
-            rows.append([treatment, reader, *numbers, area, p_text(curve.fit.p)])
-            if curve.reason:
-                notes.append(f"{treatment}, {reader}: {curve.reason}")
-    header = ["treatment", "reader", "a", "b", f"area ({_percent(document)})", "p of the fit"]
-    yield "\n".join(["Binormal curves", text_table(header, rows), *notes])
+    """Fitted curves with the test of their fit, then why any are missing."""
+    for title, names, curves in (
+        ("Binormal curves", ("a", "b"), document.binormal),
+        ("Contaminated binormal curves", ("mu", "alpha"), document.contaminated),
+    ):
+        rows, notes = [], []
+        for treatment, readers in (curves or {}).items():
+            for reader, curve in readers.items():
+                numbers = [number(getattr(curve, name).value, 3) for name in names]
+                area = f"{number(curve.auc.value, 4)} ({_limits(document, curve.auc, mean=True)})"
+                rows.append([treatment, reader, *numbers, area, p_text(curve.fit.p)])
+                if curve.reason:
+                    notes.append(f"{treatment}, {reader}: {curve.reason}")
+        header = ["treatment", "reader", *names, f"area ({_percent(document)})", "p of the fit"]
+        if rows:
+            yield "\n".join([title, text_table(header, rows), *notes])
