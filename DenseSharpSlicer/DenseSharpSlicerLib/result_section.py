@@ -45,10 +45,10 @@ class ResultSection:
     def refresh(self) -> None:
         """Show the selected nodule."""
         nodule, scan = self.session.nodule, self.session.scan
-        self.ui.resultCard.visible = nodule is not None
         self.ui.copyButton.enabled = nodule is not None
         self._showEvidence()
         if nodule is None or scan is None:
+            self.ui.resultCard.visible = False
             self.ui.resultTitle.text = translated(NOTHING_SELECTED)
             self.ui.outdatedLabel.visible = False
             return
@@ -65,6 +65,8 @@ class ResultSection:
         self._showText("guidelineLabel", card.advice(shown.advice))
         if self._isNew("reportEdit", shown.sentence):
             self.ui.reportEdit.setPlainText(shown.sentence)
+        # Last: each part that appears in a card in sight makes Qt lay out the whole panel.
+        self.ui.resultCard.visible = True
 
     def _showClasses(self, shown: ResultCard) -> None:
         self.ui.classFrame.visible = bool(shown.classes)
