@@ -53,6 +53,23 @@ def test_the_table_fits_slicer_s_default_panel(panel: Any, ct: Any) -> None:
     panel.host.hide()
 
 
+def test_long_texts_do_not_make_the_panel_wide(marked: Panel) -> None:
+    """A wrapped text would like 550 pixels or more, and CTK's sections give what is liked."""
+    long = "Compared with Nodule 1 of the earlier CT: no change beyond measurement error. " * 4
+    marked.host.resize(390, 1400)
+    marked.host.show()
+    marked.slicer.app.processEvents()
+    liked = marked.ui.reviewSection.layout()
+    before = liked.sizeHint().width()
+    marked.ui.changeLabel.text = long
+    marked.ui.changeLabel.visible = True
+    marked.slicer.app.processEvents()
+    assert liked.sizeHint().width() == before
+    metrics = marked.ui.changeLabel.fontMetrics()
+    assert marked.ui.changeLabel.height >= 4 * metrics.height()
+    marked.host.hide()
+
+
 def test_the_axes_are_drawn_and_a_drag_measures_anew(marked: Panel) -> None:
     from densesharp_scene import measured_axes
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Property, QEvent, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyleOptionButton
+from PySide6.QtWidgets import QSizePolicy, QStyle, QStyleOptionButton
 
 from slicer_standin import qt
 
@@ -24,6 +24,8 @@ class ctkCollapsibleButton(qt.QWidget):
         self._text = ""
         self._collapsed = False
         self._hidden_before: set[int] = set()
+        # As in CTK: what it would like to have is the least that it gets.
+        self.setSizePolicy(QSizePolicy.Minimum, QSizePolicy.Preferred)
         self.setContentsMargins(0, self._header(), 0, 0)
 
     def _header(self) -> int:
