@@ -208,7 +208,8 @@ def test_a_table_without_columns_or_lines_is_refused(tmp_path: Path, text: str, 
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path: Path) -> None:
-    assert "needs an info.csv" in faults_of(tmp_path)
+    assert "is a folder with an info.csv" in faults_of(tmp_path)
+    assert "\n" not in faults_of(tmp_path / "a file.nrrd")
 
 
 @given(

@@ -223,7 +223,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     try:
         table = read_csv(path, f"'{path}'")
     except TableError as error:
-        message = f"{error} A data set needs an info.csv"
+        message = f"{error} A data set is a folder with an info.csv"
         raise ValueError(message) from error
     rows, columns = table.records(), table.header
     missing = [name for name in ("name", "diagnosis", "subset") if name not in columns]
@@ -282,6 +282,8 @@ def _whole_number(row: Mapping[str, str], column: str) -> int:
 
 
 def _list_of(folders: Sequence[str | Path], faults: Sequence[str]) -> str:
-    lines = "\n".join(f"  - {fault}" for fault in faults)
     names = ", ".join(f"'{folder}'" for folder in folders)
+    if len(faults) == 1:
+        return f"{names}: {faults[0]}; nothing was done."
+    lines = "\n".join(f"  - {fault}" for fault in faults)
     return f"{names}: {len(faults)} fault(s) in the data; nothing was done:\n{lines}"
