@@ -13,12 +13,13 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     generate_uid,
 )
 
 from densesharp.image.grid import Grid
-from phantoms import grid_around, smooth_ball
+from phantoms import grid_around, rotation, smooth_ball
 
 STUDY, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "frame"))
 
@@ -34,6 +35,17 @@ def phantom(size: tuple[int, int, int] = (24, 20, 12), nodule_hu: int = 40) -> n
     ball = sum((axis - m) ** 2 for axis, m in zip((k, j, i), middle, strict=True)) < 9
     array[ball] = nodule_hu
     return (array + (7 * k + 3 * j + i) % 11).astype(np.int16)
+
+
+def oblique() -> Grid:
+    """A right-handed grid turned about all three axes."""
+    return Grid((24, 20, 12), (10, -40, 200), (0.7, 0.8, 1.5), rotation(0.3, -0.2, 0.5))
+
+
+def coronal() -> Grid:
+    """Rows along the patient's left, columns downwards, slices to the back."""
+    axes = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]).T
+    return Grid((24, 20, 12), (5, 6, 7), (0.7, 0.8, 2), axes)
 
 
 def axial(size: tuple[int, int, int] = (24, 20, 12), thickness: float = 1.25) -> Grid:
@@ -74,6 +86,59 @@ def write_series(
         dataset.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
+
+
+Edit = Callable[[Dataset, int], Dataset | None]
+
+
+def setting(*only: int, **values: object) -> Edit:
+    """An edit that sets attributes, or deletes those of None, in all slices or `only` in some."""
+
+    def edit(dataset: Dataset, index: int) -> Dataset:
+        for name, value in values.items() if not only or index in only else ():
+            if value is None:
+                delattr(dataset, name)
+            else:
+                setattr(dataset, name, value)
+        return dataset
+
+    return edit
+
+
+def in_syntax(syntax: str) -> Edit:
+    """An edit that writes uncompressed slices in another syntax, as pydicom does."""
+
+    def edit(dataset: Dataset, _index: int) -> Dataset:
+        dataset.file_meta.TransferSyntaxUID = syntax
+        if syntax == ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+        fresh = Dataset(dataset)  # one that comes from no file has no byte order yet
+        fresh.file_meta = dataset.file_meta
+        return fresh
+
+    return edit
+
+
+def compressed(syntax: str) -> Edit:
+    """An edit by which pydicom compresses the slices."""
+
+    def edit(dataset: Dataset, _index: int) -> Dataset:
+        dataset.compress(syntax, generate_instance_uid=False)
+        return dataset
+
+    return edit
+
+
+def set_syntax(path: Path, syntax: str) -> None:
+    """Give a file another transfer syntax, of which pydicom may know nothing."""
+    raw = path.read_bytes()
+    start = raw.index(b"\x02\x00\x10\x00UI")
+    old = int.from_bytes(raw[start + 6 : start + 8], "little")
+    text = syntax.encode() + b"\0" * (len(syntax) % 2)
+    size = int.from_bytes(raw[140:144], "little") + len(text) - old
+    raw = raw[:140] + size.to_bytes(4, "little") + raw[144:]
+    tail = raw[start + 8 + old :]
+    path.write_bytes(raw[: start + 6] + len(text).to_bytes(2, "little") + text + tail)
 
 
 def _slice(pixels: np.ndarray, grid: Grid, index: int, series: str, number: int) -> FileDataset:

@@ -15,7 +15,7 @@ from densesharp.dicom.sr import measurement_report
 from densesharp.errors import ImageError
 from densesharp.io import read_volume
 from densesharp.nodule.settings import AnalysisSettings
-from dicom_phantom import axial, phantom, write_series
+from dicom_phantom import axial, phantom, setting, write_series
 from nodule_results import nodule
 
 RUN = Run("0.1.0", "first", "ab" * 32, "CPU, fp32", AnalysisSettings(8, True, -300.0))
@@ -49,20 +49,6 @@ def written(folder: Path, *, keep_identity: bool = True, edit=None, change=None)
     for number, made in enumerate(objects):
         made.save_as(folder / f"{number}.dcm", enforce_file_format=True)
     return [pydicom.dcmread(folder / f"{number}.dcm") for number in range(2)]
-
-
-def setting(**values):
-    """An edit that sets attributes in every slice, or deletes those of None."""
-
-    def edit(dataset, _index):
-        for name, value in values.items():
-            if value is None:
-                delattr(dataset, name)
-            else:
-                setattr(dataset, name, value)
-        return dataset
-
-    return edit
 
 
 @pytest.mark.parametrize("land", SETS)

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from PIL import Image
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -32,7 +31,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from densesharp.errors import DenseSharpError
 from densesharp.io import read_volume
-from dicom_phantom import axial, phantom, write_enhanced, write_series
+from dicom_phantom import (
+    axial,
+    compressed,
+    in_syntax,
+    phantom,
+    set_syntax,
+    setting,
+    write_enhanced,
+    write_series,
+)
 from io_headers import affine, meta, nifti, nrrd
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "files-read.md"
@@ -66,16 +74,7 @@ JPEG_12 = (
 
 def series(**values: object) -> Callable[[Path], object]:
     """A CT whose slices all have these attributes; None deletes one."""
-
-    def edit(dataset, _index):
-        for name, value in values.items():
-            if value is None:
-                delattr(dataset, name)
-            else:
-                setattr(dataset, name, value)
-        return dataset
-
-    return lambda folder: write_series(folder, phantom(), axial(), edit=edit)
+    return lambda folder: write_series(folder, phantom(), axial(), edit=setting(**values))
 
 
 def stored(syntax: str, pack: Callable[[np.ndarray], bytes] | None = None, **values: object):
@@ -101,40 +100,14 @@ def stored(syntax: str, pack: Callable[[np.ndarray], bytes] | None = None, **val
     return make
 
 
-def set_syntax(path: Path, syntax: str) -> None:
-    """Give a file another transfer syntax, of which pydicom may know nothing."""
-    raw = path.read_bytes()
-    start = raw.index(b"\x02\x00\x10\x00UI")
-    old = int.from_bytes(raw[start + 6 : start + 8], "little")
-    text = syntax.encode() + b"\0" * (len(syntax) % 2)
-    size = int.from_bytes(raw[140:144], "little") + len(text) - old
-    raw = raw[:140] + size.to_bytes(4, "little") + raw[144:]
-    tail = raw[start + 8 + old :]
-    path.write_bytes(raw[: start + 6] + len(text).to_bytes(2, "little") + text + tail)
-
-
 def packed(syntax: str) -> Callable[[Path], object]:
     """A CT that pydicom compresses."""
-
-    def edit(dataset, _index):
-        dataset.compress(syntax, generate_instance_uid=False)
-        return dataset
-
-    return lambda folder: write_series(folder, phantom(), axial(), edit=edit)
+    return lambda folder: write_series(folder, phantom(), axial(), edit=compressed(syntax))
 
 
 def written_as(syntax: str) -> Callable[[Path], object]:
     """An uncompressed CT in another syntax, as pydicom writes it."""
-
-    def edit(dataset, _index):
-        dataset.file_meta.TransferSyntaxUID = syntax
-        if syntax == ExplicitVRBigEndian:
-            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
-        fresh = Dataset(dataset)  # one that comes from no file has no byte order yet
-        fresh.file_meta = dataset.file_meta
-        return fresh
-
-    return lambda folder: write_series(folder, phantom(), axial(), edit=edit)
+    return lambda folder: write_series(folder, phantom(), axial(), edit=in_syntax(syntax))
 
 
 def by_gdcm(compressor: str, array: np.ndarray) -> bytes:

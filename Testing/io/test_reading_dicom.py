@@ -16,21 +16,16 @@ from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless, g
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.io import SeriesChoiceError, read_volume
-from dicom_phantom import axial, phantom, write_series
-
-
-def oblique() -> Grid:
-    """A right-handed grid turned about all three axes."""
-    turn = sitk.Euler3DTransform()
-    turn.SetRotation(0.3, -0.2, 0.5)
-    return Grid((24, 20, 12), (10, -40, 200), (0.7, 0.8, 1.5), np.reshape(turn.GetMatrix(), (3, 3)))
-
-
-def coronal() -> Grid:
-    """Rows along the patient's left, columns downwards, slices to the back."""
-    return Grid(
-        (24, 20, 12), (5, 6, 7), (0.7, 0.8, 2), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]).T
-    )
+from dicom_phantom import (
+    axial,
+    compressed,
+    coronal,
+    in_syntax,
+    oblique,
+    phantom,
+    setting,
+    write_series,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +71,9 @@ def test_one_file_stands_for_its_series(tmp_path):
     np.testing.assert_array_equal(read_volume(other[0]).array, phantom(nodule_hu=-300))
 
 
-def run_length(dataset, index):
-    dataset.compress(RLELossless, generate_instance_uid=False)
-    return dataset
-
-
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
 def test_compressed_slices_read_the_same(tmp_path, syntax):
-    edit = run_length if syntax == RLELossless else None
+    edit = compressed(RLELossless) if syntax == RLELossless else None
     paths = write_series(tmp_path, phantom(), axial(), edit=edit)
     if syntax == JPEG2000Lossless:
         for path in paths:
@@ -135,26 +125,6 @@ def tilt(dataset, index):
     return dataset
 
 
-def set_in(index: int, **values):
-    def edit(dataset, position):
-        if position == index:
-            for name, value in values.items():
-                if value is None:
-                    delattr(dataset, name)
-                else:
-                    setattr(dataset, name, value)
-        return dataset
-
-    return edit
-
-
-def in_all(**values):
-    def edit(dataset, index):
-        return set_in(index, **values)(dataset, index)
-
-    return edit
-
-
 def uneven(dataset, index):
     x, y, z = dataset.ImagePositionPatient
     dataset.ImagePositionPatient = [x, y, z + (0.4 if index % 2 else 0)]
@@ -175,54 +145,58 @@ FAULTS = {
     "uneven": (uneven, GeometryError, "unevenly spaced"),
     "sideways": (sideways, GeometryError, "shifted sideways"),
     "mixed orientation": (
-        set_in(4, ImageOrientationPatient=[1, 0, 0, 0, 0, -1]),
+        setting(4, ImageOrientationPatient=[1, 0, 0, 0, 0, -1]),
         GeometryError,
         "different orientations",
     ),
-    "no orientation": (set_in(4, ImageOrientationPatient=None), GeometryError, "Image Orientation"),
-    "no position": (set_in(4, ImagePositionPatient=None), GeometryError, "Image Position"),
-    "no pixel size": (in_all(PixelSpacing=None), GeometryError, "Pixel Spacing"),
-    "three pixel sizes": (in_all(PixelSpacing=[0.7, 0.8, 1]), GeometryError, "Pixel Spacing"),
+    "no orientation": (
+        setting(4, ImageOrientationPatient=None),
+        GeometryError,
+        "Image Orientation",
+    ),
+    "no position": (setting(4, ImagePositionPatient=None), GeometryError, "Image Position"),
+    "no pixel size": (setting(PixelSpacing=None), GeometryError, "Pixel Spacing"),
+    "three pixel sizes": (setting(PixelSpacing=[0.7, 0.8, 1]), GeometryError, "Pixel Spacing"),
     "place beyond the earth": (
-        set_in(4, ImagePositionPatient=[0, 0, 1e10]),
+        setting(4, ImagePositionPatient=[0, 0, 1e10]),
         GeometryError,
         "Image Position",
     ),
-    "mixed pixel size": (set_in(3, PixelSpacing=[0.5, 0.5]), GeometryError, "pixel spacings"),
+    "mixed pixel size": (setting(3, PixelSpacing=[0.5, 0.5]), GeometryError, "pixel spacings"),
     "mixed frame": (
-        set_in(3, FrameOfReferenceUID=generate_uid()),
+        setting(3, FrameOfReferenceUID=generate_uid()),
         GeometryError,
         "frames of reference",
     ),
-    "mixed rescale slope": (set_in(3, RescaleSlope=2), ImageError, "mixed rescale"),
-    "mixed rescale intercept": (set_in(3, RescaleIntercept=-1000), ImageError, "mixed rescale"),
-    "no rescale": (in_all(RescaleSlope=None), ImageError, "Hounsfield"),
-    "rescale slope of zero": (in_all(RescaleSlope=0), ImageError, "Hounsfield"),
+    "mixed rescale slope": (setting(3, RescaleSlope=2), ImageError, "mixed rescale"),
+    "mixed rescale intercept": (setting(3, RescaleIntercept=-1000), ImageError, "mixed rescale"),
+    "no rescale": (setting(RescaleSlope=None), ImageError, "Hounsfield"),
+    "rescale slope of zero": (setting(RescaleSlope=0), ImageError, "Hounsfield"),
     "values above 16 bits": (
-        in_all(RescaleSlope=100, RescaleIntercept=-30000),
+        setting(RescaleSlope=100, RescaleIntercept=-30000),
         ImageError,
         "holds values that are not Hounsfield",
     ),
     "values below 16 bits": (
-        in_all(RescaleSlope=-100, RescaleIntercept=0),
+        setting(RescaleSlope=-100, RescaleIntercept=0),
         ImageError,
         "holds values that are not Hounsfield",
     ),
-    "other unit": (in_all(RescaleType="MGML"), ImageError, "Hounsfield"),
-    "inverted": (in_all(PhotometricInterpretation="MONOCHROME1"), ImageError, "color or inverted"),
-    "MR": (in_all(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), ImageError, "12 MR"),
+    "other unit": (setting(RescaleType="MGML"), ImageError, "Hounsfield"),
+    "inverted": (setting(PhotometricInterpretation="MONOCHROME1"), ImageError, "color or inverted"),
+    "MR": (setting(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), ImageError, "12 MR"),
     "localizer": (
-        in_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
+        setting(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
         GeometryError,
         "localizer",
     ),
     "enhanced without frames": (
-        in_all(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1"),
+        setting(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1"),
         ImageError,
         "IM0000.dcm' is an enhanced CT that does not describe its frames",
     ),
     "single slice": (drop(*range(1, 12)), GeometryError, "single slice"),
-    "stored without offset": (in_all(RescaleIntercept=0), ImageError, "without its offset"),
+    "stored without offset": (setting(RescaleIntercept=0), ImageError, "without its offset"),
 }
 
 
@@ -290,7 +264,7 @@ def test_a_tilt_may_move_a_slice_by_a_thousandth_of_its_height(tmp_path):
         angle = np.arctan(slope)
         cosines = [1, 0, 0, 0, round(np.cos(angle), 9), round(np.sin(angle), 9)]
         write_series(
-            tmp_path / str(slope), phantom(), axial(), edit=in_all(ImageOrientationPatient=cosines)
+            tmp_path / str(slope), phantom(), axial(), edit=setting(ImageOrientationPatient=cosines)
         )
     assert read_volume(tmp_path / "0.0009").grid.spacing[2] == pytest.approx(1.25, rel=1e-5)
     with pytest.raises(GeometryError, match=r"tilted by 0\.1 degrees"):
@@ -305,7 +279,7 @@ def test_rounded_cosines_become_right_angles_and_damaged_ones_are_refused(tmp_pa
         cosines = [1, 0, 0, 0, 1, 0]
         cosines[place] = value + error
         write_series(
-            tmp_path / str(error), phantom(), axial(), edit=in_all(ImageOrientationPatient=cosines)
+            tmp_path / str(error), phantom(), axial(), edit=setting(ImageOrientationPatient=cosines)
         )
     direction = read_volume(tmp_path / "0.0008").grid.direction
     np.testing.assert_allclose(direction.T @ direction, np.eye(3), atol=1e-12)
@@ -316,7 +290,7 @@ def test_rounded_cosines_become_right_angles_and_damaged_ones_are_refused(tmp_pa
 
 def test_orientations_may_differ_by_what_rounding_does(tmp_path):
     for error in (0.0009, 0.0011):
-        odd = set_in(4, ImageOrientationPatient=[1, 0, 0, 0, 1, error])
+        odd = setting(4, ImageOrientationPatient=[1, 0, 0, 0, 1, error])
         write_series(tmp_path / str(error), phantom(), axial(), edit=odd)
     assert read_volume(tmp_path / "0.0009").grid.same_as(axial())
     with pytest.raises(GeometryError, match="different orientations"):
@@ -325,7 +299,7 @@ def test_orientations_may_differ_by_what_rounding_does(tmp_path):
 
 @pytest.mark.parametrize(("slope", "intercept"), [(0.5, -1000), (1, -1024.5)])
 def test_a_rescale_with_fractions_gives_fractions(tmp_path, slope, intercept):
-    edit = in_all(RescaleSlope=slope, RescaleIntercept=intercept)
+    edit = setting(RescaleSlope=slope, RescaleIntercept=intercept)
     write_series(tmp_path, phantom(), axial(), edit=edit)
     array = read_volume(tmp_path).array
     assert array.dtype == np.float32
@@ -357,7 +331,7 @@ def test_thick_slices_are_noticed(tmp_path, thickness, severity):
 
 
 def test_thick_overlapping_slices_count_by_their_thickness(tmp_path):
-    write_series(tmp_path, phantom(), axial(thickness=2), edit=in_all(SliceThickness=8))
+    write_series(tmp_path, phantom(), axial(thickness=2), edit=setting(SliceThickness=8))
     assert [n.severity for n in read_volume(tmp_path).notices] == ["refused"]
 
 
@@ -365,7 +339,7 @@ def test_thick_overlapping_slices_count_by_their_thickness(tmp_path):
     ("agent", "noticed"), [("Iomeprol 400", True), ("", False), ("NONE", False)]
 )
 def test_contrast_agent_is_noticed_but_not_named(tmp_path, agent, noticed):
-    write_series(tmp_path, phantom(), axial(), edit=in_all(ContrastBolusAgent=agent))
+    write_series(tmp_path, phantom(), axial(), edit=setting(ContrastBolusAgent=agent))
     notices = read_volume(tmp_path).notices
     assert [n.code for n in notices] == (["contrast"] if noticed else [])
     assert "Iomeprol" not in str(notices)
@@ -393,7 +367,9 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
 def test_series_with_the_same_number_get_different_keys(tmp_path):
     write_series(tmp_path / "a", phantom(), axial(), number=3)
     other = generate_uid()
-    write_series(tmp_path / "b", phantom(), axial(), number=3, edit=in_all(SeriesInstanceUID=other))
+    write_series(
+        tmp_path / "b", phantom(), axial(), number=3, edit=setting(SeriesInstanceUID=other)
+    )
     with pytest.raises(SeriesChoiceError) as caught:
         read_volume(tmp_path)
     assert [c.key for c in caught.value.choices] == ["3", "3.2"]
@@ -401,7 +377,7 @@ def test_series_with_the_same_number_get_different_keys(tmp_path):
 
 def test_localizer_in_another_series_is_left_out(tmp_path):
     write_series(tmp_path / "a", phantom(), axial(), number=3)
-    scout = in_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    scout = setting(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     write_series(tmp_path / "b", phantom(), axial(), number=1, edit=scout)
     assert read_volume(tmp_path).array.shape == (12, 20, 24)
 
@@ -417,23 +393,16 @@ def test_cut_off_slices_are_refused(tmp_path, kept, capfd):
 
 
 def test_cut_off_compressed_slice_is_refused(tmp_path):
-    paths = write_series(tmp_path, phantom(), axial(), edit=run_length)
+    paths = write_series(tmp_path, phantom(), axial(), edit=compressed(RLELossless))
     raw = paths[4].read_bytes()
     paths[4].write_bytes(raw[:-40])
     with pytest.raises(ImageError, match="damaged or cut off"):
         read_volume(tmp_path)
 
 
-def implicit(dataset, _index):
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    return dataset
-
-
-def unchanged(dataset, _index):
-    return dataset
-
-
-@pytest.mark.parametrize("form", [unchanged, implicit, run_length])
+@pytest.mark.parametrize(
+    "form", [setting(), in_syntax(ImplicitVRLittleEndian), compressed(RLELossless)]
+)
 @pytest.mark.parametrize("undefined", [False, True])
 def test_what_follows_the_pixels_is_passed_over(tmp_path, form, undefined):
     def edit(dataset, index):
@@ -451,7 +420,7 @@ def test_what_follows_the_pixels_is_passed_over(tmp_path, form, undefined):
 
 
 def test_huge_declared_size_is_refused_before_allocating(tmp_path):
-    write_series(tmp_path, phantom(), axial(), edit=in_all(Rows=65535, Columns=65535))
+    write_series(tmp_path, phantom(), axial(), edit=setting(Rows=65535, Columns=65535))
     with pytest.raises(ImageError, match="damaged or cut off"):
         read_volume(tmp_path)
 

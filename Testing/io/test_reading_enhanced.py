@@ -8,16 +8,15 @@ import pytest
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.io import SeriesChoiceError, read_volume
-from dicom_phantom import axial, phantom, write_enhanced, write_series
-from phantoms import rotation
+from dicom_phantom import axial, coronal, oblique, phantom, write_enhanced, write_series
 
 SIZE = (24, 20, 12)
 GRIDS = {
     "axial": axial(),
     "flipped": Grid(SIZE, (90, 120, 30), (0.7, 0.8, 1.25), np.diag([-1, -1, 1])),
     "reversed stack": Grid(SIZE, (-90, -120, 300), (0.7, 0.8, 1.25), np.diag([1, 1, -1])),
-    "oblique": Grid(SIZE, (10, -40, 200), (0.7, 0.8, 1.5), rotation(0.3, -0.2, 0.5)),
-    "coronal": Grid(SIZE, (5, 6, 7), (0.7, 0.8, 2), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]).T),
+    "oblique": oblique(),
+    "coronal": coronal(),
 }
 SHUFFLED = [int(n) for n in np.random.default_rng(4).permutation(12)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import struct
 import time
 from pathlib import Path
 
@@ -16,7 +15,14 @@ from pydicom.uid import generate_uid
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.io import SeriesChoiceError, read_volume
-from dicom_phantom import axial, phantom, read_slice, write_enhanced, write_series
+from dicom_phantom import (
+    axial,
+    phantom,
+    read_slice,
+    set_syntax,
+    write_enhanced,
+    write_series,
+)
 
 
 @pytest.fixture
@@ -87,21 +93,6 @@ def test_a_foreign_file_of_an_unknown_syntax_does_not_block_the_ct(folder, synta
     path = folder / "other.dcm"
     set_syntax(path, syntax)
     assert "1 XA" in notices(folder)["other_files"].message
-
-
-def set_syntax(path, syntax):
-    """Give a file another transfer syntax, which pydicom would not write."""
-    raw, old = path.read_bytes(), pydicom.dcmread(path).file_meta.TransferSyntaxUID
-    values = []
-    for uid in (old, syntax):
-        text = uid.encode() + b"\0" * (len(uid) % 2)
-        values.append(b"\x02\x00\x10\x00UI" + struct.pack("<H", len(text)) + text)
-    assert values[0] in raw
-    grown = len(values[1]) - len(values[0])
-    length = raw.index(b"\x02\x00\x00\x00UL\x04\x00") + 8
-    (size,) = struct.unpack_from("<L", raw, length)
-    raw = raw[:length] + struct.pack("<L", size + grown) + raw[length + 4 :]
-    path.write_bytes(raw.replace(*values))
 
 
 @pytest.mark.parametrize(

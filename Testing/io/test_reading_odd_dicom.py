@@ -28,7 +28,7 @@ from damage import calm
 from densesharp.errors import DenseSharpError, ImageError
 from densesharp.io import read_volume
 from densesharp.io.quiet import quiet_pydicom
-from dicom_phantom import axial, phantom, write_series
+from dicom_phantom import axial, in_syntax, phantom, write_series
 
 SIZE = (32, 32, 5)
 PACKED = (RLELossless, JPEGLSLossless, JPEG2000Lossless)
@@ -47,7 +47,7 @@ CALLED_DAMAGE = ("damaged", "cut off", "cannot be decoded")
 def stored(syntax, rich=False):
     """Slices in a syntax; `rich` ones have sequences and private elements around the pixels."""
 
-    def edit(dataset, _index):
+    def edit(dataset, index):
         if rich:
             mac, request = Dataset(), Dataset()
             mac.MACIDNumber, request.CodeValue = 1, "1"
@@ -65,12 +65,7 @@ def stored(syntax, rich=False):
             dataset.PixelData = encapsulate([frame], fragments_per_frame=pieces, has_bot=not rich)
             dataset["PixelData"].is_undefined_length = True
             return dataset
-        dataset.file_meta.TransferSyntaxUID = syntax
-        if syntax == ExplicitVRBigEndian:
-            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
-        fresh = Dataset(dataset)  # one that comes from no file has no byte order yet
-        fresh.file_meta = dataset.file_meta
-        return fresh
+        return in_syntax(syntax)(dataset, index)
 
     return edit
 

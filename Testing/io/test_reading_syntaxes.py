@@ -10,7 +10,6 @@ import pydicom
 import pytest
 from lossless_jpeg import lossless_jpeg_frame
 from PIL import Image
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     HTJ2K,
@@ -30,7 +29,7 @@ from pydicom.uid import (
 )
 
 from densesharp.io import read_volume
-from dicom_phantom import axial, write_series
+from dicom_phantom import axial, in_syntax, write_series
 
 HERE = Path(__file__).parent
 
@@ -95,15 +94,7 @@ def test_what_pydicom_compresses(tmp_path, syntax, options, far):
     "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 )
 def test_uncompressed_ones(tmp_path, syntax):
-    def edit(dataset, _index):
-        dataset.file_meta.TransferSyntaxUID = syntax
-        if syntax == ExplicitVRBigEndian:
-            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
-        fresh = Dataset(dataset)  # one that comes from no file has no byte order yet
-        fresh.file_meta = dataset.file_meta
-        return fresh
-
-    written(tmp_path, noise(), edit)
+    written(tmp_path, noise(), in_syntax(syntax))
     np.testing.assert_array_equal(read_volume(tmp_path).array, noise().astype(int) - 1024)
 
 
