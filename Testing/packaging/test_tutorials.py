@@ -82,6 +82,7 @@ NOT_RUN = {
     r"^Slicer ": "needs 3D Slicer",
     r"^python Testing/panel/": "draws the pictures of the pages",
     r"^python Testing/benchmarks/bench.py": "needs the original Keras code",
+    r"^python Testing/benchmarks/(evaluation_pages|lidc_sets).py": "needs LIDC-IDRI's files",
     r"pip download": "downloads everything that the fresh environment has downloaded already",
     r"^PIP_NO_INDEX=1": "needs what `pip download` would bring",
     r"scene\.mrb$": "opens what was saved by hand in the page; Testing/viewer does both",

@@ -16,8 +16,8 @@ The table (CSV) has one nodule a line:
     x, y, z                    RAS mm; with an empty mask: a place where there is no nodule, such as
                                a vessel or the chest wall, for the network to outline nothing at
 
-An image of one slice, with the nodule outlined on it, is lifted to a cube (see
-`slice_to_volume.py`): such a nodule can teach outlining, though it is not a nodule as it was.
+An image of one slice, with the nodule outlined on it, is lifted to a cube (see `slice_files.py`):
+such a nodule can teach outlining, though it is not a nodule as it was.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -34,16 +33,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from densesharp.csv_files import read_csv, write_csv
-from densesharp.errors import GeometryError, ImageError, TableError
+from densesharp.errors import GeometryError, TableError
 from densesharp.files import atomic_path, check_folder, ensure_folder, why_no_name
 from densesharp.image.grid import Grid, cube_grid
-from densesharp.image.masks import centroid, with_volume_of
+from densesharp.image.masks import centroid
 from densesharp.image.sampling import resample
 from densesharp.io import read_volume
-from densesharp.io.image_files import is_volume_file, read_header, read_voxels
+from densesharp.io.image_files import is_volume_file, read_header
 from densesharp.nodule.patch import WINDOW, to_network_units
 from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
@@ -54,8 +52,8 @@ from densesharp.train.dataset import (
     subsets_of_patients,
 )
 from densesharp.train.mask_files import mask_names, read_masks
-from densesharp.train.own_grid import Rule, own_masks
-from densesharp.train.slice_to_volume import draw_lift, volume_of_slice
+from densesharp.train.own_grid import Rule, on_cube, own_masks
+from densesharp.train.slice_files import is_one_slice, lifted, read_slice
 
 EDGE = 80
 KNOWN = ", ".join(name for name in CLASS_INDEX if name)
@@ -231,8 +229,8 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
         if not _grid_of(image).contains(place):
             message = "the place lies outside the CT"
             raise GeometryError(message)
-    elif _is_one_slice(image):
-        _read_slice(root, row)
+    elif is_one_slice(image):
+        read_slice(root, row, _rule(row))
     else:
         grid = _grid_of(image)
         own_masks(read_masks(root, grid, row, edge), grid, _rule(row))
@@ -301,9 +299,9 @@ def _is_cut_from(target: Path, source: Mapping[str, Any]) -> bool:
 def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     """The arrays of a nodule's file; `readers` among them where several drew it."""
     place = _place(row)
-    if not place and _is_one_slice(root / row["image"]):
-        hu, seg = _lifted(root, edge, row)
-        return {"voxel": _grey(hu), "seg": seg.astype(np.uint8)}
+    if not place and is_one_slice(root / row["image"]):
+        made = lifted(read_slice(root, row, _rule(row)), row["name"], edge)
+        return made | {"voxel": _grey(made["voxel"])}
     ct = read_volume(root / row["image"])
     if place:
         hu = resample(ct.array, ct.grid, cube_grid(place, edge), WINDOW[0])
@@ -323,52 +321,8 @@ def _cubes(root: Path, edge: int, row: Mapping[str, str]) -> dict[str, Any]:
     return cubes | drawn.about(middle).to_archive()
 
 
-def on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
-    """A mask (k, j, i) on its own grid, at 1 mm on a cube's grid."""
-    seg = with_volume_of(resample(marked, own, grid, 0.0))
-    if max(own.spacing) > 1:
-        # As the original code does: closes the steps that interpolated thick slices leave.
-        seg |= ndimage.binary_closing(seg, ndimage.generate_binary_structure(3, 1))
-    return np.asarray(seg, dtype=np.uint8)
-
-
 def _grey(hu: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.rint((to_network_units(hu) + 1) * 128), dtype=np.uint8)
-
-
-def _is_one_slice(path: Path) -> bool:
-    """Whether an image is a single slice; a file at fault is none, `read_volume` names it."""
-    try:
-        return is_volume_file(path) and read_header(path).grid.size[2] == 1
-    except ImageError:
-        return False
-
-
-def _lifted(
-    root: Path, edge: int, row: Mapping[str, str]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A cube (HU and mask, k j i) from one slice; its third dimension depends on the name alone."""
-    hu, marked, width = _read_slice(root, row)
-    rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
-    how = draw_lift(rng, float(marked.sum()) * width**2)
-    return volume_of_slice(hu, marked, width, how, edge)
-
-
-def _read_slice(
-    root: Path, row: Mapping[str, str]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
-    """A slice and its mask (j, i), and the width of a pixel in mm."""
-    header = read_header(root / row["image"])
-    width, height, _ = header.grid.spacing
-    if abs(width - height) > 1e-3 * width:
-        message = f"the pixels of the slice are not square ({width:.3f} x {height:.3f} mm)"
-        raise GeometryError(message)
-    if header.layers > 1:
-        message = "the slice is in color: it is no CT"
-        raise ImageError(message)
-    hu = read_voxels(header, row["image"]).astype(np.float32)
-    marked = consensus(list(read_masks(root, header.grid, row, math.inf).values()))
-    return hu[0], marked[0], float(width)
 
 
 def _write_info(

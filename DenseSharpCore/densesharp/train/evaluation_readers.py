@@ -71,6 +71,9 @@ def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongR
     Args:
         mask: the model's, may be empty.
         readers: what they drew, one or more.
+
+    Returns:
+        Dice of the model and of the readers, each with the same truth.
     """
     count = len(readers)
     all_of_them = consensus(readers)

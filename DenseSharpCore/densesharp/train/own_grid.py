@@ -23,6 +23,8 @@ from scipy import ndimage
 
 from densesharp.errors import ImageError
 from densesharp.image.grid import Grid
+from densesharp.image.masks import with_volume_of
+from densesharp.image.sampling import resample
 
 Rule = Literal["inner", "outer"]
 
@@ -82,6 +84,9 @@ class OwnMasks:
         Args:
             drawn: `own`, see above.
             affine: (4, 4) from the index (i, j, k) to LPS mm.
+
+        Returns:
+            The masks on their grid.
 
         Raises:
             DenseSharpError: the arrays are none of `to_archive`.
@@ -149,3 +154,12 @@ def with_outline(mask: NDArray[np.bool_], grid: Grid, rule: Rule) -> NDArray[np.
 def slice_axis(grid: Grid) -> int:
     """The axis of an array (k, j, i) that lies nearest to the patient's: readers draw across it."""
     return 2 - int(np.abs(grid.direction[2]).argmax())
+
+
+def on_cube(marked: NDArray[np.bool_], own: Grid, grid: Grid) -> NDArray[np.uint8]:
+    """A mask (k, j, i) on its own grid, at 1 mm on a cube's grid."""
+    seg = with_volume_of(resample(marked, own, grid, 0.0))
+    if max(own.spacing) > 1:
+        # As the original code does: closes the steps that interpolated thick slices leave.
+        seg |= ndimage.binary_closing(seg, ndimage.generate_binary_structure(3, 1))
+    return np.asarray(seg, dtype=np.uint8)

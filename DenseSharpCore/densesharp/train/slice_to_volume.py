@@ -97,7 +97,7 @@ def volume_of_slice(
     for k, (z, shrunk) in enumerate(zip(offsets, shrinkage, strict=True)):
         y = (offsets - z * how.lean[0])[:, None] + np.zeros(edge)
         x = (offsets - z * how.lean[1])[None, :] + np.zeros((edge, 1))
-        stretch = _stretch(y, x, radii, float(shrunk))
+        stretch, _ = stretched(y, x, radii, shrunk * radii)
         at = [middle[0] + stretch * y / pixel_mm, middle[1] + stretch * x / pixel_mm]
         hu[k] = ndimage.map_coordinates(image, at, order=1, mode="nearest")
         if shrunk > 0:
@@ -127,16 +127,36 @@ def outline_radii(
     return np.asarray(np.maximum(ndimage.gaussian_filter1d(radii, 3, mode="wrap"), pixel_mm / 2))
 
 
-def _stretch(
-    y: NDArray[np.float64], x: NDArray[np.float64], radii: NDArray[np.float64], shrunk: float
-) -> NDArray[np.float64]:
-    """Factor from a place in a slice to the place in the outlined slice that it shows."""
+def stretched(
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+    outlined: NDArray[np.float64],
+    here: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The radial map from a slice to the outlined one.
+
+    Args:
+        y: (rows, columns) mm from the middle of the nodule in this slice.
+        x: the same.
+        outlined: radii in mm of the outlined slice, in `DIRECTIONS` angles.
+        here: radii of the nodule in this slice; 0 above and below it.
+
+    Returns:
+        Factor from a place in the slice to the place in the outlined slice that it shows, and how
+        far each place is on its way from the nodule's edge (0) to where nothing is moved (1).
+    """
     radius = np.hypot(y, x)
-    turn = np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS
-    outline = ndimage.map_coordinates(radii, [turn.ravel() % DIRECTIONS], order=1, mode="grid-wrap")
-    outline = outline.reshape(radius.shape)
-    inner, outer = shrunk * outline, outline + SURROUNDINGS_MM
-    beside = outline + (radius - inner) * (outer - outline) / (outer - inner)
-    shown = np.where(radius <= inner, radius / max(shrunk, 1e-6), np.minimum(beside, outer))
+    turn = (np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS) % DIRECTIONS
+
+    def along(radii: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = ndimage.map_coordinates(radii, [turn.ravel()], order=1, mode="grid-wrap")
+        return np.asarray(found.reshape(radius.shape))
+
+    outline, inner = along(outlined), along(here)
+    outer = np.maximum(outline, inner) + SURROUNDINGS_MM
+    way = np.clip((radius - inner) / (outer - inner), 0, 1)
+    shown = outline + way * (outer - outline)
+    shown = np.where(radius <= inner, radius * outline / np.maximum(inner, 1e-6), shown)
     shown = np.where(radius >= outer, radius, shown)
-    return np.asarray(np.where(radius > 1e-6, shown / np.maximum(radius, 1e-6), 1.0))
+    factor = np.where(radius > 1e-6, shown / np.maximum(radius, 1e-6), 1.0)
+    return np.asarray(factor), np.asarray(way)
