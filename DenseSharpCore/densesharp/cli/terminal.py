@@ -52,14 +52,14 @@ def _columns() -> int:
         return 80
 
 
-def plain_progress(every: float = PLAIN_AFTER_S) -> Progress:
-    """Progress as lines on stderr, for logs and pipes: one in `every` seconds at most."""
+def plain_progress() -> Progress:
+    """Progress as lines on stderr, for logs and pipes: one in `PLAIN_AFTER_S` at most."""
     begun = last = time.monotonic()
 
     def show(fraction: float, text: str) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < every:
+        if now - last < PLAIN_AFTER_S:
             return
         last = now
         left = f", {time_left(now - begun, fraction)} left" if 0 < fraction < 1 else ""

@@ -141,18 +141,15 @@ def component_at(
     return np.asarray(labels == labels[nearest])
 
 
-def within_reach(
-    mask: NDArray[np.bool_], grid: Grid, point: ArrayLike, reach: float = REACH_MM
-) -> bool:
-    """Whether a mask (k, j, i), which is not empty, comes within `reach` mm of a point (LPS mm).
+def within_reach(mask: NDArray[np.bool_], grid: Grid, point: ArrayLike) -> bool:
+    """Whether a mask comes within `REACH_MM` of a point.
 
     Args:
         mask: (k, j, i), not empty.
         grid: its grid.
         point: (3,) LPS mm.
-        reach: mm.
     """
-    return _nearest(mask, grid, point)[1] <= reach
+    return _nearest(mask, grid, point)[1] <= REACH_MM
 
 
 def _nearest(

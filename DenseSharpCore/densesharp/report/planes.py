@@ -19,6 +19,9 @@ LUNG_WINDOW = (-1350.0, 150.0)
 
 AIR_HU = -1024.0
 
+CONTEXT_PIXELS = 260
+"""Along each side of the picture of the whole slice."""
+
 _AXES: dict[Plane, tuple[tuple[int, int], tuple[int, int]]] = {
     "axial": ((0, 1), (1, 1)),
     "coronal": ((0, 1), (2, -1)),
@@ -141,16 +144,10 @@ def _screen_grid(plane: Plane, center: NDArray[np.float64], width: float, pixels
     return Grid((pixels, pixels, 1), origin, np.array([step, step, 1.0]), direction)
 
 
-def context_view(result: NoduleResult, volume: Volume, pixels: int = 260) -> View:
-    """The whole axial slice through the nodule, for orientation.
-
-    Args:
-        result: the nodule.
-        volume: the CT.
-        pixels: along the longer side.
-    """
+def context_view(result: NoduleResult, volume: Volume) -> View:
+    """The whole axial slice through the nodule, for orientation."""
     corners = volume.grid.corners(0.5)
     low, high = corners.min(axis=0), corners.max(axis=0)
     center = (low + high) / 2
     center[2] = result.center_lps[2]
-    return view_at(result, volume, "axial", center, float((high - low)[:2].max()), pixels)
+    return view_at(result, volume, "axial", center, float((high - low)[:2].max()), CONTEXT_PIXELS)
