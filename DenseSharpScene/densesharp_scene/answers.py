@@ -14,6 +14,7 @@ from densesharp.errors import DenseSharpError
 from densesharp.image.masks import NoduleMask
 from densesharp.nodule.by_click import Move
 from densesharp.nodule.records import NoduleResult, Seed
+from densesharp.report.labels import Phrase
 
 from .backend import LocalBackend
 from .events import Listener
@@ -26,6 +27,8 @@ from .views import slice_places
 from .worker import Event, Task
 
 EMPTY = "The outline is empty: undo, or delete the nodule."
+
+DECIDE_AGAIN = "{name} was {decision} with another answer: decide again."
 
 NO_OUTLINE = "none"
 """Stands for the fingerprint of an outline that is not there yet."""
@@ -236,7 +239,11 @@ class Answers:
             if request.shown:
                 scan.refine(result)
                 return
+            former = next((n for n in scan.nodules if n.id == request.nodule_id), None)
             nodule = scan.store(result, edited=bool(outline))
+        if former is not None and former.review.decision != "open":
+            words = Phrase(DECIDE_AGAIN, name=nodule.name, decision=former.review.decision)
+            self._listener.said(words, "caution")
         request.nodule_id, request.shown = nodule.id, True
         self._arrived(request, nodule)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.report.labels import minus_signs
+
 EVERY_S = 0.08
 """Texts follow the views at most this often; the views themselves are not held up."""
 
@@ -49,6 +51,8 @@ class SliceReadouts:
         """Publish now."""
         self._waiting = False
         self._publish({"slices": {name: _readout(view) for name, view in self._views.items()}})
+        if self.hovered is not None:  # another slice has come under a pointer that rests
+            self._point()
 
     def _changed(self, *_: Any) -> None:
         if not self._waiting:
@@ -98,7 +102,7 @@ def _readout(view: Any) -> dict[str, Any]:
     axes = np.array([[matrix.GetElement(row, column) for column in range(2)] for row in range(3)])
     right, top = direction_letters(axes[:, 0]), direction_letters(axes[:, 1])
     return {
-        "text": f"{value:.1f} mm",
+        "text": minus_signs(f"{value:.1f} mm"),
         "number": f"{round(fraction * count) + 1} / {count + 1}",
         "fraction": round(float(fraction), 5),
         "right": right,

@@ -83,6 +83,10 @@ class SliceMouse:
         matrix = self._view.get_view_node().GetSliceToRAS()
         return np.array([matrix.GetElement(row, 2) for row in range(3)])
 
+    def put_brush_away(self) -> None:
+        """Another tool was chosen: the pointer need not move for the ring to go."""
+        self._ring.show((0, 0), 0.0)
+
     @property
     def _painting(self) -> bool:
         return self._target.tool in ("paint", "erase")

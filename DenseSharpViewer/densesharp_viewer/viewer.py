@@ -212,7 +212,10 @@ class Viewer:
         if self.session.scan is not None:
             rulers.forget_begun(self.session.scan.scene)
         self.session.tool = tool
+        for mouse in self._mice:
+            mouse.put_brush_away()
         self.session.lock_lines()
+        self.session.forget_message()  # what the former tool was told is over
         self.publish({"tool": tool})
 
     def clear_rulers(self) -> None:
@@ -232,11 +235,9 @@ class Viewer:
     def toggle(self, name: str) -> None:
         """Turn outlines, evidence, axes or crosshair off when they are on, and on when not."""
         show = {
-            "outlines": self.show_outlines,
-            "evidence": self.session.show_evidence,
-            "axes": self.session.show_axes,
-            "crosshair": self.show_crosshair,
-        }
+            "outlines": self.show_outlines, "evidence": self.session.show_evidence,
+            "axes": self.session.show_axes, "crosshair": self.show_crosshair,
+        }  # fmt: skip
         show[name](not self._state[name])
 
     def set_brush_3d(self, ball: bool) -> None:

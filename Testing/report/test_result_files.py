@@ -376,6 +376,11 @@ def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
     assert row["stability"] == a_result.stability.light
     assert float(row["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
     assert row["trained_on"] == a_result.trained_on != ""
+    one_run = dataclasses.replace(spread, samples=1, sd_invasive=0.0, sd_iac=0.0)
+    write_table(path, [dataclasses.replace(a_result, uncertainty=one_run)])
+    with path.open(newline="", encoding="utf-8") as handle:
+        (alone,) = csv.DictReader(handle)
+    assert (alone["sd_invasive"], alone["sd_iac"]) == ("", ""), "no spread is known from one run"
     assert (rows[1]["verdict"], rows[1]["volume_mm3"]) == ("refused", "")
     assert rows[1]["warnings"] == "slice_thickness"
     assert (rows[0]["name"], rows[0]["decision"]) == ("Nodule 1", "")

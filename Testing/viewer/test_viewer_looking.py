@@ -90,6 +90,10 @@ def test_the_pointer_s_density_is_that_of_the_voxel(shown):
     place = ", ".join(f"{value:.1f}" for value in ras)
     expected = f"{volume.array[k, j, i]} HU at RAS {place} mm, axial slice {k + 1}"
     assert told["pointer"] == expected.replace("-", "\u2212")
+    view = views["axial"]
+    view.set_slice_value(view.get_slice_value() + view.get_slice_step())
+    assert told["pointer"].endswith(f"axial slice {k + 2}"), "the pointer rests, the slice does not"
+    assert told["pointer"].startswith(f"{volume.array[k + 1, j, i]} HU".replace("-", "\u2212"))
     interactor.SetEventPosition(1, 1)
     interactor.InvokeEvent("MouseMoveEvent")
     assert told["pointer"] == ""  # beside the CT

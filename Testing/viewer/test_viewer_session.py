@@ -120,6 +120,23 @@ def test_painting_changes_volume_and_marks_the_nodule(answered, page):
     assert float(page["nodules"][0]["volume"]) == before
 
 
+def test_a_correction_says_that_the_decision_is_over(answered, page):
+    session, center = answered
+    decide(session, "nodule_001", "accepted", "Dr. Doe")
+    session.tool, session.drawing.brush.radius_mm = "paint", 4.0
+    session.stroke(center + (4, 0, 0), center + (9, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert page["nodules"][0]["decision"] == "open"
+    words = "Nodule 1 was accepted with another answer: decide again."
+    assert page["message"] == {"text": words, "kind": "caution"}
+    session.forget_message()
+    session.stroke(center + (8, 0, 0), center + (12, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert page["message"]["text"] == "", "no decision was taken back"
+
+
 def test_erasing_everything_asks_what_to_do(answered, page):
     session, center = answered
     session.tool, session.drawing.brush.radius_mm, session.drawing.brush.ball = "erase", 20.0, True

@@ -230,6 +230,42 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     page.close()
 
 
+def test_practice_contradictions_and_an_early_start(tmp_path_factory, a_browser):
+    """What a reader is told and asked: never refused, never by accident."""
+    folder = tmp_path_factory.mktemp("questions")
+    study = with_images(make_study(folder, count=2, practice=1, feedback="MIA"))
+    server = StudyServer(study.folder)
+    try:
+        page = open_page(a_browser, server)
+        page.click("text=Start session 1")
+        for practice in (True, False, False):
+            page.wait_for_selector("text=Next case (Enter)")
+            page.keyboard.press("Enter")
+            page.wait_for_function("!window.trame.state.get('loading')")
+            press(page, ["y", *("w" * 10), "c", "8"])
+            page.keyboard.press("Enter")
+            asked = "text=You chose AAH-AIS, but by your two ratings"
+            page.wait_for_selector(asked)
+            assert page.evaluate("window.trame.state.get('screen').page") == "case"
+            page.keyboard.press("Escape")
+            page.wait_for_function("!window.trame.state.get('screen').confirming")
+            page.keyboard.press("Enter")
+            page.wait_for_selector(asked)
+            page.keyboard.press("Enter")
+            told = "window.trame.state.get('screen').message.startsWith('Practice: pathology')"
+            page.wait_for_function(told if practice else f"!{told}")
+        page.wait_for_selector("text=Session 2")
+        start = page.get_by_role("button", name="Start session 2")
+        assert "ds-strong" not in start.get_attribute("class"), "an early start is not proposed"
+        start.click()
+        page.wait_for_function("/may start on/.test(window.trame.state.get('screen').message)")
+        assert page.evaluate("window.trame.state.get('screen').page") == "sessions"
+        assert not page.faults
+        page.close()
+    finally:
+        server.end()
+
+
 @pytest.fixture(scope="module")
 def another_study(tmp_path_factory):
     """A study that is served once for several tests."""
