@@ -179,3 +179,24 @@ def test_the_doctor_says_of_each_extra_what_it_is_for_and_how_to_get_it(without)
     assert found["study"].state == "note"
     assert "not installed, about 360 MB; " in found["study"].text
     assert "run.py" in found["study"].text or "pip install" in found["study"].text
+
+
+def test_the_doctor_says_whether_the_viewer_can_draw(without, monkeypatch):
+    from densesharp.cli import doctor
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    for loads, said in ((True, "ok"), (False, "problem")):
+        monkeypatch.setattr(doctor, "loads", lambda _, answer=loads: answer)
+        assert [finding.state for finding in doctor.graphics()] == [said]
+    monkeypatch.setattr(sys, "platform", "win32")  # which draws without more libraries
+    assert [finding.state for finding in doctor.graphics()] == ["ok"]
+    without("viewer")
+    assert list(doctor.graphics()) == []
+
+
+def test_a_library_is_there_or_not():
+    from densesharp.cli.doctor import loads
+
+    assert not loads("libno-such-library.so")
+    assert loads("kernel32" if sys.platform == "win32" else "libSystem.dylib" if
+                 sys.platform == "darwin" else "libc.so.6")  # fmt: skip
