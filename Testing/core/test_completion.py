@@ -37,6 +37,7 @@ def installed(shell: str) -> str:
     return found
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a terminal of Unix")
 @pytest.mark.parametrize(("shell", "options"), [("bash", ["--norc", "-i"]), ("zsh", ["-f", "-i"])])
 def test_the_tab_key_completes_what_is_typed_into(shell, options, variables):
     """The line as it stands after the Tab key is printed instead of run."""
