@@ -102,7 +102,7 @@ def _evidence(prediction: Prediction) -> list[Notice]:
 
     A fixed share would not do: the region around a small nodule is a small part of the patch, and
     what speaks for a pre-invasive class is largely what is absent around it. A note and no caution:
-    of 393 simulated nodules the class was right for 70 % of the 33 noted, 68 % of the others.
+    of 395 simulated nodules the class was right for 70 % of the 37 noted, 69 % of the others.
     """
     region = float(grow(prediction.mask > 0, EVIDENCE_REACH).mean())
     if prediction.evidence_inside >= region:
@@ -236,8 +236,8 @@ def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Noti
 
     That no class reaches one half is a note, down to the least seen in tests: the probability
     beside the class says so itself, and it is calibrated. Of 395 simulated nodules the class was
-    right for 50 % of the 10 noted and for 55 % of the 49 whose class has 50 to 55 %: there is no
-    step that would make a limit.
+    right for 5 of the 7 noted and for 29 of the 52 whose class has 50 to 55 %: there is no step
+    that would make a limit.
     """
     top = float(prediction.class_probabilities.max())
     found = []
