@@ -162,8 +162,11 @@ class Nodule:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Nodule:
         """The record that `to_json` wrote, without mask."""
+        result = NoduleResult.from_json(data["result"])
+        model = data.get("model", "")
         return cls(
-            result=NoduleResult.from_json(data["result"]),
+            # Scenes of before results kept it say which model it was beside the result.
+            result=replace(result, model_sha256=result.model_sha256 or model),
             name=data["name"],
             number=data["number"],
             segment_id=data["segment"],
@@ -172,7 +175,7 @@ class Nodule:
             review=Review(data["decision"], data["decided_by"], data["decided_at"]),
             edited=data["edited"],
             mask_digest=data["mask"]["digest"],
-            model=data.get("model", ""),
+            model=model,
             tracking_uid=data.get("tracking_uid", ""),
         )
 

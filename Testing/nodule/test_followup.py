@@ -253,8 +253,23 @@ def test_a_nodule_far_from_where_it_is_expected_is_remarked(two_results):
         assert [notice.code for notice in found.notices] == codes
 
 
-def test_results_of_different_models_are_not_compared_unsaid(two_results):
+def test_results_of_different_models_are_told_apart_by_the_files_hash(two_results):
     before, after = two_results
+    assert before.model_sha256 == after.model_sha256 != ""
+    for sha256, learnt, codes in (
+        ("a" * 64, after.trained_on, ["models_differ"]),  # the same words, another file
+        (after.model_sha256, "other words", []),
+        ("", "other nodules", ["models_differ"]),  # a result of before the hash was kept
+        ("", after.trained_on, []),
+    ):
+        old = dataclasses.replace(before, model_sha256=sha256, trained_on=learnt)
+        assert [notice.code for notice in compare(old, after, 100).notices] == codes
+    again = type(before).from_json(before.to_json())
+    assert again.model_sha256 == before.model_sha256
+
+
+def test_results_of_different_models_are_not_compared_unsaid(two_results):
+    before, after = (dataclasses.replace(result, model_sha256="") for result in two_results)
     for learnt, codes in (("other nodules", ["models_differ"]), (after.trained_on, []), ("", [])):
         found = compare(dataclasses.replace(before, trained_on=learnt), after, 100)
         assert [notice.code for notice in found.notices] == codes

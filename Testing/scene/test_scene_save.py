@@ -133,6 +133,25 @@ def test_an_answer_of_another_model_counts_as_outdated(saved_and_opened):
     assert "another model" in again.outdated(first)
 
 
+def test_a_nodule_of_an_older_scene_is_compared_by_its_models_hash(saved_and_opened):
+    """Results did not say the hash themselves, the scene said it beside them."""
+    from densesharp.nodule.followup import compare
+    from densesharp_scene.nodule import Nodule
+
+    before, _ = saved_and_opened
+    before.model = "a" * 64
+    first = before.nodules[0].id
+    before.store(answer(before.volume(), before.seed_of(first), first))
+    written = next(nodule for nodule in before.nodules if nodule.id == first).to_json()
+    del written["result"]["model_sha256"]
+    old = Nodule.from_json(written).result
+    assert old.model_sha256 == "a" * 64
+    new = replace(old, model_sha256="b" * 64)  # the same words on what it learnt from
+    codes = [notice.code for notice in compare(old, new, 90).notices]
+    assert "models_differ" in codes
+    assert "models_differ" not in [n.code for n in compare(old, old, 90).notices]
+
+
 def test_the_evidence_map_keeps_its_colours(saved_and_opened):
     """The overlay that was shown is there again, red to yellow."""
     before, after = saved_and_opened

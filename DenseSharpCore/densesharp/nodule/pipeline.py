@@ -332,6 +332,7 @@ def _assemble(
         passes=prediction.passes,
         evidence_inside=prediction.evidence_inside,
         trained_on=engine.model.card.trained_on,
+        model_sha256=engine.model.sha256,
         prediction=prediction,
         mask=mask,
         place=place_of(volume, (x, y, z)),

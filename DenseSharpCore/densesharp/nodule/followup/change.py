@@ -204,6 +204,16 @@ def doubling_days(days: float, first: float, second: float) -> float | None:
     return days * math.log(2) / math.log(second / first)
 
 
+def _models_differ(before: NoduleResult, after: NoduleResult) -> bool:
+    """Whether two results are known to be of different models: by the files' hashes, where known.
+
+    Results of before these were kept say only what their model had learnt from.
+    """
+    files = before.model_sha256, after.model_sha256
+    one, other = files if all(files) else (before.trained_on, after.trained_on)
+    return bool(one and other and one != other)
+
+
 def _notices(before: NoduleResult, after: NoduleResult, match: Match | None) -> tuple[Notice, ...]:
     """What makes the comparison doubtful."""
     found = []
@@ -217,7 +227,7 @@ def _notices(before: NoduleResult, after: NoduleResult, match: Match | None) -> 
                     "refused" if result.verdict == "refused" else "caution",
                 )
             )
-    if before.trained_on and after.trained_on and before.trained_on != after.trained_on:
+    if _models_differ(before, after):
         text = (
             "The two outlines are of different models, which may draw the edge of a nodule "
             "differently: analyze both CTs with one model before speaking of growth."

@@ -31,10 +31,11 @@ class NoduleResult:
     A result that was refused before the model ran (slices too thick) has no class, measurements,
     mask or prediction; one where no nodule was found has a class of no meaning left out too.
     `prediction` and `mask` are also None in a result that was read back from JSON alone.
-    `trained_on` says what the model learnt from, and belongs wherever the class is shown; empty
-    when that is not known. `name` and `review` are what a reader gave the nodule, for the files
-    that are handed out; a result that no reader has seen has neither. `tracking_uid` names the
-    nodule at all its dates in DICOM objects; empty where each CT stands for itself.
+    `trained_on` says what the model learnt from, and belongs wherever the class is shown;
+    `model_sha256` which model file it was; both are empty when that is not known. `name` and
+    `review` are what a reader gave the nodule, for the files that are handed out; a result that no
+    reader has seen has neither. `tracking_uid` names the nodule at all its dates in DICOM objects;
+    empty where each CT stands for itself.
     """
 
     id: str
@@ -52,6 +53,7 @@ class NoduleResult:
     passes: int
     evidence_inside: float | None
     trained_on: str = ""
+    model_sha256: str = ""
     prediction: Prediction | None = None
     mask: NoduleMask | None = None
     place: Place | None = None
@@ -111,6 +113,7 @@ class NoduleResult:
             "probability_iac": self.probability_iac,
             "evidence_inside": self.evidence_inside,
             "trained_on": self.trained_on,
+            "model_sha256": self.model_sha256,
             "uncertainty": plain(self.uncertainty) if self.uncertainty else None,
             "stability": plain(self.stability) if self.stability else None,
             "measurements": self.measurements.to_json() if self.measurements else None,
@@ -162,6 +165,7 @@ class NoduleResult:
             passes=data["passes"],
             evidence_inside=data["evidence_inside"],
             trained_on=data.get("trained_on", ""),
+            model_sha256=data.get("model_sha256", ""),
             place=Place(**data["place"]) if data.get("place") else None,
             name=data.get("name", ""),
             review=Review(**data["review"]) if data.get("review") else None,
