@@ -19,8 +19,8 @@ NEEDS = {"sensitivity": "threshold", "specificity": "threshold", "partial-auc": 
 """Figure -> the option it needs; the others need none."""
 
 RATED = ("auc", "binormal-auc", "cbm-auc", *NEEDS, "mean")
-MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf",
-          "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
+MARKED = ("wafroc", "wafroc1", "afroc", "afroc1", "roi", "hr-auc", "hr-se", "hr-sp", "max-llf",
+          "max-nlf", "max-nlf-all", "exp-nlf", "lroc", "pcl")  # fmt: skip
 """Figures of a rating for each case, and of marks (FROC and LROC)."""
 
 
@@ -53,6 +53,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=between(0, 1, "difference in the figure of merit, for example 0.05"),
         metavar="D",
         help="also test that one of two treatments is not worse than the other by D",
+    )
+    parser.add_argument(
+        "--compare",
+        choices=("first", "second"),
+        help="of treatments named 'one x other', which cross two factors: compare this one, "
+        "averaged over the other",
     )
     parser.add_argument(
         "--write",
@@ -130,7 +136,9 @@ def run(args: argparse.Namespace) -> int:
 
     _check_options(args)
     readings, written, figure = read_figure(args.readings, args)
-    document = mrmc_document(readings, figure, args.covariance, args.level, margin=args.margin)
+    document = mrmc_document(
+        readings, figure, args.covariance, args.level, margin=args.margin, compared=args.compare
+    )
     if args.json:
         write_json(document, args.json)
     if args.json != "-":

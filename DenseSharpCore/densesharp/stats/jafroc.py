@@ -3,7 +3,8 @@
 TRUTH: a row for every lesion (CaseID, LesionID, Weight) and one with LesionID 0 for a case without
 any. RJafroc adds ReaderID and ModalityID, which list in one cell who reads the case, and Paradigm,
 whose first two cells are ROC, FROC or LROC and the design. FP: ReaderID, ModalityID, CaseID and a
-rating; TP: also LesionID. Weights that are all 0 are equal ones.
+rating; TP: also LesionID. Weights that are all 0 are equal ones. Where two factors are crossed,
+ModalityID1 and ModalityID2 stand for ModalityID, and a treatment is named `one x other`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from densesharp.errors import TableError
 from densesharp.files import atomic_path
+from densesharp.stats.crossed import BETWEEN
 from densesharp.stats.marks import Marks
 from densesharp.stats.tables import plain_number
 
@@ -95,7 +97,8 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
         message = f"{path}: needs one sheet named {names} (there: {', '.join(book.sheetnames)})."
         raise TableError(message)
     rows = book[found[0]].iter_rows(values_only=True)
-    header = [_plain(cell).lower() for cell in next(rows, ())]
+    header = [_plain(cell).lower().replace("_", "") for cell in next(rows, ())]
+    crossed = {"modalityid1", "modalityid2"} <= set(header)
     columns = {cell: i for i, cell in enumerate(header) if cell}
     ratings = [] if name == "TRUTH" else [cell for cell in header if cell.endswith("rating")]
     for needed in COLUMNS[name]:
@@ -111,6 +114,7 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
     if ratings:
         columns["rating"] = columns[ratings[0]]
     missing = [c for c in (*COLUMNS[name], "rating") if c not in columns]
+    missing = [c for c in missing if not (c == "modalityid" and crossed)]
     missing = [c for c in missing if not (c == "rating" and name == "TRUTH")]
     if missing:
         message = f"{path}, sheet {found[0]}: the column '{missing[0]}' is missing."
@@ -118,9 +122,19 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
     out = []
     for number, cells in enumerate(rows, start=2):
         row = {c: _plain(cells[i]) for c, i in columns.items() if i < len(cells)}
+        if crossed:
+            row["modalityid"] = _both(row["modalityid1"], row["modalityid2"])
         if any(row.get(c) for c in (*COLUMNS[name], "rating")):
             out.append(_Row(f"{path}, sheet {found[0]}, row {number}", row))
     return out
+
+
+def _both(first: str, second: str) -> str:
+    """Treatments of two factors; of lists, as TRUTH has them, every pair of levels."""
+    levels = [
+        [part.strip() for part in cell.split(",") if part.strip()] for cell in (first, second)
+    ]
+    return ",".join(f"{a}{BETWEEN}{b}" for a in levels[0] for b in levels[1])
 
 
 def _plain(cell: object) -> str:
@@ -171,7 +185,9 @@ class _Truth:
 
 
 def _listed(cell: str) -> frozenset[str]:
-    """The labels of a cell such as `1, 2` or `(1)`."""
+    """The labels of a cell such as `1, 2` or `(1)`, or `a x 1,a x 2` of two factors."""
+    if BETWEEN in cell:
+        return frozenset(cell.split(","))
     return frozenset(part for part in re.split(r"[,\s()]+", cell) if part)
 
 

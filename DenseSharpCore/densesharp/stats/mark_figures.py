@@ -1,6 +1,7 @@
 """Figures of merit of marks: areas under AFROC curves, of highest ratings, and under LROC curves.
 
-Chakraborty & Berbaum 2004 (AFROC), Chakraborty & Zhai 2016 (weighted AFROC), Swensson 1996 (LROC).
+Chakraborty & Berbaum 2004 (AFROC), Chakraborty & Zhai 2016 (weighted AFROC), Swensson 1996 (LROC),
+Obuchowski, Lieber & Powell 2000 (regions of interest).
 psi(x, y) is 1 if x > y, 1/2 if equal; a lesion without mark rates -inf, as does a case without
 false mark. With F cases whose highest false mark f counts, and lesions of weight w with rating x,
 an area is sum w psi(x, f) / (F sum w); all in O(n log n), with its leave-one-out values.
@@ -27,7 +28,7 @@ COUNTS = ("max-nlf", "max-nlf-all")
 """Numbers of false marks a case: without upper limit, and the fewer the better."""
 
 LOCATING = ("lroc", "pcl")
-NAMES = (*AREAS, "hr-auc", "hr-se", "hr-sp", "max-llf", *COUNTS, "exp-nlf", *LOCATING)
+NAMES = (*AREAS, "roi", "hr-auc", "hr-se", "hr-sp", "max-llf", *COUNTS, "exp-nlf", *LOCATING)
 """What `mark_figure` knows."""
 
 
@@ -43,6 +44,7 @@ def mark_figure(name: str, marks: Marks, fpf: float = 1.0) -> FigureOfMerit:
     if name in AREAS:
         return rows.area(name, *AREAS[name])
     made: dict[str, Callable[[], FigureOfMerit]] = {
+        "roi": rows.regions,
         "hr-auc": rows.highest_area,
         "hr-se": lambda: rows.share("highest-rating sensitivity", diseased=True),
         "hr-sp": lambda: rows.share("highest-rating specificity", diseased=False),
@@ -79,7 +81,8 @@ class _Rows:
     def __init__(self, marks: Marks) -> None:
         t, r, k = marks.read.shape
         self.located = marks.located.reshape(t * r * k, -1)
-        self.highest_false = marks.false.max(axis=3, initial=-np.inf).ravel()
+        self.false = marks.false.reshape(t * r * k, -1)
+        self.highest_false = self.false.max(axis=1, initial=-np.inf)
         self.false_count = np.isfinite(marks.false).sum(axis=3).ravel()
         self.highest = marks.highest.ravel()
         # A row's lesions and their weights are those of its case.
@@ -102,6 +105,21 @@ class _Rows:
         needs = "two cases with" + (" lesions" if with_diseased else " and two without lesions")
         printed = name.replace("wafroc", "wAFROC").replace("afroc", "AFROC")
         return FigureOfMerit(f"{printed} area", needs, compute, _all_cases)
+
+    def regions(self) -> FigureOfMerit:
+        """The area of regions of interest: of those with a lesion against all others."""
+
+        def compute(codes: FloatArray, truth: IntArray) -> Found:
+            row, diseased = codes.astype(np.int64), truth > 0
+            rated, false = self.located[row], self.false[row]
+            others = np.isfinite(false).sum(axis=1)
+            if diseased.sum() < 2 or (others > 0).sum() < 2:
+                return None
+            lesions = (self.weights[row] > 0).astype(np.float64)
+            return _regions(rated, lesions, false, others)
+
+        needs = "two cases with lesions and two with regions without"
+        return FigureOfMerit("area of regions", needs, compute, _all_cases)
 
     def highest_area(self) -> FigureOfMerit:
         """The ROC area of each case's highest rating."""
@@ -181,6 +199,37 @@ class _Rows:
         what = "area under the LROC curve up to" if area else "share localized at"
         needs = "two cases with and two without lesions"
         return FigureOfMerit(f"{what} FPF {fpf:g}", needs, compute, _all_cases)
+
+
+def _regions(
+    rated: FloatArray, lesions: FloatArray, false: FloatArray, others: IntArray
+) -> tuple[float, FloatArray]:
+    """The area of regions and its leave-one-out values; regions of a case are left out together.
+
+    Args:
+        rated: shape (n, L): ratings at lesions.
+        lesions: shape (n, L): 1 where there is one, else 0.
+        false: shape (n, N): ratings of other regions; -inf where there is none.
+        others: shape (n,): how many other regions.
+    """
+    there = np.isfinite(false)
+    known, at_lesions = np.sort(false[there]), np.sort(rated[lesions > 0])
+
+    def below(ascending: FloatArray, x: FloatArray) -> FloatArray:
+        left, right = (np.searchsorted(ascending, x, side) for side in ("left", "right"))
+        found: FloatArray = (left + right) / 2
+        return found
+
+    by_lesion = (lesions * below(known, rated)).sum(axis=1)
+    above = len(at_lesions) - below(at_lesions, np.where(there, false, 0.0))
+    by_other = np.where(there, above, 0.0).sum(axis=1)
+    pairs = (rated[:, :, None] > false[:, None, :]) + (rated[:, :, None] == false[:, None, :]) / 2
+    own = (pairs * lesions[:, :, None] * there[:, None, :]).sum(axis=(1, 2))
+    total, count = float(by_lesion.sum()), lesions.sum(axis=1)
+    left_out = (total - by_lesion - by_other + own) / (
+        (count.sum() - count) * (others.sum() - others)
+    )
+    return total / float(count.sum() * others.sum()), left_out
 
 
 def _afroc(

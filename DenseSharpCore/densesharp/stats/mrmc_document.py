@@ -12,6 +12,7 @@ import numpy as np
 from densesharp.errors import TableError
 from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
 from densesharp.stats.contaminated import CONTAMINATED_AUC, fit_contaminated
+from densesharp.stats.crossed import Factor, averaged
 from densesharp.stats.dbm import dbm, dbm_frrc_p
 from densesharp.stats.estimates import Interval, holm
 from densesharp.stats.figures_of_merit import AUC, MEAN_RATING, FigureOfMerit
@@ -63,6 +64,7 @@ def mrmc_document(
     *,
     title: str | None = None,
     margin: float | None = None,
+    compared: Factor | None = None,
 ) -> MrmcDocument:
     """Analyse readings of several readers under several treatments.
 
@@ -74,12 +76,13 @@ def mrmc_document(
         truth: shape (K,): classes, for figures of merit that look at more than two.
         title: what the results call the figure, if not by its own name.
         margin: non-inferiority margin in units of the figure, above 0, for two treatments.
+        compared: of treatments that cross two factors, the one to compare; see `crossed`.
 
     Returns:
         Everything that `densesharp mrmc` says.
     """
     kind = AreaDocument if figure is AUC else MrmcDocument
-    found = _document(kind, readings, figure, covariance, confidence, truth, title)
+    found = _document(kind, readings, figure, covariance, confidence, truth, title, compared)
     return found if margin is None else replace(found, non_inferiority=_judged(found, margin))
 
 
@@ -104,8 +107,11 @@ def _document(
     confidence: float,
     truth: IntArray | None,
     title: str | None,
+    compared: Factor | None = None,
 ) -> D:
     table = fom_table(readings, figure, covariance, truth)
+    if compared:
+        table = averaged(table, compared)
     result = analyse_table(table, figure.name, covariance, confidence=confidence)
     pairs = list(result.rrrc.differences)
     # More than two treatments have no one difference: `comparisons` has them all.
@@ -123,10 +129,10 @@ def _document(
         rrfc=RrfcSection.of(result.rrfc, only),
         comparisons=_comparisons(result),
         readers=_reader_sections(result),
-        u_statistic=_u_statistic(readings, figure, truth, confidence),
+        u_statistic=None if compared else _u_statistic(readings, figure, truth, confidence),
         dbm=_dbm_section(table, confidence),
         method=Method(covariance, title or figure.name, confidence, _limits(figure)),
-        study=_numbers(readings, table.design),
+        study=replace(_numbers(readings, table.design), treatments=table.treatments),
         complete_cases=_document(kind, part[0], *options, part[1], None) if part else None,
         binormal=binormal_curves(readings, confidence) if figure is BINORMAL_AUC else None,
         contaminated=_curves(readings, partial(_contaminated, confidence))
