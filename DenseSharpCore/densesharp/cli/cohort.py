@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what is not done yet, then merge if nothing is missing."""
     from densesharp.files import check_folder
     from densesharp.model.model_file import load_model
+    from densesharp.report.labels import DISCLAIMER
     from densesharp.resources import model_path
     from densesharp.serve.case_list import CohortRun, read_cases, take_shard
     from densesharp.serve.cohort_summary import merge
@@ -63,10 +64,7 @@ def run(args: argparse.Namespace) -> int:
             text += "The old cohort.csv and summary were removed: records changed.\n"
         text += "Other parts of the list are not finished yet, so nothing is merged.\n"
     else:
-        text += (
-            f"Table of {summary['nodules']} nodules: {args.out / 'cohort.csv'}\n"
-            "Research use only, not for diagnosis.\n"
-        )
+        text += f"Table of {summary['nodules']} nodules: {args.out / 'cohort.csv'}\n{DISCLAIMER}\n"
     counts = {"done": tally.done, "failed": tally.failed, "done_before": skipped}
     finish(text, {**counts, "out": str(args.out), "summary": summary}, args.json)
     return 0

@@ -15,6 +15,7 @@ from densesharp.csv_files import write_csv
 from densesharp.errors import OutputError
 from densesharp.files import atomic_path, write_text
 from densesharp.nodule.records import CLASS_NAMES, NoduleResult
+from densesharp.report.labels import DISCLAIMER
 from densesharp.report.nodule_table import COLUMNS, row_of
 from densesharp.serve.case_list import CohortCase, CohortRun, read_record
 
@@ -99,7 +100,7 @@ def _summary(
         "predicted_class": counts("predicted_class", answered),
         "nodule_type": counts("nodule_type", answered),
         "model_sha256": settings.model_sha256,
-        "notice": "Research use only, not for diagnosis.",
+        "notice": DISCLAIMER,
     }
 
 
@@ -139,7 +140,7 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
         axes.set_ylim(0, max(1.0, 1.18 * axes.get_ylim()[1]))
     figure.suptitle(
         f"{summary['nodules']} nodules in {summary['cases']} CTs, {summary['failed_cases']} CTs "
-        "failed. Research use only, not for diagnosis.",
+        f"failed. {DISCLAIMER}",
         fontsize=10,
     )
     with atomic_path(path) as temporary:

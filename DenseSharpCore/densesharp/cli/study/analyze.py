@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     # Thousands of small matrices: other threads would only wait, and take the second core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from densesharp.files import check_folder
+    from densesharp.report.labels import DISCLAIMER
     from densesharp.study.analysis.analyse_study import analyse_study
     from densesharp.study.analysis.sample_size import read_plan
     from densesharp.study.conduct.study_folder import OLD_ORDER
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             "truth that was frozen with the design. The report says so.\n"
         )
     report = args.out / "report.html"
-    text = f"Results: {args.out}\nReport: {report}\nResearch use only, not for diagnosis.\n"
+    text = f"Results: {args.out}\nReport: {report}\n{DISCLAIMER}\n"
     finish(text, {"out": str(args.out), "report": str(report)}, args.json)
     return 0
 
