@@ -28,8 +28,8 @@
       help();
     } else if (key === "tab" || (key === " " && event.target.closest?.("button"))) {
       return;
-    } else if (key === "enter" && event.target.closest?.("button") && event.repeat) {
-      return;
+    } else if (key === "enter" && event.repeat) {
+      // A key that is held down asks whether to submit, and does not answer the question too.
     } else if (SWITCHES[key]) {
       // The server knows what is on; the page may not have heard of the last key yet.
       if (!event.repeat) act("toggle", SWITCHES[key]);
@@ -52,6 +52,18 @@
     act("touch");
   }
 
+  // Nor does a double click: under the first one lies the next question, or the next case.
+  const TWICE_MS = 500;
+  let clicked = -Infinity;
+  function onClick(event) {
+    if (!event.target.closest?.(".ds-study .ds-strong")) return;
+    const soon = event.timeStamp - clicked < TWICE_MS;
+    clicked = event.timeStamp;
+    if (!soon) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
   function help() {
     const dialog = document.getElementById("ds-help");
     if (dialog.open) dialog.close();
@@ -61,6 +73,7 @@
   const reason = (number) => document.getElementById("reason-" + number)?.value ?? "";
 
   window.addEventListener("keydown", onKey, true);
+  window.addEventListener("click", onClick, true);
   for (const kind of ["mousemove", "wheel", "mousedown"]) {
     window.addEventListener(kind, touch, { capture: true, passive: true });
   }
