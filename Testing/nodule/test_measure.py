@@ -14,7 +14,7 @@ from densesharp.errors import ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, mask_from_box
 from densesharp.image.volume import Volume
-from densesharp.nodule.measure import CURVE_HU, mass_mg, measure
+from densesharp.nodule.measure import CURVE_HU, axes, mass_mg, measure
 from densesharp.nodule.measure.kind import nodule_type
 from densesharp.nodule.measure.solid import SolidMeter
 from densesharp.nodule.records import Measurements
@@ -182,6 +182,15 @@ def test_without_a_curve_all_else_is_the_same():
     assert short.solid_curve == ()
     expected, found = full.to_json(), short.to_json()
     assert {name for name in expected if expected[name] != found[name]} == {"ctr_curve"}
+
+
+def test_the_line_across_a_rectangle_is_its_width():
+    """Two of its sides stand at a right angle to the axis, where each station meets both ends."""
+    corners = np.array([(0.0, 1.0), (10.0, 1.0), (10.0, 5.0), (0.0, 5.0)])
+    pieces = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+    begin, end = axes._across(pieces, np.array([3.0, 0.0]))
+    assert sorted((begin[1], end[1])) == pytest.approx([1, 5])
+    assert begin[0] == end[0]
 
 
 def test_a_single_voxel_is_about_as_long_as_its_edges():
