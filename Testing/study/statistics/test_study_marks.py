@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from multiprocessing import get_all_start_methods
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from densesharp.stats.readings_files import load_marks
 from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.mark_results import analyse_marks
 from densesharp.study.exported.load_study import load_study
+from densesharp.study.figures import all_figures
 from densesharp.study.report.content import content
 from densesharp.study.report.write_report import read_results
 
@@ -88,6 +91,30 @@ def test_the_roc_analysis_takes_the_highest_rating(froc):
     assert "Marks: FROC analysis" in page
     assert "highest rating" in page
     assert (froc / "out" / "report.pdf").stat().st_size > 10_000
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system does not fork")
+def test_two_processes_draw_what_one_draws(froc, tmp_path, monkeypatch):
+    results, drawn = read_results(froc / "out"), {}
+    for fork in (True, False):
+        monkeypatch.setattr(all_figures, "_may_fork", lambda fork=fork: fork)
+        folder = tmp_path / str(fork)
+        folder.mkdir()
+        names = [one.name for one in all_figures.draw_all(results, folder)]
+        drawn[fork] = names, {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert drawn[True] == drawn[False]
+    assert len(drawn[True][1]) == 2 * len(drawn[True][0]) == 12
+
+
+def test_a_thread_that_may_hold_a_lock_forbids_to_fork():
+    waiting = threading.Event()
+    thread = threading.Thread(target=waiting.wait)
+    thread.start()
+    try:
+        assert not all_figures._may_fork()
+    finally:
+        waiting.set()
+        thread.join()
 
 
 def test_lroc_marks_of_three_treatments_compare_every_pair(tmp_path):

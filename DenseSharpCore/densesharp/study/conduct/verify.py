@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from densesharp.errors import StudyError
 from densesharp.files import sha256
@@ -13,8 +14,11 @@ from densesharp.study.conduct.events import Event, chain_problems
 from densesharp.study.conduct.model_results import load_aid, logged_probabilities
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.schedule import steps
-from densesharp.study.conduct.store import Store
 from densesharp.study.conduct.study_folder import OLD_ORDER, Study
+
+if TYPE_CHECKING:
+    # An analysis needs no database.
+    from densesharp.study.conduct.store import Store
 
 
 @dataclass

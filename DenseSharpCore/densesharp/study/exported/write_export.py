@@ -20,7 +20,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder, sha256
@@ -28,10 +28,13 @@ from densesharp.study.conduct.events import Event, valid_answers
 from densesharp.study.conduct.model_results import load_aid, percent, shown_columns
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.schedule import Item
-from densesharp.study.conduct.store import Store
 from densesharp.study.conduct.study_folder import DESIGN, SCHEDULE, Study
 from densesharp.study.conduct.timing import Spent
 from densesharp.study.conduct.verify import verify
+
+if TYPE_CHECKING:
+    # An analysis needs no database.
+    from densesharp.study.conduct.store import Store
 
 ANSWER_COLUMNS = (
     "study", "design_sha256", "reader", "group", "session", "block", "position", "item", "role",

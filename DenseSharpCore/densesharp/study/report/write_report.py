@@ -21,7 +21,6 @@ from densesharp.stats.from_json import from_json
 from densesharp.stats.tables import write_rows
 from densesharp.study.analysis.study_results import SCHEMA, StudyResults
 from densesharp.study.figures.all_figures import draw_all
-from densesharp.study.figures.figure_style import save
 from densesharp.study.report.blocks import Block, Picture, TableBlock, unfolded
 from densesharp.study.report.content import content
 from densesharp.study.report.study_html import render_html
@@ -73,10 +72,7 @@ def write_report(results: StudyResults, folder: Path, progress: Progress = silen
 
     figures, tables = ensure_folder(folder / "figures"), ensure_folder(folder / "tables")
     progress(0.2, "Drawing figures")
-    pictures = {}
-    for plot in draw_all(results):
-        save(plot, figures)
-        pictures[plot.name] = Picture(plot.name, plot.caption, plot.alt)
+    pictures = {one.name: Picture(*one) for one in draw_all(results, figures)}
     blocks: list[Block] = content(results, pictures)
     for block in unfolded(blocks):
         if isinstance(block, TableBlock):
