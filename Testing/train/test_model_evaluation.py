@@ -30,7 +30,7 @@ from phantoms import ThresholdEngine
 AN_OUTCOME = Outcome(
     name="a", label=0, subset=0, patient="a", texture=1, diameter_mm=7.0, mean_hu=-600.0,
     fits=True, probabilities=(0.7, 0.2, 0.1), dice=0.8, hd95_mm=1.0, volume_ratio=1.1,
-    shifted_dice=(0.8, 0.7), solid_share=0.1,
+    shifted_dice=(0.8, 0.7), plain_dice=0.8, solid_share=0.1,
     inner_solid_share=0.2, refused=False,
 )  # fmt: skip
 
@@ -89,7 +89,11 @@ def test_density_and_robustness() -> None:
     assert summary.density(outcomes(), "solid_share").value == pytest.approx(1.0)
     assert summary.density(outcomes(), "inner_solid_share").value == pytest.approx(-1.0)
     assert summary.robustness(outcomes())["mean_loss"].value == pytest.approx(0.05)
-    assert summary.robustness([replace(AN_OUTCOME, shifted_dice=())])["mean_loss"].value is None
+    # What averaging over orientations brings is no part of what a moved click loses.
+    averaged = replace(AN_OUTCOME, dice=0.9, plain_dice=0.76)
+    assert summary.robustness([averaged])["mean_loss"].value == pytest.approx(0.01)
+    still = replace(AN_OUTCOME, shifted_dice=(), plain_dice=None)
+    assert summary.robustness([still])["mean_loss"].value is None
 
 
 def test_the_outermost_voxels_can_be_left_out_of_the_solid_share() -> None:

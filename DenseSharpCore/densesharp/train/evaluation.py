@@ -60,7 +60,10 @@ class Outcome:
         dice: with the true mask, seed in its middle; 0 where nothing was found.
         hd95_mm: 95 % Hausdorff distance, None where nothing was found.
         volume_ratio: predicted over true volume.
-        shifted_dice: Dice for each displaced seed, in the order of `SHIFTS`; may be empty.
+        shifted_dice: Dice for each displaced seed, in the order of `SHIFTS`, in one orientation;
+            may be empty.
+        plain_dice: what they are compared with: the seed in the middle, in one orientation; None
+            where no seed was displaced.
         solid_share: share of the predicted mask above -300 HU, None where nothing was found.
         inner_solid_share: the same without the mask's outermost voxels, which hold part lung (all
             of the mask where fewer than 5 would be left).
@@ -90,6 +93,7 @@ class Outcome:
     solid_share: float | None
     inner_solid_share: float | None
     refused: bool
+    plain_dice: float | None = None
     slice_mm: float | None = None
     among: AmongReaders | None = None
     inner: AmongReaders | None = None
@@ -193,6 +197,7 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
     mask, prediction = _outlined(volume, click, engine, augmentations)
     own = on_own_grid(prediction, sample.own) if sample.own else (None, None, None)
     shifted = [_outlined(volume, click + s, engine, 1)[0] for s in SHIFTS] if shifts else []
+    plain = _outlined(volume, click, engine, 1)[0] if shifts else mask
     measures = compare(mask, sample.seg, (1.0, 1.0, 1.0))
     extent = np.ptp(np.argwhere(sample.seg), axis=0) + 1
     return Outcome(
@@ -212,6 +217,7 @@ def _run(sample: Sample, engine: Engine, shifts: bool, augmentations: int) -> Ou
         solid_share=_solid_share(volume.array, mask),
         inner_solid_share=_solid_share(volume.array, _inner(mask)),
         refused=bool(mask.sum() < SMALLEST_MM3),
+        plain_dice=dice(plain, sample.seg) if shifts else None,
         slice_mm=sample.slice_mm,
         among=None if sample.readers is None else among_readers(mask, sample.readers),
         inner=own[0],

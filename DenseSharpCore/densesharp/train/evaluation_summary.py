@@ -66,11 +66,14 @@ def _mask_row(group: Sequence[Outcome]) -> dict[str, Any]:
 
 def robustness(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Loss of Dice when the seed is displaced, over nodules whose mask fits the patch."""
-    group = [o for o in outcomes if o.fits and o.shifted_dice]
+    moved = [
+        (o, o.plain_dice, o.shifted_dice) for o in outcomes if o.fits and o.plain_dice is not None
+    ]
+    group = [o for o, _, _ in moved]
     if not group:
         return {"mean_loss": not_estimable("No displaced seeds were run.")}
-    loss = np.array([o.dice - np.mean(o.shifted_dice) for o in group])
-    worst = np.array([o.dice - min(o.shifted_dice) for o in group])
+    loss = np.array([plain - np.mean(shifted) for _, plain, shifted in moved])
+    worst = np.array([plain - min(shifted) for _, plain, shifted in moved])
     return {
         "n": len(group),
         "mean_loss": _bootstrap(group, lambda rows: float(loss[rows].mean())),

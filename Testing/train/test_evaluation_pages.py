@@ -1,0 +1,76 @@
+"""Pages, pictures and model card say what the bundled model's evaluation gave, and no older one."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from densesharp.model.model_file import load_model
+from densesharp.resources import model_path
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "docs/reference/evaluation.json"
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "Testing/benchmarks")
+    return import_module("evaluation_blocks")
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    return made
+
+
+def test_the_figures_are_of_the_bundled_model(figures: dict[str, Any]) -> None:
+    bundled = load_model(model_path())
+    named = {name: (part["model"], part["sha256"]) for name, part in figures.items()}
+    assert named == dict.fromkeys(
+        ("lidc", "balls", "simulated", "pictures"), (bundled.card.name, bundled.sha256)
+    )
+    performance = json.loads((ROOT / "docs/reference/performance.json").read_text(encoding="utf-8"))
+    assert performance["precision"]["result"]["model"] == bundled.sha256
+
+
+def test_pages_and_card_say_what_the_figures_say(
+    blocks: ModuleType, figures: dict[str, Any]
+) -> None:
+    for page in blocks.PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert blocks.filled(text, figures) == text, f"{page} is not of these figures"
+    assert load_model(model_path()).sha256 in (ROOT / blocks.PAGES[0]).read_text(encoding="utf-8")
+    assert load_model(model_path()).card.evaluation == blocks.card_text(figures)
+
+
+@pytest.mark.parametrize("name", ["dice", "reliability"])
+def test_pictures_are_of_the_bundled_model(name: str) -> None:
+    picture = ROOT / f"docs/images/evaluation-{name}.png"
+    with Image.open(picture) as image:
+        assert load_model(model_path()).sha256 in image.info["Description"]
+    assert picture.stat().st_size < 60_000
+
+
+def test_a_page_of_other_figures_is_told_apart(blocks: ModuleType, figures: dict[str, Any]) -> None:
+    page = (ROOT / blocks.PAGES[0]).read_text(encoding="utf-8")
+    other = json.loads(json.dumps(figures))
+    other["lidc"]["sha256"] = "0" * 64
+    other["balls"]["result"]["0.6"]["5"] += 0.1
+    changed = blocks.filled(page, other)
+    assert "0" * 64 in changed
+    lines = set(changed.splitlines()) - set(page.splitlines())
+    assert len(lines) == 2  # the model's, and that of the balls on slices of 0.6 mm
+
+
+def test_every_mark_stands_once(blocks: ModuleType) -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in blocks.PAGES)
+    for name in (*blocks.BLOCKS, *blocks.SENTENCES):
+        assert text.count(f"<!-- evaluation:{name} -->") == 1
+        assert text.count(f"<!-- /evaluation:{name} -->") == 1
