@@ -383,10 +383,9 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
         volume_sd_mm3=float(volumes.std()),
         volume_range_mm3=(float(volumes.min()), float(volumes.max())),
         sd_measurements={
-            name: float(np.std([each.to_json()[name] for each in measured])) for name in SPREAD
-        }
-        if measured
-        else {},
+            name: float(np.std([one.to_json()[name] for one in measured]))
+            for name in (SPREAD if measured else ())
+        },
         outline_agreement=prediction.agreement if len(samples) > 1 else None,
         silent=prediction.silent,
     )
