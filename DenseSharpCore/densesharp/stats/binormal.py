@@ -38,6 +38,9 @@ TOO_FEW = "There are too few cases in too few categories for a test of the fit."
 _FEWEST = 5.0
 """Expected cases of each class in a cell of the fit test."""
 
+_MOST = 200
+"""Categories; more would cost the cube of their number, and change an area by 0.0001 or so."""
+
 _REFITS = 120
 """With more kinds of cases the jackknife takes their influences in the place of refits."""
 
@@ -121,14 +124,24 @@ def _none(reason: str, auc: Estimate) -> BinormalFit:
 
 
 def categories(ratings: FloatArray, truth: BoolArray) -> IntArray:
-    """Counts by category, shape (2, c): cases without and with disease, ratings ascending."""
+    """Counts by category, shape (2, c): cases without and with disease, ratings ascending.
+
+    More than `_MOST` are joined to so many groups of about as many cases.
+    """
     values, at = np.unique(ratings, return_inverse=True)
     counts = np.array([np.bincount(at[truth == one], minlength=len(values)) for one in (0, 1)])
     # Neighbors that hold one and the same class only are one category.
     only = np.where(counts[1] == 0, 0, np.where(counts[0] == 0, 1, 2))
     begins = np.concatenate([[True], (only[1:] != only[:-1]) | (only[1:] == 2)])
     joined: IntArray = np.add.reduceat(counts, np.flatnonzero(begins), axis=1)
-    return joined
+    if joined.shape[1] <= _MOST:
+        return joined
+    # The middle of a category says which of so many groups of about as many cases it is in.
+    cases = joined.sum(axis=0)
+    group = ((np.cumsum(cases) - cases / 2) / cases.sum() * _MOST).astype(np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(group) > 0]))
+    grouped: IntArray = np.add.reduceat(joined, starts, axis=1)
+    return grouped
 
 
 def _points(counts: IntArray) -> FloatArray:

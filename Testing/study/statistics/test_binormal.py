@@ -154,3 +154,18 @@ def test_the_command_prints_the_curves(van_dyke, reader_study_folder, tmp_path, 
     assert found["binormal"]["2"]["4"]["a"]["value"] is None
     with pytest.raises(TableError, match="takes the jackknife covariance only"):
         run(csv, "--figure", "binormal-auc", "--covariance", "delong")
+
+
+def test_thousands_of_values_take_no_time_and_groups_change_next_to_nothing(monkeypatch):
+    rng = np.random.default_rng(4)
+    truth = np.arange(5000) % 2 == 0
+    ratings = rng.normal(size=5000) * np.where(truth, 1.4, 1.0) + 1.5 * truth
+    fit = fit_binormal(ratings, truth)
+    assert binormal.categories(ratings, truth).shape[1] <= 200
+    assert fit.auc.value == pytest.approx(stats.norm.cdf(1.5 / np.hypot(1.4, 1)), abs=0.02)
+    some = slice(0, 600)
+    grouped = fit_binormal(ratings[some], truth[some]).auc
+    monkeypatch.setattr(binormal, "_MOST", 10_000)
+    whole = fit_binormal(ratings[some], truth[some]).auc
+    assert grouped.value == pytest.approx(whole.value, abs=1e-4)
+    assert grouped.se == pytest.approx(whole.se, rel=0.01)

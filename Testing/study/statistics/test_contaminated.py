@@ -123,6 +123,15 @@ def test_many_values_are_fitted_as_they_were_drawn():
     assert fit_contaminated(np.exp(ratings), truth).auc.value == pytest.approx(fit.auc.value)
 
 
+def test_thousands_of_values_take_no_time():
+    rng = np.random.default_rng(4)
+    truth = np.arange(4000) % 2 == 0
+    ratings = rng.normal(size=4000) + 2.0 * (truth & (rng.random(4000) < 0.7))
+    value, left_out = CONTAMINATED_AUC.compute(ratings, truth.astype(int))
+    assert value == pytest.approx(area_of(np.array([2.0, 0.7])), abs=0.02)
+    assert len(left_out) == 4000
+
+
 def test_influences_are_near_to_refits(monkeypatch):
     rng = np.random.default_rng(1)
     truth = (np.arange(70) < 35).astype(int)
