@@ -98,7 +98,9 @@ def slices(shared: Path, out: Path) -> None:
     place = {int(number): row for row, number in enumerate(patches["nodule"])}
     pixels = patches["hu"]
     table = []
-    for row in rows_of(shared / "lidc-readers/patches.csv"):
+    # Some nodules have a patch of each of two readers: the first will do.
+    first = {row["nodule"]: row for row in reversed(rows_of(shared / "lidc-readers/patches.csv"))}
+    for row in reversed(first.values()):
         nodule = [one for one in drawn if one[0]["nodule"] == row["nodule"]]
         about = nodule[0][0]
         if len(nodule) < 2 or float(about["slice_mm"]) > THICKEST_MM:

@@ -87,7 +87,7 @@ def slices_like(folder: Path) -> None:
     annotations = folder / "lidc-readers/annotations.csv"
     annotations.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     (folder / "lidc-readers/patches.csv").write_text(
-        "patch,annotation,nodule,k,y0,x0\n9,5,1,89,300,400\n", encoding="utf-8"
+        "patch,annotation,nodule,k,y0,x0\n9,5,1,89,300,400\n9,6,1,89,300,400\n", encoding="utf-8"
     )
 
 
