@@ -143,6 +143,7 @@ def write_marks(path: Path) -> None:
 def analysis(folder: Path) -> None:
     """Tables of readings from elsewhere."""
     write_marks(folder / "marks.xlsx")
+    write_marks(folder / "regions.xlsx")
     readings(folder / "readings.csv")
     readings(folder / "pilot.csv")
     rng = np.random.default_rng(2)
