@@ -45,6 +45,7 @@ class ScanNodes(ABC):
         self._claims = 0
         self._overlaps = Overlaps()
         self._notices: tuple[int, tuple[Notice, ...]] | None = None
+        self._volume: tuple[tuple[Any, ...], Volume] | None = None
 
     @property
     def alive(self) -> bool:
@@ -69,14 +70,21 @@ class ScanNodes(ABC):
             raise SceneError(message) from None
 
     def volume(self) -> Volume:
-        """The CT for the core; shares memory with the node."""
+        """The CT for the core; shares memory with the node.
+
+        The same object until something of the CT changes: the core finds out once what it shows.
+        """
         self._check_alive()
         check_volume(self.volume_node)
         image = self.volume_node.GetImageData()
         version = image.GetMTime() if image else 0
         if self._notices is None or self._notices[0] != version:
             self._notices = (version, notices_of(self.volume_node))
-        return volume_from_node(self.volume_node, self._notices[1])
+        volume = volume_from_node(self.volume_node, self._notices[1])
+        state = (version, _facts_of(volume))
+        if self._volume is None or self._volume[0] != state:
+            self._volume = (state, volume)
+        return self._volume[1]
 
     def handed_out(self, nodule_id: str) -> Nodule:
         """A nodule as readers, files and reports see it.
@@ -270,3 +278,11 @@ class ScanNodes(ABC):
     @abstractmethod
     def _create_segmentation(self) -> Any:
         """A new segmentation, with the outlines of all nodules."""
+
+
+def _facts_of(volume: Volume) -> tuple[Any, ...]:
+    """All of a CT but the values of its voxels, to compare."""
+    grid, array = volume.grid, volume.array
+    where = (grid.size, *(part.tobytes() for part in (grid.origin, grid.spacing, grid.direction)))
+    memory = (array.__array_interface__["data"], array.dtype)
+    return (*where, *memory, volume.notices, dict(volume.series))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import (
@@ -150,6 +151,14 @@ def test_growing_adds_a_box_and_the_centroid_is_the_middle():
     mask[4, 4, 4] = True
     assert grow(mask, 2).sum() == 125
     np.testing.assert_allclose(centroid(mask, grid), [5, 6, 7])
+
+
+@pytest.mark.parametrize("voxels", [1, 2, 3, 9])
+def test_growing_is_what_simpleitk_does_with_a_box(voxels):
+    mask = np.random.default_rng(voxels).random((8, 9, 11)) > 0.99
+    image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
+    expected = SimpleITK.BinaryDilate(image, [voxels] * 3, SimpleITK.sitkBox)
+    np.testing.assert_array_equal(grow(mask, voxels), SimpleITK.GetArrayFromImage(expected) > 0)
 
 
 def test_an_interpolated_mask_keeps_its_volume():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Volume
+from densesharp.nodule import place
 from densesharp.nodule.place import place_of
 
 MIDDLE = np.array([12.0, -40.0, 300.0])
@@ -56,15 +60,15 @@ def chest(direction=STRAIGHT, spacing=(2.0, 2.0, 4.0), shown=slice(None)):
 @pytest.mark.parametrize("turned", [False, True])
 def test_side_and_level(beside, height, side, level, turned):
     direction = np.diag([-1.0, -1.0, -1.0]) if turned else np.eye(3)
-    place = place_of(chest(direction), MIDDLE + (*beside, height))
-    assert (place.side, place.level) == (side, level)
+    found = place_of(chest(direction), MIDDLE + (*beside, height))
+    assert (found.side, found.level) == (side, level)
 
 
 def test_the_slice_is_counted_from_the_feet_whichever_way_the_ct_is_stored():
     """Slices of 4 mm, 90 of them; the middle lies between the 45th and the 46th."""
     for direction in (np.eye(3), np.diag([1.0, 1.0, -1.0])):
-        place = place_of(chest(direction), MIDDLE + (0, 0, 30))
-        assert (place.slice, place.slices) == (53, 90)
+        found = place_of(chest(direction), MIDDLE + (0, 0, 30))
+        assert (found.slice, found.slices) == (53, 90)
 
 
 def test_other_axes_give_the_same():
@@ -80,6 +84,21 @@ def test_other_axes_give_the_same():
     assert place_of(turned, point) == place_of(volume, point)
 
 
+def test_a_ct_is_looked_at_once_as_long_as_it_is_in_use(monkeypatch):
+    looked = []
+    look = place._chest_of
+    monkeypatch.setattr(place, "_chest_of", lambda ct: looked.append(ct.grid.size) or look(ct))
+    volume = chest()
+    sides = [place_of(volume, MIDDLE + (x, 0, 0)).side for x in (-85, 85)]
+    other = place_of(chest(shown=slice(100, 200)), MIDDLE + (85, 0, 0))
+    assert (sides, other.side) == (["right", "left"], "")
+    assert looked == [(200, 150, 90), (100, 150, 90)]
+    held = weakref.ref(volume)
+    del volume
+    gc.collect()
+    assert held() is None
+
+
 def test_a_ct_of_one_lung_has_no_side():
     """The middle of what is shown lies in the lung: calling one half of it left would be wrong."""
     volume = chest(shown=slice(100, 200))
@@ -90,8 +109,8 @@ def test_a_ct_of_one_lung_has_no_side():
 def test_a_piece_of_a_chest_has_neither_side_nor_level():
     volume = chest(shown=slice(120, 160))
     small = Volume(volume.array[40:56, 60:90], volume.grid.crop((0, 60, 40), (40, 30, 16)))
-    place = place_of(small, small.grid.center)
-    assert (place.side, place.level, place.slices) == ("", "", 16)
+    found = place_of(small, small.grid.center)
+    assert (found.side, found.level, found.slices) == ("", "", 16)
 
 
 def test_the_report_names_the_place_of_the_outline_and_never_that_of_the_click():

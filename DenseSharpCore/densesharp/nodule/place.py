@@ -8,6 +8,7 @@ on both sides of it in its row; a CT that shows too little of the chest gets no 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,10 @@ class _Chest:
     high: float
 
 
+_chests: WeakKeyDictionary[Volume, _Chest | None] = WeakKeyDictionary()
+"""What each CT shows, as long as it is in use: its voxels are never changed in place."""
+
+
 def place_of(volume: Volume, point: ArrayLike) -> Place:
     """Where a point of a CT lies in the chest.
 
@@ -70,7 +75,9 @@ def place_of(volume: Volume, point: ArrayLike) -> Place:
     count = grid.size[axis]
     index = int(np.clip(np.round(grid.to_index(lps)[axis]), 0, count - 1))
     number = index + 1 if grid.direction[2, axis] > 0 else count - index
-    chest = _chest_of(volume)
+    if volume not in _chests:
+        _chests[volume] = _chest_of(volume)
+    chest = _chests[volume]
     if chest is None:
         return Place("", "", number, count)
     return Place(_side(chest, lps), _level(chest, float(lps[2])), number, count)

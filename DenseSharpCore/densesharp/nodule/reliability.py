@@ -146,10 +146,7 @@ def _dense(patch: Patch) -> NDArray[np.bool_]:
 def _touches_cube(prediction: Prediction) -> list[Notice]:
     mask = prediction.mask >= THRESHOLD
     faces = [(mask.take(0, axis).any(), mask.take(-1, axis).any()) for axis in range(3)]
-    rim = grow(mask, 2) & ~mask
-    # A piece of a large mass has as much dense tissue beyond its outline as lung.
-    piece = mask.sum() >= PIECE_VOXELS and _dense(prediction.patch)[rim].mean() >= PIECE_SHARE
-    if piece or any(low and high for low, high in faces):
+    if any(low and high for low, high in faces) or _is_piece(prediction.patch, mask):
         text = (
             f"The nodule reaches beyond the {EDGE} mm cube that the model sees: it is larger than "
             "the model was made for, or a part of a larger mass or of the chest wall."
@@ -163,6 +160,14 @@ def _touches_cube(prediction: Prediction) -> list[Notice]:
         )
         return [Notice("mask_touches_cube", text)]
     return []
+
+
+def _is_piece(patch: Patch, mask: NDArray[np.bool_]) -> bool:
+    """A piece of a large mass has as much dense tissue beyond its outline as lung."""
+    if mask.sum() < PIECE_VOXELS:
+        return False
+    rim = grow(mask, 2) & ~mask
+    return bool(_dense(patch)[rim].mean() >= PIECE_SHARE)
 
 
 def _field_of_view(prediction: Prediction, mask: NoduleMask, volume: Volume) -> list[Notice]:
