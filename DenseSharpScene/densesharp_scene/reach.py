@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from densesharp.image.masks import NoduleMask, label
 from densesharp.nodule.patch import EDGE
 
+from .overlap import shared
+
 REACH_MM = 10.0
 """Further away from the outline a stroke is about something else."""
 
@@ -48,10 +50,20 @@ def far_part_mm(mask: NoduleMask, former: NoduleMask | None, middle: ArrayLike) 
     labels = label(mask.array > 0)
     farthest = 0.0
     for number in range(1, int(labels.max()) + 1):
-        part = _spots(NoduleMask((labels == number).astype(np.uint8), mask.start, mask.grid))
-        nearest = min(float(np.linalg.norm(known - spot, axis=1).min()) for spot in part)
+        part = NoduleMask((labels == number).astype(np.uint8), mask.start, mask.grid)
+        if shared(part, former) > 0:
+            continue
+        nearest = _between_mm(_spots(part), known)
         farthest = max(farthest, nearest if nearest > allowed else 0.0)
     return farthest
+
+
+def _between_mm(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Least distance between (n, 3) and (m, 3) points."""
+    middle = one.mean(axis=0)  # else squares of far coordinates would lose what is small
+    one, other = one - middle, other - middle
+    squares = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
+    return float(np.sqrt(max(squares.min(), 0.0)))
 
 
 def _spots(mask: NoduleMask) -> NDArray[np.float64]:

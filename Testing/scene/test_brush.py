@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask
 from densesharp_scene.brush import paint
+from densesharp_scene.reach import far_part_mm
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
 GRID = Grid((30, 28, 20), np.array([5.0, -3, 2]), np.array([0.8, 0.9, 2.0]), TURN)
@@ -66,3 +67,20 @@ def test_a_stroke_at_the_border_stays_inside():
     after = paint(None, GRID, corner, corner, 4.0)
     assert min(after.start) >= 0
     assert full(after)[0, 0, 0]
+
+
+@pytest.mark.parametrize("gap", [9, 11, 25])
+def test_a_far_part_is_as_far_as_its_nearest_voxel(gap):
+    """1 mm voxels, boxes beside each other: millimeters are counted voxels; 10 are near."""
+    array = np.zeros((8, 8, 60), np.uint8)
+    array[:, :, 4:10] = 1
+    grid = Grid((60, 8, 8), np.array([900.0, -700.0, 1200.0]), np.ones(3), np.eye(3))
+    former = NoduleMask(array.copy(), (0, 0, 0), grid)
+    array[2:5, 2:5, 9 + gap :][:, :, :4] = 1
+    drawn = NoduleMask(array, (0, 0, 0), grid)
+    found = far_part_mm(drawn, former, grid.to_world([7, 4, 4]))
+    assert found == pytest.approx(gap if gap > 10 else 0, abs=1e-6)
+    assert far_part_mm(former, None, grid.to_world([7, 4, 4])) == 0
+    assert far_part_mm(drawn, None, grid.to_world([0, 4, 4])) == pytest.approx(
+        9 + gap if 9 + gap > 16 else 0, abs=1e-6
+    )
