@@ -19,17 +19,8 @@ from densesharp.image.grid import ras_to_lps
 from densesharp.report.labels import Phrase
 
 from . import record, views
+from .axis_lines import AXES, BELONGS, ends, keep_dragged, left_at, length, was_dragged
 from .scan import ScanNodules
-from .seeds import MOVED_MM
-
-AXES = ("long axis", "short axis")
-"""Roles of the two lines, and their names."""
-
-BELONGS = "DenseSharp.Axis"
-"""Attribute of a line: nodule, outline and where the line was put, as JSON."""
-
-DRAGGED = "DenseSharp.Dragged."
-"""Attribute of a line, with a nodule's id: its outline, and where a reader left the line."""
 
 COLOR = (1.0, 0.95, 0.35)
 GLYPH_PERCENT, TEXT_PERCENT = 0.9, 2.6
@@ -64,16 +55,16 @@ def show(scan: ScanNodules, nodule_id: str) -> Lengths | None:
         return None
     for role, segment in zip(AXES, (measured.long_axis, measured.short_axis), strict=True):
         line = record.referenced(scan.record_node, role, lambda role=role: _create(scan, role))
-        ends = [
+        measured_at = [
             scan.where_now(nodule_id, ras_to_lps(point)) for point in (segment.start, segment.end)
         ]
-        owner = [nodule_id, nodule.mask_digest, np.round(ends, 6).tolist()]
+        owner = [nodule_id, nodule.mask_digest, np.round(measured_at, 6).tolist()]
         if line.GetAttribute(BELONGS) != json.dumps(owner):
-            _keep_dragged(line)
-            _put(line, _dragged(line, nodule_id, nodule.mask_digest) or ends)
+            keep_dragged(line)
+            _put(line, left_at(line, nodule_id, nodule.mask_digest) or measured_at)
             line.SetAttribute(BELONGS, json.dumps(owner))
         show_in_plane(line, scan.volume_node)
-        dragged = _was_dragged(line)
+        dragged = was_dragged(line)
         line.SetName(f"{nodule.name} {role}{' (reader)' if dragged else ''}")
         # The card has the others' lengths, and two labels in one small nodule hide it.
         line.GetDisplayNode().SetPropertiesLabelVisibility(dragged)
@@ -92,8 +83,8 @@ def lengths(scan: ScanNodules) -> Lengths | None:
     lines = _lines(scan)
     if len(lines) != len(AXES):
         return None
-    measured = [float(np.linalg.norm(np.subtract(*_ends(line)))) for line in lines]
-    return Lengths(measured[0], measured[1], any(_was_dragged(line) for line in lines))
+    measured = [length(ends(line)) for line in lines]
+    return Lengths(measured[0], measured[1], any(was_dragged(line) for line in lines))
 
 
 def words(found: Lengths) -> str:
@@ -137,7 +128,7 @@ def style(line: Any, color: tuple[float, float, float]) -> None:
 
 def show_in_plane(line: Any, volume_node: Any) -> None:
     """Show a line in the views of its CT in whose plane it lies: others would show a dot."""
-    along = np.subtract(*_ends(line))
+    along = np.subtract(*ends(line))
     tilts = {}
     for view in views.views_of(line.GetScene(), volume_node):
         matrix = view.GetSliceToRAS()
@@ -154,37 +145,9 @@ def show_in_plane(line: Any, volume_node: Any) -> None:
         display.EndModify(was_modifying)
 
 
-def _keep_dragged(line: Any) -> None:
-    """Remember where a reader left a line, before another nodule takes it."""
-    if line.GetAttribute(BELONGS) and _was_dragged(line):
-        nodule_id, outline, _ = json.loads(line.GetAttribute(BELONGS))
-        kept = [outline, [point.tolist() for point in _ends(line)]]
-        line.SetAttribute(DRAGGED + nodule_id, json.dumps(kept))
-
-
-def _dragged(line: Any, nodule_id: str, outline: str) -> list[NDArray[np.float64]] | None:
-    """Where a reader left the line of a nodule, whose outline is still the same."""
-    kept = json.loads(line.GetAttribute(DRAGGED + nodule_id) or "null")
-    return [np.array(point) for point in kept[1]] if kept and kept[0] == outline else None
-
-
-def _put(line: Any, ends: list[NDArray[np.float64]]) -> None:
+def _put(line: Any, points: list[NDArray[np.float64]]) -> None:
     was_modifying = line.StartModify()
     line.RemoveAllControlPoints()
-    for point in ends:
+    for point in points:
         line.AddControlPointWorld(vtk.vtkVector3d(*point.tolist()))
     line.EndModify(was_modifying)
-
-
-def _ends(line: Any) -> list[NDArray[np.float64]]:
-    ends = []
-    for index in range(2):
-        point = [0.0, 0.0, 0.0]
-        line.GetNthControlPointPositionWorld(index, point)
-        ends.append(np.array(point))
-    return ends
-
-
-def _was_dragged(line: Any) -> bool:
-    put = np.array(json.loads(line.GetAttribute(BELONGS))[2])
-    return bool(np.abs(put - _ends(line)).max() > MOVED_MM)

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from densesharp.nodule.guidelines import Context, guideline_hints
+from densesharp.nodule.guidelines import Context, reported_hints
 from densesharp.nodule.records import NoduleResult
 
 ATTRIBUTE = "DenseSharp.Context"
@@ -52,10 +52,11 @@ def tell(record: Any, nodule_id: str, name: str, value: Any) -> None:
 
 
 def with_hints(result: NoduleResult, context: Context) -> NoduleResult:
-    """The result with hints for this patient; as it is where nothing is known of one."""
-    if context == Context() or result.measurements is None:
+    """The result with hints for this patient and a reader's axes; as it is where neither is."""
+    if (context == Context() and result.reader_axes is None) or result.measurements is None:
         return result
-    return replace(result, guidelines=guideline_hints(result.measurements, context))
+    hints = reported_hints(result, context)
+    return replace(result, guidelines={name: hint.to_json() for name, hint in hints.items()})
 
 
 def known_fields(context: Context) -> dict[str, Any]:

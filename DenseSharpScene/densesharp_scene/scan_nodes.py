@@ -18,7 +18,7 @@ from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.records import Seed
 
-from . import maps, patient, record, seeds, segments, table, views
+from . import axis_lines, maps, patient, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import check_volume, grid_of, notices_of, volume_from_node, world_to_ijk
@@ -89,12 +89,18 @@ class ScanNodes(ABC):
     def handed_out(self, nodule_id: str) -> Nodule:
         """A nodule as readers, files and reports see it.
 
-        With name and decision, a neighbor's overlap, and hints for what is known of the patient.
+        With name and decision, a neighbor's overlap, lengths that a reader measured on this
+        outline, and hints for them and for what is known of the patient.
         """
         real = [nodule for nodule in self.nodules if not nodule.refused_click]
         nodule = self.nodule(nodule_id).handed_out(self._overlaps.words(real).get(nodule_id))
-        context = patient.context_of(record.find_record(self.volume_node), nodule_id)
-        return replace(nodule, result=patient.with_hints(nodule.result, context))
+        stored = record.find_record(self.volume_node)
+        own = axis_lines.reader_axes(stored, nodule_id, nodule.mask_digest)
+        result = replace(nodule.result, reader_axes=own)
+        if own is None and axis_lines.measured_before(stored, nodule_id):
+            result = replace(result, notices=(*result.notices, axis_lines.OF_FORMER_OUTLINE))
+        hints = patient.with_hints(result, patient.context_of(stored, nodule_id))
+        return replace(nodule, result=hints)
 
     @property
     def seeds_node(self) -> Any:

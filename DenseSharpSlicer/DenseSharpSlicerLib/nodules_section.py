@@ -163,14 +163,14 @@ class NodulesSection:
             zoom_back(slicer.mrmlScene)
 
     def onAxes(self, shown: bool) -> None:
-        """The measured axes of the selected nodule on the CT, or none."""
+        """The axes of the selected nodule, or none; none while its outline is newer than they."""
         for line, tag in self._axes:
             line.RemoveObserver(tag)
         self._axes = []
         scan, nodule = self.session.scan, self.session.nodule
         if scan is None or not scan.alive:
             self._tellAxes(None)
-        elif shown and nodule is not None:
+        elif shown and nodule is not None and self.session.outdated(nodule) is None:
             self._tellAxes(self._showAxes(scan, nodule.id))
         else:
             measured_axes.hide(scan)
@@ -183,14 +183,21 @@ class NodulesSection:
         except DenseSharpError:  # the CT lies under a transform that bends space
             return None
         for line in measured_axes.lines_of(scan):
-            tag = line.AddObserver(line.PointModifiedEvent, self._onAxisDragged)
-            self._axes.append((line, tag))
+            for event, follow in (
+                (line.PointModifiedEvent, self._onAxisDragged),
+                (line.PointEndInteractionEvent, self._onAxisLeft),
+            ):
+                self._axes.append((line, line.AddObserver(event, follow)))
         return found
 
     def _onAxisDragged(self, _caller: Any, _event: str) -> None:
         scan = self.session.scan
         if scan is not None and scan.alive:
             self._tellAxes(measured_axes.lengths(scan))
+
+    def _onAxisLeft(self, _caller: Any, _event: str) -> None:
+        """The drag is over: the card's sentence has the new length."""
+        self.session.changed()
 
     def _tellAxes(self, found: measured_axes.Lengths | None) -> None:
         """The lengths of the lines, and whose they are."""

@@ -71,6 +71,7 @@ class Session(NoduleSession):
         self.case, self.evidence_opacity = NO_CASE, evidence.OPACITY
         self._evidence: tuple[Any, ...] = ()
         self._lines: list[tuple[Any, int]] = []
+        self._measuring = False
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
         self.unsaved = Unsaved(self.state, publish)
         self.exports = Exports(
@@ -134,7 +135,11 @@ class Session(NoduleSession):
         """Analyse what was placed or dragged, and tell the lengths of axes that were."""
         if self.scan is not None:
             self.clicks.take_points(self.scan)
-            self._follow_axes()
+            if self._measuring:  # the card's sentence has the new lengths
+                self._measuring = False
+                self.refresh()
+            else:
+                self._follow_axes()
 
     def stroke(self, start: ArrayLike, end: ArrayLike, normal: ArrayLike) -> None:
         """A piece of a brush stroke on the selected nodule, RAS mm."""
@@ -200,6 +205,7 @@ class Session(NoduleSession):
 
     def _dragging(self, line: Any, _event: str) -> None:
         """The length follows the mouse, at the line and in the card."""
+        self._measuring = True
         found = measured_axes.lengths(self.opened())
         if found is not None and found.by_reader:
             line.GetDisplayNode().SetPropertiesLabelVisibility(True)

@@ -24,6 +24,7 @@ from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice, Volume
 from densesharp.io import read_volume
+from densesharp.nodule.records import ReaderAxes
 from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_enhanced, write_series
 from nodule_results import ball, nodule
@@ -390,6 +391,19 @@ def test_a_number_that_only_report_or_new_run_has_is_a_difference(axial_volume):
         (group,) = read_report(measurement_report([reported], axial_volume, RUN)[1])
         assert differences(group, reported) == []
         assert len(differences(group, now)) == len(numbers)
+
+
+def test_a_reader_s_axes_stand_beside_the_software_s(axial_volume):
+    whole = replace(nodule(axial_volume, CENTERS[0]), reader_axes=ReaderAxes(14.25, None))
+    _, report = measurement_report([whole], axial_volume, RUN, observer="Reader^One")
+    found = []
+    for group in items(report, "125007"):
+        for item in items(group, "103339001"):
+            method = [i.ConceptCodeSequence[0].CodeValue for i in items(item, "370129005")]
+            found.append((float(item.MeasuredValueSequence[0].NumericValue), method))
+    assert found == [(pytest.approx(12.3456789012345), []), (14.25, ["DS-BY-READER"])]
+    (group,) = read_report(report)
+    assert differences(group, replace(whole, reader_axes=None)) == [], "no run would give it again"
 
 
 def test_headers_that_break_the_standard_are_told_without_names(tmp_path, capfd):

@@ -87,7 +87,9 @@ def test_the_axes_are_drawn_and_a_drag_measures_anew(marked: Panel) -> None:
     length = measured_axes.lengths(marked.scan).long_mm
     assert f"Axes {length:.1f} x" in marked.ui.axesCheckBox.text
     assert length > 30
-    marked.widget.refresh()
+    line.InvokeEvent(line.PointEndInteractionEvent)
+    marked.wait()
+    assert "(long axis measured by the reader)" in marked.ui.reportEdit.plainText
     assert marked.ui.axesCheckBox.text.endswith("(yours)")
     marked.ui.axesCheckBox.click()
     assert not line.GetDisplayNode().GetVisibility()

@@ -15,7 +15,7 @@ from densesharp.image.volume import Notice
 from densesharp.nodule.guidelines import Context, all_hints
 from densesharp.nodule.guidelines.concordance import classes_suggested, concordance
 from densesharp.nodule.pipeline import analyse
-from densesharp.nodule.records import Review, Seed
+from densesharp.nodule.records import ReaderAxes, Review, Seed
 from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import ReportError, read_report, write_html
 from densesharp.report.pdf import write_pdf
@@ -89,6 +89,21 @@ def test_the_report_names_the_nodule_as_its_reader_did_and_says_who_decided(tmp_
     local = datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
     assert "LLL spiculated at RAS (" in page.text
     assert f"Rejected by Dr Müller on {local}." in page.text
+
+
+def test_the_report_and_its_hints_have_the_axes_that_a_reader_measured(tmp_path, results):
+    volume, (first, _) = results
+    seen = dataclasses.replace(first, reader_axes=ReaderAxes(20.4, 11.6))
+    write_results([seen], volume, ThresholdEngine(), tmp_path / "run")
+    report = read_report(tmp_path / "run", Context(screening=True))
+    write_html(tmp_path / "report.html", report)
+    page = _Text()
+    page.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "20 × 12 mm (axes measured by the reader)" in page.text
+    (row,) = [row for row in report.pages[0].rows if row.title == "Lung-RADS 2022"]
+    whose = "; axes measured by the reader, all else on the outline"
+    assert row.basis.endswith(f"mean diameter 16.0 mm{whose}")
+    assert row.answer.startswith("Category 4B"), "15 mm or more; the outline's 9 mm are 4A"
 
 
 def test_what_is_known_about_the_patient_changes_the_hints(a_result_folder):

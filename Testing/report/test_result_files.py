@@ -15,7 +15,7 @@ from densesharp.errors import OutputError
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
 from densesharp.nodule.pipeline import analyse
-from densesharp.nodule.records import NoduleResult, Place, Review, Seed, Segment
+from densesharp.nodule.records import NoduleResult, Place, ReaderAxes, Review, Seed, Segment
 from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
@@ -407,3 +407,38 @@ def test_the_reader_s_work_and_the_place_are_columns_and_json(tmp_path, a_result
     assert report_sentence(again).startswith("LLL spiculated at RAS (")
     plain = dataclasses.replace(a_result, place=None).to_json()
     assert not {"name", "review", "place"} & set(plain)
+
+
+@pytest.mark.parametrize(
+    ("own", "size"),
+    [
+        (ReaderAxes(20.4, 11.6), "20 × 12 mm (axes measured by the reader)"),
+        (ReaderAxes(8.4, 5.0), "mean diameter 7 mm (axes measured by the reader)"),
+        (ReaderAxes(30.0, None), "30 × {short} mm (long axis measured by the reader)"),
+    ],
+)
+def test_a_reader_s_axes_are_reported_and_the_outline_s_are_kept(tmp_path, a_result, own, size):
+    seen = dataclasses.replace(a_result, reader_axes=own)
+    document = json.loads(json.dumps(seen.to_json()))
+    assert document["reader_axes"] == {
+        "long_axis_mm": own.long_axis_mm, "short_axis_mm": own.short_axis_mm,
+    }  # fmt: skip
+    assert document["measurements"] == json.loads(json.dumps(a_result.to_json()["measurements"]))
+    again = NoduleResult.from_json(document)
+    assert again.reader_axes == own
+    short = int(a_result.measurements.short_axis_mm + 0.5)
+    assert size.format(short=short) in report_sentence(again)
+    write_table(tmp_path / "table.csv", [seen, a_result])
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as handle:
+        row, without = csv.DictReader(handle)
+    assert float(row["reader_long_axis_mm"]) == own.long_axis_mm
+    assert row["reader_short_axis_mm"] == str(own.short_axis_mm or "")
+    assert row["long_axis_mm"] == without["long_axis_mm"]
+    assert (without["reader_long_axis_mm"], without["reader_short_axis_mm"]) == ("", "")
+    assert "reader_axes" not in a_result.to_json()
+
+
+def test_a_refused_result_reports_no_axes(a_result):
+    refused = dataclasses.replace(a_result, verdict="refused", reader_axes=ReaderAxes(20.0, 9.0))
+    assert refused.shown().reader_axes is None
+    assert "by the reader" not in report_sentence(refused)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from densesharp.nodule.records import ReaderAxes
+from densesharp.report.labels import report_sentence
 from nodule_answers import answer
 
 
@@ -80,3 +82,76 @@ def test_nothing_is_drawn_for_a_refused_answer(ct_with_a_nodule):
     scan.store(replace(fresh, verdict="refused"))
     assert measured_axes.show(scan, nodule_id) is None
     assert not scan.record_node.GetNodeReference("long axis").GetDisplayNode().GetVisibility()
+
+
+def drag(scan, role, by_mm):
+    """Make a line longer, as a reader does; returns its new length."""
+    line = scan.record_node.GetNodeReference(role)
+    first, second = ends_of(line)
+    length = np.linalg.norm(second - first)
+    line.SetNthControlPointPositionWorld(1, *(second + (second - first) / length * by_mm))
+    return pytest.approx(length + by_mm)
+
+
+def codes_of(result):
+    return [notice.code for notice in result.notices]
+
+
+def test_dragged_lengths_are_handed_out_as_the_reader_s(ct_with_a_nodule):
+    from densesharp_scene import measured_axes
+    from densesharp_scene.card import result_card
+    from densesharp_scene.findings import reported_of
+
+    scan, nodule_id = ct_with_a_nodule
+    measured_axes.show(scan, nodule_id)
+    assert scan.handed_out(nodule_id).result.reader_axes is None
+    before = scan.handed_out(nodule_id).result
+    long = drag(scan, "long axis", 4.0)
+    (result,) = reported_of(scan)
+    assert result.reader_axes == ReaderAxes(long, None)
+    short = drag(scan, "short axis", 3.0)
+    (result,) = reported_of(scan)
+    assert result.reader_axes == ReaderAxes(long, short)
+    assert result.measurements == before.measurements, "the outline's are kept"
+    mean = (result.reader_axes.long_axis_mm + result.reader_axes.short_axis_mm) / 2
+    fleischner = result.guidelines["fleischner_2017"]["basis"]
+    assert f"mean diameter {np.floor(mean + 0.5):.0f} mm" in fleischner
+    assert fleischner.endswith("; axes measured by the reader, all else on the outline")
+    assert "by the reader" not in result.guidelines["mean_hu_baseline"]["basis"]
+    card = result_card(scan.handed_out(nodule_id))
+    assert "(axes measured by the reader), volume" in card.sentence == report_sentence(result)
+    (row,) = [row for row in card.measurements if row.key == "reader_axes"]
+    own = result.reader_axes
+    assert row.text == f"{own.long_axis_mm:.1f} × {own.short_axis_mm:.1f} mm"
+
+
+def test_lengths_stay_with_their_outline_and_that_is_said(ct_with_a_nodule):
+    from densesharp_scene import measured_axes
+
+    scan, nodule_id = ct_with_a_nodule
+    measured_axes.show(scan, nodule_id)
+    long = drag(scan, "long axis", 2.0)
+    scan.store(answer(scan.volume(), scan.seed_of(nodule_id), nodule_id, 3.0))
+    for _ in range(2):  # before the lines are drawn anew, and after
+        result = scan.handed_out(nodule_id).result
+        assert result.reader_axes is None
+        assert "axes_of_former_outline" in codes_of(result)
+        measured_axes.show(scan, nodule_id)
+    scan.undo(nodule_id)
+    result = scan.handed_out(nodule_id).result
+    assert result.reader_axes == ReaderAxes(long, None)
+    assert "axes_of_former_outline" not in codes_of(result)
+
+
+def test_axes_that_moved_with_their_ct_are_not_the_reader_s(scene, ct_with_a_nodule):
+    from test_scene_geometry import linear, put_under
+
+    from densesharp_scene import measured_axes
+
+    scan, nodule_id = ct_with_a_nodule
+    measured_axes.show(scan, nodule_id)
+    for role in ("long axis", "short axis"):
+        line = scan.record_node.GetNodeReference(role)
+        put_under(scene, line, [linear(np.eye(3), (5.0, -3.0, 2.0))])
+    assert scan.handed_out(nodule_id).result.reader_axes is None
+    assert not measured_axes.lengths(scan).by_reader

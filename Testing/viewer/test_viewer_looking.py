@@ -149,7 +149,9 @@ def test_a_dragged_axis_is_the_readers_and_comes_back_with_its_nodule(shown, pag
         for longer in (0.1, 0.3, 0.5)
     ], "the number follows the mouse"
     assert long_axis.GetDisplayNode().GetPropertiesLabelVisibility()
+    assert "by the reader" not in page["card"]["sentence"]
     session.check_seeds()
+    assert "(long axis measured by the reader)" in page["card"]["sentence"]
     words = f"Measured by the reader: {1.5 * measured.long_axis_mm:.1f} × "
     words += f"{measured.short_axis_mm:.1f} mm"
     assert page["lengths"] == words

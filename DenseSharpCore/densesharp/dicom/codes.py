@@ -90,6 +90,7 @@ VERDICTS = {
 REASON = private("DS-REASON", "Reason for the verdict")
 DECISION = private("DS-DECISION", "Decision of the reader")
 OWN_NAME = private("DS-NAME", "Name that the reader gave the nodule")
+BY_READER = private("DS-BY-READER", "Measured by the reader")
 MASS = private("DS-MASS", "Nodule mass")
 CTR = private("DS-CTR", "Consolidation-to-tumor ratio")
 SOLID_VOLUME = private("DS-SOLID-VOLUME", "Volume of the solid part")

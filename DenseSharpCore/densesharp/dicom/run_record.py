@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 import densesharp
-from densesharp.dicom.codes import ALGORITHM_PARAMETERS, TRACKING_ID, TRACKING_UID
+from densesharp.dicom.codes import ALGORITHM_PARAMETERS, BY_READER, TRACKING_ID, TRACKING_UID
 from densesharp.errors import ImageError
 from densesharp.io.dicom_files import CT_IMAGE
 from densesharp.io.enhanced import ENHANCED_CT
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MANUFACTURER = "DenseSharp"
 MODEL_NAME = "DenseSharp for 3D Slicer (research use)"
+DERIVATION, METHOD = "121401", "370129005"
+"""Codes of what says how a number was made (TID 1419)."""
 MADE_BY = ("software", "model_name", "model_sha256", "engine")
 
 
@@ -92,7 +94,7 @@ class ReportedNodule:
         tracking_uid: equal in SEG and SR.
         run: what made it.
         seed_lps: (x, y, z) mm.
-        numbers: every number by (code, scheme, derivation code or ""), as a float.
+        numbers: the software's, by (code, scheme, derivation code or ""), as floats.
         series_uid: the CT series it was computed from.
         corrected: a reader corrected the outline.
     """
@@ -162,10 +164,10 @@ def _group(item: Dataset, source: str) -> ReportedNodule:
         if value == ALGORITHM_PARAMETERS.value:
             name, _, text = child.TextValue.partition("=")
             texts[name] = json.loads(text)
-        elif child.ValueType == "NUM":
+        elif child.ValueType == "NUM" and _modifier(child, METHOD) != BY_READER.value:
             measured = child.MeasuredValueSequence[0]
             exact = measured.get("FloatingPointValue", measured.NumericValue)
-            key = (value, code.CodingSchemeDesignator, _derivation(child))
+            key = (value, code.CodingSchemeDesignator, _modifier(child, DERIVATION))
             numbers[key] = float(exact)
         elif value == TRACKING_ID.value:
             names["id"] = child.TextValue
@@ -183,9 +185,9 @@ def _group(item: Dataset, source: str) -> ReportedNodule:
     )
 
 
-def _derivation(item: Dataset) -> str:
-    """Code of the derivation (mean, minimum ...) of a number, or an empty string."""
+def _modifier(item: Dataset, kind: str) -> str:
+    """Code of the derivation (mean, minimum ...) or method of a number, or an empty string."""
     for child in item.get("ContentSequence", ()):
-        if child.ConceptNameCodeSequence[0].CodeValue == "121401":
+        if child.ConceptNameCodeSequence[0].CodeValue == kind:
             return str(child.ConceptCodeSequence[0].CodeValue)
     return ""

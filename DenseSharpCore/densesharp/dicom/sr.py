@@ -152,7 +152,7 @@ def _group(
         ),
         measurements=[
             Measurement(name, value, unit, derivation=derivation, method=method)
-            for name, value, unit, derivation, method in numbers_of(nodule)
+            for name, value, unit, derivation, method in (numbers_of(nodule) + _by_reader(nodule))
         ],
         qualitative_evaluations=list(_evaluations(nodule)),
     )
@@ -163,7 +163,7 @@ Number = tuple[Code, float, Code, Code | None, Code | None]
 
 
 def numbers_of(nodule: NoduleResult) -> list[Number]:
-    """Every number of a nodule that goes into the report; none of an answer that was refused."""
+    """Every number of the software's for the report; none of an answer that was refused."""
     numbers: list[Number] = []
     if nodule.verdict == "refused":
         return numbers
@@ -194,6 +194,19 @@ def _measured(m: Measurements) -> list[Number]:
         (codes.SOLID_VOLUME, m.solid.volume_mm3, codes.MM3, None, None),
         (codes.SOLID_LONG_AXIS, m.solid.long_axis_mm, codes.MM, None, None),
         (codes.CTR, m.solid.ctr, codes.RATIO, None, None),
+    ]
+
+
+def _by_reader(nodule: NoduleResult) -> list[Number]:
+    """What a reader measured, which no repeated run would give again."""
+    own = nodule.reader_axes
+    if own is None or nodule.verdict == "refused":
+        return []
+    pairs = ((codes.LONG_AXIS, own.long_axis_mm), (codes.SHORT_AXIS, own.short_axis_mm))
+    return [
+        (name, length, codes.MM, None, codes.BY_READER)
+        for name, length in pairs
+        if length is not None
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from densesharp.errors import DenseSharpError
 from densesharp.files import write_text
-from densesharp.nodule.guidelines import Context, Hint, all_hints
+from densesharp.nodule.guidelines import Context, Hint, reported_hints
 from densesharp.nodule.guidelines.concordance import ComparedRule, concordance
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.report.labels import (
@@ -144,13 +144,14 @@ def _is_picture(path: Path) -> bool:
 
 def _rows(result: NoduleResult, context: Context | None) -> tuple[RuleLine, ...]:
     """The rules beside the model; nothing for a refused result, whose numbers mean nothing."""
-    if result.measurements is None or result.verdict == "refused":
+    measured = result.reported
+    if measured is None or result.verdict == "refused":
         return ()
     if context is None:
         hints = {name: Hint.from_json(entry) for name, entry in result.guidelines.items()}
     else:
-        hints = all_hints(result.measurements, context)
-    found = concordance(result.predicted_class, result.measurements, hints)
+        hints = reported_hints(result, context)
+    found = concordance(result.predicted_class, measured, hints)
     return tuple(_line(row) for row in found if row.hint.applies is not False)
 
 

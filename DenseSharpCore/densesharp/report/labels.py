@@ -20,6 +20,7 @@ from densesharp.nodule.records import (
     Light,
     Measurements,
     NoduleResult,
+    ReaderAxes,
     Review,
     Stability,
     Uncertainty,
@@ -152,13 +153,14 @@ def ordered(notices: Sequence[Notice]) -> list[Notice]:
 def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
     """Every measurement a reader looks for, in that order, with its SD over the model's runs.
 
-    A solid part is left out where there is none, or nothing else.
+    A solid part is left out where there is none, or nothing else. Axes of a reader's own stand
+    below the outline's, and the mean diameters are theirs.
 
     Returns:
         The rows; none for a result without measurements.
     """
-    measured = result.measurements
-    if measured is None:
+    measured, reported = result.measurements, result.reported
+    if measured is None or reported is None:
         return ()
     known = result.uncertainty
     spread = known.sd_measurements if known is not None and known.samples > 1 else {}
@@ -179,8 +181,9 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
     return (
         Row("long_axis", Phrase("Long axis ({plane})", plane=plane), long_axis, "mm"),
         Row("short_axis", Phrase("Short axis ({plane})", plane=plane), short_axis, "mm"),
-        Row("fleischner", "Mean diameter, Fleischner", str(measured.fleischner_mean_mm), "mm"),
-        Row("lung_rads", "Mean diameter, Lung-RADS", f"{measured.lung_rads_mean_mm:.1f}", "mm"),
+        *_reader_rows(result.reader_axes, reported),
+        Row("fleischner", "Mean diameter, Fleischner", str(reported.fleischner_mean_mm), "mm"),
+        Row("lung_rads", "Mean diameter, Lung-RADS", f"{reported.lung_rads_mean_mm:.1f}", "mm"),
         Row("largest", "Largest diameter in 3D", largest, "mm"),
         Row("volume", "Volume", number("volume_mm3", measured.volume_mm3, 0), "mm³"),
         Row("volume_readers", "Volume by other readers", f"{low:.0f} to {high:.0f}", "mm³"),
@@ -191,6 +194,14 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
         Row("density", "Mean density (SD)", density, "HU"),
         Row("mass", "Mass", number("mass_mg", measured.mass_mg, 0), "mg"),
     )  # fmt: skip
+
+
+def _reader_rows(own: ReaderAxes | None, reported: Measurements) -> tuple[Row, ...]:
+    if own is None:
+        return ()
+    lengths = f"{reported.long_axis_mm:.1f} × {reported.short_axis_mm:.1f}"
+    label = f"{own.which.capitalize()} measured by the reader"
+    return (Row("reader_axes", label, lengths, "mm"),)
 
 
 def _solid_rows(measured: Measurements, length: str, ratio: str) -> tuple[Row, ...]:
@@ -261,9 +272,9 @@ def report_sentence(result: NoduleResult) -> str:
     A refused result gives its reasons only: neither its size nor its class must reach a report.
     """
     name, where = name_of(result), place_words(result)
-    if result.verdict == "refused" or result.measurements is None:
+    if result.verdict == "refused" or result.reported is None:
         return minus_signs(f"{name} at {where}: no result. {reasons(result)} {DISCLAIMER}")
-    parts = [f"{name} at {where}: {describe(result.measurements)}"]
+    parts = [f"{name} at {where}: {describe(result.reported, result.reader_axes)}"]
     if result.class_probabilities is not None:
         parts.append(class_sentence(result))
     if result.verdict == "caution":
@@ -280,9 +291,9 @@ def reasons(result: NoduleResult) -> str:
     return " ".join(each.message for each in result.notices if each.severity in decisive)
 
 
-def describe(measured: Measurements) -> str:
-    """Type, size, solid part and density in a sentence."""
-    text = f"{measured.nodule_type} nodule, {size_words(measured)}, "
+def describe(measured: Measurements, own: ReaderAxes | None = None) -> str:
+    """Type, size, solid part and density in a sentence; `own` axes are named as the reader's."""
+    text = f"{measured.nodule_type} nodule, {size_words(measured, own)}, "
     text += f"volume {measured.volume_mm3:.0f} mm³"
     if measured.nodule_type == "part-solid":
         solid = measured.solid
@@ -294,18 +305,19 @@ def describe(measured: Measurements) -> str:
     return text
 
 
-def size_words(measured: Measurements) -> str:
+def size_words(measured: Measurements, own: ReaderAxes | None = None) -> str:
     """The size as the Fleischner Society asks for it.
 
     Source: Bankier et al., Radiology 2017;285:584-600: the mean to the whole mm up to 10 mm, both
     axes above, and nothing measured under 3 mm.
     """
+    how = f"{own.which} measured by the reader" if own else measured.plane
     if measured.mean_diameter_mm < SMALLEST_MEASURED_MM:
         return "micronodule under 3 mm"
     if measured.mean_diameter_mm <= BOTH_AXES_FROM_MM:
-        return f"mean diameter {measured.fleischner_mean_mm} mm ({measured.plane})"
+        return f"mean diameter {measured.fleischner_mean_mm} mm ({how})"
     long, short = _whole(measured.long_axis_mm), _whole(measured.short_axis_mm)
-    return f"{long} × {short} mm ({measured.plane})"
+    return f"{long} × {short} mm ({how})"
 
 
 def _whole(length_mm: float) -> int:

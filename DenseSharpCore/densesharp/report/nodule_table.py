@@ -22,6 +22,7 @@ COLUMNS = (
     *(f"p_{name}" for name in CLASS_NAMES), "p_invasive", "sd_invasive", "sd_iac", "entropy",
     "stability", *_MEASURED, "warnings", "trained_on",
     "name", "side", "level", "slice", "decision", "reader", "decided_at",
+    "reader_long_axis_mm", "reader_short_axis_mm",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def row_of(result: NoduleResult) -> dict[str, object]:
     probabilities = result.class_probabilities or {}
     spread, stability = result.uncertainty, result.stability
     known = spread if spread and spread.samples > 1 else None  # one run tells of no spread
-    place, review = result.place, result.review
+    place, review, own = result.place, result.review, result.reader_axes
     row: dict[str, object | None] = {
         "id": result.id,
         "verdict": result.verdict,
@@ -63,6 +64,8 @@ def row_of(result: NoduleResult) -> dict[str, object]:
         "decision": review.decision if review else None,
         "reader": review.reader if review else None,
         "decided_at": review.time if review else None,
+        "reader_long_axis_mm": own.long_axis_mm if own else None,
+        "reader_short_axis_mm": own.short_axis_mm if own else None,
         **{f"p_{name}": probabilities.get(name) for name in CLASS_NAMES},
         **{name: measured.get(name) for name in _MEASURED},
     }

@@ -13,6 +13,7 @@ guideline is given the metric it asks for; diameters are never turned into volum
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from densesharp.nodule.guidelines.baselines import diameter_baseline, mean_hu_baseline
@@ -21,7 +22,7 @@ from densesharp.nodule.guidelines.context import Context, ContextError, Hint
 from densesharp.nodule.guidelines.fleischner import fleischner_2017
 from densesharp.nodule.guidelines.lung_rads import lung_rads_2022
 from densesharp.nodule.guidelines.stage import ctr_group, stage_hint
-from densesharp.nodule.records import Measurements
+from densesharp.nodule.records import Measurements, NoduleResult
 
 __all__ = [
     "Context",
@@ -36,6 +37,7 @@ __all__ = [
     "guideline_hints",
     "lung_rads_2022",
     "mean_hu_baseline",
+    "reported_hints",
     "stage_hint",
 ]
 
@@ -60,3 +62,21 @@ UNKNOWN = Context()
 def guideline_hints(measurements: Measurements, context: Context = UNKNOWN) -> dict[str, Any]:
     """Every hint as JSON, for `NoduleResult.guidelines` (see docs/reference/result-json.md)."""
     return {name: hint.to_json() for name, hint in all_hints(measurements, context).items()}
+
+
+def reported_hints(result: NoduleResult, context: Context = UNKNOWN) -> dict[str, Hint]:
+    """Every hint by the sizes that are reported; what rests on a reader's own axes says so.
+
+    Args:
+        result: with measurements; without them there are no hints.
+        context: what is known about the patient.
+    """
+    measured, reported, own = result.measurements, result.reported, result.reader_axes
+    if measured is None or reported is None:
+        return {}
+    hints, by_outline = all_hints(reported, context), all_hints(measured, context)
+    for name, hint in hints.items():
+        if own is not None and hint != by_outline[name]:
+            whose = f"{own.which} measured by the reader, all else on the outline"
+            hints[name] = replace(hint, basis=f"{hint.basis}; {whose}")
+    return hints

@@ -21,7 +21,7 @@ from densesharp.nodule.records.prediction import (
     Stability,
     Uncertainty,
 )
-from densesharp.nodule.records.reader import DECISIONS, Decision, Place, Review
+from densesharp.nodule.records.reader import DECISIONS, Decision, Place, ReaderAxes, Review
 from densesharp.nodule.records.result import SCHEMA, NoduleResult, Verdict
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Patch",
     "Place",
     "Prediction",
+    "ReaderAxes",
     "Review",
     "Seed",
     "Segment",

@@ -1,4 +1,4 @@
-"""What the reader knows of a nodule: where it lies in words, and what was decided about it."""
+"""What the reader knows of a nodule: where it lies in words, and what was decided and measured."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ class Review:
         if not self.time:
             return ""
         return datetime.fromisoformat(self.time).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@dataclass(frozen=True)
+class ReaderAxes:
+    """What a reader measured by dragging the axes' lines; they belong to one outline.
+
+    Attributes:
+        long_axis_mm, short_axis_mm: lengths; None where the line was left as measured.
+    """
+
+    long_axis_mm: float | None
+    short_axis_mm: float | None
+
+    @property
+    def which(self) -> str:
+        """Which of them were measured, in words."""
+        if self.short_axis_mm is None:
+            return "long axis"
+        return "short axis" if self.long_axis_mm is None else "axes"
 
 
 @dataclass(frozen=True)

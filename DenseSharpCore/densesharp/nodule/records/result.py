@@ -16,7 +16,7 @@ from densesharp.nodule.records.inputs import Seed
 from densesharp.nodule.records.json_values import plain
 from densesharp.nodule.records.measurements import Measurements
 from densesharp.nodule.records.prediction import Prediction, Stability, Uncertainty
-from densesharp.nodule.records.reader import Place, Review
+from densesharp.nodule.records.reader import Place, ReaderAxes, Review
 
 SCHEMA = 1
 """Version of the JSON that `NoduleResult.to_json` writes."""
@@ -34,8 +34,9 @@ class NoduleResult:
     `trained_on` says what the model learnt from, and belongs wherever the class is shown;
     `model_sha256` which model file it was; both are empty when that is not known. `name` and
     `review` are what a reader gave the nodule, for the files that are handed out; a result that no
-    reader has seen has neither. `tracking_uid` names the nodule at all its dates in DICOM objects;
-    empty where each CT stands for itself.
+    reader has seen has neither. `reader_axes` are lengths that a reader measured on the CT: they
+    are reported in place of the outline's, which `measurements` keeps. `tracking_uid` names the
+    nodule at all its dates in DICOM objects; empty where each CT stands for itself.
     """
 
     id: str
@@ -60,6 +61,19 @@ class NoduleResult:
     name: str = ""
     review: Review | None = None
     tracking_uid: str = ""
+    reader_axes: ReaderAxes | None = None
+
+    @property
+    def reported(self) -> Measurements | None:
+        """The measurements with a reader's own axes, where there are some, and their mean."""
+        measured, own = self.measurements, self.reader_axes
+        if measured is None or own is None:
+            return measured
+        long = measured.long_axis_mm if own.long_axis_mm is None else own.long_axis_mm
+        short = measured.short_axis_mm if own.short_axis_mm is None else own.short_axis_mm
+        return replace(
+            measured, long_axis_mm=long, short_axis_mm=short, mean_diameter_mm=(long + short) / 2
+        )
 
     @property
     def predicted_class(self) -> str | None:
@@ -88,8 +102,9 @@ class NoduleResult:
         if self.verdict != "refused":
             return self
         return replace(
-            self, class_probabilities=None, uncertainty=None, measurements=None, guidelines={}
-        )
+            self, class_probabilities=None, uncertainty=None, measurements=None, guidelines={},
+            reader_axes=None,
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The `nodules` entry of result.json (see docs/reference/result-json.md).
@@ -129,6 +144,7 @@ class NoduleResult:
             "place": plain(self.place) if self.place else None,
             "name": self.name,
             "review": plain(self.review) if self.review else None,
+            "reader_axes": plain(self.reader_axes) if self.reader_axes else None,
         }
 
     @classmethod
@@ -169,6 +185,7 @@ class NoduleResult:
             place=Place(**data["place"]) if data.get("place") else None,
             name=data.get("name", ""),
             review=Review(**data["review"]) if data.get("review") else None,
+            reader_axes=ReaderAxes(**data["reader_axes"]) if data.get("reader_axes") else None,
         )
 
 
