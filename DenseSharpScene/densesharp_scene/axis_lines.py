@@ -72,16 +72,27 @@ def length(points: list[NDArray[np.float64]]) -> float:
 
 def was_dragged(line: Any) -> bool:
     """Whether a reader gave a line another length than it was put with."""
-    put = [np.array(point) for point in json.loads(line.GetAttribute(BELONGS))[2]]
+    owner = line.GetAttribute(BELONGS)
+    if not owner or line.GetNumberOfControlPoints() != len(AXES):
+        return False
+    put = [np.array(point) for point in json.loads(owner)[2]]
     return abs(length(put) - length(ends(line))) > LONGER_MM
 
 
 def keep_dragged(line: Any) -> None:
-    """Remember where a reader left a line, before another nodule takes it."""
-    if line.GetAttribute(BELONGS) and was_dragged(line):
+    """Remember where a reader left a line, before another nodule takes it or it is saved."""
+    if was_dragged(line):
         nodule_id, outline, _ = json.loads(line.GetAttribute(BELONGS))
         kept = [outline, [point.tolist() for point in ends(line)]]
         line.SetAttribute(DRAGGED + nodule_id, json.dumps(kept))
+
+
+def forget(record: Any, nodule_id: str) -> None:
+    """Forget what was measured of a nodule that never was: the next one may get its id."""
+    for line in filter(None, map(record.GetNodeReference, AXES)):
+        line.RemoveAttribute(DRAGGED + nodule_id)
+        if json.loads(line.GetAttribute(BELONGS) or "[]")[:1] == [nodule_id]:
+            line.RemoveAttribute(BELONGS)
 
 
 def left_at(line: Any, nodule_id: str, outline: str) -> list[NDArray[np.float64]] | None:
@@ -92,7 +103,7 @@ def left_at(line: Any, nodule_id: str, outline: str) -> list[NDArray[np.float64]
 
 def _dragged_for(line: Any, nodule_id: str) -> bool:
     owner = json.loads(line.GetAttribute(BELONGS) or "[]")[:1]
-    on_it = owner == [nodule_id] and line.GetNumberOfControlPoints() == 2 and was_dragged(line)
+    on_it = owner == [nodule_id] and was_dragged(line)
     return on_it or line.GetAttribute(DRAGGED + nodule_id) is not None
 
 

@@ -59,7 +59,7 @@ def show(scan: ScanNodules, nodule_id: str) -> Lengths | None:
             scan.where_now(nodule_id, ras_to_lps(point)) for point in (segment.start, segment.end)
         ]
         owner = [nodule_id, nodule.mask_digest, np.round(measured_at, 6).tolist()]
-        if line.GetAttribute(BELONGS) != json.dumps(owner):
+        if line.GetAttribute(BELONGS) != json.dumps(owner) or not line.GetNumberOfControlPoints():
             keep_dragged(line)
             _put(line, left_at(line, nodule_id, nodule.mask_digest) or measured_at)
             line.SetAttribute(BELONGS, json.dumps(owner))

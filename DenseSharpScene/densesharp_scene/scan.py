@@ -20,8 +20,8 @@ import numpy as np
 
 from densesharp.nodule.records import NoduleResult
 
+from . import axis_lines, evidence, maps, outline_origin, record, seeds, segments, table
 from . import axis_reorder as turning
-from . import evidence, maps, outline_origin, record, seeds, segments, table
 from . import transform_sync as moving
 from .errors import SceneError
 from .geometry import ijk_to_world
@@ -354,6 +354,7 @@ class ScanNodules(ScanNodes):
     def _unmark(self, nodule: Nodule) -> None:
         """Take a nodule away as if it had never been marked: its number is free again."""
         self._remove(nodule)
+        axis_lines.forget(self._record(), nodule.id)
         if nodule.number == self._last_number:
             self._last_number -= 1
         self._write_lists()

@@ -253,8 +253,10 @@ class ScanNodes(ABC):
         return segments.labelmap_volume(self.segmentation_node, self.volume_node, ids, name)
 
     def prepare_to_save(self) -> None:
-        """Make the segmentation quick to save; call before the scene is written."""
+        """Make the segmentation quick to save, and keep dragged axes; call before it is written."""
         if self.alive and self._nodules:
+            for line in filter(None, map(self.known, axis_lines.AXES)):
+                axis_lines.keep_dragged(line)
             segments.share_labelmaps(self.segmentation_node, self.volume_node)
 
     # Inside

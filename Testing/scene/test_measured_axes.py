@@ -155,3 +155,41 @@ def test_axes_that_moved_with_their_ct_are_not_the_reader_s(scene, ct_with_a_nod
         put_under(scene, line, [linear(np.eye(3), (5.0, -3.0, 2.0))])
     assert scan.handed_out(nodule_id).result.reader_axes is None
     assert not measured_axes.lengths(scan).by_reader
+
+
+def test_the_next_nodule_of_a_number_has_no_axes_of_the_one_before(ct_with_a_nodule):
+    from densesharp_scene import measured_axes
+    from nodule_answers import click
+
+    scan, nodule_id = ct_with_a_nodule
+    place = scan.seed_of(nodule_id).ras
+    measured_axes.show(scan, nodule_id)
+    drag(scan, "long axis", 2.0)
+    scan.undo(nodule_id)
+    assert click(scan, place, 3.0) == nodule_id
+    result = scan.handed_out(nodule_id).result
+    assert result.reader_axes is None
+    assert "axes_of_former_outline" not in codes_of(result)
+
+
+def test_lengths_are_back_with_a_saved_scene(ct_with_a_nodule, tmp_path):
+    """Those of the nodule whose axes are shown, and of one whose axes were shown before."""
+    from test_scene_save import _save, open_bundle
+
+    from densesharp_scene import ScanNodules, measured_axes
+    from nodule_answers import click
+
+    scan, first = ct_with_a_nodule
+    second = click(scan, np.add(scan.seed_of(first).ras, (0, 0, 10)), 3.0)
+    measured = []
+    for nodule_id, by_mm in ((first, 2.0), (second, 3.0)):
+        measured_axes.show(scan, nodule_id)
+        measured.append(ReaderAxes(drag(scan, "long axis", by_mm), None))
+    assert [scan.handed_out(n).result.reader_axes for n in (first, second)] == measured
+    scan.prepare_to_save()
+    opened = open_bundle(_save(scan.scene, tmp_path / "case.mrb"))
+    again = ScanNodules(opened.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
+    assert [again.handed_out(n).result.reader_axes for n in (first, second)] == measured
+    shown = measured_axes.show(again, second)
+    assert (shown.long_mm, shown.by_reader) == (measured[1].long_axis_mm, True)
+    opened.Clear(True)
