@@ -110,6 +110,11 @@ class Answers:
         request = self.of(scan, nodule_id)
         return request is not None and not request.shown
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a first answer to anything is still to come."""
+        return any(not request.shown for request in self._requests.values())
+
     def clicks(self, scan: ScanNodules) -> list[Request]:
         """Requests of clicks that have no nodule yet, the last one at the end."""
         return [each for each in self._requests.values() if each.scan is scan and each.new]

@@ -108,6 +108,10 @@ class NoduleSession:
         """Whether an answer, or anything else in the background, is waited for."""
         return self.jobs.busy
 
+    def is_hurried(self) -> bool:
+        """Whether a reader paints, or waits for the first answer to something."""
+        return self.state.drawing is not None or self.answers.awaited
+
     def opened(self) -> ScanNodules:
         """The CT that is shown.
 

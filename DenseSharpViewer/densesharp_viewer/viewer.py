@@ -76,28 +76,25 @@ class Viewer:
         self.session.page.on_showing = lambda shown: self._later(shown, DRAWN_S)
         self.reading = ReadingList(self.session, cases, results, self._wake, self._later)
         views.register_views(self.slicer_app, server, decorate)
-        self.layout_manager = LayoutManager(
-            self.slicer_app.scene, self.slicer_app.view_manager, server
-        )
+        manager = self.slicer_app.view_manager
+        self.layout_manager = LayoutManager(self.slicer_app.scene, manager, server)
         with views.quiet_vtk():
             self.layout_manager.register_layout_dict(views.layouts())
         self.layout_manager.set_layout("four")
-        self.slice_views = {
-            name: self.slicer_app.view_manager.get_view(tag)
-            for name, tag in views.SLICE_VIEWS.items()
-        }
+        self.slice_views = {name: manager.get_view(tag) for name, tag in views.SLICE_VIEWS.items()}
         self._mice = [SliceMouse(view, self) for view in self.slice_views.values()]
         self._pointer = Pointer(self.session, self._later)
         self._readouts = SliceReadouts(
             self.slice_views, self.publish, self._later, self._pointer.at
         )
-        named = {**self.slice_views, "threed": self.slicer_app.view_manager.get_view("ThreeD")}
-        views.draw_in_turn(named, lambda: self._readouts.hovered, self._later)
+        named = {**self.slice_views, "threed": manager.get_view("ThreeD")}
+        views.draw_in_turn(
+            named, lambda: self._readouts.hovered, self.session.is_hurried, self._later
+        )
         self.looking = Looking(self.slice_views, self._later)
         self.prior = Prior(
-            self.session, self.layout_manager, self.slicer_app.view_manager.get_view,
-            self._later, self._wake,
-        )  # fmt: skip
+            self.session, self.layout_manager, manager.get_view, self._later, self._wake
+        )
         self.reading.on_earlier = self.prior.open
 
     # The event loop

@@ -6,6 +6,7 @@ managers that redraw every slice view when one moves. Both are left out here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -43,6 +44,9 @@ MOVING_QUALITY = 75
 BEHIND_S = 0.03
 """How much later than the view under the pointer the others are drawn."""
 
+HELD_S = 1.0
+"""So long they wait at most while a reader paints or waits for an answer."""
+
 SLICE_VIEWS = {"axial": "Red", "coronal": "Green", "sagittal": "Yellow"}
 """Slicer's names of the slice views."""
 
@@ -69,6 +73,7 @@ class InTurn(ScheduledRenderStrategy):
     Args:
         own: draws the view.
         ahead: whether it is drawn at once.
+        held: whether the processor is wanted for something that the reader waits for.
         later: runs a function after some seconds.
     """
 
@@ -76,10 +81,12 @@ class InTurn(ScheduledRenderStrategy):
         self,
         own: ScheduledRenderStrategy,
         ahead: Callable[[], bool],
+        held: Callable[[], bool],
         later: Callable[[Callable[[], None], float], None],
     ) -> None:
         super().__init__()
-        self._own, self._ahead, self._later, self._waiting = own, ahead, later, False
+        self._own, self._ahead, self._held, self._later = own, ahead, held, later
+        self._waiting, self._until = False, 0.0
 
     def set_abstract_view(self, abstract_view: Any) -> None:
         """The view that is drawn."""
@@ -90,12 +97,20 @@ class InTurn(ScheduledRenderStrategy):
         if self._ahead():
             self._own.schedule_render()
         elif not self._waiting:
-            self._waiting = True
-            self._later(self._now, BEHIND_S)
+            self._waiting, self._until = True, time.monotonic() + HELD_S
+            self._later(self._soon, BEHIND_S)
 
     def did_render(self) -> None:
         """It was drawn."""
         self._own.did_render()
+
+    def _soon(self, waited: bool = False) -> None:
+        if self._held() and time.monotonic() < self._until:
+            self._later(lambda: self._soon(waited=True), BEHIND_S)
+        elif waited:  # the picture of what was waited for goes out first
+            self._later(self._now, BEHIND_S)
+        else:
+            self._now()
 
     def _now(self) -> None:
         self._waiting = False
@@ -207,6 +222,7 @@ def register_views(
 def draw_in_turn(
     named: dict[str, Any],
     pointed: Callable[[], str | None],
+    held: Callable[[], bool],
     later: Callable[[Callable[[], None], float], None],
 ) -> None:
     """Draw the view under the pointer before the others.
@@ -214,6 +230,7 @@ def draw_in_turn(
     Args:
         named: name to view.
         pointed: name of the view that the pointer is in.
+        held: whether the others wait a little longer.
         later: runs a function after some seconds.
     """
     for name, view in named.items():
@@ -221,7 +238,7 @@ def draw_in_turn(
         def ahead(name: str = name) -> bool:
             return pointed() in (None, name)
 
-        view.set_scheduled_render(InTurn(view._scheduled_render, ahead, later))
+        view.set_scheduled_render(InTurn(view._scheduled_render, ahead, held, later))
 
 
 def layouts() -> dict[str, Layout]:

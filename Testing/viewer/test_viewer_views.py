@@ -6,6 +6,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -327,7 +328,7 @@ def test_the_view_under_the_pointer_is_drawn_before_the_others(pointed, drawn):
             seen.append(self.name)
 
     named = {name: AbstractView(Draws(name)) for name in ("axial", "coronal")}
-    draw_in_turn(named, lambda: pointed, lambda run, _seconds: waiting.append(run))
+    draw_in_turn(named, lambda: pointed, lambda: False, lambda run, _seconds: waiting.append(run))
     for _ in range(2):  # asked twice, drawn later once
         for name in named:
             if name != pointed or name not in seen:
@@ -338,6 +339,37 @@ def test_the_view_under_the_pointer_is_drawn_before_the_others(pointed, drawn):
         run()
     assert seen[: len(drawn)] == drawn
     assert len(waiting) == len(drawn) - 2
+
+
+@pytest.mark.parametrize(("awaited_s", "drawn_s"), [(0.0, 0.03), (0.2, 0.24), (60.0, 1.05)])
+def test_other_views_wait_for_what_a_reader_waits_for(monkeypatch, awaited_s, drawn_s):
+    """A second at most; once it is there, its own picture goes out first."""
+    from trame_slicer.views import AbstractView, ScheduledRenderStrategy
+
+    from densesharp_viewer import views
+
+    clock = SimpleNamespace(now=100.0)
+    drawn, waiting = [], []
+
+    class Draws(ScheduledRenderStrategy):
+        def schedule_render(self) -> None:
+            drawn.append(clock.now - 100)
+
+    monkeypatch.setattr(views, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    view = AbstractView(Draws())
+    views.draw_in_turn(
+        {"coronal": view},
+        lambda: "axial",
+        lambda: clock.now - 100 < awaited_s,
+        lambda run, seconds: waiting.append((clock.now + seconds, run)),
+    )
+    view.schedule_render()
+    view.schedule_render()
+    while waiting:
+        clock.now, run = waiting.pop(0)
+        run()
+    assert len(drawn) == 1
+    assert drawn[0] == pytest.approx(drawn_s, abs=0.035)
 
 
 def test_making_a_view_draws_nothing(slicer_app):
