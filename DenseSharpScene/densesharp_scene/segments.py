@@ -251,6 +251,16 @@ def read_mask(node: Any, segment_id: str, grid: Grid) -> NoduleMask | None:
     return NoduleMask(array, (i, j, k), grid.crop(start, array.shape[::-1]))
 
 
+def version_of(node: Any, segment_id: str) -> tuple[Any, ...]:
+    """Changes whenever the voxels of a segment do, or which voxels they are counted in."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    image = segment.GetRepresentation(LABELMAP) if segment else None
+    if image is None:
+        return ()
+    place = image.GetAddressAsString("")
+    return place, image.GetMTime(), segment.GetLabelValue(), node.GetAttribute(VOXELS)
+
+
 def is_resampled(node: Any, segment_id: str) -> bool:
     """Whether a reader put a segment on other voxels than the CT's."""
     segment, voxels = node.GetSegmentation().GetSegment(segment_id), counted_in(node)

@@ -27,8 +27,9 @@ def row_of(nodule: Nodule, color: str, state: str) -> dict[str, Any]:
 def card_of(nodule: Nodule, outdated: str | None, running: bool = False) -> dict[str, Any]:
     """Everything the card shows of the selected nodule."""
     result = nodule.result.shown()
-    card = asdict(result_card(nodule, running))
-    for row, line in zip(card["measurements"], result_card(nodule).measurements, strict=True):
+    shown = result_card(nodule, running)
+    card = asdict(shown)
+    for row, line in zip(card["measurements"], shown.measurements, strict=True):
         row["text"] = line.text
     return {
         **card,
