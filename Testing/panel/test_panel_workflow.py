@@ -153,7 +153,7 @@ def test_a_decision_on_the_first_answer_outlives_the_whole_answer(panel: Panel, 
     panel.session.use(Refining(after=0.5))
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.click_in_view(BALLS[0])
-    panel.until(lambda: panel.session.nodule is not None)
+    panel.until(lambda: panel.ui.acceptButton.enabled)
     seen = voxels(panel)
     panel.ui.acceptButton.click()
     assert panel.session.busy

@@ -49,11 +49,11 @@ def test_delete_removes_the_row_that_was_clicked(page):
     page.wait(f"$('selected') === '{third}'")
     page.page.keyboard.press("Control+z")
     page.wait("$('nodules').length === 3")
-    assert page.get("message")["text"].startswith("Undone: Nodule ")
+    page.wait("$('message').text.startsWith('Undone: Nodule ')")
     page.wait(f"$('selected') === '{second}'")
     page.page.keyboard.press("Control+y")
     page.wait("$('nodules').length === 2")
-    assert page.get("message")["text"].startswith("Redone: Nodule ")
+    page.wait("$('message').text.startsWith('Redone: Nodule ')")
 
 
 def test_the_bin_deletes_its_row_and_leaves_the_selection(page):

@@ -155,14 +155,16 @@
   }
 
   // A double click decides, deletes or goes on once: where a row or a case is gone, the next one
-  // lies under the pointer.
-  const TWICE_MS = 500;
-  let clicked = { title: "", at: 0 };
+  // lies under the pointer. Another row's bin, however soon, is another click.
+  const TWICE_MS = 500, SAME_PIXELS = 8;
+  let clicked = { title: "", at: 0, x: 0, y: 0 };
   function onClick(event) {
     const control = event.target.closest?.(".ds-once");
     if (!control) return;
-    const soon = control.title === clicked.title && event.timeStamp - clicked.at < TWICE_MS;
-    clicked = { title: control.title, at: event.timeStamp };
+    const now = { title: control.title, at: event.timeStamp, x: event.clientX, y: event.clientY };
+    const soon = now.title === clicked.title && now.at - clicked.at < TWICE_MS
+      && Math.hypot(now.x - clicked.x, now.y - clicked.y) < SAME_PIXELS;
+    clicked = now;
     if (!soon) return;
     event.preventDefault();
     event.stopImmediatePropagation();
