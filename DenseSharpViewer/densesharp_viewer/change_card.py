@@ -41,7 +41,7 @@ def _rows(change: FollowUp) -> list[dict[str, str]]:
         found = change.changes.get(name)
         if found is None:
             continue
-        share = "" if found.relative is None else f" ({_signed(100 * found.relative, 0)} %)"
+        share = f" ({found.percent})" if found.percent else ""
         rows.append(
             {
                 "label": label,

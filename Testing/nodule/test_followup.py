@@ -411,3 +411,11 @@ def test_all_of_a_comparison_is_written_or_nothing(two_cts, tmp_path, capsys, mo
     assert run(*arguments) == 2
     assert "was not written by this program" in capsys.readouterr().err
     assert content() == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [(100.0, 112.0, "+12%"), (100.0, 99.7, "0%"), (100.0, 88.0, "-12%"), (0.0, 3.0, "")],
+)
+def test_a_change_in_per_cent_has_a_sign_only_where_it_changed(first, second, words):
+    assert Change("mass_mg", first, second).percent == words

@@ -62,8 +62,8 @@ def test_the_card_says_what_changed_and_draws_the_course(change):
     card = change_card(found, nodule)
     assert "growth" in card["text"].lower()
     volume, *rest = card["rows"]
-    assert volume["change"].endswith("(+50 %)")
-    assert rest[0]["change"] == "0.0 (0 %)"
+    assert volume["change"].endswith("(+50%)")
+    assert rest[0]["change"] == "0.0 (0%)"
     for number in (volume["before"], volume["now"].split()[0], "day 0", "day 100"):
         assert number in card["chart"]
 

@@ -100,10 +100,8 @@ def _changes(figure: Figure, followup: FollowUp) -> None:
 
 
 def _relative(change: Change) -> str:
-    """The change in per cent; densities and what began at zero have none."""
-    if change.relative is None or change.name == "mean_hu":
-        return ""
-    return minus_signs(f"{change.relative:+.0%}")
+    """The change in per cent; densities have none."""
+    return "" if change.name == "mean_hu" else minus_signs(change.percent)
 
 
 def _remarks(followup: FollowUp) -> list[tuple[str, str]]:

@@ -56,6 +56,14 @@ class Change:
         """Difference over the first value; None when that is zero."""
         return self.difference / self.first if self.first else None
 
+    @property
+    def percent(self) -> str:
+        """The relative change with its sign, none where it rounds to zero; empty without one."""
+        if self.relative is None:
+            return ""
+        text = f"{self.relative:+.0%}"
+        return "0%" if text[1:] == "0%" else text
+
 
 @dataclass(frozen=True, eq=False)
 class FollowUp:
@@ -252,10 +260,11 @@ def followup_sentence(result: FollowUp) -> str:
     volume, mass = result.changes["volume_mm3"], result.changes["mass_mg"]
     diameter = result.changes["mean_diameter_mm"]
     when = "" if result.days is None else f" in {result.days:.0f} days"
+    heavier = f" ({mass.percent})" if mass.percent else ""
     text = (
         f"{result.trend.capitalize()}{when}: volume {volume.first:.0f} to {volume.second:.0f} mm³ "
-        f"({volume.relative or 0:+.0%}, measurement error up to ±{volume.limit or 0:.0%}), "
-        f"mass {mass.first:.0f} to {mass.second:.0f} mg ({mass.relative or 0:+.0%}), "
+        f"({volume.percent}, measurement error up to ±{volume.limit or 0:.0%}), "
+        f"mass {mass.first:.0f} to {mass.second:.0f} mg{heavier}, "
         f"mean diameter {diameter.first:.1f} to {diameter.second:.1f} mm."
     )
     if result.volume_doubling_days is not None:
