@@ -258,6 +258,8 @@ def test_page_down_goes_through_the_list(browser, serve, folder, tmp_path):
     assert len(json.loads((results / "case_1" / "result.json").read_text())["nodules"]) == 1
     assert not (results / "case_2").exists(), "nothing was found there, nothing is written"
     page.page.keyboard.press("Home")
+    focus = page.page.evaluate("document.activeElement.innerText")
+    assert "case 3" in focus, "the open case has the focus, not the first"
     page.page.get_by_role("button", name="case 1").click()
     page.wait("$('cases').at === 0 && $('nodules').length === 1")
     faults = page.faults

@@ -128,8 +128,10 @@
   function worklist(chosen) {
     const dialog = document.getElementById("ds-worklist");
     if (chosen) act("case", chosen);
-    if (dialog.open) dialog.close();
-    else if (state("cases").rows.length) dialog.showModal();
+    if (dialog.open) return dialog.close();
+    if (!state("cases").rows.length) return;
+    dialog.showModal();
+    dialog.querySelector(".ds-on")?.focus();
   }
 
   // Both CTs side by side; without an earlier one the dialog that opens it.
