@@ -155,4 +155,5 @@ def demo_hint() -> str:
             f" Another nodule lies in the axial slice at {height:.0f} mm, on the patient's {side}."
             " Press F, scroll there and click it."
         )
-    return text + " Or drag the blue cross where the first was clicked. Press ? for all keys."
+    text += " Or scroll to the blue cross where the first was clicked, and drag it."
+    return text + " Press ? for all keys."

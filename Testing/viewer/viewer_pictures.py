@@ -1,4 +1,7 @@
-"""Makes the documentation's pictures from the running page: `python viewer_pictures.py DIR`."""
+"""Makes the documentation's pictures from the running page: `python viewer_pictures.py DIR`.
+
+Every state at both sizes: NAME.jpg and NAME-1920.jpg.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import SimpleITK
 from playwright.sync_api import sync_playwright
 
 from densesharp.resources import sample_path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from dicom_phantom import write_series
+from phantoms import grid_around, smooth_ball
+
 SHIFT = (4.0, -3.0, 6.0)
 """From the CT to the earlier one, LPS mm."""
 
-SIZE = {"width": 1280, "height": 800}
+SIZES = {"": (1280, 800, 82), "-1920": (1920, 1080, 60)}
+"""By what the file's name ends with: width, height, quality of the JPEG."""
 
 
 def start(folder: str, *command: str) -> tuple[subprocess.Popen, str]:
@@ -34,15 +43,47 @@ def start(folder: str, *command: str) -> tuple[subprocess.Popen, str]:
     raise RuntimeError(message)
 
 
-def take(page, target: Path) -> None:
-    """A JPEG of the page once it rests."""
-    page.wait_for_function("!window.trame.state.get('busy')", timeout=120_000)
-    time.sleep(2.5)
-    page.screenshot(path=str(target), type="jpeg", quality=82)
+def take(page, folder: Path, name: str) -> None:
+    """JPEGs of the page at both sizes, once it rests."""
+    for ending, (width, height, quality) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("!window.trame.state.get('busy')", timeout=120_000)
+        time.sleep(2.5)
+        page.screenshot(
+            path=str(folder / f"viewer-{name}{ending}.jpg"), type="jpeg", quality=quality
+        )
+    width, height, _ = SIZES[""]
+    page.set_viewport_size({"width": width, "height": height})
+    time.sleep(1.5)
+
+
+def open_page(browser, url: str):
+    """The viewer's page, at the smaller size."""
+    width, height, _ = SIZES[""]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(url)
+    page.wait_for_selector(".ds-bar")
+    return page
 
 
 def act(page, *call) -> None:
     page.evaluate("call => window.trame.trigger('act', call)", list(call))
+
+
+def write_cd(folder: Path) -> Path:
+    """A folder with two series of a phantom."""
+    grid = grid_around(np.zeros(3), (70, 66, 40), (0.8, 0.8, 1.25), np.eye(3))
+    ball = smooth_ball(grid, np.zeros(3), radius=6, inside=20)
+    for number in (2, 3):
+        write_series(folder / "cd" / str(number), ball.array, grid, number=number)
+    return folder / "cd"
+
+
+def choose(page, folder: Path) -> None:
+    """Open a folder as a reader does."""
+    with page.expect_file_chooser() as chosen:
+        page.get_by_title("Open a DICOM folder").click()
+    chosen.value.set_files(folder)
 
 
 def write_list(folder: Path) -> Path:
@@ -63,16 +104,14 @@ def take_worklist(browser, work: Path, folder: Path) -> None:
     results.mkdir()
     process, url = start(str(results), "view", "--worklist", str(write_list(work)))
     try:
-        page = browser.new_page(viewport=SIZE)
-        page.goto(url)
-        page.wait_for_selector(".ds-bar")
+        page = open_page(browser, url)
         page.wait_for_function("window.trame?.state?.get('prior')", timeout=120_000)
         time.sleep(1.0)  # the views take the keys once they are drawn
         page.keyboard.press("PageDown")
         page.wait_for_function("window.trame.state.get('cases').at === 1", timeout=120_000)
         page.wait_for_function("window.trame.state.get('prior')", timeout=120_000)
         page.keyboard.press("Home")
-        take(page, folder / "viewer-worklist.jpg")
+        take(page, folder, "worklist")
         page.keyboard.press("Escape")
         act(page, "slice", "axial", 0.403)  # the sample's first nodule
         time.sleep(1.0)
@@ -83,7 +122,7 @@ def take_worklist(browser, work: Path, folder: Path) -> None:
         page.keyboard.press("g")
         page.wait_for_function("window.trame.state.get('change').text", timeout=120_000)
         page.keyboard.press("j")
-        take(page, folder / "viewer-earlier.jpg")
+        take(page, folder, "earlier")
     finally:
         process.terminate()
         process.wait(120)
@@ -97,30 +136,40 @@ def main(folder: Path) -> None:
         )
         process, url = start(work, "demo")
         try:
-            page = browser.new_page(viewport=SIZE)
-            page.goto(url)
-            page.wait_for_selector(".ds-bar")
+            page = open_page(browser, url)
             page.wait_for_function("window.trame.state.get('nodules').length", timeout=120_000)
-            take(page, folder / "viewer-demo.jpg")
+            take(page, folder, "demo")
             act(page, "evidence", True)
-            take(page, folder / "viewer-evidence.jpg")
+            take(page, folder, "evidence")
             act(page, "evidence", False)
             act(page, "reader", "Dr A")
             act(page, "decide", "nodule_001", "accepted")
             act(page, "layout", "large")
             act(page, "tool", "paint")
-            take(page, folder / "viewer-correct.jpg")
+            take(page, folder, "correct")
             act(page, "layout", "four")
             time.sleep(3.0)  # another layout builds the page anew, dialogs included
             page.keyboard.press("?")
-            take(page, folder / "viewer-keys.jpg")
+            take(page, folder, "keys")
             page.keyboard.press("Escape")
             act(page, "tool", "seed")
             page.get_by_title("This computer or a server", exact=True).click()
-            take(page, folder / "viewer-settings.jpg")
+            take(page, folder, "settings")
+            page.keyboard.press("Escape")
+            page.get_by_text("Patient, for the guidelines").click()
+            page.get_by_text("Patient, for the guidelines").scroll_into_view_if_needed()
+            take(page, folder, "patient")
+            choose(page, write_cd(Path(work)))
+            page.wait_for_function("window.trame.state.get('series').length", timeout=60_000)
+            take(page, folder, "series")
+            page.get_by_text("Series 3 ·").click()
+            page.wait_for_function("window.trame.state.get('leaving')", timeout=60_000)
+            take(page, folder, "unsaved")
         finally:
-            process.terminate()
+            process.kill()
             process.wait(20)
+        page.wait_for_selector("text=does not answer any more", timeout=60_000)
+        take(page, folder, "ended")
         take_worklist(browser, Path(work), folder)
         browser.close()
 

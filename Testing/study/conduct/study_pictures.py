@@ -42,9 +42,15 @@ def make_study(folder: Path) -> Path:
 
 
 def take(page: Page, path: Path) -> None:
-    """A picture once the views are sharp."""
+    """NAME.jpg and NAME-1920.jpg, once the views are sharp."""
+    small = page.viewport_size
     page.wait_for_timeout(3000)
     page.screenshot(path=path, type="jpeg", quality=82)
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.wait_for_timeout(3000)
+    page.screenshot(path=path.with_stem(f"{path.stem}-1920"), type="jpeg", quality=60)
+    if small:
+        page.set_viewport_size(small)
 
 
 def outline(page: Page) -> None:
