@@ -16,7 +16,7 @@ from trame.widgets import html
 from densesharp.errors import DenseSharpError
 from densesharp.report.labels import DISCLAIMER
 from densesharp.study.conduct.design_fields import FIELDS, Field
-from densesharp.study.conduct.new_study import Values, create, summary
+from densesharp.study.conduct.new_study import Values, create, preview, summary
 
 from .aria import aria
 from .page import ASSETS
@@ -62,25 +62,28 @@ class PlanningApp(PageApp):
             state.update(changed)
 
     def act(self, name: Any = None, *args: Any) -> None:
-        """What the page may ask for: make the study from the filled-in fields."""
+        """What the page may ask for: look at the study of the filled-in fields, or make it."""
         busy = self.server.state["busy"]
-        if name != "create" or len(args) != 1 or not _fits(args[0]) or busy:
+        if name not in ("preview", "create") or len(args) != 1 or not _fits(args[0]) or busy:
             log.warning("Refused a call of the planning page")
             return
         self.publish(busy=True, message="", done="")
-        self._executor.submit(self._create, args[0])
+        self._executor.submit(self._work, name, args[0])
 
-    def _create(self, values: Values) -> None:
+    def _work(self, name: str, values: Values) -> None:
         """On the worker's thread: reading and hashing all images takes a while."""
         try:
-            study = create(values, self._progress)
+            if name == "preview":
+                done = preview(values, self._progress)
+            else:
+                done = summary(create(values, self._progress), values)
         except DenseSharpError as error:
             self._later(busy=False, message=str(error), progress="")
         except Exception as error:
             log.exception("Making a study failed")
             self._later(busy=False, message=f"Something went wrong ({error}).", progress="")
         else:
-            self._later(busy=False, done=summary(study, values), progress="")
+            self._later(busy=False, done=done, progress="")
 
     def _progress(self, fraction: float, text: str) -> None:
         self._later(progress=f"{text} ({fraction:.0%})")
@@ -101,7 +104,7 @@ class PlanningApp(PageApp):
 
 
 def build_page(server: Any) -> None:
-    """One line for each field, then the button."""
+    """One line for each field, then the buttons."""
     server.enable_module(MODULE)
     server.state.trame__title = "Plan a reader study"
     with VAppLayout(server) as layout:
@@ -120,12 +123,19 @@ def build_page(server: Any) -> None:
                     html.Span(field.help, classes="ds-dim")
             html.P("{{ message }}", v_if="message", classes="ds-study-message", **aria("status"))
             html.P("{{ progress }}", v_if="busy")
-            html.Button(
-                "Make the study",
-                classes="ds-button ds-strong",
-                disabled=("busy",),
-                click=do("create", _filled_in()),
-            )
+            with html.Div(classes="ds-buttons"):
+                html.Button(
+                    "Preview",
+                    classes="ds-button ds-plain",
+                    disabled=("busy",),
+                    click=do("preview", _filled_in()),
+                )
+                html.Button(
+                    "Make the study",
+                    classes="ds-button ds-strong",
+                    disabled=("busy",),
+                    click=do("create", _filled_in()),
+                )
             html.Pre("{{ done }}", v_if="done", classes="ds-plan-done")
             html.P(DISCLAIMER, classes="ds-research")
 

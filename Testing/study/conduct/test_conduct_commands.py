@@ -80,6 +80,18 @@ def with_aid(tables):
     return ("--results", tables / "results", "--truth", tables / "truth.csv")
 
 
+def test_a_preview_lists_what_would_be_frozen_and_makes_nothing(tables, capsys):
+    before = {path.name for path in tables.iterdir()}
+    assert make(tables, *with_aid(tables), "--preview") == 0
+    said = capsys.readouterr().out
+    assert "Study 'study' would have\n  2 readers: S1 (senior), J1 (junior)\n" in said
+    assert "    case4: case4.nrrd, size a\n    case5: case5.nrrd (practice), size b\n" in said
+    assert {path.name for path in tables.iterdir()} == before, "no study, no key"
+    (tables / "case0.nrrd").unlink()
+    with pytest.raises(DenseSharpError, match="case0"):
+        make(tables, "--preview")
+
+
 def test_a_study_is_made_from_tables(tables, capsys):
     assert make(tables, *with_aid(tables), "--margin", "0.05", "--repeats", "2") == 0
     said = capsys.readouterr().out

@@ -33,6 +33,10 @@ def test_a_study_is_planned_in_the_browser(tables, a_browser):  # noqa: F811
         page.fill("#plan-seed", "3")
         page.check("#plan-going_back")
         page.select_option("#plan-task", "iac")
+        before = {path.name for path in tables.iterdir()}
+        page.click("text=Preview")
+        page.wait_for_selector("text=Nothing is frozen yet", timeout=60_000)
+        assert {path.name for path in tables.iterdir()} == before, "no study, no key"
         page.click("text=Make the study")
         page.wait_for_selector("text=design sha256", timeout=60_000)
         design = open_study(tables / "study").design

@@ -17,6 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for field in rest:
         _add(parser, field)
     add_json_argument(parser)
+    parser.add_argument(
+        "--preview", action="store_true", help="check everything and list the cases, make nothing"
+    )
     parser.add_argument("--page", action="store_true", help="fill this in on a page in the browser")
 
 
@@ -41,7 +44,7 @@ def _option(field: Field) -> str:
 def run(args: argparse.Namespace) -> int:
     """Make the study and say what was drawn."""
     from densesharp.errors import StudyError
-    from densesharp.study.conduct.new_study import create, summary
+    from densesharp.study.conduct.new_study import create, preview, summary
 
     values = {field.name: getattr(args, field.name) or "" for field in FIELDS}
     if args.page:
@@ -54,6 +57,11 @@ def run(args: argparse.Namespace) -> int:
                 f"'{field.label}' is missing ({_option(field)} on the command line): {field.help}."
             )
             raise StudyError(message)
+    if args.preview:
+        with progress_bar() as progress:
+            seen = preview(values, progress)
+        finish(seen, {"preview": seen}, args.json, sys.stdout)
+        return 0
     with progress_bar() as progress:
         study = create(values, progress)
     design = study.design

@@ -87,9 +87,7 @@ def create_study(
         StudyError: something contradicts something else.
         OutputError: the folder cannot be written to.
     """
-    if (folder / DESIGN).exists():
-        message = f"'{folder}' holds a study already: choose a new folder, designs never change."
-        raise StudyError(message)
+    refuse_second(folder)
     # In the order of their names: tables are often sorted by what must not be known.
     listed = sorted(_read_cases(sources.cases, folder, progress), key=_practice_last)
     truth = _read_truth(sources.truth, listed)
@@ -125,6 +123,17 @@ def create_study(
         raise
     progress(1.0, "Done")
     return study
+
+
+def refuse_second(folder: Path) -> None:
+    """A folder holds one study.
+
+    Raises:
+        StudyError: it holds one already.
+    """
+    if (folder / DESIGN).exists():
+        message = f"'{folder}' holds a study already: choose a new folder, designs never change."
+        raise StudyError(message)
 
 
 def _told(case: Case, truth: Mapping[str, str] | None, *, every: bool) -> Case:

@@ -6,13 +6,14 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
 from densesharp.stats.tables import plain_number, read_table
 from densesharp.study.conduct.answer_form import one_line_end
-from densesharp.study.conduct.create import Sources, create_study
+from densesharp.study.conduct.create import Sources, create_study, refuse_second
 from densesharp.study.conduct.design import Endpoint, Figure
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
@@ -71,6 +72,42 @@ def create(values: Values, progress: Progress = silent) -> Study:
         on["practice_feedback"] or on["teaching"],
     )
     return create_study(folder, sources, settings, progress)
+
+
+def preview(values: Values, progress: Progress = silent) -> str:
+    """What would be frozen: read and checked as `create` does, and nothing is kept.
+
+    Args:
+        values: the plan.
+        progress: told about each image.
+
+    Returns:
+        Lines with the readers, and each case with its CT.
+
+    Raises:
+        StudyError, TableError, ImageError, OutputError: what `create` would say.
+    """
+    folder = Path(str(values.get("study") or ""))
+    refuse_second(folder)
+    with TemporaryDirectory() as scratch:
+        elsewhere = {
+            "study": str(Path(scratch) / "study"),
+            "name": values.get("name") or folder.resolve().name,
+            "key": str(Path(scratch) / "study.key"),
+        }
+        design = create({**values, **elsewhere}, progress).design
+    groups = ", ".join(f"{reader.id} ({reader.group})" for reader in design.readers)
+    cases = "".join(
+        f"    {case.id}: {Path(case.image).name}{' (practice)' if case.practice else ''}"
+        f"{''.join(f', {name} {value}' for name, value in case.strata.items())}\n"
+        for case in design.cases
+    )
+    return (
+        f"Nothing is frozen yet. Study '{design.study}' would have\n"
+        f"  {len(design.readers)} readers: {groups}\n"
+        f"  {len(design.main_cases)} cases, {len(design.practice_cases)} for practice:\n{cases}"
+        "Everything was checked. After the study is made none of it can be changed.\n"
+    )
 
 
 def summary(study: Study, values: Values) -> str:
