@@ -21,15 +21,14 @@ from slicer.util import VTKObservationMixin
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
 
 POLL_MS = 1
-"""How long Slicer's event loop is left alone between two looks for answers."""
+"""How long Slicer's event loop is left alone between two looks."""
 
 ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharpLungNodule/blob/main"
 """Where the documentation lies."""
 
 YIELD_SECONDS = 0.008
-"""How long each look lets the worker's thread run, unless it has an answer before: Slicer's main
-thread keeps Python to itself while it draws and while it waits in Qt's event loop, and gives it up
-only inside Python code that waits. Between two looks Qt serves all that has come up meanwhile."""
+"""How long a look lets the worker run, unless it answers before: Slicer's main thread keeps Python
+while it draws or waits in Qt's event loop, and gives it up only inside Python code that waits."""
 
 PROGRESS_SECONDS = 0.25
 """How often progress is drawn: a label that changes makes Slicer compose its whole window."""
@@ -301,14 +300,11 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Drawing
 
     def onTimer(self):
-        """Look for answers; stop looking when there is nothing left to wait for.
-
-        The panel is drawn one look after the views got something new to draw: one after the other
-        holds keys and wheel up for less than both at once.
-        """
+        """Look for answers while some are awaited; the panel is drawn one look after the views."""
         if slicer.mrmlScene.IsImporting() or slicer.mrmlScene.IsClosing():
             return  # Slicer draws its progress meanwhile; nothing may be written now
         changed = self.session.tick()
+        # Views and panel drawn at once would hold keys and wheel up longer.
         draw, self._due = changed and self._due, changed and not self._due
         if not self.session.idle:  # what was asked begins before the panel is drawn
             self.session.jobs.wait(YIELD_SECONDS)
