@@ -231,7 +231,7 @@ def test_a_teaching_set_is_no_trial(tmp_path, reading_of):
     data = load_study(export(study, store, tmp_path / "export"), tmp_path / "truth.csv")
     assert describe(data).teaching
     assert (endpoint_of(data), planned_of(data).figure) == (None, "")
-    assert describe(replace(data, design={**data.design, "teaching": False})).teaching is None
+    assert describe(replace(data, design=replace(data.design, teaching=False))).teaching is None
 
 
 def test_a_teaching_set_tells_every_class_and_takes_nothing_back(tmp_path):

@@ -36,6 +36,7 @@ from densesharp.study.conduct.store import open_store
 from densesharp.study.conduct.study_folder import open_study
 from densesharp.study.conduct.telling import about_file_times, refuse_telling
 from densesharp.study.conduct.truth_key import TruthKey, key_path, read_key
+from densesharp.study.exported.export_design import ExportDesign
 from densesharp.study.exported.frozen_truth import check_truth
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import export
@@ -226,9 +227,9 @@ def test_a_truth_is_checked_with_its_key(tmp_path):
     truth = tmp_path / "truth.csv"
     truth.write_text(as_csv(random_truth(4, np.random.default_rng(2))))
     key = TruthKey.draw()
-    design = {"study": "example", "key_sha256": key.sha256,
-              "truth_sha256": key.seal(truth.read_bytes())}  # fmt: skip
-    assert check_truth(truth, {}) == "not_frozen"
+    sealed = key.seal(truth.read_bytes())
+    design = ExportDesign("example", key_sha256=key.sha256, truth_sha256=sealed)
+    assert check_truth(truth, ExportDesign()) == "not_frozen"
     assert check_truth(truth, design) == "key_missing"
     key.write(key_path(truth, "example"), "example")
     assert key_path(truth, "example").stat().st_mode & 0o077 == 0

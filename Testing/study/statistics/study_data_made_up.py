@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.study.exported.export_design import ExportDesign, NamedEndpoint
 from densesharp.study.exported.study_data import Model, StudyData, paper_tasks
 
 
@@ -24,7 +25,7 @@ def made_up(conditions=("unaided",), *, cases=40, readers=4, kind=None, endpoint
     percent = [np.round(100 / (1 + np.exp(-2 * (score - at)))) for at in (0.5, 1.5)]
     return StudyData(
         "made up",
-        {"kind": kind, "endpoint": endpoint},
+        ExportDesign(kind=kind, endpoint=endpoint and NamedEndpoint(**endpoint)),
         tuple(conditions),
         tuple(f"R{r}" for r in range(readers)),
         {},

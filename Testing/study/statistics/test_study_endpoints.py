@@ -43,7 +43,7 @@ PRIMARY = {"figure": "auc", "task": "invasive", "readers": "fixed", "margin": 0.
 def analysed(data):
     """The results that endpoints are made of, of the first question."""
     found = StudyResults(
-        schema=1, software=None, inputs={}, study=describe(data), endpoint=data.design["endpoint"],
+        schema=1, software=None, inputs={}, study=describe(data), endpoint=data.design.endpoint,
         tasks={task.name: analyse_task(data, task) for task in data.tasks[:1]},
         model_alone=analyse_model_alone(data), classes=None, agreement=None, time=None,
         sessions=None, outlines=None, endpoints=(),

@@ -12,9 +12,11 @@ from example_study import write_csv
 from study_run import rows_in
 
 from densesharp.errors import StudyError, TableError
+from densesharp.stats.estimates import to_json
 from densesharp.study.conduct.answer_form import Answer
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
+from densesharp.study.exported.export_design import read_design
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import export
 from study.conduct.study_simulation import (
@@ -73,6 +75,32 @@ def test_an_endpoint_changed_after_the_reading_is_refused(own):
     reseal(own / "export")
     with pytest.raises(TableError, match="line 2, column 'design_sha256': this answer was not"):
         load(own)
+
+
+def test_a_design_written_by_hand_says_what_it_says(tmp_path):
+    told = {"kind": "unaided", "readers": [{"id": "R2"}, {"id": "R1", "group": "senior"}],
+            "cases": [{"id": "B"}, {"id": "A", "strata": {"mm": 8}}, {"id": "P", "practice": True}],
+            "endpoint": {"figure": "vus"}, "washout_days": 14, "aid": None}  # fmt: skip
+    (tmp_path / "design.json").write_text(json.dumps(told))
+    design = read_design(tmp_path)
+    assert (design.cases, design.conditions) == (("A", "B"), ("unaided",))
+    assert dict(design.readers) == {"R2": "", "R1": "senior"}
+    assert [dict(case.strata) for case in design.listed] == [{}, {"mm": "8"}, {}]
+    assert to_json(design.endpoint) == {
+        "figure": "vus", "task": "", "readers": "random", "margin": None,
+    }  # fmt: skip
+    assert (repr(design.washout_days), design.model, design.teaching) == ("14", None, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("readers", ["R1"]), ("cases", [{"name": "A"}]), ("repeats", "many"), ("aid", "on"),
+     ("endpoint", {"margin": "0.05"}), ("washout_days", True)],
+)  # fmt: skip
+def test_a_design_with_another_entry_than_a_design_has_is_refused(tmp_path, name, value):
+    (tmp_path / "design.json").write_text(json.dumps({name: value}))
+    with pytest.raises(StudyError, match=r"is not what a design has there.*study new"):
+        read_design(tmp_path)
 
 
 def test_answers_given_under_another_design_are_refused(own):

@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.report.labels import DISCLAIMER
     from densesharp.study.analysis.analyse_study import analyse_study
     from densesharp.study.analysis.sample_size import read_plan
-    from densesharp.study.conduct.study_folder import OLD_ORDER
-    from densesharp.study.exported.export_integrity import ANSWERS, DESIGN, FILES
+    from densesharp.study.conduct.study_folder import DESIGN, OLD_ORDER
+    from densesharp.study.exported.export_integrity import ANSWERS, FILES
     from densesharp.study.exported.load_study import load_study
     from densesharp.study.report.write_report import write_results
 

@@ -92,7 +92,6 @@ def describe(data: StudyData) -> StudyDescription:
     """Design and numbers: what the flow chart and the first table show."""
     counts = np.bincount(data.truth, minlength=len(data.class_names))
     design, read, plan = data.design, _was_read(data), data.plan
-    aid = design.get("aid") or {}
     nested = _nested(data, read)
     planned, missing = _planned(data, read)
     if nested:
@@ -102,18 +101,18 @@ def describe(data: StudyData) -> StudyDescription:
     total = sum(missing.values())
     return StudyDescription(
         title=data.title,
-        kind=design.get("kind"),
+        kind=design.kind,
         design_verified=data.verified,
         truth_frozen=data.truth_state == "frozen",
         truth_state=data.truth_state,
         order_reveals_truth=data.order_reveals_truth,
         patients=None if data.patients is None else len(np.unique(data.patients)),
         unknown_patients=data.unknown_patients,
-        washout_days=design.get("washout_days"),
-        washout=describe_washout(data.washout, design.get("washout_days")),
-        reveal=design.get("reveal"),
-        model=aid.get("model"),
-        model_sha256=aid.get("model_sha256"),
+        washout_days=design.washout_days,
+        washout=describe_washout(data.washout, design.washout_days),
+        reveal=design.reveal,
+        model=design.model,
+        model_sha256=design.model_sha256,
         trained_on=data.model.trained_on if data.model else None,
         conditions=data.conditions,
         readers=[ReaderRow(reader, data.groups.get(reader, "")) for reader in data.readers],
@@ -133,7 +132,7 @@ def describe(data: StudyData) -> StudyDescription:
         missing_by_reader={reader: count for reader, count in missing.items() if count},
         missing_repeats=missing_repeats,
         interim=plan is not None and total + missing_repeats > 0,
-        teaching=True if design.get("teaching") else None,
+        teaching=True if design.teaching else None,
         reading_design=nested,
     )
 

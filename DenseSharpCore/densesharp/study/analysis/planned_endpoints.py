@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from densesharp.study.exported.export_design import NamedEndpoint
 from densesharp.study.exported.study_data import StudyData
 
 
@@ -35,36 +36,33 @@ class Planned:
         return self.figure == figure and (task is None or self.task == task)
 
 
-def planned(
-    endpoint: Mapping[str, object] | None, kind: str | None, conditions: Sequence[str]
-) -> Planned:
+def planned(endpoint: NamedEndpoint | None, kind: str | None, conditions: Sequence[str]) -> Planned:
     """The primary analysis of a design.
 
     Only studies without aided reading ask for the model alone; in the others the endpoint is aided
     minus unaided, also while the aided readings are still missing.
 
     Args:
-        endpoint: the design's endpoint as JSON data, or None.
+        endpoint: the design's, or None.
         kind: the design's kind; None in plain tables.
         conditions: of the readings, which decide where there is no kind.
     """
-    named = endpoint or {}
-    margin = named.get("margin")
+    named = endpoint or NamedEndpoint(figure="")
     return Planned(
-        str(named.get("figure", "auc")) if named else "",
-        str(named.get("task", "")),
-        "frrc" if named.get("readers") == "fixed" else "rrrc",
-        float(margin) if isinstance(margin, int | float) else None,
+        named.figure,
+        named.task,
+        "frrc" if named.readers == "fixed" else "rrrc",
+        None if named.margin is None else float(named.margin),
         kind == "unaided" if kind else len(conditions) < 2,
-        named.get("equivalence") is True,
+        named.equivalence is True,
     )
 
 
 def planned_of(data: StudyData) -> Planned:
     """The primary analysis of a study."""
-    return planned(endpoint_of(data), data.design.get("kind"), data.conditions)
+    return planned(endpoint_of(data), data.design.kind, data.conditions)
 
 
-def endpoint_of(data: StudyData) -> Mapping[str, object] | None:
+def endpoint_of(data: StudyData) -> NamedEndpoint | None:
     """The endpoint that the design named; a teaching set is no trial and has none."""
-    return None if data.design.get("teaching") else data.design.get("endpoint") or None
+    return None if data.design.teaching else data.design.endpoint

@@ -16,6 +16,7 @@ from densesharp.study.analysis.mark_results import MarkResults
 from densesharp.study.analysis.outline_results import OutlineResults
 from densesharp.study.analysis.task_results import ModelAlone, TaskResults
 from densesharp.study.analysis.time_results import SessionResults, TimeResults
+from densesharp.study.exported.export_design import NamedEndpoint
 from densesharp.study.exported.washout import WashoutSummary
 
 SCHEMA = 1
@@ -216,7 +217,7 @@ class StudyResults:
     software: Software
     inputs: Mapping[str, str]
     study: StudyDescription
-    endpoint: Mapping[str, object] | None
+    endpoint: NamedEndpoint | None
     tasks: Mapping[str, TaskResults]
     model_alone: ModelAlone | None
     classes: ClassResults | None

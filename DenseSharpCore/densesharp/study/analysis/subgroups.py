@@ -5,8 +5,6 @@ Subgroups are descriptive: few cases each, no test, and no correction for their 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from densesharp.stats.mrmc import analyse
@@ -33,13 +31,9 @@ def analyse_subgroups(data: StudyData) -> list[Subgroup] | None:
 
 def _properties(data: StudyData) -> dict[str, list[str]]:
     """Property -> value of each analysed case, "" where it has none."""
-    strata: dict[str, Mapping[str, object]] = {
-        str(case.get("id")): case.get("strata") or {} for case in data.design.get("cases") or ()
-    }
+    strata = {case.id: case.strata for case in data.design.listed}
     names = sorted({name for case in data.cases for name in strata.get(case, {})})
-    return {
-        name: [str(strata.get(case, {}).get(name, "")) for case in data.cases] for name in names
-    }
+    return {name: [strata.get(case, {}).get(name, "") for case in data.cases] for name in names}
 
 
 def _levels(values: list[str]) -> list[tuple[str, BoolArray]]:

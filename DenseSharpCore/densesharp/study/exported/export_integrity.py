@@ -11,9 +11,8 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from densesharp.errors import StudyError
 from densesharp.files import sha256
@@ -21,11 +20,12 @@ from densesharp.stats.tables import Table
 from densesharp.study.conduct.design import design_from_json
 from densesharp.study.conduct.events import Event, chain_problems
 from densesharp.study.conduct.schedule import schedule_from_csv
-from densesharp.study.conduct.study_folder import Study
+from densesharp.study.conduct.study_folder import DESIGN, SCHEDULE, Study
+from densesharp.study.exported.export_design import ExportDesign, unreadable
 from densesharp.study.exported.write_export import Row, answer_rows
 
-ANSWERS, DESIGN, EVENTS, MODEL = "answers.csv", "design.json", "events.jsonl", "model.csv"
-SCHEDULE, SUMS = "schedule.csv", "SHA256SUMS"
+ANSWERS, EVENTS, MODEL = "answers.csv", "events.jsonl", "model.csv"
+SUMS = "SHA256SUMS"
 FILES = (DESIGN, SCHEDULE, ANSWERS, MODEL, EVENTS)
 
 SAME_PERCENT = 1e-6  # exports round to ten digits
@@ -34,67 +34,6 @@ Record: TypeAlias = Mapping[str, Sequence[Event]]
 """Reader -> events, oldest first."""
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-_BOTH_CONDITIONS = ("aided", "unaided")
-_CONDITIONS = {
-    "crossover": _BOTH_CONDITIONS,
-    "sequential": _BOTH_CONDITIONS,
-    "unaided": ("unaided",),
-}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Who was to read what.
-
-    Attributes:
-        readers: reader -> group.
-        cases: the cases to analyse; empty where the design does not list them.
-        conditions: in which each case is read; empty where the kind of study is not known.
-        repeats: cases that each reader reads again.
-    """
-
-    readers: Mapping[str, str]
-    cases: tuple[str, ...]
-    conditions: tuple[str, ...]
-    repeats: int
-
-
-def read_design(folder: Path) -> dict[str, Any]:
-    """The design as JSON data; one that carries its hash must be as it was frozen.
-
-    Raises:
-        StudyError: it cannot be read or was changed.
-    """
-    path = folder / DESIGN
-    try:
-        text = path.read_text(encoding="utf-8")
-        design = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path) from error
-    if not isinstance(design, dict):
-        raise _unreadable(path)
-    if "design_sha256" in design:
-        design_from_json(text)
-    return design
-
-
-def plan_of(design: Mapping[str, Any], where: str) -> Plan | None:
-    """What a design plans; None when it names no readers.
-
-    Raises:
-        StudyError: its readers or cases are not written as in a design.
-    """
-    if not design.get("readers"):
-        return None
-    try:
-        readers = {str(row["id"]): str(row.get("group", "")) for row in design["readers"]}
-        cases = [str(row["id"]) for row in design.get("cases", ()) if not row.get("practice")]
-        repeats = int(design.get("repeats", 0))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = f"The design '{where}' does not list its readers and cases as objects with 'id'."
-        raise StudyError(message) from error
-    conditions = _CONDITIONS.get(str(design.get("kind")), ())
-    return Plan(readers, tuple(sorted(cases)), conditions, repeats)
 
 
 def check_sums(folder: Path) -> None:
@@ -111,7 +50,7 @@ def check_sums(folder: Path) -> None:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         found = _LINE.fullmatch(line)
         if found is None:
-            raise _unreadable(path)
+            raise unreadable(path)
         digest, name = found.groups()
         listed.add(name)
         if not (folder / name).is_file():
@@ -126,13 +65,13 @@ def check_sums(folder: Path) -> None:
             raise StudyError(message)
 
 
-def check_answers(answers: Table, design: Mapping[str, Any]) -> bool:
+def check_answers(answers: Table, design: ExportDesign) -> bool:
     """Whether every answer names the design by its hash.
 
     Raises:
         TableError: an answer names another design.
     """
-    stored = design.get("design_sha256", "")
+    stored = design.design_sha256
     cells = answers.columns.get("design_sha256")
     if cells is None:
         return False
@@ -159,14 +98,14 @@ def read_record(folder: Path) -> Record | None:
             chains.setdefault(event.reader, []).append(event)
         problems = [text for reader in chains for text in chain_problems(reader, chains[reader])]
     except (OSError, ValueError, TypeError) as error:
-        raise _unreadable(path) from error
+        raise unreadable(path) from error
     if problems:
         message = f"The record '{path}' was changed: {problems[0]} Restore it from a copy."
         raise StudyError(message)
     return chains
 
 
-def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record: Record) -> None:
+def check_record(folder: Path, answers: Table, design: ExportDesign, record: Record) -> None:
     """Check that the record was begun under this design and that the answers are all of its own.
 
     Args:
@@ -180,7 +119,7 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
             answer of the record was left out.
         TableError: an answer is not the valid one in the record.
     """
-    stored = design.get("design_sha256")
+    stored = design.design_sha256
     if any(chain[0].body.get("design_sha256") != stored for chain in record.values()):
         message = f"The record '{folder / EVENTS}' was not begun under the design in '{DESIGN}'."
         raise StudyError(message)
@@ -200,7 +139,7 @@ def check_record(folder: Path, answers: Table, design: Mapping[str, Any], record
         raise StudyError(message)
 
 
-def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> None:
+def check_model(results: Table, answers: Table, design: ExportDesign) -> None:
     """Check that results of the model are those that the readers were shown.
 
     Args:
@@ -211,13 +150,11 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
     Raises:
         TableError: they are another model's, or another probability was shown.
     """
-    aid = design.get("aid")
-    frozen = aid.get("model_sha256") if isinstance(aid, Mapping) else None
-    if frozen is None:
+    if design.model_sha256 is None:
         return
     hint = "To compare readers with another model, give 'answers.csv' alone, without its folder."
     for row, cell in enumerate(results.columns.get("model_sha256", ())):
-        if cell != frozen:
+        if cell != design.model_sha256:
             reason = f"this is not the model whose results the readers saw. {hint}"
             raise results.error(row, "model_sha256", reason)
     iac = results.numbers("p_iac")
@@ -237,14 +174,14 @@ def check_model(results: Table, answers: Table, design: Mapping[str, Any]) -> No
                 raise results.error(row, column, reason)
 
 
-def _made_again(folder: Path, design: Mapping[str, Any], record: Record) -> list[Row]:
+def _made_again(folder: Path, design: ExportDesign, record: Record) -> list[Row]:
     """The rows of answers.csv as an export makes them of the frozen files and the record."""
     path = folder / SCHEDULE
     if not path.is_file():
         message = f"'{path}' is missing: restore it, or export the study again."
         raise StudyError(message)
     content = path.read_bytes()
-    if sha256(content) != design.get("schedule_sha256"):
+    if sha256(content) != design.schedule_sha256:
         message = f"'{path}' was changed after the study was frozen: restore the original file."
         raise StudyError(message)
     frozen = design_from_json((folder / DESIGN).read_text(encoding="utf-8"))
@@ -276,7 +213,3 @@ def _difference(answers: Table, row: int, made: Row | None) -> str | None:
 def _hash(path: Path) -> str:
     """The sha256 of a file; "" when there is none."""
     return sha256(path) if path.is_file() else ""
-
-
-def _unreadable(path: Path) -> StudyError:
-    return StudyError(f"'{path}' cannot be read: restore it from a copy.")

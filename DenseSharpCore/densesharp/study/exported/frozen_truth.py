@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from densesharp.errors import StudyError
 from densesharp.files import sha256
 from densesharp.study.conduct.truth_key import key_path, read_key
+from densesharp.study.exported.export_design import ExportDesign
 
 TruthState = Literal["frozen", "key_missing", "not_frozen"]
 
 
-def check_truth(path: Path, design: Mapping[str, Any], key: Path | None = None) -> TruthState:
+def check_truth(path: Path, design: ExportDesign, key: Path | None = None) -> TruthState:
     """Compare a truth file with what the design keeps of it.
 
     Args:
         path: the truth file.
-        design: the design as JSON data.
+        design: the study's.
         key: the key's file; None looks beside the truth.
 
     Returns:
@@ -28,17 +28,17 @@ def check_truth(path: Path, design: Mapping[str, Any], key: Path | None = None) 
     Raises:
         StudyError: it is another file, or the key is another study's or cannot be read.
     """
-    kept = str(design.get("truth_sha256") or "")
+    kept = design.truth_sha256
     if not kept:
         return "not_frozen"
     content = path.read_bytes()
-    if not design.get("key_sha256"):
+    if not design.key_sha256:
         _compare(path, sha256(content), kept)
         return "frozen"
-    found = key or key_path(path, str(design.get("study")))
+    found = key or key_path(path, design.study)
     if key is None and not found.is_file():
         return "key_missing"
-    _compare(path, read_key(found, str(design["key_sha256"])).seal(content), kept)
+    _compare(path, read_key(found, design.key_sha256).seal(content), kept)
     return "frozen"
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,18 +19,16 @@ from densesharp.stats.tables import (
     read_table,
     refuse_duplicates,
 )
+from densesharp.study.conduct.study_folder import DESIGN
+from densesharp.study.exported.export_design import ExportDesign, read_design
 from densesharp.study.exported.export_integrity import (
     ANSWERS,
-    DESIGN,
     MODEL,
-    Plan,
     Record,
     check_answers,
     check_model,
     check_record,
     check_sums,
-    plan_of,
-    read_design,
     read_record,
 )
 from densesharp.study.exported.frozen_truth import check_truth
@@ -84,7 +80,7 @@ def _load(
         return _from_folder(path, truth, model, key)
     if path.suffix.lower() != ".csv" or _has_readings(path):
         return _from_readings(path)
-    return _from_answers(read_table(path, ANSWER_COLUMNS), {}, truth, model)
+    return _from_answers(read_table(path, ANSWER_COLUMNS), ExportDesign(), truth, model)
 
 
 def _has_readings(path: Path) -> bool:
@@ -102,7 +98,7 @@ def _from_readings(path: Path) -> StudyData:
         task = Task("disease", "Lesions, by each case's highest rating", 1, _highest(marks))
     return StudyData(
         path.stem,
-        {},
+        ExportDesign(),
         readings.treatments,
         readings.readers,
         {},
@@ -151,7 +147,7 @@ def _from_folder(
 
 def _from_answers(
     table: Table,
-    design: Mapping[str, Any],
+    design: ExportDesign,
     truth: str | Path | None,
     model: str | Path | None,
     record: Record | None = None,
@@ -160,8 +156,7 @@ def _from_answers(
     if truth is None:
         message = "The analysis needs the truth: give a CSV with the columns case,class (--truth)."
         raise StudyError(message)
-    plan = plan_of(design, str(table.path.parent / DESIGN))
-    answers = _Answers(table, plan)
+    answers = _Answers(table, design)
     pathology = _read_truth(Path(truth))
     truth_state = check_truth(Path(truth), design, Path(key) if key else None)
     for row, case in zip(answers.main, answers.cases_of(answers.main), strict=True):
@@ -172,11 +167,11 @@ def _from_answers(
     alone = None if model is None else _read_model(Path(model), cases)
     grid = answers.grid(cases)
     return StudyData(
-        str(design.get("title") or design.get("study") or table.path.stem),
+        design.title or design.study or table.path.stem,
         design,
         grid.conditions,
         grid.readers,
-        answers.groups() if plan is None else plan.readers,
+        design.readers or answers.groups(),
         cases,
         CLASS_NAMES,
         np.array([pathology[case] for case in cases]),
@@ -190,7 +185,6 @@ def _from_answers(
         grid.masks(table.path.parent),
         tuple(sorted(set(pathology) - set(cases) - set(answers.cases_of(answers.practice)))),
         len(answers.practice),
-        plan=plan,
         washout=washout_of(table, record),
         truth_state=truth_state,
         patients=patients.numbers,
@@ -239,7 +233,7 @@ def _read_model(path: Path, cases: tuple[str, ...]) -> Model:
 class _Answers:
     """The rows of answers.csv by their role."""
 
-    def __init__(self, table: Table, plan: Plan | None) -> None:
+    def __init__(self, table: Table, design: ExportDesign) -> None:
         self.table = table
         for name in ("reader", "case", "condition"):
             table.texts(name)
@@ -254,14 +248,14 @@ class _Answers:
         if not self.main:
             message = f"{table.path}: there is no answer to analyse."
             raise TableError(message)
-        if plan is not None:
-            self._refuse_unplanned(plan)
+        if design.readers:
+            self._refuse_unplanned(design)
 
-    def _refuse_unplanned(self, plan: Plan) -> None:
+    def _refuse_unplanned(self, design: ExportDesign) -> None:
         for column, planned in (
-            ("reader", plan.readers),
-            ("case", plan.cases),
-            ("condition", plan.conditions),
+            ("reader", design.readers),
+            ("case", design.cases),
+            ("condition", design.conditions),
         ):
             for row, cell in zip(self.main, self.column(column, self.main), strict=True):
                 if planned and cell not in planned:

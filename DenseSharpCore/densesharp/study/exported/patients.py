@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from densesharp.stats.tables import IntArray, Table, case_patients, patient_numbers
+from densesharp.study.exported.export_design import ExportDesign
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Patients:
     unknown: tuple[str, ...] = ()
 
 
-def patients_of(answers: Table, design: Mapping[str, Any], cases: Sequence[str]) -> Patients:
+def patients_of(answers: Table, design: ExportDesign, cases: Sequence[str]) -> Patients:
     """The patients of `cases` from the design or the answers' column `patient`.
 
     Args:
@@ -34,17 +34,16 @@ def patients_of(answers: Table, design: Mapping[str, Any], cases: Sequence[str])
     Raises:
         TableError: the column says two things of a case.
     """
-    listed = {str(row["id"]): row for row in design.get("cases", ())}
-    named = {case: str(row.get("patient") or "") for case, row in listed.items()}
+    named = {case.id: case.patient for case in design.listed}
     if any(named.get(case) for case in cases):
         # Who is not named is a patient of his own; a name begins with a letter or digit.
         return Patients(patient_numbers([named.get(case) or f"-{case}" for case in cases]))
     if "patient" in answers.columns:
         return Patients(case_patients(answers, cases))
+    images = {case.id: case.image_sha256 for case in design.listed}
     of_image: defaultdict[str, list[str]] = defaultdict(list)
     for case in cases:
-        digest = str(listed.get(case, {}).get("image_sha256") or "")
-        if digest:
-            of_image[digest].append(case)
+        if images.get(case):
+            of_image[images[case]].append(case)
     shared = [case for group in of_image.values() if len(group) > 1 for case in group]
     return Patients(None, tuple(sorted(shared)))

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.marks import Marks
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
-from densesharp.study.exported.export_integrity import Plan
+from densesharp.study.exported.export_design import ExportDesign
 from densesharp.study.exported.frozen_truth import TruthState
 from densesharp.study.exported.washout import Washout
 
@@ -69,7 +69,7 @@ class StudyData:
 
     Attributes:
         title: of the study.
-        design: the frozen design as JSON data; empty for plain tables.
+        design: the frozen design; empty for plain tables.
         conditions: sorted labels, t of them.
         readers: sorted labels, r of them.
         groups: reader -> group, "" where there are none.
@@ -87,7 +87,6 @@ class StudyData:
         unread: cases of the truth that nobody read.
         practice: how many practice answers were left out.
         verified: whether every answer names the frozen design by its hash.
-        plan: who was to read what; None where no design names readers.
         washout: the times between sessions; None where the answers have no times.
         patients: shape (K,): numbers of the cases' patients; None where each case is a patient of
             its own, as far as is known.
@@ -99,7 +98,7 @@ class StudyData:
     """
 
     title: str
-    design: Mapping[str, Any]
+    design: ExportDesign
     conditions: tuple[str, ...]
     readers: tuple[str, ...]
     groups: Mapping[str, str]
@@ -117,7 +116,6 @@ class StudyData:
     unread: tuple[str, ...] = ()
     practice: int = 0
     verified: bool = False
-    plan: Plan | None = None
     washout: Washout | None = None
     truth_state: TruthState = "not_frozen"
     patients: IntArray | None = None
@@ -125,9 +123,14 @@ class StudyData:
     marks: Marks | None = None
 
     @property
+    def plan(self) -> ExportDesign | None:
+        """The design, if it says who was to read what."""
+        return self.design if self.design.readers else None
+
+    @property
     def order_reveals_truth(self) -> bool:
         """Whether design and schedule give the truth away: studies made in format 1."""
-        return self.design.get("schema") == 1 and self.truth_state == "frozen"
+        return self.design.schema == 1 and self.truth_state == "frozen"
 
     def by_reader(self, find: Callable[[int, int], T]) -> dict[str, dict[str, T]]:
         """Condition -> reader -> what is found for their numbers."""

@@ -49,7 +49,7 @@ def content(results: StudyResults, pictures: Pictures) -> list[Block]:
 
 def _by_endpoint(results: StudyResults) -> list[str]:
     """The questions, that of the primary endpoint first; one empty name where there are none."""
-    named = (results.endpoint or {}).get("task")
+    named = results.endpoint and results.endpoint.task
     return sorted(results.tasks, key=lambda name: name != named) or [""]
 
 
