@@ -15,6 +15,7 @@ from densesharp.report.labels import (
     Phrase,
     Row,
     Tone,
+    deviation_words,
     hint_answer,
     hint_details,
     measurement_rows,
@@ -171,7 +172,7 @@ def _title(name: str, result: NoduleResult) -> str:
 
 def _classes(result: NoduleResult) -> tuple[Probability, ...]:
     known = result.uncertainty
-    spread = known.sd_class if known is not None and known.samples > 1 else {}
+    spread = known.sd_class if known is not None else {}
     return tuple(
         Probability(
             name,
@@ -188,7 +189,7 @@ def _classes(result: NoduleResult) -> tuple[Probability, ...]:
 def _questions(result: NoduleResult) -> tuple[Probability, ...]:
     if result.probability_invasive is None or result.probability_iac is None:
         return ()
-    known = result.uncertainty if result.uncertainty and result.uncertainty.samples > 1 else None
+    known = result.uncertainty
     answers = (
         ("MIA or IAC", result.probability_invasive, known and known.sd_invasive),
         ("IAC alone", result.probability_iac, known and known.sd_iac),
@@ -200,7 +201,7 @@ def _questions(result: NoduleResult) -> tuple[Probability, ...]:
 
 
 def _percent_spread(deviation: float | None) -> str:
-    return "" if deviation is None else f"± {100 * deviation:.0f}"
+    return "" if deviation is None else deviation_words(100 * deviation)
 
 
 def _advice(result: NoduleResult) -> tuple[Advice, ...]:

@@ -115,7 +115,7 @@ def _set_quietly(spin: Any, value: float | None) -> None:
 def _aid_text(aid: AidView) -> str:
     """The model's result as a text."""
     shares = ", ".join(f"{name} {words}" for name, _percent, words in aid.shares)
-    caution = " ".join(part for part in (aid.verdict, *aid.reasons, aid.spread) if part)
+    caution = " ".join(part for part in (aid.verdict, *aid.reasons, aid.volume, aid.spread) if part)
     text = _(
         "The model: {best} ({shares}). Invasive {invasive}, IAC {iac}. "
         "Trained on: {trained}"

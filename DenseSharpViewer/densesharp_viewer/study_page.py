@@ -220,7 +220,9 @@ def _build_aid() -> None:
         html.P("{{ screen.aid.verdict }}", v_if="screen.aid.verdict", classes="ds-study-verdict")
         with html.Ul(classes="ds-reasons", v_if="screen.aid.reasons.length"):
             html.Li("{{ reason }}", v_for="reason in screen.aid.reasons", key="reason")
-        html.P("{{ screen.aid.spread }}", v_if="screen.aid.spread", classes="ds-dim ds-small")
+        for words in ("volume", "spread"):
+            shown = f"screen.aid.{words}"
+            html.P(f"{{{{ {shown} }}}}", v_if=shown, classes="ds-dim ds-small")
         html.P("Trained on: {{ screen.aid.trained_on }}", classes="ds-dim ds-small")
 
 

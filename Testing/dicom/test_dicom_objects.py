@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk
 from pydicom import DataElement
 
+from densesharp.dicom import codes
 from densesharp.dicom.codes import ALGORITHM_PARAMETERS
 from densesharp.dicom.rerun import differences, outline_in
 from densesharp.dicom.run_record import Run, read_report
@@ -24,7 +25,7 @@ from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice, Volume
 from densesharp.io import read_volume
-from densesharp.nodule.records import ReaderAxes
+from densesharp.nodule.records import ReaderAxes, Uncertainty
 from densesharp.nodule.settings import AnalysisSettings
 from dicom_phantom import axial, phantom, write_enhanced, write_series
 from nodule_results import ball, nodule
@@ -381,6 +382,13 @@ def test_a_refused_answer_gives_outline_and_reasons_but_no_class_and_no_number(
             ["dciodvfy", tmp_path / "sr.dcm"], capture_output=True, text=True, timeout=60
         )
         assert [line for line in checked.stderr.splitlines() if line.startswith("Error")] == []
+
+
+def test_no_deviation_is_reported_of_a_single_run(axial_volume):
+    one_run = replace(nodule(axial_volume, CENTERS[0]), uncertainty=Uncertainty.of_one_run(0.5))
+    probabilities = [derivation for name, _, _, derivation, _ in numbers_of(one_run)
+                     if name in codes.PROBABILITIES.values()]  # fmt: skip
+    assert probabilities == [None] * 3
 
 
 def test_a_number_that_only_report_or_new_run_has_is_a_difference(axial_volume):

@@ -22,6 +22,7 @@ from densesharp.nodule.records import (
     Stability,
     Uncertainty,
 )
+from densesharp.nodule.records.json_values import plain
 
 GRID = Grid((4, 3, 2), np.array([1.0, 2, 3]), np.array([0.5, 0.6, 1.5]), np.eye(3))
 NUMBERS = st.floats(-1e4, 1e4)
@@ -61,9 +62,10 @@ def results():
         center_lps=POINTS.map(lambda p: tuple(np.round(p, 3).tolist())),
         class_probabilities=st.none() | by_class(),
         uncertainty=st.none()
+        | st.builds(Uncertainty.of_one_run, SHARES)
         | st.builds(
             Uncertainty,
-            samples=st.integers(1, 99),
+            samples=st.integers(2, 99),
             sd_invasive=SHARES,
             sd_iac=SHARES,
             entropy=SHARES,
@@ -104,6 +106,21 @@ def test_a_result_survives_json(result):
     assert json.dumps(again.to_json()) == text
     np.testing.assert_allclose(again.center_lps, result.center_lps, atol=1e-4)
     np.testing.assert_allclose(again.seed.lps, result.seed.lps, atol=1e-4)
+
+
+def test_of_a_single_run_no_spread_is_written():
+    """Unknown is not 0; a file that says 0 of one run, as before, is read as unknown too."""
+    spread = plain(Uncertainty.of_one_run(0.4))
+    assert (spread["samples"], spread["entropy"]) == (1, 0.4)
+    unknown = ("sd_invasive", "sd_iac", "volume_sd_mm3", "volume_range_mm3", "outline_agreement")
+    assert [spread[name] for name in unknown] == [None] * len(unknown)
+    assert spread["sd_class"] == dict.fromkeys(CLASS_NAMES)
+    before = {
+        **spread, "sd_class": dict.fromkeys(CLASS_NAMES, 0.0), "volume_range_mm3": [99.0, 99.0],
+        **dict.fromkeys(("sd_invasive", "sd_iac", "volume_sd_mm3"), 0.0),
+        "sd_measurements": {"volume_mm3": 0.0},
+    }  # fmt: skip
+    assert Uncertainty.from_json(before) == Uncertainty.of_one_run(0.4)
 
 
 def test_json_carries_ras_and_both_binary_answers():

@@ -182,7 +182,7 @@ def test_a_volume_outside_its_own_spread_is_never_ok(volume, outside):
 
 
 def test_of_a_single_run_no_spread_is_known():
-    assert spread_notices(size_of(5.0), replace(spread_of(0.0), samples=1)) == []
+    assert spread_notices(size_of(5.0), Uncertainty.of_one_run(0.5)) == []
 
 
 def size_of(volume_mm3: float) -> Measurements:

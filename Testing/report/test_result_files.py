@@ -15,7 +15,15 @@ from densesharp.errors import OutputError
 from densesharp.image.grid import ras_to_lps
 from densesharp.image.volume import Notice
 from densesharp.nodule.pipeline import analyse
-from densesharp.nodule.records import NoduleResult, Place, ReaderAxes, Review, Seed, Segment
+from densesharp.nodule.records import (
+    NoduleResult,
+    Place,
+    ReaderAxes,
+    Review,
+    Seed,
+    Segment,
+    Uncertainty,
+)
 from densesharp.nodule.settings import AnalysisSettings
 from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
@@ -314,7 +322,7 @@ def test_the_whole_sentence_of_a_part_solid_nodule(an_oblique_ct):
         "invasive (MIA or IAC) 90%. The model was trained on phantoms (no patient). "
         "Caution: Thick. Hm. Research use only, not for diagnosis."
     )
-    single = dataclasses.replace(result.uncertainty, samples=1)
+    single = Uncertainty.of_one_run(0.5)
     assert "±" not in report_sentence(dataclasses.replace(result, uncertainty=single))
 
 
@@ -376,8 +384,8 @@ def test_the_table_has_a_row_for_every_nodule(tmp_path, a_result, refused):
     assert row["stability"] == a_result.stability.light
     assert float(row["p_IAC"]) == pytest.approx(a_result.probability_iac, abs=1e-6)
     assert row["trained_on"] == a_result.trained_on != ""
-    one_run = dataclasses.replace(spread, samples=1, sd_invasive=0.0, sd_iac=0.0)
-    write_table(path, [dataclasses.replace(a_result, uncertainty=one_run)])
+    one_run = dataclasses.replace(a_result, uncertainty=Uncertainty.of_one_run(0.5))
+    write_table(path, [one_run])
     with path.open(newline="", encoding="utf-8") as handle:
         (alone,) = csv.DictReader(handle)
     assert (alone["sd_invasive"], alone["sd_iac"]) == ("", ""), "no spread is known from one run"

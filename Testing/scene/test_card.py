@@ -7,6 +7,7 @@ import pytest
 
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.guidelines import Context, all_hints
+from densesharp.nodule.records import Uncertainty
 from densesharp.report.labels import (
     VERDICT_WORDS,
     Phrase,
@@ -50,13 +51,26 @@ def test_one_form_of_a_name():
 
 
 def test_no_spread_is_shown_where_none_was_estimated(result, nodule):
-    single = replace(result, uncertainty=replace(result.uncertainty, samples=1))
+    single = replace(result, uncertainty=Uncertainty.of_one_run(0.5))
     one, several = result_card(replace(nodule, result=single)), result_card(nodule)
     assert all(bar.spread == "" for bar in (*one.classes, *one.questions))
     assert all(bar.spread.startswith("± ") for bar in (*several.classes, *several.questions))
     assert one.spread == "Spread: not estimated from a single run."
     assert f"over {result.uncertainty.samples} runs" in several.spread
     assert not any("±" in row.value for row in one.measurements)
+
+
+def test_a_spread_that_rounds_to_nothing_is_not_said_to_be_none(result, nodule):
+    known = result.uncertainty
+    tiny = replace(known, sd_class=dict.fromkeys(known.sd_class, 0.004), sd_iac=0.0, sd_invasive=0)
+    tiny = replace(tiny, sd_measurements={"volume_mm3": 0.3, "long_axis_mm": 0.04, "ctr": 0.06})
+    card = result_card(replace(nodule, result=replace(result, uncertainty=tiny)))
+    assert {bar.spread for bar in (*card.classes, *card.questions)} == {"± <1"}
+    values = {row.key: row.value for row in card.measurements}
+    assert values["volume"].endswith(" ± <1")
+    assert values["long_axis"].endswith(" ± <0.1")
+    assert "± <1% over" in card.sentence
+    assert "P(invasive) ± <0.01, P(IAC) ± <0.01" in card.spread
 
 
 def test_the_verdict_says_the_same_in_every_place(nodule, result):

@@ -171,8 +171,8 @@ def numbers_of(nodule: NoduleResult) -> list[Number]:
         numbers += _measured(nodule.measurements)
     for name, value in (nodule.class_probabilities or {}).items():
         numbers.append((codes.PROBABILITIES[name], value, codes.RATIO, None, None))
-        if nodule.uncertainty is not None:
-            spread = nodule.uncertainty.sd_class[name]
+        spread = nodule.uncertainty.sd_class[name] if nodule.uncertainty is not None else None
+        if spread is not None:
             numbers.append((codes.PROBABILITIES[name], spread, codes.RATIO, codes.DEVIATION, None))
     if nodule.probability_invasive is not None:
         invasive = nodule.probability_invasive

@@ -60,7 +60,7 @@ def click_stability(
             rows.append(_probabilities(moved, temperature))
             volumes.append(float(mask.array.sum()) * mask.grid.voxel_volume)
     classes = np.array([row.argmax() for row in rows], dtype=int)
-    spread = np.std(rows, axis=0) if rows else np.zeros(len(CLASS_NAMES))
+    spread = np.std(rows, axis=0).tolist() if len(rows) > 1 else [None] * len(CLASS_NAMES)
     same = float((classes == own_class).sum() / len(DIRECTIONS))
     lowest = min(overlaps)
     return Stability(
@@ -68,7 +68,7 @@ def click_stability(
         seeds=len(DIRECTIONS),
         found=len(rows),
         same_class=same,
-        sd_class=dict(zip(CLASS_NAMES, spread.tolist(), strict=True)),
+        sd_class=dict(zip(CLASS_NAMES, spread, strict=True)),
         volume_cv=float(np.std(volumes, ddof=1) / np.mean(volumes)) if len(volumes) > 1 else None,
         dice_min=lowest,
         light=light_of(same, lowest),

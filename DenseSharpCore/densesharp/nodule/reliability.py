@@ -5,6 +5,7 @@ Each rule gives a `Notice` with a stable code. The verdict is the worst severity
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -226,7 +227,7 @@ def spread_notices(measured: Measurements, spread: Uncertainty) -> list[Notice]:
             "it may be wrong, or this may be a vessel or the chest wall."
         )
         found.append(Notice("outline_unsure", text))
-    low, high = spread.volume_range_mm3
+    low, high = spread.volume_range_mm3 or (-math.inf, math.inf)
     if not low <= measured.volume_mm3 <= high:
         text = (
             f"The volume ({measured.volume_mm3:.0f} mm³) lies outside what the single runs give "
@@ -251,7 +252,7 @@ def class_notices(prediction: Prediction, uncertainty: Uncertainty) -> list[Noti
         seen = top >= UNSEEN_TOP
         found.append(Notice("class_uncertain", text, "info" if seen else "caution"))
     spread = uncertainty.sd_class[prediction.predicted_class]
-    if spread > SPREAD_LIMIT:
+    if spread is not None and spread > SPREAD_LIMIT:
         text = (
             f"The model's members and orientations disagree on the class (SD {spread:.0%} on "
             f"{prediction.predicted_class})."

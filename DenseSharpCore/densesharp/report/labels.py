@@ -163,12 +163,12 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
     if measured is None or reported is None:
         return ()
     known = result.uncertainty
-    spread = known.sd_measurements if known is not None and known.samples > 1 else {}
+    spread = known.sd_measurements if known is not None else {}
 
     def number(name: str, value: float, digits: int = 1) -> str:
         deviation = spread.get(name)
         text = f"{value:.{digits}f}"
-        shown = text if deviation is None else f"{text} ± {deviation:.{digits}f}"
+        shown = text if deviation is None else f"{text} {deviation_words(deviation, digits)}"
         return minus_signs(shown)
 
     plane = measured.plane
@@ -196,6 +196,12 @@ def measurement_rows(result: NoduleResult) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
+def volume_words(result: NoduleResult) -> str:
+    """The volume and what outlines of other readers would give, as in the rows; empty without."""
+    rows = (row for row in measurement_rows(result) if row.key in ("volume", "volume_readers"))
+    return " ".join(f"{row.label} {row.text}." for row in rows)
+
+
 def _reader_rows(own: ReaderAxes | None, reported: Measurements) -> tuple[Row, ...]:
     if own is None:
         return ()
@@ -218,13 +224,14 @@ def _solid_rows(measured: Measurements, length: str, ratio: str) -> tuple[Row, .
 
 def spread_sentence(spread: Uncertainty | None) -> str:
     """How much the model's own runs differ, or that one run says nothing of it."""
-    if spread is None or spread.samples < 2:
+    if spread is None or spread.volume_range_mm3 is None:
         return "Spread: not estimated from a single run."
     low, high = spread.volume_range_mm3
     return Phrase(
-        "Spread over {n} runs: P(invasive) ± {invasive:.2f}, P(IAC) ± {iac:.2f}, "
+        "Spread over {n} runs: P(invasive) {invasive}, P(IAC) {iac}, "
         "volume {low:.0f} to {high:.0f} mm³.",
-        n=spread.samples, invasive=spread.sd_invasive, iac=spread.sd_iac, low=low, high=high,
+        n=spread.samples, invasive=deviation_words(spread.sd_invasive or 0, 2),
+        iac=deviation_words(spread.sd_iac or 0, 2), low=low, high=high,
     )  # fmt: skip
 
 
@@ -331,10 +338,10 @@ def class_sentence(result: NoduleResult) -> str:
     first = result.predicted_class
     each = {name: percent_words(probabilities[name]) for name in CLASS_NAMES}
     others = ", ".join(f"{name} {each[name]}" for name in CLASS_NAMES if name != first)
-    spread = ""
-    if first and result.uncertainty and result.uncertainty.samples > 1:
-        runs = result.uncertainty.samples
-        spread = f" ± {result.uncertainty.sd_class[first]:.0%} over {runs} runs"
+    known, spread = result.uncertainty, ""
+    deviation = known.sd_class[first] if first and known else None
+    if known is not None and deviation is not None:
+        spread = f" {deviation_words(100 * deviation)}% over {known.samples} runs"
     return (
         f"Predicted {first} {each[first or '']}{spread} ({others}); "
         f"invasive (MIA or IAC) {percent_words(result.probability_invasive or 0)}. "
@@ -353,6 +360,12 @@ def percent_words(probability: float) -> str:
     """A probability, 0 to 1, in whole percent. No model knows 0% or 100%: "<1%" or ">99%" then."""
     whole = round(100 * probability)
     return "<1%" if whole < 1 else ">99%" if whole > 99 else f"{whole}%"
+
+
+def deviation_words(deviation: float, digits: int = 0) -> str:
+    """A spread that runs showed. One that rounds to nothing is less than the last digit, not 0."""
+    text = f"{deviation:.{digits}f}"
+    return f"± {text}" if float(text) else f"± <{10.0**-digits:.{digits}f}"
 
 
 def minus_signs(text: str) -> str:

@@ -41,7 +41,6 @@ def row_of(result: NoduleResult) -> dict[str, object]:
     measured = result.measurements.to_json() if result.measurements else {}
     probabilities = result.class_probabilities or {}
     spread, stability = result.uncertainty, result.stability
-    known = spread if spread and spread.samples > 1 else None  # one run tells of no spread
     place, review, own = result.place, result.review, result.reader_axes
     row: dict[str, object | None] = {
         "id": result.id,
@@ -51,8 +50,8 @@ def row_of(result: NoduleResult) -> dict[str, object]:
         "z_ras": z,
         "predicted_class": result.predicted_class,
         "p_invasive": result.probability_invasive,
-        "sd_invasive": known.sd_invasive if known else None,
-        "sd_iac": known.sd_iac if known else None,
+        "sd_invasive": spread.sd_invasive if spread else None,
+        "sd_iac": spread.sd_iac if spread else None,
         "entropy": spread.entropy if spread else None,
         "stability": stability.light if stability else None,
         "warnings": " ".join(notice.code for notice in result.notices),

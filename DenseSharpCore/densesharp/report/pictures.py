@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from densesharp.nodule.records import Measurements, NoduleResult
-from densesharp.report.labels import percent_words
+from densesharp.report.labels import deviation_words, percent_words
 from densesharp.report.planes import LUNG_WINDOW, View
 from densesharp.report.style import INK, QUIET
 
@@ -179,8 +179,8 @@ def class_rows(result: NoduleResult) -> list[tuple[str, float, float | None, str
     """Name, probability, its SD (None when unknown) and colour of the classes and binaries."""
     probabilities = result.class_probabilities or {}
     spread = result.uncertainty
-    deviations: dict[str, float] = {}
-    if spread is not None and spread.samples > 1:
+    deviations: dict[str, float | None] = {}
+    if spread is not None:
         deviations = {**spread.sd_class, "invasive": spread.sd_invasive, "iac": spread.sd_iac}
     rows: list[tuple[str, float, float | None, str]] = [
         (name, probabilities.get(name, 0.0), deviations.get(name), colour)
@@ -205,5 +205,5 @@ def _bar(
         axes.plot(ends, [y, y], color=INK, linewidth=1.2, solid_capstyle="butt")
         for end in ends:
             axes.plot([end, end], [y - 0.14, y + 0.14], color=INK, linewidth=1.2)
-        text += f" ± {deviation:.0%}"
+        text += f" {deviation_words(100 * deviation)}%"
     axes.text(1.03, y, text, fontsize=9.5, color=INK, va="center", fontweight=weight)

@@ -14,12 +14,15 @@ from study_simulation import CT_GRID, SEED, ball, ball_mask, plain_answer, read_
 from densesharp.cli.study import export, merge, new, verify
 from densesharp.errors import DenseSharpError, StudyError, TableError
 from densesharp.image.sampling import to_sitk
+from densesharp.image.volume import Notice
+from densesharp.nodule.records import NoduleResult, Seed, Uncertainty
 from densesharp.serve.case_list import read_cases
 from densesharp.study.conduct.model_results import load_aid
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
 from densesharp.study.conduct.study_folder import open_study
 from densesharp.study.conduct.truth_key import read_key
+from nodule_results import measurements
 
 MODEL = {"name": "example model", "sha256": "cd" * 32, "trained_on": "simulated nodules"}
 
@@ -38,6 +41,18 @@ def write_rows(path, *rows):
         csv.writer(file).writerows(rows)
 
 
+def write_result(path, chances, verdict="caution"):
+    """As `predict` writes it; a refused result keeps what was computed."""
+    result = NoduleResult(
+        id="nodule_001", seed=Seed(np.array(SEED)), center_lps=SEED, class_probabilities=chances,
+        uncertainty=Uncertainty(8, {}, 0.04, 0.001, 0.5, 3.0, (1201.0, 1299.0)), stability=None,
+        measurements=measurements(), guidelines={}, verdict=verdict,
+        notices=(Notice("light", "A note.", "info"), Notice("grave", "A reason.")), timings_ms={},
+        shift_mm=0.0, passes=1, evidence_inside=None,
+    )  # fmt: skip
+    path.write_text(json.dumps({"model": MODEL, "nodules": [result.to_json()]}))
+
+
 @pytest.fixture
 def tables(tmp_path):
     """Six cases with images, results, truth and readers."""
@@ -54,8 +69,7 @@ def tables(tmp_path):
         folder = tmp_path / "results" / name
         folder.mkdir(parents=True)
         chances = {"AAH-AIS": 0.1, "MIA": 0.2 + n / 100, "IAC": 0.7 - n / 100}
-        nodule = {"id": "nodule_001", "class_probabilities": chances}
-        (folder / "result.json").write_text(json.dumps({"model": MODEL, "nodules": [nodule]}))
+        write_result(folder / "result.json", chances)
         write_image(folder / "nodule_001_mask.nrrd", ball().astype(np.uint8))
     write_rows(tmp_path / "cases.csv", *rows)
     write_rows(tmp_path / "truth.csv", *truth)
@@ -282,9 +296,24 @@ def test_a_point_outside_its_image_is_named(tables):
 
 def test_a_refused_result_cannot_be_shown(tables):
     path = tables / "results" / "case0" / "result.json"
-    path.write_text(json.dumps({"model": MODEL, "nodules": [{"class_probabilities": None}]}))
-    with pytest.raises(StudyError, match="refused case 'case0'"):
-        make(tables, *with_aid(tables))
+    chances = {"AAH-AIS": 0.1, "MIA": 0.2, "IAC": 0.7}  # kept in the file, never shown
+    for kept in (None, chances):
+        write_result(path, kept, verdict="refused")
+        with pytest.raises(StudyError, match="refused case 'case0'"):
+            make(tables, *with_aid(tables))
+
+
+def test_the_aid_says_what_the_product_says(tables):
+    """The same sentences, what is gravest first: volume, what other readers would give, spread."""
+    assert make(tables, *with_aid(tables)) == 0
+    study = open_study(tables / "study")
+    aid = load_aid(study, study.design.cases[0])
+    assert (aid.verdict, aid.reasons) == ("caution", ("A reason.", "A note."))
+    low, high = (f"{value:.0f}" for value in measurements().volume_interval_mm3)
+    assert aid.volume == f"Volume 1235 mm³. Volume by other readers {low} to {high} mm³."
+    assert aid.spread == (
+        "Spread over 8 runs: P(invasive) ± 0.04, P(IAC) ± <0.01, volume 1201 to 1299 mm³."
+    )
 
 
 def test_of_several_nodules_the_list_must_name_one(tables):

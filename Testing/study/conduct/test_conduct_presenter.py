@@ -157,12 +157,12 @@ def test_ratings_against_the_class_are_asked_about_and_not_refused(
     assert presenter.screen.page == "next"
 
 
-def test_the_aid_shows_verdict_reasons_and_spread(tmp_path, presenter_of):
+def test_the_aid_shows_verdict_reasons_volume_and_spread(tmp_path, presenter_of):
     """The readers are helped by what the product shows, not by less."""
     reason = "Only 7 % of what decides the class lies at the nodule."
     aids = [
         replace(aid_for(name, (0.2, 0.3, 0.5)), verdict="caution", reasons=(reason,),
-                spread="P(invasive) ± 4 %, P(IAC) ± 5 % over 8 runs")
+                spread="P(invasive) ± 4 %, P(IAC) ± 5 % over 8 runs", volume="Volume 9 mm³.")
         for name in ("C000", "C001")
     ]  # fmt: skip
     presenter = presenter_of(make_study(tmp_path, "sequential", count=2, aids=aids))
@@ -173,6 +173,7 @@ def test_the_aid_shows_verdict_reasons_and_spread(tmp_path, presenter_of):
     aid = presenter.screen.aid
     assert (aid.verdict, aid.reasons) == (VERDICT_WORDS["caution"], (reason,))
     assert "± 4 %" in aid.spread
+    assert aid.volume == "Volume 9 mm³."
 
 
 def test_practice_tells_the_class_and_trials_do_not(tmp_path, presenter_of):

@@ -168,8 +168,9 @@ def volume_limit(before: NoduleResult, after: NoduleResult) -> float:
     """
     own = 0.0
     for result in (before, after):
-        if result.uncertainty is not None and result.measurements is not None:
-            own += (result.uncertainty.volume_sd_mm3 / result.measurements.volume_mm3) ** 2
+        spread = result.uncertainty.volume_sd_mm3 if result.uncertainty is not None else None
+        if spread is not None and result.measurements is not None:
+            own += (spread / result.measurements.volume_mm3) ** 2
     return max(VOLUME_REPEATABILITY, SURE * math.sqrt(own))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,8 @@ class Uncertainty:
     """Spread over ensemble members and augmentations (standard deviations).
 
     Attributes:
-        samples: number of member x augmentation runs; with 1 every spread is zero and unknown.
+        samples: number of member x augmentation runs; of a single one no spread is known, and what
+            would tell of it is None.
         sd_class: SD of each class probability.
         sd_invasive: SD of P(MIA or IAC).
         sd_iac: SD of P(IAC).
@@ -93,21 +94,34 @@ class Uncertainty:
         volume_sd_mm3: SD of the volume.
         volume_range_mm3: smallest and largest volume; 0 where a run outlines nothing.
         sd_measurements: SD of each measurement over the runs' own masks, by its name in JSON;
-            empty before the refined result.
+            empty before the refined result and of a single run.
         outline_agreement: mean Dice of each run's outline with the one shown; None of one run.
         silent: how many runs outline nothing.
     """
 
     samples: int
-    sd_class: Mapping[str, float]
-    sd_invasive: float
-    sd_iac: float
+    sd_class: Mapping[str, float | None]
+    sd_invasive: float | None
+    sd_iac: float | None
     entropy: float
-    volume_sd_mm3: float
-    volume_range_mm3: tuple[float, float]
+    volume_sd_mm3: float | None
+    volume_range_mm3: tuple[float, float] | None
     sd_measurements: Mapping[str, float] = field(default_factory=dict)
     outline_agreement: float | None = None
     silent: int = 0
+
+    @classmethod
+    def of_one_run(cls, entropy: float, silent: int = 0) -> Uncertainty:
+        """What a single run tells: how sure it is, and nothing of how much runs differ."""
+        unknown = dict.fromkeys(CLASS_NAMES)
+        return cls(1, unknown, None, None, entropy, None, None, silent=silent)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Uncertainty:
+        """The record as it was written; before, the spread of a single run was 0 there."""
+        if data["samples"] < 2:
+            return cls.of_one_run(data["entropy"], data.get("silent", 0))
+        return cls(**{**data, "volume_range_mm3": tuple(data["volume_range_mm3"])})
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,7 @@ class Stability:
         seeds: number of moved seeds.
         found: how many of them led to a nodule.
         same_class: share of moved seeds with the same predicted class, 0..1.
-        sd_class: SD of each class probability over the seeds.
+        sd_class: SD of each class probability over the seeds; None like `volume_cv`.
         volume_cv: SD over mean of the volume; None when fewer than two seeds found a nodule.
         dice_min: smallest Dice of a moved seed's mask with the mask of the click itself.
         light: green (same answer), amber (some change) or red (another answer).
@@ -129,7 +143,7 @@ class Stability:
     seeds: int
     found: int
     same_class: float
-    sd_class: Mapping[str, float]
+    sd_class: Mapping[str, float | None]
     volume_cv: float | None
     dice_min: float
     light: Light

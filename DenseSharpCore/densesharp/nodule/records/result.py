@@ -156,10 +156,7 @@ class NoduleResult:
             >>> again.predicted_class, again.mask
             ('IAC', None)
         """
-        uncertainty = data["uncertainty"]
-        if uncertainty:
-            volumes = tuple(uncertainty["volume_range_mm3"])
-            uncertainty = Uncertainty(**{**uncertainty, "volume_range_mm3": volumes})
+        spread = data["uncertainty"]
         x, y, z = ras_to_lps(data["center_ras"])
         return cls(
             id=data["id"],
@@ -168,7 +165,7 @@ class NoduleResult:
             class_probabilities=(
                 dict(data["class_probabilities"]) if data["class_probabilities"] else None
             ),
-            uncertainty=uncertainty or None,
+            uncertainty=Uncertainty.from_json(spread) if spread else None,
             stability=Stability(**data["stability"]) if data["stability"] else None,
             measurements=(
                 Measurements.from_json(data["measurements"]) if data["measurements"] else None

@@ -25,8 +25,9 @@ from densesharp.errors import DenseSharpError, ImageError, StudyError
 from densesharp.image.grid import Grid
 from densesharp.image.masks import mask_from_box
 from densesharp.io import read_volume
-from densesharp.nodule.records import CLASS_NAMES, Seed
+from densesharp.nodule.records import CLASS_NAMES, NoduleResult, Seed
 from densesharp.progress import Progress, silent
+from densesharp.report.labels import ordered, spread_sentence, volume_words
 from densesharp.serve.case_list import FOLDER, mask_name
 from densesharp.stats.tables import Table, read_table
 from densesharp.study.conduct.design import Case, Design, Reader
@@ -249,8 +250,8 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         document = document["result"] if path == record else document
-        nodule = _choose_nodule(document["nodules"], entry, path)
-        probabilities = nodule["class_probabilities"]
+        entry_of_it = _choose_nodule(document["nodules"], entry, path)
+        result = NoduleResult.from_json(entry_of_it).shown()
         model = document["model"]
         name, digest, trained = (str(model[key]) for key in ("name", "sha256", "trained_on"))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -260,6 +261,7 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
             "with the case list into the results folder."
         )
         raise StudyError(message) from error
+    probabilities = result.class_probabilities
     if not probabilities:
         message = (
             f"The model refused case '{entry.case.id}': a study cannot show its result. Leave "
@@ -267,8 +269,8 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         )
         raise StudyError(message)
     chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
-    aid = Aid(entry.case.id, name, digest, trained, chances, **_caution(nodule))
-    own = nodule["id"]
+    aid = Aid(entry.case.id, name, digest, trained, chances, **_caution(result))
+    own = result.id
     mask_file = path.with_name(
         mask_name(entry.case.id, own) if path == record else f"{own}_mask.nrrd"
     )
@@ -288,19 +290,13 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
     return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
 
 
-def _caution(nodule: Mapping[str, Any]) -> dict[str, Any]:
-    """Verdict, reasons and spread of a result, as the product shows them."""
-    spread = nodule.get("uncertainty") or {}
-    names = ("sd_invasive", "sd_iac", "samples")
-    invasive, iac, runs = (spread.get(name) for name in names)
-    text = ""
-    if invasive is not None and iac is not None and (runs or 0) > 1:
-        parts = f"P(invasive) ± {100 * invasive:.0f} %, P(IAC) ± {100 * iac:.0f} %"
-        text = f"{parts} over {runs} runs"
+def _caution(result: NoduleResult) -> dict[str, Any]:
+    """Verdict, reasons, spread and volume of a result, in the product's words."""
     return {
-        "verdict": str(nodule.get("verdict") or ""),
-        "reasons": tuple(str(row["message"]) for row in nodule.get("warnings") or ()),
-        "spread": text,
+        "verdict": result.verdict,
+        "reasons": tuple(notice.message for notice in ordered(result.notices)),
+        "spread": spread_sentence(result.uncertainty),
+        "volume": volume_words(result),
     }
 
 

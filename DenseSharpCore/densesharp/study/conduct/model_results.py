@@ -45,6 +45,7 @@ class Aid:
         verdict: "ok" or "caution", as in result.json; "" in studies made before it was shown.
         reasons: sentences for the verdict.
         spread: how much the model's own runs differ, in words.
+        volume: of the outline, and what outlines of other readers would give, in words.
     """
 
     case: str
@@ -57,6 +58,7 @@ class Aid:
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     spread: str = ""
+    volume: str = ""
 
     @property
     def p_invasive(self) -> float:

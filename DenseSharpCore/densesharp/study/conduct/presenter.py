@@ -389,5 +389,5 @@ def _aid_view(aid: Aid) -> AidView:
     verdict = VERDICT_WORDS.get(aid.verdict, "")  # type: ignore[call-overload]
     return AidView(
         aid.model, aid.trained_on, aid.nodule_class, shares, invasive, iac, verdict, aid.reasons,
-        aid.spread,
+        aid.spread, aid.volume,
     )  # fmt: skip

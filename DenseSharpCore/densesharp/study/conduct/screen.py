@@ -21,8 +21,8 @@ class AidView:
     """The model's result as it is shown.
 
     `shares` holds each class with its probability in percent, as a number and in words; `invasive`
-    and `iac` are the two binary answers in words; `verdict`, `reasons` and `spread` are what the
-    product shows with them, so that readers are helped by the product and not by less.
+    and `iac` are the two binary answers in words; `verdict`, `reasons`, `spread` and `volume` are
+    what the product shows with them, so that readers are helped by the product and not by less.
     """
 
     model: str
@@ -34,6 +34,7 @@ class AidView:
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     spread: str = ""
+    volume: str = ""
 
 
 @dataclass(frozen=True)
