@@ -14,16 +14,16 @@ from densesharp.stats.agreement import (
     fleiss_by_class,
     fleiss_test,
     kendall_w,
-    krippendorff_alpha,
     light_kappa,
     percent_agreement,
 )
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED
+from densesharp.stats.clusters import several_cases_each, share_of
 from densesharp.stats.estimates import Estimate, not_estimable, optional
 from densesharp.stats.formatting import p_text, text_table, with_interval
 from densesharp.stats.icc import NAMES, icc
-from densesharp.stats.kappa import Weights, cohen_kappa, cross_table
-from densesharp.stats.multiclass import confusion
+from densesharp.stats.kappa import Weights, cross_table, kappa_of
+from densesharp.stats.krippendorff import Level, krippendorff_alpha
 from densesharp.stats.ratings import Ratings, needs_two
 from densesharp.stats.tables import IntArray
 
@@ -126,21 +126,23 @@ def agree_document(
     weights: list[Weights] = ["unweighted"]
     if ratings.ordered and classes > 2:
         weights += ["linear", "quadratic"]
-    codes = ratings.codes
+    codes, of = ratings.codes, several_cases_each(ratings.patients)
     return AgreeDocument(
         study=_numbers(ratings),
-        percent_agreement=percent_agreement(codes, classes),
-        fleiss_kappa=fleiss_test(codes, classes),
-        fleiss_by_class=dict(zip(ratings.classes, fleiss_by_class(codes, classes), strict=True)),
+        percent_agreement=percent_agreement(codes, classes, clusters=of),
+        fleiss_kappa=fleiss_test(codes, classes, of),
+        fleiss_by_class=dict(
+            zip(ratings.classes, fleiss_by_class(codes, classes, of), strict=True)
+        ),
         coefficients={
-            name: {w: chance_corrected(codes, classes, name, w) for w in weights}
+            name: {w: chance_corrected(codes, classes, name, w, clusters=of) for w in weights}
             for name in ("fleiss", "conger", "gwet", "brennan-prediger", "krippendorff")
             if not (interchangeable and name == "conger")
         },
         light_kappa={
             w: not_estimable(NO_IDENTITY)
             if interchangeable
-            else light_kappa(codes, classes, w, replicates=replicates, seed=seed)
+            else light_kappa(codes, classes, w, clusters=of, replicates=replicates, seed=seed)
             for w in weights
         },
         krippendorff_alpha=_alphas(ratings, replicates, seed),
@@ -170,37 +172,32 @@ def _numbers(ratings: Ratings) -> RatingNumbers:
 
 def _pairs(ratings: Ratings, weights: list[Weights]) -> dict[str, ByWeights]:
     codes, classes = ratings.codes, len(ratings.classes)
+    of = several_cases_each(ratings.patients)
     return {
         f"{ratings.readers[a]} / {ratings.readers[b]}": {
-            w: _cohen(codes[:, a], codes[:, b], classes, w) for w in weights
+            w: kappa_of(codes[:, a], codes[:, b], classes, w, clusters=of) for w in weights
         }
         for a, b in combinations(range(len(ratings.readers)), 2)
     }
 
 
 def _alphas(ratings: Ratings, replicates: int, seed: int) -> dict[str, Estimate]:
-    if not ratings.ordered:
-        missing = not_estimable(NO_ORDER)
-        rest = dict.fromkeys(("ordinal", "interval", "ratio"), missing)
-        return {
-            "nominal": krippendorff_alpha(
-                ratings.codes, ratings.values, "nominal", clusters=ratings.patients,
-                replicates=replicates, seed=seed,
-            )
-        } | rest  # fmt: skip
+    levels: tuple[Level, ...] = ("nominal", "ordinal", "interval", "ratio")
     return {
         level: krippendorff_alpha(
-            ratings.codes, ratings.values, level, clusters=ratings.patients,
+            ratings.codes, ratings.values, level, clusters=several_cases_each(ratings.patients),
             replicates=replicates, seed=seed,
         )
-        for level in ("nominal", "ordinal", "interval", "ratio")
+        if ratings.ordered or level == "nominal"
+        else not_estimable(NO_ORDER)
+        for level in levels
     }  # fmt: skip
 
 
 def _iccs(ratings: Ratings, interchangeable: bool) -> dict[str, Estimate]:
     if not ratings.ordered or not ratings.complete:
         return dict.fromkeys(NAMES, not_estimable(NEEDS_ALL if ratings.ordered else NO_ORDER))
-    found = icc(ratings.values[ratings.codes])
+    found = icc(ratings.values[ratings.codes], clusters=several_cases_each(ratings.patients))
     if interchangeable:
         two_way = not_estimable(NO_IDENTITY)
         found |= {name: two_way for name in NAMES if not name.startswith("ICC(1")}
@@ -212,7 +209,7 @@ def _kendall(ratings: Ratings, interchangeable: bool) -> Estimate:
         return not_estimable(NO_IDENTITY)
     if not ratings.ordered or not ratings.complete:
         return not_estimable(NEEDS_ALL if ratings.ordered else NO_ORDER)
-    return kendall_w(ratings.values[ratings.codes])
+    return kendall_w(ratings.values[ratings.codes], several_cases_each(ratings.patients))
 
 
 def _all_equal(ratings: Ratings) -> Estimate:
@@ -221,22 +218,21 @@ def _all_equal(ratings: Ratings) -> Estimate:
     return Estimate(float((ratings.codes == ratings.codes[:, :1]).all(1).mean()))
 
 
-def _cohen(first: IntArray, second: IntArray, classes: int, weights: Weights) -> Estimate:
-    both = (first >= 0) & (second >= 0)
-    return cohen_kappa(cross_table(first[both], second[both], classes), weights)
-
-
 def _against_truth(
     ratings: Ratings, truth: IntArray, weights: list[Weights], interchangeable: bool
 ) -> dict[str, AgainstTruth] | NotGiven:
     if interchangeable:
         return NotGiven(NO_IDENTITY)
-    out = {}
-    for j, reader in enumerate(ratings.readers):
-        rated = ratings.codes[:, j] >= 0
-        counts = cross_table(truth[rated], ratings.codes[rated, j], len(ratings.classes))
-        kappas: ByWeights = {str(w): cohen_kappa(counts, w) for w in weights}
-        out[reader] = AgainstTruth(counts.astype(int), confusion(counts).accuracy, kappas)
+    out, of = {}, several_cases_each(ratings.patients)
+    classes = len(ratings.classes)
+    for reader, chosen in zip(ratings.readers, ratings.codes.T, strict=True):
+        rated = chosen >= 0
+        counts = cross_table(truth[rated], chosen[rated], classes)
+        kappas: ByWeights = {
+            str(w): kappa_of(truth, chosen, classes, w, clusters=of) for w in weights
+        }
+        right = share_of(chosen[rated] == truth[rated], None if of is None else of[rated])
+        out[reader] = AgainstTruth(counts.astype(int), right, kappas)
     return out
 
 
@@ -247,6 +243,8 @@ def agree_text(document: AgreeDocument) -> str:
         f"{len(study.readers)} readers, {study.cases} cases, classes "
         f"{', '.join(study.classes)}; {study.missing_ratings} ratings missing"
     )
+    if study.patients is not None and study.patients < study.cases:
+        head += f"; intervals and tests take the {study.patients} patients as clusters"
     results = {"percent agreement": document.percent_agreement}
     for name, by_weight in document.coefficients.items():
         results |= {f"{name}, {weights}": one for weights, one in by_weight.items()}

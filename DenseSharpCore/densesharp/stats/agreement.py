@@ -1,4 +1,4 @@
-"""Agreement of several raters on classes: Fleiss, Conger, Light, Gwet, Krippendorff and others.
+"""Agreement of several raters on classes: Fleiss, Conger, Light, Gwet and others.
 
 A table of ratings is an integer array (n cases, m raters) of classes 0..c-1, with -1 where a rater
 did not rate. A case with one rating has no observed agreement, but says how often the classes are
@@ -8,7 +8,7 @@ used; a case without ratings is left out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -16,12 +16,12 @@ import numpy as np
 from scipy import stats
 
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_cases
-from densesharp.stats.estimates import Estimate, not_estimable, t_estimate
+from densesharp.stats.clusters import over_cases, spread, summed
+from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.kappa import Weights, kappa_value, weight_matrix
 from densesharp.stats.tables import FloatArray, IntArray
 
 Coefficient = Literal["fleiss", "conger", "gwet", "brennan-prediger", "krippendorff"]
-Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
 TITLES = {
     "fleiss": "Fleiss' kappa",
@@ -56,7 +56,12 @@ class _Parts:
 
 
 def percent_agreement(
-    ratings: IntArray, classes: int, weights: Weights = "unweighted", *, confidence: float = 0.95
+    ratings: IntArray,
+    classes: int,
+    weights: Weights = "unweighted",
+    *,
+    clusters: IntArray | None = None,
+    confidence: float = 0.95,
 ) -> Estimate:
     """Mean share of agreeing rater pairs, with Gwet's variance over cases and a t interval.
 
@@ -67,16 +72,18 @@ def percent_agreement(
         ratings: shape (cases, raters): class indices, -1 where there is none.
         classes: number of classes.
         weights: how near misses count.
+        clusters: shape (cases,): patients of the cases, which are then what varies.
         confidence: of the interval.
     """
     counts = class_counts(ratings, classes)
-    counts = counts[counts.sum(1) >= 1]
+    rated = counts.sum(1) >= 1
+    counts = counts[rated]
     if (counts.sum(1) >= 2).sum() < 2:
         return not_estimable(TOO_FEW)
     each = _case_weights(counts) * pair_agreement(counts, weight_matrix(classes, weights))
-    n = len(each)
-    variance = float(each.var(ddof=1)) / n
-    return t_estimate(float(each.mean()), variance, n - 1, confidence=confidence)
+    value = float(each.mean())
+    of = None if clusters is None else clusters[rated]
+    return over_cases(value, (each - value) / len(each), of, confidence=confidence)
 
 
 def chance_corrected(
@@ -85,6 +92,7 @@ def chance_corrected(
     coefficient: Coefficient,
     weights: Weights = "unweighted",
     *,
+    clusters: IntArray | None = None,
     confidence: float = 0.95,
 ) -> Estimate:
     """A chance-corrected coefficient with its variance over cases (Gwet 2008, 2014).
@@ -100,6 +108,7 @@ def chance_corrected(
         classes: c.
         coefficient: which chance agreement is taken.
         weights: agreement weights.
+        clusters: shape (n,): patients of the cases, over which the variance is then taken.
         confidence: of the interval.
     """
     counts = class_counts(ratings, classes)
@@ -113,14 +122,16 @@ def chance_corrected(
     each = parts.weight * (parts.observed - parts.chance) / (1 - parts.chance)
     kappa = float(each.mean())
     each -= 2 * (1 - kappa) * (parts.chance_each - parts.chance) / (1 - parts.chance)
-    variance = float(((each - kappa) ** 2).sum() / (n * (n - 1)))
+    influence = (each - kappa) / n
+    of = None if clusters is None else clusters[rated]
+    variance = spread(influence if of is None else summed(influence, of))
     kappa += parts.bonus / (1 - parts.chance)
     method = f"{TITLES[coefficient]}, {weights}"
     if variance < 1e-15:
         why = "agreement is perfect" if kappa > 1 - 1e-9 else "agreement is the same in every case"
         why = f"The variance over cases is zero ({why}), so there is no interval."
         return Estimate(kappa, method=method, reason=why)
-    return t_estimate(kappa, variance, n - 1, confidence=confidence, method=method)
+    return over_cases(kappa, influence, of, confidence=confidence, method=method)
 
 
 def pair_agreement(counts: FloatArray, w: FloatArray) -> FloatArray:
@@ -198,10 +209,16 @@ def _conger_chance(ratings: IntArray, w: FloatArray) -> tuple[float, FloatArray]
     return chance, each
 
 
-def fleiss_test(ratings: IntArray, classes: int) -> Estimate:
+def fleiss_test(ratings: IntArray, classes: int, clusters: IntArray | None = None) -> Estimate:
     """Fleiss' kappa (1971) with the z test of chance agreement (Fleiss, Nee & Landis 1979).
 
-    Needs the same number of raters for every case.
+    Needs the same number of raters for every case. That test takes cases as independent even of a
+    rater's habits in a patient; with clusters it is the t test of `chance_corrected`.
+
+    Args:
+        ratings: shape (n, m), -1 where missing.
+        classes: c.
+        clusters: shape (n,): patients of the cases.
     """
     counts = class_counts(ratings, classes)
     m = counts.sum(1)
@@ -214,6 +231,9 @@ def fleiss_test(ratings: IntArray, classes: int) -> Estimate:
         return not_estimable("All raters used one and the same class only.")
     observed = float(((counts**2).sum(1) - raters).mean() / (raters * (raters - 1)))
     kappa = 1 - (1 - observed) / s
+    if clusters is not None:
+        found = chance_corrected(ratings, classes, "fleiss", clusters=clusters)
+        return replace(found, se=None, ci=None)
     skew = float((p * (1 - p) * (1 - 2 * p)).sum())
     variance = 2 / (n * raters * (raters - 1)) * (s**2 - skew) / s**2
     if variance <= 0:
@@ -222,10 +242,12 @@ def fleiss_test(ratings: IntArray, classes: int) -> Estimate:
     return Estimate(kappa, None, None, z, None, float(2 * stats.norm.sf(abs(z))), "Fleiss 1971")
 
 
-def fleiss_by_class(ratings: IntArray, classes: int) -> list[Estimate]:
-    """Fleiss' kappa of each class against all others together, with its z test."""
+def fleiss_by_class(
+    ratings: IntArray, classes: int, clusters: IntArray | None = None
+) -> list[Estimate]:
+    """Fleiss' kappa of each class against all others together, with its test (`fleiss_test`)."""
     numbers = [np.where(ratings < 0, -1, ratings == c).astype(np.int64) for c in range(classes)]
-    return [fleiss_test(part, 2) for part in numbers]
+    return [fleiss_test(part, 2, clusters) for part in numbers]
 
 
 def light_kappa(
@@ -233,6 +255,7 @@ def light_kappa(
     classes: int,
     weights: Weights = "unweighted",
     *,
+    clusters: IntArray | None = None,
     replicates: int = DEFAULT_REPLICATES,
     seed: int = DEFAULT_SEED,
 ) -> Estimate:
@@ -245,6 +268,7 @@ def light_kappa(
         ratings: shape (n, m), -1 where missing; a pair counts the cases that both rated.
         classes: c.
         weights: agreement weights.
+        clusters: shape (n,): cases of a cluster (patient) are drawn together.
         replicates: bootstrap resamples; 0 for the value alone.
         seed: of the bootstrap.
     """
@@ -264,100 +288,19 @@ def light_kappa(
         return not_estimable("A pair of raters has no common case, or used one class only.")
     if replicates == 0:
         return Estimate(value, method="Light 1971")
-    return bootstrap_cases(mean_kappa, len(ratings), replicates=replicates, seed=seed)
-
-
-def coincidences(ratings: IntArray, classes: int) -> FloatArray:
-    """Shape (n, c, c): each case's share of the coincidence matrix (Krippendorff).
-
-    Pairs of ratings of a case count 1 / (m - 1), m its number of ratings; their sum over cases is
-    the coincidence matrix.
-    """
-    counts = class_counts(ratings, classes)
-    counts = counts[counts.sum(1) >= 2]
-    pairs = counts[:, :, None] * counts[:, None, :]
-    index = np.arange(classes)
-    pairs[:, index, index] -= counts
-    matrix: FloatArray = pairs / (counts.sum(1) - 1)[:, None, None]
-    return matrix
-
-
-def _distances(values: FloatArray, totals: FloatArray, level: Level) -> FloatArray:
-    """Squared distances (c, c) of the classes at a level of measurement."""
-    if level == "nominal":
-        return 1 - np.eye(len(values))
-    if level == "interval":
-        gap: FloatArray = (values[:, None] - values[None, :]) ** 2
-        return gap
-    if level == "ratio":
-        total = values[:, None] + values[None, :]
-        safe = np.where(total == 0, 1, total)
-        share: FloatArray = ((values[:, None] - values[None, :]) / safe) ** 2
-        return share
-    # Ordinal: ratings between the two, each end counted half.
-    upto = np.cumsum(totals) - totals / 2
-    ranks: FloatArray = (upto[:, None] - upto[None, :]) ** 2
-    return ranks
-
-
-def _alpha(matrix: FloatArray, values: FloatArray, level: Level) -> float | None:
-    totals = matrix.sum(0)
-    n = totals.sum()
-    distance = _distances(values, totals, level)
-    expected = float(totals @ distance @ totals)
-    if n < 2 or expected <= 0:
-        return None
-    return 1 - float((n - 1) * (matrix * distance).sum() / expected)
-
-
-def krippendorff_alpha(
-    ratings: IntArray,
-    values: FloatArray,
-    level: Level,
-    *,
-    clusters: IntArray | None = None,
-    replicates: int = DEFAULT_REPLICATES,
-    seed: int = DEFAULT_SEED,
-) -> Estimate:
-    """Krippendorff's alpha with a percentile bootstrap interval over cases.
-
-    alpha = 1 - (n - 1) sum o d / sum n_c n_k d over the coincidence matrix o (Hayes & Krippendorff
-    2007).
-
-    Args:
-        ratings: shape (n, m), -1 where missing.
-        values: shape (c,): the classes' values, ascending; used by interval and ratio.
-        level: level of measurement.
-        clusters: shape (n,): cases of a cluster (patient) are drawn together.
-        replicates: bootstrap resamples; 0 for the value alone.
-        seed: of the bootstrap.
-    """
-    rated = class_counts(ratings, len(values)).sum(1) >= 2
-    each = coincidences(ratings, len(values))
-    value = _alpha(each.sum(0), values, level) if len(each) else None
-    if value is None:
-        return not_estimable("The ratings do not vary, or no case was rated twice.")
-    if replicates == 0:
-        return Estimate(value)
-    groups = None if clusters is None else clusters[rated]
     return bootstrap_cases(
-        lambda drawn: _alpha(
-            np.tensordot(np.bincount(drawn, minlength=len(each)).astype(float), each, 1),
-            values,
-            level,
-        ),
-        len(each),
-        clusters=groups,
-        replicates=replicates,
-        seed=seed,
+        mean_kappa, len(ratings), clusters=clusters, replicates=replicates, seed=seed
     )
 
 
-def kendall_w(scores: FloatArray) -> Estimate:
+def kendall_w(scores: FloatArray, clusters: IntArray | None = None) -> Estimate:
     """Kendall's coefficient of concordance of m raters' rankings, corrected for ties.
+
+    Its test is of rankings at random, which those of a patient's several cases are not: without it.
 
     Args:
         scores: shape (n, m), complete.
+        clusters: shape (n,): patients of the cases.
     """
     n, m = scores.shape
     if n < 2 or m < 2:
@@ -367,11 +310,13 @@ def kendall_w(scores: FloatArray) -> Estimate:
         float((sizes**3 - sizes).sum())
         for sizes in (np.unique(column, return_counts=True)[1] for column in scores.T)
     )
-    spread = float(((ranks.sum(1) - ranks.sum(1).mean()) ** 2).sum())
+    apart = float(((ranks.sum(1) - ranks.sum(1).mean()) ** 2).sum())
     scale = m**2 * (n**3 - n) - m * ties
     if scale <= 0:
         return not_estimable("No rater distinguished any cases.")
-    w = 12 * spread / scale
+    w = 12 * apart / scale
+    if clusters is not None:
+        return Estimate(w, reason="Patients have several cases, for which W has no test.")
     x2 = m * (n - 1) * w
     p = float(stats.chi2.sf(x2, n - 1))
     return Estimate(w, None, None, x2, float(n - 1), p, "Kendall's W, corrected for ties")

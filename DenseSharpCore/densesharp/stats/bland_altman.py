@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from densesharp.stats.clusters import jackknifed, spread, summed
 from densesharp.stats.estimates import Estimate, Interval, not_estimable
 from densesharp.stats.tables import FloatArray, IntArray
 
@@ -120,7 +121,9 @@ def repeated_limits(
     )
 
 
-def random_reader_limits(differences: FloatArray, *, confidence: float = 0.95) -> LimitsOfAgreement:
+def random_reader_limits(
+    differences: FloatArray, *, clusters: IntArray | None = None, confidence: float = 0.95
+) -> LimitsOfAgreement:
     """Limits of agreement with any reader like these, on any case like these.
 
     Difference of reader j and case k: mean + reader + case + error, all random. Its variance is
@@ -130,9 +133,12 @@ def random_reader_limits(differences: FloatArray, *, confidence: float = 0.95) -
 
     Args:
         differences: shape (r, K); cases that a reader lacks (NaN) are left out.
+        clusters: shape (K,): patients of the cases. What cases add to the variance of the bias is
+            then taken over patients, and MS(C) has their degrees of freedom.
         confidence: of the intervals.
     """
-    whole = differences[:, ~np.isnan(differences).any(axis=0)]
+    known = ~np.isnan(differences).any(axis=0)
+    whole = differences[:, known]
     r, k = whole.shape
     if r < 2 or k < 2:
         missing = not_estimable("Limits for other readers need two readers of the same two cases.")
@@ -141,7 +147,16 @@ def random_reader_limits(differences: FloatArray, *, confidence: float = 0.95) -
     ms_r, ms_c = float(k * readers.var(ddof=1)), float(r * cases.var(ddof=1))
     rest = whole - readers[:, None] - cases + bias
     ms_e = float((rest**2).sum()) / ((r - 1) * (k - 1))
-    dfs = (r - 1, k - 1, (r - 1) * (k - 1))
+    units, of_bias, of_error = k, ms_c, ms_e
+    if clusters is not None:
+        sums = summed((cases - bias) / k, clusters[known])
+        units, of_bias = len(sums), r * k * spread(sums)
+        errors = np.array([summed(row, clusters[known]) for row in rest])
+        of_error = float((errors**2).sum()) * units / (k * (r - 1) * max(units - 1, 1))
+    if units < 2:
+        missing = not_estimable("Limits for other readers need cases of two patients.")
+        return LimitsOfAgreement(whole.size, missing, missing, missing, missing)
+    dfs = (r - 1, units - 1, (r - 1) * (units - 1))
     parts = [
         (value, df)
         for value, df in zip((ms_r / k, ms_c / r, (1 - 1 / k - 1 / r) * ms_e), dfs, strict=True)
@@ -149,12 +164,13 @@ def random_reader_limits(differences: FloatArray, *, confidence: float = 0.95) -
     ]
     variance = sum(value for value, _ in parts)
     method = f"random readers, {r} readers and {k} cases"
+    method += "" if clusters is None else f" of {units} patients"
     if variance <= 0:
         constant = Estimate(bias, method=method, reason="All differences are equal.")
         return LimitsOfAgreement(whole.size, constant, Estimate(0.0), constant, constant)
     # Readers alone are the least that the bias varies by.
-    se2 = max(ms_r, ms_r + ms_c - ms_e) / (r * k)
-    pieces = zip((ms_r, ms_c, ms_e), dfs, strict=True)
+    se2 = max(ms_r, ms_r + of_bias - of_error) / (r * k)
+    pieces = zip((ms_r, of_bias, of_error), dfs, strict=True)
     scale = sum((value / (r * k)) ** 2 / df for value, df in pieces)
     t = float(stats.t.isf((1 - confidence) / 2, max(r - 1, se2**2 / scale)))
     smallest, largest = _deviation_limits(parts, (1 - confidence) / 2)
@@ -182,7 +198,13 @@ def _deviation_limits(parts: Sequence[tuple[float, int]], tail: float) -> Interv
     return low, math.sqrt(variance + math.sqrt(up))
 
 
-def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.95) -> Estimate:
+def concordance(
+    first: FloatArray,
+    second: FloatArray,
+    *,
+    clusters: IntArray | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
     """Lin's concordance correlation (1989) with the interval of Fisher's z.
 
     2 s_xy / (s_x^2 + s_y^2 + (mean difference)^2), moments with divisor n; variance with Lin's
@@ -191,11 +213,15 @@ def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.
     Args:
         first: shape (n,): one method.
         second: shape (n,): the other, on the same objects.
+        clusters: shape (n,): patients of the objects; the variance is then the jackknife's over
+            them.
         confidence: of the interval.
     """
     n = len(first)
     if n < 3:
         return not_estimable("The concordance correlation needs three pairs.")
+    if clusters is not None:
+        return _concordance_by_patient(first, second, clusters, confidence)
     sx2, sy2 = float(first.var()), float(second.var())
     sxy = float(((first - first.mean()) * (second - second.mean())).mean())
     gap = float(first.mean() - second.mean())
@@ -213,3 +239,18 @@ def concordance(first: FloatArray, second: FloatArray, *, confidence: float = 0.
     half = float(stats.norm.ppf(0.5 + confidence / 2)) * math.sqrt(variance) / (1 - c**2)
     ci = (math.tanh(math.atanh(c) - half), math.tanh(math.atanh(c) + half))
     return Estimate(c, math.sqrt(variance), ci, method="Lin 1989, Fisher's z")
+
+
+def _concordance_by_patient(
+    first: FloatArray, second: FloatArray, clusters: IntArray, confidence: float
+) -> Estimate:
+    value = concordance(first, second).value
+    if value is None:
+        return not_estimable("One of the measurements does not vary.")
+    of = [clusters != one for one in np.unique(clusters)]
+    rest = [concordance(first[kept], second[kept]).value for kept in of]
+    scaled = [None if c is None or abs(c) >= 1 else math.atanh(c) for c in (value, *rest)]
+    found = jackknifed(scaled[0], scaled[1:], confidence=confidence)
+    ci = None if found.ci is None else (math.tanh(found.ci[0]), math.tanh(found.ci[1]))
+    method = f"Lin 1989, jackknife over {len(of)} patients"
+    return Estimate(value, None, ci, df=found.df, method=method, reason=found.reason)

@@ -55,11 +55,10 @@ def bootstrap_cases(
     if value is None:
         return not_estimable("The statistic does not exist for these cases.")
     rng = np.random.default_rng(seed)
-    draw = _drawer(everything, strata, clusters)
+    draw = drawer(n_cases, strata, clusters)
     resampled = [statistic(draw(rng)) for _ in range(replicates)]
     drawn = np.array([np.nan if one is None else one for one in resampled])
-    unit = "clusters of cases" if clusters is not None else "cases"
-    method = f"{interval} bootstrap over {unit}, {replicates} resamples, seed {seed}"
+    method = f"{interval} bootstrap over {_unit(clusters)}, {replicates} resamples, seed {seed}"
     jackknife: FloatArray | None = None
     if interval == "bca":
         units = everything if clusters is None else clusters
@@ -73,6 +72,7 @@ def bootstrap_weights(
     n_cases: int,
     *,
     strata: IntArray | None = None,
+    clusters: IntArray | None = None,
     replicates: int = DEFAULT_REPLICATES,
     seed: int = DEFAULT_SEED,
     confidence: float = 0.95,
@@ -84,6 +84,7 @@ def bootstrap_weights(
             shape (b, s), NaN where one does not exist.
         n_cases: how many cases there are.
         strata: shape (n_cases,): see `bootstrap_cases`.
+        clusters: shape (n_cases,): the same.
         replicates: how many resamples.
         seed: of the generator.
         confidence: of the intervals.
@@ -92,9 +93,10 @@ def bootstrap_weights(
         The s estimates.
     """
     rng = np.random.default_rng(seed)
-    draw = _drawer(np.arange(n_cases), strata, None)
+    draw = drawer(n_cases, strata, clusters)
     drawn = _in_parts(statistics, lambda: (_times(draw(rng), n_cases),), replicates)
-    method = f"percentile bootstrap over cases, {replicates} resamples, seed {seed}"
+    unit = _unit(clusters)
+    method = f"percentile bootstrap over {unit}, {replicates} resamples, seed {seed}"
     values = statistics(np.ones((1, n_cases)))[0]
     return [
         not_estimable("The statistic does not exist for these cases.")
@@ -110,6 +112,7 @@ def bootstrap_readers_and_cases(
     n_cases: int,
     *,
     strata: IntArray | None = None,
+    clusters: IntArray | None = None,
     replicates: int = DEFAULT_REPLICATES,
     seed: int = DEFAULT_SEED,
     confidence: float = 0.95,
@@ -122,6 +125,7 @@ def bootstrap_readers_and_cases(
         n_readers: how many readers there are.
         n_cases: how many cases there are.
         strata: shape (n_cases,): see `bootstrap_cases`.
+        clusters: shape (n_cases,): the same.
         replicates: how many resamples.
         seed: of the generator.
         confidence: of the interval.
@@ -130,16 +134,20 @@ def bootstrap_readers_and_cases(
     if np.isnan(value):
         return not_estimable("The statistic does not exist for these readings.")
     rng = np.random.default_rng(seed)
-    draw = _drawer(np.arange(n_cases), strata, None)
+    draw = drawer(n_cases, strata, clusters)
 
     def both() -> tuple[FloatArray, FloatArray]:
         readers = rng.integers(n_readers, size=n_readers)
         return _times(readers, n_readers), _times(draw(rng), n_cases)
 
     drawn = _in_parts(statistic, both, replicates)
-    method = f"percentile bootstrap over {n_readers} readers and over cases, "
+    method = f"percentile bootstrap over {n_readers} readers and over {_unit(clusters)}, "
     method += f"{replicates} resamples, seed {seed}"
     return _summary(float(value), drawn, None, confidence, method)
+
+
+def _unit(clusters: IntArray | None) -> str:
+    return "cases" if clusters is None else "clusters of cases"
 
 
 def _times(drawn: IntArray, n: int) -> FloatArray:
@@ -161,9 +169,16 @@ def _in_parts(
     return values
 
 
-def _drawer(
-    cases: IntArray, strata: IntArray | None, clusters: IntArray | None
+def drawer(
+    n_cases: int, strata: IntArray | None, clusters: IntArray | None
 ) -> Callable[[np.random.Generator], IntArray]:
+    """How a resample of case numbers is drawn.
+
+    Args:
+        n_cases: how many cases there are.
+        strata: see `bootstrap_cases`; without meaning where there are clusters.
+        clusters: see there.
+    """
     if clusters is not None:
         groups = [np.flatnonzero(clusters == label) for label in np.unique(clusters)]
         return lambda rng: np.concatenate(
@@ -172,7 +187,7 @@ def _drawer(
     if strata is not None:
         parts = [np.flatnonzero(strata == label) for label in np.unique(strata)]
         return lambda rng: np.concatenate([rng.choice(part, size=len(part)) for part in parts])
-    return lambda rng: rng.integers(len(cases), size=len(cases))
+    return lambda rng: rng.integers(n_cases, size=n_cases)
 
 
 def _summary(

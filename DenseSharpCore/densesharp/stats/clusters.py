@@ -9,11 +9,12 @@ degrees of freedom of Hillis (2007), as in the multi-reader analysis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from densesharp.stats.estimates import Estimate, normal_estimate, t_estimate
+from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
@@ -55,6 +56,54 @@ class Clusters:
             return normal_estimate(value, total, null=null, method=method)
         df = (len(by_reader) - 1) * (total / between) ** 2
         return t_estimate(value, total, df, null=null, method=method)
+
+
+def over_cases(
+    value: float,
+    influence: FloatArray,
+    clusters: IntArray | None = None,
+    *,
+    confidence: float = 0.95,
+    method: str | None = None,
+) -> Estimate:
+    """A value whose cases, or clusters of them, are a sample: t interval and test of zero.
+
+    Args:
+        value: the estimate.
+        influence: shape (n,): what each case adds to its error; adds up to zero.
+        clusters: shape (n,): the patient of each case; None where every case stands alone.
+        confidence: of the interval.
+        method: how it was obtained.
+    """
+    sums = influence if clusters is None else summed(influence, clusters)
+    if clusters is not None:
+        method = f"{method or 'mean'}, {len(sums)} patients as clusters"
+    return t_estimate(value, spread(sums), len(sums) - 1, confidence=confidence, method=method)
+
+
+def jackknifed(
+    value: float | None, left_out: Sequence[float | None], *, confidence: float = 0.95
+) -> Estimate:
+    """A value with the jackknife's variance: t interval and test of zero.
+
+    Args:
+        value: the estimate; None where it does not exist.
+        left_out: the estimate without each of the m units (cases, patients).
+        confidence: of the interval.
+    """
+    known = np.array([one for one in left_out if one is not None])
+    m = len(left_out)
+    if value is None or len(known) < m:
+        return not_estimable("Without one of the patients it does not exist: no interval.")
+    variance = (m - 1) / m * float(((known - known.mean()) ** 2).sum())
+    return t_estimate(value, variance, m - 1, confidence=confidence)
+
+
+def several_cases_each(clusters: IntArray | None) -> IntArray | None:
+    """The clusters, or None where every one has a single case: then cases are the units."""
+    if clusters is None or len(np.unique(clusters)) == len(clusters):
+        return None
+    return clusters
 
 
 def share_of(right: BoolArray, clusters: IntArray | None = None) -> Estimate:

@@ -7,13 +7,15 @@ ICC(3,.) two-way mixed (consistency); (.,1) one rater, (.,k) the mean of k.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 from scipy import stats
 
+from densesharp.stats.clusters import jackknifed
 from densesharp.stats.estimates import Estimate, Interval, not_estimable
-from densesharp.stats.tables import FloatArray
+from densesharp.stats.tables import FloatArray, IntArray
 
 Ends: TypeAlias = tuple[float | None, ...]
 Pair: TypeAlias = dict[str, Estimate]
@@ -31,7 +33,9 @@ class _MeanSquares:
     error: float
 
 
-def icc(values: FloatArray, *, confidence: float = 0.95) -> dict[str, Estimate]:
+def icc(
+    values: FloatArray, *, clusters: IntArray | None = None, confidence: float = 0.95
+) -> dict[str, Estimate]:
     """The six coefficients with intervals and F tests of zero.
 
     Intervals: exact F for ICC(1,.) and ICC(3,.); Satterthwaite for ICC(2,1) (McGraw & Wong), and
@@ -39,6 +43,8 @@ def icc(values: FloatArray, *, confidence: float = 0.95) -> dict[str, Estimate]:
 
     Args:
         values: shape (n, k), complete.
+        clusters: shape (n,): patients of the cases. Intervals and tests are then by jackknife over
+            patients, on the scale of log F: log((1 + (k - 1) ICC) / (1 - ICC)).
         confidence: of the intervals.
     """
     n, k = values.shape
@@ -47,7 +53,52 @@ def icc(values: FloatArray, *, confidence: float = 0.95) -> dict[str, Estimate]:
     m = _mean_squares(values)
     if m.between + m.within + m.error <= 0:
         return dict.fromkeys(NAMES, not_estimable("All ratings are equal."))
-    return _one_way(m, confidence) | _two_way(m, confidence)
+    found = _one_way(m, confidence) | _two_way(m, confidence)
+    return found if clusters is None else _by_patient(found, values, clusters, confidence)
+
+
+def _by_patient(
+    found: dict[str, Estimate], values: FloatArray, clusters: IntArray, confidence: float
+) -> dict[str, Estimate]:
+    """The same coefficients with intervals and tests over patients."""
+    k = values.shape[1]
+    parts = [_singles(_mean_squares(values[clusters != one])) for one in np.unique(clusters)]
+    left_out = dict(zip(NAMES[:3], zip(*parts, strict=True), strict=True))
+    out = {}
+    for name, one in found.items():
+        single = f"{name[:5]},1)"
+        rest = [_log_f(value, k) for value in left_out[single]]
+        on_scale = jackknifed(_log_f(found[single].value, k), rest, confidence=confidence)
+        limits = None
+        if on_scale.ci is not None:
+            low, high = (_from_log_f(end, k, averaged=name != single) for end in on_scale.ci)
+            limits = (low, high)
+        out[name] = replace(
+            on_scale, value=one.value, se=None, ci=limits, reason=one.reason or on_scale.reason,
+            method=f"jackknife over {len(parts)} patients",
+        )  # fmt: skip
+    return out
+
+
+def _singles(m: _MeanSquares) -> tuple[float | None, ...]:
+    """ICC(1,1), ICC(2,1) and ICC(3,1) alone."""
+    absolute = m.between + (m.k - 1) * m.error + m.k * (m.raters - m.error) / m.n
+    return (
+        _ratio(m.between - m.within, m.between + (m.k - 1) * m.within),
+        _ratio(m.between - m.error, absolute),
+        _ratio(m.between - m.error, m.between + (m.k - 1) * m.error),
+    )
+
+
+def _log_f(single: float | None, k: int) -> float | None:
+    if single is None or not -1 / (k - 1) < single < 1:
+        return None
+    return math.log((1 + (k - 1) * single) / (1 - single))
+
+
+def _from_log_f(log_f: float, k: int, *, averaged: bool) -> float:
+    less = math.exp(-log_f)
+    return 1 - less if averaged else (1 - less) / (1 + (k - 1) * less)
 
 
 def _mean_squares(values: FloatArray) -> _MeanSquares:

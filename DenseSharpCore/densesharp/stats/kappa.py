@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from densesharp.stats.clusters import over_cases
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.tables import FloatArray, IntArray
 
@@ -67,13 +68,40 @@ def cohen_kappa(
         return not_estimable("Both raters used one and the same class only.")
     p = counts / n
     rows, columns = p.sum(1), p.sum(0)
-    # Weights averaged over the other rater's marginals.
-    means = (w @ columns)[:, None] + (rows @ w)[None, :]
+    means = _mean_weights(p, w)
     spread = float((p * (w - means * (1 - kappa)) ** 2).sum())
     variance = (spread - (kappa - chance * (1 - kappa)) ** 2) / (n * (1 - chance) ** 2)
     null = float((np.outer(rows, columns) * (w - means) ** 2).sum())
     null_variance = (null - chance**2) / (n * (1 - chance) ** 2)
     return _with_errors(kappa, variance, null_variance, confidence, weights)
+
+
+def kappa_of(
+    first: IntArray,
+    second: IntArray,
+    classes: int,
+    weights: Weights = "unweighted",
+    *,
+    clusters: IntArray | None = None,
+) -> Estimate:
+    """Cohen's kappa of two raters on the cases that both rated.
+
+    Args:
+        first: shape (n,): class indices of one rater, -1 where there is none.
+        second: shape (n,): of the other.
+        classes: number of classes.
+        weights: agreement weights.
+        clusters: shape (n,): patients of the cases. Then interval and test are t, from the cases'
+            influences (those of Fleiss, Cohen & Everitt) added up by patient.
+    """
+    both = (first >= 0) & (second >= 0)
+    first, second = first[both], second[both]
+    counts = cross_table(first, second, classes)
+    found = cohen_kappa(counts, weights)
+    if clusters is None or found.value is None or found.se is None:
+        return found
+    influence = _influences(counts, weights)[first, second] / counts.sum()
+    return over_cases(found.value, influence, clusters[both], method=f"Cohen, {weights}")
 
 
 def kappa_value(counts: FloatArray, w: FloatArray) -> float | None:
@@ -90,6 +118,22 @@ def _kappa_and_chance(counts: FloatArray, w: FloatArray) -> tuple[float | None, 
     p = counts / counts.sum()
     observed, chance = float((w * p).sum()), float(w @ p.sum(0) @ p.sum(1))
     return (None if 1 - chance < 1e-12 else (observed - chance) / (1 - chance)), chance
+
+
+def _mean_weights(p: FloatArray, w: FloatArray) -> FloatArray:
+    """Weights averaged over the other rater's marginals, of both raters together."""
+    means: FloatArray = (w @ p.sum(0))[:, None] + (p.sum(1) @ w)[None, :]
+    return means
+
+
+def _influences(counts: FloatArray, weights: Weights) -> FloatArray:
+    """How much a case of each cell moves kappa, shape (c, c), times the number of cases."""
+    w = weight_matrix(len(counts), weights)
+    value, chance = _kappa_and_chance(counts, w)
+    kappa = 0.0 if value is None else value
+    each = w - _mean_weights(counts / counts.sum(), w) * (1 - kappa)
+    moved: FloatArray = (each - (kappa - chance * (1 - kappa))) / (1 - chance)
+    return moved
 
 
 def _with_errors(

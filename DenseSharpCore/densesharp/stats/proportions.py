@@ -42,7 +42,7 @@ def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Estimate:
     return Estimate(p, None, (low, high), method="Wilson")
 
 
-def mcnemar(b: int, c: int, *, correction: bool = False, exact: bool | None = None) -> Estimate:
+def mcnemar(b: float, c: float, *, correction: bool = False, exact: bool | None = None) -> Estimate:
     """McNemar's test (1947) of b against c discordant cases; the value is b - c.
 
     Args:
@@ -53,8 +53,9 @@ def mcnemar(b: int, c: int, *, correction: bool = False, exact: bool | None = No
     """
     if b + c == 0:
         return Estimate(0.0, reason="No case is discordant, so there is nothing to test.")
-    if exact or (exact is None and b + c < EXACT_BELOW):
-        p = float(stats.binomtest(b, b + c).pvalue)
+    whole = float(b).is_integer() and float(c).is_integer()
+    if exact or (exact is None and whole and b + c < EXACT_BELOW):
+        p = float(stats.binomtest(int(b), int(b + c)).pvalue)
         return Estimate(float(b - c), p=p, method="McNemar, exact")
     gap = max(0, abs(b - c) - 1) if correction else abs(b - c)
     x2 = gap**2 / (b + c)
@@ -63,21 +64,21 @@ def mcnemar(b: int, c: int, *, correction: bool = False, exact: bool | None = No
 
 
 def paired_difference(
-    both: int, first_only: int, second_only: int, neither: int, *, confidence: float = 0.95
+    both: float, first_only: float, second_only: float, neither: float, *, confidence: float = 0.95
 ) -> Estimate:
     """Difference of two paired proportions, first minus second.
 
     Interval: Newcombe 1998, method 10 (square-and-add of Wilson limits with the phi correlation).
 
     Args:
-        both: cases with both.
+        both: cases with both; these may be effective numbers.
         first_only: with the first alone.
         second_only: with the second alone.
         neither: with none.
         confidence: of the interval.
     """
     n = both + first_only + second_only + neither
-    if n < 1:
+    if n <= 0:
         return not_estimable("There is no case to count.")
     first = wilson(both + first_only, n, confidence=confidence)
     second = wilson(both + second_only, n, confidence=confidence)
@@ -93,7 +94,7 @@ def paired_difference(
 
 
 def tango(
-    both: int, first_only: int, second_only: int, neither: int, *, confidence: float = 0.95
+    both: float, first_only: float, second_only: float, neither: float, *, confidence: float = 0.95
 ) -> Estimate:
     """Difference of two paired proportions with the score interval of Tango 1998.
 
@@ -103,14 +104,14 @@ def tango(
     without correction.
 
     Args:
-        both: cases with both.
+        both: cases with both; these may be effective numbers.
         first_only: with the first alone.
         second_only: with the second alone.
         neither: with none.
         confidence: of the interval.
     """
     n, b, c = both + first_only + second_only + neither, first_only, second_only
-    if n < 1:
+    if n <= 0:
         return not_estimable("There is no case to count.")
     value = (b - c) / n
     z = float(stats.norm.ppf(0.5 + confidence / 2))
@@ -134,7 +135,7 @@ def _limits(estimate: Estimate) -> Interval:
     return estimate.ci or (0.0, 1.0)
 
 
-def _phi(both: int, b: int, c: int, neither: int) -> float:
+def _phi(both: float, b: float, c: float, neither: float) -> float:
     """Correlation of the pairs; the numerator is continuity-corrected when positive."""
     product = (both + b) * (c + neither) * (both + c) * (b + neither)
     if product == 0:
@@ -142,7 +143,7 @@ def _phi(both: int, b: int, c: int, neither: int) -> float:
     n = both + b + c + neither
     top = both * neither - b * c
     if top > 0:
-        top = max(top - n / 2, 0)  # type: ignore[assignment]
+        top = max(top - n / 2, 0)
     return top / math.sqrt(product)
 
 
@@ -221,11 +222,12 @@ def marginal_homogeneity(counts: FloatArray) -> dict[str, Estimate]:
     if np.linalg.matrix_rank(covariance) < c - 1:
         return dict.fromkeys(names, not_estimable("Too few cases changed class for this test."))
     x2 = float(d @ np.linalg.solve(covariance, d))
-    out = {names[0]: _chi_square(x2, c - 1)}
+    out = {names[0]: chi_square(x2, c - 1)}
     if x2 >= n:
         return out | {names[1]: not_estimable("Every case changed class the same way.")}
-    return out | {names[1]: _chi_square(x2 / (1 - x2 / n), c - 1)}
+    return out | {names[1]: chi_square(x2 / (1 - x2 / n), c - 1)}
 
 
-def _chi_square(x2: float, df: int) -> Estimate:
+def chi_square(x2: float, df: int) -> Estimate:
+    """A chi-square statistic with its degrees of freedom and p."""
     return Estimate(x2, None, None, x2, float(df), float(stats.chi2.sf(x2, df)))

@@ -1,9 +1,10 @@
 """Reading time: medians per condition and the mixed model of its logarithm.
 
 log(active s) = b0 + b1 aided + b2 period + b3 position + b4 aided x group + reader + case +
-reader x aided + case x aided + e. exp(b1) is the ratio of times. Without case x aided, an aid that
-speeds some cases and slows others (the usual one) looks significant too often, and the more readers
-the more often (docs/explanation/reader-statistics.md).
+reader x aided + case x aided + e, and where patients have several cases patient + patient x aided.
+exp(b1) is the ratio of times. Without case x aided, an aid that speeds some cases and slows others
+(the usual one) looks significant too often, and the more readers the more often
+(docs/explanation/reader-statistics.md).
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def reading_time(
     readers: IntArray,
     cases: IntArray,
     *,
+    patients: IntArray | None = None,
     period: FloatArray | None = None,
     position: FloatArray | None = None,
     group: IntArray | None = None,
@@ -76,6 +78,7 @@ def reading_time(
         aided: shape (n,): whether the model was shown.
         readers: shape (n,): reader numbers.
         cases: shape (n,): case numbers.
+        patients: shape (n,): patient numbers, where some have several cases.
         period: shape (n,): first or second session.
         position: shape (n,): place in the session; its effect is per 100 cases.
         group: shape (n,): reader group; its interaction with `aided` is per step.
@@ -107,6 +110,9 @@ def reading_time(
     # Read once each, it is part of the residual.
     if np.bincount(cells).max() > 1:
         factors["case_x_aided"] = cells
+    if patients is not None:
+        factors["patient"] = patients[used]
+        factors["patient_x_aided"] = 2 * patients[used] + aided[used]
     log = np.log(seconds[used])
     model = fit_mixed_model(log, covariates, factors)
     spreads = profile_intervals(log, covariates, factors, coefficients=False)

@@ -21,7 +21,7 @@ from densesharp.stats.surface_distance import (
     normalized_surface_dice,
     surface_distances,
 )
-from densesharp.stats.tables import FloatArray
+from densesharp.stats.tables import FloatArray, IntArray
 
 
 def dice(first: Mask, second: Mask) -> float:
@@ -107,6 +107,7 @@ def within_spread(
     cases: Sequence[tuple[Mask, Sequence[Mask]]],
     margin: float | None = None,
     *,
+    patients: IntArray | None = None,
     replicates: int = DEFAULT_REPLICATES,
     seed: int = DEFAULT_SEED,
 ) -> WithinSpread:
@@ -116,6 +117,7 @@ def within_spread(
         cases: (model's mask, readers' masks) of each case; cases with fewer than two readers are
             left out.
         margin: equivalence margin in Dice, set before the study.
+        patients: shape (len(cases),): patients, whose cases are drawn together.
         replicates: bootstrap resamples.
         seed: of the bootstrap.
 
@@ -123,6 +125,8 @@ def within_spread(
         Both means, their difference with its interval, and whether it keeps the margin.
     """
     rows = np.array([_spread_row(model, masks) for model, masks in cases if len(masks) > 1])
+    used = np.array([len(masks) > 1 for _, masks in cases], dtype=bool)
+    of = None if patients is None else patients[used]
     if len(rows) < 2:
         missing = not_estimable("Two cases with masks of two readers are needed.")
         return WithinSpread(missing, missing, missing, margin, None)
@@ -130,7 +134,11 @@ def within_spread(
 
     def means(values: FloatArray) -> Estimate:
         return bootstrap_cases(
-            lambda drawn: float(values[drawn].mean()), len(values), replicates=replicates, seed=seed
+            lambda drawn: float(values[drawn].mean()),
+            len(values),
+            clusters=of,
+            replicates=replicates,
+            seed=seed,
         )
 
     difference = means(gap)

@@ -14,13 +14,13 @@ from densesharp.stats.agreement import (
     fleiss_by_class,
     fleiss_test,
     kendall_w,
-    krippendorff_alpha,
     light_kappa,
     percent_agreement,
 )
 from densesharp.stats.bland_altman import concordance, limits_of_agreement
 from densesharp.stats.icc import icc
 from densesharp.stats.kappa import cohen_kappa, cross_table
+from densesharp.stats.krippendorff import krippendorff_alpha
 from densesharp.stats.mixed_model import fit_mixed_model
 from densesharp.stats.mixed_profile import profile_intervals
 from densesharp.stats.proportions import mcnemar

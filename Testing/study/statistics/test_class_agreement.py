@@ -15,12 +15,12 @@ from densesharp.stats.agreement import (
     chance_corrected,
     fleiss_test,
     kendall_w,
-    krippendorff_alpha,
     light_kappa,
     percent_agreement,
 )
 from densesharp.stats.icc import NAMES, icc
 from densesharp.stats.kappa import cohen_kappa, cross_table
+from densesharp.stats.krippendorff import krippendorff_alpha
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 COEFFICIENTS = ("conger", "fleiss", "gwet", "brennan-prediger", "krippendorff")

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from densesharp.stats.clusters import Clusters, spread, summed
+from densesharp.stats.clusters import Clusters, share_of, spread, summed
 from densesharp.stats.estimates import Estimate, not_estimable, t_estimate
 from densesharp.stats.proportions import obuchowski
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
@@ -45,9 +45,7 @@ def automation_bias(data: StudyData, aided: IntArray, unaided: IntArray) -> Auto
     return AutomationBias(
         wrong_model_cases=int((wrong & both.any(0)).sum()),
         readers={
-            reader: ReaderFollowed(
-                int((before & wrong)[r].sum()), int((before & wrong & followed)[r].sum())
-            )
+            reader: _of_reader((before & wrong)[r], followed[r], data.patients)
             for r, reader in enumerate(data.readers)
         },
         followed=share_of_readings(followed, before & wrong, of),
@@ -55,6 +53,12 @@ def automation_bias(data: StudyData, aided: IntArray, unaided: IntArray) -> Auto
         difference=share_difference((followed, before & wrong), (lost, before & right), of),
         accuracy_change=obuchowski(*paired),
     )
+
+
+def _of_reader(before: BoolArray, followed: BoolArray, of: IntArray | None) -> ReaderFollowed:
+    among = followed[before]
+    share = None if of is None else share_of(among, of[before])
+    return ReaderFollowed(len(among), int(among.sum()), share)
 
 
 def share_of_readings(events: BoolArray, among: BoolArray, of: IntArray) -> Estimate:

@@ -10,7 +10,7 @@ from densesharp.stats.auc import (
     partial_auc,
     roc_curve,
 )
-from densesharp.stats.bootstrap import DEFAULT_SEED
+from densesharp.stats.bootstrap import DEFAULT_SEED, drawer
 from densesharp.stats.calibration import (
     brier,
     brier_skill,
@@ -125,7 +125,7 @@ def _curves(data: StudyData, task: Task) -> RocCurves:
         mean[condition] = np.mean(heights, axis=0) if heights else None
     if task.model is None:
         return RocCurves(FPR_GRID, readers, mean)
-    model, band = _curve(task.model, positive), _band(*_read(task.model, positive))
+    model, band = _curve(task.model, positive), _band(data, task.model, positive)
     return RocCurves(FPR_GRID, readers, mean, model, band)
 
 
@@ -136,15 +136,17 @@ def _heights(curve: Curve) -> FloatArray:
     return heights
 
 
-def _band(ratings: FloatArray, positive: BoolArray) -> Band | None:
-    """Pointwise 95 % band of a curve by resampling cases within their class."""
+def _band(data: StudyData, ratings: FloatArray, positive: BoolArray) -> Band | None:
+    """Pointwise 95 % band of a curve by resampling cases within their class, or patients."""
+    of = _patients(data, ~np.isnan(ratings))
+    ratings, positive = _read(ratings, positive)
     if positive.all() or not positive.any():
         return None
     rng = np.random.default_rng(DEFAULT_SEED)
-    parts = [np.flatnonzero(positive), np.flatnonzero(~positive)]
+    draw = drawer(len(positive), (~positive).astype(np.int64), of)
     heights = []
     for _ in range(BAND_REPLICATES):
-        drawn = np.concatenate([rng.choice(part, len(part)) for part in parts])
+        drawn = draw(rng)
         curve = _curve(ratings[drawn], positive[drawn])
         if curve is not None:
             heights.append(_heights(curve))

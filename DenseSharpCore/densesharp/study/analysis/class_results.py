@@ -45,10 +45,15 @@ class ReaderChange:
 
 @dataclass(frozen=True)
 class ReaderFollowed:
-    """Right answers of a reader where the model was wrong, and how many became its wrong class."""
+    """Right answers of a reader where the model was wrong, and how many became its wrong class.
+
+    Attributes:
+        share: their share, where patients with several cases are what varies.
+    """
 
     right_before: int
     followed: int
+    share: Estimate | None = optional()
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,20 @@ import numpy as np
 
 from densesharp.stats.agreement import (
     chance_corrected,
-    krippendorff_alpha,
     percent_agreement,
 )
 from densesharp.stats.bootstrap import bootstrap_weights
-from densesharp.stats.clusters import summed
+from densesharp.stats.clusters import share_of, summed
 from densesharp.stats.estimates import Estimate, holm, not_estimable
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
 from densesharp.stats.gee import gee_logistic
 from densesharp.stats.glmm import crossed_logistic
 from densesharp.stats.icc import icc
-from densesharp.stats.kappa import cohen_kappa, cross_table
+from densesharp.stats.kappa import Weights, cross_table, kappa_of
+from densesharp.stats.krippendorff import krippendorff_alpha
 from densesharp.stats.mrmc_document import mrmc_document
-from densesharp.stats.multiclass import confusion, weighted_f1
+from densesharp.stats.multiclass import Confusion, confusion, weighted_f1
+from densesharp.stats.paired_clusters import change_by_patient, homogeneity_by_patient
 from densesharp.stats.proportions import (
     durkalski,
     marginal_homogeneity,
@@ -85,13 +86,42 @@ def _confusions(data: StudyData, classes: IntArray) -> dict[str, Confusions]:
     out = {}
     for t, condition in enumerate(data.conditions):
         counts = [_counts(row, data.truth, size) for row in classes[t]]
-        readers = {name: confusion(part) for name, part in zip(data.readers, counts, strict=True)}
+        readers = {
+            name: _confusion(data, row) for name, row in zip(data.readers, classes[t], strict=True)
+        }
         mean = confusion(np.mean(counts, axis=0), averaged=True)
         out[condition] = Confusions(readers=readers, mean=mean)
     if data.model is not None:
-        found = confusion(_counts(data.model.classes, data.truth, size))
-        out["model"] = Confusions(mean=found)
+        out["model"] = Confusions(mean=_confusion(data, data.model.classes))
     return out
+
+
+def _confusion(data: StudyData, called: IntArray) -> Confusion:
+    """The matrix of one reader or the model, shape (K,); intervals by patient where known."""
+    size, of = len(data.class_names), data.patients
+    found = confusion(_counts(called, data.truth, size))
+    if of is None:
+        return found
+    known = called >= 0
+    right, truth, of = (called == data.truth)[known], data.truth[known], of[known]
+    if not len(of):
+        return found
+    away = np.abs(called - data.truth)[known]
+    weights: tuple[Weights, ...] = ("unweighted", "linear", "quadratic")
+    return replace(
+        found,
+        accuracy=share_of(right, of),
+        one_step=share_of(away == 1, of),
+        two_steps=share_of(away > 1, of),
+        sensitivity=tuple(
+            share_of(right[truth == c], of[truth == c]) if (truth == c).any() else one
+            for c, one in enumerate(found.sensitivity)
+        ),
+        kappa={
+            name: kappa_of(called, data.truth, size, name, clusters=data.patients)
+            for name in weights
+        },
+    )
 
 
 def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
@@ -108,7 +138,12 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
             return found
         return np.column_stack([found, found[:, data.pair[0]] - found[:, data.pair[1]]])
 
-    found = bootstrap_weights(means, len(data.cases), strata=data.truth, replicates=REPLICATES)
+    of = data.patients
+    # Patients may have cases of several classes.
+    strata = data.truth if of is None else None
+    found = bootstrap_weights(
+        means, len(data.cases), strata=strata, clusters=of, replicates=REPLICATES
+    )
     names = (*data.conditions, *(() if data.pair is None else ("difference",)))
     return dict(zip(names, found, strict=True))
 
@@ -118,20 +153,10 @@ def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Chang
     both = (aided >= 0) & (unaided >= 0)
     right_aided, right_unaided = (aided == data.truth) & both, (unaided == data.truth) & both
     b, c = right_aided & ~right_unaided, right_unaided & ~right_aided
-    found = []
-    for r in range(len(data.readers)):
-        n = int(both[r].sum())
-        cells = (
-            int((right_aided & right_unaided)[r].sum()), int(b[r].sum()), int(c[r].sum()),
-        )  # fmt: skip
-        counts = cross_table(aided[r, both[r]], unaided[r, both[r]], len(data.class_names))
-        neither = n - sum(cells)
-        found.append(
-            ReaderChange(
-                n, cells[1], cells[2], paired_difference(*cells, neither), tango(*cells, neither),
-                marginal_homogeneity(counts), None,
-            )
-        )  # fmt: skip
+    found = [
+        _reader_change(data, aided[r, both[r]], unaided[r, both[r]], both[r])
+        for r in range(len(data.readers))
+    ]
     adjusted = holm([row.accuracy_difference.p for row in found])
     rows = (replace(row, p_holm=p) for row, p in zip(found, adjusted, strict=True))
     of = np.arange(len(data.cases)) if data.patients is None else data.patients
@@ -146,6 +171,32 @@ def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Chang
         mixed_model_sensitivity=_mixed_model(data, classes, pair),
         automation_bias=automation_bias(data, aided, unaided),
     )
+
+
+def _reader_change(
+    data: StudyData, aided: IntArray, unaided: IntArray, read: BoolArray
+) -> ReaderChange:
+    """One reader's changes, p not yet adjusted.
+
+    Args:
+        data: the study.
+        aided: shape (n,): classes of the cases that were read twice.
+        unaided: shape (n,): the same without the model.
+        read: shape (K,): which cases these are.
+    """
+    size, truth, n = len(data.class_names), data.truth[read], len(aided)
+    first, second = aided == truth, unaided == truth
+    only = int((first & ~second).sum()), int((second & ~first).sum())
+    if data.patients is not None:
+        of = data.patients[read]
+        intervals = change_by_patient(first, second, of)
+        margins = homogeneity_by_patient(aided, unaided, size, of)
+    else:
+        cells = (int((first & second).sum()), *only)
+        neither = n - sum(cells)
+        intervals = paired_difference(*cells, neither), tango(*cells, neither)
+        margins = marginal_homogeneity(cross_table(aided, unaided, size))
+    return ReaderChange(n, *only, *intervals, margins, None)
 
 
 def _reclassification(
@@ -205,6 +256,9 @@ def _of_pair(classes: IntArray, pair: tuple[int, int]) -> IntArray:
 
 def _mixed_model(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> dict[str, Estimate]:
     """Log odds of a right class, aided against unaided, within reader and case."""
+    if data.patients is not None:
+        why = "Patients have several cases, for which this model has no effect: see the regression."
+        return dict.fromkeys(("intercept", "aided", "sd_reader", "sd_case"), not_estimable(why))
     t, r, k = np.nonzero(_of_pair(classes, pair) >= 0)
     correct = classes[t, r, k] == data.truth[k]
     return crossed_logistic(correct, {"aided": (t == pair[0]).astype(float)}, r, k)
@@ -217,7 +271,9 @@ def analyse_agreement(data: StudyData) -> AgreementResults | None:
     by_condition = {c: _agreement(data, data.classes[t]) for t, c in enumerate(data.conditions)}
     differences = cases = repeats = None
     if data.pair is not None and len(data.readers) > 1:
-        differences = kappa_differences(data.classes, data.pair, len(data.class_names))
+        differences = kappa_differences(
+            data.classes, data.pair, len(data.class_names), clusters=data.patients
+        )
         cases = int((data.classes[list(data.pair)] >= 0).all((0, 1)).sum())
     if data.repeats is not None:
         repeats = _repeats(data, data.classes[data.alone], data.repeats)
@@ -234,21 +290,22 @@ def _agreement(data: StudyData, classes: IntArray) -> ConditionAgreement:
         rows.append(data.model.classes)
     names.append("pathology")
     rows.append(data.truth)
-    pairs = _kappa_matrix(names, rows, size)
+    pairs, of = _kappa_matrix(data, names, rows), data.patients
     if len(data.readers) < 2:
         alone = ReaderAgreement(reason="There is only one reader.")
         return ConditionAgreement(pairs=pairs, readers=alone)
-    complete = codes[(codes >= 0).all(1)]
+    whole = (codes >= 0).all(1)
+    complete, of_complete = codes[whole], None if of is None else of[whole]
     readers = ReaderAgreement(
-        percent_agreement=percent_agreement(codes, size),
-        fleiss=chance_corrected(codes, size, "fleiss"),
-        fleiss_quadratic=chance_corrected(codes, size, "fleiss", "quadratic"),
-        gwet_ac1=chance_corrected(codes, size, "gwet"),
-        gwet_ac2_quadratic=chance_corrected(codes, size, "gwet", "quadratic"),
+        percent_agreement=percent_agreement(codes, size, clusters=of),
+        fleiss=chance_corrected(codes, size, "fleiss", clusters=of),
+        fleiss_quadratic=chance_corrected(codes, size, "fleiss", "quadratic", clusters=of),
+        gwet_ac1=chance_corrected(codes, size, "gwet", clusters=of),
+        gwet_ac2_quadratic=chance_corrected(codes, size, "gwet", "quadratic", clusters=of),
         krippendorff_ordinal=krippendorff_alpha(
-            codes, np.arange(1.0, size + 1), "ordinal", replicates=REPLICATES
+            codes, np.arange(1.0, size + 1), "ordinal", clusters=of, replicates=REPLICATES
         ),
-        icc_2_1=icc(complete.astype(float))["ICC(2,1)"],
+        icc_2_1=icc(complete.astype(float), clusters=of_complete)["ICC(2,1)"],
     )
     rated = int((codes >= 0).any(1).sum())
     return ConditionAgreement(
@@ -256,14 +313,17 @@ def _agreement(data: StudyData, classes: IntArray) -> ConditionAgreement:
     )
 
 
-def _kappa_matrix(names: list[str], rows: list[IntArray], size: int) -> KappaPairs:
-    values = {}
-    for i, first in enumerate(names):
-        for j, second in enumerate(names[:i]):
-            both = (rows[i] >= 0) & (rows[j] >= 0)
-            counts = cross_table(rows[i][both], rows[j][both], size)
-            values[f"{second} / {first}"] = cohen_kappa(counts, "quadratic")
+def _kappa_matrix(data: StudyData, names: list[str], rows: list[IntArray]) -> KappaPairs:
+    values = {
+        f"{second} / {first}": _quadratic_kappa(data, rows[i], rows[j])
+        for i, first in enumerate(names)
+        for j, second in enumerate(names[:i])
+    }
     return KappaPairs(names, values)
+
+
+def _quadratic_kappa(data: StudyData, first: IntArray, second: IntArray) -> Estimate:
+    return kappa_of(first, second, len(data.class_names), "quadratic", clusters=data.patients)
 
 
 def _repeats(data: StudyData, classes: IntArray, repeats: IntArray) -> dict[str, Estimate]:
@@ -273,6 +333,5 @@ def _repeats(data: StudyData, classes: IntArray, repeats: IntArray) -> dict[str,
         if both.sum() < 2:
             out[reader] = not_estimable("Fewer than two cases were read twice.")
             continue
-        counts = cross_table(classes[r, both], repeats[r, both], len(data.class_names))
-        out[reader] = cohen_kappa(counts, "quadratic")
+        out[reader] = _quadratic_kappa(data, classes[r], repeats[r])
     return out

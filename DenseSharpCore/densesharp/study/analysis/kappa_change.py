@@ -21,7 +21,12 @@ COEFFICIENTS: dict[str, tuple[Coefficient, Weights]] = {
 
 
 def kappa_differences(
-    classes: IntArray, pair: tuple[int, int], size: int, *, replicates: int = REPLICATES
+    classes: IntArray,
+    pair: tuple[int, int],
+    size: int,
+    *,
+    clusters: IntArray | None = None,
+    replicates: int = REPLICATES,
 ) -> dict[str, Estimate]:
     """Agreement of these readers under the first condition minus that under the second.
 
@@ -32,6 +37,7 @@ def kappa_differences(
         classes: shape (t, r, K): class numbers, -1 where missing.
         pair: numbers of the two conditions.
         size: how many classes there are.
+        clusters: shape (K,): patients of the cases, whose cases are drawn together.
         replicates: how many resamples.
     """
     first, second = classes[pair[0]].T, classes[pair[1]].T
@@ -48,7 +54,8 @@ def kappa_differences(
             for kind in COEFFICIENTS.values()
         ])  # fmt: skip
 
-    found = bootstrap_weights(differences, len(first), replicates=replicates)
+    of = None if clusters is None else clusters[complete]
+    found = bootstrap_weights(differences, len(first), clusters=of, replicates=replicates)
     return dict(zip(COEFFICIENTS, found, strict=True))
 
 

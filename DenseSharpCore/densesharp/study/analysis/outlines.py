@@ -55,13 +55,16 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> OutlineRes
         for case in masks
         if "model" in case
     ]
+    of = None
+    if data.patients is not None:
+        of = data.patients[[k for k, case in cases.items() if "model" in case]]
     return OutlineResults(
         condition=data.conditions[data.alone],
         definition=DEFINITION,
         cases=len(cases),
         dice_matrix=DiceMatrix(names, pairwise_dice(masks, names)),
         comparisons=_comparisons(data, cases),
-        within_spread=within_spread(paired, margin),
+        within_spread=within_spread(paired, margin, patients=of),
         volume=analyse_volumes(data, cases),
         diameter=analyse_diameters(data, cases),
         change=analyse_outline_change(data, everything),

@@ -27,7 +27,8 @@ def resampled_difference(
         replicates: bootstrap resamples.
 
     Returns:
-        The difference over cases, which are drawn within their class, and over both.
+        The difference over cases, which are drawn within their class, or over patients with all
+        their cases, and over both.
     """
     curves = [[_Curve(readings.ratings[t, r], readings.truth) for t in pair]
               for r in range(len(readings.readers))]  # fmt: skip
@@ -38,18 +39,21 @@ def resampled_difference(
         mean: FloatArray = np.where(readers > 0, readers * gaps, 0).sum(axis=1) / len(curves)
         return mean
 
-    strata, size = readings.truth.astype(np.int64), len(readings.cases)
+    size, of = len(readings.cases), readings.patients
+    # Patients may have cases of both classes.
+    strata = readings.truth.astype(np.int64) if of is None else None
     (over_cases,) = bootstrap_weights(
         lambda cases: difference(np.ones((1, len(curves))), cases)[:, None],
         size,
         strata=strata,
+        clusters=of,
         replicates=replicates,
     )
     if len(curves) < 2:
         both = not_estimable("There is only one reader, so readers cannot be drawn.")
     else:
         both = bootstrap_readers_and_cases(
-            difference, len(curves), size, strata=strata, replicates=replicates
+            difference, len(curves), size, strata=strata, clusters=of, replicates=replicates
         )
     return Resampled(over_cases, both)
 

@@ -107,7 +107,9 @@ def _compare(
     numbers = np.array([data.cases.index(pair.case) for pair in points])
     by_case = [numbers == n for n in np.unique(numbers)]
     alone, mean = (np.array([v[rows].mean() for rows in by_case]) for v in (model, reader))
-    return _limits(data, points, model - reader, numbers), concordance(alone, mean)
+    of = None if data.patients is None else data.patients[np.unique(numbers)]
+    limits = _limits(data, points, model - reader, numbers)
+    return limits, concordance(alone, mean, clusters=of)
 
 
 def _limits(
@@ -117,8 +119,12 @@ def _limits(
     readers = sorted({pair.reader for pair in points})
     table = np.full((len(readers), len(data.cases)), np.nan)
     table[[readers.index(pair.reader) for pair in points], cases] = differences
-    found = random_reader_limits(table)
-    return found if found.bias.value is not None else repeated_limits(differences, cases)
+    found = random_reader_limits(table, clusters=data.patients)
+    if found.bias.value is not None:
+        return found
+    # The nodules of a patient are then one reader's repeated measurements of that patient.
+    of = cases if data.patients is None else data.patients[cases]
+    return repeated_limits(differences, of)
 
 
 def _ratios(limits: LimitsOfAgreement) -> Ratios:
@@ -137,11 +143,9 @@ def _reader_icc(
     data: StudyData, sizes: dict[int, dict[str, float]], scale: Callable[[Any], Any]
 ) -> Estimate:
     """ICC(2,1) of the readers on the cases that all outlined."""
-    rows = [
-        scale([case[name] for name in data.readers])
-        for case in sizes.values()
-        if all(case.get(name, 0) > 0 for name in data.readers)
-    ]
+    whole = [k for k, case in sizes.items() if all(case.get(name, 0) > 0 for name in data.readers)]
+    rows = [scale([sizes[k][name] for name in data.readers]) for k in whole]
     if len(rows) < 2 or len(data.readers) < 2:
         return not_estimable("Fewer than two cases were outlined by all of two or more readers.")
-    return icc(np.array(rows))["ICC(2,1)"]
+    of = None if data.patients is None else data.patients[whole]
+    return icc(np.array(rows), clusters=of)["ICC(2,1)"]

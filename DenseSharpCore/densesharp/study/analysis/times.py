@@ -75,7 +75,10 @@ def _model(
         if values is not None and not np.isnan(values[there]).any():
             extra[name] = values[there]
     of_reading = None if group is None else group[r]
-    return reading_time(seconds[there], t == pair[0], r, k, group=of_reading, **extra)
+    patients = None if data.patients is None else data.patients[k]
+    return reading_time(
+        seconds[there], t == pair[0], r, k, patients=patients, group=of_reading, **extra
+    )
 
 
 def analyse_sessions(data: StudyData) -> SessionResults | None:

@@ -137,7 +137,10 @@ def _change_cells(row: ReaderChange) -> list[str]:
 def automation_table(found: AutomationBias) -> TableBlock:
     """Right answers that followed the model to its wrong one, reader by reader and in all."""
     rows = [
-        (f"{reader}, {one.followed} of {one.right_before}", wilson(one.followed, one.right_before))
+        (
+            f"{reader}, {one.followed} of {one.right_before}",
+            one.share or wilson(one.followed, one.right_before),
+        )
         for reader, one in found.readers.items()
         if one.right_before
     ]
@@ -331,6 +334,8 @@ SPREADS = {
     "reader": "between readers",
     "reader_x_aided": "of a reader's gain from the model",
     "case_x_aided": "of a case's gain from the model",
+    "patient": "between patients",
+    "patient_x_aided": "of a patient's gain from the model",
     "residual": "left over",
 }
 

@@ -46,9 +46,10 @@ def summary(results: StudyResults) -> Iterator[Block]:
         yield Paragraph(truth_sentence(study))
     if study.patients is not None:
         yield Paragraph(
-            f"The {study.cases} cases are of {study.patients} patients. Intervals and tests of "
-            "areas, sensitivity, specificity and other figures, and of right classes, take "
-            "patients as clusters (Obuchowski 1997); bootstraps, agreement and times take cases."
+            f"The {study.cases} cases are of {study.patients} patients. Intervals and tests take "
+            "patients as what was drawn: areas after Obuchowski 1997, all else by adding up what "
+            "the cases of a patient contribute or by drawing patients; the time model has random "
+            "effects of patients. U-statistics and binormal curves take cases."
         )
     if study.unknown_patients:
         yield Paragraph(
