@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TypedDict
 
 from densesharp.errors import StudyError
 from densesharp.nodule.records import CLASS_NAMES
@@ -25,6 +24,16 @@ CONFIDENCE_LEVELS = {
     5: "certain",
 }
 LONGEST_COMMENT = 2000
+
+
+class AnswerData(TypedDict, total=False):
+    """`Answer` as JSON values; what is not filled in may lack."""
+
+    nodule_class: str | None
+    p_invasive: float | None
+    p_iac: float | None
+    confidence: int | None
+    comment: str
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,22 @@ class Answer:
     confidence: int | None = None
     comment: str = ""
 
-    def to_data(self) -> dict[str, str | float | None]:
+    def to_data(self) -> AnswerData:
         """The form as JSON values."""
-        return asdict(self)
+        return {
+            "nodule_class": self.nodule_class,
+            "p_invasive": self.p_invasive,
+            "p_iac": self.p_iac,
+            "confidence": self.confidence,
+            "comment": self.comment,
+        }
+
+    def differs(self, other: Answer) -> bool:
+        """Whether class, ratings or confidence are others; the comment may be."""
+        return replace(self, comment="") != replace(other, comment="")
 
 
-def answer_from_data(data: Mapping[str, Any]) -> Answer:
+def answer_from_data(data: AnswerData) -> Answer:
     """The form from JSON values; unknown names are refused.
 
     Raises:
@@ -60,7 +79,7 @@ def answer_from_data(data: Mapping[str, Any]) -> Answer:
     if unknown:
         message = f"The answer form has no field '{min(unknown)}'."
         raise StudyError(message)
-    return replace(Answer(), **dict(data))
+    return Answer(**data)
 
 
 def problems(
@@ -170,9 +189,3 @@ def _is_percentage(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value) and 0 <= value <= 100
-
-
-def changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two answers (as JSON values) differ in class, ratings or confidence."""
-    names = ("nodule_class", "p_invasive", "p_iac", "confidence")
-    return any(first[name] != second[name] for name in names)

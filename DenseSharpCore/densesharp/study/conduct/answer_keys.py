@@ -6,6 +6,8 @@ a meaning of its own in the viewer, in Slicer's views, or among the study page's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS
 
@@ -25,16 +27,16 @@ SUBMIT, CANCEL, CORRECT = "Enter", "Escape", "Backspace"
 PAUSE, TAKE_OUTLINE = "k", "0"
 
 
-def shown(keys: dict[str, object]) -> str:
+def shown(keys: Iterable[str]) -> str:
     """Keys as a list of keys names them."""
     return "  ".join(key.upper() for key in keys)
 
 
 KEYS = (
-    (shown({**CLASS_KEYS}), "class " + ", ".join(CLASS_NAMES)),
-    (shown({**INVASIVE_KEYS}), "probability of invasive down, up"),
-    (shown({**IAC_KEYS}), "probability of IAC down, up"),
-    (shown({**CONFIDENCE_KEYS}), "confidence, from guess to certain"),
+    (shown(CLASS_KEYS), "class " + ", ".join(CLASS_NAMES)),
+    (shown(INVASIVE_KEYS), "probability of invasive down, up"),
+    (shown(IAC_KEYS), "probability of IAC down, up"),
+    (shown(CONFIDENCE_KEYS), "confidence, from guess to certain"),
     (SUBMIT, "start the session, submit, confirm, next case"),
     (CANCEL, "not yet"),
     (PAUSE.upper(), "pause, go on"),

@@ -17,7 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -30,7 +30,16 @@ from densesharp.progress import Progress, silent
 from densesharp.report.labels import ordered, spread_sentence, volume_words
 from densesharp.serve.case_list import FOLDER, mask_name
 from densesharp.stats.tables import Table, read_table
-from densesharp.study.conduct.design import Case, Design, Reader
+from densesharp.study.conduct.design import (
+    Case,
+    Design,
+    Endpoint,
+    Hanging,
+    Kind,
+    MaskRule,
+    Reader,
+    Reveal,
+)
 from densesharp.study.conduct.model_results import Aid, describe_aids, write_aids
 from densesharp.study.conduct.reader_masks import decode, make_mask
 from densesharp.study.conduct.study_folder import DESIGN, Study, freeze, hash_image
@@ -59,6 +68,24 @@ class Sources:
         return self.truth and (self.key or key_path(self.truth, study))
 
 
+class Settings(TypedDict, total=False):
+    """What of a `Design` the tables do not give."""
+
+    study: str
+    title: str
+    kind: Kind
+    seed: int
+    washout_days: float
+    reveal: Reveal
+    repeats: int
+    mask: MaskRule
+    going_back: bool
+    endpoint: Endpoint
+    instructions: str
+    teaching: bool
+    hanging: Hanging
+
+
 @dataclass(frozen=True)
 class _Listed:
     """One line of cases.csv with its image's grid."""
@@ -69,14 +96,14 @@ class _Listed:
 
 
 def create_study(
-    folder: Path, sources: Sources, settings: Mapping[str, Any], progress: Progress = silent
+    folder: Path, sources: Sources, settings: Settings, progress: Progress = silent
 ) -> Study:
     """Read the tables and images, check everything, freeze the design and write the folder.
 
     Args:
         folder: where the study is to live.
         sources: tables and results.
-        settings: other fields of `Design` (study, title, kind, seed, ...).
+        settings: the rest of the design.
         progress: told about each image.
 
     Returns:
@@ -94,7 +121,7 @@ def create_study(
     truth = _read_truth(sources.truth, listed)
     if truth is not None:
         refuse_telling([entry.case for entry in listed], truth)
-    key, key_file = TruthKey.draw(), sources.key_path(str(settings["study"]))
+    key, key_file = TruthKey.draw(), sources.key_path(settings["study"])
     aids = [_read_aid(entry, sources.results) for entry in listed] if sources.results else []
     # The design is complete and checked before anything is written.
     design = Design(
@@ -269,7 +296,17 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         )
         raise StudyError(message)
     chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
-    aid = Aid(entry.case.id, name, digest, trained, chances, **_caution(result))
+    aid = Aid(
+        entry.case.id,
+        name,
+        digest,
+        trained,
+        chances,
+        verdict=result.verdict,
+        reasons=tuple(notice.message for notice in ordered(result.notices)),
+        spread=spread_sentence(result.uncertainty),
+        volume=volume_words(result),
+    )
     own = result.id
     mask_file = path.with_name(
         mask_name(entry.case.id, own) if path == record else f"{own}_mask.nrrd"
@@ -288,16 +325,6 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         return aid
     mask = make_mask(outline, entry.grid, entry.case.seed_lps)
     return replace(aid, mask=mask.nrrd, mask_sha256=mask.sha256)
-
-
-def _caution(result: NoduleResult) -> dict[str, Any]:
-    """Verdict, reasons, spread and volume of a result, in the product's words."""
-    return {
-        "verdict": result.verdict,
-        "reasons": tuple(notice.message for notice in ordered(result.notices)),
-        "spread": spread_sentence(result.uncertainty),
-        "volume": volume_words(result),
-    }
 
 
 def _choose_nodule(nodules: list[Any], entry: _Listed, path: Path) -> Any:

@@ -13,16 +13,65 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from densesharp.files import sha256
+from densesharp.study.conduct.answer_form import AnswerData
 from densesharp.study.conduct.design import canonical_json
-from densesharp.study.conduct.timing import Spent, spent_from_data
+from densesharp.study.conduct.timing import Spent, SpentData, spent_from_data
 
 Kind = Literal["begin", "session", "open", "aid", "answer", "reopen"]
 
 START = "0" * 64
 """The hash before the first event of a chain."""
+
+
+class Body(TypedDict, total=False):
+    """What an event says, as JSON values; which of these, its kind decides.
+
+    Attributes:
+        study: (begin) short name.
+        design_sha256: (begin) hash of the design.
+        store: (begin) mark of the store.
+        session: (session) number.
+        override: (session) why the washout was not waited for; "" where it was.
+        item: (all others) of the schedule.
+        case: (open, answer) the item's.
+        step: (aid, answer) 0 or 1.
+        model: (aid) its name.
+        model_sha256: (aid) hash of the model's file.
+        mask_sha256: (aid, answer) hash of the outline; "" where there is none.
+        sealed_probabilities: (aid) what was shown, see `model_results`.
+        form: (answer) as filled in.
+        mask_edits: (answer) strokes of the outline.
+        changed: (answer) whether it differs from the one before; None at the first.
+        opened: (answer) when the case was first opened, UTC.
+        visits: (answer) how often it was.
+        time: (answer) what was spent on this step.
+        hanging: (answer) window and zoom, where the design notes them.
+        software: (session, answer) name and version.
+    """
+
+    study: str
+    design_sha256: str
+    store: str
+    session: int
+    override: str
+    item: str
+    case: str
+    step: int
+    model: str
+    model_sha256: str
+    mask_sha256: str
+    sealed_probabilities: str
+    form: AnswerData
+    mask_edits: int
+    changed: bool | None
+    opened: str
+    visits: int
+    time: SpentData
+    hanging: Mapping[str, float]
+    software: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +83,7 @@ class Event:
         number: 0, 1, 2, ... without gaps.
         time: UTC, ISO 8601 with milliseconds.
         kind: what happened.
-        body: the details, JSON values only.
+        body: what it says.
         previous: hash of the event before, `START` for the first.
         hash: hash of all of the above.
     """
@@ -43,7 +92,7 @@ class Event:
     number: int
     time: str
     kind: Kind
-    body: Mapping[str, Any]
+    body: Body
     previous: str
     hash: str
 
@@ -58,9 +107,7 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def event_hash(
-    reader: str, number: int, time: str, kind: str, body: Mapping[str, Any], previous: str
-) -> str:
+def event_hash(reader: str, number: int, time: str, kind: str, body: Body, previous: str) -> str:
     """sha256 over the canonical JSON of an event's content and the hash before it.
 
     Args:
@@ -75,9 +122,7 @@ def event_hash(
     return sha256(canonical_json(content))
 
 
-def next_event(
-    last: Event | None, reader: str, moment: datetime, kind: Kind, body: Mapping[str, Any]
-) -> Event:
+def next_event(last: Event | None, reader: str, moment: datetime, kind: Kind, body: Body) -> Event:
     """The event that follows `last` in a reader's chain.
 
     Args:

@@ -19,12 +19,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from densesharp.errors import StudyError
 from densesharp.files import atomic_path, ensure_folder, sha256
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.design import AidSource, Case, canonical_json
+from densesharp.study.conduct.events import Body
 from densesharp.study.conduct.study_folder import AID, Study
 
 SEALED = ".sealed"
@@ -75,7 +75,7 @@ class Aid:
         """The most probable class."""
         return max(CLASS_NAMES, key=lambda name: self.probabilities[name])
 
-    def logged(self) -> dict[str, str]:
+    def logged(self) -> Body:
         """What the log keeps of showing this: model, outline's hash, and sealed probabilities."""
         text = canonical_json(dict(self.probabilities)).encode()
         return {
@@ -86,7 +86,7 @@ class Aid:
         }
 
 
-def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]:
+def logged_probabilities(body: Body, case: str) -> dict[str, float]:
     """Class -> probability 0..1 as `Aid.logged` noted them for a case.
 
     Raises:
@@ -97,7 +97,7 @@ def logged_probabilities(body: Mapping[str, Any], case: str) -> dict[str, float]
     return {name: float(found[name]) for name in CLASS_NAMES}
 
 
-def shown_columns(body: Mapping[str, Any], case: str) -> dict[str, str | float]:
+def shown_columns(body: Body, case: str) -> dict[str, str | float]:
     """What an event says was shown, as the columns of answers.csv.
 
     Raises:

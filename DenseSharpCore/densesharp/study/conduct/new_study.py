@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import cast
 
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
 from densesharp.stats.tables import plain_number, read_table
 from densesharp.study.conduct.answer_form import one_line_end
-from densesharp.study.conduct.create import Sources, create_study, refuse_second
-from densesharp.study.conduct.design import Endpoint, Figure
+from densesharp.study.conduct.create import Settings, Sources, create_study, refuse_second
+from densesharp.study.conduct.design import Endpoint, Figure, Hanging, Kind, MaskRule, Reveal
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
 from densesharp.study.conduct.telling import about_file_times
@@ -45,8 +45,11 @@ def create(values: Values, progress: Progress = silent) -> Study:
     on = {field.name: bool(values.get(field.name)) for field in FIELDS if field.kind == "switch"}
     folder = Path(text["study"])
     name = text["name"] or folder.resolve().name
-    settings: dict[str, Any] = {
-        **{key: text[key] for key in ("kind", "reveal", "mask", "hanging")},
+    settings: Settings = {
+        "kind": cast("Kind", text["kind"]),
+        "reveal": cast("Reveal", text["reveal"]),
+        "mask": cast("MaskRule", text["mask"]),
+        "hanging": cast("Hanging", text["hanging"]),
         "study": name,
         "title": text["title"] or name,
         "seed": _whole("seed", text) if text["seed"] else secrets.randbelow(2**31),

@@ -7,14 +7,13 @@ So what could not have been done by reading shows as a problem.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from densesharp.errors import StudyError
 from densesharp.study.conduct import answer_form as form
-from densesharp.study.conduct.events import Event
+from densesharp.study.conduct.events import Body, Event
 from densesharp.study.conduct.schedule import Item, Step, steps
 from densesharp.study.conduct.study_folder import Study
 
@@ -34,7 +33,7 @@ class ItemRecord:
     visits: int = 0
     opened: datetime | None = None
     aids: set[int] = field(default_factory=set)
-    answers: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    answers: dict[int, Body] = field(default_factory=dict)
     revisions: dict[int, int] = field(default_factory=dict)
 
 
@@ -117,7 +116,7 @@ class ReaderState:
         else:
             self._check_current(event)
 
-    def _check_begin(self, body: Mapping[str, Any]) -> None:
+    def _check_begin(self, body: Body) -> None:
         if body["design_sha256"] != self.study.design.sha256:
             _refuse("This record belongs to another design than the study folder's.")
 
@@ -173,7 +172,7 @@ class ReaderState:
         if step != due or not self.steps(item)[step].aid:
             _refuse("The design does not allow the model's result to be shown now.")
 
-    def _check_answer(self, item: Item, due: int, body: Mapping[str, Any]) -> None:
+    def _check_answer(self, item: Item, due: int, body: Body) -> None:
         step = int(body["step"])
         if step != due:
             _refuse("This answer was submitted already.")

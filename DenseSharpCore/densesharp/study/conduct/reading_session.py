@@ -12,20 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import densesharp
 from densesharp.errors import StudyError
 from densesharp.study.conduct import answer_form as form
 from densesharp.study.conduct.answer_form import Answer, answer_from_data
 from densesharp.study.conduct.design import Case
-from densesharp.study.conduct.events import Event, Kind, next_event, utc_text
+from densesharp.study.conduct.events import Body, Event, Kind, next_event, utc_text
 from densesharp.study.conduct.model_results import Aid, load_aid
 from densesharp.study.conduct.own_progress import SessionInfo, SessionStatus
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.reader_masks import Mask
 from densesharp.study.conduct.schedule import Item, Step
-from densesharp.study.conduct.store import ChainMovedOn, Store
+from densesharp.study.conduct.store import ChainMovedOn, Draft, Store
 from densesharp.study.conduct.study_folder import Study, hash_image
 from densesharp.study.conduct.timing import CaseTimer, Clock, Spent, spent_from_data
 
@@ -112,8 +112,11 @@ class Reading:
             })  # fmt: skip
         earliest = self._state.earliest_start(number)
         early = earliest is not None and self.clock.now() < earliest
-        body = {"session": number, "override": override.strip() if early else "", **_software()}
-        self._write("session", body)
+        self._write("session", {
+            "session": number,
+            "override": override.strip() if early else "",
+            "software": _software(),
+        })  # fmt: skip
 
     def open_case(self) -> OpenCase:
         """Open the case that is due; the model's result comes with it where the design says so.
@@ -178,14 +181,14 @@ class Reading:
     def save_draft(self, answer: Answer) -> None:
         """Keep the unsubmitted form, so that it is there again after a crash."""
         opened = self._require_open()
-        body = {
+        draft: Draft = {
             "item": opened.item.item,
             "step": opened.number,
             "form": answer.to_data(),
             "time": opened.timer.count().to_data(),
         }
         try:
-            self.store.save_draft(self.reader, self._last_number, body)
+            self.store.save_draft(self.reader, self._last_number, draft)
         except ChainMovedOn:
             # After a lost connection the chain may have grown by this window's own answer:
             # submitting again finds out and tells the reader.
@@ -284,22 +287,21 @@ class Reading:
         last = answers.get(number) or answers.get(number - 1)
         return self.store.mask(last["mask_sha256"]) if last and last["mask_sha256"] else None
 
-    def _answer_body(self, opened: OpenCase, answer: Answer, mask: Mask | None) -> dict[str, Any]:
+    def _answer_body(self, opened: OpenCase, answer: Answer, mask: Mask | None) -> Body:
         record = self._state.items[opened.item.item]
         earlier = record.answers.get(opened.number) or record.answers.get(opened.number - 1)
-        data = answer.to_data()
         return {
             "item": opened.item.item,
             "case": opened.item.case,
             "step": opened.number,
-            "form": data,
+            "form": answer.to_data(),
             "mask_sha256": mask.sha256 if mask else "",
             "mask_edits": mask.edits if mask else 0,
-            "changed": form.changed(earlier["form"], data) if earlier else None,
+            "changed": answer.differs(answer_from_data(earlier["form"])) if earlier else None,
             "opened": utc_text(record.opened) if record.opened else "",
             "visits": record.visits,
             "time": opened.timer.count().to_data(),
-            **_software(),
+            "software": _software(),
         }
 
     def _require_open(self) -> OpenCase:
@@ -308,7 +310,7 @@ class Reading:
             raise StudyError(message)
         return self._open
 
-    def _write(self, kind: Kind, body: Mapping[str, Any], mask: Mask | None = None) -> None:
+    def _write(self, kind: Kind, body: Body, mask: Mask | None = None) -> None:
         event = next_event(self._state.head, self.reader, self.clock.now(), kind, body)
         self._state.check(event)
         try:
@@ -376,5 +378,5 @@ class Reading:
         return arrived
 
 
-def _software() -> dict[str, str]:
-    return {"software": f"densesharp {densesharp.__version__}"}
+def _software() -> str:
+    return f"densesharp {densesharp.__version__}"

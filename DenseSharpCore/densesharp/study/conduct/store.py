@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from densesharp.errors import StudyError
+from densesharp.study.conduct.answer_form import AnswerData
 from densesharp.study.conduct.design import canonical_json
-from densesharp.study.conduct.events import Event
+from densesharp.study.conduct.events import Body, Event
 from densesharp.study.conduct.reader_masks import Mask
 from densesharp.study.conduct.store_schema import (
     DRAFTS,
@@ -32,6 +33,16 @@ from densesharp.study.conduct.store_schema import (
     plain_errors,
     prepare,
 )
+from densesharp.study.conduct.timing import SpentData
+
+
+class Draft(TypedDict):
+    """The unsubmitted form of an item's step, with the time spent on it so far."""
+
+    item: str
+    step: int
+    form: AnswerData
+    time: SpentData
 
 
 class ChainMovedOn(StudyError):  # noqa: N818 - a StudyError by what users see
@@ -116,20 +127,20 @@ class Store:
         with self._reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def save_draft(self, reader: str, last: int, body: Mapping[str, object]) -> None:
+    def save_draft(self, reader: str, last: int, draft: Draft) -> None:
         """Keep the unsubmitted form of a reader's current case, replacing the one before.
 
         Args:
             reader: whose.
             last: number of the last event in the chain that the form's window knows.
-            body: the form.
+            draft: the form.
 
         Raises:
             ChainMovedOn: the chain is longer, so the form is not that of the current case.
         """
         newest = sa.select(sa.func.max(EVENTS.c.number)).where(EVENTS.c.reader == reader)
         with self._writing() as connection:
-            row = insert(connection, DRAFTS).values(reader=reader, body=canonical_json(body))
+            row = insert(connection, DRAFTS).values(reader=reader, body=canonical_json(draft))
             row = row.on_conflict_do_update(
                 index_elements=[DRAFTS.c.reader], set_={"body": row.excluded.body}
             )
@@ -138,7 +149,7 @@ class Store:
             if connection.execute(newest).scalar_one() != last:
                 raise ChainMovedOn(reader)
 
-    def draft(self, reader: str) -> dict[str, Any] | None:
+    def draft(self, reader: str) -> Draft | None:
         """The reader's unsubmitted form; None where there is none or it is damaged."""
         query = sa.select(DRAFTS.c.body).where(DRAFTS.c.reader == reader)
         with self._reading() as connection:
@@ -147,7 +158,7 @@ class Store:
             draft = None if text is None else json.loads(text)
         except ValueError:
             return None
-        return draft if isinstance(draft, dict) else None
+        return cast("Draft", draft) if isinstance(draft, dict) else None
 
     def _add_event(self, connection: sa.Connection, event: Event) -> None:
         row = {**vars(event), "body": canonical_json(event.body)}
@@ -213,4 +224,6 @@ def _event(row: Any) -> Event:
     if not isinstance(body, dict):
         message = f"Event {row.number} of reader {row.reader} was changed or damaged."
         raise StudyError(message)
-    return Event(row.reader, row.number, row.time, row.kind, body, row.previous, row.hash)
+    return Event(
+        row.reader, row.number, row.time, row.kind, cast("Body", body), row.previous, row.hash
+    )

@@ -10,10 +10,9 @@ the export adds them up.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import TypedDict
 
 IDLE_AFTER_S = 60.0
 
@@ -28,6 +27,16 @@ class Clock:
     def monotonic(self) -> float:
         """Seconds that only ever go forward."""
         return time.monotonic()
+
+
+class SpentData(TypedDict):
+    """`Spent` as JSON values, seconds to the millisecond."""
+
+    active_s: float
+    wall_s: float
+    paused_s: float
+    pauses: int
+    first_action: str
 
 
 @dataclass
@@ -59,15 +68,20 @@ class Spent:
             self.pauses - earlier.pauses,
         )
 
-    def to_data(self) -> dict[str, float | str]:
+    def to_data(self) -> SpentData:
         """JSON values, seconds to the millisecond."""
-        data = asdict(self)
-        return {key: round(v, 3) if isinstance(v, float) else v for key, v in data.items()}
+        return {
+            "active_s": round(self.active_s, 3),
+            "wall_s": round(self.wall_s, 3),
+            "paused_s": round(self.paused_s, 3),
+            "pauses": self.pauses,
+            "first_action": self.first_action,
+        }
 
 
-def spent_from_data(data: Mapping[str, Any]) -> Spent:
+def spent_from_data(data: SpentData) -> Spent:
     """The time from JSON values."""
-    return Spent(**dict(data))
+    return Spent(**data)
 
 
 @dataclass

@@ -20,11 +20,11 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from densesharp.errors import OutputError, StudyError
 from densesharp.files import ensure_folder, sha256
-from densesharp.study.conduct.events import Event, valid_answers
+from densesharp.study.conduct.events import Body, Event, valid_answers
 from densesharp.study.conduct.model_results import load_aid, percent, shown_columns
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.schedule import Item
@@ -130,7 +130,7 @@ def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[Row]
         events: all events of this reader, oldest first.
     """
     state = ReaderState(study, reader)
-    aids: dict[tuple[str, int], Mapping[str, Any]] = {}
+    aids: dict[tuple[str, int], Body] = {}
     for event in events:
         state.apply(event)
         if event.kind == "aid":
@@ -147,7 +147,7 @@ def _row(
     item: Item,
     event: Event,
     time: Spent,
-    aid: Mapping[str, Any] | None,
+    aid: Body | None,
 ) -> Row:
     body, number = event.body, int(event.body["step"])
     step = state.steps(item)[number]
@@ -164,7 +164,9 @@ def _row(
         "final": int(step.final),
         "revision": state.items[item.item].revisions.get(number, 0),
         "class": answer["nodule_class"],
-        **{name: answer[name] for name in ("p_invasive", "p_iac", "confidence")},
+        "p_invasive": answer["p_invasive"],
+        "p_iac": answer["p_iac"],
+        "confidence": answer["confidence"],
         "comment": _plain_text(answer["comment"]),
         "mask": mask,
         "mask_sha256": body["mask_sha256"],
@@ -172,7 +174,10 @@ def _row(
         "t_open": body["opened"],
         "t_first_action": spent["first_action"],
         "t_submit": event.time,
-        **{name: spent[name] for name in ("active_s", "wall_s", "paused_s", "pauses")},
+        "active_s": spent["active_s"],
+        "wall_s": spent["wall_s"],
+        "paused_s": spent["paused_s"],
+        "pauses": spent["pauses"],
         "visits": body["visits"],
         "aid_shown": int(aid is not None),
         **(shown_columns(aid, item.case) if aid else {}),
