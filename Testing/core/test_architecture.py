@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -185,3 +186,27 @@ def test_a_file_name_occurs_once_in_a_distribution():
             if path.name not in ("__init__.py", "__main__.py") and "cli" not in inside.parts:
                 places.setdefault(path.name, []).append(inside.as_posix())
         assert [several for several in places.values() if len(several) > 1] == []
+
+
+def untyped_records(path: Path) -> list[str]:
+    """Functions and attributes that other modules see and that are dicts of anything."""
+    found, tree = [], ast.parse(path.read_text(encoding="utf-8"))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for node in (*tree.body, *(each for one in classes for each in one.body)):
+        if isinstance(node, ast.FunctionDef):
+            arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            name, kinds = node.name, [one.annotation for one in arguments] + [node.returns]
+        elif isinstance(node, ast.AnnAssign):
+            name, kinds = ast.unparse(node.target), [node.annotation]
+        else:
+            continue
+        words = " ".join(ast.unparse(kind) for kind in kinds if kind)
+        if not name.startswith("_") and re.search(r"(dict|Mapping)\[str, (Any|object)\]", words):
+            found.append(f"{path.relative_to(CORE).as_posix()}:{node.lineno} {name}")
+    return found
+
+
+def test_records_of_studies_and_statistics_stay_typed_up_to_the_file():
+    files = [path for path in core_files() if part_of(path) in ("stats", "study")]
+    found = [each for path in files for each in untyped_records(path)]
+    assert not found, found
