@@ -2,7 +2,6 @@
 """DenseSharp: outline, measure and classify a lung nodule from one click."""
 
 import sys
-import time
 from pathlib import Path
 
 import qt
@@ -18,20 +17,11 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from DenseSharpSlicerLib import pace
 from DenseSharpSlicerLib.parameters import DenseSharpSlicerParameterNode
-
-POLL_MS = 1
-"""How long Slicer's event loop is left alone between two looks."""
 
 ADDRESS = "https://github.com/DenseSharp/SlicerDenseSharpLungNodule/blob/main"
 """Where the documentation lies."""
-
-YIELD_SECONDS = 0.008
-"""How long a look lets the worker run, unless it answers before: Slicer's main thread keeps Python
-while it draws or waits in Qt's event loop, and gives it up only inside Python code that waits."""
-
-PROGRESS_SECONDS = 0.25
-"""How often progress is drawn: a label that changes makes Slicer compose its whole window."""
 
 
 class DenseSharpSlicer(ScriptedLoadableModule):
@@ -73,14 +63,12 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.session = None
-        self.sections = []
         self.shortcuts = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
         self._timer = None
         self._shown = None
-        self._progressAt = 0.0
-        self._due = False
+        self.pace = None
 
     def setup(self):
         """Called once, when the module is opened for the first time."""
@@ -91,7 +79,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = DenseSharpSlicerLogic()
         self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
+        self._timer.setInterval(pace.POLL_MS)
         self._timer.connect("timeout()", self.onTimer)
         self._makeSections(uiWidget)
         self._observeScene()
@@ -113,7 +101,6 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from DenseSharpSlicerLib.shortcuts import Shortcuts
 
         self.session = Session(self.logic.backend(), self._timer.start)
-        self.session.on_change = self.refresh
         self.session.usable = lambda: self.parent.enabled
         self.session.told.ask = ask
         wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
@@ -125,11 +112,11 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.correction = CorrectionSection(self.ui, self.session)
         self.advanced = AdvancedSection(self.ui, self.session, wanted, self.onBackend)
         self.export = ExportSection(self.ui, self.session, self.advanced.offer)
-        self.sections = [
-            self.inputs, self.nodules, self.adopt, self.result, self.review, self.correction,
-            self.export,
-            self.advanced,
-        ]  # fmt: skip
+        pieces = [self.inputs.refresh, self.nodules.refresh, *self.result.parts]
+        sections = (self.adopt, self.review, self.correction, self.export, self.advanced)
+        pieces += [section.refresh for section in sections]
+        self.pace = pace.Pace(self.session, pieces, self.inputs.showProgress)
+        self.session.on_change = self.refresh
         self.shortcuts = Shortcuts(self.ui, uiWidget, self.session.usable)
 
     def _observeScene(self):
@@ -300,27 +287,15 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Drawing
 
     def onTimer(self):
-        """Look for answers while some are awaited; the panel is drawn one look after the views."""
+        """Look for answers while some are awaited, and draw."""
         if slicer.mrmlScene.IsImporting() or slicer.mrmlScene.IsClosing():
             return  # Slicer draws its progress meanwhile; nothing may be written now
-        changed = self.session.tick()
-        # Views and panel drawn at once would hold keys and wheel up longer.
-        draw, self._due = changed and self._due, changed and not self._due
-        if not self.session.idle:  # what was asked begins before the panel is drawn
-            self.session.jobs.wait(YIELD_SECONDS)
-        elif not self._due:
+        if not self.pace.look():
             self._timer.stop()
-            draw = True
-        if draw:
-            self.session.changed()
-        elif time.monotonic() >= self._progressAt + PROGRESS_SECONDS:
-            self._progressAt = time.monotonic()
-            self.inputs.showProgress()
 
     def refresh(self):
         """Draw every section anew."""
-        for section in self.sections:
-            section.refresh()
+        self.pace.draw_all()
 
 
 class DenseSharpSlicerLogic(ScriptedLoadableModuleLogic):

@@ -279,7 +279,7 @@ class _PipProcess:
             self._lines.put(None)
 
     def _poll(self) -> None:
-        time.sleep(0.01)  # lets the reading thread run, see YIELD_SECONDS of the panel
+        time.sleep(0.01)  # lets the reading thread run, see YIELD_SECONDS of pace
         while not self._lines.empty():
             line = self._lines.get()
             if line is None:

@@ -29,9 +29,11 @@ class ResultSection:
         self.ui = ui
         self.session = session
         self.threshold = 0.5
+        self._shown: ResultCard | None = None
         self._drawn: dict[str, Any] = {}
         self._evidence: Prediction | None = None
         self._evidenceScan: ScanNodules | None = None
+        self.parts = (self._showHead, self._showAdvice, self._showRest)
         self._bars = (self.ui.classBar0, self.ui.classBar1, self.ui.classBar2)
         table = self.ui.measurementsTable
         table.setColumnCount(2)
@@ -44,16 +46,21 @@ class ResultSection:
 
     def refresh(self) -> None:
         """Show the selected nodule."""
-        nodule, scan = self.session.nodule, self.session.scan
+        for part in self.parts:
+            part()
+
+    def _showHead(self) -> None:
+        nodule = self.session.nodule
         self.ui.copyButton.enabled = nodule is not None
         self._showEvidence()
-        if nodule is None or scan is None:
+        if nodule is None:
+            self._shown = None
             self.ui.resultCard.visible = False
             self.ui.resultTitle.text = translated(NOTHING_SELECTED)
             self.ui.outdatedLabel.visible = False
             return
-        nodule, running = self.session.shown(nodule), self.session.is_running(nodule.id)
-        reason, shown = self.session.outdated(nodule), result_card(nodule, running)
+        reason, running = self.session.outdated(nodule), self.session.is_running(nodule.id)
+        shown = self._shown = result_card(self.session.shown(nodule), running)
         self.ui.resultTitle.text = card.bold(shown.title)
         self.ui.outdatedLabel.visible = reason is not None
         self.ui.outdatedLabel.text = reason or ""
@@ -61,10 +68,18 @@ class ResultSection:
         self.ui.verdictLabel.text = card.verdict(shown)
         self._showText("uncertaintyLabel", translated(shown.spread))
         self._showText("stabilityLabel", card.light(shown.stability))
-        self._showMeasurements(shown.measurements)
-        self._showText("guidelineLabel", card.advice(shown.advice))
-        if self._isNew("reportEdit", shown.sentence):
-            self.ui.reportEdit.setPlainText(shown.sentence)
+
+    def _showAdvice(self) -> None:
+        """The longest text: laying it out takes as long as all others."""
+        if self._shown is not None:
+            self._showText("guidelineLabel", card.advice(self._shown.advice))
+
+    def _showRest(self) -> None:
+        if self._shown is None:
+            return
+        self._showMeasurements(self._shown.measurements)
+        if self._isNew("reportEdit", self._shown.sentence):
+            self.ui.reportEdit.setPlainText(self._shown.sentence)
         # Last: each part that appears in a card in sight makes Qt lay out the whole panel.
         self.ui.resultCard.visible = True
 
@@ -148,6 +163,8 @@ class ResultSection:
 
 
 def _fill(bar: Any, probability: Probability) -> None:
-    """Show a probability and its spread."""
+    """Show a probability and its spread, drawn with all else: Qt draws a bar's value at once."""
+    bar.updatesEnabled = False
     bar.value = round(100 * probability.value)
     bar.format = f"{probability.text} {probability.spread}".rstrip()
+    bar.updatesEnabled = True

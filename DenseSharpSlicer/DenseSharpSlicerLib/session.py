@@ -207,6 +207,7 @@ class Session(NoduleSession):
     def tick(self) -> bool:
         """Do what has come up since the last call; True when the panel must be drawn anew."""
         for scan in self.watch.moved():
+            self.told.changed()
             self.run(partial(self._follow, scan))
         self._take_points()
         for scan in self.watch.outlines():

@@ -31,6 +31,9 @@ SCROLL_SECONDS = 5.0
 SETTLE_SECONDS = 0.5
 """Between two clicks: what the last one left to be drawn is drawn."""
 
+DRAWN_SECONDS = 0.06
+"""So long after the panel was changed for the last time the changes are on the screen."""
+
 HELD_MS = 50.0
 """A tick that comes so late is looked into."""
 
@@ -183,7 +186,8 @@ def click(widget: Any, place: tuple[float, ...], loop: Loop) -> tuple[float, int
     began = time.perf_counter()
     index = seeds.AddControlPointWorld(vtk.vtkVector3d(*place))
     seeds.SetNthControlPointAssociatedNodeID(index, session.scan.volume_node.GetID())
-    loop.until(lambda: bool(first) and session.idle)
+    loop.until(lambda: bool(first) and widget.pace.resting)
+    loop.until(lambda: False, DRAWN_SECONDS)
     del session.scan.store
     if not first:
         message = f"no outline in {SECONDS:.0f} s"
@@ -198,7 +202,7 @@ def watch(widget: Any) -> Spans:
     """Note what the panel does, and what the views draw."""
     spans = Spans()
     spans.wrap(widget.session.jobs, "poll", "answers")
-    spans.wrap(widget.session, "on_change", "panel")
+    spans.wrap(widget.pace, "draw", "panel")
     manager = slicer.app.layoutManager()
     if manager is not None:
         for name in manager.sliceViewNames():

@@ -39,8 +39,8 @@ def running(panel: Panel, ct: Any) -> Any:
 def test_progress_that_is_told_all_the_time_is_drawn_four_times_a_second(running: Panel) -> None:
     """Each change of a label makes Slicer compose its whole window, views and all."""
     drawn: list[float] = []
-    showProgress = running.widget.inputs.showProgress
-    running.widget.inputs.showProgress = lambda: (drawn.append(time.monotonic()), showProgress())
+    pace, draw = running.widget.pace, running.widget.pace.progress
+    pace.progress = lambda: (drawn.append(time.monotonic()), draw())
     end = time.monotonic() + 1.0
     running.until(lambda: time.monotonic() > end)
     assert 2 <= len(drawn) <= 5
@@ -54,6 +54,69 @@ def test_what_the_card_shows_already_is_not_laid_out_again(marked: Panel) -> Non
     marked.click_in_view(BALLS[1])
     marked.wait()
     assert table.item(0, 1).text() != "as it was drawn"
+
+
+def test_the_panel_is_drawn_after_the_views_and_in_pieces(panel: Panel, ct: Any) -> None:
+    """A key waits for one piece at most; an answer that comes soon is not announced before."""
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.wait()
+    pace = panel.widget.pace
+    looks: list[int] = []
+    drawn: list[tuple[int, int, float]] = []
+    look, draw = pace.look, pace.draw
+
+    def drawing() -> None:
+        drawn.append((len(looks), len(panel.session.nodules), time.monotonic()))
+        draw()
+
+    pace.look, pace.draw = lambda: (looks.append(1), look())[1], drawing
+    stored: list[float] = []
+    store = panel.scan.store
+    panel.scan.store = lambda *some, **more: (
+        store(*some, **more),
+        stored.append(time.monotonic()),
+    )[0]
+    panel.click_in_view(BALLS[0])
+    panel.wait()
+    del panel.scan.store
+    assert all(nodules == 1 for _, nodules, _ in drawn), "nothing was drawn before the answer"
+    assert len({look for look, _, _ in drawn}) == len(drawn) > 5, "one piece a look"
+    assert drawn[0][2] - stored[0] > 0.04, "the views come first"
+    assert panel.ui.nodulesTable.rowCount == 1
+
+
+def test_a_work_that_takes_long_is_announced(running: Panel) -> None:
+    running.until(lambda: running.ui.cancelButton.isVisibleTo(running.ui.cancelButton.parent()))
+    assert running.ui.progressBar.value == 30
+
+
+def test_bars_are_drawn_with_all_else_and_not_each_at_once(marked: Panel) -> None:
+    """`QProgressBar.setValue` draws at once what is in sight, with Slicer's whole window."""
+    import qt
+
+    marked.host.show()
+    marked.slicer.app.processEvents()
+    painted: list[str] = []
+
+    class Watching(qt.QObject):
+        def eventFilter(self, watched: Any, event: Any) -> bool:
+            if event.type() == qt.QEvent.Paint:
+                painted.append(watched.objectName)
+            return False
+
+    watching = Watching()
+    for bar in (marked.ui.classBar0, marked.ui.iacBar):
+        assert bar.isVisible()
+        bar.installEventFilter(watching)
+        bar.value = 1
+    assert painted, "a value draws at once"
+    painted.clear()
+    marked.widget.refresh()
+    assert not painted
+    assert marked.ui.classBar0.value != 1
+    marked.slicer.app.processEvents()
+    assert painted
+    marked.host.hide()
 
 
 def test_progress_is_shown_and_cancel_leaves_nothing(running: Panel) -> None:
