@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ MINUS = "\N{MINUS SIGN}"
 
 _DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?[0-9]*,[0-9]+([eE][+{MINUS}-]?[0-9]+)?")
 _DECIMAL_POINT = re.compile(_DECIMAL_COMMA.pattern.replace(",", r"\."))
+# What other programs write as a number; float() would also take 1_0.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -104,6 +107,34 @@ def _refuse_both_marks(
                     seen.setdefault((column, mark), cell)
 
 
+def check_columns(
+    what: str, header: Sequence[str], needed: Sequence[str], optional: Sequence[str] = ()
+) -> None:
+    """A header has what is needed, and nothing twice.
+
+    Args:
+        what: what to call the table in messages.
+        header: names of its columns, in small letters.
+        needed: columns that it must have.
+        optional: columns that it may have, for the message.
+
+    Raises:
+        TableError: a column is missing or there twice.
+    """
+    missing = [name for name in needed if name not in header]
+    if missing:
+        may = f"; it may have {', '.join(optional)}" if optional else ""
+        message = (
+            f"{what}, line 1: the column '{missing[0]}' is missing (needed: {', '.join(needed)}; "
+            f"found: {', '.join(header) or 'nothing'}{may})."
+        )
+        raise TableError(message)
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        message = f"{what}, line 1: the column '{twice[0]}' is there twice: leave one out."
+        raise TableError(message)
+
+
 def read_rows(
     path: Path, what: str, needed: Sequence[str], optional: Sequence[str]
 ) -> list[tuple[int, dict[str, str]]]:
@@ -124,17 +155,7 @@ def read_rows(
     """
     table = read_csv(path, what)
     header = [name.lower() for name in table.header]
-    missing = [name for name in needed if name not in header]
-    if missing:
-        message = (
-            f"{what} lacks the column '{missing[0]}' in line 1: it needs {', '.join(needed)}, and "
-            f"may have {', '.join(optional)}."
-        )
-        raise TableError(message)
-    twice = [name for name in header if name and header.count(name) > 1]
-    if twice:
-        message = f"{what} has the column '{twice[0]}' twice in line 1: leave one out."
-        raise TableError(message)
+    check_columns(what, header, needed, optional)
     for line, cells in table.rows:
         if len(cells) > len(header):
             message = f"{what}, line {line}: there are more cells than columns."
@@ -191,6 +212,13 @@ def _without_empty_end(cells: Sequence[str], keep: int = 0) -> list[str]:
     while len(kept) > keep and not kept[-1]:
         kept.pop()
     return kept
+
+
+def plain_number(text: str) -> float | None:
+    """A finite number as people write it, not as Python does (1_0); None for other text."""
+    plain = plain_minus(text.strip())
+    number = float(plain) if _NUMBER.fullmatch(plain) else math.nan
+    return number if math.isfinite(number) else None
 
 
 def _plain(cell: str, separator: str) -> str:

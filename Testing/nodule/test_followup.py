@@ -368,7 +368,7 @@ def test_days_that_are_none_are_refused_before_anything_is_read(tmp_path, capsys
                   str(tmp_path / "out")])  # fmt: skip
     assert caught.value.code == 2
     said = capsys.readouterr().err
-    assert f"'{days}' is not a number of days above 0" in said
+    assert f"'{days}' is no number of days above 0" in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 

@@ -258,17 +258,18 @@ def test_at_most_two_cts_are_in_memory(case_list, tmp_path, known_engine, monkey
 
 
 BAD_LISTS = {
-    "case,image,x,y\n": "lacks the column 'z'",
-    "": "lacks the column 'case'",
+    "case,image,x,y\n": "the column 'z' is missing",
+    "": "the column 'case' is missing",
     "case,image,x,y,z,space\n": "has no cases",
     "case,image,x,y,z,space\na,i.nrrd,1,2,x,ras\n": "line 2, column 'z': 'x' is no number",
     "case,image,x,y,z,space\na,i.nrrd,1,2,nan,ras\n": "line 2, column 'z'",
+    "case,image,x,y,z,space\na,i.nrrd,1,2,1_0,ras\n": "line 2, column 'z': '1_0' is no number",
     "case,image,x,y,z,space\na,i.nrrd,1,2,3,mni\n": "line 2, column 'space'",
     "case,image,x,y,z,space\na,,1,2,3,ras\n": "line 2, column 'image'",
     "case,image,x,y,z,space\n../a,i.nrrd,1,2,3,ras\n": "line 2, column 'case'",
     "case,image,x,y,z,space\n,i.nrrd,1,2,3,ras\n": "line 2, column 'case'",
     "case,image,x,y,z,space\na,i,1,2,3,ras,more\n": "line 2: there are more cells",
-    "case,image,x,y,z,Image\na,i,1,2,3,j\n": "the column 'image' twice",
+    "case,image,x,y,z,Image\na,i,1,2,3,j\n": "the column 'image' is there twice",
     "case,image,x,y,z,space\na,i,1,2,3,ras\nA,j,1,2,3,ras\n": "line 3, column 'case'",
     "case,image,x,y,z,space,nodule\na,i,1,2,3,ras,n\na,i,1,2,3,ras,n\n": "line 3, column 'nodule'",
     "case,image,x,y,z,space,nodule\na,i,1,2,3,ras,a/b\n": "line 2, column 'nodule'",

@@ -83,10 +83,10 @@ def test_a_table_names_cases_once_and_says_where_it_is_wrong(tmp_path):
     with pytest.raises(TableError, match="line 2: there are more cells than columns"):
         open_worklist(str(table))
     table.write_text("case,image,Case\nA,one,B\n")
-    with pytest.raises(TableError, match="has the column 'case' twice"):
+    with pytest.raises(TableError, match="the column 'case' is there twice"):
         open_worklist(str(table))
     table.write_text("case,file\nA,b\n")
-    with pytest.raises(TableError, match="lacks the column 'image'"):
+    with pytest.raises(TableError, match="the column 'image' is missing"):
         open_worklist(str(table))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 
@@ -34,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
+    from densesharp.cli.terminal import show
     from densesharp.errors import TableError
     from densesharp.stats.agree_document import agree_document, agree_text
-    from densesharp.stats.formatting import write_json
     from densesharp.stats.ratings import read_ratings
 
     if args.replicates < 1:
@@ -50,8 +49,5 @@ def run(args: argparse.Namespace) -> int:
         replicates=args.replicates,
         seed=args.seed,
     )
-    if args.json:
-        write_json(document, args.json)
-    if args.json != "-":
-        sys.stdout.write(agree_text(document))
+    show(agree_text(document), document, args.json)
     return 0

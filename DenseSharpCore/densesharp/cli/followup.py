@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densesharp.cli.terminal import add_json_argument, finish
+from densesharp.cli.terminal import add_json_argument, finish, number_if
 
 if TYPE_CHECKING:
     from densesharp.image.volume import Volume
@@ -36,7 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", choices=("ras", "lps", "ijk"), default="ras")
     parser.add_argument(
         "--days",
-        type=day_count,
+        type=number_if(
+            lambda days: 0 < days <= _MAX_DAYS,
+            f"number of days above 0 and up to {_MAX_DAYS}",
+        ),
         metavar="N",
         help="days between the two CTs; default: from their DICOM dates, where they have them",
     )
@@ -49,18 +52,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
     add_json_argument(parser)
     add_model_arguments(parser)
-
-
-def day_count(text: str) -> float:
-    """Days above 0, up to a hundred years."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value <= _MAX_DAYS:
-        message = f"'{text}' is not a number of days above 0 and up to {_MAX_DAYS}"
-        raise argparse.ArgumentTypeError(message)
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from densesharp.cli.terminal import number_if, show
 
 if TYPE_CHECKING:
     from densesharp.stats.figures_of_merit import FigureOfMerit
@@ -43,14 +44,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--level",
-        type=between(0.5, 1, "confidence level, for example 0.95"),
+        type=number_if(lambda level: 0.5 < level < 1, "confidence level, for example 0.95"),
         default=0.95,
         metavar="P",
         help="confidence level of the intervals (default 0.95)",
     )
     parser.add_argument(
         "--margin",
-        type=between(0, 1, "difference in the figure of merit, for example 0.05"),
+        type=number_if(
+            lambda margin: 0 < margin < 1, "difference in the figure of merit, for example 0.05"
+        ),
         metavar="D",
         help="also test that one of two treatments is not worse than the other by D",
     )
@@ -105,31 +108,16 @@ def add_figure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fpf",
-        type=between(0, 1.000001, "false positive fraction, above 0 and at most 1"),
+        type=number_if(
+            lambda fraction: 0 < fraction <= 1, "false positive fraction, above 0 and at most 1"
+        ),
         metavar="F",
         help="up to which (lroc) or at which (pcl) false positive fraction (default 1)",
     )
 
 
-def between(low: float, high: float, what: str) -> Callable[[str], float]:
-    """A number within limits, for argparse."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = high
-        if not low < value < high:
-            message = f"'{text}' is no {what}"
-            raise argparse.ArgumentTypeError(message)
-        return value
-
-    return read
-
-
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, write."""
-    from densesharp.stats.formatting import write_json
     from densesharp.stats.mrmc_document import mrmc_document
     from densesharp.stats.mrmc_text import mrmc_text
     from densesharp.stats.readings_files import save_readings
@@ -139,10 +127,7 @@ def run(args: argparse.Namespace) -> int:
     document = mrmc_document(
         readings, figure, args.covariance, args.level, margin=args.margin, compared=args.compare
     )
-    if args.json:
-        write_json(document, args.json)
-    if args.json != "-":
-        sys.stdout.write(mrmc_text(document))
+    show(mrmc_text(document), document, args.json)
     if args.write:
         save_readings(written, args.write, args.dialect)
     return 0

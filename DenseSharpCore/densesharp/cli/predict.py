@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from densesharp.cli.terminal import number_if
 from densesharp.csv_files import plain_minus
 from densesharp.errors import SeedError
 from densesharp.image.grid import Grid
@@ -51,7 +52,7 @@ def add_solid_threshold(parser: argparse.ArgumentParser) -> None:
     """Add where solid begins."""
     parser.add_argument(
         "--solid-threshold",
-        type=solid_threshold,
+        type=number_if(lambda hu: -1000 <= hu <= 400, "density from -1000 to 400 HU"),
         default=-300.0,
         metavar="HU",
         help="density from which a part of the nodule counts as solid (default -300)",
@@ -108,18 +109,6 @@ def orientation_count(text: str) -> int:
         message = f"'{text}' is not a whole number from 1 to 48"
         raise argparse.ArgumentTypeError(message)
     return int(text)
-
-
-def solid_threshold(text: str) -> float:
-    """HU from -1000 to 400, beyond which nothing or everything would be solid."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not -1000 <= value <= 400:
-        message = f"'{text}' is no density from -1000 to 400 HU"
-        raise argparse.ArgumentTypeError(message)
-    return value
 
 
 def parse_seed(text: str, space: str, grid: Grid) -> Seed:

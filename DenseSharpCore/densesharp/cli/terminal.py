@@ -9,12 +9,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from densesharp.csv_files import plain_number
 from densesharp.errors import DeviceError, OutputError
 from densesharp.files import check_folder, write_text
 from densesharp.progress import Progress
@@ -111,6 +112,40 @@ def write_json(document: Mapping[str, Any], target: str) -> None:
         sys.stdout.write(text)
     else:
         write_text(target, text)
+
+
+def number_if(fits: Callable[[float], bool], what: str) -> Callable[[str], float]:
+    """A number for argparse.
+
+    Args:
+        fits: whether it may be given.
+        what: what it is, for the message: `'x' is no WHAT`.
+    """
+
+    def read(text: str) -> float:
+        number = plain_number(text)
+        if number is None or not fits(number):
+            message = f"'{text}' is no {what}"
+            raise argparse.ArgumentTypeError(message)
+        return number
+
+    return read
+
+
+def show(text: str, record: object, target: str | None) -> None:
+    """Print results to stdout, or their JSON where `--json -` asks for that.
+
+    Args:
+        text: for the reader; lines, each ended.
+        record: of results.
+        target: of `--json`, if given.
+    """
+    from densesharp.stats.estimates import to_json
+
+    if target:
+        write_json(to_json(record), target)
+    if target != "-":
+        sys.stdout.write(text)
 
 
 def finish(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from densesharp.csv_files import read_rows
+from densesharp.csv_files import plain_number, read_rows
 from densesharp.errors import TableError
 from densesharp.files import sha256, why_no_name, write_text
 from densesharp.image.grid import Grid
@@ -140,11 +139,8 @@ def _case(row: dict[str, str], line: int, folder: Path) -> CohortCase:
 
 
 def _number(text: str, line: int, column: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = plain_number(text)
+    if value is None:
         raise _wrong(line, column, f"'{text[:20]}' is no number")
     return value
 

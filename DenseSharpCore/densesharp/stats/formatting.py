@@ -1,30 +1,13 @@
-"""Writing results: JSON to a file or stdout, numbers as readers of a paper expect them."""
+"""Numbers as readers of a paper expect them."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from densesharp.files import write_text
-from densesharp.stats.estimates import Estimate, Interval, to_json
+from densesharp.stats.estimates import Estimate, Interval
 
 NOT_ESTIMABLE = "not estimable"
-
-
-def write_json(value: Any, target: str) -> None:
-    """Write results as JSON to a file, or to stdout for `-`.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    text = json.dumps(to_json(value), indent=2, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(target, text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from densesharp.csv_files import plain_number
 from densesharp.errors import TableError
 from densesharp.files import atomic_path
 from densesharp.stats.crossed import BETWEEN
 from densesharp.stats.marks import Marks
-from densesharp.stats.tables import plain_number
 
 SHEETS = {"TRUTH": ("TRUTH",), "FP": ("FP", "NL"), "TP": ("TP", "LL")}
 COLUMNS = {"TRUTH": ("caseid", "lesionid", "weight"), "FP": ("readerid", "modalityid", "caseid"),

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from densesharp.csv_files import plain_number
 from densesharp.errors import TableError
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.tables import (
     FloatArray,
     IntArray,
     Table,
-    plain_number,
     read_table,
     refuse_duplicates,
 )

@@ -9,8 +9,6 @@ ignored. A case that a reader did not read has no row: missing readings stay mis
 from __future__ import annotations
 
 import csv
-import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from densesharp.csv_files import CsvFile, plain_minus, read_csv
+from densesharp.csv_files import CsvFile, check_columns, plain_number, read_csv
 from densesharp.errors import OutputError, TableError
 from densesharp.files import atomic_path
 
@@ -27,9 +25,6 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 READING_COLUMNS = ("reader", "treatment", "case", "truth", "rating")
-
-# What other programs write as a number; float() would also take 1_0.
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -92,13 +87,6 @@ class Table:
         return number
 
 
-def plain_number(text: str) -> float | None:
-    """A finite number as people write it, not as Python does (1_0); None for other text."""
-    plain = plain_minus(text.strip())
-    number = float(plain) if _NUMBER.fullmatch(plain) else math.nan
-    return number if math.isfinite(number) else None
-
-
 def read_table(path: str | Path, required: Sequence[str]) -> Table:
     """Read a table of text with a header line; names are taken in lower case.
 
@@ -115,7 +103,7 @@ def read_table(path: str | Path, required: Sequence[str]) -> Table:
 
 def _parse(path: Path, table: CsvFile, required: Sequence[str]) -> Table:
     header = [name.lower() for name in table.header]
-    _check_header(path, header, required)
+    check_columns(str(path), header, required)
     for line, cells in table.rows:
         if len(cells) != len(header):
             message = (
@@ -128,20 +116,6 @@ def _parse(path: Path, table: CsvFile, required: Sequence[str]) -> Table:
         raise TableError(message)
     lines, rows = zip(*table.rows, strict=True)
     return Table(path, dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
-
-
-def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:
-    missing = [name for name in required if name not in header]
-    if missing:
-        message = (
-            f"{path}, line 1: the column '{missing[0]}' is missing (needed: "
-            f"{', '.join(required)}; found: {', '.join(header) or 'nothing'})."
-        )
-        raise TableError(message)
-    repeated = [name for name in header if header.count(name) > 1]
-    if repeated:
-        message = f"{path}, line 1: the column '{repeated[0]}' is there twice."
-        raise TableError(message)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ such a nodule can teach outlining, though it is not a nodule as it was.
 from __future__ import annotations
 
 import json
-import math
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densesharp.csv_files import read_csv, write_csv
+from densesharp.csv_files import plain_number, read_csv, write_csv
 from densesharp.errors import GeometryError, TableError
 from densesharp.files import atomic_path, check_folder, ensure_folder, why_no_name
 from densesharp.image.grid import Grid, cube_grid
@@ -184,18 +183,11 @@ def _faults_of_place(row: Mapping[str, str]) -> list[str]:
     faults = [
         f"{axis} '{row.get(axis) or ''}' is no number (RAS mm)"
         for axis in "xyz"
-        if not _is_number(row.get(axis) or "")
+        if plain_number(row.get(axis) or "") is None
     ]
     if row.get("diagnosis"):
         faults.append("a place without a nodule has no diagnosis")
     return faults
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _place(row: Mapping[str, str]) -> tuple[float, float, float] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,12 +12,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute and write."""
-    from densesharp.stats.formatting import write_json
+    from densesharp.cli.terminal import show
     from densesharp.study.analysis.paper_study import published_text, rebuild
 
     found = rebuild()
-    if args.json:
-        write_json(found, args.json)
-    if args.json != "-":
-        sys.stdout.write(published_text(found))
+    show(published_text(found), found, args.json)
     return 0

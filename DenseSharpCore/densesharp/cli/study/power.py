@@ -8,11 +8,11 @@ a model, or one reader, is better than chance.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densesharp.cli.mrmc import add_figure, between, read_figure
+from densesharp.cli.mrmc import add_figure, read_figure
+from densesharp.cli.terminal import number_if, show
 
 if TYPE_CHECKING:
     from densesharp.stats.power import Pilot
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--effect", type=float, help="true difference: to detect, or beside a margin (then 0)")
     add(
         "--margin",
-        type=between(0, 100, "margin above 0"),
+        type=number_if(lambda margin: 0 < margin < 100, "margin above 0"),
         metavar="D",
         help="show that the new condition is not worse by D (one-sided, half of alpha)",
     )
@@ -73,7 +73,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute power and sizes."""
     from densesharp.errors import StudyError
-    from densesharp.stats.formatting import write_json
 
     if not (0 < args.alpha < 1 and 0 < args.power < 1):
         message = "Power and alpha lie between 0 and 1."
@@ -84,10 +83,7 @@ def run(args: argparse.Namespace) -> int:
         )
         raise StudyError(message)
     document = _pilot_document(args) if args.auc is None else single_document(args)
-    if args.json:
-        write_json(document, args.json)
-    if args.json != "-":
-        sys.stdout.write(_text(document) if args.auc is None else _single_text(document))
+    show(_text(document) if args.auc is None else _single_text(document), document, args.json)
     return 0
 
 

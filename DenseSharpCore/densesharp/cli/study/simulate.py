@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, write, and say what is to be expected."""
+    from densesharp.cli.terminal import show
     from densesharp.errors import StudyError
-    from densesharp.stats.formatting import write_json
     from densesharp.stats.readings_files import save_readings
 
     for model, options in OF.items():
@@ -65,10 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise StudyError(message)
     drawn, expected = _ratings(args) if args.model == "roe-metz" else _marks(args)
     save_readings(drawn, args.out)
-    if args.json:
-        write_json(expected, args.json)
-    if args.json != "-":
-        sys.stdout.write(_text(args, expected))
+    show(_text(args, expected), expected, args.json)
     return 0
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+from densesharp.csv_files import plain_number
 from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
-from densesharp.stats.tables import plain_number, read_table
+from densesharp.stats.tables import read_table
 from densesharp.study.conduct.answer_form import one_line_end
 from densesharp.study.conduct.create import Settings, Sources, create_study, refuse_second
 from densesharp.study.conduct.design import Endpoint, Figure, Hanging, Kind, MaskRule, Reveal
