@@ -66,7 +66,7 @@ def show(
             raise ImageError(message)
     app = ViewerApp(path, results or DEFAULT_RESULTS, backend, host, port, cases)
     if seed is not None:
-        app.viewer.seed_when_open(seed, demo_hint())
+        app.viewer.seed_when_open(seed, demo_hint)
     app.session.files.scene_dicom, app.session.files.told = dicom, results is not None
     if server is not None:
         app.session.compute.begin_with_server(*server)
@@ -144,8 +144,8 @@ class ViewerApp(PageApp):
         self.uploads.remove()
 
 
-def demo_hint() -> str:
-    """What a newcomer can do next on the sample CT: where its next nodule lies."""
+def demo_hint(cross_at: str) -> str:
+    """What a newcomer can do next on the sample CT: where its next nodule and the cross lie."""
     nodules = sample_truth()["nodules"]
     text = "A simulated CT with the answer to a first click."
     if len(nodules) > 1:
@@ -155,5 +155,5 @@ def demo_hint() -> str:
             f" Another nodule lies in the axial slice at {height:.0f} mm, on the patient's {side}."
             " Press F, scroll there and click it."
         )
-    text += " Or scroll to the blue cross where the first was clicked, and drag it."
+    text += f" Or drag the blue cross where the first was clicked, in the slice at {cross_at}."
     return text + " Press ? for all keys."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,13 +88,13 @@ def _known_case(file: Path) -> Case | None:
 
 
 def _dicom_case(identity: CaseIdentity) -> Case:
-    patient = " · ".join(filter(None, (identity.patient, identity.patient_id)))
+    patient = " · ".join(map(_apart, filter(None, (identity.patient, identity.patient_id))))
     series = f"Series {identity.number or 'without number'}"
     rest = (identity.description, identity.kernel, identity.thickness)
     return Case(
         patient=patient or "No patient named",
         study=f"{identity.date} {identity.time}".strip() or "No date",
-        series=" · ".join(filter(None, (series, *rest))),
+        series=" · ".join(map(_apart, filter(None, (series, *rest)))),
         patient_id=identity.patient_id,
         date=identity.date,
         folder=folder_name(
@@ -109,6 +110,12 @@ def _dicom_case(identity: CaseIdentity) -> Case:
             )
         ),
     )
+
+
+def _apart(text: str) -> str:
+    """A text that runs from the right, kept from taking what stands beside it into its order."""
+    from_right = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text)
+    return f"\u2068{text}\u2069" if from_right else text  # first strong isolate
 
 
 def _stem(path: Path) -> str:

@@ -50,7 +50,7 @@ class SliceReadouts:
     def refresh(self) -> None:
         """Publish now."""
         self._waiting = False
-        self._publish({"slices": {name: _readout(view) for name, view in self._views.items()}})
+        self._publish({"slices": {name: readout(view) for name, view in self._views.items()}})
         if self.hovered is not None:  # another slice has come under a pointer that rests
             self._point()
 
@@ -76,7 +76,7 @@ class SliceReadouts:
             return
         view = self._views[name]
         text = self._probe(place_at(view, *view.interactor().GetEventPosition()))
-        slice_number = f"{name} slice {_readout(view)['number'].split(' ')[0]}"
+        slice_number = f"{name} slice {readout(view)['number'].split(' ')[0]}"
         self._publish({"pointer": f"{text}, {slice_number}" if text else ""})
 
     def _left(self, *_: Any) -> None:
@@ -93,7 +93,8 @@ def place_at(view: Any, x: int, y: int) -> Any:
     return np.array(matrix.MultiplyPoint((x - 0.5, y - 0.5, 0.0, 1.0))[:3])
 
 
-def _readout(view: Any) -> dict[str, Any]:
+def readout(view: Any) -> dict[str, Any]:
+    """Which slice a view shows, and which side is which."""
     low, high = view.get_slice_range()
     value, step = view.get_slice_value(), view.get_slice_step()
     count = max(round((high - low) / step), 1)

@@ -21,7 +21,7 @@ from .launcher import ICON
 from .page_card import build_card
 from .page_cases import build_cases, build_worklist
 from .page_change import build_prior_dialog
-from .page_dialogs import LOST, build_dialogs
+from .page_dialogs import ASKED, LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
@@ -47,7 +47,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
     server.state.trame__template_error = LOST
     with VAppLayout(server) as layout:
         layout.root.theme = "dark"
-        with html.Div(classes="ds-page"):
+        with html.Div(classes="ds-page", raw_attrs=[f':inert="Boolean({ASKED})"']):
             with html.Header(classes="ds-bar"):
                 html.Div("DenseSharp", classes="ds-brand")
                 build_tools()

@@ -8,7 +8,12 @@ from trame.widgets import vuetify3 as v
 from .aria import aria
 from .page_tools import do
 
-STATES = (("new", "mdi-circle-outline"), ("open", "mdi-circle-half-full"), ("read", "mdi-check"))
+STATES = (
+    ("new", "mdi-circle-outline"),
+    ("open", "mdi-circle-half-full"),
+    ("read", "mdi-check"),
+    ("not opened", "mdi-alert-outline"),
+)
 
 
 def build_cases() -> None:

@@ -43,6 +43,10 @@ LOST = lost_page(
 
 # Keyboard users begin in a dialog that opens by itself.
 _FOCUS = '@vue:mounted="$event.el.focus()"'
+_FOCUS_FIRST = '@vue:mounted="index || $event.el.focus()"'
+
+ASKED = "series.length || leaving || question.text"
+"""Whether one of these questions is open: nothing behind it can be reached until it is answered."""
 
 
 def build_dialogs() -> None:
@@ -62,10 +66,11 @@ def _build_series() -> None:
         html.H2("Several CT series were found. Which one?")
         html.P("For nodules choose a thin lung reconstruction, without contrast if there is one.")
         with html.Button(
-            v_for="entry in series",
+            v_for="(entry, index) in series",
             key="entry.key",
             classes="ds-series",
             click=do("series", "entry.key"),
+            raw_attrs=[_FOCUS_FIRST],
         ):
             html.B("{{ entry.when }}")
             html.Span("{{ entry.title }}", classes="ds-grow")
@@ -104,7 +109,7 @@ def _build_question() -> None:
                 key="answer.key",
                 classes=("'ds-button ' + (index ? 'ds-plain' : 'ds-strong')",),
                 click=do("answer", "answer.key"),
-                raw_attrs=['@vue:mounted="index || $event.el.focus()"'],
+                raw_attrs=[_FOCUS_FIRST],
             )
 
 

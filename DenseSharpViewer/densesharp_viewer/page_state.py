@@ -13,9 +13,9 @@ from densesharp_scene.drawing import Brush
 from densesharp_scene.evidence import OPACITY
 
 from .case import NO_CASE
+from .case_rows import NO_LIST
 from .change_card import NO_CHANGE
 from .page_listener import NO_MESSAGE, NO_QUESTION
-from .reading_list import NO_LIST
 
 Values = dict[str, Any]
 Rows = list[Values]

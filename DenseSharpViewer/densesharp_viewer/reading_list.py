@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.volume import Volume
@@ -27,12 +27,10 @@ from densesharp_scene.worker import Event, Task
 
 from . import documents
 from .case import Case, case_of, listed_scene_case, read_case
+from .case_rows import list_of, row_of
 
 if TYPE_CHECKING:
     from .session import Session
-
-NO_LIST: dict[str, Any] = {"rows": [], "at": -1, "name": "", "coming": "", "left": 0, "server": ""}
-"""What the page shows without a worklist."""
 
 AUTOSAVE_S = 4.0
 """After the last change; saving takes some tenths of a second of the page's time."""
@@ -86,6 +84,7 @@ class ReadingList:
         self._at: int | None = None
         self._coming: int | None = None
         self._finishing: set[int] = set()
+        self._unreadable: set[int] = set()
         self._then: Callable[[], None] | None = None
         self._changes = 0
         self.on_earlier: Callable[[Callable[[Task], tuple[Volume, Case]]], None] = lambda _read: (
@@ -112,9 +111,10 @@ class ReadingList:
         self._when_answered(self._next)
 
     def previous(self) -> None:
-        """Save the open case and open the one before it in the list."""
-        if self._at is not None and self._at > 0:
-            self.choose(self._cases[self._at - 1].id)
+        """Save the open case and open the one before it in the list that could be opened."""
+        before = [n for n in range(self._at or 0) if n not in self._unreadable]
+        if before:
+            self.choose(self._cases[before[-1]].id)
 
     def choose(self, case_id: str) -> None:
         """Save the open case and open another; neither counts as read by that."""
@@ -207,10 +207,16 @@ class ReadingList:
         following = self._following(-1 if self._at is None else self._at)
         if following is None:
             self._leave("read")
-            self._session.say(f"All {len(self._cases)} cases were read.", "info")
+            self._session.say(self._at_the_end(), "info")
             self.publish()
             return
         self._go(following, "read")
+
+    def _at_the_end(self) -> str:
+        count, lost = len(self._cases), len(self._unreadable)
+        if not lost:
+            return f"All {count} cases were read."
+        return f"{lost} of {count} cases could not be opened: choose one (Home) to try it again."
 
     def _go(self, index: int, state: CaseState) -> None:
         if self._at is None:  # a CT that is not of the list: it is asked about as always
@@ -279,11 +285,14 @@ class ReadingList:
     # Opening a case
 
     def _following(self, index: int) -> int | None:
-        """The next case that was not read, from the last to the first; never the same one."""
+        """The next case to read, from the last to the first; never the same one.
+
+        One that could not be opened is passed by: it is tried again when it is chosen.
+        """
         count = len(self._cases)
         for step in range(1, count + (index < 0)):
             other = (index + step) % count
-            if self._state(other) != "read":
+            if self._state(other) != "read" and other not in self._unreadable:
                 return other
         return None
 
@@ -322,11 +331,13 @@ class ReadingList:
     def _loaded(self, index: int, event: Event) -> None:
         wanted = index == self._coming
         if event.kind == "done":
+            self._unreadable.discard(index)
             self._ready = {index: event.value}
             if wanted:
                 self._show(index, self._ready.pop(index))
         elif event.kind == "failed" and wanted:
             self._coming = None
+            self._unreadable.add(index)
             self._session.say(f"{self._cases[index].name}: {event.text}", "error")
             self.publish()
 
@@ -373,24 +384,12 @@ class ReadingList:
 
     def publish(self) -> None:
         """Show the list and how far it is."""
+        lost, sent = self._unreadable, self._readings.sent if self._readings else lambda _id: ""
         rows = [
-            {
-                "id": case.id, "name": case.name, "when": case.when, "state": self._state(index),
-                "sent": self._readings.sent(case.id)[:16] if self._readings else "",
-            }
-            for index, case in enumerate(self._cases)
-        ]  # fmt: skip
-        at, coming = self._at, self._coming
-        archive = None if at is None else self._cases[at].archive()
-        shown = {
-            "rows": rows,
-            "at": -1 if at is None else at,
-            "name": "" if at is None else self._cases[at].name,
-            "coming": "" if coming is None else self._cases[coming].name,
-            "left": sum(row["state"] != "read" for row in rows),
-            "server": "" if archive is None else archive.host,
-        }
-        self._session.publish({"cases": shown})
+            row_of(case, "not opened" if n in lost else self._state(n), sent(case.id))
+            for n, case in enumerate(self._cases)
+        ]
+        self._session.publish({"cases": list_of(rows, self._cases, self._at, self._coming)})
 
 
 def _key(index: int) -> str:

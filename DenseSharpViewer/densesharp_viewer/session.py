@@ -248,8 +248,8 @@ class Session(NoduleSession):
             segments.stand_out(outlines, self.nodule.segment_id if self.nodule else "")
         card, nodule = None, self.nodule
         if nodule is not None:
-            outdated = None if self.is_running(nodule.id) else self.outdated(nodule)
-            card = card_of(self.shown(nodule), outdated)
+            running = self.is_running(nodule.id)
+            card = card_of(self.shown(nodule), "" if running else self.outdated(nodule), running)
         self.publish(
             {
                 "nodules": [self._row(nodule) for nodule in scan.nodules],

@@ -20,7 +20,7 @@ from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
 
 from . import views
-from .corner_annotations import SliceReadouts
+from .corner_annotations import SliceReadouts, readout
 from .looking import Looking
 from .mouse import SliceMouse
 from .page_state import checked, first_state
@@ -297,10 +297,12 @@ class Viewer:
         view.set_slice_value(low + round(fraction * (high - low) / step) * step)
 
     def fit(self) -> None:
-        """Fit all views to what they show."""
+        """Fit all views to what they show; the slices stay, or a reader loses the place."""
         self.looking.back(self.slicer_app.scene)
         for view in self.slice_views.values():
+            place = view.get_slice_value()
             view.reset_view()
+            view.set_slice_value(place)
         for view in self.slicer_app.view_manager.get_threed_views():
             view.reset_view()
 
@@ -329,17 +331,18 @@ class Viewer:
         if self._state.message == message:
             self.session.forget_message()
 
-    def seed_when_open(self, seed: Seed, hint: str) -> None:
-        """Analyse a first seed as soon as the CT is open, and tell the reader what to do next."""
+    def seed_when_open(self, seed: Seed, hint: Callable[[str], str]) -> None:
+        """Analyse a first seed as soon as the CT is open; `hint` is told where its cross stands."""
         opened = self.session.on_opened
 
         def first(scan: ScanNodules) -> None:
             self.session.on_opened = opened
             opened(scan)
             scene_views.jump_to(scan.scene, seed.ras)
+            self.looking.snap()
             self._zoom(100.0)
             self.session.click(seed.ras)
-            self.publish({"hint": hint})
+            self.publish({"hint": hint(readout(self.slice_views["axial"])["text"])})
 
         self.session.on_opened = first
 

@@ -95,6 +95,8 @@ def bright_middle(picture: np.ndarray) -> tuple[float, float]:
 
 
 def show_sphere(page) -> None:
-    """Bring the slices to the sphere: its middle lies at half of the axial range."""
+    """Bring the slices to the middle of the CT, where the sphere lies, and show all of them."""
+    for name in ("axial", "coronal", "sagittal"):
+        page.act("slice", name, 0.5)
     page.act("fit")
     page.settle()

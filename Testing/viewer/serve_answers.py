@@ -1,8 +1,9 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold] [WORKLIST]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold] [WORKLIST] [SEED]
 
 With `threshold` the real backend runs around an engine whose answer is known, for what is written.
+SEED is a first click as in the demo, RAS mm with commas.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from densesharp.nodule.records import Seed
 from densesharp.worklist import open_worklist
 from densesharp_scene.backend import LocalBackend
 from densesharp_viewer.app import show
@@ -29,5 +31,6 @@ if __name__ == "__main__":
         backend._engine = ThresholdEngine()
     else:
         backend = AnsweringBackend(float(kind))
-    cases = open_worklist(more[2]) if len(more) > 2 else []
-    show(image, open_browser=False, results=Path(results), backend=backend, cases=cases)
+    cases = open_worklist(more[2]) if len(more) > 2 and more[2] else []
+    seed = Seed.from_ras([float(x) for x in more[3].split(",")]) if len(more) > 3 else None
+    show(image, open_browser=False, results=Path(results), backend=backend, cases=cases, seed=seed)

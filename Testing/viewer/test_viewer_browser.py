@@ -92,6 +92,10 @@ def test_the_wheel_scrolls_and_the_text_follows(open_page):
     page.wait(f"$('slices').axial.text !== {json.dumps(before)}")
     moved = float(page.get("slices")["axial"]["text"].split()[0]) - float(before.split()[0])
     assert abs(moved) == pytest.approx(1.5, abs=0.11)
+    there = page.get("slices")["axial"]["text"]
+    page.page.keyboard.press("f")
+    page.settle()
+    assert page.get("slices")["axial"]["text"] == there, "fitting the views loses the place"
 
 
 def test_a_drag_changes_the_window_and_places_nothing(open_page):
@@ -378,6 +382,13 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
         page.page.get_by_text("DICOM folder …").click()
     chosen.value.set_files(str(tmp_path / "cd"))
     page.wait("$('series').length === 2", 60)
+    focused = (
+        "document.activeElement.closest('.ds-page') ? 'behind' : document.activeElement.innerText"
+    )
+    assert page.page.evaluate(focused).startswith("2020-03-04")
+    for _ in range(6):
+        page.page.keyboard.press("Tab")
+        assert page.page.evaluate(focused) != "behind"
     page.page.keyboard.press("Escape")
     page.wait("$('series').length === 0")
     assert page.get("opened") == ""

@@ -18,7 +18,8 @@ from densesharp.errors import DeviceError, ImageError
 from densesharp.image.volume import Notice
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.server_backend import ServerBackend
-from dicom_phantom import write_series
+from densesharp_viewer.case import case_of
+from dicom_phantom import setting, write_series
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
 CENTER = np.array((-60.0, 20.0, -100.0))
@@ -371,6 +372,19 @@ def test_the_page_says_whose_ct_is_open(answered, page):
         "study": "2020-03-04 10:11",
         "series": "Series 3 · Lung thin · B60f · 1.25 mm",
     }
+
+
+def test_an_arabic_name_does_not_mix_with_the_numbers_beside_it(tmp_path, ct_with_a_sphere):
+    """The thickness stands behind the description, the number behind the name, in their order."""
+    header = {"PatientName": "محمد", "PatientID": "٤٧١١", "SeriesDescription": "صدر"}
+    grid = grid_around((0, 0, 0), (8, 8, 4), (1.0, 1.0, 2.5), np.eye(3))
+    edit = setting(SpecificCharacterSet="ISO_IR 192", **header)
+    first, *_ = write_series(tmp_path, np.zeros(grid.shape, np.int16), grid, edit=edit)
+    volume = replace(ct_with_a_sphere[0], series={"paths": [first]})
+    case = case_of(volume, tmp_path)
+    assert case.patient == "\u2068محمد\u2069 · \u2068٤٧١١\u2069"
+    assert case.series == "Series 3 · \u2068صدر\u2069 · 2.5 mm"
+    assert "\u2068" not in case.folder
 
 
 def test_what_leaves_the_viewer_without_identity_still_holds_none(answered):

@@ -189,9 +189,22 @@ def test_a_file_that_is_gone_is_said_and_the_list_goes_on(reading, session, page
     assert "case 2" in page["message"]["text"]
     assert "does not exist" in page["message"]["text"]
     assert shown(session) == 1
-    reading.choose("case_3")
+    assert [row["state"] for row in page["cases"]["rows"]] == ["read", "not opened", "new"]
+    reading.next()  # passes it by
     rest(reading)
     assert shown(session) == 3
+    reading.previous()
+    rest(reading)
+    assert shown(session) == 1
+    reading.choose("case_3")
+    rest(reading)
+    reading.next()
+    rest(reading)
+    assert page["message"]["text"].startswith("1 of 3 cases could not be opened: choose one (Home)")
+    (folder / "case 3.nrrd").rename(folder / "case 2.nrrd")  # it is there again
+    reading.choose("case_2")
+    rest(reading)
+    assert [row["state"] for row in page["cases"]["rows"]] == ["read", "open", "read"]
 
 
 def test_the_end_of_the_program_saves_the_open_case(session, folder, tmp_path):

@@ -1,0 +1,46 @@
+"""What the page shows of a worklist: a row for each case, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from densesharp.worklist import ListedCase
+
+NO_LIST: dict[str, Any] = {"rows": [], "at": -1, "name": "", "coming": "", "left": 0, "server": ""}
+"""What the page shows without a worklist."""
+
+
+def row_of(case: ListedCase, state: str, sent: str) -> dict[str, str]:
+    """The line of a case.
+
+    Args:
+        case: it.
+        state: `new`, `open`, `read`, or `not opened` where that was tried and failed.
+        sent: when its results were sent back; empty where they were not.
+    """
+    return {
+        "id": case.id, "name": case.name, "when": case.when, "state": state, "sent": sent[:16],
+    }  # fmt: skip
+
+
+def list_of(
+    rows: list[dict[str, str]], cases: Sequence[ListedCase], at: int | None, coming: int | None
+) -> dict[str, Any]:
+    """The whole list.
+
+    Args:
+        rows: a line for each case.
+        cases: the cases.
+        at: which one is open.
+        coming: which one is being read.
+    """
+    archive = None if at is None else cases[at].archive()
+    return {
+        "rows": rows,
+        "at": -1 if at is None else at,
+        "name": "" if at is None else cases[at].name,
+        "coming": "" if coming is None else cases[coming].name,
+        "left": sum(row["state"] != "read" for row in rows),
+        "server": "" if archive is None else archive.host,
+    }
