@@ -6,6 +6,7 @@ A line says in attributes where it was put, and where readers left it for other 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,13 @@ OF_FORMER_OUTLINE = Notice(
     "info",
 )
 
+OwnLine = tuple[str, tuple[tuple[float, ...], ...]] | None
+"""Fingerprint of the outline that a reader measured on, and both ends of the line, world RAS mm."""
+
 LONGER_MM = 0.05
 """A line whose length differs by less was moved with its CT, not measured anew."""
+
+_SAME_MM = 1e-3
 
 
 def reader_axes(record: Any | None, nodule_id: str, outline: str) -> ReaderAxes | None:
@@ -79,12 +85,35 @@ def was_dragged(line: Any) -> bool:
     return abs(length(put) - length(ends(line))) > LONGER_MM
 
 
+def own_lines(record: Any | None, nodule_id: str) -> tuple[OwnLine, ...]:
+    """Where a reader left the lines of a nodule, for `put_back`; None where nothing was dragged."""
+    lines = [record.GetNodeReference(role) if record is not None else None for role in AXES]
+    return tuple(_own_line(line, nodule_id) if line is not None else None for line in lines)
+
+
+def measure_the_same(one: Sequence[OwnLine], other: Sequence[OwnLine]) -> bool:
+    """Whether two states of a nodule's lines have the same lengths on the same outlines."""
+    return all(
+        a is b is None or bool(a and b and a[0] == b[0] and abs(_span(a) - _span(b)) < _SAME_MM)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def put_back(record: Any, nodule_id: str, lines: Sequence[OwnLine]) -> None:
+    """Leave the lines of a nodule where a reader once left them; they are drawn anew for it."""
+    for role, own in zip(AXES, lines, strict=True):
+        line = record.GetNodeReference(role)
+        if line is not None:
+            _keep(line, nodule_id, own)
+            if _owner(line)[0] == nodule_id:
+                line.RemoveAttribute(BELONGS)
+
+
 def keep_dragged(line: Any) -> None:
     """Remember where a reader left a line, before another nodule takes it or it is saved."""
-    if was_dragged(line):
-        nodule_id, outline, _ = json.loads(line.GetAttribute(BELONGS))
-        kept = [outline, [point.tolist() for point in ends(line)]]
-        line.SetAttribute(DRAGGED + nodule_id, json.dumps(kept))
+    nodule_id, _ = _owner(line)
+    if nodule_id:
+        _keep(line, nodule_id, _own_line(line, nodule_id))
 
 
 def forget(record: Any, nodule_id: str) -> None:
@@ -99,6 +128,33 @@ def left_at(line: Any, nodule_id: str, outline: str) -> list[NDArray[np.float64]
     """Where a reader left the line of a nodule, whose outline is still the same."""
     kept = json.loads(line.GetAttribute(DRAGGED + nodule_id) or "null")
     return [np.array(point) for point in kept[1]] if kept and kept[0] == outline else None
+
+
+def _owner(line: Any) -> tuple[str, str]:
+    """The nodule that a line is drawn for, and its outline; empty before the first."""
+    owner = json.loads(line.GetAttribute(BELONGS) or "[]")
+    return (owner[0], owner[1]) if owner else ("", "")
+
+
+def _own_line(line: Any, nodule_id: str) -> OwnLine:
+    owner, outline = _owner(line)
+    if owner == nodule_id and was_dragged(line):
+        return outline, tuple(tuple(point.tolist()) for point in ends(line))
+    kept = json.loads(line.GetAttribute(DRAGGED + nodule_id) or "null")
+    drawn = owner == nodule_id and line.GetNumberOfControlPoints() == len(AXES)
+    dragged_back = drawn and kept is not None and kept[0] == outline
+    return None if kept is None or dragged_back else (kept[0], tuple(map(tuple, kept[1])))
+
+
+def _keep(line: Any, nodule_id: str, own: OwnLine) -> None:
+    if own is None:
+        line.RemoveAttribute(DRAGGED + nodule_id)
+    else:
+        line.SetAttribute(DRAGGED + nodule_id, json.dumps(own))
+
+
+def _span(own: tuple[str, tuple[tuple[float, ...], ...]]) -> float:
+    return length([np.array(point) for point in own[1]])
 
 
 def _dragged_for(line: Any, nodule_id: str) -> bool:

@@ -23,6 +23,7 @@ OUT_OF_REACH = (
     "That is too far from {name} to belong to it: select the nodule that you paint, or click to "
     "mark another one."
 )
+OWN_AGAIN = "{name} has the model's own outline again, and its answer."
 FAR_PART = (
     "A part of the outline lies {far:.0f} mm from {name}, and nothing was computed: undo that "
     "stroke, or mark another nodule there."
@@ -117,6 +118,11 @@ class Drawing:
         nodule, mask = scan.nodule(nodule_id), scan.mask_of(nodule_id)
         if scan.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id) is not None:
             segments.renew_surface(scan.segmentation_node, nodule.segment_id)
+        if scan.take_own_back(nodule_id):
+            self._answers.cancel(scan, nodule_id)
+            self._listener.said(Phrase(OWN_AGAIN, name=nodule.name), "info")
+            self._listener.changed()
+            return
         if mask is not None:
             middle = ras_to_lps(scan.center_of(nodule_id))
             far = far_part_mm(mask, nodule.result.mask, np.asarray(middle))

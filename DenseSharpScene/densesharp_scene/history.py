@@ -67,6 +67,15 @@ class History:
         self.remember(nodule.id, nodule, what)
         return nodule
 
+    def answer_for(self, nodule_id: str, outline: str) -> Nodule | None:
+        """The last answer of the model's own that had the outline with this fingerprint."""
+        for step in reversed(self._done):
+            state = step.state if step.nodule_id == nodule_id else None
+            of_the_model = state is not None and not (state.edited or state.unanswered)
+            if of_the_model and state.mask_digest == outline:
+                return state
+        return None
+
     def knows(self, nodule_id: str) -> bool:
         """Whether a nodule has a former state."""
         return any(step.nodule_id == nodule_id for step in self._done)

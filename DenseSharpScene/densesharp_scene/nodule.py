@@ -16,6 +16,7 @@ from densesharp.nodule.records import DECISIONS, Decision, NoduleResult, Review
 from densesharp.nodule.reliability import verdict_of
 from densesharp.report.labels import percent_words
 
+from .axis_lines import OwnLine
 from .segments import digest
 
 __all__ = ["DECISIONS", "Decision", "Nodule", "Review"]
@@ -45,6 +46,7 @@ class Nodule:
         mask_digest: fingerprint of the mask the result belongs to.
         model: SHA-256 of the model that answered; empty when it is not known.
         tracking_uid: of the nodule at all its dates, in DICOM SEG and SR.
+        lines: where its reader left the lines of its axes; the lines themselves are saved.
     """
 
     result: NoduleResult
@@ -58,6 +60,7 @@ class Nodule:
     mask_digest: str = ""
     model: str = ""
     tracking_uid: str = ""
+    lines: tuple[OwnLine, ...] = (None, None)
 
     @classmethod
     def first(cls, result: NoduleResult, seed_id: str) -> Nodule:

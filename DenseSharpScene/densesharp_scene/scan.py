@@ -20,7 +20,7 @@ import numpy as np
 
 from densesharp.nodule.records import NoduleResult
 
-from . import axis_lines, evidence, maps, outline_origin, record, seeds, segments, table
+from . import axis_lines, maps, outline_origin, record, seeds, segments, table
 from . import axis_reorder as turning
 from . import transform_sync as moving
 from .errors import SceneError
@@ -51,7 +51,6 @@ class ScanNodules(ScanNodes):
         self._maps = maps.Maps()
         self._seen_at = moving.where(volume_node)
         self._seen_voxels = moving.voxels(volume_node)
-        self.model = ""
         stored = record.find_record(volume_node)
         if stored is not None:
             self._read(stored)
@@ -151,22 +150,6 @@ class ScanNodules(ScanNodes):
             nodule = self._nodules[nodule_id] = replace(nodule, segment_id=segment_id)
         return nodule.segment_id
 
-    def is_edited(self, nodule_id: str) -> bool:
-        """Whether the mask in the scene differs from the one the result belongs to."""
-        return segments.digest(self.mask_of(nodule_id)) != self.nodule(nodule_id).mask_digest
-
-    def outdated(self, nodule_id: str) -> str | None:
-        """Why the result does not fit the scene any more, as a sentence; None when it does."""
-        nodule = self.nodule(nodule_id)
-        moved = moving.why_outdated(self.volume_node, nodule.world)
-        if moved is not None:
-            return moved
-        if self.is_edited(nodule_id):
-            return "The outline was changed after this result: class and measurements are old."
-        if self.model and nodule.model and nodule.model != self.model:
-            return "This result comes from another model: compute it again before it is used."
-        return None
-
     # What a reader does
 
     def rename(self, nodule_id: str, name: str) -> None:
@@ -196,6 +179,27 @@ class ScanNodules(ScanNodes):
         word = "opened again" if decision == "open" else decision
         step = self._step(nodule_id, f"{nodule.name}: {word}")
         self._keep(replace(step, review=Review.now(decision, reader)))
+
+    def take_lines(self, nodule_id: str) -> bool:
+        """Make what a reader measured by dragging an axis a step; False where it is none."""
+        own = axis_lines.own_lines(record.find_record(self.volume_node), nodule_id)
+        nodule = self.nodule(nodule_id)
+        if axis_lines.measure_the_same(own, nodule.lines):
+            return False
+        step = self._step(nodule_id, f"{nodule.name}: axes measured")
+        self._nodules[nodule_id] = replace(step, lines=own)
+        return True
+
+    def take_own_back(self, nodule_id: str) -> bool:
+        """Whether a corrected outline is one of the model's own again: then so is its answer."""
+        nodule = self.nodule(nodule_id)
+        own = self._history.answer_for(nodule_id, segments.digest(self.mask_of(nodule_id)))
+        if own is None:
+            return False
+        if not nodule.unanswered:  # else the correction is a step already
+            self._history.remember(nodule.id, nodule, f"{nodule.name}: outline corrected")
+        self._restore(nodule_id, replace(own, name=nodule.name, review=Review()))
+        return True
 
     def delete(self, nodule_id: str) -> None:
         """Remove a nodule with its segment and point; can be undone."""
@@ -259,18 +263,6 @@ class ScanNodules(ScanNodes):
         self._restore(step.nodule_id, step.state)
         return step.what
 
-    def show_evidence(self, nodule_id: str | None) -> bool:
-        """Show the evidence map of a nodule over the CT, or none; False when it has none."""
-        if nodule_id is None:
-            evidence.hide(record.find_record(self.volume_node))
-            return True
-        nodule = self.nodule(nodule_id)
-        if nodule.result.prediction is None:
-            return False
-        moved = ijk_to_world(self.volume_node) @ np.linalg.inv(nodule.world)
-        evidence.show(self._record(), nodule.result.prediction, moved)
-        return True
-
     # Inside
 
     def _read(self, stored: Any) -> None:
@@ -284,7 +276,8 @@ class ScanNodules(ScanNodes):
         self._nodules = {nodule.id: nodule for nodule in nodules}
         with_maps = maps.restore(stored, [nodule.result for nodule in nodules], self.volume)
         for nodule, result in zip(nodules, with_maps, strict=True):
-            whole = replace(nodule, result=result)
+            own = axis_lines.own_lines(stored, nodule.id)
+            whole = replace(nodule, result=result, lines=own)
             self._nodules[nodule.id] = whole.with_mask(self.mask_of(nodule.id))
 
     def _create_seeds(self) -> Any:
@@ -343,7 +336,10 @@ class ScanNodules(ScanNodes):
         if state is None:
             self._unmark(self.nodule(nodule_id))
             return
-        now = self._nodules.get(nodule_id, state)  # point and segment may be others by now
+        former = self._nodules.get(nodule_id)
+        if former is None or former.lines != state.lines:
+            axis_lines.put_back(self._record(), nodule_id, state.lines)
+        now = former or state  # point and segment may be others by now
         state = replace(
             state, seed_id=now.seed_id, segment_id=now.segment_id, tracking_uid=now.tracking_uid
         )

@@ -18,10 +18,17 @@ from densesharp.image.masks import NoduleMask
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.records import Seed
 
-from . import axis_lines, maps, patient, record, seeds, segments, table, views
+from . import axis_lines, evidence, maps, patient, record, seeds, segments, table, views
 from . import transform_sync as moving
 from .errors import SceneError
-from .geometry import check_volume, grid_of, notices_of, volume_from_node, world_to_ijk
+from .geometry import (
+    check_volume,
+    grid_of,
+    ijk_to_world,
+    notices_of,
+    volume_from_node,
+    world_to_ijk,
+)
 from .nodule import Nodule
 from .overlap import Overlaps
 
@@ -38,7 +45,7 @@ class ScanNodes(ABC):
 
     def __init__(self, volume_node: Any) -> None:
         check_volume(volume_node)
-        self.volume_node = volume_node
+        self.volume_node, self.model = volume_node, ""
         self.scene = volume_node.GetScene()
         self._nodules: dict[str, Nodule] = {}
         self._claimed: dict[str, str] = {}
@@ -230,6 +237,22 @@ class ScanNodes(ABC):
                 return nodule.id
         return None
 
+    def is_edited(self, nodule_id: str) -> bool:
+        """Whether the mask in the scene differs from the one the result belongs to."""
+        return segments.digest(self.mask_of(nodule_id)) != self.nodule(nodule_id).mask_digest
+
+    def outdated(self, nodule_id: str) -> str | None:
+        """Why the result does not fit the scene any more, as a sentence; None when it does."""
+        nodule = self.nodule(nodule_id)
+        moved = moving.why_outdated(self.volume_node, nodule.world)
+        if moved is not None:
+            return moved
+        if self.is_edited(nodule_id):
+            return "The outline was changed after this result: class and measurements are old."
+        if self.model and nodule.model and nodule.model != self.model:
+            return "This result comes from another model: compute it again before it is used."
+        return None
+
     def jump(self, nodule_id: str, centered: bool = True) -> None:
         """Bring the slice views to the middle of a nodule; `centered` also moves the picture."""
         views.jump_to(self.scene, self.center_of(nodule_id), centered)
@@ -244,6 +267,18 @@ class ScanNodes(ABC):
         return self._carried(nodule, ras_to_lps(nodule.result.center_lps))
 
     # Further nodes on request
+
+    def show_evidence(self, nodule_id: str | None) -> bool:
+        """Show the evidence map of a nodule over the CT, or none; False when it has none."""
+        if nodule_id is None:
+            evidence.hide(record.find_record(self.volume_node))
+            return True
+        nodule = self.nodule(nodule_id)
+        if nodule.result.prediction is None:
+            return False
+        moved = ijk_to_world(self.volume_node) @ np.linalg.inv(nodule.world)
+        evidence.show(self._record(), nodule.result.prediction, moved)
+        return True
 
     def labelmap(self) -> Any:
         """A label map volume of the CT's size with all nodules (their numbers are the labels)."""

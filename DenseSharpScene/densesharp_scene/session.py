@@ -2,10 +2,9 @@
 
     idle -> computing -> first -> complete -> decided
 
-A click asks for an answer; the first one (`first`) can be looked at while its spread is computed;
-a reader corrects, decides, deletes, takes back. Knows MRML, the worker and plain values: no Qt and
-no web. A front end calls the methods below on its main thread, calls `poll` now and then (from a
-timer, or when `wake` is called), and is told through its `Listener` what to show.
+The first answer to a click (`first`) can be looked at while its spread is computed. Knows MRML, the
+worker and plain values: no Qt, no web. A front end calls the methods on its main thread, `poll` now
+and then (or when `wake` is called), and is told through its `Listener` what to show.
 """
 
 from __future__ import annotations
@@ -265,8 +264,13 @@ class NoduleSession:
         if self.state.selected == nodule.id:
             left = scan.nodules  # the views go along: the next key must not hit one unseen
             self.select(left[min(row, len(left) - 1)].id if left else None)
-        text = Phrase("{name} deleted: undo brings it back.", name=nodule.name)
-        self.listener.said(text, "info")
+        self.listener.said(Phrase("{name} deleted: undo brings it back.", name=nodule.name), "info")
+        self.listener.changed()
+
+    def take_lines(self) -> None:
+        """A reader let go of an axis of the selected nodule: one step of undo."""
+        if self.state.selected is not None:
+            self.state.opened().take_lines(self.state.selected)
         self.listener.changed()
 
     def rerun(self, nodule_id: str | None = None) -> None:
@@ -374,8 +378,6 @@ class NoduleSession:
         if self.jobs.busy:
             self.jobs.cancel_all()
             self.listener.said("Cancelled.", "done")
-
-    # Inside
 
     def _meant(self, nodule_id: str | None) -> tuple[ScanNodules, Nodule]:
         """The nodule that a reader means: the one that is named, else the selected one.

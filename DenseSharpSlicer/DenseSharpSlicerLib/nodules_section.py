@@ -196,8 +196,8 @@ class NodulesSection:
             self._tellAxes(measured_axes.lengths(scan))
 
     def _onAxisLeft(self, _caller: Any, _event: str) -> None:
-        """The drag is over: the card's sentence has the new length."""
-        self.session.changed()
+        """The drag is over: the card's sentence has the new length, and it can be undone."""
+        self.session.run(self.session.take_lines)
 
     def _tellAxes(self, found: measured_axes.Lengths | None) -> None:
         """The lengths of the lines, and whose they are."""

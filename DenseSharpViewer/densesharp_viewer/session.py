@@ -137,7 +137,7 @@ class Session(NoduleSession):
             self.clicks.take_points(self.scan)
             if self._measuring:  # the card's sentence has the new lengths
                 self._measuring = False
-                self.refresh()
+                self.take_lines()
             else:
                 self._follow_axes()
 

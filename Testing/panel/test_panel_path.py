@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from panel_driver import BALLS, Panel, add_ct
 
-from densesharp.report.labels import percent_words
+from densesharp.report.labels import deviation_words, percent_words
 
 pytestmark = pytest.mark.panel
 
@@ -77,7 +77,7 @@ def test_the_card_shows_what_the_result_says(marked: Panel) -> None:
     assert result.predicted_class in ui.resultTitle.text
     assert ui.invasiveBar.value == round(100 * result.probability_invasive)
     assert ui.trainingLabel.text == f"The model was trained on {result.trained_on}."
-    spread = f"± {100 * result.uncertainty.sd_invasive:.0f}"
+    spread = deviation_words(100 * result.uncertainty.sd_invasive)
     assert ui.invasiveBar.format == f"{percent_words(result.probability_invasive)} {spread}"
     shown = {
         ui.measurementsTable.item(row, 0).text(): ui.measurementsTable.item(row, 1).text()

@@ -91,6 +91,13 @@ def test_the_axes_are_drawn_and_a_drag_measures_anew(marked: Panel) -> None:
     marked.wait()
     assert "(long axis measured by the reader)" in marked.ui.reportEdit.plainText
     assert marked.ui.axesCheckBox.text.endswith("(yours)")
+    marked.ui.undoButton.click()
+    marked.wait()
+    assert marked.ui.axesCheckBox.text == words
+    assert "measured by the reader" not in marked.ui.reportEdit.plainText
+    marked.ui.redoButton.click()
+    marked.wait()
+    assert marked.ui.axesCheckBox.text.endswith("(yours)")
     marked.ui.axesCheckBox.click()
     assert not line.GetDisplayNode().GetVisibility()
     assert marked.ui.axesCheckBox.text == "Axes"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from densesharp.errors import DenseSharpError, SeedError
-from densesharp_scene import ScanNodules, segments
+from densesharp_scene import ScanNodules, measured_axes, segments
 from densesharp_scene.events import Listener
 from densesharp_scene.session import NoduleSession
 from nodule_answers import AnsweringBackend, HeldBackend, ball_mask, middle
@@ -504,3 +504,110 @@ def test_what_is_shared_is_written_under_the_reader_s_names(session, tmp_path):
     assert ends[-1].kind == "done"
     (entry,) = json.loads((tmp_path / "out" / "result.json").read_text())["nodules"]
     assert (entry["name"], entry["review"]["reader"]) == ("LLL spiculated", "Dr A")
+
+
+def lengthen(session, by_mm: float) -> None:
+    """A reader drags one end of the long axis and lets go."""
+    line = session.scan.record_node.GetNodeReference("long axis")
+    first, second = (np.array(line.GetNthControlPointPositionWorld(n)) for n in (0, 1))
+    along = (second - first) / np.linalg.norm(second - first)
+    line.SetNthControlPointPositionWorld(1, *(second + by_mm * along))
+    session.take_lines()
+
+
+def own_length(session) -> float | None:
+    """What the reader measured, whether the lines are drawn anew or not."""
+    told = [session.scan.handed_out(FIRST).result.reader_axes]
+    measured_axes.show(session.scan, FIRST)
+    told.append(session.scan.handed_out(FIRST).result.reader_axes)
+    assert told[0] == told[1]
+    return told[0].long_axis_mm if told[0] else None
+
+
+def test_each_drag_of_an_axis_is_a_step(session):
+    session.click(middle(session.scan))
+    settle(session)
+    measured_axes.show(session.scan, FIRST)
+    outline = session.nodule.result.measurements.long_axis_mm
+    steps = session.scan.steps
+    session.take_lines()  # nothing was dragged
+    assert session.scan.steps == steps
+    lengthen(session, 4.0)
+    lengthen(session, 2.0)
+    session.rename(FIRST, "Apex")
+    assert session.scan.steps == steps + 3
+    session.undo()
+    assert own_length(session) == pytest.approx(outline + 6)
+    session.undo()
+    assert session.listener.last == "Undone: Nodule 1: axes measured."
+    assert own_length(session) == pytest.approx(outline + 4)
+    session.undo()
+    assert own_length(session) is None
+    session.redo()
+    assert session.listener.last == "Redone: Nodule 1: axes measured."
+    assert own_length(session) == pytest.approx(outline + 4)
+    session.delete(FIRST)
+    session.undo()
+    assert own_length(session) == pytest.approx(outline + 4)
+
+
+def test_an_axis_that_is_dragged_back_is_the_outline_s_again(session):
+    session.click(middle(session.scan))
+    settle(session)
+    session.click(middle(session.scan) + (25, 0, 0))
+    settle(session)
+    measured_axes.show(session.scan, FIRST)
+    session.select(FIRST)
+    lengthen(session, 4.0)
+    measured_axes.show(session.scan, SECOND)  # the lines are kept for the first
+    measured_axes.show(session.scan, FIRST)
+    lengthen(session, -4.0)
+    measured_axes.show(session.scan, SECOND)
+    assert own_length(session) is None
+
+
+def test_a_correction_is_measured_on_its_own_axes_and_undo_brings_the_former(session):
+    session.click(middle(session.scan))
+    settle(session)
+    measured_axes.show(session.scan, FIRST)
+    lengthen(session, 4.0)
+    own = own_length(session)
+    session.drawing.stroke(middle(session.scan), middle(session.scan) + (8, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert own_length(session) is None
+    session.undo()
+    assert own_length(session) == own
+    session.undo()
+    assert own_length(session) is None
+
+
+def test_the_model_s_own_outline_is_no_correction_however_it_comes_back(session):
+    """As Segment Editor's undo, a stroke and its opposite, or a plus and a minus click."""
+    session.click(middle(session.scan))
+    settle(session)
+    own = session.nodule
+    session.decide("accepted")
+    session.drawing.stroke(middle(session.scan), middle(session.scan) + (8, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    assert session.nodule.edited
+    corrected = session.nodule.result.measurements.volume_mm3
+    session.rename(FIRST, "Apex")
+    node, ct = session.scan.segmentation_node, session.scan.volume_node
+    segments.write_mask(node, own.segment_id, ct, own.result.mask)
+    session.drawing.correct(session.scan, FIRST)
+    settle(session)
+    assert session.listener.last == "Apex has the model's own outline again, and its answer."
+    again = session.nodule
+    assert (again.edited, again.name, again.review.decision) == (False, "Apex", "open")
+    assert again.result.uncertainty == own.result.uncertainty
+    assert again.result.stability == own.result.stability
+    assert session.outdated(again) is None
+    session.undo()
+    settle(session)
+    assert session.nodule.edited
+    assert session.nodule.result.measurements.volume_mm3 == corrected
+    session.redo()
+    settle(session)
+    assert not session.nodule.edited

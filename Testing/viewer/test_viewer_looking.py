@@ -155,6 +155,12 @@ def test_a_dragged_axis_is_the_readers_and_comes_back_with_its_nodule(shown, pag
     words = f"Measured by the reader: {1.5 * measured.long_axis_mm:.1f} × "
     words += f"{measured.short_axis_mm:.1f} mm"
     assert page["lengths"] == words
+    session.undo()
+    assert page["message"]["text"] == "Undone: Nodule 1: axes measured."
+    assert page["lengths"] == ""
+    assert "by the reader" not in page["card"]["sentence"]
+    session.redo()
+    assert page["lengths"] == words
     session.click(center + (25, 0, 0))
     settle(session)
     assert page["lengths"] == ""
