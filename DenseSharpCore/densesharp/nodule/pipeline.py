@@ -370,10 +370,8 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
         measured: measurements on each run's own mask; none before the refined result.
     """
     samples = prediction.samples
-    probabilities = np.clip(prediction.class_probabilities, 1e-12, 1)
-    entropy = float(-(probabilities * np.log(probabilities)).sum() / np.log(len(CLASS_NAMES)))
     if len(samples) < 2:
-        return Uncertainty.of_one_run(entropy, prediction.silent)
+        return Uncertainty.of_one_run(prediction.entropy, prediction.silent)
     # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
     volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
     volumes = np.append(volumes, np.zeros(len(samples) - len(volumes)))  # runs without an outline
@@ -382,7 +380,7 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
         sd_class=_by_class(samples.std(axis=0)),
         sd_invasive=float(samples[:, 1:].sum(axis=1).std()),
         sd_iac=float(samples[:, 2].std()),
-        entropy=entropy,
+        entropy=prediction.entropy,
         volume_sd_mm3=float(volumes.std()),
         volume_range_mm3=(float(volumes.min()), float(volumes.max())),
         sd_measurements={

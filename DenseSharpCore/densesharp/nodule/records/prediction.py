@@ -65,6 +65,12 @@ class Prediction:
             raise ImageError(message)
 
     @property
+    def entropy(self) -> float:
+        """Of the class probabilities, 0 (certain) .. 1 (all classes equal)."""
+        shares = np.clip(self.class_probabilities, 1e-12, 1)
+        return float(-(shares * np.log(shares)).sum() / np.log(len(CLASS_NAMES)))
+
+    @property
     def predicted_class(self) -> str:
         """The most probable class."""
         return CLASS_NAMES[int(self.class_probabilities.argmax())]
