@@ -369,8 +369,7 @@ def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncer
         prediction: holds the class probabilities and volumes of each run.
         measured: measurements on each run's own mask; none before the refined result.
     """
-    samples = prediction.samples
-    if len(samples) < 2:
+    if len(samples := prediction.samples) < 2:
         return Uncertainty.of_one_run(prediction.entropy, prediction.silent)
     # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
     volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
