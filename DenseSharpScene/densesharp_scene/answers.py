@@ -19,6 +19,7 @@ from densesharp.report.labels import Phrase
 from .backend import LocalBackend
 from .events import Listener
 from .jobs import Jobs
+from .maps import prepared
 from .nodule import Nodule
 from .scan import ScanNodules
 from .segments import digest
@@ -154,10 +155,14 @@ class Answers:
             _take_back(scan, nodule_id)
             raise
         request = Request(scan, nodule_id, nodule_id, backend, seed=seed, then=then)
-        self._submit(
-            request,
-            lambda task: backend.analyse(volume, seed, nodule_id, task.progress, task.partial),
-        )
+
+        def work(task: Task) -> NoduleResult:
+            def show(first: NoduleResult) -> None:
+                task.partial(prepared(first))
+
+            return prepared(backend.analyse(volume, seed, nodule_id, task.progress, show))
+
+        self._submit(request, work)
 
     def correct(self, scan: ScanNodules, nodule_id: str) -> None:
         """Measure and classify a nodule again after its outline was corrected."""

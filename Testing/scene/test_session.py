@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from densesharp.errors import DenseSharpError, SeedError
-from densesharp_scene import ScanNodules, measured_axes, segments
+from densesharp_scene import ScanNodules, maps, measured_axes, segments
 from densesharp_scene.events import Listener
 from densesharp_scene.session import NoduleSession
 from nodule_answers import AnsweringBackend, HeldBackend, ball_mask, middle
@@ -133,6 +134,22 @@ def test_the_first_answer_is_a_stage_of_its_own(session):
     session.backend.let_go()
     settle(session)
     assert session.stage() == "complete"
+
+
+def test_the_main_thread_packs_no_maps(session, monkeypatch):
+    """4 ms each, in which no key and no wheel is served."""
+    packed, pack = [], maps._pack
+
+    def noted(array):
+        packed.append(threading.current_thread().name)
+        return pack(array)
+
+    monkeypatch.setattr(maps, "_pack", noted)
+    session.click(at(session))
+    settle(session)
+    assert packed
+    assert set(packed) == {"DenseSharp worker"}
+    assert session.scan.record_node.GetNodeReference("maps").GetText().count("evidence") == 1
 
 
 def test_progress_failure_and_the_end_are_told(session):
