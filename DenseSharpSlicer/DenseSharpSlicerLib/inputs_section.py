@@ -15,6 +15,7 @@ from densesharp_scene.geometry import EVIDENCE, is_bent
 from densesharp_scene.views import WINDOWS, set_window, show_background, shows, window_name
 
 from . import placing, sample
+from .pace import show_value
 from .session import Session
 
 
@@ -73,7 +74,7 @@ class InputsSection:
         self.ui.cancelButton.visible = running
         # pip tells no share of its work: the bar only shows that it goes on.
         self.ui.progressBar.maximum = 0 if self.session.installing else 100
-        self.ui.progressBar.value = round(100 * status.fraction)
+        show_value(self.ui.progressBar, round(100 * status.fraction))
 
     def _hint(self) -> str:
         if self.session.scan is None:

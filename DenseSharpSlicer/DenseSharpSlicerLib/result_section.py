@@ -18,6 +18,7 @@ from densesharp_scene.scan import ScanNodules
 from densesharp_scene.views import overlay_volume
 
 from . import card
+from .pace import show_value
 from .session import Session
 from .translated import translated
 
@@ -163,8 +164,6 @@ class ResultSection:
 
 
 def _fill(bar: Any, probability: Probability) -> None:
-    """Show a probability and its spread, drawn with all else: Qt draws a bar's value at once."""
-    bar.updatesEnabled = False
-    bar.value = round(100 * probability.value)
+    """Show a probability and its spread."""
+    show_value(bar, round(100 * probability.value))
     bar.format = f"{probability.text} {probability.spread}".rstrip()
-    bar.updatesEnabled = True

@@ -56,8 +56,13 @@ def test_what_the_card_shows_already_is_not_laid_out_again(marked: Panel) -> Non
     assert table.item(0, 1).text() != "as it was drawn"
 
 
-def test_the_panel_is_drawn_after_the_views_and_in_pieces(panel: Panel, ct: Any) -> None:
+def test_the_panel_is_drawn_after_the_views_and_in_pieces(
+    panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key waits for one piece at most; an answer that comes soon is not announced before."""
+    from DenseSharpSlicerLib import pace as pacing
+
+    monkeypatch.setattr(pacing, "PATIENCE_SECONDS", 60.0)  # soon, on any computer
     panel.ui.inputSelector.setCurrentNode(ct)
     panel.wait()
     pace = panel.widget.pace
