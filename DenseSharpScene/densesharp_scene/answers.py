@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from densesharp.errors import DenseSharpError
 from densesharp.image.masks import NoduleMask
@@ -24,12 +24,15 @@ from .nodule import Nodule
 from .scan import ScanNodules
 from .segments import digest
 from .session_state import SessionState
+from .transform_sync import voxels, where
 from .views import slice_places
 from .worker import Event, Task
 
 EMPTY = "The outline is empty: undo, or delete the nodule."
 
 DECIDE_AGAIN = "{name} was {decision} with another answer: decide again."
+
+OTHER_VOXELS = "The CT got other voxels while it was looked at: click on the nodule again."
 
 NO_OUTLINE = "none"
 """Stands for the fingerprint of an outline that is not there yet."""
@@ -52,6 +55,8 @@ class Request:
         then: told of the nodule once its first answer is there.
         looks: where the slice views were when it was asked.
         steps: how many steps readers had taken by then.
+        world: (4, 4) where the CT lay, IJK to RAS.
+        voxels: which image the CT had.
     """
 
     scan: ScanNodules
@@ -66,6 +71,8 @@ class Request:
     then: Callable[[Nodule], None] | None = None
     looks: tuple[float, ...] = ()
     steps: int = 0
+    world: NDArray[np.float64] | None = None
+    voxels: str = ""
 
     @property
     def key(self) -> str:
@@ -222,6 +229,8 @@ class Answers:
         self._requests.pop(request.key, None)
         request.looks = slice_places(request.scan.scene)
         request.steps = request.scan.steps
+        request.world = where(request.scan.volume_node)
+        request.voxels = voxels(request.scan.volume_node)
         self._requests[request.key] = request
         self._jobs.submit(work, lambda event: self._take(request, event), key=request.key)
         self._listener.changed()
@@ -229,9 +238,13 @@ class Answers:
     # Answers
 
     def _take(self, request: Request, event: Event) -> None:
+        answered = event.kind in ("partial", "done")
+        if answered and voxels(request.scan.volume_node) != request.voxels:
+            self._drop(request)
+            return
         if event.kind != "partial" and self._requests.get(request.key) is request:
             del self._requests[request.key]
-        if event.kind in ("partial", "done"):
+        if answered:
             self._write(request, event.value)
         elif not request.outline and not request.shown:
             _take_back(request.scan, request.nodule_id)
@@ -239,6 +252,14 @@ class Answers:
             self._listener.said(f"Done. {request.backend.fallback}".strip(), "done")
             if request.told:
                 self._listener.said(request.told, "caution")
+
+    def _drop(self, request: Request) -> None:
+        """The CT was resampled or cropped meanwhile: an answer counts voxels that are gone."""
+        if self._requests.pop(request.key, None) is not request:
+            return  # its first answer was dropped already
+        self._listener.said(OTHER_VOXELS, "caution")
+        if not request.outline and not request.shown:
+            _take_back(request.scan, request.nodule_id)
 
     def _write(self, request: Request, result: NoduleResult) -> None:
         scan, outline = request.scan, request.outline
@@ -250,7 +271,7 @@ class Answers:
                 scan.refine(result)
                 return
             former = next((n for n in scan.nodules if n.id == request.nodule_id), None)
-            nodule = scan.store(result, edited=bool(outline))
+            nodule = scan.store(result, edited=bool(outline), world=request.world)
         if former is not None and former.review.decision != "open":
             words = Phrase(DECIDE_AGAIN, name=nodule.name, decision=former.review.decision)
             self._listener.said(words, "caution")

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from densesharp.nodule.records import NoduleResult
 
@@ -28,6 +29,8 @@ from .geometry import ijk_to_world
 from .history import History
 from .nodule import REFUSED_CLICK, Decision, Nodule, Review
 from .scan_nodes import ScanNodes
+
+Matrix = NDArray[np.float64]
 
 
 class ScanNodules(ScanNodes):
@@ -74,17 +77,18 @@ class ScanNodules(ScanNodes):
         if still and (outlines is None or segments.lies_on(outlines, self.volume_node)):
             return False
         resampled = former != self._seen_voxels
-        alone = still and moving.kept_voxels(outlines, self.volume_node) and not resampled
+        seen = resampled or (still and moving.was_hardened(outlines))
+        alone = still and moving.kept_voxels(outlines, self.volume_node) and not seen
         if record.find_record(self.volume_node) is not None:
             if resampled:
                 self._stay_in_place()
             node = self.segmentation_node
-            moving.bring_segments(node, self.volume_node, in_place=resampled)
-            places = {
-                nodule.seed_id: self._carried(nodule, nodule.result.seed.ras)
-                for nodule in (() if resampled else self.nodules)
-            }
-            moving.bring_points(self.seeds_node, self.volume_node, places)
+            moving.bring_segments(node, self.volume_node, in_place=seen)
+            points, asked = self.seeds_node, self._claimed.values()
+            places = moving.along(points, self.volume_node, asked, before)
+            for nodule in () if resampled else self.nodules:
+                places[nodule.seed_id] = self._carried(nodule, nodule.result.seed.ras)
+            moving.bring_points(points, self.volume_node, places)
         return alone
 
     def _stay_in_place(self) -> None:
@@ -95,12 +99,15 @@ class ScanNodules(ScanNodes):
 
     # Results
 
-    def store(self, result: NoduleResult, *, edited: bool = False) -> Nodule:
+    def store(
+        self, result: NoduleResult, *, edited: bool = False, world: Matrix | None = None
+    ) -> Nodule:
         """Write a new answer: outline, surface, seed, table and text. One step of undo.
 
         Args:
             result: for a claimed point or for a nodule that exists.
             edited: its mask was corrected by hand.
+            world: (4, 4) where the CT lay when it was asked about; as now when not given.
 
         Returns:
             The nodule; that of a claimed point has got its id now.
@@ -123,8 +130,8 @@ class ScanNodules(ScanNodes):
             result = replace(result, notices=(*result.notices, *notices))
         elif self.known("segmentation") is not None:
             outline_origin.set_origin(self.segmentation_node, fresh.segment_id, "")
-        answer = replace(result, id=fresh.id)
-        fresh = replace(fresh.with_result(answer, ijk_to_world(self.volume_node)), edited=edited)
+        asked_at = ijk_to_world(self.volume_node) if world is None else world
+        fresh = replace(fresh.with_result(replace(result, id=fresh.id), asked_at), edited=edited)
         return self._write(self._numbered(replace(fresh, model=self.model)))
 
     def refine(self, result: NoduleResult) -> Nodule:

@@ -6,15 +6,16 @@ the old place counts as outdated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+import vtk
 from numpy.typing import ArrayLike, NDArray
 
 from . import seeds, segments
 from .errors import SceneError
-from .geometry import ijk_to_local, ijk_to_world
+from .geometry import array_to_matrix, ijk_to_local, ijk_to_world, local_to_world
 
 
 def where(volume_node: Any) -> NDArray[np.float64]:
@@ -63,19 +64,24 @@ def why_outdated(volume_node: Any, world: NDArray[np.float64]) -> str | None:
     return None
 
 
+def was_hardened(node: Any) -> bool:
+    """Whether outlines lie on other voxels than those they were written on."""
+    names = node.GetSegmentation().GetSegmentIDs() if node is not None else ()
+    return any(segments.is_resampled(node, name) for name in names)
+
+
 def bring_segments(node: Any, volume_node: Any, *, in_place: bool = False) -> None:
     """Put a segmentation under the CT's transform and its outlines on the CT's voxels.
 
     Args:
         node: segmentation node.
         volume_node: the CT.
-        in_place: outlines stay where they are seen: the CT was resampled. Else they keep their
-            voxels.
+        in_place: outlines stay where they are seen: the CT was resampled, or a transform was
+            worked into them. Else they keep their voxels.
     """
     grid = segments.index_grid(volume_node)
     if in_place:
-        if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
-            node.HardenTransform()
+        _stay_in_the_world(node, volume_node)
         segments.lay_on(node, volume_node)
     found = {
         segment_id: segments.read_mask(node, segment_id, grid)
@@ -87,6 +93,38 @@ def bring_segments(node: Any, volume_node: Any, *, in_place: bool = False) -> No
             segments.write_mask(node, segment_id, volume_node, mask)
 
 
+def _stay_in_the_world(node: Any, volume_node: Any) -> None:
+    """Count outlines below the CT's transform, not below their own, where they are seen."""
+    if node.GetTransformNodeID() == volume_node.GetTransformNodeID():
+        return
+    node.HardenTransform()
+    below = vtk.vtkTransform()
+    below.SetMatrix(array_to_matrix(np.linalg.inv(local_to_world(volume_node))))
+    node.GetSegmentation().ApplyLinearTransform(below)
+
+
+def along(
+    node: Any, volume_node: Any, names: Collection[str], before: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Where points belong that were placed before a CT was moved, world RAS mm.
+
+    Args:
+        node: list of points.
+        volume_node: the CT.
+        names: ids of these points.
+        before: (4, 4) IJK to world RAS where the CT lay; not a number where it was bent.
+    """
+    went_along = node.GetTransformNodeID() == volume_node.GetTransformNodeID()
+    if went_along or np.isnan(before).any():
+        return {}
+    found = {name: seeds.seed_position(node, name) for name in names}
+    return {
+        name: carried(volume_node, before, place)
+        for name, place in found.items()
+        if place is not None
+    }
+
+
 def bring_points(node: Any, volume_node: Any, places: Mapping[str, ArrayLike]) -> None:
     """Put points under the CT's transform.
 
@@ -96,12 +134,8 @@ def bring_points(node: Any, volume_node: Any, places: Mapping[str, ArrayLike]) -
         places: point id to world RAS mm where it belongs; all others stay where they are.
     """
     here = {name: seeds.seed_position(node, name) for name in seeds.placed_seeds(node)}
-    _lie_under(node, volume_node)
+    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
+        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     for name, place in {**here, **places}.items():
         if place is not None:
             seeds.move_seed(node, name, place)
-
-
-def _lie_under(node: Any, volume_node: Any) -> None:
-    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
-        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())

@@ -150,6 +150,8 @@ class Session(NoduleSession):
     def choose(self, volume_node: Any | None) -> None:
         """Show the nodules of another CT; says why when it cannot be used."""
         self.show(None)
+        if self.status.failed:  # that was about the former one
+            self.say("")
         if volume_node is not None:
             attempt(lambda: self.show(self.scan_of(volume_node)), self.told)
 

@@ -166,10 +166,13 @@ def test_a_bent_ct_is_used_as_a_straight_copy(
     ct.SetAndObserveTransformNodeID(bend.GetID())
     panel.widget.refresh()
     assert not panel.ui.straightButton.isHidden()
+    panel.ui.placeButton.click()
+    assert "bends" in panel.ui.statusLabel.text
     panel.ui.straightButton.click()
     copy = panel.ui.inputSelector.currentNode()
     assert copy is not ct
     assert panel.ui.straightButton.isHidden()
+    assert "bends" not in panel.ui.statusLabel.text, "that was about the former CT"
     shown = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     assert {each.GetBackgroundVolumeID() for each in shown} == {copy.GetID()}
     panel.click_in_view(BALLS[0])

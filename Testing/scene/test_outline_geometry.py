@@ -213,6 +213,27 @@ def test_a_transform_worked_into_the_segmentation_moves_the_outline(scene, ct_wi
     assert scan.outdated(nodule_id) is not None
 
 
+@pytest.mark.parametrize("what", ["outlines", "both", "both, outlines first"])
+def test_the_ct_s_transform_worked_into_the_outlines_leaves_them_in_place(
+    scan_under_transform, what
+):
+    """Hardened with the CT or without it: each outline lies where it was seen, and is measured."""
+    scan, nodule_id = scan_under_transform
+    middle, voxels = middle_of_mask(scan.mask_of(nodule_id)), scan.mask_of(nodule_id).array
+    seen = np.mean(_seen(scan, nodule_id), axis=0)
+    if what == "both":
+        scan.volume_node.HardenTransform()
+    scan.segmentation_node.HardenTransform()
+    if what == "both, outlines first":
+        assert not scan.follow_ct()
+        scan.volume_node.HardenTransform()
+    assert not scan.follow_ct()
+    np.testing.assert_allclose(np.mean(_seen(scan, nodule_id), axis=0), seen, atol=0.05)
+    np.testing.assert_allclose(middle_of_mask(scan.mask_of(nodule_id)), middle, atol=1e-3)
+    np.testing.assert_array_equal(scan.mask_of(nodule_id).array, voxels)
+    assert scan.outdated(nodule_id) is None
+
+
 @pytest.mark.parametrize("cropped", [False, True], ids=["hardened", "cropped"])
 def test_outlines_stay_where_they_are_seen_when_the_ct_is_resampled(scene, make_ct, cropped):
     """Worked into the CT, a transform that bends space leaves other voxels on the nodule."""

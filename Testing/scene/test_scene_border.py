@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "DenseSharpScene" / "densesharp_s
 FILES = sorted(FOLDER.glob("*.py"))
 ALLOWED = {"__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "datetime",
            "functools", "hashlib", "json", "logging", "pathlib", "queue", "threading", "time",
-           "typing", "uuid", "zlib", "numpy", "vtk", "slicer", "densesharp"}  # fmt: skip
+           "typing", "uuid", "weakref", "zlib", "numpy", "vtk", "slicer", "densesharp"}  # fmt: skip
 FORBIDDEN = re.compile(
     r"slicer\.(app|modules|mrmlScene|util)\b|\b(qt|ctk|parameterNodeWrapper|SimpleITK)\b"
 )

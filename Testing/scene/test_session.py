@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import vtk
+from test_scene_geometry import linear, put_under
 
 from densesharp.errors import DenseSharpError, SeedError
 from densesharp_scene import ScanNodules, maps, measured_axes, segments
@@ -150,6 +152,41 @@ def test_the_main_thread_packs_no_maps(session, monkeypatch):
     assert packed
     assert set(packed) == {"DenseSharp worker"}
     assert session.scan.record_node.GetNodeReference("maps").GetText().count("evidence") == 1
+
+
+def test_a_ct_that_is_moved_while_it_is_looked_at_takes_the_answer_along(session, scene):
+    """The outline lies on its voxels; what was computed in the old place is told to be old."""
+    volume, clicked = session.scan.volume_node, at(session)
+    session.backend.hold()
+    session.click(clicked)
+    put_under(scene, volume, [linear(np.eye(3), (25.0, 0.0, 0.0))])
+    session.backend.let_go()
+    settle(session)
+    middle = session.scan.center_of(session.nodule.id)
+    np.testing.assert_allclose(middle, clicked + (25.0, 0.0, 0.0), atol=1.0)
+    assert "moved" in session.outdated(session.nodule)
+    session.rerun()
+    settle(session)
+    assert session.outdated(session.nodule) is None
+    np.testing.assert_allclose(session.scan.center_of(FIRST), middle, atol=1.0)
+
+
+def test_an_answer_about_voxels_that_are_gone_is_dropped(session):
+    """The CT was cropped or resampled while it was computed: the outline would lie elsewhere."""
+    node = session.scan.volume_node
+    session.backend.hold()
+    session.click(at(session))
+    image = vtk.vtkImageData()
+    image.DeepCopy(node.GetImageData())
+    node.SetAndObserveImageData(image)
+    session.backend.let_go()
+    settle(session)
+    assert session.nodules == ()
+    assert "click on the nodule again" in session.listener.last
+    assert session.scan.seeds_node.GetNumberOfControlPoints() == 0
+    session.click(at(session))
+    settle(session)
+    assert len(session.nodules) == 1
 
 
 def test_progress_failure_and_the_end_are_told(session):
