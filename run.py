@@ -20,6 +20,7 @@ import platform
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -207,10 +208,27 @@ def run(arguments: list[str]) -> int:
     else:
         commands, folder = [[str(PYTHON), "-m", "densesharp", *arguments]], None
     for each in commands:
-        code = subprocess.run(each, cwd=folder, check=False).returncode
+        code = wait_for(each, folder)
         if code:
             return code
     return 0
+
+
+def wait_for(command: list[str], folder: Path | None) -> int:
+    """Run a command and give its status; Ctrl+C and SIGTERM are for it to answer.
+
+    `subprocess.run` would kill it after a quarter of a second, and leave what it started.
+    """
+    with subprocess.Popen(command, cwd=folder) as running:
+        signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+        while True:
+            try:
+                code = running.wait()
+                return code if code >= 0 else 128 - code  # as shells say it
+            except KeyboardInterrupt:
+                # A terminal has told it already, another program perhaps not; ours hears it once.
+                if os.name == "posix" and "densesharp" in command:
+                    running.send_signal(signal.SIGINT)
 
 
 def main(arguments: list[str]) -> int:
@@ -230,6 +248,7 @@ def main(arguments: list[str]) -> int:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print("run.py: stopped; type the command again to go on.", file=sys.stderr)
         return 130
 
 

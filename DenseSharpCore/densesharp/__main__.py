@@ -1,7 +1,21 @@
-"""`python -m densesharp`."""
+"""The program `densesharp`, and `python -m densesharp`."""
 
 import sys
 
-from densesharp.cli import main
+from densesharp import stopping
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command line; Ctrl + C may come while its modules load."""
+    stopping.begin()
+    try:
+        from densesharp.cli import main as run
+    except KeyboardInterrupt:
+        stopping.ignore()
+        stopping.say()
+        return stopping.status()
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

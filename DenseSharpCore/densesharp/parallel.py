@@ -5,10 +5,17 @@ What the original code's `TaskRunner` does, on `concurrent.futures`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from functools import partial
+from multiprocessing.context import BaseContext
+from types import FrameType
+from typing import Any, TypeVar
 
 from densesharp.errors import Cancelled, DenseSharpError, OutputError
 from densesharp.progress import Progress, silent
@@ -63,17 +70,69 @@ def run_tasks(
         for position, item in enumerate(items):
             finish(position, lambda item=item: task(item))  # type: ignore[misc]
         return results, faults
-    pool = ProcessPoolExecutor(workers)
     try:
-        futures = {pool.submit(task, item): position for position, item in enumerate(items)}
-        for future in as_completed(futures):
-            finish(futures[future], future.result)
+        with process_pool(workers) as submit:
+            futures = {submit(task, item): position for position, item in enumerate(items)}
+            for future in as_completed(futures):
+                finish(futures[future], future.result)
     except BrokenProcessPool as error:
         message = (
             "The system ended a worker process, probably because memory ran out: repeat the "
             "command with fewer workers; what is finished is kept."
         )
         raise DenseSharpError(message) from error
+    return results, faults
+
+
+@contextlib.contextmanager
+def process_pool(
+    workers: int, context: BaseContext | None = None
+) -> Iterator[Callable[..., Future[Any]]]:
+    """Processes that Ctrl + C reaches through this one alone: they end when the block raises.
+
+    Args:
+        workers: how many.
+        context: how they are started; None takes Python's default.
+
+    Yields:
+        What submits a task: the function and its arguments.
+    """
+    pool = ProcessPoolExecutor(workers, context, initializer=_in_worker)
+    try:
+        yield partial(pool.submit, _work)
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
-    return results, faults
+
+
+_busy = _leaving = False
+
+
+def _in_worker() -> None:
+    """A terminal sends Ctrl + C to every process, and each would show where it was."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _work(task: Callable[..., Any], *arguments: Any) -> Any:
+    global _busy
+    _busy = True
+    try:
+        return task(*arguments)
+    finally:
+        _busy = False
+        if _leaving:
+            os._exit(1)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End; a task is left by an exception, so that files which are half written are removed."""
+    global _leaving
+    if not _busy:
+        os._exit(1)
+    if not _leaving:
+        _leaving = True
+        raise SystemExit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -11,8 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from aiohttp import web
 from trame.app import get_server
 
+from densesharp import stopping
 from densesharp.errors import DeviceError
 
 from . import launcher
@@ -94,13 +97,26 @@ class PageApp(ABC):
             )
         finally:
             self.close()
+        if stopping.asked():
+            raise KeyboardInterrupt
 
     def _ready(self, open_browser: bool) -> None:
-        self.ready(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if stopping.begun():
+            for number in stopping.SIGNALS:
+                with contextlib.suppress(NotImplementedError):  # on Windows the loop is interrupted
+                    loop.add_signal_handler(number, self._stop, number)
+        self.ready(loop)
         sys.stderr.write(f"{self._title}: {self.url}\n")
         sys.stderr.flush()
         if open_browser:
             webbrowser.open(self.url)
+
+    @staticmethod
+    def _stop(number: int) -> None:
+        """End as the web server does, but within seconds: between two events, not inside one."""
+        stopping.ask(number)
+        raise web.GracefulExit
 
 
 def free_port(host: str) -> int:

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from densesharp import __version__
+from densesharp import __version__, stopping
 from densesharp.cli import COMMANDS, join_negative_values, main
 from densesharp.cli.predict import parse_seed
 from densesharp.errors import DenseSharpError, SeedError
@@ -112,7 +112,7 @@ def test_a_stop_while_a_command_is_loaded_is_one_sentence(monkeypatch, capsys):
 
     monkeypatch.setattr("densesharp.cli.command_module", stop)
     assert main(["predict", "ct.nrrd", "--seed", "1,2,3", "--out", "o"]) == 130
-    assert capsys.readouterr().err == "densesharp: cancelled, nothing more was written.\n"
+    assert capsys.readouterr().err == stopping.SENTENCE
 
 
 def test_a_closed_pipe_is_no_error():

@@ -106,12 +106,12 @@ def test_an_unknown_extra_is_named_with_the_known_ones(run_module):
 def test_a_command_runs_in_the_callers_folder_and_gives_its_status(run_module, monkeypatch):
     ran = []
 
-    def note(command, **options):
-        ran.append((command[1:], options.get("cwd")))
-        return subprocess.CompletedProcess(command, 2)
+    def note(command, folder):
+        ran.append((command[1:], folder))
+        return 2
 
     monkeypatch.setattr(run_module, "set_up", lambda _: None)
-    monkeypatch.setattr(run_module.subprocess, "run", note)
+    monkeypatch.setattr(run_module, "wait_for", note)
     assert run_module.main(["predict", "CT.nrrd", "--out", "here"]) == 2
     assert ran == [(["-m", "densesharp", "predict", "CT.nrrd", "--out", "here"], None)]
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
+from densesharp import stopping
 from densesharp.cli.extras import EXTRAS, not_installed
 from densesharp.errors import Cancelled, DenseSharpError
 
@@ -56,6 +57,7 @@ GROUPS = {
         "completion": "complete commands and options with the Tab key",
     },
 }
+STOPPED = 130
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 
@@ -184,7 +186,32 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit status: 0 done, 2 wrong input, 1 a fault of ours."""
+    """Run one command and give its exit status.
+
+    Args:
+        argv: its words; None takes those of this process, which Ctrl + C and SIGTERM then end.
+
+    Returns:
+        0 done, 2 wrong input, 1 a fault of ours, 130 or 143 stopped.
+    """
+    if argv is None:
+        stopping.begin()
+    try:
+        status = _status(sys.argv[1:] if argv is None else argv)
+    except BaseException:  # libraries turn a stop into errors of their own
+        if not stopping.asked():
+            raise
+        status = STOPPED
+    if argv is None:
+        stopping.ignore()
+    if status == STOPPED or stopping.asked():
+        stopping.say()
+        return stopping.status()
+    return status
+
+
+def _status(argv: Sequence[str]) -> int:
+    """Run one command; what is wrong with its input or this computer is one sentence."""
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what the Tab key may add
         from densesharp.cli.completion import complete
 
@@ -193,29 +220,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console may have no sign for ± or mm³,
             stream.reconfigure(errors="replace")  # and names of files may be no text
     try:
-        return _run(join_negative_values(sys.argv[1:] if argv is None else argv))
-    except DenseSharpError as error:
-        sys.stderr.write(f"densesharp: {error}\n")
-        return 2
-    except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name not in {module for extra in EXTRAS.values() for module in extra.modules}:
+        return _run(join_negative_values(argv))
+    except (Cancelled, KeyboardInterrupt):
+        return STOPPED
+    except Exception as error:
+        told = None if stopping.asked() else _told(error)
+        if told is None:
             raise
-        sys.stderr.write(f"densesharp: The package '{name}' is not installed or damaged.\n")
-        return 2
-    except BrokenPipeError:
+        sys.stderr.write(told)
+        return 0 if isinstance(error, BrokenPipeError) else 2
+
+
+def _told(error: Exception) -> str | None:
+    """What an error is to the reader; None for a fault of ours."""
+    if isinstance(error, DenseSharpError):
+        return f"densesharp: {error}\n"
+    if isinstance(error, ModuleNotFoundError):
+        name = (error.name or "").partition(".")[0]
+        if name in {module for extra in EXTRAS.values() for module in extra.modules}:
+            return f"densesharp: The package '{name}' is not installed or damaged.\n"
+    if isinstance(error, BrokenPipeError):
         # The reader of our output (head, less) left: point stdout elsewhere for the final flush.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.filename is None:
-            raise
+        return ""
+    if isinstance(error, OSError) and error.filename is not None:
         why = error.strerror or error
-        sys.stderr.write(
-            f"densesharp: '{error.filename}' cannot be used ({why}): check the path.\n"
-        )
-        return 2
-    except (Cancelled, KeyboardInterrupt):
-        sys.stderr.write("densesharp: cancelled, nothing more was written.\n")
-        return 130
+        return f"densesharp: '{error.filename}' cannot be used ({why}): check the path.\n"
+    return None

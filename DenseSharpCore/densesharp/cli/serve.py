@@ -45,10 +45,13 @@ def run(args: argparse.Namespace) -> int:
     key = usable_key(os.environ.get(KEY_VARIABLE)) or None
     check_key(args.host, key)
     check_port(args.host, args.port)
-    sys.stderr.write(f"DenseSharp server on http://{args.host}:{args.port}, stop with Ctrl-C.\n")
+    sys.stderr.write("Starting the server, which takes some seconds. Stop it with Ctrl + C.\n")
+    host = f"[{args.host}]" if ":" in args.host else args.host
+
+    def ready() -> None:
+        sys.stderr.write(f"DenseSharp server on http://{host}:{args.port}\n")
+        sys.stderr.flush()
+
     model = args.model or model_path()
-    try:
-        serve(model, args.host, args.port, args.device, args.workers, key, args.rate)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
+    serve(model, args.host, args.port, args.device, args.workers, key, args.rate, ready)
     return 0

@@ -3,8 +3,14 @@
 # time, and LitServe looks for the argument called `request`.
 
 import hmac
+import http.client
+import logging
 import signal
+import sys
+import threading
 import time
+from collections.abc import Callable
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +26,12 @@ from pydantic import BaseModel, field_validator
 from densesharp import __version__
 from densesharp.errors import DeviceError
 from densesharp.model.engines import available_cores, open_engine
+from densesharp.model.engines.devices import gpu_names, probe
 from densesharp.model.engines.interface import EngineOutput
 from densesharp.model.model_file import load_model
 from densesharp.serve import messages as protocol
 from densesharp.serve.rate_limit import Metrics, RateLimit
+from densesharp.stopping import end_processes, held_back
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
@@ -32,6 +40,13 @@ _BATCHED_REQUESTS = 8
 _POLL_S = 0.008
 _QUEUE_S = 12.0
 """A request that waited longer gets status 504; the client sends it again."""
+
+_ASK_S, _END_S = 0.1, 4.0
+_STARTING = 503
+_WORKER_ENDED = (
+    "A worker of the server ended before it could answer: look at what it said above, or try fewer "
+    "--workers (memory) or --device cpu."
+)
 
 
 class PatchRequest(BaseModel):
@@ -72,13 +87,17 @@ class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
         sha256: its hash; requests for another model are refused.
         key: API key, or None where only this computer can ask.
         threads: processor threads of each worker.
+        any_device: whether the processor may stand in for a GPU that does not work.
     """
 
-    def __init__(self, model: Path, sha256: str, key: str | None, threads: int) -> None:
+    def __init__(
+        self, model: Path, sha256: str, key: str | None, threads: int, any_device: bool
+    ) -> None:
         super().__init__(
             max_batch_size=_BATCHED_REQUESTS, api_path=protocol.RUN_PATH, loop=WaitingLoop()
         )
         self._path, self._sha256, self._key, self._threads = model, sha256, key, threads
+        self._any_device = any_device
 
     async def authorize(self, request: Request) -> None:
         """Check key, protocol version and model of every request."""
@@ -96,8 +115,15 @@ class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
 
     def setup(self, device: str) -> None:
         """Load the model once per worker."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows Ctrl + C comes here, too
         name = device.removesuffix(":0") if device.startswith("mps") else device
-        self._engine = open_engine(load_model(self._path), name, threads=self._threads)
+        model = load_model(self._path)
+        try:
+            self._engine = open_engine(model, name, threads=self._threads)
+        except DeviceError as error:
+            if not self._any_device:
+                sys.exit(f"densesharp: {error}")
+            self._engine = open_engine(model, "cpu", threads=self._threads)
 
     def decode_request(self, request: PatchRequest) -> NDArray[np.float32]:
         """Patches of one request."""
@@ -138,15 +164,18 @@ def build_server(
         rate: requests per second that one client may send.
 
     Raises:
+        DeviceError: the device does not work here.
         ModelError: the model file cannot be used.
     """
     loaded = load_model(model)
+    kind, count = choose_devices(device)
     threads = max(1, available_cores() // workers)
-    api = PatchAPI(model, loaded.sha256, key, threads)
+    api = PatchAPI(model, loaded.sha256, key, threads, any_device=device == "auto")
     metrics = Metrics()
     server = litserve.LitServer(
         api,
-        accelerator=device,
+        accelerator=kind,
+        devices=count,
         workers_per_device=workers,
         timeout=_QUEUE_S,
         healthcheck_path=protocol.HEALTH_PATH,
@@ -161,7 +190,8 @@ def build_server(
         disable_openapi_url=True,
         restart_workers=True,
     )
-    server.model_metadata["engine"] = ", ".join(str(name) for name in server.devices)
+    names = [[each] if isinstance(each, str) else each for each in server.devices]
+    server.model_metadata["engine"] = ", ".join(name for group in names for name in group)
 
     async def show_metrics(request: Request) -> PlainTextResponse:
         await api.authorize(request)
@@ -174,6 +204,35 @@ def build_server(
     server.app.add_api_route(protocol.METRICS_PATH, show_metrics, methods=["GET"])
     server.app.add_exception_handler(RequestValidationError, refuse_body)
     return server
+
+
+def choose_devices(device: str) -> tuple[str, int]:
+    """Which kind of device to use, and how many there are.
+
+    LitServe's own choice takes the processor where torch is not loaded yet, and waits for ever
+    where there is no GPU.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Returns:
+        "cpu", "cuda" or "mps", and the number of these devices.
+
+    Raises:
+        DeviceError: there is no such device; "auto" takes the processor then.
+    """
+    kind = (gpu_names() or ["cpu"])[0] if device == "auto" else device
+    count = int(kind == "cpu" or kind in gpu_names())
+    if kind == "cuda" and count:
+        import torch
+
+        count = torch.cuda.device_count()
+    if count:
+        return kind, count
+    if device == "auto":
+        return "cpu", 1
+    message = f"The device '{kind}' cannot be used: {probe(kind).detail} Choose the processor, cpu."
+    raise DeviceError(message)
 
 
 def check_key(host: str, key: str | None) -> None:
@@ -191,9 +250,16 @@ def check_key(host: str, key: str | None) -> None:
 
 
 def serve(
-    model: Path, host: str, port: int, device: str, workers: int, key: str | None, rate: float
+    model: Path,
+    host: str,
+    port: int,
+    device: str,
+    workers: int,
+    key: str | None,
+    rate: float,
+    ready: Callable[[], None],
 ) -> None:
-    """Run a server until it is stopped with Ctrl-C or SIGTERM.
+    """Run a server until KeyboardInterrupt, which it raises again; its processes have ended then.
 
     Args:
         model: the model file.
@@ -203,17 +269,97 @@ def serve(
         workers: processes per device.
         key: that clients must send; needed where other computers can ask.
         rate: requests per second that one computer may send.
+        ready: called once, when the server answers.
 
     Raises:
-        DeviceError: other computers could ask without a key, or the port is taken.
+        DeviceError: other computers could ask without a key, the port is taken, the device does
+            not work, or a worker ended while it loaded the model.
         ModelError: the model file cannot be used.
     """
     check_key(host, key)
     server = build_server(model, device, workers, key, rate)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    running = _Running(server, host, port)
     try:
-        server.run(host, port, num_api_servers=1, log_level="warning", generate_client_file=False)
-    except SystemExit as error:
-        # uvicorn ends the program itself when it cannot have the port.
-        message = f"Port {port} cannot be used (is a server running there?): choose another --port."
-        raise DeviceError(message) from error
+        running.wait_until_ready(key)
+        ready()
+        running.wait()
+    finally:
+        running.end()
+
+
+class _Running:
+    """A server on a thread of its own, so that Ctrl + C cannot fall between its steps.
+
+    LitServe starts one process after the other, and Python waits for each at its end; interrupted
+    in between, it would wait for one that nobody told to stop. Here the signals reach the main
+    thread alone, and `end` kills every process that there is by then.
+    """
+
+    def __init__(self, server: litserve.LitServer, host: str, port: int) -> None:
+        self._server, self._port = server, port
+        self._host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+        self._failed: BaseException | None = None
+        if hasattr(signal, "pthread_sigmask"):
+            # Started later it would let the signals through again.
+            resource_tracker.ensure_running()
+        self._thread = threading.Thread(target=self._run, args=(host,), daemon=True)
+        with held_back():
+            self._thread.start()
+
+    def _run(self, host: str) -> None:
+        try:
+            self._server.run(
+                host, self._port, num_api_servers=1, log_level="warning", generate_client_file=False
+            )
+        except BaseException as error:
+            self._failed = error
+
+    def wait_until_ready(self, key: str | None) -> None:
+        """Return when the server answers that all workers are ready."""
+        while not self._answers(key):
+            self._thread.join(_ASK_S)
+            self._check()
+            # Before the server listens nobody watches its workers.
+            workers = getattr(self._server, "inference_workers", [])
+            if any(worker.exitcode is not None for worker in workers):
+                raise DeviceError(_WORKER_ENDED)
+
+    def wait(self) -> None:
+        """Return when the server has ended."""
+        while self._thread.is_alive():
+            self._thread.join(_ASK_S)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise what ended the server."""
+        if self._thread.is_alive():
+            return
+        if isinstance(self._failed, (SystemExit, OSError)):
+            # uvicorn ends the program itself when it cannot have the port.
+            message = (
+                f"Port {self._port} cannot be used (is a server running there?): choose another "
+                "--port."
+            )
+            raise DeviceError(message) from self._failed
+        raise DeviceError(_WORKER_ENDED) from self._failed
+
+    def _answers(self, key: str | None) -> bool:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_QUEUE_S)
+        try:
+            connection.request(
+                "GET", protocol.HEALTH_PATH, headers={protocol.KEY_HEADER: key or ""}
+            )
+            return connection.getresponse().status != _STARTING
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def end(self) -> None:
+        """Kill the server's processes; what was being computed is sent again by the clients."""
+        logging.getLogger("litserve").setLevel(logging.CRITICAL)  # it misses them
+        until = time.monotonic() + _END_S
+        while self._thread.is_alive() and time.monotonic() < until:
+            end_processes()
+            self._thread.join(_ASK_S)
+        end_processes()

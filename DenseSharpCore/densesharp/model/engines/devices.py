@@ -62,7 +62,8 @@ def probe(device: str) -> DeviceReport:
     except (ImportError, OSError, RuntimeError, AssertionError) as error:
         # torch reports a missing or broken device, driver or library in all these ways.
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        return DeviceReport(device, works=False, detail=reason[0].rstrip(".") + ".")
+        detail = reason[0].partition(". ")[0].rstrip(".") + "."
+        return DeviceReport(device, works=False, detail=detail)
     if abs(centre - 54.0) > 0.5:
         detail = "it computes a 3D convolution wrongly."
         return DeviceReport(device, works=False, detail=detail)

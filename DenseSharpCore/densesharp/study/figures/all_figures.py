@@ -6,7 +6,6 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 
+from densesharp.parallel import process_pool
 from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.figures.agreement_plots import diameter_plot, volume_plot
 from densesharp.study.figures.course import flow_plot, time_plot
@@ -53,11 +53,12 @@ def draw_all(results: StudyResults, folder: Path) -> list[Drawn]:
     if not _may_fork():
         return _drawn(results, folder, slice(None))
     half = sum(1 for _ in _plots(results)) // 2
-    with warnings.catch_warnings(), ProcessPoolExecutor(1, get_context("fork")) as pool:
+    with warnings.catch_warnings(), process_pool(1, get_context("fork")) as submit:
         # Python 3.12 warns of every thread; those of numpy are made for it.
         warnings.simplefilter("ignore", DeprecationWarning)
-        others = pool.submit(_drawn, results, folder, slice(half, None))
-        return _drawn(results, folder, slice(half)) + others.result()
+        others = submit(_drawn, results, folder, slice(half, None))
+        first = _drawn(results, folder, slice(half))
+        return [*first, *others.result()]
 
 
 def _may_fork() -> bool:

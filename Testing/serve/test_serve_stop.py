@@ -1,0 +1,123 @@
+"""`densesharp serve` says its address when it answers, and Ctrl + C ends it at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from live_server import free_port, group_of
+
+from densesharp import stopping
+from densesharp.errors import DeviceError
+
+pytest.importorskip("litserve", reason="the extra 'serve' is not installed")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+
+SLOW = """
+import os, signal, sys, time
+from multiprocessing.managers import BaseManager
+start = BaseManager._run_server.__func__
+def slow(cls, *arguments):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.write(2, b"a process begins\\n")
+    time.sleep(1.5)
+    start(cls, *arguments)
+BaseManager._run_server = classmethod(slow)
+from densesharp.cli import main
+sys.exit(main())
+"""
+"""A server on a busy computer: its first process takes long to begin, and hears no Ctrl + C."""
+
+
+@contextlib.contextmanager
+def begun(command, words, log):
+    """A program in a group of its own that has said these words."""
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stderr=file, stdout=file, start_new_session=True)
+    try:
+        until = time.monotonic() + 60
+        while words not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.01)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def serve(*before):
+    port = free_port()
+    return port, [sys.executable, *before, "serve", "--device", "cpu", "--port", str(port)]
+
+
+def is_gone(process) -> bool:
+    until = time.monotonic() + 3
+    while group_of(process) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not group_of(process)
+
+
+@pytest.mark.parametrize("send", [os.killpg, os.kill])
+def test_ctrl_c_while_a_process_begins_ends_all(tmp_path, send):
+    _, command = serve("-c", SLOW)
+    with begun(command, "a process begins", tmp_path / "log") as process:
+        send(process.pid, signal.SIGINT)
+        assert process.wait(stopping.LAST_S + 2) == 130
+        assert is_gone(process)
+    said = (tmp_path / "log").read_text()
+    assert said.endswith(f"a process begins\n{stopping.SENTENCE}")
+    assert "Traceback" not in said
+
+
+def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_path):
+    port, command = serve("-m", "densesharp")
+    address = f"http://127.0.0.1:{port}"
+    with begun(command, address, tmp_path / "log") as process:
+        with urllib.request.urlopen(f"{address}/v1/health", timeout=5) as reply:
+            assert reply.status == 200
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(stopping.LAST_S + 2) == 143
+        assert is_gone(process)
+    said = (tmp_path / "log").read_text()
+    assert said.endswith(f"{address}\n{stopping.SENTENCE}")
+    assert "Traceback" not in said
+
+
+def test_a_worker_that_ends_while_it_loads_ends_the_server(tmp_path):
+    code = (
+        "import os, sys, multiprocessing as m; import densesharp.serve.server as server;"
+        "start = m.get_context('spawn').Process.start;\n"
+        "def die(self):\n"
+        "    start(self); self.kill()\n"
+        "m.get_context('spawn').Process.start = die\n"
+        "from densesharp.cli import main; sys.exit(main())"
+    )
+    _, command = serve("-c", code)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "densesharp: A worker of the server ended" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_device_is_chosen_as_elsewhere(monkeypatch):
+    from densesharp.serve import server
+
+    torch = pytest.importorskip("torch")
+    assert server.choose_devices("cpu") == ("cpu", 1)
+    monkeypatch.setattr(server, "gpu_names", lambda: ["cuda"])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert server.choose_devices("auto") == ("cuda", 2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert server.choose_devices("auto") == ("cpu", 1)
+    with pytest.raises(DeviceError, match=r"'cuda' cannot be used: .*Choose the processor"):
+        server.choose_devices("cuda")
+    with pytest.raises(DeviceError, match="'mps' cannot be used"):
+        server.choose_devices("mps")
