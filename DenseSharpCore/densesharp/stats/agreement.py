@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_cases
+from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_weights
 from densesharp.stats.clusters import over_cases, spread, summed
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.kappa import Weights, kappa_value, weight_matrix
+from densesharp.stats.kappa import Weights, kappa_values, weight_matrix
 from densesharp.stats.tables import FloatArray, IntArray
 
 Coefficient = Literal["fleiss", "conger", "gwet", "brennan-prediger", "krippendorff"]
@@ -273,24 +273,25 @@ def light_kappa(
         seed: of the bootstrap.
     """
     one_hot = (ratings[:, :, None] == np.arange(classes)).astype(float)
-    pairs = list(combinations(range(ratings.shape[1]), 2))
+    first, second = zip(*combinations(range(ratings.shape[1]), 2), strict=True)
+    # Each case's place in the cross table of every pair, shape (n, pairs * c * c).
+    cells = np.einsum("npc,npd->npcd", one_hot[:, first], one_hot[:, second])
+    shape, cells = cells.shape[1:], cells.reshape(len(ratings), -1)
     w = weight_matrix(classes, weights)
 
-    def mean_kappa(drawn: IntArray) -> float | None:
-        times = np.bincount(drawn, minlength=len(ratings)).astype(float)[:, None]
-        tables = [(times * one_hot[:, a]).T @ one_hot[:, b] for a, b in pairs]
-        values = [kappa_value(table, w) for table in tables]
-        known = [value for value in values if value is not None]
-        return float(np.mean(known)) if known and len(known) == len(values) else None
+    def mean_kappa(times: FloatArray) -> FloatArray:
+        found: FloatArray = kappa_values((times @ cells).reshape(-1, *shape), w).mean(axis=1)
+        return found[:, None]
 
-    value = mean_kappa(np.arange(len(ratings)))
-    if value is None:
+    value = float(mean_kappa(np.ones((1, len(ratings))))[0, 0])
+    if np.isnan(value):
         return not_estimable("A pair of raters has no common case, or used one class only.")
     if replicates == 0:
         return Estimate(value, method="Light 1971")
-    return bootstrap_cases(
+    (found,) = bootstrap_weights(
         mean_kappa, len(ratings), clusters=clusters, replicates=replicates, seed=seed
     )
+    return found
 
 
 def kendall_w(scores: FloatArray, clusters: IntArray | None = None) -> Estimate:

@@ -186,7 +186,9 @@ def drawer(
         )
     if strata is not None:
         parts = [np.flatnonzero(strata == label) for label in np.unique(strata)]
-        return lambda rng: np.concatenate([rng.choice(part, size=len(part)) for part in parts])
+        return lambda rng: np.concatenate(
+            [part[rng.integers(len(part), size=len(part))] for part in parts]
+        )
     return lambda rng: rng.integers(n_cases, size=n_cases)
 
 

@@ -136,12 +136,11 @@ def calibration_line(
     values, covariance = fit
     method = "logistic recalibration"
     if clusters is not None:
-        residual = outcome - special.expit(design @ values)
-        influence = (design * residual[:, None]) @ covariance
-        intercept, slope = (
-            clusters.estimate(float(values[i]), influence[:, i], null=float(i), method=method)
-            for i in range(2)
-        )
+        fitted = special.expit(design @ values)
+        intercept, slope = clusters.logistic_estimates(
+            values, design, outcome - fitted, fitted * (1 - fitted), nulls=(0.0, 1.0),
+            method=method,
+        )  # fmt: skip
         return intercept, slope
     return (
         normal_estimate(float(values[0]), float(covariance[0, 0]), null=0.0, method=method),

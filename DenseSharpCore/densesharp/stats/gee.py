@@ -63,16 +63,14 @@ def _of_readers_like_them(
     fit = logistic(design, correct.astype(float))
     if fit is None:
         return [not_estimable(REASON, method)] * design.shape[1]
-    values, covariance = fit
+    values, _ = fit
     if readers is None or len(np.unique(readers)) < 2:
         return [Estimate(float(value), method=method, reason=ONE_READER) for value in values]
-    residual = correct - special.expit(design @ values)
-    influence = (design * residual[:, None]) @ covariance
-    clusters = Clusters(cases, readers)
-    return [
-        clusters.estimate(float(value), influence[:, i], null=0.0, method=method)
-        for i, value in enumerate(values)
-    ]
+    fitted = special.expit(design @ values)
+    return Clusters(cases, readers).logistic_estimates(
+        values, design, correct - fitted, fitted * (1 - fitted),
+        nulls=[0.0] * len(values), method=method,
+    )  # fmt: skip
 
 
 def _of_these_readers(

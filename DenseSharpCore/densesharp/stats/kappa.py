@@ -114,6 +114,19 @@ def kappa_value(counts: FloatArray, w: FloatArray) -> float | None:
     return _kappa_and_chance(counts, w)[0] if counts.any() else None
 
 
+def kappa_values(counts: FloatArray, w: FloatArray) -> FloatArray:
+    """Cohen's kappa of many tables, shape (..., c, c) to (...); NaN where it does not exist."""
+    n = counts.sum(axis=(-2, -1))
+    p = counts / np.where(n > 0, n, 1)[..., None, None]
+    observed = (w * p).sum(axis=(-2, -1))
+    chance = np.einsum("cd,...d,...c->...", w, p.sum(-2), p.sum(-1))
+    there = (n > 0) & (1 - chance >= 1e-12)
+    values: FloatArray = np.where(
+        there, (observed - chance) / np.where(there, 1 - chance, 1), np.nan
+    )
+    return values
+
+
 def _kappa_and_chance(counts: FloatArray, w: FloatArray) -> tuple[float | None, float]:
     p = counts / counts.sum()
     observed, chance = float((w * p).sum()), float(w @ p.sum(0) @ p.sum(1))

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from densesharp.stats.agreement import class_counts
-from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_cases
+from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_weights
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.tables import FloatArray, IntArray
 
@@ -33,7 +33,7 @@ def coincidences(ratings: IntArray, classes: int) -> FloatArray:
 
 
 def _distances(values: FloatArray, totals: FloatArray, level: Level) -> FloatArray:
-    """Squared distances (c, c) of the classes at a level of measurement."""
+    """Squared distances of the classes at a level, shape (..., c, c), of totals (..., c)."""
     if level == "nominal":
         return 1 - np.eye(len(values))
     if level == "interval":
@@ -45,19 +45,21 @@ def _distances(values: FloatArray, totals: FloatArray, level: Level) -> FloatArr
         share: FloatArray = ((values[:, None] - values[None, :]) / safe) ** 2
         return share
     # Ordinal: ratings between the two, each end counted half.
-    upto = np.cumsum(totals) - totals / 2
-    ranks: FloatArray = (upto[:, None] - upto[None, :]) ** 2
+    upto = np.cumsum(totals, axis=-1) - totals / 2
+    ranks: FloatArray = (upto[..., :, None] - upto[..., None, :]) ** 2
     return ranks
 
 
-def _alpha(matrix: FloatArray, values: FloatArray, level: Level) -> float | None:
-    totals = matrix.sum(0)
-    n = totals.sum()
+def _alpha(matrix: FloatArray, values: FloatArray, level: Level) -> FloatArray:
+    """Alpha of coincidence matrices, shape (..., c, c) to (...); NaN where it does not exist."""
+    totals = matrix.sum(-2)
+    n = totals.sum(-1)
     distance = _distances(values, totals, level)
-    expected = float(totals @ distance @ totals)
-    if n < 2 or expected <= 0:
-        return None
-    return 1 - float((n - 1) * (matrix * distance).sum() / expected)
+    expected = (totals[..., :, None] * distance * totals[..., None, :]).sum((-2, -1))
+    there = (n >= 2) & (expected > 0)
+    found = (n - 1) * (matrix * distance).sum((-2, -1)) / np.where(there, expected, 1)
+    alpha: FloatArray = np.where(there, 1 - found, np.nan)
+    return alpha
 
 
 def krippendorff_alpha(
@@ -84,20 +86,17 @@ def krippendorff_alpha(
     """
     rated = class_counts(ratings, len(values)).sum(1) >= 2
     each = coincidences(ratings, len(values))
-    value = _alpha(each.sum(0), values, level) if len(each) else None
-    if value is None:
+    value = float(_alpha(each.sum(0), values, level)) if len(each) else np.nan
+    if np.isnan(value):
         return not_estimable("The ratings do not vary, or no case was rated twice.")
     if replicates == 0:
         return Estimate(value)
-    groups = None if clusters is None else clusters[rated]
-    return bootstrap_cases(
-        lambda drawn: _alpha(
-            np.tensordot(np.bincount(drawn, minlength=len(each)).astype(float), each, 1),
-            values,
-            level,
-        ),
-        len(each),
-        clusters=groups,
-        replicates=replicates,
-        seed=seed,
-    )
+    size = len(values)
+
+    def alphas(times: FloatArray) -> FloatArray:
+        matrices = (times @ each.reshape(len(each), -1)).reshape(-1, size, size)
+        return _alpha(matrices, values, level)[:, None]
+
+    of = None if clusters is None else clusters[rated]
+    (found,) = bootstrap_weights(alphas, len(each), clusters=of, replicates=replicates, seed=seed)
+    return found

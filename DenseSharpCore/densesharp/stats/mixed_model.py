@@ -19,7 +19,7 @@ from scipy import optimize
 from densesharp.stats.estimates import Estimate, not_estimable, t_estimate
 from densesharp.stats.tables import FloatArray, IntArray
 
-MOST_CELLS = 8
+MOST_CELLS = 16
 """Levels of a factor within one of the factor it is nested in, up to which both go together."""
 
 
@@ -94,16 +94,18 @@ class CrossProducts:
     """Cross products of the data, from which the (restricted) likelihood is made.
 
     The levels of the first factor (with most levels) are eliminated group by group: where they are
-    nested in the next factor (a case's readings with and without the model in the case), a group is
-    a level of that one with its cells, else each level is a group of one cell. Groups with equally
-    many observations in their cells (in a complete study all) are eliminated together. Z are the
-    indicators of the other factors' m levels, w is [X, y].
+    nested in another (a case's readings with and without the model in the case, or the patient), a
+    group is a level of that one with its cells, and factors between the two go along; else each
+    level is a group of one cell. Groups with equally many observations in cells that belong
+    together alike (in a complete study all) are eliminated together. Z are the indicators of the
+    other factors' m levels, w is [X, y].
 
     Attributes:
-        names: the factors, the one with most levels first.
+        names: the factors, those that are eliminated first.
         n: number of observations.
         p: number of fixed effects.
-        nested: whether the first factor is nested in the second.
+        alike: shape (g, e, cells, cells): which cells of each kind of group are of one level of the
+            e eliminated factors.
         kinds: shape (g, cells): observations in the cells of each kind of group.
         counts: shape (g,): groups of each kind.
         sums: shape (g, cells, cells, m + p + 1, m + p + 1): products of the cells' sums of [Z, w],
@@ -115,7 +117,7 @@ class CrossProducts:
     names: tuple[str, ...]
     n: int
     p: int
-    nested: bool
+    alike: FloatArray
     kinds: FloatArray
     counts: FloatArray
     sums: FloatArray
@@ -136,16 +138,21 @@ class CrossProducts:
         levels = {name: np.unique(v, return_inverse=True)[1] for name, v in factors.items()}
         names = tuple(sorted(levels, key=lambda name: -int(levels[name].max())))
         w = np.column_stack([design, outcome])
-        groups = _groups(levels[names[0]], levels[names[1]] if len(names) > 1 else None)
-        nested = groups is not None
-        group, cell = groups if groups is not None else (levels[names[0]], np.zeros(len(w), int))
-        hot = [np.eye(int(levels[name].max()) + 1)[levels[name]] for name in names[1 + nested :]]
+        inside, group, cell = _groups(levels, names)
+        names = (*inside, *(name for name in names if name not in inside))
+        hot = [np.eye(int(levels[name].max()) + 1)[levels[name]] for name in names[len(inside) :]]
         zw = np.hstack([*hot, w])
         shape = int(group.max()) + 1, int(cell.max()) + 1
         observed, sums = np.zeros(shape), np.zeros((*shape, zw.shape[1]))
         np.add.at(observed, (group, cell), 1)
         np.add.at(sums, (group, cell), zw)
-        kinds, kind = np.unique(observed, axis=0, return_inverse=True)
+        labels = np.full((*shape, len(inside)), -1)
+        for f, name in enumerate(inside):
+            labels[group, cell, f] = levels[name]
+        alike = np.moveaxis(labels[:, :, None] == labels[:, None, :], 3, 1)
+        rows = np.column_stack([alike.reshape(len(alike), -1), observed])
+        found, kind = np.unique(rows, axis=0, return_inverse=True)
+        kinds = found[:, -shape[1] :]
         products = [
             np.einsum("kiv,kjw->ijvw", one, one, optimize=True)
             for one in (sums[kind.ravel() == number] for number in range(len(kinds)))
@@ -155,7 +162,7 @@ class CrossProducts:
             names,
             len(outcome),
             design.shape[1],
-            nested,
+            found[:, : -shape[1]].reshape(-1, len(inside), shape[1], shape[1]),
             kinds,
             np.bincount(kind.ravel()).astype(float),
             np.array(products),
@@ -169,9 +176,9 @@ class CrossProducts:
         Args:
             ratios: shape (..., f): of as many points as wanted, which cost little more than one.
         """
-        s = np.sqrt(ratios[..., 1 + self.nested :])[..., self.owner]
+        s = np.sqrt(ratios[..., self.alike.shape[1] :])[..., self.owner]
         m = s.shape[-1]
-        root = self._cell_root(ratios)[..., None, :, :]
+        root = self._cell_root(ratios)
         cells = np.eye(root.shape[-1]) + root @ (self.kinds[:, :, None] * root)
         log_det = np.linalg.slogdet(cells)[1] @ self.counts
         weights = root @ np.linalg.solve(cells, np.broadcast_to(root, cells.shape))
@@ -185,15 +192,14 @@ class CrossProducts:
         return log_det + np.log(values).sum(axis=-1), inner
 
     def _cell_root(self, ratios: FloatArray) -> FloatArray:
-        """The symmetric root of the covariance of a group's cells, by the residual variance.
+        """The symmetric roots of the covariances of groups' cells, by the residual variance.
 
-        Cells vary by themselves and, when nested, together: ratios[0] I + ratios[1] J.
+        Shape (..., g, cells, cells).
         """
-        cells = self.kinds.shape[1]
-        own = np.sqrt(ratios[..., 0])
-        both = np.sqrt(ratios[..., 0] + cells * ratios[..., 1]) if self.nested else own
-        alone, joint = own[..., None, None], ((both - own) / cells)[..., None, None]
-        root: FloatArray = alone * np.eye(cells) + joint * np.ones((cells, cells))
+        covariance = np.tensordot(ratios[..., : self.alike.shape[1]], self.alike, (-1, 1))
+        values, vectors = np.linalg.eigh(covariance)
+        deviations = np.sqrt(np.maximum(values, 0.0))[..., None, :]
+        root: FloatArray = (vectors * deviations) @ np.swapaxes(vectors, -1, -2)
         return root
 
     def split(self, inner: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -294,19 +300,36 @@ class CrossProducts:
         return inverse
 
 
-def _groups(inner: IntArray, outer: IntArray | None) -> tuple[IntArray, IntArray] | None:
-    """Group and cell of every observation if the inner levels are nested in few per outer one."""
-    if outer is None:
-        return None
-    pairs = np.unique(np.column_stack([outer, inner]), axis=0)
-    if len(pairs) != int(inner.max()) + 1 or len(pairs) == int(outer.max()) + 1:
-        return None
-    starts = np.r_[0, np.cumsum(np.bincount(pairs[:, 0]))]
-    if np.diff(starts).max() > MOST_CELLS:
-        return None
-    place = np.empty(len(pairs), dtype=np.int64)
-    place[pairs[:, 1]] = np.arange(len(pairs)) - starts[pairs[:, 0]]
-    return outer, place[inner]
+def _groups(
+    levels: Mapping[str, IntArray], names: tuple[str, ...]
+) -> tuple[tuple[str, ...], IntArray, IntArray]:
+    """Which factors are eliminated together, and group and cell of every observation.
+
+    Args:
+        levels: factor -> shape (n,): levels 0, 1, ...
+        names: the factors, the one with most levels first.
+    """
+    finest = levels[names[0]]
+    best = names[:1], finest, np.zeros(len(finest), dtype=np.int64)
+    for name in names[1:]:
+        outer = levels[name]
+        inside = tuple(
+            one for one in names if _nested(finest, levels[one]) and _nested(levels[one], outer)
+        )
+        pairs = np.unique(np.column_stack([outer, finest]), axis=0)
+        starts = np.r_[0, np.cumsum(np.bincount(pairs[:, 0]))]
+        most = int(np.diff(starts).max())
+        if len(inside) <= len(best[0]) or not 1 < most <= MOST_CELLS:
+            continue
+        place = np.empty(len(pairs), dtype=np.int64)
+        place[pairs[:, 1]] = np.arange(len(pairs)) - starts[pairs[:, 0]]
+        best = inside, outer, place[finest]
+    return best
+
+
+def _nested(inner: IntArray, outer: IntArray) -> bool:
+    """Whether each inner level lies within one outer level."""
+    return len(np.unique(np.column_stack([inner, outer]), axis=0)) == int(inner.max()) + 1
 
 
 def smallest(

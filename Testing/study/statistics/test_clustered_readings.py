@@ -223,31 +223,41 @@ def ratings_of_readers(seed, readers=4, cases=60):
     return special.expit(own.ravel()), np.tile(truth, readers), reader, case
 
 
+def jackknife_variance(truth, design, clusters):
+    """statsmodels' bias-reduced sandwich (Mancl & DeRouen 2001) as a jackknife variance."""
+    model = sm.GEE(truth * 1.0, design, clusters, family=sm.families.Binomial())
+    fit, m = model.fit(cov_type="bias_reduced"), len(np.unique(clusters))
+    return fit.params, fit.bse**2 * (m - 1) / m
+
+
 def test_calibration_of_these_readers_is_the_sandwich_of_statsmodels():
     chance, truth, _, case = ratings_of_readers(1)
     design = sm.add_constant(special.logit(chance))
-    fit = sm.GEE(truth * 1.0, design, case, family=sm.families.Binomial()).fit()
+    values, variances = jackknife_variance(truth, design, case)
     found = calibration_line(chance, truth, 1e-9, Clusters(case))
-    m = len(np.unique(case))
-    for i, one in enumerate(found):
-        assert one.value == pytest.approx(fit.params[i], rel=1e-6)
-        assert one.se**2 == pytest.approx(fit.bse[i] ** 2 * m / (m - 1), rel=1e-6)
+    for one, value, variance in zip(found, values, variances, strict=True):
+        assert one.value == pytest.approx(value, rel=1e-6)
+        assert one.se**2 == pytest.approx(variance, rel=1e-6)
+        assert one.df == len(np.unique(case)) - 1
+    # Cases left out one after the other and fitted anew, to first order.
+    kept = [case != k for k in np.unique(case)]
+    slopes = np.array([calibration_line(chance[k], truth[k], 1e-9)[1].value for k in kept])
+    m = len(slopes)
+    real = (m - 1) / m * ((slopes - slopes.mean()) ** 2).sum()
+    assert found[1].se ** 2 == pytest.approx(real, rel=0.05)
 
 
 def test_calibration_intervals_are_for_readers_like_these():
-    """By hand: V(reader) + V(case) - V(reading), t with Hillis' degrees of freedom."""
+    """V(reader) + V(case) - V(reading), t with Hillis' degrees of freedom."""
     chance, truth, reader, case = ratings_of_readers(2)
     found = calibration_line(chance, truth, 1e-9, Clusters(case, reader))[1]
-    x = np.column_stack([np.ones(len(chance)), special.logit(chance)])
-    p = special.expit(x @ [one.value for one in calibration_line(chance, truth, 1e-9)])
-    bread = np.linalg.inv((x * (p * (1 - p))[:, None]).T @ x)
-    score = ((truth - p)[:, None] * x @ bread)[:, 1]
-    sums = {name: pd.Series(score).groupby(by).sum().to_numpy()
-            for name, by in (("reader", reader), ("case", case))}  # fmt: skip
-    between = 4 / 3 * (sums["reader"] ** 2).sum()
-    beyond = max(0, 60 / 59 * (sums["case"] ** 2).sum() - (score**2).sum())
-    assert found.se**2 == pytest.approx(between + beyond)
-    assert found.df == pytest.approx(3 * ((between + beyond) / between) ** 2)
+    design = sm.add_constant(special.logit(chance))
+    between, of_case, of_reading = (
+        jackknife_variance(truth, design, by)[1][1] for by in (reader, case, np.arange(len(case)))
+    )
+    beyond = max(0, of_case - of_reading)
+    assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
+    assert found.df == pytest.approx(3 * ((between + beyond) / between) ** 2, rel=1e-6)
     assert found.se > 1.3 * calibration_line(chance, truth, 1e-9)[1].se
 
 
