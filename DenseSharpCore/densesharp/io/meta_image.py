@@ -11,22 +11,8 @@ from numpy.typing import NDArray
 
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.volume import Notice
-from densesharp.io.headers import (
-    SAME_SPACING,
-    Header,
-    bad_type,
-    counts_of,
-    damaged,
-    edges,
-    grid_of,
-    no_orientation,
-    no_spacing,
-    numbers,
-    other_unit,
-    said_twice,
-    text_fields,
-    three,
-)
+from densesharp.io import headers
+from densesharp.io.headers import Header
 
 _TYPES = {
     "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4",
@@ -45,10 +31,10 @@ def read_meta_image(path: Path) -> Header:
         GeometryError: it does not say where its voxels lie.
     """
     end = rb"ElementDataFile *= *[^\n]*\n?"
-    fields, offset = text_fields(path, end, r"([A-Za-z_0-9\[\]]+) *= *(.*)")
+    fields, offset = headers.text_fields(path, end, r"([A-Za-z_0-9\[\]]+) *= *(.*)")
     name = path.name
-    counts = counts_of(fields.get("dimsize", "").split(), name)
-    size = three(counts, name)
+    counts = headers.counts_of(fields.get("dimsize", "").split(), name)
+    size = headers.three(counts, name)
     modality = fields.get("modality", "").removeprefix("MET_MOD_")
     if modality not in ("", "CT", "OTHER", "?", "UNKNOWN"):
         message = f"'{name}' says that it is no CT but {modality[:10]}: open a chest CT."
@@ -57,12 +43,12 @@ def read_meta_image(path: Path) -> Header:
     direction, oriented = _direction(fields, len(counts), name)
     origin = _first(fields, ("offset", "position", "origin"), name) or [0.0] * len(counts)
     if len(origin) != len(counts):
-        raise damaged(name)
-    grid = grid_of(size, direction * spacing, origin[:3], name)
-    notices += _orientation_notices(fields, direction) if oriented else (no_orientation(),)
+        raise headers.damaged(name)
+    grid = headers.grid_of(size, direction * spacing, origin[:3], name)
+    notices += _orientation_notices(fields, direction) if oriented else (headers.no_orientation(),)
     data_file, local = _data_file(path, fields)
     packed = fields.get("compresseddata", "False").lower() in ("true", "1")
-    layers = counts_of([fields.get("elementnumberofchannels", "1")], name)[0]
+    layers = headers.counts_of([fields.get("elementnumberofchannels", "1")], name)[0]
     header = Header(
         grid,
         _dtype(fields, name),
@@ -78,9 +64,9 @@ def read_meta_image(path: Path) -> Header:
 def _dtype(fields: Mapping[str, str], name: str) -> np.dtype[np.generic]:
     code = _TYPES.get(fields.get("elementtype", "").removeprefix("MET_"))
     if code is None:
-        raise bad_type(name, fields.get("elementtype", ""))
+        raise headers.bad_type(name, fields.get("elementtype", ""))
     if fields.get("binarydata", "True").lower() in ("false", "0"):
-        raise bad_type(name, "text")
+        raise headers.bad_type(name, "text")
     msb = fields.get("binarydatabyteordermsb", fields.get("elementbyteordermsb", "False"))
     return np.dtype((">" if msb.lower() in ("true", "1") else "<") + code)
 
@@ -91,18 +77,20 @@ def _spacing(
     """Mm from voxel to voxel, and whether the voxels' own size is another one."""
     unit = fields.get("distanceunits", "").removeprefix("MET_DISTANCE_UNITS_").lower()
     if unit not in ("", "mm", "?", "unknown"):
-        raise other_unit(name, unit)
+        raise headers.other_unit(name, unit)
     steps = _first(fields, ("elementspacing",), name)
     own = _first(fields, ("elementsize",), name)
     spacing = np.array(steps or own or [])
     if len(spacing) != count or not (spacing > 0).all():
-        raise no_spacing(name)
+        raise headers.no_spacing(name)
     size = np.array(own or spacing)
-    if size.shape == spacing.shape and np.allclose(size, spacing, rtol=SAME_SPACING, atol=0):
+    if size.shape == spacing.shape and np.allclose(
+        size, spacing, rtol=headers.SAME_SPACING, atol=0
+    ):
         return spacing[:3], ()
     message = (
-        f"The file gives two sizes of its voxels: {edges(spacing[:3])} apart, which is used, and "
-        f"{edges(size[:3])} large (overlapping slices?)."
+        f"The file gives two sizes of its voxels: {headers.edges(spacing[:3])} apart, which is "
+        f"used, and {headers.edges(size[:3])} large (overlapping slices?)."
     )
     return spacing[:3], (Notice("two_spacings", message, "caution"),)
 
@@ -115,10 +103,10 @@ def _direction(
     if values is None:
         return np.eye(3), False
     if len(values) != count**2:
-        raise damaged(name)
+        raise headers.damaged(name)
     direction = np.reshape(values, (count, count))[:3, :3].T
     lengths = np.linalg.norm(direction, axis=0)
-    if not np.allclose(lengths, 1, atol=SAME_SPACING):
+    if not np.allclose(lengths, 1, atol=headers.SAME_SPACING):
         message = (
             f"The axes of '{name}' (TransformMatrix) have a length, so its voxels have two sizes: "
             "export the CT again."
@@ -151,10 +139,12 @@ def _first(fields: Mapping[str, str], keys: tuple[str, ...], name: str) -> list[
     Raises:
         ImageError: it has two of them, with different numbers.
     """
-    given = [(key, numbers(fields[key], name)) for key in keys if key in fields]
+    given = [(key, headers.numbers(fields[key], name)) for key in keys if key in fields]
     for key, values in given[1:]:
         if values != given[0][1]:
-            raise said_twice(name, f"{given[0][0]} ({key})", fields[given[0][0]], fields[key])
+            raise headers.said_twice(
+                name, f"{given[0][0]} ({key})", fields[given[0][0]], fields[key]
+            )
     return given[0][1] if given else None
 
 
@@ -175,7 +165,7 @@ def _after_foreign_header(header: Header, fields: Mapping[str, str], name: str) 
     try:
         skip = int(fields.get("headersize", "0") or 0)
     except ValueError as error:
-        raise damaged(name) from error
+        raise headers.damaged(name) from error
     if skip < 0:
         skip = max(0, header.data_file.stat().st_size - header.voxel_data_bytes)
     return replace(header, data_offset=skip)

@@ -13,19 +13,8 @@ from numpy.typing import NDArray
 from densesharp.errors import GeometryError, ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
-from densesharp.io.headers import (
-    MAX_TEXT_HEADER,
-    Header,
-    bad_type,
-    check_same_spacing,
-    counts_of,
-    damaged,
-    grid_of,
-    no_orientation,
-    no_spacing,
-    other_unit,
-    three,
-)
+from densesharp.io import headers
+from densesharp.io.headers import Header
 
 _FIELDS = {
     "dim": ("8i2", 40), "datatype": ("i2", 70), "pixdim": ("8f4", 76), "vox_offset": ("f4", 108),
@@ -69,14 +58,14 @@ def read_nifti(path: Path) -> Header:
         raise ImageError(message)
     dimensions = int(fields["dim"][0])
     if not 1 <= dimensions <= 7:
-        raise damaged(name)
-    size = three(counts_of(fields["dim"][1 : dimensions + 1].tolist(), name), name)
+        raise headers.damaged(name)
+    size = headers.three(headers.counts_of(fields["dim"][1 : dimensions + 1].tolist(), name), name)
     grid, notices = _grid(fields, size, name)
     scale, scale_notices = _scale(fields, name)
     dtype, layers = _dtype(int(fields["datatype"]), order, name)
     offset = float(fields["vox_offset"])
-    if not (0 if in_two else fields.dtype.itemsize) <= offset < MAX_TEXT_HEADER:  # NaN too
-        raise damaged(name)
+    if not (0 if in_two else fields.dtype.itemsize) <= offset < headers.MAX_TEXT_HEADER:  # NaN too
+        raise headers.damaged(name)
     return Header(
         grid,
         dtype,
@@ -94,9 +83,9 @@ def _raw_header(path: Path) -> bytes:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
             raw: bytes = stream.read(540)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise damaged(path.name) from error
+        raise headers.damaged(path.name) from error
     if len(raw) < 348:
-        raise damaged(path.name)
+        raise headers.damaged(path.name)
     return raw
 
 
@@ -116,7 +105,7 @@ def _fields(raw: bytes, name: str) -> tuple[Any, str]:
                 }
             )
             return np.frombuffer(raw, form.newbyteorder(order), 1)[0], order
-    raise damaged(name)
+    raise headers.damaged(name)
 
 
 def _dtype(code: int, order: str, name: str) -> tuple[np.dtype[Any], int]:
@@ -124,7 +113,7 @@ def _dtype(code: int, order: str, name: str) -> tuple[np.dtype[Any], int]:
     if code in _COLOUR:
         return np.dtype("u1"), _COLOUR[code]
     if code not in _TYPES:
-        raise bad_type(name, f"number {code}")
+        raise headers.bad_type(name, f"number {code}")
     return np.dtype(order + _TYPES[code]), 1
 
 
@@ -153,10 +142,10 @@ def _grid(fields: Any, size: tuple[int, int, int], name: str) -> tuple[Grid, tup
     """
     unit = int(fields["units"]) & 7
     if unit not in (0, 2):
-        raise other_unit(name, _UNITS.get(unit, f"an unknown unit ({unit})"))
+        raise headers.other_unit(name, _UNITS.get(unit, f"an unknown unit ({unit})"))
     pixdim = np.asarray(fields["pixdim"], dtype=np.float64)
     if not (np.isfinite(pixdim[1:4]).all() and (pixdim[1:4] > 0).all()):
-        raise no_spacing(name)
+        raise headers.no_spacing(name)
     qform, sform = (int(code) > 0 for code in fields["codes"])
     by_q = _place(_qform(fields, pixdim, name), size, name) if qform else None
     by_s = _place(np.asarray(fields["srow"], dtype=np.float64), size, name) if sform else None
@@ -165,17 +154,17 @@ def _grid(fields: Any, size: tuple[int, int, int], name: str) -> tuple[Grid, tup
             return by_q, ()
         centre = -pixdim[1:4] * (np.array(size) - 1) / 2 * (-1, 1, 1)
         axes = np.diag(pixdim[1:4] * (-1, 1, 1))
-        return _place(np.column_stack([axes, centre]), size, name), (no_orientation(),)
-    check_same_spacing(pixdim[1:4], "pixdim", by_s.spacing, "sform", name)
+        return _place(np.column_stack([axes, centre]), size, name), (headers.no_orientation(),)
+    headers.check_same_spacing(pixdim[1:4], "pixdim", by_s.spacing, "sform", name)
     return by_s, () if by_q is None else _check_forms(by_q, by_s, name)
 
 
 def _place(rows: NDArray[np.float64], size: tuple[int, int, int], name: str) -> Grid:
     """The grid of the first three rows of an affine in RAS mm."""
     if not np.isfinite(rows).all():
-        raise damaged(name)
+        raise headers.damaged(name)
     lps = _TO_LPS[:3, :3] @ rows
-    return grid_of(size, lps[:, :3], lps[:, 3], name)
+    return headers.grid_of(size, lps[:, :3], lps[:, 3], name)
 
 
 def _qform(fields: Any, pixdim: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -183,7 +172,7 @@ def _qform(fields: Any, pixdim: NDArray[np.float64], name: str) -> NDArray[np.fl
     b, c, d = (float(value) for value in fields["quatern"])
     rest = 1 - (b * b + c * c + d * d)
     if not rest > -1e-5:  # NaN too
-        raise damaged(name)
+        raise headers.damaged(name)
     a = max(rest, 0.0) ** 0.5
     turn = np.array(
         [

@@ -12,20 +12,8 @@ import numpy as np
 from densesharp.errors import ImageError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
-from densesharp.io.headers import (
-    Header,
-    bad_type,
-    check_same_spacing,
-    counts_of,
-    damaged,
-    grid_of,
-    no_orientation,
-    no_spacing,
-    numbers,
-    other_unit,
-    text_fields,
-    three,
-)
+from densesharp.io import headers
+from densesharp.io.headers import Header
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -62,18 +50,18 @@ def read_nrrd(path: Path) -> Header:
         ImageError: it is no image that can be used.
         GeometryError: it does not say where its voxels lie.
     """
-    fields, offset = text_fields(path, rb"\r?\n\r?\n", r"([^:#\n]+):\s?(?!=)(.*)")
+    fields, offset = headers.text_fields(path, rb"\r?\n\r?\n", r"([^:#\n]+):\s?(?!=)(.*)")
     name = path.name
     if "data file" in fields or "datafile" in fields:
         message = f"'{name}' keeps its voxels in another file: save it as one .nrrd file."
         raise ImageError(message)
-    counts = counts_of(fields.get("sizes", "").split(), name)
+    counts = headers.counts_of(fields.get("sizes", "").split(), name)
     if len(counts) < 3:
-        three(counts, name)
+        headers.three(counts, name)
     spatial, layers = _axes(fields, counts, name)
-    size = three([counts[axis] for axis in spatial], name)
+    size = headers.three([counts[axis] for axis in spatial], name)
     oriented = "space directions" in fields and fields.get("space", "").lower() in _SIGNS
-    notices: tuple[Notice, ...] = () if oriented else (no_orientation(),)
+    notices: tuple[Notice, ...] = () if oriented else (headers.no_orientation(),)
     if fields.get("content", "").strip() == "simulated":
         message = "This CT is simulated: no patient is shown."
         notices += (Notice("simulated", message, "info"),)
@@ -103,7 +91,7 @@ def _dtype(fields: Mapping[str, str], name: str) -> np.dtype[np.generic]:
     sample = fields.get("type", "").lower()
     code = next((code for code, names in _TYPES.items() if sample in names), None)
     if code is None:
-        raise bad_type(name, sample)
+        raise headers.bad_type(name, sample)
     order = {"little": "<", "big": ">"}.get(fields.get("endian", "").lower())
     if order is None and not code.endswith("1"):
         message = f"'{name}' does not say in which order its bytes are (endian): save it again."
@@ -121,7 +109,7 @@ def _axes(fields: Mapping[str, str], counts: Sequence[int], name: str) -> tuple[
     kinds += [""] * (len(counts) - len(kinds))
     vectors = _vectors(fields, name) or [()] * len(counts)
     if len(vectors) != len(counts):
-        raise damaged(name)
+        raise headers.damaged(name)
     more = len(counts) > 3
     spatial = [
         axis
@@ -139,15 +127,15 @@ def _vectors(fields: Mapping[str, str], name: str) -> list[tuple[float, ...] | N
     """The space directions of all axes; None for an axis without one."""
     found = re.findall(r"none|\([^)]*\)", fields.get("space directions", "").lower())
     return [
-        None if part == "none" else tuple(numbers(part.strip("()").replace(",", " "), name))
+        None if part == "none" else tuple(headers.numbers(part.strip("()").replace(",", " "), name))
         for part in found
     ]
 
 
 def _vector(text: str, name: str) -> tuple[float, ...]:
-    values = tuple(numbers(text.strip("()").replace(",", " "), name))
+    values = tuple(headers.numbers(text.strip("()").replace(",", " "), name))
     if len(values) != 3:
-        raise damaged(name)
+        raise headers.damaged(name)
     return values
 
 
@@ -158,24 +146,24 @@ def _grid(
     units = re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))
     for unit in units:
         if unit.strip("? ") not in ("", "mm", "millimeter", "millimeters"):
-            raise other_unit(name, unit)
+            raise headers.other_unit(name, unit)
     signs = np.array(_SIGNS.get(fields.get("space", "").lower(), (1, 1, 1)))
-    spacings = numbers(fields.get("spacings", "").lower(), name)
+    spacings = headers.numbers(fields.get("spacings", "").lower(), name)
     steps = [spacings[axis] for axis in spatial[:3]] if len(spacings) > max(spatial[:3]) else []
     vectors = _vectors(fields, name)
     if vectors:
         columns = [vectors[axis] for axis in spatial[:3]]
         if any(column is None for column in columns):
-            raise no_spacing(name)
+            raise headers.no_spacing(name)
         if any(column is not None and len(column) != 3 for column in columns):
-            raise damaged(name)
+            raise headers.damaged(name)
         axes = np.array(columns, dtype=np.float64).T
         if steps and np.isfinite(steps).all():
             lengths = np.linalg.norm(axes, axis=0)
-            check_same_spacing(lengths, "space directions", steps, "spacings", name)
+            headers.check_same_spacing(lengths, "space directions", steps, "spacings", name)
     elif steps and min(steps) > 0:
         axes = np.diag(steps)
     else:
-        raise no_spacing(name)
+        raise headers.no_spacing(name)
     origin = _vector(fields.get("space origin", "(0,0,0)"), name)
-    return grid_of(size, signs[:, np.newaxis] * axes, signs * origin, name)
+    return headers.grid_of(size, signs[:, np.newaxis] * axes, signs * origin, name)
