@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from study_simulation import (
@@ -15,17 +19,22 @@ from study_simulation import (
     truth_of,
 )
 
+from densesharp.csv_files import read_csv
 from densesharp.errors import StudyError
 from densesharp.study.conduct.answer_form import Answer
 from densesharp.study.conduct.events import next_event
 from densesharp.study.conduct.model_results import (
     describe_aids,
+    load_aid,
     logged_probabilities,
     write_aids,
 )
 from densesharp.study.conduct.protocol import ReaderState
-from densesharp.study.conduct.store import ChainMovedOn
+from densesharp.study.conduct.reading_session import Reading
+from densesharp.study.conduct.store import ChainMovedOn, open_store
+from densesharp.study.conduct.study_folder import open_study
 from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.write_export import export
 
 GOOD = Answer("MIA", 70, 20, 4)
 
@@ -428,3 +437,31 @@ def test_an_image_that_was_exchanged_is_refused(tmp_path, reading_of):
     reading.start_session(1)
     with pytest.raises(StudyError, match="not the one that the study was designed with"):
         reading.open_case()
+
+
+def test_a_study_whose_results_lie_open_is_read_on(tmp_path, a_turnable_clock):
+    """`study_with_open_results.zip` was made and half read by the program of 23 November 2026.
+
+    Its results are a JSON file and an outline each, and its events say openly what was shown.
+    """
+    stored = Path(__file__).with_name("study_with_open_results.zip")
+    zipfile.ZipFile(stored).extractall(tmp_path)
+    study = open_study(tmp_path / "study")
+    heads = json.loads((tmp_path / "study" / "heads.json").read_text())
+    a_turnable_clock.pass_time(days=31)
+    found = tmp_path / "study" / "study.sqlite"
+    with closing(open_store(found, study.design.study, study.design.sha256)) as store:
+        assert (verify(study, store, heads).clean, verify(study, store).answers) == (True, 13)
+        reading = Reading(study, store, "S1", a_turnable_clock)
+        assert read_session(reading, 2) == 5
+        assert verify(study, store, heads).clean
+        rows = read_csv(export(study, store, tmp_path / "export") / "answers.csv", "").records()
+        shown = [row for row in rows if row["aid_shown"] == "1"]
+        assert len(shown) > 5
+        assert {(row["aid_p_invasive"], row["aid_p_iac"]) for row in shown} == {("80.0", "50.0")}
+        for name in ("C000.json", "C000.nrrd"):
+            path = tmp_path / "study" / "aid" / name
+            path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6") + b" ")
+            with pytest.raises(StudyError, match="was changed after the study was frozen"):
+                load_aid(study, study.design.case("C000"))
+            path.write_bytes(path.read_bytes()[:-1].replace(b"0.6", b"0.5"))

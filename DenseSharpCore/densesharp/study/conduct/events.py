@@ -42,6 +42,7 @@ class Body(TypedDict, total=False):
         model_sha256: (aid) hash of the model's file.
         mask_sha256: (aid, answer) hash of the outline; "" where there is none.
         sealed_probabilities: (aid) what was shown, see `model_results`.
+        probabilities: (aid, of the first versions) the same, open.
         form: (answer) as filled in.
         mask_edits: (answer) strokes of the outline.
         changed: (answer) whether it differs from the one before; None at the first.
@@ -64,6 +65,7 @@ class Body(TypedDict, total=False):
     model_sha256: str
     mask_sha256: str
     sealed_probabilities: str
+    probabilities: Mapping[str, float]
     form: AnswerData
     mask_edits: int
     changed: bool | None

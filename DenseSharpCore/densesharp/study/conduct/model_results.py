@@ -92,8 +92,10 @@ def logged_probabilities(body: Body, case: str) -> dict[str, float]:
     Raises:
         ValueError: the note is damaged.
     """
-    content = base64.b64decode(str(body["sealed_probabilities"]), validate=True)
-    found = json.loads(_veil(content, case))
+    found = body.get("probabilities")  # as the first versions noted them
+    if found is None:
+        content = base64.b64decode(str(body["sealed_probabilities"]), validate=True)
+        found = json.loads(_veil(content, case))
     return {name: float(found[name]) for name in CLASS_NAMES}
 
 
@@ -179,10 +181,15 @@ def load_aid(study: Study, case: Case) -> Aid:
     if source is None:
         message = "This study shows no model."
         raise StudyError(message)
-    content = _read(study.folder / AID / f"{case.id}{SEALED}")
-    if sha256(content) != source.files[case.id]:
-        raise StudyError(_CHANGED)
-    return _unsealed(content, case.id)
+    path = study.folder / AID / f"{case.id}{SEALED}"
+    plain = path.with_name(f"{case.id}.json")
+    if path.exists() or not plain.exists():
+        return _unsealed(_read_same(path, source.files[case.id]), case.id)
+    # The first versions kept results open: values and outline in a file each.
+    data = json.loads(_read_same(plain, source.files[case.id]))
+    outline = path.with_name(f"{case.id}.nrrd")
+    digest = data["mask_sha256"]
+    return Aid(**data, mask=_read_same(outline, digest) if digest else None)
 
 
 _CHANGED = (
@@ -191,9 +198,13 @@ _CHANGED = (
 )
 
 
-def _read(path: Path) -> bytes:
+def _read_same(path: Path, digest: str) -> bytes:
+    """The bytes of a file that must be as they were frozen."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         message = "The model's result for this case is missing: restore the folder 'aid'."
         raise StudyError(message) from error
+    if sha256(content) != digest:
+        raise StudyError(_CHANGED)
+    return content
