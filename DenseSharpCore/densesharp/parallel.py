@@ -12,7 +12,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from multiprocessing.context import BaseContext
 from types import FrameType
 from typing import Any, TypeVar
@@ -99,7 +98,7 @@ def process_pool(
     """
     pool = ProcessPoolExecutor(workers, context, initializer=_in_worker)
     try:
-        yield partial(pool.submit, _work)
+        yield lambda task, *arguments: pool.submit(_work, task, *arguments)
     except BaseException:
         for process in multiprocessing.active_children():
             process.terminate()

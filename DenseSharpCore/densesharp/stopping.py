@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _begun = False
 _asked: int | None = None
-_raised = False
+_raised = _said = False
 
 
 def begin() -> None:
@@ -86,6 +86,8 @@ def status() -> int:
 
 def say() -> None:
     """Say that the command was stopped."""
+    global _said
+    _said = True
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(SENTENCE)
         sys.stderr.flush()
@@ -99,8 +101,9 @@ def ignore() -> None:
 
 def _end_now() -> None:
     end_processes()
-    with contextlib.suppress(OSError):
-        os.write(2, SENTENCE.encode())
+    if not _said:
+        with contextlib.suppress(OSError):
+            os.write(2, SENTENCE.encode())
     os._exit(status())
 
 
