@@ -29,8 +29,12 @@ from densesharp.nodule.records import (
     Stability,
     Uncertainty,
 )
+from densesharp.nodule.reliability import spread_notices, verdict_of
 
 RADIUS_MM = 5.0
+
+VESSEL_HU = (-600, -400)
+"""A click on such a voxel is doubted, as one on a vessel is."""
 
 
 def ball_mask(volume: Volume, center_lps, radius_mm: float = RADIUS_MM) -> NoduleMask:
@@ -111,6 +115,7 @@ class AnsweringBackend:
 
     Attributes:
         delay_s: how long an analysis takes, in steps that can be cancelled.
+        whole_s: how long the whole answer takes after the first one.
     """
 
     device = "test double"
@@ -119,8 +124,8 @@ class AnsweringBackend:
     fallback = ""
     glances = True
 
-    def __init__(self, delay_s: float = 0.0) -> None:
-        self.delay_s = delay_s
+    def __init__(self, delay_s: float = 0.0, whole_s: float = 0.0) -> None:
+        self.delay_s, self.whole_s = delay_s, whole_s
         self.opened = 0
 
     def open(self, progress) -> None:
@@ -136,11 +141,13 @@ class AnsweringBackend:
         first = answer(volume, seed, nodule_id)
         on_first(first)
         progress(0.9, "Checking click stability")
+        time.sleep(self.whole_s)
+        if VESSEL_HU[0] < _at(volume, seed) < VESSEL_HU[1]:
+            return _doubted(first)
         return replace(first, uncertainty=_spread(first), stability=_stable())
 
     def glance(self, volume, seed, progress) -> float | None:
-        index = np.rint(volume.grid.to_index(seed.lps)).astype(int)[::-1]
-        return 2 * RADIUS_MM if volume.array[tuple(index)] > -400 else None
+        return 2 * RADIUS_MM if _at(volume, seed) > -400 else None
 
     def update_mask(self, volume, result, mask, progress) -> NoduleResult:
         progress(0.5, "Measuring")
@@ -210,6 +217,18 @@ class HeldBackend(AnsweringBackend):
 
     def let_go(self) -> None:
         self._go.set()
+
+
+def _at(volume: Volume, seed: Seed) -> float:
+    index = np.rint(volume.grid.to_index(seed.lps)).astype(int)[::-1]
+    return float(volume.array[tuple(index)])
+
+
+def _doubted(first: NoduleResult) -> NoduleResult:
+    """The whole answer where half of the runs on the turned picture see nothing."""
+    spread = replace(_spread(first), outline_agreement=0.4, silent=4, volume_range_mm3=(0.0, 0.0))
+    notices = spread_notices(first.measurements, spread)
+    return replace(first, uncertainty=spread, notices=tuple(notices), verdict=verdict_of(notices))
 
 
 def _spread(result: NoduleResult) -> Uncertainty:

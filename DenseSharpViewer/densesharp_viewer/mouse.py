@@ -60,6 +60,7 @@ class SliceMouse:
     def __init__(self, view: Any, target: MouseTarget) -> None:
         self._view, self._target = view, target
         self._pressed: tuple[int, int] | None = None
+        self._seen = (0, 0)
         self._held = self._handing_on = False
         self._last: NDArray[np.float64] | None = None
         self._ring = _Ring(view)
@@ -94,7 +95,7 @@ class SliceMouse:
     def _press(self, interactor: Any, event: str) -> None:
         if self._handing_on:
             return
-        self._pressed = interactor.GetEventPosition()
+        self._pressed = self._seen = interactor.GetEventPosition()
         if self._painting and not interactor.GetShiftKey():
             self._last = self.ras_at(*self._pressed)
             self._target.stroke(self._last, self._last, self.normal())
@@ -106,7 +107,7 @@ class SliceMouse:
             self._stop(interactor, event)
 
     def _move(self, interactor: Any, event: str) -> None:
-        position = interactor.GetEventPosition()
+        position = self._seen = interactor.GetEventPosition()
         self._ring.show(position, self._target.brush_radius_mm if self._painting else 0.0)
         if self._last is not None:
             here = self.ras_at(*position)
@@ -121,6 +122,8 @@ class SliceMouse:
 
     def _release(self, interactor: Any, event: str) -> None:
         position = interactor.GetEventPosition()
+        if self._pressed is not None and position != self._seen:
+            interactor.InvokeEvent("MouseMoveEvent")  # a busy page leaves out the last moves
         held, self._held = self._held, False
         if held:
             self._stop(interactor, event)

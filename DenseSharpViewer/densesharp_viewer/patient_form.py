@@ -70,9 +70,10 @@ def build_form() -> None:
         with html.Div(classes="ds-fields"):
             for name, label, choices in FORM:
                 html.Label(label, raw_attrs=[f'for="ds-patient-{name}"'])
+                known = f"patient.{name} ?? ''"  # not in place of what is being typed
                 asked = {
                     "id": f"ds-patient-{name}",
-                    "value": (f"patient.{name} ?? ''",),
+                    "value": (f"utils.densesharp?.kept('ds-patient-{name}', {known}) ?? {known}",),
                     "change": do("patient", f"'{name}'", "$event.target.value"),
                     **aria(label=label),
                 }

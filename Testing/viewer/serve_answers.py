@@ -1,6 +1,6 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S | threshold] [WORKLIST] [SEED]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S[+WHOLE_S] | threshold] [WORKLIST] [SEED]
 
 With `threshold` the real backend runs around an engine whose answer is known, for what is written.
 SEED is a first click as in the demo, RAS mm with commas.
@@ -30,7 +30,7 @@ if __name__ == "__main__":
         backend = LocalBackend()
         backend._engine = ThresholdEngine()
     else:
-        backend = AnsweringBackend(float(kind))
+        backend = AnsweringBackend(*(float(part) for part in kind.split("+")))
     cases = open_worklist(more[2]) if len(more) > 2 and more[2] else []
     seed = Seed.from_ras([float(x) for x in more[3].split(",")]) if len(more) > 3 else None
     show(image, open_browser=False, results=Path(results), backend=backend, cases=cases, seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import numpy as np
@@ -165,27 +166,6 @@ def test_typing_a_name_is_no_command(open_page):
     page.wait("$('nodules')[0].name === 'Upper lobe, large'")
     assert page.get("tool") == "seed"
     assert page.get("window") == "lung"
-
-
-def test_a_brush_stroke_changes_the_volume(open_page):
-    page = open_page
-    show_sphere(page)
-    x, y = bright_middle(page.picture(0))
-    page.click(0, x, y)
-    page.wait("$('nodules').length === 1 && !$('busy')")
-    before = float(page.get("nodules")[0]["volume"])
-    page.page.keyboard.press("p")
-    page.wait("$('tool') === 'paint'")
-    page.act("brush", 8)
-    box = page.box(0)
-    page.page.mouse.move(box["x"] + x + 10, box["y"] + y)
-    page.page.mouse.down()
-    page.page.mouse.move(box["x"] + x + 40, box["y"] + y, steps=5)
-    page.page.mouse.up()
-    page.wait(f"Number($('nodules')[0].volume) > {before + 20} && !$('busy')")
-    assert page.get("card")["edited"]
-    page.page.keyboard.press("Control+z")
-    page.wait(f"Number($('nodules')[0].volume) === {before}")
 
 
 def test_right_drag_zooms_and_middle_drag_pans(open_page):
@@ -403,6 +383,12 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     box = page.box(0)
     page.click(0, box["width"] / 2, box["height"] / 2)
     page.wait("$('nodules').length === 1 && !$('busy')", 60)
+    page.page.locator(".ds-rename").fill("LLL spiculated")
+    page.page.keyboard.press("Enter")
+    page.page.locator("#ds-reader").fill("Dr. Ay")
+    page.page.keyboard.press("Enter")
+    page.page.keyboard.press("a")
+    page.wait("$('card').decision === 'accepted' && $('card').name === 'LLL spiculated'")
     page.page.get_by_text("DICOM", exact=True).click()
     page.wait("$('message').text.startsWith('SEG and SR of 1 nodule written')", 60)
     case = results / "ID-4711_2020-03-04_series-3"
@@ -412,7 +398,12 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     with page.page.expect_popup() as opened:
         page.page.get_by_text("Show the report").click()
     opened.value.wait_for_load_state()
-    assert "Research use only" in opened.value.inner_text("body")
+    report = opened.value.inner_text("body")
+    for words in ("Research use only", "LLL spiculated", "Accepted by Dr. Ay on 20"):
+        assert words in report
+    (nodule,) = json.loads((case / "result.json").read_text())["nodules"]
+    assert (nodule["name"], nodule["review"]["reader"]) == ("LLL spiculated", "Dr. Ay")
+    assert re.search(r"slice \d+ of 40 from the feet", page.get("card")["sentence"])
     opened.value.close()
     assert page.faults == []
     page.close()

@@ -22,11 +22,41 @@ NAMED = """[...document.querySelectorAll(
 
 @pytest.fixture(scope="module")
 def served(serve, sphere_file, tmp_path_factory):
-    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]), "1")
+    """A viewer that begins with a click as the demo does, three slices from the sphere's middle."""
+    path, center = sphere_file
+    click = ",".join(str(x) for x in center + (0, 0, 4.0))
+    return serve(str(tmp_path_factory.mktemp("results")), str(path), "1", "", click)
 
 
 def height(page, name) -> float:
     return page.page.locator(name).bounding_box()["height"]
+
+
+def blue_cross(page) -> tuple[float, float] | None:
+    """(x, y) of the seed's color in the axial view; None where it is not drawn."""
+    png = page.page.locator(".ds-views img").first.screenshot()
+    red, green, blue = np.moveaxis(imread(io.BytesIO(png), format="png")[..., :3], -1, 0)
+    y, x = np.nonzero((blue > 0.7) & (green > 0.6) & (red < 0.4))
+    return (float(x.mean()) + 0.5, float(y.mean()) + 0.5) if len(x) > 10 else None
+
+
+def test_the_cross_of_the_demo_stands_where_the_hint_says(browser, served):
+    page = Page(browser, served.url)
+    page.wait("$('nodules').length === 1 && !$('busy')")
+    place = re.search(r"blue cross .* in the slice at (\S+ mm)", page.get("hint"))[1]
+    page.settle()
+    box = page.box(0)
+    page.page.mouse.move(box["x"] + 100, box["y"] + 100)
+    seen = {}
+    for turn in (0, -100, -100, 100, 100, 100, 100):
+        if turn:
+            page.page.mouse.wheel(0, turn)
+            page.settle()
+        seen[page.get("slices")["axial"]["text"]] = blue_cross(page)
+    assert [text for text, cross in seen.items() if cross] == [place]
+    page.page.get_by_title("Close the hint").click()
+    page.wait("!$('hint')")
+    page.leave_empty()
 
 
 def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_file):
@@ -71,33 +101,6 @@ def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_fi
     assert page.get("saved_in").endswith("sphere")
     assert page.get("saved_in") in page.page.locator(".ds-path").inner_text()
     page.leave_empty()
-
-
-def blue_cross(page) -> tuple[float, float] | None:
-    """(x, y) of the seed's color in the axial view; None where it is not drawn."""
-    png = page.page.locator(".ds-views img").first.screenshot()
-    red, green, blue = np.moveaxis(imread(io.BytesIO(png), format="png")[..., :3], -1, 0)
-    y, x = np.nonzero((blue > 0.7) & (green > 0.6) & (red < 0.4))
-    return (float(x.mean()) + 0.5, float(y.mean()) + 0.5) if len(x) > 10 else None
-
-
-def test_the_cross_of_the_demo_stands_where_the_hint_says(browser, serve, sphere_file, tmp_path):
-    path, center = sphere_file
-    click = ",".join(str(x) for x in center + (0, 0, 4.0))  # three slices from the sphere's middle
-    page = Page(browser, serve(str(tmp_path / "out"), str(path), "0", "", click).url)
-    page.wait("$('nodules').length === 1 && !$('busy')")
-    place = re.search(r"blue cross .* in the slice at (\S+ mm)", page.get("hint"))[1]
-    page.settle()
-    box = page.box(0)
-    page.page.mouse.move(box["x"] + 100, box["y"] + 100)
-    seen = {}
-    for turn in (0, *[-100] * 4, *[100] * 8):
-        if turn:
-            page.page.mouse.wheel(0, turn)
-        page.settle()
-        seen[page.get("slices")["axial"]["text"]] = blue_cross(page)
-    assert [text for text, cross in seen.items() if cross] == [place]
-    page.close()
 
 
 def test_a_page_that_lost_the_program_comes_back_by_itself(browser, served):

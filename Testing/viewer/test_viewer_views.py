@@ -255,6 +255,25 @@ def test_a_stroke_is_one_unbroken_line(shown, watch):
     np.testing.assert_allclose(np.abs(target.strokes[0][2]), (0, 0, 1), atol=1e-9)
 
 
+def test_a_drag_ends_where_the_button_was_released(shown, watch):
+    """A busy page leaves out the last moves, or all of them."""
+    _, views, _ = shown
+    target = Target("paint")
+    watch(views["axial"], target)
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    mouse(views["axial"], "MouseMoveEvent", 110, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 150, 100)
+    along = np.array([end - target.strokes[0][0] for _, end, _ in target.strokes[1:]])
+    np.testing.assert_allclose(along[-1], 5 * along[0], atol=1e-6)
+    target.tool = "seed"
+    heard = heard_by_slicer(views["axial"])
+    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
+    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    assert heard[0] == ("LeftButtonPressEvent", (100, 100))
+    assert heard[-1] == ("LeftButtonReleaseEvent", (120, 100))
+    assert target.releases == 1
+
+
 @pytest.mark.parametrize(
     ("direction", "letters"),
     [((1, 0, 0), "R"), ((0, -1, 0), "P"), ((0, 0, 1), "S"), ((-0.8, 0.6, 0), "LA")],

@@ -17,11 +17,13 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 SPHERE_RADIUS_MM = 9.0
+VESSEL = slice(18, 22)
+"""Rows and columns of a vessel along the body."""
 
 
 @functools.cache
 def sphere_volume(turned: bool = False):
-    """A lung-like block with one bright sphere; returns (Volume, RAS of its centre)."""
+    """A lung-like block with a bright sphere and a vessel; returns (Volume, RAS of the sphere)."""
     from densesharp.image.grid import Grid
     from densesharp.image.volume import Volume
 
@@ -36,6 +38,7 @@ def sphere_volume(turned: bool = False):
     distance = grid.distance_to(center)
     texture = np.random.default_rng(3).normal(0, 15, grid.shape)
     array = np.where(distance <= SPHERE_RADIUS_MM, 40, -860) + texture
+    array[:, VESSEL, VESSEL] = -500
     return Volume(array.astype(np.int16), grid), center * (-1, -1, 1)
 
 

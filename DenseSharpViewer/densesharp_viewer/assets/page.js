@@ -64,7 +64,7 @@
     const typing = event.target.closest?.("input[type=text], textarea, select, dialog[open]");
     if (key === "?" && typing?.id === "ds-help") return help();
     if (typing?.classList.contains("ds-rename")) leaveName(event);
-    else if (typing?.id === "ds-reader" && ["Enter", "Escape"].includes(event.key)) typing.blur();
+    else if (/^ds-(reader|patient-)/.test(typing?.id) && ["Enter", "Escape"].includes(event.key)) typing.blur();
     if (typing || event.altKey || event.metaKey) return;
     // A slider that was reached by Tab keeps its arrows; one that the mouse moved does not.
     if (key.startsWith("arrow") && event.target.matches?.("input[type=range]:focus-visible")) return;
