@@ -13,7 +13,7 @@ from vtkmodules.vtkIOGeometry import vtkSTLReader
 import densesharp.report.result_files as files_module
 from densesharp.errors import OutputError
 from densesharp.image.grid import ras_to_lps
-from densesharp.image.volume import Notice
+from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import (
     NoduleResult,
@@ -29,7 +29,7 @@ from densesharp.report.document import read_report, write_html
 from densesharp.report.labels import minus_signs, percent_words, report_sentence
 from densesharp.report.nodule_table import COLUMNS, write_table
 from densesharp.report.pdf import write_pdf
-from densesharp.report.planes import LUNG_WINDOW, context_view, views_of, width_for
+from densesharp.report.planes import LUNG_WINDOW, context_view, view_at, views_of, width_for
 from densesharp.report.result_files import write_results
 from nodule_results import nodule
 from phantoms import ThresholdEngine, grid_around, rotation, smooth_ball
@@ -264,6 +264,17 @@ def test_the_context_shows_the_whole_slice_at_the_nodules_height(a_result):
     assert view.width_mm == pytest.approx(70 * 0.8)  # 72 rows of 0.75 mm are less
     x, y, _ = CENTER + [3, -2, 1]
     assert view.center == pytest.approx((x, y, a_result.center_lps[2]))
+
+
+def test_every_pixel_shows_the_ct_at_its_place(a_result):
+    """The CT's HU rise linearly along one axis, so that each pixel says where it lies."""
+    grid = grid_around(CENTER, (30, 30, 30), (3, 3, 3), np.eye(3))
+    at = grid.to_world(np.argwhere(np.ones(grid.size)))
+    for plane, axis in (("axial", 0), ("coronal", 0), ("sagittal", 1)):
+        ramp = at[:, axis].reshape(grid.size).transpose().astype(np.float32)
+        view = view_at(a_result, Volume(ramp, grid), plane, CENTER, 40.0, 80)
+        expected = CENTER[axis] + (np.arange(80) - 39.5) * 0.5
+        np.testing.assert_allclose(view.hu, np.tile(expected, (80, 1)), atol=1e-3)
 
 
 def test_the_view_of_the_measured_plane_goes_through_its_axes(a_result):

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -247,25 +248,46 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
     ],
 )
 def test_other_servers_and_versions_are_told_apart(body, words):
+    with answering((200, body)) as address, pytest.raises(DeviceError, match=words):
+        RemoteEngine(address)
+
+
+def test_a_busy_server_is_asked_again(monkeypatch):
+    monkeypatch.setattr("densesharp.serve.client.time.sleep", lambda _: None)
+    good = (200, b'{"model": {"schema": 2}}')
+    with (
+        answering((503, b""), (503, b""), good) as address,
+        pytest.raises(DeviceError, match="speaks protocol version 2"),
+    ):
+        RemoteEngine(address)
+    with answering(good, (503, b"")) as address, pytest.raises(DeviceError, match="version 2"):
+        RemoteEngine(address)
+
+
+@contextmanager
+def answering(*answers: tuple[int, bytes]):
+    """The address of a server with these answers, one after the other; the last one stays."""
+    left = list(answers)
+
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
+            status, body = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, *args):
             pass
 
-    other = http.server.HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=other.serve_forever)
+    server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        with pytest.raises(DeviceError, match=words):
-            RemoteEngine(f"http://127.0.0.1:{other.server_port}")
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        other.shutdown()
+        server.shutdown()
         thread.join()
-        other.server_close()
+        server.server_close()
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:

@@ -59,6 +59,11 @@ def test_answers_hold_one_row_per_valid_answer(an_export):
     assert (first["class"], first["p_invasive"], first["p_iac"]) == ("MIA", "70", "20")
     assert first["comment"] == 'a "comment",\nof two lines'
     assert (first["wall_s"], first["active_s"], first["aid_p_invasive"]) == ("12.0", "12.0", "")
+    opened = "2026-01-05T08:00:10.000+00:00"  # once, though the case was opened again
+    assert [(row["t_open"], row["visits"]) for row in (first, second)] == [
+        (opened, "1"),
+        (opened, "2"),
+    ]
     assert (second["condition"], second["step"], second["revision"]) == ("aided", "2", "1")
     assert (second["class"], second["p_invasive"], second["changed"]) == ("IAC", "90", "1")
     assert float(second["aid_p_invasive"]) == 80.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from study_data_made_up import made_up
 
 from densesharp.stats.bland_altman import (
     concordance,
@@ -16,9 +19,11 @@ from densesharp.stats.bland_altman import (
     repeated_limits,
 )
 from densesharp.stats.estimates import t_estimate
+from densesharp.stats.icc import icc
 from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
 from densesharp.stats.mixed_profile import profile_intervals
 from densesharp.stats.reading_time import reading_time, summarize
+from densesharp.study.analysis.sizes import analyse_volumes
 
 
 def test_limits_and_concordance_of_three_pairs_by_hand():
@@ -288,3 +293,20 @@ def test_times_without_a_comparison_say_so():
     assert flat.ratio.value is None
     assert summarize(np.array([])).median is None
     assert summarize(np.arange(1.0, 6.0)).quartiles == (2, 4)
+
+
+@pytest.mark.parametrize("readers", [1, 2, 3])
+def test_two_readers_outlines_are_enough_for_their_agreement(readers):
+    """The ICC is that of the logarithms of the volumes of all cases that every reader outlined."""
+    data = made_up(cases=6, readers=readers)
+    volumes = np.exp(np.random.default_rng(8).normal(5, 1, (6, readers)))
+    volumes[5, 0] = 0.0
+    cases = {
+        k: {r: SimpleNamespace(volume_mm3=v) for r, v in zip(data.readers, row, strict=True)}
+        for k, row in enumerate(volumes)
+    }
+    found = analyse_volumes(data, cases).readers_icc
+    if readers == 1:
+        assert "two or more readers" in found.reason
+    else:
+        assert found == icc(np.log(volumes[:5]))["ICC(2,1)"]

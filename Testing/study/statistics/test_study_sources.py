@@ -202,6 +202,10 @@ def test_power_of_one_area(reader_study_folder, capsys):
     text = capsys.readouterr().out
     assert "0.990" in text
     assert text.splitlines()[-1].split() == ["24", "42", "0.9"]
+    run("power", "--auc", 0.75, "--ratio", 0.5, "--cases", 90, "--json", "-")
+    document = json.loads(capsys.readouterr().out)
+    (found,) = document["power"]
+    assert (found["diseased"], found["others"]) == pytest.approx((60, 30))
     run("power", "--auc", 0.75, "--json", "-")
     assert json.loads(capsys.readouterr().out)["cases_needed"]["diseased"] > 10
     for wrong in ((), (reader_study_folder / "vandyke.csv", "--auc", 0.8)):
