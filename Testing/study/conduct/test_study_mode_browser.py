@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,13 @@ def a_study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("patient-folder")
     ball_aid = ball_mask(5)
     aids = [aid_for(f"C{n:03d}", (0.123, 0.345, 0.532)) for n in range(3)]
-    for aid in aids:
-        object.__setattr__(aid, "mask", ball_aid.nrrd)
-        object.__setattr__(aid, "mask_sha256", ball_aid.sha256)
+    as_shown = {
+        "mask": ball_aid.nrrd, "mask_sha256": ball_aid.sha256, "verdict": "caution",
+        "reasons": ("Only 7 % of what decides the class lies at the nodule.",),
+        "volume": "Volume 1235 mm³. Volume by other readers 1051 to 1451 mm³.",
+        "spread": "Spread over 8 runs: P(invasive) ± 0.04.",
+    }  # fmt: skip
+    aids = [replace(aid, **as_shown) for aid in aids]
     return with_images(make_study(folder, "sequential", count=3, aids=aids))
 
 
@@ -172,6 +177,12 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     for secret in ("53.2", "53%", "34.5", "C00", "patient-folder", ".nrrd", "J1"):
         assert secret not in seen, secret
 
+    # Keys of the viewer give no answer: window, fit, layout, switches, next nodule.
+    press(page, "mbf11ooxxt.,l")
+    page.wait_for_function("window.trame.state.get('screen').answer")
+    answer = page.evaluate("window.trame.state.get('screen').answer")
+    assert not any(answer[name] for name in ("nodule_class", "p_invasive", "p_iac", "confidence"))
+
     # An outline with the mouse, the rest by keyboard.
     box = page.query_selector(".ds-views img").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -192,6 +203,12 @@ def test_a_reader_reads_is_interrupted_and_finishes(a_study, a_server, a_browser
     page.keyboard.press("Enter")
     page.wait_for_selector("text=The model: IAC")
     assert "53.2" in everything_on(page)
+    aid = page.inner_text(".ds-study-aid")
+    for words in (
+        "Use with caution", "Only 7 % of what decides", "Volume by other readers 1051 to 1451 mm³",
+        "Spread over 8 runs: P(invasive) ± 0.04.", "Trained on: examples",
+    ):  # fmt: skip
+        assert words in aid
     first = answers_in(a_study)[0]
     assert first["form"] == {
         "nodule_class": "MIA", "p_invasive": 60, "p_iac": 45, "confidence": 4,
