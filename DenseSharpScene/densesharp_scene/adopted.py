@@ -19,10 +19,8 @@ from densesharp.image.masks import NoduleMask, mask_from_box
 from . import labelmaps, outline_origin, segments
 from .errors import SceneError
 from .geometry import grid_of, ijk_to_local, local_to_world, matrix_to_array, voxels_of
+from .reach import LARGEST_MM, is_too_large
 from .scan import ScanNodules
-
-LARGEST_MM = 80.0
-"""What is longer than this along an axis of the CT is an organ and no nodule."""
 
 MOST = 30
 """So many nodules are taken from one node at most."""
@@ -64,7 +62,7 @@ def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[Found], list[str]]:
     found, left_out = [], []
     for name, array, start, matrix in parts(node):
         mask = _counted_in_ct(array, start, matrix, node, scan)
-        if mask is None or _is_large(mask) or len(found) == MOST:
+        if mask is None or is_too_large(mask) or len(found) == MOST:
             left_out.append(name)
         else:
             found.append(Found(name, f"{node.GetName()}, {name}", mask))
@@ -135,7 +133,3 @@ def _to_world(node: Any) -> NDArray[np.float64]:
     if parent is not None:
         parent.GetMatrixTransformToWorld(matrix)
     return matrix_to_array(matrix)
-
-
-def _is_large(mask: NoduleMask) -> bool:
-    return bool((np.array(mask.array.shape[::-1]) * mask.grid.spacing > LARGEST_MM).any())

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from densesharp.image.grid import ras_to_lps
+from densesharp.image.masks import NoduleMask
 from densesharp.nodule.by_click import Move
 from densesharp.report.labels import Phrase
 
@@ -15,13 +16,18 @@ from . import segments
 from .answers import Answers
 from .brush import paint
 from .events import Listener
-from .reach import far_part_mm, stroke_is_near
+from .nodule import Nodule
+from .reach import LARGEST_MM, far_part_mm, is_too_large, stroke_is_near
 from .scan import ScanNodules
 from .session_state import SessionState
 
 OUT_OF_REACH = (
     "That is too far from {name} to belong to it: select the nodule that you paint, or click to "
     "mark another one."
+)
+TOO_LARGE = (
+    "The outline of {name} is more than {largest:.0f} mm wide, which no nodule is, and nothing was "
+    "computed: undo that."
 )
 OWN_AGAIN = "{name} has the model's own outline again, and its answer."
 FAR_PART = (
@@ -123,11 +129,18 @@ class Drawing:
             self._listener.said(Phrase(OWN_AGAIN, name=nodule.name), "info")
             self._listener.changed()
             return
-        if mask is not None:
-            middle = ras_to_lps(scan.center_of(nodule_id))
-            far = far_part_mm(mask, nodule.result.mask, np.asarray(middle))
-            if far > 0:
-                self._listener.said(Phrase(FAR_PART, far=far, name=nodule.name), "caution")
-                self._listener.changed()
-                return
+        refusal = self._refusal(scan, nodule, mask) if mask is not None else None
+        if refusal is not None:
+            self._answers.cancel(scan, nodule_id)
+            self._listener.said(refusal, "caution")
+            self._listener.changed()
+            return
         self._answers.correct(scan, nodule_id)
+
+    def _refusal(self, scan: ScanNodules, nodule: Nodule, mask: NoduleMask) -> Phrase | None:
+        """Why a corrected outline cannot be this nodule's."""
+        if is_too_large(mask):
+            return Phrase(TOO_LARGE, name=nodule.name, largest=LARGEST_MM)
+        middle = ras_to_lps(scan.center_of(nodule.id))
+        far = far_part_mm(mask, nodule.result.mask, np.asarray(middle))
+        return Phrase(FAR_PART, far=far, name=nodule.name) if far > 0 else None

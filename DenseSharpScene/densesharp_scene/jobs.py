@@ -105,7 +105,7 @@ class Jobs:
         """Take over what the worker has done."""
         for event in self._worker.poll():
             self._take(event)
-        if not self._worker.busy:
+        if not self.busy:  # work that was cancelled may still run to its end, unseen
             self._listener.progressed(Progress())
 
     def wait(self, seconds: float) -> None:

@@ -13,8 +13,17 @@ from .overlap import shared
 REACH_MM = 10.0
 """Further away from the outline a stroke is about something else."""
 
+LARGEST_MM = 80.0
+"""Wider outlines are no nodule's: lungs, lobes, everything but the nodule. Measuring one would take
+minutes."""
+
 _SPOTS = 2000
 """So many voxels of an outline stand for all of it when distances are asked for."""
+
+
+def is_too_large(mask: NoduleMask) -> bool:
+    """Whether an outline is wider than any nodule."""
+    return bool((np.array(mask.array.shape[::-1]) * mask.grid.spacing > LARGEST_MM).any())
 
 
 def stroke_is_near(

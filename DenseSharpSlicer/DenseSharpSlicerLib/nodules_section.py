@@ -167,6 +167,8 @@ class NodulesSection:
         for line, tag in self._axes:
             line.RemoveObserver(tag)
         self._axes = []
+        for other in self.session.others():
+            measured_axes.hide(other)
         scan, nodule = self.session.scan, self.session.nodule
         if scan is None or not scan.alive:
             self._tellAxes(None)

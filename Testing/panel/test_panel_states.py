@@ -90,6 +90,17 @@ def test_the_panel_is_drawn_after_the_views_and_in_pieces(
     assert panel.ui.nodulesTable.rowCount == 1
 
 
+def test_a_ct_that_is_deleted_while_it_is_looked_at_leaves_no_word(
+    slicer: Any, running: Panel, ct: Any
+) -> None:
+    """The work goes on unseen until it looks up; the standing line must not wait for it."""
+    running.until(lambda: running.ui.statusLabel.text == "Looking for the nodule")
+    slicer.mrmlScene.RemoveNode(ct)
+    running.until(lambda: running.widget.pace.resting)
+    assert running.ui.statusLabel.text == "Load a chest CT, or press Sample CT."
+    assert running.ui.cancelButton.isHidden()
+
+
 def test_a_work_that_takes_long_is_announced(running: Panel) -> None:
     running.until(lambda: running.ui.cancelButton.isVisibleTo(running.ui.cancelButton.parent()))
     assert running.ui.progressBar.value == 30

@@ -157,6 +157,22 @@ def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     assert panel.session.seeds_node() is seeds
 
 
+def test_axes_of_the_ct_that_was_chosen_before_are_hidden(slicer: Any, marked: Panel) -> None:
+    from densesharp_scene import measured_axes
+
+    former, other = marked.scan, add_ct(slicer, "Other", (6.0, 6.0))
+    marked.ui.axesCheckBox.click()
+    marked.wait()
+    lines = measured_axes.lines_of(former)
+    assert all(line.GetDisplayNode().GetVisibility() for line in lines)
+    marked.ui.inputSelector.setCurrentNode(other)
+    marked.wait()
+    assert not any(line.GetDisplayNode().GetVisibility() for line in lines)
+    marked.ui.inputSelector.setCurrentNode(former.volume_node)
+    marked.wait()
+    assert all(line.GetDisplayNode().GetVisibility() for line in lines)
+
+
 def test_a_bent_ct_is_used_as_a_straight_copy(
     slicer: Any, panel: Panel, ct: Any, bend: Any
 ) -> None:
@@ -307,7 +323,7 @@ def test_axes_of_a_ct_that_was_bent_are_not_drawn(marked: Panel, ct: Any, bend: 
 def test_outlines_too_large_for_a_nodule_are_left_out(
     slicer: Any, panel: Panel, ct: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from densesharp_scene import adopted
+    from densesharp_scene import reach
 
     panel.ui.inputSelector.setCurrentNode(ct)
     labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Organs")
@@ -316,7 +332,7 @@ def test_outlines_too_large_for_a_nodule_are_left_out(
     voxels[20:26, 20:26, 20:26] = 1
     voxels[30:55, 30:60, 30:60] = 2
     slicer.util.updateVolumeFromArray(labels, voxels)
-    monkeypatch.setattr(adopted, "LARGEST_MM", 20.0)
+    monkeypatch.setattr(reach, "LARGEST_MM", 20.0)
     panel.ui.adoptSelector.setCurrentNode(labels)
     said: list[str] = []
     monkeypatch.setattr(panel.session, "say", lambda text, **_options: said.append(text))

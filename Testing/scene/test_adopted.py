@@ -67,11 +67,11 @@ def test_labels_of_a_label_map_are_found_and_organs_left_out(scan):
     voxels_of(labels)[:2] = 7
     voxels_of(labels)[-2:] = 7
     assert outlines_in(labels, scan)[1] == []  # 42 x 39 x 50 mm
-    from densesharp_scene import adopted
+    from densesharp_scene import reach
 
-    old, adopted.LARGEST_MM = adopted.LARGEST_MM, 30.0
+    old, reach.LARGEST_MM = reach.LARGEST_MM, 30.0
     assert outlines_in(labels, scan)[1] == ["Label 7"]
-    adopted.LARGEST_MM = old
+    reach.LARGEST_MM = old
 
 
 def test_what_cannot_be_a_nodule_is_said(scene, scan):

@@ -12,7 +12,7 @@ import vtk
 from test_scene_geometry import linear, put_under
 
 from densesharp.errors import DenseSharpError, SeedError
-from densesharp_scene import ScanNodules, maps, measured_axes, segments
+from densesharp_scene import ScanNodules, maps, measured_axes, reach, segments
 from densesharp_scene.events import Listener
 from densesharp_scene.session import NoduleSession
 from nodule_answers import AnsweringBackend, HeldBackend, ball_mask, middle
@@ -400,6 +400,25 @@ def test_a_far_part_that_another_program_drew_is_not_measured(session):
     assert session.nodule.result.measurements.volume_mm3 == before
     assert "outline was changed" in session.outdated(session.nodule)
     session.undo()
+    assert session.outdated(session.nodule) is None
+
+
+def test_an_outline_of_everything_but_the_nodule_is_not_measured(session, monkeypatch):
+    """Segment Editor inverts by one wrong click; measuring that takes minutes and blocks clicks."""
+    monkeypatch.setattr(reach, "LARGEST_MM", 60.0)
+    mark(session, (0, 0, 0))
+    scan = session.scan
+    own = scan.mask_of(FIRST)
+    grid = scan.volume().grid
+    inverted = type(own)(1 - own.full(grid), (0, 0, 0), grid)
+    segments.write_mask(
+        scan.segmentation_node, session.nodule.segment_id, scan.volume_node, inverted
+    )
+    session.drawing.correct(scan, FIRST)
+    assert not session.busy
+    assert "which no nodule is" in session.listener.last
+    segments.write_mask(scan.segmentation_node, session.nodule.segment_id, scan.volume_node, own)
+    session.drawing.correct(scan, FIRST)
     assert session.outdated(session.nodule) is None
 
 
