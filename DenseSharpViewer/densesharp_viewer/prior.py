@@ -70,11 +70,12 @@ class Prior:
         session.on_replacing = self.forget
 
     def open_file(self, path: Path) -> None:
-        """Read an earlier CT in the background."""
-        self.open(lambda task: read_case(StoredCase("", "", "", path), path.parent, task))
+        """Read an earlier CT that the reader chose, and show both side by side."""
+        listed = StoredCase("", "", "", path)
+        self.open(lambda task: read_case(listed, path.parent, task), at_once=True)
 
-    def open(self, read: Callable[[Task], tuple[Volume, Case]]) -> None:
-        """Have an earlier CT read in the background, and show it beside the open one."""
+    def open(self, read: Callable[[Task], tuple[Volume, Case]], at_once: bool = False) -> None:
+        """Have an earlier CT read in the background; it is shown when asked for, or `at_once`."""
         scan = self._session.scan
 
         def ended(event: Event) -> None:
@@ -84,6 +85,8 @@ class Prior:
                 self._session.say(f"The earlier CT: {event.text}", "error")
             elif event.kind == "done":
                 attempt(lambda: self.show(*event.value), self._session.page)
+                if at_once and self.scan is not None and not self.shown:
+                    self.toggle()
 
         self._loading.submit(read, ended, key="prior")
 

@@ -273,3 +273,14 @@ def test_a_form_keeps_what_is_typed_and_gives_an_estimate(page):
     page.settle()
     assert form.get_by_label("Age", exact=True).input_value() == "63"
     page.page.get_by_text("Patient, for the guidelines").click()
+
+
+@one_by_one
+def test_an_earlier_ct_that_is_chosen_is_seen_at_once(page, sphere_file):
+    page.page.keyboard.press("g")
+    with page.page.expect_file_chooser() as chosen:
+        page.page.locator("#ds-prior").get_by_text("File …").click()
+    chosen.value.set_files(str(sphere_file[0]))
+    page.wait("$('prior') && $('layout') === 'pair'", 60)
+    page.page.keyboard.press("g")
+    page.wait("$('layout') === 'four'")
