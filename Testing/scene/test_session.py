@@ -555,6 +555,19 @@ def test_a_scene_that_closes_while_something_is_computed_leaves_no_word(session)
     assert session.stage() == "idle"
 
 
+def test_what_was_cancelled_is_no_progress_any_more(session):
+    """It may run on unseen until it looks up; no front end waits for that."""
+    told = []
+    session.listener.progressed = told.append
+    session.backend.hold()
+    session.click(at(session))
+    session.backend.at_work()
+    assert told[-1].busy
+    session.cancel()
+    session.poll()
+    assert not told[-1].busy
+
+
 def test_cancelling_takes_the_click_away(session):
     session.backend.hold()
     session.click(at(session))
