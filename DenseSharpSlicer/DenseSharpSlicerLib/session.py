@@ -134,6 +134,7 @@ class Session(NoduleSession):
         self._wake = wake
         self._scans: dict[str, ScanNodules] = {}
         self._to_share: list[ScanNodules] = []
+        self._refused: dict[str, str] = {}
         SESSIONS.append(self)
 
     # What is shown
@@ -273,6 +274,7 @@ class Session(NoduleSession):
         self.watch.forget()
         self._scans.clear()
         self._to_share.clear()
+        self._refused.clear()
         self.told.tell("")
 
     def close(self) -> None:
@@ -313,8 +315,13 @@ class Session(NoduleSession):
 
     def _take_outline(self, scan: ScanNodules, nodule: Nodule) -> None:
         """Have an outline analysed that another module changed."""
+        refused = self._refused.pop(nodule.tracking_uid, "")
         if self.auto_update and self.outdated(nodule, scan) and scan.is_edited(nodule.id):
             self.drawing.correct(scan, nodule.id)
+            if self.status.failed:
+                self._refused[nodule.tracking_uid] = self.status.text
+        elif refused and refused == self.status.text:
+            self.say("")  # the outline is back
 
     def _arrived(self, request: Any, nodule: Nodule) -> None:
         super()._arrived(request, nodule)

@@ -146,7 +146,9 @@ def test_redo_brings_back_what_undo_took(marked: Panel) -> None:
 
 
 def test_clear_segment_is_followed(slicer: Any, marked: Panel) -> None:
-    segment_id = marked.session.nodule.segment_id
+    from densesharp_scene import segments
+
+    segment_id, own = marked.session.nodule.segment_id, marked.session.nodule.result.mask
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     logic.ClearSegment(marked.scan.segmentation_node, segment_id)
     marked.wait()
@@ -154,6 +156,11 @@ def test_clear_segment_is_followed(slicer: Any, marked: Panel) -> None:
     segment = marked.scan.segmentation_node.GetSegmentation().GetSegment(segment_id)
     surface = segment.GetRepresentation("Closed surface")
     assert surface is None or surface.GetNumberOfPoints() == 0
+    node, ct = marked.scan.segmentation_node, marked.scan.volume_node
+    segments.write_mask(node, segment_id, ct, own)  # what undo in Segment Editor does
+    marked.wait()
+    assert not marked.session.nodule.edited
+    assert marked.ui.statusLabel.text == "", "the outline is back: nothing is to be undone"
 
 
 def test_a_scene_closed_during_an_analysis_leaves_the_hint(slicer: Any, held: Panel) -> None:
