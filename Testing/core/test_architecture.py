@@ -210,3 +210,13 @@ def test_records_of_studies_and_statistics_stay_typed_up_to_the_file():
     files = [path for path in core_files() if part_of(path) in ("stats", "study")]
     found = [each for path in files for each in untyped_records(path)]
     assert not found, found
+
+
+def test_a_class_has_a_name_of_its_own_in_the_core():
+    """One word, one thing: who reads `Case` need not ask which."""
+    places: dict[str, list[str]] = {}
+    for path in core_files():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(CORE).as_posix())
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -16,7 +16,7 @@ from densesharp.nodule.settings import AnalysisSettings
 from densesharp.train import evaluation
 from densesharp.train.dataset import Sample
 from densesharp.train.evaluation import evaluate, outlined_places
-from densesharp.train.evaluation_answers import Answer, judge
+from densesharp.train.evaluation_answers import StoredAnswer, judge
 from densesharp.train.evaluation_readers import (
     Extent,
     Reach,
@@ -175,11 +175,11 @@ def test_answers_are_judged_by_what_the_readers_drew() -> None:
     among = among_readers(rods(4)[0], rods(4, 4))
     good, bad = replace(among, consensus=0.7), replace(among, consensus=0.69)
     extent = Extent(smallest_mm3=90, largest_mm3=110, beyond_mm=0, taller_mm=0)
-    ok = Answer("ok", (), "solid", (80, 120))
-    of_class = Answer("caution", ("class_uncertain",), "part-solid", (100, 120))
-    of_outline = Answer("caution", ("outline_unsure",), "ground-glass", (80, 109))
-    large = Answer("caution", ("larger_than_cube",), "solid", (1, 9e9))
-    nothing = Answer("refused", ("no_nodule",))
+    ok = StoredAnswer("ok", (), "solid", (80, 120))
+    of_class = StoredAnswer("caution", ("class_uncertain",), "part-solid", (100, 120))
+    of_outline = StoredAnswer("caution", ("outline_unsure",), "ground-glass", (80, 109))
+    large = StoredAnswer("caution", ("larger_than_cube",), "solid", (1, 9e9))
+    nothing = StoredAnswer("refused", ("no_nodule",))
     given = [  # texture, fits, Dice, answer
         (5, True, good, ok), (5, True, good, of_class), (3, True, good, of_outline),
         (4, True, bad, of_outline), (1, True, bad, ok), (2, True, bad, nothing),
@@ -230,7 +230,7 @@ def test_the_answer_is_that_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(outcome.answer.reasons) == {n.code for n in result.notices if n.severity != "info"}
     air = replace(sample, voxel=np.zeros_like(voxel))
     (outcome,) = evaluate([air], None, shifts=False, answers=True)  # type: ignore[arg-type]
-    assert outcome.answer == Answer("refused", ("seed",))
+    assert outcome.answer == StoredAnswer("refused", ("seed",))
 
 
 def test_places_are_counted_and_are_no_nodules(

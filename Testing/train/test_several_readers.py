@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from densesharp.errors import TableError
 from densesharp.model.model_file import ModelCard, load_model, save_model
 from densesharp.train.augment import Augmentation
-from densesharp.train.batches import Source, make_batch
+from densesharp.train.batches import SampleSource, make_batch
 from densesharp.train.builder import build_dataset
 from densesharp.train.dataset import Sample, consensus, read_dataset
 from densesharp.train.fit import best, fit
@@ -108,7 +108,7 @@ def test_faults_of_readers_and_places_are_named(
 def test_a_soft_batch_holds_the_share_and_a_plain_one_the_consensus(drawn_by_three: Path) -> None:
     sample = read_all(drawn_by_three)["a"]
     soft, plain = (
-        make_batch([Source([sample], 1, STILL, soft=choice)], seed=0, step=0).masks
+        make_batch([SampleSource([sample], 1, STILL, soft=choice)], seed=0, step=0).masks
         for choice in (True, False)
     )
     assert soft.sum().item() == pytest.approx(sample.share.sum(), rel=1e-4)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from densesharp.model.model_file import load_model
-from densesharp.train.batches import Source, make_batch
+from densesharp.train.batches import SampleSource, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.fit import like_paper
 from densesharp.train.module import TrainingModule
@@ -47,7 +47,7 @@ def by_hand(samples: list[Sample], ranks: tuple[int, ...]) -> dict[str, torch.Te
     optimizer = torch.optim.Adam(module.network.parameters(), 1e-4, eps=1e-7)
     how = replace(settings.augmentation, edge=12)
     for rank in ranks:
-        batch = make_batch([Source(samples, 3, how)], 4, 0, rank)
+        batch = make_batch([SampleSource(samples, 3, how)], 4, 0, rank)
         output = module(batch.patches)
         losses = settings.objective(output.logits, output.mask_logits, batch.targets, batch.masks)
         (losses.total / len(ranks)).backward()

@@ -16,7 +16,7 @@ from densesharp.errors import ModelError, TableError
 from densesharp.model.model_file import ModelCard, load_model
 from densesharp.train import batches
 from densesharp.train.augment import Augmentation
-from densesharp.train.batches import Source, make_batch
+from densesharp.train.batches import SampleSource, make_batch
 from densesharp.train.dataset import UNKNOWN, Sample
 from densesharp.train.fit import Precision, Settings, best, fit, like_paper
 
@@ -191,7 +191,7 @@ def test_a_share_of_the_batch_is_needed_for_each_data_set(
 def test_a_batch_depends_on_seed_and_step_only_and_is_balanced(
     balls_of_three_sizes: list[Sample],
 ) -> None:
-    source = Source(balls_of_three_sizes, 6, Augmentation(3, (0.8, 1.15), edge=16))
+    source = SampleSource(balls_of_three_sizes, 6, Augmentation(3, (0.8, 1.15), edge=16))
     first, again, next_one = (make_batch([source], 7, step) for step in (5, 5, 6))
     assert torch.equal(first.patches, again.patches)
     assert not torch.equal(first.patches, next_one.patches)
@@ -203,7 +203,9 @@ def test_classes_are_drawn_equally_often_however_many_nodules_each_has(
 ) -> None:
     of_class = [[s for s in fifteen_balls if s.label == label] for label in range(3)]
     unknown = [replace(sample, label=UNKNOWN) for sample in of_class[1] + of_class[2]]
-    source = Source([*of_class[0][:1], *of_class[2], *unknown], 6, Augmentation(0, (1, 1), edge=16))
+    source = SampleSource(
+        [*of_class[0][:1], *of_class[2], *unknown], 6, Augmentation(0, (1, 1), edge=16)
+    )
     for step in range(5):
         targets = make_batch([source], 7, step).targets
         assert targets.sum(dim=0).tolist() == [2, 0, 2]  # and two without class
@@ -215,8 +217,8 @@ def test_mixup_stays_within_its_source(fifteen_balls: list[Sample]) -> None:
     large = [sample for sample in fifteen_balls if sample.label == 2]
     for step in range(5):
         before, after = (
-            make_batch([Source(small, 2, plain), Source(large, 3, how), Source(small, 1, plain)],
-                       7, step)
+            make_batch([SampleSource(small, 2, plain), SampleSource(large, 3, how),
+                        SampleSource(small, 1, plain)], 7, step)
             for how in (plain, mixing)
         )  # fmt: skip
         for rows in (slice(0, 2), slice(5, 6)):
@@ -228,7 +230,7 @@ def test_mixup_stays_within_its_source(fifteen_balls: list[Sample]) -> None:
 def test_mixup_mixes_patch_class_and_mask_alike(balls_of_three_sizes: list[Sample]) -> None:
     how = Augmentation(0, (1.0, 1.0), edge=16)
     plain, again, mixed_up = (
-        make_batch([Source(balls_of_three_sizes, 6, augmentation)], 7, 5)
+        make_batch([SampleSource(balls_of_three_sizes, 6, augmentation)], 7, 5)
         for augmentation in (how, how, replace(how, mixup=0.9))
     )
     assert torch.equal(plain.patches, again.patches)

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 
 from densesharp.dicom import codes
 from densesharp.dicom.run_record import MANUFACTURER, MODEL_NAME, Run, tracking_uid
-from densesharp.dicom.source import Source, load_source, lung_side
+from densesharp.dicom.source import SourceSeries, load_source, lung_side
 from densesharp.dicom.source_headers import building, check_texts
 from densesharp.errors import ImageError
 from densesharp.image.volume import Volume
@@ -27,7 +27,7 @@ _SERIES_OFFSET = 51
 
 def segmentation(
     results: Sequence[NoduleResult], volume: Volume, run: Run, *, keep_identity: bool = False
-) -> tuple[Dataset, Source, list[NoduleResult]]:
+) -> tuple[Dataset, SourceSeries, list[NoduleResult]]:
     """Put the outlines of nodules into one SEG object.
 
     Args:
@@ -72,12 +72,14 @@ def segmentation(
     return written, source, nodules
 
 
-def series_number(source: Source, offset: int) -> int:
+def series_number(source: SourceSeries, offset: int) -> int:
     """A number for a derived series that sorts behind its source."""
     return int(source.images[0].get("SeriesNumber") or 0) % 1_000_000 * 100 + offset
 
 
-def _frames(nodules: Sequence[NoduleResult], volume: Volume, source: Source) -> NDArray[np.uint8]:
+def _frames(
+    nodules: Sequence[NoduleResult], volume: Volume, source: SourceSeries
+) -> NDArray[np.uint8]:
     """(slices, rows, columns, nodules) uint8 in the order of the source's slices."""
     i, j, _ = volume.grid.size
     frames = np.zeros((len(source.slices), j, i, len(nodules)), dtype=np.uint8)

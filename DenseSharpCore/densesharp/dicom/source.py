@@ -55,7 +55,7 @@ _NEAR_MIDLINE_MM = 25.0
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceSeries:
     """The CT images that written objects refer to.
 
     Attributes:
@@ -69,7 +69,7 @@ class Source:
     undeclared: str | None = None
 
 
-def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool) -> Source:
+def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool) -> SourceSeries:
     """The headers of the slices that masks lie in.
 
     Args:
@@ -110,7 +110,7 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
                 pseudonymise(image)
             fill_empty(image)
         undeclared = [to_unicode(image) for image in images]
-    return Source(tuple(images), slices, undeclared[0])
+    return SourceSeries(tuple(images), slices, undeclared[0])
 
 
 def _gone() -> ImageError:

@@ -21,7 +21,7 @@ from densesharp.io.checks import check_hu, check_memory, check_spacing, thicknes
 from densesharp.io.dicom_files import Slice
 from densesharp.io.dicom_pixels import read_pixels
 from densesharp.io.dicom_values import check_values, value_notices
-from densesharp.io.series import Found, find_slices
+from densesharp.io.series import FoundSeries, find_slices
 from densesharp.progress import Progress, part
 
 MAX_TILT = 1e-3
@@ -120,7 +120,7 @@ def locate_bent_series(
     return grid, {**_identity(stack), "positions": positions}
 
 
-def _stack_of(found: Found) -> Stack:
+def _stack_of(found: FoundSeries) -> Stack:
     """The stack of a series; where it is none, files that were left out may be the reason."""
     try:
         check_same(found.slices)

@@ -32,7 +32,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSeries:
     """The images of one CT series, and what lay beside them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Found:
 
 def find_slices(
     source: Path | Sequence[Path], series: str | None, progress: Progress = silent
-) -> Found:
+) -> FoundSeries:
     """The images of the one CT series at `source`.
 
     Args:
@@ -297,7 +297,7 @@ def _refuse_faults(slices: Sequence[Slice]) -> None:
     raise ImageError(message)
 
 
-def _told(chosen: list[Slice], slices: Sequence[Slice], left: Sequence[LeftOut]) -> Found:
+def _told(chosen: list[Slice], slices: Sequence[Slice], left: Sequence[LeftOut]) -> FoundSeries:
     """What to say of the files beside the CT."""
     own = {entry.path for entry in chosen}
     beside = [entry for entry in slices if entry.path not in own]
@@ -319,7 +319,7 @@ def _told(chosen: list[Slice], slices: Sequence[Slice], left: Sequence[LeftOut])
         listed = ", ".join(_counted(count, kind) for kind, count in sorted(other.items()))
         message = f"Left out, as they are no slices of this CT: {listed}."
         notices += (Notice("other_files", message, "info"),)
-    return Found(chosen, notices, doubt)
+    return FoundSeries(chosen, notices, doubt)
 
 
 def _kind(entry: Slice) -> str:

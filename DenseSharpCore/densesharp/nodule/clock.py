@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 
-class Clock:
+class StageTimes:
     """Collects how long each part took, in ms."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from densesharp.image.masks import NoduleMask, paste
 from densesharp.image.volume import Notice, Volume
 from densesharp.model.engines import open_engine
 from densesharp.nodule.click_stability import click_stability
-from densesharp.nodule.clock import Clock
+from densesharp.nodule.clock import StageTimes
 from densesharp.nodule.guidelines import guideline_hints
 from densesharp.nodule.inference import Located, locate, predict, run_at
 from densesharp.nodule.measure import CURVE_HU, measure
@@ -164,7 +164,7 @@ def analyse(
         engine = open_engine()
     check_classes(engine)
     check_seed(volume, seed)
-    clock = Clock()
+    clock = StageTimes()
     refused = [notice for notice in volume.notices if notice.severity == "refused"]
     if refused:
         return _without_model(nodule_id, seed, volume.notices, clock)
@@ -201,7 +201,7 @@ def _refine(
     engine: Engine,
     settings: AnalysisSettings,
     progress: Progress,
-    clock: Clock,
+    clock: StageTimes,
 ) -> NoduleResult:
     """Measure with the spread over orientations and the stability of the click."""
     stability = None
@@ -263,7 +263,7 @@ def update_mask(
         2250.0
     """
     check_classes(engine)
-    clock = Clock()
+    clock = StageTimes()
     trimmed = mask.trimmed(volume.grid)
     if trimmed is None:
         message = "The corrected outline is empty: undo, or delete the nodule."
@@ -295,7 +295,7 @@ def _assemble(
     mask: NoduleMask,
     engine: Engine,
     settings: AnalysisSettings,
-    clock: Clock,
+    clock: StageTimes,
     stability: Stability | None,
     extra: tuple[Notice, ...] = (),
     samples: Sequence[Measurements] = (),
@@ -340,7 +340,7 @@ def _assemble(
 
 
 def _without_model(
-    nodule_id: str, seed: Seed, notices: tuple[Notice, ...], clock: Clock
+    nodule_id: str, seed: Seed, notices: tuple[Notice, ...], clock: StageTimes
 ) -> NoduleResult:
     """A refusal without an outline or a class."""
     x, y, z = seed.lps.tolist()

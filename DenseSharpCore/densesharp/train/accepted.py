@@ -41,7 +41,7 @@ _DAMAGED = (
 
 
 @dataclass(frozen=True)
-class Outline:
+class AcceptedOutline:
     """One accepted outline.
 
     Attributes:
@@ -99,7 +99,7 @@ def collect(source: str | Path, out: str | Path, progress: Progress = silent) ->
 
 def _all(
     root: Path, files: Sequence[Path], scenes: Sequence[Path], folder: Path
-) -> Iterator[Outline]:
+) -> Iterator[AcceptedOutline]:
     if (root / "cases").is_dir():
         yield from _of_cohort(root / "cases")
     for scene in scenes:
@@ -112,7 +112,7 @@ def _all(
     yield from _of_segmentations(others)
 
 
-def _of_scene(scene: Path, folder: Path) -> Iterator[Outline]:
+def _of_scene(scene: Path, folder: Path) -> Iterator[AcceptedOutline]:
     """The accepted nodules of a saved scene."""
     own = scene.parent.name if scene.stem == "scene" else scene.stem
     if scene.suffix.lower() == ".mrb":
@@ -137,7 +137,7 @@ def _of_scene(scene: Path, folder: Path) -> Iterator[Outline]:
             if int(mask.sum()) != one["mask"]["voxels"]:
                 message = f"the outline of {one['name']} does not lie on the voxels of its CT"
                 raise ValueError(message)
-            yield Outline(f"{own}-{one['number']:03d}", image.resolve(), own, mask, grid)
+            yield AcceptedOutline(f"{own}-{one['number']:03d}", image.resolve(), own, mask, grid)
 
 
 def _unpack(archive: zipfile.ZipFile, base: Path) -> None:
@@ -191,7 +191,7 @@ def _on_grid(points: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:
     return mask_of_points(points, grid).full(grid) > 0
 
 
-def _of_cohort(cases: Path) -> Iterator[Outline]:
+def _of_cohort(cases: Path) -> Iterator[AcceptedOutline]:
     """The answers without reservation of a cohort."""
     for path in sorted(cases.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -207,7 +207,7 @@ def _of_cohort(cases: Path) -> Iterator[Outline]:
             inside = np.argwhere(sitk.GetArrayFromImage(small))[:, ::-1].tolist()
             points = [small.TransformIndexToPhysicalPoint(index) for index in inside]
             mask = _on_grid(np.array(points), grid)
-            yield Outline(f"{path.stem}-{one['id']}", image, path.stem, mask, grid)
+            yield AcceptedOutline(f"{path.stem}-{one['id']}", image, path.stem, mask, grid)
 
 
 def _is_dicom(path: Path) -> bool:
@@ -215,7 +215,7 @@ def _is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def _of_segmentations(files: Sequence[Path]) -> Iterator[Outline]:
+def _of_segmentations(files: Sequence[Path]) -> Iterator[AcceptedOutline]:
     """The segments of every SEG whose CT series lies among the files."""
     if not files:
         return
@@ -239,4 +239,6 @@ def _of_segmentations(files: Sequence[Path]) -> Iterator[Outline]:
             points = np.concatenate(list(points_of_segment(seg, number)))
             name = f"{path.parent.name}-{path.stem}-{number:03d}"
             patient = str(head.get("PatientID") or path.parent.name)
-            yield Outline(name, series[uid].resolve(), patient, _on_grid(points, grid), grid)
+            yield AcceptedOutline(
+                name, series[uid].resolve(), patient, _on_grid(points, grid), grid
+            )

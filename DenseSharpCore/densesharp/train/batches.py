@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SampleSource:
     """Nodules that share an augmentation, and how many of them a batch holds.
 
     Nodules of each class (and those without) are drawn equally often, as in the paper.
@@ -68,7 +68,7 @@ class Source:
         return drawn
 
 
-def make_batch(sources: Sequence[Source], seed: int, step: int, rank: int = 0) -> Batch:
+def make_batch(sources: Sequence[SampleSource], seed: int, step: int, rank: int = 0) -> Batch:
     """Make the batch of one step (of process `rank`).
 
     Args:
@@ -146,7 +146,7 @@ def mixed(values: Tensor, partners: Tensor, share: float) -> Tensor:
 class Batches(IterableDataset[Batch]):
     """The batches of steps `first` to `last`, without `last`."""
 
-    def __init__(self, sources: Sequence[Source], seed: int, first: int, last: int) -> None:
+    def __init__(self, sources: Sequence[SampleSource], seed: int, first: int, last: int) -> None:
         super().__init__()
         self.sources, self.seed, self.first, self.last = sources, seed, first, last
 

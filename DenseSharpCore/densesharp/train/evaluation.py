@@ -21,7 +21,7 @@ from densesharp.nodule.records import Prediction
 from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
-from densesharp.train.evaluation_answers import Answer, answer_at
+from densesharp.train.evaluation_answers import StoredAnswer, answer_at
 from densesharp.train.evaluation_readers import (
     AmongReaders,
     Extent,
@@ -99,7 +99,7 @@ class Outcome:
     inner: AmongReaders | None = None
     outer: AmongReaders | None = None
     extent: Extent | None = None
-    answer: Answer | None = None
+    answer: StoredAnswer | None = None
 
     @property
     def predicted(self) -> int:

@@ -37,7 +37,7 @@ TYPES = ("ground-glass", "part-solid", "solid")
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoredAnswer:
     """What `densesharp predict` says about one nodule.
 
     Attributes:
@@ -81,7 +81,7 @@ class Answers:
 
 def answer_at(
     volume: Volume, click: NDArray[np.float64], engine: Engine, augmentations: int
-) -> Answer:
+) -> StoredAnswer:
     """Analyse a nodule as `densesharp predict` does.
 
     Args:
@@ -97,10 +97,10 @@ def answer_at(
         settings = AnalysisSettings(augmentations=augmentations)
         result = analyse(volume, Seed(click), engine, settings=settings)
     except SeedError:
-        return Answer("refused", ("seed",))
+        return StoredAnswer("refused", ("seed",))
     reasons = tuple(notice.code for notice in result.notices if notice.severity != "info")
     measured = result.measurements
-    return Answer(
+    return StoredAnswer(
         result.verdict,
         reasons,
         None if measured is None else measured.nodule_type,

@@ -25,7 +25,7 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
-from densesharp.train.evaluation_answers import BAD, TYPES, Answer, Answers, judge
+from densesharp.train.evaluation_answers import BAD, TYPES, Answers, StoredAnswer, judge
 from densesharp.train.evaluation_readers import (
     BEYOND_MM,
     GRIDS,
@@ -36,7 +36,7 @@ from densesharp.train.evaluation_readers import (
     readers_tables,
 )
 
-MORE = {"extent": Extent, "answer": Answer}
+MORE = {"extent": Extent, "answer": StoredAnswer}
 """Further records of an `Outcome` that nodules.csv spreads over columns."""
 
 Ideal = dict[str, tuple[float, ...]]

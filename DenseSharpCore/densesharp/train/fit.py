@@ -37,7 +37,7 @@ from densesharp.model.densesharp import DenseSharp, export_weights, import_weigh
 from densesharp.model.model_file import ModelCard, load_model, save_model
 from densesharp.progress import Progress, silent
 from densesharp.train.augment import LIKE_PAPER, Augmentation
-from densesharp.train.batches import Batches, Source, make_batch
+from densesharp.train.batches import Batches, SampleSource, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.losses import Objective
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
@@ -187,7 +187,7 @@ def fit(
     described = _described(settings, [*datasets, watched] if watched else datasets, start_sha256)
     _check_same_run(folder, described)
     sources = [
-        Source(samples, count, settings.augmentation, settings.objective.soft)
+        SampleSource(samples, count, settings.augmentation, settings.objective.soft)
         for samples, count in zip(datasets, settings.per_batch, strict=True)
     ]
     module = TrainingModule(settings.objective, settings.optimisation, network)
@@ -225,7 +225,9 @@ def fit(
     return result
 
 
-def _finished(sources: Sequence[Source], settings: Settings, module: TrainingModule) -> DenseSharp:
+def _finished(
+    sources: Sequence[SampleSource], settings: Settings, module: TrainingModule
+) -> DenseSharp:
     """The network a run would end with now: a copy, with its running statistics set anew."""
     network = copy.deepcopy(
         module.averaged if settings.optimisation.averaging else module.network

@@ -16,7 +16,7 @@ from densesharp.stats.estimates import to_json
 from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.study_results import Endpoint
+from densesharp.study.analysis.study_results import EndpointResult
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.report.summary import primary_sentence
@@ -52,7 +52,7 @@ def test_the_primary_endpoint_is_the_one_of_the_design(results):
     assert not any(row["primary"] for row in others)
     for row in others:
         assert row["p_holm"] >= row["p"]
-    row = from_json(Endpoint, primary)
+    row = from_json(EndpointResult, primary)
     assert "named before the first read" in primary_sentence(row, verified=True)
     assert "not verified to be named before" in primary_sentence(row)
 

@@ -15,7 +15,7 @@ from densesharp.errors import TableError
 from densesharp.stats.estimates import to_json
 from densesharp.study.analysis.analyse_study import analyse_study, describe
 from densesharp.study.analysis.study_results import ReaderRow
-from densesharp.study.analysis.time_results import TimePoint, TimeResults
+from densesharp.study.analysis.time_results import ReadingTimePoint, TimeResults
 from densesharp.study.conduct.reading_session import Reading
 from densesharp.study.conduct.store import open_store
 from densesharp.study.exported.load_study import load_study
@@ -209,7 +209,7 @@ def test_thousands_of_reading_times_are_one_path_and_every_number_in_the_table(t
     rng = np.random.default_rng(2)
     readers, conditions = ("A", "B"), ("aided", "unaided")
     points = [
-        TimePoint(condition, reader, float(place), float(np.exp(3 + 0.3 * rng.normal())))
+        ReadingTimePoint(condition, reader, float(place), float(np.exp(3 + 0.3 * rng.normal())))
         for condition in conditions
         for reader in readers
         for place in range(300)

@@ -25,7 +25,7 @@ from densesharp.study.analysis.binary_tasks import analyse_task
 from densesharp.study.analysis.missing_readings import missing_cases
 from densesharp.study.analysis.sample_size import read_plan, sample_size
 from densesharp.study.analysis.subgroups import analyse_subgroups
-from densesharp.study.exported.export_design import ListedCase
+from densesharp.study.exported.export_design import DesignCase
 from densesharp.study.figures.course import flow_plot
 from densesharp.study.report.blocks import Bullets
 from densesharp.study.report.content import content
@@ -42,7 +42,7 @@ from densesharp.study.report.summary import interval_notes
 def with_properties(data, **properties):
     """The data with a design that gives the cases properties."""
     listed = tuple(
-        ListedCase(case, strata={name: of[k] for name, of in properties.items()})
+        DesignCase(case, strata={name: of[k] for name, of in properties.items()})
         for k, case in enumerate(data.cases)
     )
     return dataclasses.replace(data, design=dataclasses.replace(data.design, listed=listed))

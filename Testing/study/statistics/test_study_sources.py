@@ -18,7 +18,7 @@ from densesharp.stats.estimates import to_json
 from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.analysis.outlines import analyse_outlines
-from densesharp.study.analysis.study_results import Endpoint, StudyResults
+from densesharp.study.analysis.study_results import EndpointResult, StudyResults
 from densesharp.study.conduct.reader_masks import decode, encode
 from densesharp.study.exported.load_study import load_study
 from densesharp.study.exported.write_export import ANSWER_COLUMNS, MODEL_COLUMNS
@@ -112,7 +112,7 @@ def test_a_missing_reading_leaves_the_complete_cases_to_the_endpoints(folder, tm
         assert row["cases"] == 35
         assert row["p"] is not None
     assert "35 cases that all read" in primary_sentence(
-        from_json(Endpoint, found["endpoints"][0] | {"margin": None})
+        from_json(EndpointResult, found["endpoints"][0] | {"margin": None})
     )
 
 

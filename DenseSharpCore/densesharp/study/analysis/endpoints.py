@@ -16,7 +16,7 @@ from densesharp.stats.model_vs_readers import ReaderForm, non_inferiority
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.study.analysis.planned_endpoints import Planned, planned
 from densesharp.study.analysis.study_results import (
-    Endpoint,
+    EndpointResult,
     EndpointTest,
     Equivalence,
     StudyResults,
@@ -44,7 +44,7 @@ _TITLES = {
 _TASKS = {"iac": "IAC"}
 
 
-def endpoints(results: StudyResults) -> list[Endpoint]:
+def endpoints(results: StudyResults) -> list[EndpointResult]:
     """Every comparison of conditions, or of model and readers, the primary one marked.
 
     Only what the design named is primary, judged by its form and its margin: aided minus unaided,
@@ -96,7 +96,7 @@ def figure_title(figure: str, task: str | None) -> str:
     return _TITLES[figure] + (f", {_TASKS.get(task, task)}" if task else "")
 
 
-def _model_row(part: ModelComparison, planned: Planned) -> Endpoint:
+def _model_row(part: ModelComparison, planned: Planned) -> EndpointResult:
     """The model minus the readers' mean."""
     used, complete = part.result, part.complete_cases
     partial = complete is not None and getattr(used, part.form).p is None
@@ -131,7 +131,7 @@ def _row(
     figure: str,
     task: str | None,
     document: MrmcDocument,
-) -> Endpoint:
+) -> EndpointResult:
     """The first condition minus the second."""
     asked = primary if primary and primary.names(figure, task) else None
     form: ReaderForm = asked.form if asked else "rrrc"
@@ -183,12 +183,12 @@ def _endpoint(
     form: ReaderForm,
     asked: Planned | None,
     on_logit: OnLogit | None = None,
-) -> Endpoint:
+) -> EndpointResult:
     """The row; with non-inferiority or equivalence if it is the planned one and has a margin."""
     margin = asked.margin if asked else None
     both = asked is not None and asked.equivalence and margin is not None
     one_sided = None if both else margin
-    return Endpoint(
+    return EndpointResult(
         figure=figure,
         primary=asked is not None,
         form=form,

@@ -51,7 +51,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Question:
+class PaperQuestion:
     """One of the paper's two questions, by the model and by the mean reader."""
 
     auc: Estimate
@@ -80,7 +80,7 @@ class PublishedStudy:
     largest_class: Estimate
     model: Confusion
     mean_reader: Confusion
-    questions: Mapping[str, Question]
+    questions: Mapping[str, PaperQuestion]
     model_against_best_reader: Lead
     not_estimable: Sequence[str]
 
@@ -152,7 +152,7 @@ LIMITS = (
 )
 
 
-def _question(name: str, level: int) -> Question:
+def _question(name: str, level: int) -> PaperQuestion:
     """Sensitivity and specificity of the classes for one of the paper's two questions."""
     area, positive = AUCS[name]
     rates = {}
@@ -164,7 +164,7 @@ def _question(name: str, level: int) -> Question:
             specificity=_share(who, correct, others),
             accuracy=_share(who, hits + correct, cases + others),
         )
-    return Question(hanley_mcneil(area, positive, NODULES - positive), **rates)
+    return PaperQuestion(hanley_mcneil(area, positive, NODULES - positive), **rates)
 
 
 def _share(who: str, part: float, whole: float) -> Estimate:

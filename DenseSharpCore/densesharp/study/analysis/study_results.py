@@ -152,7 +152,7 @@ class Equivalence:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EndpointResult:
     """One comparison of two conditions, or of the model and the readers.
 
     Attributes:
@@ -225,6 +225,6 @@ class StudyResults:
     time: TimeResults | None
     sessions: SessionResults | None
     outlines: OutlineResults | None
-    endpoints: Sequence[Endpoint]
+    endpoints: Sequence[EndpointResult]
     subgroups: Sequence[Subgroup] | None = optional()
     marks: MarkResults | None = optional()

@@ -10,7 +10,7 @@ from densesharp.stats.estimates import Estimate, optional
 from densesharp.stats.reading_time import ReadingTime, TimeSummary
 
 
-class TimePoint(NamedTuple):
+class ReadingTimePoint(NamedTuple):
     """One reading: its place in the session where known, and active seconds."""
 
     condition: str
@@ -24,7 +24,7 @@ class TimeResults:
     """Reading times: condition -> `all` and each reader; every reading; the mixed model."""
 
     summary: Mapping[str, Mapping[str, TimeSummary]]
-    points: Sequence[TimePoint]
+    points: Sequence[ReadingTimePoint]
     group_reason: str | None = optional(written_with="model")
     model: ReadingTime | None = optional()
 

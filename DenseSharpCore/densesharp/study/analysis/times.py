@@ -9,9 +9,9 @@ from densesharp.stats.tables import FloatArray, IntArray
 from densesharp.stats.ustatistics import u_statistics
 from densesharp.study.analysis.time_results import (
     FirstSession,
+    ReadingTimePoint,
     SessionAccuracy,
     SessionResults,
-    TimePoint,
     TimeResults,
 )
 from densesharp.study.exported.study_data import StudyData
@@ -54,13 +54,15 @@ def _known(values: FloatArray) -> FloatArray:
     return known
 
 
-def _points(data: StudyData, seconds: FloatArray) -> list[TimePoint]:
+def _points(data: StudyData, seconds: FloatArray) -> list[ReadingTimePoint]:
     """Every reading."""
     out = []
     for t, r, k in zip(*np.nonzero(~np.isnan(seconds)), strict=True):
         position = None if data.position is None else data.position[t, r, k]
         where = None if position is None or np.isnan(position) else float(position)
-        out.append(TimePoint(data.conditions[t], data.readers[r], where, float(seconds[t, r, k])))
+        out.append(
+            ReadingTimePoint(data.conditions[t], data.readers[r], where, float(seconds[t, r, k]))
+        )
     return out
 
 

@@ -68,7 +68,7 @@ class Sources:
         return self.truth and (self.key or key_path(self.truth, study))
 
 
-class Settings(TypedDict, total=False):
+class DesignSettings(TypedDict, total=False):
     """What of a `Design` the tables do not give."""
 
     study: str
@@ -96,7 +96,7 @@ class _Listed:
 
 
 def create_study(
-    folder: Path, sources: Sources, settings: Settings, progress: Progress = silent
+    folder: Path, sources: Sources, settings: DesignSettings, progress: Progress = silent
 ) -> Study:
     """Read the tables and images, check everything, freeze the design and write the folder.
 

@@ -14,7 +14,7 @@ from densesharp.errors import StudyError
 from densesharp.progress import Progress, silent
 from densesharp.stats.tables import read_table
 from densesharp.study.conduct.answer_form import one_line_end
-from densesharp.study.conduct.create import Settings, Sources, create_study, refuse_second
+from densesharp.study.conduct.create import DesignSettings, Sources, create_study, refuse_second
 from densesharp.study.conduct.design import Endpoint, Figure, Hanging, Kind, MaskRule, Reveal
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
@@ -46,7 +46,7 @@ def create(values: Values, progress: Progress = silent) -> Study:
     on = {field.name: bool(values.get(field.name)) for field in FIELDS if field.kind == "switch"}
     folder = Path(text["study"])
     name = text["name"] or folder.resolve().name
-    settings: Settings = {
+    settings: DesignSettings = {
         "kind": cast("Kind", text["kind"]),
         "reveal": cast("Reveal", text["reveal"]),
         "mask": cast("MaskRule", text["mask"]),

@@ -41,7 +41,7 @@ class NamedEndpoint:
 
 
 @dataclass(frozen=True)
-class ListedCase:
+class DesignCase:
     """A case that the design lists.
 
     Attributes:
@@ -91,7 +91,7 @@ class ExportDesign:
     repeats: int = 0
     teaching: bool = False
     readers: Mapping[str, str] = field(default_factory=dict)
-    listed: tuple[ListedCase, ...] = ()
+    listed: tuple[DesignCase, ...] = ()
     endpoint: NamedEndpoint | None = None
     model: str | None = None
     model_sha256: str | None = None
@@ -170,8 +170,8 @@ def _parsed(design: dict[str, Any]) -> ExportDesign:
 _HASHES = ("truth_sha256", "key_sha256", "schedule_sha256", "design_sha256")
 
 
-def _case(row: Mapping[str, Any]) -> ListedCase:
-    return ListedCase(
+def _case(row: Mapping[str, Any]) -> DesignCase:
+    return DesignCase(
         str(row["id"]),
         str(row.get("patient") or ""),
         str(row.get("image_sha256") or ""),

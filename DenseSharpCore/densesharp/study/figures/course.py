@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from densesharp.study.analysis.study_results import StudyDescription
-from densesharp.study.analysis.time_results import TimePoint, TimeResults
+from densesharp.study.analysis.time_results import ReadingTimePoint, TimeResults
 from densesharp.study.figures.figure_style import (
     GREY,
     Plot,
@@ -104,7 +104,7 @@ def time_plot(time: TimeResults, study: StudyDescription) -> Plot:
     return Plot("time", caption, alt, figure, header, points)
 
 
-def _draw_course(axes: Any, points: Sequence[TimePoint], study: StudyDescription) -> None:
+def _draw_course(axes: Any, points: Sequence[ReadingTimePoint], study: StudyDescription) -> None:
     shapes = markers(study)
     for condition in study.conditions:
         color = color_of(condition, study.conditions)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from densesharp.stats.estimates import Interval
 from densesharp.stats.formatting import NOT_ESTIMABLE, number, p_text, statistic_text, t_or_z
-from densesharp.study.analysis.study_results import Endpoint
+from densesharp.study.analysis.study_results import EndpointResult
 from densesharp.study.report.blocks import TableBlock
 from densesharp.study.report.cells import estimate_table, limits
 
 
-def endpoint_table(endpoints: Sequence[Endpoint]) -> TableBlock:
+def endpoint_table(endpoints: Sequence[EndpointResult]) -> TableBlock:
     """Primary and secondary comparisons."""
     pairs = {(row.first, row.second) for row in endpoints}
     first, second = next(iter(pairs)) if len(pairs) == 1 else ("first", "second")
     compared = f"{first} minus {second}" if len(pairs) == 1 else "every pair of conditions"
-    columns: dict[str, Callable[[Endpoint], str]] = {
+    columns: dict[str, Callable[[EndpointResult], str]] = {
         "Cases": lambda row: str(row.cases),
         first: lambda row: number(row.means[row.first]),
         second: lambda row: number(row.means[row.second]),
@@ -47,18 +47,18 @@ def endpoint_table(endpoints: Sequence[Endpoint]) -> TableBlock:
     return estimate_table("endpoints", caption, "Endpoint", columns, rows)
 
 
-def possible(row: Endpoint) -> Interval | None:
+def possible(row: EndpointResult) -> Interval | None:
     """The interval, cut at what a difference of the figure can be: 2 for kappa, 1 for the rest."""
     width = 2.0 if "kappa" in row.figure else 1.0
     return None if row.ci is None else (max(-width, row.ci[0]), min(width, row.ci[1]))
 
 
-def _name(row: Endpoint, pairs: int) -> str:
+def _name(row: EndpointResult, pairs: int) -> str:
     name = ("Primary: " if row.primary else "") + row.figure
     return name if pairs == 1 else f"{name}: {row.first} minus {row.second}"
 
 
-def endpoint_tests_table(endpoints: Sequence[Endpoint]) -> TableBlock:
+def endpoint_tests_table(endpoints: Sequence[EndpointResult]) -> TableBlock:
     """The tests behind the endpoints, with their degrees of freedom."""
     rows, pairs = [], len({(row.first, row.second) for row in endpoints})
     for row in endpoints:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from densesharp.stats.formatting import interval, number
 from densesharp.study.analysis.endpoints import documents, figure_title
 from densesharp.study.analysis.study_results import (
-    Endpoint,
+    EndpointResult,
     Equivalence,
     StudyDescription,
     StudyResults,
@@ -126,7 +126,7 @@ def interim_sentence(study: StudyDescription) -> str:
     return text + "."
 
 
-def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
+def primary_sentence(row: EndpointResult, *, verified: bool = False) -> str:
     """The primary result in words.
 
     Args:
@@ -167,7 +167,7 @@ def primary_sentence(row: Endpoint, *, verified: bool = False) -> str:
     return text
 
 
-def _equivalence_sentence(row: Endpoint, found: Equivalence) -> str:
+def _equivalence_sentence(row: EndpointResult, found: Equivalence) -> str:
     no = "" if found.shown else "not "
     subject = (
         "the model and the readers"
