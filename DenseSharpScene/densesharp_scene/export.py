@@ -45,7 +45,8 @@ class Export:
         folder: Path,
         finish: Callable[[Event], None],
         then: Callable[[], None] = lambda: None,
-    ) -> None:
+        key: str = KEY,
+    ) -> Callable[[], None]:
         """Write masks, meshes, pictures, table and report of these nodules.
 
         Args:
@@ -53,6 +54,10 @@ class Export:
             folder: where to.
             finish: takes the end.
             then: what else to write, on the worker's thread; also where the report could not be.
+            key: what is written; earlier writing of the same is given up.
+
+        Returns:
+            Does the same again, whatever is shown by then.
         """
         backend, volume = self._state.backend, self._state.opened().volume()
 
@@ -65,7 +70,11 @@ class Export:
             then()
             return count
 
-        self._jobs.submit(work, finish, key=KEY)
+        def start() -> None:
+            self._jobs.submit(work, finish, key=key)
+
+        start()
+        return start
 
     def dicom(
         self,

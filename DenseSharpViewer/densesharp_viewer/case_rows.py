@@ -16,7 +16,7 @@ def row_of(case: ListedCase, state: str, sent: str) -> dict[str, str]:
 
     Args:
         case: it.
-        state: `new`, `open`, `read`, or `not opened` where that was tried and failed.
+        state: `new`, `open`, `read`, or `not opened` or `not saved` where that failed.
         sent: when its results were sent back; empty where they were not.
     """
     return {
@@ -44,3 +44,18 @@ def list_of(
         "left": sum(row["state"] != "read" for row in rows),
         "server": "" if archive is None else archive.host,
     }
+
+
+def words_at_the_end(count: int, lost: int, kept: int) -> str:
+    """What is said after the last case.
+
+    Args:
+        count: of all cases.
+        lost: how many could not be opened.
+        kept: how many could not be saved yet.
+    """
+    if kept:
+        return f"{kept} of {count} cases are not saved yet: free space, then press Next again."
+    if lost:
+        return f"{lost} of {count} cases could not be opened: choose one (Home) to try it again."
+    return f"All {count} cases were read."

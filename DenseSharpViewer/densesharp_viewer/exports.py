@@ -10,7 +10,7 @@ from typing import Any
 from densesharp.errors import ImageError
 from densesharp.nodule.records import NoduleResult
 from densesharp.worklist.cases import Archive
-from densesharp_scene.export import Export
+from densesharp_scene.export import KEY, Export
 from densesharp_scene.findings import results_of
 from densesharp_scene.session_state import SessionState
 from densesharp_scene.worker import Event, Task
@@ -76,20 +76,29 @@ class Exports:
         self.write(self._export, results_of(scan), finish)
 
     def write(
-        self, export: Export, results: Sequence[NoduleResult], finish: Callable[[Event], None]
-    ) -> None:
+        self,
+        export: Export,
+        results: Sequence[NoduleResult],
+        finish: Callable[[Event], None],
+        key: str = KEY,
+    ) -> Callable[[], None]:
         """Write results and scene into the results folder of the open CT.
 
         Args:
             export: whose jobs write.
             results: of the open CT.
             finish: takes the end.
+            key: what is written; earlier writing of the same is given up.
+
+        Returns:
+            Does the same again, whatever is open by then.
         """
         scan, folder = self._state.opened(), self._files.results
         self._ct = self._ct or CtFile(scan.volume())
         scene = scene_file(self._slicer_app, scan, self._ct)
         write_source(folder, self._files.source)
-        export.files(results, folder, finish, lambda: scene.write(folder / documents.SCENE_NAME))
+        target = folder / documents.SCENE_NAME
+        return export.files(results, folder, finish, lambda: scene.write(target), key)
 
     def report(self) -> None:
         """Write the files of the nodules that were not rejected, and the report on them."""

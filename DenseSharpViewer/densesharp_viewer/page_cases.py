@@ -13,6 +13,7 @@ STATES = (
     ("open", "mdi-circle-half-full"),
     ("read", "mdi-check"),
     ("not opened", "mdi-alert-outline"),
+    ("not saved", "mdi-content-save-alert-outline"),
 )
 
 

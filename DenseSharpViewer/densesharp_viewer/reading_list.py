@@ -15,19 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densesharp.errors import DenseSharpError
+from densesharp.errors import DenseSharpError, OutputError
 from densesharp.image.volume import Volume
 from densesharp.worklist import CaseState, CaseStates, ListedCase
 from densesharp.worklist.cases import LoadedCase
 from densesharp_scene.events import Listener
-from densesharp_scene.export import Export
-from densesharp_scene.findings import real_nodules, results_of
 from densesharp_scene.jobs import Jobs
 from densesharp_scene.worker import Event, Task
 
 from . import documents
 from .case import Case, case_of, listed_scene_case, read_case
-from .case_rows import list_of, row_of
+from .case_rows import list_of, row_of, words_at_the_end
+from .case_saving import CaseSaving
 
 if TYPE_CHECKING:
     from .session import Session
@@ -37,6 +36,9 @@ AUTOSAVE_S = 4.0
 
 READ_AHEAD_S = 0.5
 """The case that was just opened is drawn first."""
+
+SOON_S = 0.2
+"""A case is opened again once it is written."""
 
 SAVE_LIMIT_S = 120.0
 """How long the end of the program waits for what is still being written."""
@@ -76,14 +78,12 @@ class ReadingList:
     ) -> None:
         self._session, self._cases, self._folder = session, tuple(cases), folder
         self._later = later
-        self._loading, self._saving = Jobs(Listener(), wake), Jobs(Listener(), wake)
-        self._export = Export(session.state, self._saving)
+        self._loading, self._saving = Jobs(Listener(), wake), CaseSaving(session, wake)
         self._readings = CaseStates(folder) if cases else None
         self._scratch = Path(tempfile.mkdtemp(prefix="densesharp-cases-"))
         self._ready: dict[int, _Ready] = {}
         self._at: int | None = None
         self._coming: int | None = None
-        self._finishing: set[int] = set()
         self._unreadable: set[int] = set()
         self._then: Callable[[], None] | None = None
         self._changes = 0
@@ -181,10 +181,13 @@ class ReadingList:
                 self._save(self._at, "open")
             except DenseSharpError as error:
                 sys.stderr.write(f"{self._cases[self._at].name} was not saved. {error}\n")
+        self._saving.try_again()
         deadline = time.monotonic() + SAVE_LIMIT_S
         while not self._saving.at_rest and time.monotonic() < deadline:
             self._saving.poll()
             time.sleep(0.02)
+        for lost in self._saving.kept:
+            sys.stderr.write(f"The case '{lost}' was not saved.\n")
         self._loading.close()
         self._saving.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -207,18 +210,21 @@ class ReadingList:
         following = self._following(-1 if self._at is None else self._at)
         if following is None:
             self._leave("read")
-            self._session.say(self._at_the_end(), "info")
+            lost, kept = len(self._unreadable), len(self._saving.failed)
+            self._session.say(words_at_the_end(len(self._cases), lost, kept), "info")
             self.publish()
             return
         self._go(following, "read")
 
-    def _at_the_end(self) -> str:
-        count, lost = len(self._cases), len(self._unreadable)
-        if not lost:
-            return f"All {count} cases were read."
-        return f"{lost} of {count} cases could not be opened: choose one (Home) to try it again."
-
     def _go(self, index: int, state: CaseState) -> None:
+        case = self._cases[index]
+        if case.id in self._saving.failed:  # what lies on the disk is older
+            self._saving.try_again()
+            self._session.say(f"{case.name} is still to be saved: choose it again then.", "info")
+            return
+        if case.id in self._saving.kept:
+            self._later(lambda: self.choose(case.id), SOON_S)
+            return
         if self._at is None:  # a CT that is not of the list: it is asked about as always
             self._session.unsaved.ask(lambda: self._open(index))
             return
@@ -227,6 +233,7 @@ class ReadingList:
 
     def _leave(self, state: CaseState) -> bool:
         """Save the open case; False, and a sentence, when that cannot be done yet."""
+        self._saving.try_again()
         if self._at is None:
             return True
         if not self._session.unsaved.any:
@@ -243,25 +250,16 @@ class ReadingList:
         """Write the open case in the background; it has its state once all is written.
 
         Raises:
-            ImageError: an outline has no answer yet.
+            DenseSharpError: an outline has no answer yet, or nothing can be written there.
         """
-        session, scan = self._session, self._session.opened()
-        results = results_of(scan) if real_nodules(scan) else []
-        saved = session.unsaved.state()
-        if state == "read":
-            self._finishing.add(index)
 
-        def finish(event: Event) -> None:
-            self._finishing.discard(index)
-            if event.kind == "failed":
-                session.say(f"{self._cases[index].name} was not saved. {event.text}", "error")
-            elif event.kind == "done":
+        def ended(written: bool) -> None:
+            if written:
                 self._mark(index, state)
-                if scan is session.scan:
-                    session.unsaved.saved(saved)
-                    session.publish({"unsaved": session.unsaved.any})
+            else:
+                self.publish()
 
-        session.exports.write(self._export, results, finish)
+        self._saving.save(self._cases[index], state, ended)
 
     def _autosave(self, seen: int) -> None:
         """Save unless the reader went on meanwhile: then a later call does."""
@@ -269,6 +267,8 @@ class ReadingList:
         if due and self._at is not None and self._session.unsaved.any:
             try:
                 self._save(self._at, "open")
+            except OutputError as error:
+                self._session.say(str(error), "error")
             except DenseSharpError:
                 return  # an outline without its answer: saved when that is there
 
@@ -292,12 +292,13 @@ class ReadingList:
         count = len(self._cases)
         for step in range(1, count + (index < 0)):
             other = (index + step) % count
-            if self._state(other) != "read" and other not in self._unreadable:
+            passed = other in self._unreadable or self._cases[other].id in self._saving.kept
+            if self._state(other) != "read" and not passed:
                 return other
         return None
 
     def _state(self, index: int) -> CaseState:
-        if index in self._finishing or self._readings is None:
+        if self._readings is None or self._saving.will_be_read(self._cases[index].id):
             return "read"
         return self._readings.state(self._cases[index].id)
 
@@ -314,7 +315,7 @@ class ReadingList:
 
     def _load(self, index: int) -> None:
         """Read a case; what else is being read gives way."""
-        if _key(index) in self._loading.keys:
+        if f"case {index}" in self._loading.keys:
             return
         for key in self._loading.keys:
             self._loading.cancel(key)
@@ -326,7 +327,7 @@ class ReadingList:
             loaded = listed.load(scratch, task.progress)
             return _Ready(loaded, case_of(loaded.volume, loaded.path))
 
-        self._loading.submit(work, lambda event: self._loaded(index, event), key=_key(index))
+        self._loading.submit(work, lambda event: self._loaded(index, event), key=f"case {index}")
 
     def _loaded(self, index: int, event: Event) -> None:
         wanted = index == self._coming
@@ -354,7 +355,7 @@ class ReadingList:
 
     def _shown(self, index: int) -> None:
         self._at, self._coming = index, None
-        self._session.forget_message()
+        self._session.say(self._saving.problem, "error")
         self._mark(index, "open")
         self._later(self._read_ahead, READ_AHEAD_S)
         earlier = self._cases[index].earlier()
@@ -384,13 +385,14 @@ class ReadingList:
 
     def publish(self) -> None:
         """Show the list and how far it is."""
-        lost, sent = self._unreadable, self._readings.sent if self._readings else lambda _id: ""
+        sent = self._readings.sent if self._readings else lambda _id: ""
         rows = [
-            row_of(case, "not opened" if n in lost else self._state(n), sent(case.id))
-            for n, case in enumerate(self._cases)
+            row_of(case, self._shown_state(index), sent(case.id))
+            for index, case in enumerate(self._cases)
         ]
         self._session.publish({"cases": list_of(rows, self._cases, self._at, self._coming)})
 
-
-def _key(index: int) -> str:
-    return f"case {index}"
+    def _shown_state(self, index: int) -> str:
+        if self._cases[index].id in self._saving.failed:
+            return "not saved"
+        return "not opened" if index in self._unreadable else self._state(index)

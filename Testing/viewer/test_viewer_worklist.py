@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -10,8 +11,9 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from browser_page import Page, bright_middle, show_sphere
-from viewer_helpers import sphere_volume
+from viewer_helpers import settle, sphere_volume
 
+from densesharp.errors import OutputError
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.worklist import open_worklist
 from densesharp_viewer.reading_list import ReadingList
@@ -205,6 +207,63 @@ def test_a_file_that_is_gone_is_said_and_the_list_goes_on(reading, session, page
     reading.choose("case_2")
     rest(reading)
     assert [row["state"] for row in page["cases"]["rows"]] == ["read", "open", "read"]
+
+
+def test_a_case_that_cannot_be_written_is_kept_until_it_can(reading, session, page, monkeypatch):
+    """A full disk: nothing counts as read, the older file is not opened, nothing is lost."""
+    click(reading)
+    write, full = session.backend.write, [True]
+
+    def on_a_full_disk(*args):
+        if full[0]:
+            message = "'mask.nrrd' cannot be written (No space left on device): free space."
+            raise OutputError(message)
+        return write(*args)
+
+    monkeypatch.setattr(session.backend, "write", on_a_full_disk)
+    reading.next()
+    rest(reading)
+    assert shown(session) == 2
+    assert "case 1 was not saved" in page["message"]["text"]
+    assert "No space left on device" in page["message"]["text"]
+    assert states(page) == ["not saved", "open", "new"]
+    reading.previous()
+    rest(reading)
+    assert shown(session) == 2, "its nodule is not on the disk"
+    assert states(page)[0] == "not saved"
+    full[0] = False
+    reading.next()
+    rest(reading)
+    assert states(page) == ["read", "read", "open"]
+    reading.choose("case_1")
+    rest(reading)
+    assert [nodule.name for nodule in session.nodules] == ["Nodule 1"]
+
+
+def test_a_slow_disk_writes_every_case(reading, session, page, monkeypatch):
+    """A case that is left while the one before is still being written takes nothing from it."""
+    write, go = session.backend.write, threading.Event()
+
+    def slowly(results, volume, folder, progress):
+        assert go.wait(20)
+        progress(0.5, "Writing")  # ends here where it was cancelled
+        return write(results, volume, folder, progress)
+
+    monkeypatch.setattr(session.backend, "write", slowly)
+    for _ in range(2):
+        session.click(sphere_volume()[1])
+        settle(session)
+        reading.next()
+        deadline = time.monotonic() + 20
+        while not reading._loading.at_rest and time.monotonic() < deadline:
+            reading.poll()
+    go.set()
+    rest(reading)
+    assert states(page) == ["read", "read", "open"]
+    for case_id in ("case_1", "case_2"):
+        reading.choose(case_id)
+        rest(reading)
+        assert len(session.nodules) == 1
 
 
 def test_the_end_of_the_program_saves_the_open_case(session, folder, tmp_path):
