@@ -30,6 +30,17 @@ def sha256(content: Path | str | bytes) -> str:
     return digest.hexdigest()
 
 
+def why_missing(path: str | Path) -> str:
+    """What to say of a path that does not exist; an address on the web is none."""
+    address = re.search(r"(?:^|[\\/])(https?|ftp|s3):[\\/]+(.*)", str(path))
+    if address:
+        return (
+            f"'{address[1]}://{address[2]}' is an address, not a file on this computer: download "
+            "it first. 'densesharp view --worklist ADDRESS' opens the cases of a DICOMweb server."
+        )
+    return f"'{path}' does not exist: check the path."
+
+
 def ensure_folder(folder: str | Path) -> Path:
     """Make `folder` (with parents) if needed and check that files can be created in it.
 

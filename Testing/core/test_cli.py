@@ -130,3 +130,23 @@ def test_all_errors_of_ours_share_one_base():
     ours = [c for c in classes if c is not errors.Cancelled]
     assert len(ours) > 5
     assert all(issubclass(c, DenseSharpError) for c in ours)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "http://host/ct.nrrd", "--seed=1,2,3", "--out", "o"],
+        ["view", "https://host/ct.nrrd", "--no-browser"],
+        ["report", "https://host/run"],
+        ["simulate", "--lung", "http://host/ct.nrrd", "--out", "o"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_address_where_a_file_is_meant_says_what_to_do(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    address = next(word for word in command if "://" in word)
+    assert f"'{address}' is an address, not a file on this computer: download it first" in said
+    assert "view --worklist ADDRESS" in said
+    assert list(tmp_path.iterdir()) == []

@@ -16,12 +16,14 @@ import re
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from densesharp import stopping
 from densesharp.cli.extras import EXTRAS, not_installed
-from densesharp.errors import Cancelled, DenseSharpError
+from densesharp.errors import Cancelled, DenseSharpError, ImageError
+from densesharp.files import why_missing
 
 GROUPS = {
     "Read a CT": {
@@ -178,11 +180,24 @@ def _run(arguments: Sequence[str]) -> int:
     if lacking:
         sys.stderr.write(f"densesharp: {lacking}\n")
         return 2
+    _check_paths(args)
     if getattr(args, "json", None):
         from densesharp.cli.terminal import check_json
 
         check_json(args.json)
     return int(command_module(args.command).run(args))
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    """Refuse the address of a web page where a file or a folder is meant.
+
+    Raises:
+        ImageError: one is given.
+    """
+    for value in vars(args).values():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and path.parts[:1] in (("http:",), ("https:",)):
+                raise ImageError(why_missing(path.as_posix()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from densesharp.cli.pages import page
 from densesharp.errors import ImageError
-from densesharp.files import check_folder
+from densesharp.files import check_folder, why_missing
 from densesharp.io.image_files import is_volume_file
 from densesharp.serve.messages import KEY_VARIABLE
 
@@ -80,8 +80,7 @@ def check_image(path: Path) -> None:
         ImageError: it does not exist, or is another kind of file.
     """
     if not path.exists():
-        message = f"'{path}' does not exist: check the path."
-        raise ImageError(message)
+        raise ImageError(why_missing(path))
     if path.is_dir():
         check_folder_of_images(path)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from densesharp.errors import ImageError
+from densesharp.files import why_missing
 from densesharp.image.volume import Volume
 from densesharp.io.checks import thickness_notices
 from densesharp.io.image_files import is_volume_file, read_volume_file
@@ -62,8 +63,7 @@ def read_volume(path: str | Path, series: str | None = None, progress: Progress 
         message = f"'{source}' is a link to nothing: check where it leads."
         raise ImageError(message)
     if not exists:
-        message = f"'{source}' does not exist: check the path."
-        raise ImageError(message)
+        raise ImageError(why_missing(source))
     if not is_folder and not is_file:  # opening a pipe would wait for ever
         message = f"'{source}' is no file but a pipe or a device: give a file or a folder."
         raise ImageError(message)

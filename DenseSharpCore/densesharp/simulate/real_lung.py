@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from densesharp.errors import ImageError
+from densesharp.files import why_missing
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.sampling import resample
 from densesharp.image.volume import Volume
@@ -185,8 +186,7 @@ def find_cts(path: str | Path) -> list[Path]:
     """
     source = Path(path)
     if not source.exists():
-        message = f"'{source}' does not exist: check the path."
-        raise ImageError(message)
+        raise ImageError(why_missing(source))
     if source.is_file():
         return [source]
     entries = sorted(entry for entry in source.iterdir() if not entry.name.startswith("."))

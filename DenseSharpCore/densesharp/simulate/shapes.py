@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from densesharp.errors import ImageError
+from densesharp.files import why_missing
 from densesharp.io.image_files import read_header, read_voxels
 from densesharp.simulate.fields import Field
 
@@ -88,8 +89,7 @@ def read_shapes(path: str) -> tuple[Shape, ...]:
     """
     source = Path(path)
     if not source.exists():
-        message = f"'{source}' does not exist: check the path."
-        raise ImageError(message)
+        raise ImageError(why_missing(source))
     files = [source] if source.is_file() else sorted(source.iterdir())
     shapes: list[Shape] = []
     for file in files:
