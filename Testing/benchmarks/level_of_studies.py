@@ -41,19 +41,23 @@ READERS, CASES = tuple("WXYZ"), 80
 SETTINGS = ("alike", "differ", "patients")
 
 NO_EFFECT = re.compile(
-    r"difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_)|time\.model\.effects|missing|"
+    r"difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_|.*followed|.*spontaneous)|"
+    r"time\.model\.effects|missing|each_reader|"
     r"endpoints|against_readers|model_alone"
 )
 """What is 0 on average; `intercept` aside."""
 
-OTHER_NULL = re.compile(r"agreement|repeats|calibration|intercept|kappa\.|readers_icc|position")
+OTHER_NULL = re.compile(
+    r"agreement|repeats|calibration|intercept|kappa\.|readers_icc|auc(_v_statistic)?(\.CONDITION)?$"
+)
 """Tests of something else than no difference, which is not so here."""
 
 
 def study(rng: np.random.Generator, setting: str) -> StudyData:
     """A crossover of four readers without any effect."""
     apart = 0.3 if setting == "differ" else 0.0
-    size = (2, len(READERS) + 1, CASES)
+    # The model is a reader under a condition of its own.
+    size = (3, len(READERS) + 1, CASES)
     patient = np.arange(CASES) // 2 if setting == "patients" else np.arange(CASES)
 
     def alike(spread: float, *shape: int) -> np.ndarray:
@@ -63,13 +67,13 @@ def study(rng: np.random.Generator, setting: str) -> StudyData:
         return spread * (own + shared) / np.sqrt(2)
 
     truth = np.digitize(alike(1.0), (-0.4, 0.5))
-    score = truth + alike(0.4) + alike(0.25, 2, 1) + alike(0.25, 1, size[1]) + alike(0.4, *size[:2])
+    score = truth + alike(0.4) + alike(0.25, 3, 1) + alike(0.25, 1, size[1]) + alike(0.4, *size[:2])
     score = score + apart * rng.normal(size=(1, size[1], 1))
-    score = score + apart / 2 * rng.normal(size=(2, size[1], 1))
+    score = score + apart / 2 * rng.normal(size=(3, size[1], 1))
     percent = [np.round(100 / (1 + np.exp(-2 * (score - at)))) for at in (0.5, 1.5)]
     chosen = (score > 0.5).astype(int) + (score > 1.5)
-    invasive, iac = (part[1, -1] / 100 for part in percent)
-    model = Model(chosen[1, -1], np.column_stack([1 - invasive, invasive - iac, iac]))
+    invasive, iac = (part[2, -1] / 100 for part in percent)
+    model = Model(chosen[2, -1], np.column_stack([1 - invasive, invasive - iac, iac]))
     shape = (2, len(READERS), CASES)
     log = 3.5 + alike(0.3) + alike(0.2, 2, 1) + 0.3 * rng.normal(size=shape)
     log = log + apart * rng.normal(size=(1, 4, 1)) + apart / 2 * rng.normal(size=(2, 4, 1))
@@ -87,8 +91,8 @@ def study(rng: np.random.Generator, setting: str) -> StudyData:
         names,
         CLASS_NAMES,
         truth,
-        paper_tasks(*(part[:, :-1] for part in percent), model),
-        chosen[:, :-1],
+        paper_tasks(*(part[:2, :-1] for part in percent), model),
+        chosen[:2, :-1],
         np.exp(log),
         session=np.stack([1.0 + first, 2.0 - first]),
         position=np.array([[rng.permutation(CASES) + 1.0 for _ in READERS] for _ in range(2)]),

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED, bootstrap_weights
-from densesharp.stats.clusters import over_cases, spread, summed
+from densesharp.stats.clusters import jackknifed, over_cases, spread, summed
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.kappa import Weights, kappa_values, weight_matrix
 from densesharp.stats.tables import FloatArray, IntArray
@@ -213,7 +213,7 @@ def fleiss_test(ratings: IntArray, classes: int, clusters: IntArray | None = Non
     """Fleiss' kappa (1971) with the z test of chance agreement (Fleiss, Nee & Landis 1979).
 
     Needs the same number of raters for every case. That test takes cases as independent even of a
-    rater's habits in a patient; with clusters it is the t test of `chance_corrected`.
+    rater's habits in a patient; with clusters it is a t test by jackknife over them.
 
     Args:
         ratings: shape (n, m), -1 where missing.
@@ -232,14 +232,27 @@ def fleiss_test(ratings: IntArray, classes: int, clusters: IntArray | None = Non
     observed = float(((counts**2).sum(1) - raters).mean() / (raters * (raters - 1)))
     kappa = 1 - (1 - observed) / s
     if clusters is not None:
-        found = chance_corrected(ratings, classes, "fleiss", clusters=clusters)
-        return replace(found, se=None, ci=None)
+        return _fleiss_by_patient(kappa, ratings, classes, clusters)
     skew = float((p * (1 - p) * (1 - 2 * p)).sum())
     variance = 2 / (n * raters * (raters - 1)) * (s**2 - skew) / s**2
     if variance <= 0:
         return Estimate(kappa, reason="The variance under chance agreement is not positive.")
     z = kappa / math.sqrt(variance)
     return Estimate(kappa, None, None, z, None, float(2 * stats.norm.sf(abs(z))), "Fleiss 1971")
+
+
+def _fleiss_by_patient(
+    kappa: float, ratings: IntArray, classes: int, clusters: IntArray
+) -> Estimate:
+    """The test by jackknife, whose estimate lacks the bias that kappa by chance has (below 0)."""
+    kept = [clusters != one for one in np.unique(clusters)]
+    left_out = [fleiss_test(ratings[some], classes).value for some in kept]
+    m = len(kept)
+    known = [value for value in left_out if value is not None]
+    unbiased = m * kappa - (m - 1) * float(np.mean(known)) if len(known) == m else None
+    found = jackknifed(unbiased, left_out)
+    method = f"Fleiss 1971, jackknife over {m} patients"
+    return replace(found, value=kappa, se=None, ci=None, method=method)
 
 
 def fleiss_by_class(

@@ -143,10 +143,10 @@ def fit_contaminated(
         truth: shape (K,): True with the disease.
         confidence: of the intervals.
     """
-    none = ONE_CLASS if truth.all() or not truth.any() else None
-    counts = categories(ratings, truth)
-    shape = none or degenerate(counts)
-    if shape in (ONE_CLASS, ONE_POINT):
+    one_class = truth.all() or not truth.any()
+    counts = None if one_class else categories(ratings, truth)
+    shape = ONE_CLASS if counts is None else degenerate(counts)
+    if counts is None or shape == ONE_POINT:
         missing = not_estimable(shape or ONE_CLASS)
         return ContaminatedFit(missing, missing, missing, reason=shape, fit=missing)
     best = _best(counts)

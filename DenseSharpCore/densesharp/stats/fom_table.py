@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from densesharp.errors import TableError
-from densesharp.stats.auc import clustered_covariance, delong_covariance, placements
+from densesharp.stats.auc import clustered_covariance, delong_covariance, placements, too_few
 from densesharp.stats.clusters import cluster_covariance
 from densesharp.stats.estimates import Interval
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
@@ -66,6 +66,10 @@ class FomTable:
     fewest: int | None = None
 
 
+LARGEST = 1e9
+"""Of ratings whose mean is compared: beyond, squares of their differences lose them."""
+
+
 def fom_table(
     readings: Readings,
     figure: FigureOfMerit = AUC,
@@ -83,14 +87,21 @@ def fom_table(
 
     Raises:
         ValueError: the covariance does not exist for the figure of merit.
-        TableError: it does not exist for several cases of a patient in a nested design.
+        TableError: it does not exist for several cases of a patient (in a nested design), or
+            ratings are too large for their mean.
     """
     if covariance != "jackknife" and figure is not AUC:
         message = f"The {covariance} covariance exists for the AUC only."
         raise ValueError(message)
     if covariance == "unbiased" and readings.patients is not None:
-        message = "The unbiased covariance exists for one case of each patient only."
-        raise ValueError(message)
+        message = (
+            "Patients have several cases: the unbiased covariance exists for one case of each "
+            "patient only. Take the jackknife or DeLong's."
+        )
+        raise TableError(message)
+    if figure.limits == (-np.inf, np.inf) and np.nanmax(np.abs(readings.ratings)) > LARGEST:
+        message = f"Ratings beyond {LARGEST:g} have no mean that can be compared: take other units."
+        raise TableError(message)
     classes = readings.truth.astype(np.int64) if truth is None else truth
     design = study_design(readings.ratings)
     t, r, _ = readings.ratings.shape
@@ -128,6 +139,10 @@ def fom_table(
         return lacking("All cases are of one patient.")
     known = np.flatnonzero(~unread.ravel())
     curves = readings.ratings.reshape(t * r, -1)[known]
+    if patients is not None and covariance == "delong":
+        reason = too_few(readings.truth, readings.patients)
+        if reason:
+            return lacking(reason)
     between = _covariances(curves, readings.truth, values, patients)[covariance]()
     if patients is None:
         between = np.where(share_cases(curves[:, None]), between, 0.0)

@@ -89,7 +89,8 @@ def _difference_text(document: MrmcDocument) -> str:
         rows.append([title, _limits(document, one), p_text(one.p)])
     u = document.u_statistic
     if u and u.p is not None:
-        rows.append(["U-statistic, all random", interval(u.ci, 4), p_text(u.p)])
+        one = u.of(pair.first, pair.second)
+        rows.append(["U-statistic, all random", _limits(document, one), p_text(one.p)])
     head = f"{pair.first} minus {pair.second}: {number(document.difference, 4)}"
     if u and u.difference is not None and document.difference is None:
         head = (

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_study import write_example
+from scipy.stats import ttest_1samp
 
 from densesharp.stats.agree_document import agree_document, agree_text
 from densesharp.stats.agreement import (
@@ -64,9 +65,12 @@ def test_cases_that_are_there_twice_say_nothing_new(codes):
         assert by_patient.ci == pytest.approx(single.ci)
         assert by_patient.df == single.df == 39
         assert naive.se < 0.75 * single.se
-    test = fleiss_test(twice, 4, TWICE)
-    assert test.p == pytest.approx(chance_corrected(codes, 4, "fleiss").p)
+    test, single = fleiss_test(twice, 4, TWICE), fleiss_test(codes, 4, np.arange(40))
     assert test.value == pytest.approx(fleiss_test(codes, 4).value)
+    assert (test.p, test.df) == pytest.approx((single.p, single.df))
+    rest = [fleiss_test(np.delete(codes, k, axis=0), 4).value for k in range(40)]
+    pseudo = 40 * test.value - 39 * np.array(rest)
+    assert single.p == pytest.approx(ttest_1samp(pseudo, 0).pvalue)
     assert kendall_w(twice * 1.0, TWICE).p is None
     wide, narrow = (light_kappa(twice, 4, clusters=of, replicates=400) for of in (TWICE, None))
     assert wide.se == pytest.approx(np.sqrt(2) * narrow.se, rel=0.15)

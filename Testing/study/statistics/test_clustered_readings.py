@@ -103,7 +103,7 @@ def test_readers_and_treatments_get_the_same_covariance():
     for figure in (AUC, accuracy(), sensitivity(0.5)):
         usual = fom_table(replace(study, patients=None), figure).covariance
         assert fom_table(alone, figure).covariance == pytest.approx(usual)
-    with pytest.raises(ValueError, match="one case of each patient"):
+    with pytest.raises(TableError, match="one case of each patient"):
         fom_table(study, AUC, "unbiased")
 
 

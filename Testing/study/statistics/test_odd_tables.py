@@ -1,0 +1,61 @@
+"""Tables that are legal and odd: `densesharp mrmc` answers in sentences and possible numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from densesharp.errors import TableError
+from densesharp.stats.binormal import ONE_CLASS
+from densesharp.stats.contaminated import CONTAMINATED_AUC
+from densesharp.stats.figures_of_merit import MEAN_RATING
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_text import mrmc_text
+
+
+def test_no_row_of_the_difference_goes_beyond_what_is_possible(random_study):
+    """U-statistics of two readers have a degree of freedom or so."""
+    wide = 0
+    for seed in range(12):
+        study = random_study(seed, readers=2, cases=16)
+        document = mrmc_document(study)
+        u = document.u_statistic
+        wide += bool(u.ci and (u.ci[0] < -1 or u.ci[1] > 1))
+        for low, high in re.findall(r"(-?[0-9.]+) to (-?[0-9.]+)", mrmc_text(document)):
+            assert -1 <= float(low) <= float(high) <= 1
+    assert wide, "there was something to cut"
+
+
+@pytest.mark.parametrize("unread", [[(1, 0)], [(0, 0), (1, 1), (1, 2)]])
+def test_a_reader_without_a_treatment_has_no_contaminated_curve(random_study, unread):
+    study = random_study(1, readers=3, cases=24)
+    ratings = study.ratings.copy()
+    for t, r in unread:
+        ratings[t, r] = np.nan
+    document = mrmc_document(replace(study, ratings=ratings), CONTAMINATED_AUC)
+    for t, r in unread:
+        curve = document.contaminated[f"t{t}"][f"r{r}"]
+        assert curve.tpf is None
+        assert curve.auc.reason == ONE_CLASS
+    assert mrmc_text(document)
+
+
+def test_patients_and_covariances(random_study):
+    study = random_study(1, readers=3, cases=24)
+    many = replace(study, patients=np.arange(24) // 3)
+    with pytest.raises(TableError, match="Take the jackknife or DeLong's"):
+        mrmc_document(many, covariance="unbiased")
+    alone = replace(study, patients=study.truth.astype(int))
+    found = mrmc_document(alone, covariance="delong")
+    assert found.rrrc.p is None
+    assert "two patients with" in found.rrrc.reason
+
+
+def test_numbers_too_large_for_a_mean_are_told(random_study):
+    study = random_study(1, readers=3, cases=24)
+    with pytest.raises(TableError, match="take other units"):
+        mrmc_document(replace(study, ratings=1e200 * study.ratings), MEAN_RATING)
+    assert mrmc_document(replace(study, ratings=1e8 * study.ratings), MEAN_RATING).rrrc.p
