@@ -37,6 +37,25 @@ def slicer(running_slicer: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
+def qt(slicer: Any) -> Any:
+    return sys.modules["qt"]
+
+
+@pytest.fixture
+def packages(slicer: Any) -> Any:
+    from DenseSharpSlicerLib import packages
+
+    return packages
+
+
+@pytest.fixture
+def preferences(slicer: Any) -> Any:
+    from DenseSharpSlicerLib import preferences
+
+    return preferences
+
+
+@pytest.fixture
 def module(slicer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module, loaded from its file as Slicer does, with the threshold engine."""
     from slicer_standin.application import load_module

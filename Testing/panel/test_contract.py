@@ -19,13 +19,6 @@ SCENE = ROOT / "DenseSharpScene"
 SOURCES = sorted([*MODULES.glob("*.py"), *(MODULES / "DenseSharpSlicerLib").glob("*.py")])
 
 
-@pytest.fixture
-def qt(slicer: Any) -> Any:
-    import qt
-
-    return qt
-
-
 def all_widgets() -> dict[str, str]:
     return {name: cls for path in UI_FILES for name, cls in slicer_api.widgets_of(path).items()}
 

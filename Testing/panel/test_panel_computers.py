@@ -12,20 +12,6 @@ from test_panel_install import Pip
 pytestmark = pytest.mark.panel
 
 
-@pytest.fixture
-def packages(slicer: Any) -> Any:
-    from DenseSharpSlicerLib import packages
-
-    return packages
-
-
-@pytest.fixture
-def preferences(slicer: Any) -> Any:
-    from DenseSharpSlicerLib import preferences
-
-    return preferences
-
-
 def markers(system: str, machine: str) -> dict[str, str]:
     """How the packages' markers see a computer."""
     return {"sys_platform": system, "platform_machine": machine}

@@ -33,20 +33,6 @@ class Pip:
 
 
 @pytest.fixture
-def packages(slicer: Any) -> Any:
-    from DenseSharpSlicerLib import packages
-
-    return packages
-
-
-@pytest.fixture
-def preferences(slicer: Any) -> Any:
-    from DenseSharpSlicerLib import preferences
-
-    return preferences
-
-
-@pytest.fixture
 def without_openvino(monkeypatch: pytest.MonkeyPatch, slicer: Any, packages: Any) -> None:
     """OpenVINO and torch are not there until pip has run."""
     plain = slicer.packaging.pip_check

@@ -23,13 +23,6 @@ UI = """<?xml version="1.0"?><ui version="4.0"><class>Demo</class>
 
 
 @pytest.fixture
-def qt(slicer: Any) -> Any:
-    import qt
-
-    return qt
-
-
-@pytest.fixture
 def ctk(slicer: Any) -> Any:
     import ctk
 

@@ -69,6 +69,16 @@ class Page:
         self.page.mouse.down()
         self.page.mouse.up()
 
+    def drag(self, *places: tuple[float, float]) -> None:
+        """With the left button, from place to place in the axial view."""
+        box = self.box(0)
+        at = [(box["x"] + x, box["y"] + y) for x, y in places]
+        self.page.mouse.move(*at[0], steps=3)
+        self.page.mouse.down()
+        for there in at[1:]:
+            self.page.mouse.move(*there, steps=5)
+        self.page.mouse.up()
+
     def leave_empty(self) -> None:
         """Delete all nodules for the next test, close, and see that nothing failed meanwhile."""
         for nodule in self.get("nodules"):

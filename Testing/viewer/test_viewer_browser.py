@@ -295,11 +295,7 @@ def test_erasing_takes_voxels_away(open_page):
     page.wait("$('tool') === 'erase'")
     page.act("brush", 6)
     page.act("brush_3d", True)
-    box = page.box(0)
-    page.page.mouse.move(box["x"] + x - 8, box["y"] + y)
-    page.page.mouse.down()
-    page.page.mouse.move(box["x"] + x + 8, box["y"] + y, steps=4)
-    page.page.mouse.up()
+    page.drag((x - 8, y), (x + 8, y))
     page.wait(f"Number($('nodules')[0].volume) < {before - 50} && !$('busy')")
     page.act("brush_3d", False)
 

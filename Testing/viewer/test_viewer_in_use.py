@@ -80,17 +80,6 @@ def mark(page, place) -> None:
     page.wait(f"$('nodules').length === {before + 1} && !$('busy')", 60)
 
 
-def drag(page, *places) -> None:
-    """With the left button, from place to place in the axial view."""
-    box = page.box(0)
-    at = [(box["x"] + x, box["y"] + y) for x, y in places]
-    page.page.mouse.move(*at[0], steps=3)
-    page.page.mouse.down()
-    for there in at[1:]:
-        page.page.mouse.move(*there, steps=5)
-    page.page.mouse.up()
-
-
 def decisions(page) -> list[str]:
     return [nodule["decision"] for nodule in page.get("nodules")]
 
@@ -140,7 +129,7 @@ def test_keys_while_an_answer_comes_change_what_they_say(page):
     volume = page.get("nodules")[0]["volume"]
     page.page.keyboard.press("p", delay=KEY_MS)
     page.wait("$('tool') === 'paint'")
-    drag(page, middle, middle + (7 * mm, 0))
+    page.drag(middle, middle + (7 * mm, 0))
     page.page.keyboard.press("Control+z", delay=KEY_MS)
     page.wait("!$('busy') && $('message').text.startsWith('Undone: ')", 60)
     assert page.get("nodules")[0]["volume"] == volume
@@ -180,7 +169,7 @@ def test_no_spread_is_shown_before_it_is_known(page):
     assert "Stability of the click: being tested." in first
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    drag(page, middle, middle + (7 * mm, 0))
+    page.drag(middle, middle + (7 * mm, 0))
     page.wait("$('card').edited && !$('busy')", 60)
     page.settle()
     assert "±" not in card.inner_text()
@@ -210,11 +199,11 @@ def test_the_sentence_names_the_outline_s_place_and_no_far_stroke_is_taken(page)
     before, volume = page.get("card")["sentence"], page.get("nodules")[0]["volume"]
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    drag(page, middle - (45 * mm, 0), middle - (40 * mm, 0))
+    page.drag(middle - (45 * mm, 0), middle - (40 * mm, 0))
     page.wait("$('message').text.includes('too far from Nodule')", 60)
     assert page.get("nodules")[0]["volume"] == volume
     page.act("brush", 6)
-    drag(page, middle, middle + (10 * mm, 0), middle + (14 * mm, 0))
+    page.drag(middle, middle + (10 * mm, 0), middle + (14 * mm, 0))
     page.wait("$('card').edited && !$('busy')", 60)
     moved = place_in(page.get("card")["sentence"]) - place_in(before)
     assert moved[0] < -2, "the outline grew to the patient's left, its click is where it was"
@@ -232,7 +221,7 @@ def test_a_dragged_axis_is_measured_and_undone(page):
     page.wait("$('tool') === 'ruler'")
     half = page.get("card")["measurements"][0]["value"].split()[0]
     end = middle + (float(half) / 2 * mm, 0)
-    drag(page, end, end + (4 * mm, 0))
+    page.drag(end, end + (4 * mm, 0))
     page.wait("$('card').sentence.includes('measured by the reader')", 60)
     page.settle()
     long, short = re.findall(r"[\d.]+", page.get("lengths"))

@@ -124,11 +124,7 @@ def test_computing_a_hand_made_outline_again_asks_first(page):
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
     page.act("brush", 8)
-    box = page.box(0)
-    page.page.mouse.move(box["x"] + x + 10, box["y"] + y)
-    page.page.mouse.down()
-    page.page.mouse.move(box["x"] + x + 30, box["y"] + y, steps=5)
-    page.page.mouse.up()
+    page.drag((x + 10, y), (x + 30, y))
     page.wait("$('card').edited && !$('busy')")
     drawn = page.get("nodules")[0]["volume"]
     page.page.get_by_title("Compute again").click()
