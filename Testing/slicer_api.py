@@ -88,7 +88,7 @@ APP = _names(
 MRML = _names(
     "ActivePlaceNodeIDChangedEvent AddColumn AddControlPointWorld AddEmptySegment "
     "AddNewNodeByClass AddNode AddObserver AddRepresentation AddViewNodeID AllocateScalars "
-    "ApplyThresholdOn AutoThresholdOff AutoWindowLevelOff Clear Completed "
+    "ApplyLinearTransform ApplyThresholdOn AutoThresholdOff AutoWindowLevelOff Clear Completed "
     "ContainsRepresentation CopyContent CopyOrientation CreateBinaryLabelmapRepresentation "
     "CreateDefaultDisplayNodes CreateFolderItem CreateItem CreateRepresentation "
     "CreateStorageNodeAlways CursorPositionModifiedEvent DeepCopy EndCloseEvent "
