@@ -11,11 +11,13 @@ from .page_tools import do
 
 COLUMNS = ("", "Nodule", "Class", "Inv.", "mm", "mm³", "CTR", "", "")
 
+_IN_SIGHT = "utils.densesharp?.inSight($event.el, nodule.id)"
+
 
 def build_list() -> None:
     """A line for each nodule; click jumps there."""
     with html.Section(classes="ds-list"):
-        with html.Table():
+        with html.Div(classes="ds-rows"), html.Table():
             with html.Thead(), html.Tr():
                 for title in COLUMNS:
                     html.Th(title)
@@ -27,7 +29,8 @@ def build_list() -> None:
                     classes=(
                         "(nodule.id === selected ? 'ds-selected ' : '') + 'ds-' + nodule.decision",
                     ),
-                    click=do("select", "nodule.id"),
+                    click="utils.densesharp.select(nodule.id)",
+                    raw_attrs=[f'@vue:{when}="{_IN_SIGHT}"' for when in ("mounted", "updated")],
                 ),
             ):
                 with html.Td():

@@ -155,6 +155,46 @@ def test_names_are_typed_whole_while_answers_come(page):
     assert page.get("card")["decided"].startswith("Accepted by Dr. Ay on 20")
 
 
+@quick_hands
+def test_a_name_typed_right_after_a_row_was_clicked_is_that_row_s(page):
+    middle, mm = sphere(page)
+    for n in range(2):
+        mark(page, middle - (25 * n * mm, 0))
+    first = page.get("nodules")[0]["name"]
+    page.page.locator(".ds-list tbody tr").first.click()
+    page.wait("$('selected') === $('nodules')[0].id && $('card').id === $('selected')", 60)
+    page.page.locator(".ds-list tbody tr").nth(1).click()
+    page.page.locator(".ds-rename").press("Control+a")
+    page.page.keyboard.type("Second", delay=KEY_MS)
+    page.page.keyboard.press("Enter")
+    page.wait("$('nodules')[1].name === 'Second'", 60)
+    assert page.get("nodules")[0]["name"] == first
+
+
+@one_by_one
+def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
+    middle, mm = sphere(page)
+    for n in range(8):
+        page.click(0, *(middle + (12 * mm * (n % 4 - 2), 12 * mm * (n // 4))))
+        time.sleep(0.1)
+    page.wait("$('nodules').length === 8 && !$('busy')", 60)
+    page.page.set_viewport_size({"width": 1280, "height": 500})
+    page.page.locator(".ds-list tbody tr").first.click()
+    page.page.keyboard.type(",", delay=KEY_MS)
+    page.wait("$('selected') === $('nodules')[7].id", 60)
+    page.settle()
+    rows = page.page.locator(".ds-rows").bounding_box()
+    row = page.page.locator(".ds-selected").bounding_box()
+    assert rows["y"] <= row["y"]
+    assert row["y"] + row["height"] <= rows["y"] + rows["height"] + 1
+    assert page.page.locator(".ds-rename").bounding_box()["y"] < 300
+    panel = page.page.locator(".ds-panel").bounding_box()
+    assert panel["width"] == pytest.approx(372, abs=1), "the views beside do not jump"
+    bin_of = page.page.get_by_title("Delete (Delete)").last.bounding_box()
+    assert bin_of["x"] + bin_of["width"] <= 1280
+    page.page.set_viewport_size({"width": 1280, "height": 800})
+
+
 @one_by_one
 def test_no_spread_is_shown_before_it_is_known(page):
     middle, mm = sphere(page)

@@ -2,7 +2,18 @@
 (function () {
   "use strict";
 
-  const act = (...call) => window.trame?.trigger("act", call);
+  // The row that was clicked last, until its card is there: what is typed then is about it.
+  let chosen = null;
+  function act(...call) {
+    if (!["stay", "rename", "reader"].includes(call[0])) chosen = null;
+    return window.trame?.trigger("act", call);
+  }
+
+  function select(id) {
+    act("select", id);
+    chosen = id;
+  }
+
   const state = (name) => window.trame?.state?.get(name);
   const LAYOUTS = { 1: "axial", 2: "coronal", 3: "sagittal", 4: "threed" };
   const WINDOWS = { l: "lung", m: "mediastinum", b: "bone" };
@@ -84,7 +95,10 @@
 
   // The name being typed and the nodule it was begun for; the card may show another by then.
   let typing = null;
-  const nameOf = (card) => typing?.text ?? card.name;
+  function nameOf(card) {
+    if (card.id === chosen) chosen = null;
+    return typing?.text ?? card.name;
+  }
 
   // What a field shows: what is being typed into it, else the value that the server knows.
   function kept(id, value) {
@@ -94,7 +108,7 @@
   }
 
   function naming(card) {
-    typing = { id: card.id, text: card.name, before: card.name };
+    typing = { id: chosen ?? card.id, text: card.name, before: card.name };
     act("stay");
   }
 
@@ -116,6 +130,14 @@
     if (event.key === "Escape" && typing) typing.text = "";
     else if (event.key !== "Enter") return;
     event.target.blur();
+  }
+
+  // The row of another selected nodule comes into sight; a reader who scrolls on is left alone.
+  let inView = null;
+  function inSight(row, id) {
+    if (id !== state("selected") || id === inView) return;
+    inView = id;
+    row.scrollIntoView({ block: "nearest" });
   }
 
   function help() {
@@ -247,7 +269,7 @@
     if (!window.trame?.utils) return;
     clearInterval(wait);
     window.trame.utils.densesharp = {
-      choose, compare, copy, earlier, forget, help, kept, nameOf, named, naming, server, settings, typed, worklist,
+      choose, compare, copy, earlier, forget, help, inSight, kept, nameOf, named, naming, select, server, settings, typed, worklist,
     };
   }, 20);
 })();
