@@ -220,3 +220,18 @@ def test_a_class_has_a_name_of_its_own_in_the_core():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(path.relative_to(CORE).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_the_page_shows_each_part_in_its_row():
+    """The table of the architecture page, whose rows 3 to 7 and 8, 9 are one part each."""
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d[^|]*) \| (`[^|]*) \|$", page, re.MULTILINE)
+    shown: list[set[str]] = []
+    for numbers, parts in table:
+        names = re.findall(r"`(\w+)`", parts)
+        shown += [{name} for name in names] if len(numbers) > 2 else [set(names)]
+    assert shown == ROWS
+    asked = re.findall(r"`(\w+/[\w/]+)`", page.split("## What may import what")[0])
+    places = [(CORE / name, CORE / f"{name}.py", ROOT / name) for name in asked]
+    assert all(any(path.exists() for path in each) for each in places)
+    assert len(places) > 5
