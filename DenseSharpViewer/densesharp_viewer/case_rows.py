@@ -57,5 +57,5 @@ def words_at_the_end(count: int, lost: int, kept: int) -> str:
     if kept:
         return f"{kept} of {count} cases are not saved yet: free space, then press Next again."
     if lost:
-        return f"{lost} of {count} cases could not be opened: choose one (Home) to try it again."
+        return f"{lost} of {count} cases could not be opened: Next tries them again."
     return f"All {count} cases were read."

@@ -213,6 +213,7 @@ class ReadingList:
             lost, kept = len(self._unreadable), len(self._saving.failed)
             self._session.say(words_at_the_end(len(self._cases), lost, kept), "info")
             self.publish()
+            self._unreadable.clear()  # a server that is back has them all
             return
         self._go(following, "read")
 

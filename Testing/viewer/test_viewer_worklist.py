@@ -202,7 +202,11 @@ def test_a_file_that_is_gone_is_said_and_the_list_goes_on(reading, session, page
     rest(reading)
     reading.next()
     rest(reading)
-    assert page["message"]["text"].startswith("1 of 3 cases could not be opened: choose one (Home)")
+    assert page["message"]["text"] == "1 of 3 cases could not be opened: Next tries them again."
+    assert states(page)[1] == "not opened"
+    reading.next()
+    rest(reading)
+    assert "does not exist" in page["message"]["text"]
     (folder / "case 3.nrrd").rename(folder / "case 2.nrrd")  # it is there again
     reading.choose("case_2")
     rest(reading)
