@@ -1,4 +1,4 @@
-"""Transforms that bend space: how far a CT is from a straight one, and a straight copy of it.
+"""Transforms that bend or shear space: how far a CT is from a straight one, and a straight copy.
 
 Slicer puts a DICOM series under a grid transform as soon as its slices lie 0.001 mm off an even
 stack. What bends by less than a tenth of a voxel is taken as straight.
@@ -15,10 +15,17 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from densesharp.image.grid import ORTHOGONAL_TOLERANCE
 from densesharp.image.volume import Notice
 
 TOLERANCE = 0.1
 """Voxels by which space may be bent."""
+
+AIR_HU = -1000.0
+"""Fills what a straight copy holds beyond a sheared CT."""
+
+ACQUISITION = "acquisition transform"
+"""In the name of the transform that Slicer's DICOM module makes."""
 
 SOURCE = "DenseSharp.source"
 """Role under which a straight copy refers to the CT as it was loaded."""
@@ -84,7 +91,8 @@ def notices(node: Any, matrix: NDArray[np.float64]) -> tuple[Notice, ...]:
 def straightened(volume_node: Any) -> Any:
     """A copy of a CT with its transforms worked into the voxels; the CT stays as it is.
 
-    The copy refers to the CT, whose DICOM slices its results go back to.
+    Under Slicer's own transform for DICOM slices the copy refers to the CT: results go back to its
+    slices, which lie there. Under any other one they lie elsewhere, and none could go back.
     """
     scene = volume_node.GetScene()
     name = scene.GenerateUniqueName(f"{volume_node.GetName()} straight")
@@ -97,8 +105,67 @@ def straightened(volume_node: Any) -> Any:
     copy.GetDisplayNode().CopyContent(volume_node.GetDisplayNode())
     copy.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     copy.HardenTransform()
-    copy.SetNodeReferenceID(SOURCE, volume_node.GetID())
+    _lay_at_right_angles(copy)
+    if _is_of_the_slices(volume_node.GetParentTransformNode()):
+        copy.SetNodeReferenceID(SOURCE, volume_node.GetID())
     return copy
+
+
+def _is_of_the_slices(parent: Any | None) -> bool:
+    """Whether a transform is the one that Slicer gives a DICOM series of uneven slices."""
+    if parent is None or not parent.IsA("vtkMRMLGridTransformNode"):
+        return False
+    return ACQUISITION in parent.GetName() and parent.GetParentTransformNode() is None
+
+
+def is_sheared(matrix: NDArray[np.float64]) -> bool:
+    """Whether the axes of a (4, 4) matrix are not at right angles, by more than headers round."""
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    if not spacing.all():
+        return False
+    axes = matrix[:3, :3] / spacing
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() > ORTHOGONAL_TOLERANCE)
+
+
+def _rotation_in(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The axes at right angles that are nearest to those of a matrix (3, 3), and the spacing."""
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    left, _, right = np.linalg.svd(matrix[:3, :3] / spacing)
+    return left @ right, spacing
+
+
+def _lay_at_right_angles(node: Any) -> None:
+    """Resample a sheared volume: Slicer hardens a shear into the axes, not into the voxels."""
+    stored = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(stored)
+    sheared = np.array([[stored.GetElement(row, n) for n in range(4)] for row in range(4)])
+    if not is_sheared(sheared):
+        return
+    turned, spacing = _rotation_in(sheared)
+    straight_axes = np.eye(4)
+    straight_axes[:3, :3] = turned * spacing
+    last = np.array(node.GetImageData().GetDimensions()) - 1.0
+    picks = np.array(np.meshgrid(*[(0, 1)] * 3)).reshape(3, -1)
+    ends = np.vstack([picks * last[:, np.newaxis], np.ones(8)])
+    reach = np.linalg.solve(straight_axes, sheared @ ends)[:3]
+    low = np.floor(reach.min(axis=1))
+    straight_axes[:3, 3] = straight_axes[:3, :3] @ low
+    back, there = vtk.vtkTransform(), vtk.vtkMatrix4x4()
+    there.DeepCopy(np.linalg.solve(sheared, straight_axes).ravel())
+    back.SetMatrix(there)
+    reslice = vtk.vtkImageReslice()
+    reslice.SetInputData(node.GetImageData())
+    reslice.SetResliceTransform(back)
+    reslice.SetInterpolationModeToLinear()
+    reslice.SetBackgroundLevel(AIR_HU)
+    high = np.ceil(reach.max(axis=1)) - low
+    reslice.SetOutputExtent(0, int(high[0]), 0, int(high[1]), 0, int(high[2]))
+    reslice.SetOutputOrigin(0.0, 0.0, 0.0)
+    reslice.SetOutputSpacing(1.0, 1.0, 1.0)
+    reslice.Update()
+    stored.DeepCopy(straight_axes.ravel())
+    node.SetIJKToRASMatrix(stored)
+    node.SetAndObserveImageData(reslice.GetOutput())
 
 
 def to_world(parent: Any, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -52,10 +52,12 @@ def ijk_to_local(volume_node: Any) -> NDArray[np.float64]:
 
 
 def is_bent(volume_node: Any) -> bool:
-    """Whether the transforms above a CT bend it by more than may be taken as straight."""
+    """Whether a CT is bent by more than may be taken as straight, or sheared."""
     parent = volume_node.GetParentTransformNode()
-    if parent is None or parent.IsTransformToWorldLinear() or volume_node.GetImageData() is None:
+    if volume_node.GetImageData() is None:
         return False
+    if parent is None or parent.IsTransformToWorldLinear():
+        return bending.is_sheared(ijk_to_world(volume_node))
     return not bending.straight(volume_node, ijk_to_local(volume_node)).near
 
 
@@ -109,6 +111,12 @@ def grid_of(volume_node: Any) -> Grid:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or (spacing <= 0).any():
         message = f"'{volume_node.GetName()}' has no usable spacing: load the CT again."
+        raise GeometryError(message)
+    if bending.is_sheared(affine):
+        message = (
+            f"The axes of '{volume_node.GetName()}' are not at right angles (gantry tilt, or a "
+            "transform that shears): press 'Use a straight copy'."
+        )
         raise GeometryError(message)
     return Grid(image.GetDimensions(), affine[:3, 3], spacing, affine[:3, :3] / spacing)
 

@@ -157,6 +157,26 @@ def test_a_click_in_a_view_of_another_ct_marks_a_nodule_there(
     assert panel.session.seeds_node() is seeds
 
 
+def test_a_sheared_ct_is_used_as_a_straight_copy(slicer: Any, panel: Panel, ct: Any) -> None:
+    """Registration gives affine transforms; Slicer has no other way to make their CT straight."""
+    shear = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "affine")
+    matrix = np.eye(4)
+    matrix[0, 1] = 0.1
+    slicer.util.updateTransformMatrixFromArray(shear, matrix)
+    ct.SetAndObserveTransformNodeID(shear.GetID())
+    panel.ui.inputSelector.setCurrentNode(ct)
+    panel.ui.placeButton.click()
+    assert "not at right angles" in panel.ui.statusLabel.text
+    assert not panel.ui.straightButton.isHidden()
+    panel.ui.straightButton.click()
+    assert panel.ui.straightButton.isHidden()
+    place = matrix @ (*BALLS[0], 1.0)
+    panel.click_in_view(place[:3])
+    panel.wait()
+    middle = np.array(panel.session.nodule.result.center_lps) * (-1, -1, 1)
+    np.testing.assert_allclose(middle, place[:3], atol=0.8)
+
+
 def test_axes_of_the_ct_that_was_chosen_before_are_hidden(slicer: Any, marked: Panel) -> None:
     from densesharp_scene import measured_axes
 

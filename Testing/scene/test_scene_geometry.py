@@ -143,6 +143,34 @@ def test_a_shearing_transform_is_refused(scene, make_ct):
         grid_of(node)
 
 
+@pytest.mark.parametrize("worked_in", [False, True], ids=["above", "hardened"])
+def test_a_sheared_ct_is_used_as_a_straight_copy(scene, make_ct, worked_in):
+    """A registration's affine transform; Slicer hardens it into the axes and keeps the voxels."""
+    from densesharp_scene import bending
+    from densesharp_scene.geometry import grid_of, ijk_to_world, is_bent, voxels_of
+
+    node = make_ct((40, 36, 32))
+    k, j, i = np.indices(voxels_of(node).shape)
+    voxels_of(node)[:] = 5 * i - 7 * j + 11 * k - 500  # linear: interpolation is exact
+    put_under(scene, node, [linear([[1, 0.2, 0], [0, 1, 0.1], [0, 0, 1]], (5, 0, 3))])
+    if worked_in:
+        node.HardenTransform()
+    assert is_bent(node)
+    with pytest.raises(GeometryError, match="Use a straight copy"):
+        grid_of(node)
+    sheared = ijk_to_world(node)
+    copy = bending.straightened(node)
+    assert not is_bent(copy)
+    straight = grid_of(copy)
+    for index in ((20, 18, 16), (5, 30, 2), (38, 3, 29)):
+        world = sheared @ (*index, 1.0)
+        here = np.rint(straight.to_index(world[:3] * (-1, -1, 1))).astype(int)
+        place = np.linalg.solve(sheared, [*(straight.to_world(here) * (-1, -1, 1)), 1.0])
+        expected = place[:3] @ (5, -7, 11) - 500
+        assert abs(voxels_of(copy)[tuple(here[::-1])] - expected) <= 1
+    assert voxels_of(copy).min() == -1000  # beyond the sheared CT
+
+
 def test_a_bending_transform_is_refused_with_a_way_out(scene, make_ct):
     """The sentence names both nodes and says: harden."""
     import vtk
@@ -337,3 +365,22 @@ def test_a_straight_copy_knows_the_series_of_the_ct(scene, make_ct):
     acquisition_transform(scene, node, 0.5)
     series = volume_from_node(bending.straightened(node)).series
     assert series == {"sop_instance_uids": ("1.2.3", "1.2.4"), "resampled": True}
+
+
+@pytest.mark.parametrize("above", ["another", "a further one", "a shear"])
+def test_a_straight_copy_that_lies_elsewhere_knows_no_series(scene, make_ct, above):
+    """A registration moves the CT from where its slices lie: outlines must not go back there."""
+    from densesharp_scene import bending
+    from densesharp_scene.geometry import volume_from_node
+
+    node = make_ct((40, 36, 32))
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    if above == "a shear":
+        put_under(scene, node, [linear([[1, 0.2, 0], [0, 1, 0], [0, 0, 1]])])
+    else:
+        acquisition_transform(scene, node, 0.5)
+        if above == "another":
+            node.GetParentTransformNode().SetName("registration")
+        else:
+            put_under(scene, node.GetParentTransformNode(), [linear(np.eye(3), (9, 0, 0))])
+    assert volume_from_node(bending.straightened(node)).series == {}
