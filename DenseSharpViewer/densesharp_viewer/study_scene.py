@@ -83,9 +83,11 @@ class StudyScene:
         return came or bool(self.case.own_id and not before)
 
     def return_to_nodule(self) -> None:
-        """Bring all slice views back to the marked nodule."""
+        """Bring all slice views back to the marked nodule, each to a slice of the CT."""
         self.case.zoom()
         self.case.jump()
+        for view in self._views.values():
+            view.snap()
 
     def scroll(self, name: str, steps: int) -> None:
         """Move a slice view by whole slices."""

@@ -5,6 +5,7 @@ Every state at both sizes: NAME.jpg and NAME-1920.jpg.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ def start(folder: str, *command: str) -> tuple[subprocess.Popen, str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "densesharp", *command, "--no-browser", "--out", folder],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=folder,
+        env={**os.environ, "XDG_CONFIG_HOME": folder},  # no reader of before is known
     )  # fmt: skip
     for line in process.stderr:
         if match := re.search(r"http://\S+secret=\S+", line):

@@ -182,6 +182,18 @@ def test_a_stroke_becomes_the_outline_of_the_answer(tmp_path, viewer_of, act_on)
     assert volume == pytest.approx(4 / 3 * np.pi * 27 + np.pi * 9 * 2, rel=0.15)
 
 
+def test_a_case_opens_on_slices_of_its_ct(tmp_path, viewer_of, act_on):
+    """Its marked point lies between two slices in every direction."""
+    viewer = viewer_of(with_images(make_study(tmp_path, "unaided", count=2)))
+    act = act_on(viewer)
+    act("start", 1, "")
+    act("next")
+    for axis, name in enumerate(("sagittal", "coronal", "axial")):
+        place = viewer.slice_views[name].get_slice_value() * (-1, -1, 1)[axis]
+        index = (place - CT_GRID.origin[axis]) / CT_GRID.spacing[axis]
+        assert index == pytest.approx(round(index), abs=1e-3), name
+
+
 def test_a_click_outlines_the_nodule_without_a_model(tmp_path, viewer_of, act_on):
     viewer = viewer_of(with_images(make_study(tmp_path, "unaided", count=2)))
     act = act_on(viewer)
