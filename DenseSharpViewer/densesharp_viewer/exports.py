@@ -16,7 +16,7 @@ from densesharp_scene.session_state import SessionState
 from densesharp_scene.worker import Event, Task
 
 from . import documents
-from .case_source import write_source
+from .ct_files import write_source
 from .open_files import OpenFiles
 from .page_listener import PageListener
 from .scene_file import CtFile, scene_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .case_source import Source
+from .ct_files import CtFiles
 
 
 @dataclass
@@ -24,7 +24,7 @@ class OpenFiles:
 
     base: Path
     results: Path
-    source: Source = field(default_factory=Source)
+    source: CtFiles = field(default_factory=CtFiles)
     dicom: Path | tuple[Path, ...] = ()
     scene_dicom: Path | None = None
     reported: bool = False

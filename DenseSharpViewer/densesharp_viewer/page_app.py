@@ -19,7 +19,7 @@ from densesharp import stopping
 from densesharp.errors import DeviceError
 
 from . import launcher
-from .security import TRIGGER, Guard, new_token
+from .security import TRIGGER, PageGuard, new_token
 
 LOCAL = "127.0.0.1"
 
@@ -51,7 +51,7 @@ class PageApp(ABC):
         self._title, self._host, self._port = title, host, port or free_port(host)
         self.token = new_token()
         self.server: Any = get_server(name, client_type="vue3")
-        self.guard = Guard(
+        self.guard = PageGuard(
             self.token, (host, "localhost"), frozenset([TRIGGER]), private=private, leaving=leaving
         )
         self.guard.open_on(self._port)

@@ -12,9 +12,9 @@ from typing import Any
 from densesharp_scene.drawing import Brush
 from densesharp_scene.evidence import OPACITY
 
-from .case import NO_CASE
 from .case_rows import NO_LIST
 from .change_card import NO_CHANGE
+from .exam import NO_EXAM
 from .page_listener import NO_MESSAGE, NO_QUESTION
 
 Values = dict[str, Any]
@@ -74,7 +74,7 @@ class PageState:
     """
 
     opened: str = ""
-    exam: Values = field(default_factory=NO_CASE.shown)
+    exam: Values = field(default_factory=NO_EXAM.shown)
     notices: list[str] = field(default_factory=list)
     nodules: Rows = field(default_factory=list)
     selected: str = ""

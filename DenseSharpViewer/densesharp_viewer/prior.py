@@ -25,8 +25,8 @@ from densesharp_scene.views import set_window
 from densesharp_scene.worker import Event, Task
 
 from . import views
-from .case import NO_CASE, Case, read_case
 from .change_card import NO_CHANGE, change_card
+from .exam import NO_EXAM, Exam, read_exam
 from .linked import LinkedView
 from .prior_view import PriorView
 from .session import Session
@@ -62,7 +62,7 @@ class Prior:
         self._loading = Jobs(Listener(), wake)
         self._link: LinkedView | None = None
         self._view: PriorView | None = None
-        self._case = NO_CASE
+        self._exam = NO_EXAM
         self._asked: set[str] = set()
         self.scan: ScanNodules | None = None
         self.days: int | None = None
@@ -72,9 +72,9 @@ class Prior:
     def open_file(self, path: Path) -> None:
         """Read an earlier CT that the reader chose, and show both side by side."""
         listed = StoredCase("", "", "", path)
-        self.open(lambda task: read_case(listed, path.parent, task), at_once=True)
+        self.open(lambda task: read_exam(listed, path.parent, task), at_once=True)
 
-    def open(self, read: Callable[[Task], tuple[Volume, Case]], at_once: bool = False) -> None:
+    def open(self, read: Callable[[Task], tuple[Volume, Exam]], at_once: bool = False) -> None:
         """Have an earlier CT read in the background; it is shown when asked for, or `at_once`."""
         scan = self._session.scan
 
@@ -116,22 +116,22 @@ class Prior:
         """Whether the two CTs stand side by side."""
         return self._layouts.layout_id == views.PAIR
 
-    def show(self, volume: Volume, case: Case) -> None:
+    def show(self, volume: Volume, exam: Exam) -> None:
         """Put an earlier CT beside the open one.
 
         Raises:
             GeometryError: it is of another patient, or the later one of the two.
             SceneError: no CT is open.
         """
-        now, scan = self._session.case, self._session.opened()
-        self.days = days_between(case, now)
+        now, scan = self._session.exam, self._session.opened()
+        self.days = days_between(exam, now)
         self.forget()
         node = add_volume_node(scan.scene, volume, "Earlier CT")
-        self.scan, self._case = ScanNodules(node), case
+        self.scan, self._exam = ScanNodules(node), exam
         self.scan.model = self._session.backend.model_hash
         self._keep_out_of_files()
         self._follow_window(scan, self.scan)
-        self._session.publish({"prior": self._shown_case(), "change": NO_CHANGE})
+        self._session.publish({"prior": self._shown_exam(), "change": NO_CHANGE})
         self.place()
 
     def forget(self) -> None:
@@ -222,8 +222,8 @@ class Prior:
         except DenseSharpError as error:
             self._session.say(str(error), "caution")
 
-    def _shown_case(self) -> dict[str, Any]:
-        return {**self._case.shown(), "days": self.days}
+    def _shown_exam(self) -> dict[str, Any]:
+        return {**self._exam.shown(), "days": self.days}
 
     def _keep_out_of_files(self) -> None:
         """A scene is saved with its own CT; the earlier one has files of its own."""
@@ -232,7 +232,7 @@ class Prior:
                 node.SetSaveWithScene(False)
 
 
-def days_between(before: Case, now: Case) -> int | None:
+def days_between(before: Exam, now: Exam) -> int | None:
     """Days from the study of an earlier CT to the open one; None where a date is not known.
 
     Raises:

@@ -24,9 +24,9 @@ from densesharp_scene.jobs import Jobs
 from densesharp_scene.worker import Event, Task
 
 from . import documents
-from .case import Case, case_of, listed_scene_case, read_case
 from .case_rows import list_of, row_of, words_at_the_end
 from .case_saving import CaseSaving
+from .exam import Exam, exam_of, listed_scene_exam, read_exam
 
 if TYPE_CHECKING:
     from .session import Session
@@ -51,7 +51,7 @@ class _Ready:
     """A case that was read, and whose it is."""
 
     loaded: LoadedCase
-    case: Case
+    exam: Exam
 
 
 class ReadingList:
@@ -87,7 +87,7 @@ class ReadingList:
         self._unreadable: set[int] = set()
         self._then: Callable[[], None] | None = None
         self._changes = 0
-        self.on_earlier: Callable[[Callable[[Task], tuple[Volume, Case]]], None] = lambda _read: (
+        self.on_earlier: Callable[[Callable[[Task], tuple[Volume, Exam]]], None] = lambda _read: (
             None
         )
         session.followers.append(self.changed)
@@ -326,7 +326,7 @@ class ReadingList:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()
             loaded = listed.load(scratch, task.progress)
-            return _Ready(loaded, case_of(loaded.volume, loaded.path))
+            return _Ready(loaded, exam_of(loaded.volume, loaded.path))
 
         self._loading.submit(work, lambda event: self._loaded(index, event), key=f"case {index}")
 
@@ -345,12 +345,12 @@ class ReadingList:
 
     def _show(self, index: int, ready: _Ready) -> None:
         folder = self._folder / self._cases[index].id
-        self._session.show_case(ready.loaded.volume, ready.loaded.path, ready.case, folder)
+        self._session.show_exam(ready.loaded.volume, ready.loaded.path, ready.exam, folder)
         self._shown(index)
 
     def _show_scene(self, index: int) -> None:
         listed, path = self._cases[index], self._scene_of(index)
-        case = listed_scene_case(path, Case(listed.name, listed.when, "", listed.id))
+        case = listed_scene_exam(path, Exam(listed.name, listed.when, "", listed.id))
         self._session.show_scene(path, case, path.parent)
         self._shown(index)
 
@@ -375,9 +375,9 @@ class ReadingList:
             self._ready.clear()
             self._load(following)
 
-    def _read_earlier(self, earlier: ListedCase, task: Task) -> tuple[Volume, Case]:
+    def _read_earlier(self, earlier: ListedCase, task: Task) -> tuple[Volume, Exam]:
         with tempfile.TemporaryDirectory(prefix="densesharp-earlier-") as scratch:
-            return read_case(earlier, Path(scratch), task)
+            return read_exam(earlier, Path(scratch), task)
 
     def _scene_of(self, index: int) -> Path:
         return self._folder / self._cases[index].id / documents.SCENE_NAME

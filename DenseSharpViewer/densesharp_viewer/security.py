@@ -67,7 +67,7 @@ def new_token() -> str:
     return "t" + secrets.token_urlsafe(32)
 
 
-class Guard:
+class PageGuard:
     """Checks every request and every remote call of one server.
 
     Args:

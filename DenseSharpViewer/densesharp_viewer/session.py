@@ -26,8 +26,8 @@ from densesharp_scene.worker import Event, Task
 from . import documents, patient_form
 from .backend_choice import Compute
 from .card import card_of, row_of, series_of
-from .case import NO_CASE, Case, case_of, scene_case
-from .case_source import Source, read_source, source_of
+from .ct_files import CtFiles, read_source, source_of
+from .exam import NO_EXAM, Exam, exam_of, scene_exam
 from .exports import Exports
 from .open_files import OpenFiles
 from .page_listener import NO_MESSAGE, PageListener, Publish
@@ -50,7 +50,7 @@ class Session(NoduleSession):
         unsaved: asks before work is lost.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
-        case: whose CT is open.
+        exam: whose CT is open.
         followers: told whenever the page is drawn anew.
     """
 
@@ -68,7 +68,7 @@ class Session(NoduleSession):
         self.slicer_app, self.publish = slicer_app, publish
         self.files = OpenFiles(results, results)
         self.tool, self.evidence, self.axes = "seed", False, True
-        self.case, self.evidence_opacity = NO_CASE, evidence.OPACITY
+        self.exam, self.evidence_opacity = NO_EXAM, evidence.OPACITY
         self._evidence: tuple[Any, ...] = ()
         self._lines: list[tuple[Any, int]] = []
         self._measuring = False
@@ -113,19 +113,19 @@ class Session(NoduleSession):
         """Leave the choice; what was open stays open."""
         self._choose_among(None, ())
 
-    def open_volume(self, volume: Volume, path: Path | None = None, case: Case = NO_CASE) -> None:
+    def open_volume(self, volume: Volume, path: Path | None = None, exam: Exam = NO_EXAM) -> None:
         """Show a CT that was read (from `path`); asks first where unsaved work would be lost."""
-        self.unsaved.ask(lambda: self._open_volume(volume, path, case))
+        self.unsaved.ask(lambda: self._open_volume(volume, path, exam))
 
-    def show_case(self, volume: Volume, path: Path | None, case: Case, folder: Path) -> None:
+    def show_exam(self, volume: Volume, path: Path | None, exam: Exam, folder: Path) -> None:
         """Show a CT that was read, whatever is open; its results go into a folder."""
-        self._replace(lambda: documents.show_volume(self.slicer_app, volume), case)
+        self._replace(lambda: documents.show_volume(self.slicer_app, volume), exam)
         self.files.results, self.files.source = folder, source_of(volume, path)
         self.files.dicom = self.files.source.series
 
-    def show_scene(self, path: Path, case: Case, folder: Path) -> None:
+    def show_scene(self, path: Path, exam: Exam, folder: Path) -> None:
         """Show a saved scene, whatever is open; its results go into a folder."""
-        self._replace(lambda: documents.open_scene(self.slicer_app, path), case)
+        self._replace(lambda: documents.open_scene(self.slicer_app, path), exam)
         self.files.results, self.files.source = folder, read_source(path.parent)
         self.files.dicom = self.files.scene_dicom or self.files.source.series
 
@@ -295,8 +295,8 @@ class Session(NoduleSession):
             self.say("", "info")
             self._choose_among(path, event.value.choices)
         else:
-            volume, case = event.value
-            self.open_volume(volume, path, case)
+            volume, exam = event.value
+            self.open_volume(volume, path, exam)
 
     def _choose_among(self, path: Path | None, choices: Sequence[SeriesChoice]) -> None:
         keys = tuple(choice.key for choice in choices)
@@ -304,41 +304,41 @@ class Session(NoduleSession):
         self.publish({"series": [series_of(choice) for choice in choices]})
 
     def _open_scene(self, path: Path) -> None:
-        case = scene_case(path.absolute())
+        exam = scene_exam(path.absolute())
         in_place = not self.files.told and documents.lies_beside_results(path)
-        wanted = self.files.base / case.folder
+        wanted = self.files.base / exam.folder
         self.on_replaced_by_reader()
-        self.show_scene(path, case, path.parent if in_place else documents.free_folder(wanted))
+        self.show_scene(path, exam, path.parent if in_place else documents.free_folder(wanted))
 
-    def _open_volume(self, volume: Volume, path: Path | None, case: Case) -> None:
+    def _open_volume(self, volume: Volume, path: Path | None, exam: Exam) -> None:
         self.on_replaced_by_reader()
-        self.show_case(volume, path, case, documents.free_folder(self.files.base / case.folder))
+        self.show_exam(volume, path, exam, documents.free_folder(self.files.base / exam.folder))
         if path is not None:
             self.on_replaced(path)
 
-    def _replace(self, make: Callable[[], ScanNodules], case: Case) -> None:
+    def _replace(self, make: Callable[[], ScanNodules], exam: Exam) -> None:
         """Replace the open CT; what still runs for the old one is cancelled."""
         self.on_replacing()
         self.forget()
-        self.evidence, self.files.dicom, self.files.source = False, (), Source()
+        self.evidence, self.files.dicom, self.files.source = False, (), CtFiles()
         self.unsaved.saved("")
         self.exports.forget()
         try:
             scan = make()
             grid = scan.volume().grid
         except DenseSharpError as error:
-            self.publish({"opened": "", "busy": False, "exam": NO_CASE.shown()})
+            self.publish({"opened": "", "busy": False, "exam": NO_EXAM.shown()})
             self.say(str(error), "error")
             self.refresh()
             return
         self.show(scan)
-        self.case = case
+        self.exam = exam
         sizes = " × ".join(str(n) for n in grid.size)
         edges = " × ".join(f"{edge:.2f}" for edge in grid.spacing)
         notices = [each.message for each in scan.volume().notices if each.severity != "info"]
         opened = f"CT {sizes}, {edges} mm"
         self.publish(
-            {"opened": opened, "notices": notices, "evidence": False, "exam": case.shown()}
+            {"opened": opened, "notices": notices, "evidence": False, "exam": exam.shown()}
         )
         self.unsaved.saved(self.unsaved.state())
         self.on_opened(scan)
@@ -347,11 +347,11 @@ class Session(NoduleSession):
         self.refresh()
 
 
-def _read(path: Path, series: str | None, task: Task) -> tuple[Volume, Case] | SeriesChoiceError:
+def _read(path: Path, series: str | None, task: Task) -> tuple[Volume, Exam] | SeriesChoiceError:
     """The CT and whose it is, or the list of series to choose from."""
     try:
         volume = read_volume(path, series, task.progress)
-        return volume, case_of(volume, path)
+        return volume, exam_of(volume, path)
     except SeriesChoiceError as choice:
         return choice
 

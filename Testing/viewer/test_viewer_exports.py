@@ -18,7 +18,7 @@ from densesharp.errors import DeviceError, ImageError
 from densesharp.image.volume import Notice
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.server_backend import ServerBackend
-from densesharp_viewer.case import case_of
+from densesharp_viewer.exam import exam_of
 from dicom_phantom import setting, write_series
 from phantoms import ThresholdEngine, grid_around, smooth_ball
 
@@ -381,7 +381,7 @@ def test_an_arabic_name_does_not_mix_with_the_numbers_beside_it(tmp_path, ct_wit
     edit = setting(SpecificCharacterSet="ISO_IR 192", **header)
     first, *_ = write_series(tmp_path, np.zeros(grid.shape, np.int16), grid, edit=edit)
     volume = replace(ct_with_a_sphere[0], series={"paths": [first]})
-    case = case_of(volume, tmp_path)
+    case = exam_of(volume, tmp_path)
     assert case.patient == "\u2068محمد\u2069 · \u2068٤٧١١\u2069"
     assert case.series == "Series 3 · \u2068صدر\u2069 · 2.5 mm"
     assert "\u2068" not in case.folder

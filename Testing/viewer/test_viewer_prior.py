@@ -16,8 +16,8 @@ from densesharp.image.grid import Grid
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.nodule.followup import compare
-from densesharp_viewer.case import Case
 from densesharp_viewer.change_card import change_card
+from densesharp_viewer.exam import Exam
 from densesharp_viewer.linked import LinkedView
 from densesharp_viewer.prior import days_between
 
@@ -25,8 +25,8 @@ SHIFT = np.array([4.0, -6.0, 10.5])
 """LPS mm from a place in the CT to the same place in the earlier one."""
 
 
-def case(patient: str, day: str) -> Case:
-    return Case(patient, day, "", patient, patient, day)
+def exam(patient: str, day: str) -> Exam:
+    return Exam(patient, day, "", patient, patient, day)
 
 
 def earlier_volume() -> Volume:
@@ -36,12 +36,12 @@ def earlier_volume() -> Volume:
 
 
 def test_days_come_from_the_dates_of_the_studies():
-    assert days_between(case("1", "2024-02-27"), case("1", "2024-03-01")) == 3
-    assert days_between(case("", ""), case("1", "2024-03-01")) is None
+    assert days_between(exam("1", "2024-02-27"), exam("1", "2024-03-01")) == 3
+    assert days_between(exam("", ""), exam("1", "2024-03-01")) is None
     with pytest.raises(GeometryError, match="1 days after"):
-        days_between(case("1", "2024-03-02"), case("1", "2024-03-01"))
+        days_between(exam("1", "2024-03-02"), exam("1", "2024-03-01"))
     with pytest.raises(GeometryError, match="another patient"):
-        days_between(case("2", "2024-01-01"), case("1", "2024-03-01"))
+        days_between(exam("2", "2024-01-01"), exam("1", "2024-03-01"))
 
 
 @pytest.fixture

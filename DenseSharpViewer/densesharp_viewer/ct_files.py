@@ -16,7 +16,7 @@ NAME = "source.json"
 
 
 @dataclass(frozen=True)
-class Source:
+class CtFiles:
     """What a CT was read from.
 
     Attributes:
@@ -33,13 +33,13 @@ class Source:
         return self.files if self.dicom else ()
 
 
-def source_of(volume: Volume, path: Path | None) -> Source:
+def source_of(volume: Volume, path: Path | None) -> CtFiles:
     """The files of a CT that was read from a file or a folder."""
     series = tuple(Path(file) for file in volume.series.get("paths", ()))
-    return Source(series, True) if series else Source((path,) if path is not None else ())
+    return CtFiles(series, True) if series else CtFiles((path,) if path is not None else ())
 
 
-def write_source(folder: Path, source: Source) -> None:
+def write_source(folder: Path, source: CtFiles) -> None:
     """Keep where a CT came from; nothing is written where it is not known.
 
     Raises:
@@ -52,12 +52,12 @@ def write_source(folder: Path, source: Source) -> None:
         write_text(folder / NAME, text + "\n")
 
 
-def read_source(folder: Path) -> Source:
+def read_source(folder: Path) -> CtFiles:
     """Where a folder's CT came from; nothing is known unless all its files still lie there."""
     try:
         stored = json.loads((folder / NAME).read_text(encoding="utf-8"))
         files = tuple(Path(entry) for entry in stored["files"])
         there = all(path.is_file() for path in files)
-        return Source(files, bool(stored["dicom"])) if there else Source()
+        return CtFiles(files, bool(stored["dicom"])) if there else CtFiles()
     except (OSError, ValueError, KeyError, TypeError):
-        return Source()
+        return CtFiles()

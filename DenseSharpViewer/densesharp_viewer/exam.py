@@ -12,11 +12,11 @@ from densesharp.io.identity import CaseIdentity, read_identity
 from densesharp.worklist import ListedCase
 from densesharp_scene.worker import Task
 
-from .case_source import read_source
+from .ct_files import read_source
 
 
 @dataclass(frozen=True)
-class Case:
+class Exam:
     """What tells one CT from another.
 
     Attributes:
@@ -40,58 +40,58 @@ class Case:
         return {"patient": self.patient, "study": self.study, "series": self.series}
 
 
-NO_CASE = Case("", "", "", "CT")
+NO_EXAM = Exam("", "", "", "CT")
 
 
-def case_of(volume: Volume, path: Path | None) -> Case:
-    """The case of a CT that was read from a file or a folder."""
+def exam_of(volume: Volume, path: Path | None) -> Exam:
+    """The exam of a CT that was read from a file or a folder."""
     files = volume.series.get("paths", ())
-    known = _known_case(files[0]) if files else None
+    known = _known_exam(files[0]) if files else None
     if known is not None:
         return known
     if path is None:
-        return NO_CASE
-    return Case(path.name, "", "", folder_name(_stem(path)))
+        return NO_EXAM
+    return Exam(path.name, "", "", folder_name(_stem(path)))
 
 
-def read_case(listed: ListedCase, scratch: Path, task: Task) -> tuple[Volume, Case]:
+def read_exam(listed: ListedCase, scratch: Path, task: Task) -> tuple[Volume, Exam]:
     """Read a CT of a list, and whose it is; for a worker's thread."""
     loaded = listed.load(scratch, task.progress)
-    return loaded.volume, case_of(loaded.volume, loaded.path)
+    return loaded.volume, exam_of(loaded.volume, loaded.path)
 
 
-def scene_case(path: Path) -> Case:
-    """The case of a saved scene, from the files that its CT was read from.
+def scene_exam(path: Path) -> Exam:
+    """The exam of a saved scene, from the files that its CT was read from.
 
     Where they are gone it is called by the folder that was named after it.
     """
     folder = folder_name(path.parent.name)
     files = read_source(path.parent).files
-    known = _known_case(files[0]) if files else None
+    known = _known_exam(files[0]) if files else None
     if known is not None:
         return replace(known, folder=folder)
     name = files[0].name if files else f"{path.parent.name}/{path.name}"
-    return Case(name, "", "", folder)
+    return Exam(name, "", "", folder)
 
 
-def listed_scene_case(path: Path, listed: Case) -> Case:
-    """The case of a saved scene of a worklist, by its files, else as the list calls it."""
+def listed_scene_exam(path: Path, listed: Exam) -> Exam:
+    """The exam of a saved scene of a worklist, by its files, else as the list calls it."""
     files = read_source(path.parent).files
-    known = _known_case(files[0]) if files else None
+    known = _known_exam(files[0]) if files else None
     return replace(known or listed, folder=listed.folder)
 
 
-def _known_case(file: Path) -> Case | None:
+def _known_exam(file: Path) -> Exam | None:
     """What a DICOM header says; None for other files."""
     identity = read_identity(file)
-    return _dicom_case(identity) if identity != CaseIdentity() else None
+    return _dicom_exam(identity) if identity != CaseIdentity() else None
 
 
-def _dicom_case(identity: CaseIdentity) -> Case:
+def _dicom_exam(identity: CaseIdentity) -> Exam:
     patient = " · ".join(map(_apart, filter(None, (identity.patient, identity.patient_id))))
     series = f"Series {identity.number or 'without number'}"
     rest = (identity.description, identity.kernel, identity.thickness)
-    return Case(
+    return Exam(
         patient=patient or "No patient named",
         study=f"{identity.date} {identity.time}".strip() or "No date",
         series=" · ".join(map(_apart, filter(None, (series, *rest)))),
