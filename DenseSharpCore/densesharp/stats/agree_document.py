@@ -20,7 +20,7 @@ from densesharp.stats.agreement import (
 from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED
 from densesharp.stats.clusters import several_cases_each, share_of
 from densesharp.stats.estimates import Estimate, not_estimable, optional
-from densesharp.stats.formatting import p_text, text_table, with_interval
+from densesharp.stats.formatting import bounded, p_text, text_table, with_interval
 from densesharp.stats.icc import NAMES, icc
 from densesharp.stats.kappa import Weights, cross_table, kappa_of
 from densesharp.stats.krippendorff import Level, krippendorff_alpha
@@ -236,6 +236,13 @@ def _against_truth(
     return out
 
 
+def _lowest(name: str) -> float:
+    """What a coefficient is at least: a share 0, kappas -1, an ICC of a mean anything."""
+    if name.endswith(",k)"):
+        return -np.inf
+    return 0.0 if name in ("percent agreement", "share of cases with all equal") else -1.0
+
+
 def agree_text(document: AgreeDocument) -> str:
     """The document as text for a terminal."""
     study = document.study
@@ -252,14 +259,18 @@ def agree_text(document: AgreeDocument) -> str:
     for level, one in document.krippendorff_alpha.items():
         results[f"Krippendorff alpha, {level}"] = one
     results |= {"share of cases with all equal": document.all_equal} | dict(document.icc)
-    rows = [[name, with_interval(one)] for name, one in results.items() if one.value is not None]
+    rows = [
+        [name, with_interval(bounded(one, _lowest(name)))]
+        for name, one in results.items()
+        if one.value is not None
+    ]
     parts = [head, text_table(["", "95 % interval"], rows)]
     reasons = {one.reason: name for name, one in results.items() if one.value is None}
     parts += [f"Not estimable ({name} and the like): {why}" for why, name in reasons.items()]
     if not isinstance(document.cohen_kappa, NotGiven):
         names = list(document.method.weights)
         pairs = [
-            [pair, *(with_interval(by_weight[w]) for w in names)]
+            [pair, *(with_interval(bounded(by_weight[w])) for w in names)]
             for pair, by_weight in document.cohen_kappa.items()
         ]
         parts.append(text_table(["Cohen's kappa", *names], pairs))

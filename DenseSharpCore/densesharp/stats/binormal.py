@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import special, stats
 
-from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
+from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, rescaled
 from densesharp.stats.figures_of_merit import FigureOfMerit
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
@@ -106,9 +106,11 @@ def fit_binormal(ratings: FloatArray, truth: BoolArray, *, confidence: float = 0
     def estimate(value: float, variance: float, null: float | None) -> Estimate:
         return normal_estimate(value, variance, confidence=confidence, null=null, method=method)
 
+    # A ratio of spreads is above 0.
+    scale = estimate(math.log(b), float(covariance[1, 1]) / b**2, 0.0)
     return BinormalFit(
         estimate(a, float(covariance[0, 0]), None),
-        estimate(b, float(covariance[1, 1]), 1.0),
+        rescaled(scale, b, b, math.exp),
         estimate(auc, variance, 0.5),
         parameters[2:],
         covariance,

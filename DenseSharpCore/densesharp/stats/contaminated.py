@@ -28,7 +28,7 @@ from densesharp.stats.binormal import (
     degenerate,
     pearson,
 )
-from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable
+from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, rescaled
 from densesharp.stats.figures_of_merit import FigureOfMerit
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
@@ -158,9 +158,15 @@ def fit_contaminated(
         if covariance is None or not best.free[i] or covariance[i, i] > _FLAT:
             reason = AT_LIMIT if covariance is not None and not best.free[i] else why
             return Estimate(value, method=method, reason=reason)
-        return normal_estimate(
-            value, float(covariance[i, i]), confidence=confidence, null=None, method=method
-        )
+        # The distance is above 0, the share between 0 and 1: limits are made where both are free.
+        slope = value if i == 0 else value * (1 - value)
+        free = normal_estimate(
+            math.log(value) if i == 0 else float(special.logit(value)),
+            float(covariance[i, i]) / slope**2,
+            confidence=confidence, null=None, method=method,
+        )  # fmt: skip
+        back = math.exp if i == 0 else lambda x: float(special.expit(x))
+        return rescaled(free, value, slope, back)
 
     auc = Estimate(area_of(best.at[:2]), method=method, reason=why)
     if covariance is not None and best.free[:2].any():

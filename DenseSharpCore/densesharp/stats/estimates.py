@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -123,6 +123,23 @@ def _interval_and_test(
     below = -abs(statistic)
     tail = special.ndtr(below) if df is None else special.stdtr(df, below)
     return Estimate(value, se, ci, statistic, df, float(2 * tail), method)
+
+
+def rescaled(
+    found: Estimate, value: float, slope: float, back: Callable[[float], float]
+) -> Estimate:
+    """A value whose interval was made on another scale.
+
+    Args:
+        found: on that scale.
+        value: what it is here.
+        slope: of `back` there.
+        back: from there to here.
+    """
+    ci = None if found.ci is None else (back(found.ci[0]), back(found.ci[1]))
+    return dataclasses.replace(
+        found, value=value, se=None if found.se is None else found.se * slope, ci=ci
+    )
 
 
 def holm(p_values: list[float | None]) -> list[float | None]:

@@ -62,7 +62,10 @@ def _by_patient(
 ) -> dict[str, Estimate]:
     """The same coefficients with intervals and tests over patients."""
     k = values.shape[1]
-    parts = [_singles(_mean_squares(values[clusters != one])) for one in np.unique(clusters)]
+    kept = [values[clusters != one] for one in np.unique(clusters)]
+    parts = [
+        _singles(_mean_squares(some)) if len(some) > 1 else (None, None, None) for some in kept
+    ]
     left_out = dict(zip(NAMES[:3], zip(*parts, strict=True), strict=True))
     out = {}
     for name, one in found.items():

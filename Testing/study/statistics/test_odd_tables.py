@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from densesharp.errors import TableError
-from densesharp.stats.binormal import ONE_CLASS
-from densesharp.stats.contaminated import CONTAMINATED_AUC
+from densesharp.stats.agree_document import agree_document, agree_text
+from densesharp.stats.binormal import ONE_CLASS, fit_binormal
+from densesharp.stats.contaminated import CONTAMINATED_AUC, fit_contaminated
 from densesharp.stats.figures_of_merit import MEAN_RATING
 from densesharp.stats.mrmc_document import mrmc_document
 from densesharp.stats.mrmc_text import mrmc_text
+from densesharp.stats.ratings import Ratings
 
 
 def test_no_row_of_the_difference_goes_beyond_what_is_possible(random_study):
@@ -59,3 +61,36 @@ def test_numbers_too_large_for_a_mean_are_told(random_study):
     with pytest.raises(TableError, match="take other units"):
         mrmc_document(replace(study, ratings=1e200 * study.ratings), MEAN_RATING)
     assert mrmc_document(replace(study, ratings=1e8 * study.ratings), MEAN_RATING).rrrc.p
+
+
+def test_parameters_of_curves_keep_to_their_ranges(random_study):
+    """With 8 + 8 cases the old limits of b and of the share went below 0 or above 1."""
+    beyond = 0
+    for seed in range(8):
+        study = random_study(seed, readers=2, cases=16)
+        for ratings in study.ratings.reshape(-1, 16):
+            fit, other = fit_binormal(ratings, study.truth), fit_contaminated(ratings, study.truth)
+            if fit.b.ci:
+                assert 0 < fit.b.ci[0] < fit.b.value < fit.b.ci[1]
+                half = 1.96 * fit.b.se / fit.b.value
+                assert np.log(fit.b.ci[1] / fit.b.value) == pytest.approx(half, rel=1e-4)
+                beyond += fit.b.value < 1.96 * fit.b.se
+            if other.alpha.ci:
+                assert 0 < other.alpha.ci[0] < other.alpha.value < other.alpha.ci[1] < 1
+            if other.mu.ci:
+                assert 0 < other.mu.ci[0] < other.mu.value < other.mu.ci[1]
+    assert beyond
+
+
+@pytest.mark.parametrize(("cases", "patients"), [(20, [0] * 20), (3, [0, 0, 1]), (20, [0, 1] * 10)])
+def test_agreement_of_one_or_two_patients(cases, patients):
+    rng = np.random.default_rng(3)
+    codes = rng.integers(4, size=(cases, 3))
+    table = Ratings(
+        ("a", "b", "c"), tuple(f"{k:02d}" for k in range(cases)), tuple("1234"),
+        np.arange(1.0, 5), True, codes, codes[:, 0], np.array(patients),
+    )  # fmt: skip
+    text = agree_text(agree_document(table, replicates=30))
+    for name, low, high in re.findall(r"(\S+) +-?[0-9.]+ \((-?[0-9.]+) to (-?[0-9.]+)\)", text):
+        assert float(high) <= 1
+        assert float(low) >= -1 or name.endswith(",k)")
