@@ -167,6 +167,8 @@ def test_how_far_an_outline_reaches_beyond_every_reader(monkeypatch: pytest.Monk
     # The rod's last voxels lie at 10.5 mm, the ball's topmost ones at 5.5, in the same columns.
     assert extent.beyond_mm == pytest.approx(5)
     assert extent.taller_mm == pytest.approx(5)
+    # Voxels of the ball from -5.5 to 5.5 mm, and one of its outline on every side in a slice.
+    assert extent.drawn_mm == pytest.approx(14)
     assert reach([outcome]) == Reach(1, 1, extent.taller_mm)
     assert reach([replace(outcome, fits=False)]) is None
 
@@ -174,7 +176,8 @@ def test_how_far_an_outline_reaches_beyond_every_reader(monkeypatch: pytest.Monk
 def test_answers_are_judged_by_what_the_readers_drew() -> None:
     among = among_readers(rods(4)[0], rods(4, 4))
     good, bad = replace(among, consensus=0.7), replace(among, consensus=0.69)
-    extent = Extent(smallest_mm3=90, largest_mm3=110, beyond_mm=0, taller_mm=0)
+    extent = Extent(smallest_mm3=90, largest_mm3=110, beyond_mm=0, taller_mm=0, drawn_mm=32)
+    wide = replace(extent, drawn_mm=32.5)
     ok = StoredAnswer("ok", (), "solid", (80, 120))
     of_class = StoredAnswer("caution", ("class_uncertain",), "part-solid", (100, 120))
     of_outline = StoredAnswer("caution", ("outline_unsure",), "ground-glass", (80, 109))
@@ -190,14 +193,16 @@ def test_answers_are_judged_by_what_the_readers_drew() -> None:
         replace(plain, texture=texture, fits=fits, inner=inner, extent=extent, answer=answer)
         for texture, fits, inner, answer in given
     ]
+    # The inside fits the patch, its outline does not: it counts as too large.
+    made.append(replace(made[0], extent=wide, answer=large))
     found = judge([*made, plain])
     assert found is not None
     assert found.bad == (2, 3)
     assert found.good == (2, 3)
     assert found.good_outline == (1, 3)
-    assert found.too_large == (1, 2)
+    assert found.too_large == (2, 3)
     assert found.covered == (2, 6)
-    assert found.types["solid"] == {"ground-glass": 0, "part-solid": 1, "solid": 3, "none": 0}
+    assert found.types["solid"] == {"ground-glass": 0, "part-solid": 1, "solid": 4, "none": 0}
     assert found.types["part-solid"]["ground-glass"] == 2
     assert found.types["ground-glass"] == {
         "ground-glass": 0, "part-solid": 0, "solid": 1, "none": 1,

@@ -50,10 +50,10 @@ chest wall have up to 0.45."""
 PIECE_VOXELS = 2000
 """Smaller outlines, of 16 mm and less, are no pieces of a mass that does not fit the cube."""
 
-AGREEMENT_LIMIT = 0.92
+AGREEMENT_LIMIT = 0.926
 """Below this mean overlap of the turned runs' outlines with the one shown, an outline is doubted.
 
-About the highest limit that doubts at most 5 % of good outlines of LIDC-IDRI nodules; what it does
+About the highest limit that doubts at most 7 % of good outlines of LIDC-IDRI nodules; what it does
 on patients left out of its choice, and on vessels and walls: docs/explanation/verdict.md."""
 
 
@@ -223,7 +223,7 @@ def spread_notices(measured: Measurements, spread: Uncertainty) -> list[Notice]:
     if spread.outline_agreement < AGREEMENT_LIMIT or spread.silent:
         text = (
             "The outline depends on how the picture is turned (overlap "
-            f"{spread.outline_agreement:.2f}; usual for a nodule: {AGREEMENT_LIMIT:.2f} and more): "
+            f"{spread.outline_agreement:.3f}; usual for a nodule: {AGREEMENT_LIMIT} and more): "
             "it may be wrong, or this may be a vessel or the chest wall."
         )
         found.append(Notice("outline_unsure", text))

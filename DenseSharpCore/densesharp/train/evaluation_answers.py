@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from densesharp.errors import SeedError
 from densesharp.image.volume import Volume
 from densesharp.model.engines import Engine
+from densesharp.nodule.patch import EDGE
 from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
 from densesharp.nodule.settings import AnalysisSettings
@@ -61,6 +62,9 @@ class StoredAnswer:
 @dataclass(frozen=True)
 class Answers:
     """How many answers of a group of nodules are as they should be.
+
+    A nodule fits here when the outlines around it fit the patch too, pixels included: of what comes
+    nearer to the patch's faces the answer must say that it may be incomplete.
 
     Attributes:
         bad: (doubted, all) outlines with a Dice below `BAD` to the consensus, of those that fit.
@@ -113,7 +117,7 @@ def judge(outcomes: Sequence[Outcome]) -> Answers | None:
     known = [o for o in outcomes if o.answer is not None and o.inner is not None]
     if not known:
         return None
-    fits = [o for o in known if o.fits]
+    fits = [o for o in known if _fits(o)]
     bad = [o for o in fits if o.inner and o.inner.consensus < BAD]
     good = [o for o in fits if o.inner and o.inner.consensus >= BAD]
     rated = [o for o in known if o.texture is not None]
@@ -123,10 +127,14 @@ def judge(outcomes: Sequence[Outcome]) -> Answers | None:
         bad=(sum(_doubted(o) for o in bad), len(bad)),
         good=(sum(_doubted(o) for o in good), len(good)),
         good_outline=(sum(bool(o.answer and o.answer.doubts_outline) for o in good), len(good)),
-        too_large=(sum(_said_too_large(o) for o in known if not o.fits), len(known) - len(fits)),
+        too_large=(sum(_said_too_large(o) for o in known if not _fits(o)), len(known) - len(fits)),
         covered=(sum(_covers(o) for o in fits), len(fits)),
         types=types,
     )
+
+
+def _fits(outcome: Outcome) -> bool:
+    return outcome.fits and outcome.extent is not None and outcome.extent.drawn_mm <= EDGE
 
 
 def _doubted(outcome: Outcome) -> bool:

@@ -107,12 +107,14 @@ class Extent:
         beyond_mm: largest distance of the model's voxels from what any reader marked, outline
             pixels included; 0 where nothing was found.
         taller_mm: height of the model's outline over that of the consensus, across the slices.
+        drawn_mm: longest side of what half of the readers or more marked, outline pixels included.
     """
 
     smallest_mm3: float
     largest_mm3: float
     beyond_mm: float
     taller_mm: float
+    drawn_mm: float
 
 
 def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders, Extent]:
@@ -136,6 +138,7 @@ def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, Am
         largest_mm3=float(volumes.max()),
         beyond_mm=float(away[mask].max()) if mask.any() else 0.0,
         taller_mm=_height(mask, grid) - _height(consensus(inner), grid),
+        drawn_mm=_longest_side(consensus(outer), grid),
     )
     return among_readers(mask, inner), among_readers(mask, outer), extent
 
@@ -166,6 +169,12 @@ def reach(outcomes: Sequence[Outcome]) -> Reach | None:
         return None
     leaks = sum(extent.beyond_mm > BEYOND_MM for extent in extents)
     return Reach(leaks, len(extents), float(np.mean([one.taller_mm for one in extents])))
+
+
+def _longest_side(mask: NDArray[np.bool_], grid: Grid) -> float:
+    """Mm of the longest side of the box around a mask (k, j, i)."""
+    voxels = np.ptp(np.argwhere(mask), axis=0) + 1
+    return float((voxels * grid.spacing[::-1]).max())
 
 
 def _height(mask: NDArray[np.bool_], grid: Grid) -> float:
