@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from densesharp.stats.estimates import Estimate
-from densesharp.train.evaluation_answers import Answers
+from densesharp.train.evaluation_answers import JudgedAnswers
 from densesharp.train.evaluation_readers import GRIDS, Reach
 from densesharp.train.evaluation_report import (
     answer_lines,
@@ -62,7 +62,7 @@ def readers(figures: Figures) -> str:
 
 def answers(figures: Figures) -> str:
     """Whether the warnings are where they belong."""
-    return "\n".join(answer_lines(Answers(**figures["lidc"]["result"]["answers"])))
+    return "\n".join(answer_lines(JudgedAnswers(**figures["lidc"]["result"]["answers"])))
 
 
 def density(figures: Figures) -> str:

@@ -60,7 +60,7 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class JudgedAnswers:
     """How many answers of a group of nodules are as they should be.
 
     A nodule fits here when the outlines around it fit the patch too, pixels included: of what comes
@@ -112,7 +112,7 @@ def answer_at(
     )
 
 
-def judge(outcomes: Sequence[Outcome]) -> Answers | None:
+def judge(outcomes: Sequence[Outcome]) -> JudgedAnswers | None:
     """Count the answers that are as they should be; None where there are none on the own grid."""
     known = [o for o in outcomes if o.answer is not None and o.inner is not None]
     if not known:
@@ -123,7 +123,7 @@ def judge(outcomes: Sequence[Outcome]) -> Answers | None:
     rated = [o for o in known if o.texture is not None]
     pairs = Counter(_pair(o) for o in rated)
     types = {a: {b: pairs[a, b] for b in (*TYPES, "none")} for a in TYPES}
-    return Answers(
+    return JudgedAnswers(
         bad=(sum(_doubted(o) for o in bad), len(bad)),
         good=(sum(_doubted(o) for o in good), len(good)),
         good_outline=(sum(bool(o.answer and o.answer.doubts_outline) for o in good), len(good)),

@@ -25,7 +25,7 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
-from densesharp.train.evaluation_answers import BAD, TYPES, Answers, StoredAnswer, judge
+from densesharp.train.evaluation_answers import BAD, TYPES, JudgedAnswers, StoredAnswer, judge
 from densesharp.train.evaluation_readers import (
     BEYOND_MM,
     GRIDS,
@@ -218,7 +218,7 @@ def reach_sentence(found: Reach) -> str:
     )
 
 
-def answer_lines(found: Answers) -> list[str]:
+def answer_lines(found: JudgedAnswers) -> list[str]:
     """Tables of what the complete answers say."""
 
     def of(pair: tuple[int, int]) -> str:

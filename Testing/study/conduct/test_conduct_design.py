@@ -24,7 +24,7 @@ from densesharp.study.conduct.design import (
     design_from_json,
 )
 from densesharp.study.conduct.model_results import describe_aids
-from densesharp.study.conduct.schedule import Step, make_schedule, steps
+from densesharp.study.conduct.schedule import AnswerStep, make_schedule, steps
 from densesharp.study.conduct.study_folder import freeze, hash_image, open_study
 from densesharp.study.conduct.truth_key import TruthKey
 
@@ -228,12 +228,15 @@ def test_repeats_are_spread_over_classes_and_sizes(seed):
 def test_the_answers_that_each_way_of_reading_asks_for():
     crossover, sequential = a_design(), a_design("sequential")
     item = make_schedule(crossover)[0]
-    shown, hidden = Step("aided", aid=True, final=True), Step("unaided", aid=False, final=True)
+    shown, hidden = (
+        AnswerStep("aided", aid=True, final=True),
+        AnswerStep("unaided", aid=False, final=True),
+    )
     aided = replace(item, condition="aided")
     assert steps(crossover, aided) == (shown,)
     assert steps(crossover, replace(item, condition="unaided")) == (hidden,)
     assert steps(sequential, make_schedule(sequential)[0]) == (hidden, shown)
-    first = Step("aided", aid=False, final=False)
+    first = AnswerStep("aided", aid=False, final=False)
     assert steps(replace(crossover, reveal="after_first_answer"), aided) == (first, shown)
 
 

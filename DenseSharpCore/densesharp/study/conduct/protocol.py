@@ -14,7 +14,7 @@ from typing import NoReturn
 from densesharp.errors import StudyError
 from densesharp.study.conduct import answer_form as form
 from densesharp.study.conduct.events import Body, Event
-from densesharp.study.conduct.schedule import Item, Step, steps
+from densesharp.study.conduct.schedule import AnswerStep, Item, steps
 from densesharp.study.conduct.study_folder import Study
 
 
@@ -53,7 +53,7 @@ class ReaderState:
 
     # Where the reader stands
 
-    def steps(self, item: Item) -> tuple[Step, ...]:
+    def steps(self, item: Item) -> tuple[AnswerStep, ...]:
         """The answers that an item asks for."""
         return steps(self.study.design, item)
 

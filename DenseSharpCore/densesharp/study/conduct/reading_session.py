@@ -24,7 +24,7 @@ from densesharp.study.conduct.model_results import Aid, load_aid
 from densesharp.study.conduct.own_progress import SessionInfo, SessionStatus
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.reader_masks import Mask
-from densesharp.study.conduct.schedule import Item, Step
+from densesharp.study.conduct.schedule import AnswerStep, Item
 from densesharp.study.conduct.store import ChainMovedOn, Draft, Store
 from densesharp.study.conduct.study_folder import Study, hash_image
 from densesharp.study.conduct.timing import CaseTimer, Clock, Spent, spent_from_data
@@ -53,7 +53,7 @@ class OpenCase:
     item: Item
     case: Case
     image: Path
-    step: Step
+    step: AnswerStep
     number: int
     of: int
     answer: Answer

@@ -61,7 +61,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Step:
+class AnswerStep:
     """One answer that an item asks for.
 
     Attributes:
@@ -80,15 +80,18 @@ _Unit = tuple[str, ...]
 _COLUMNS = [field.name for field in fields(Item)]
 
 
-def steps(design: Design, item: Item) -> tuple[Step, ...]:
+def steps(design: Design, item: Item) -> tuple[AnswerStep, ...]:
     """The answers that an item asks for, in order."""
     if item.condition == "unaided":
-        return (Step("unaided", aid=False, final=True),)
+        return (AnswerStep("unaided", aid=False, final=True),)
     if item.condition == "sequential":
-        return (Step("unaided", aid=False, final=True), Step("aided", aid=True, final=True))
+        return (
+            AnswerStep("unaided", aid=False, final=True),
+            AnswerStep("aided", aid=True, final=True),
+        )
     if design.reveal == "with_image":
-        return (Step("aided", aid=True, final=True),)
-    return (Step("aided", aid=False, final=False), Step("aided", aid=True, final=True))
+        return (AnswerStep("aided", aid=True, final=True),)
+    return (AnswerStep("aided", aid=False, final=False), AnswerStep("aided", aid=True, final=True))
 
 
 def make_schedule(
