@@ -337,6 +337,12 @@ def test_uploading_a_ct_opens_it(browser, serve, sphere_file, tmp_path):
         page.page.locator(".ds-welcome").get_by_text("Open …").click()
     chosen.value.set_files(str(sphere_file[0]))
     page.wait("$('opened').startsWith('CT 128')", 30)
+    page.settle()
+    page.page.keyboard.press("g")  # an earlier CT that is chosen is seen at once
+    with page.page.expect_file_chooser() as chosen:
+        page.page.locator("#ds-prior").get_by_text("File …").click()
+    chosen.value.set_files(str(sphere_file[0]))
+    page.wait("$('prior') && $('layout') === 'pair'", 60)
     assert page.faults == []
     page.close()
 
