@@ -72,7 +72,7 @@ class Actions:
 
     def __init__(self, viewer: Viewer, say: Callable[[str], None]) -> None:
         session = viewer.session
-        self._say = say
+        self._say, self._before = say, viewer.after_mouse.run
         self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
             "select": (lambda n: session.select(n, jump=True), (_is_nodule,)),
             "step": (session.step, (_one_of_numbers(-1, 1),)),
@@ -148,6 +148,7 @@ class Actions:
             log.warning("Refused arguments of the action %s", name)
             return
         try:
+            self._before()
             function(*args)
         except DenseSharpError as error:
             self._say(str(error))

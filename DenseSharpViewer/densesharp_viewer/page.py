@@ -31,7 +31,7 @@ ASSETS = Path(__file__).with_name("assets")
 
 MODULE = {
     "serve": {"densesharp_assets": str(ASSETS)},
-    "scripts": ["densesharp_assets/page.js", "densesharp_assets/lost.js"],
+    "scripts": [f"densesharp_assets/{name}.js" for name in ("order", "page", "lost")],
     "styles": ["densesharp_assets/page.css"],
 }
 

@@ -36,7 +36,7 @@ from .study_viewer import FIRST_LAYOUT
 
 MODULE = {
     "serve": {"densesharp_assets": str(ASSETS)},
-    "scripts": ["densesharp_assets/study.js", "densesharp_assets/lost.js"],
+    "scripts": [f"densesharp_assets/{name}.js" for name in ("order", "study", "lost")],
     "styles": ["densesharp_assets/page.css", "densesharp_assets/study.css"],
 }
 

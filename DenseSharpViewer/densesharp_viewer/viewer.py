@@ -20,6 +20,7 @@ from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
 
 from . import views
+from .after_mouse import AfterMouse
 from .corner_annotations import SliceReadouts, readout
 from .looking import Looking
 from .mouse import SliceMouse
@@ -53,6 +54,7 @@ class Viewer:
 
     Attributes:
         away: the browser asks the reader whether to leave the page, or the page was left.
+        after_mouse: what the mouse asked for.
         on_reader: told of the reader's name.
     """
 
@@ -67,7 +69,7 @@ class Viewer:
         self._server, self._state = server, server.state
         self._state.update(first_state())
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.away = False
+        self.away, self.after_mouse = False, AfterMouse(self._later)
         self.on_reader: Callable[[str], None] = lambda _name: None
         self.slicer_app = SlicerApp()
         self.session = Session(self.slicer_app, backend, self.publish, results, self._wake)
@@ -92,9 +94,8 @@ class Viewer:
             named, lambda: self._readouts.hovered, self.session.is_hurried, self._later
         )
         self.looking = Looking(self.slice_views, self._later)
-        self.prior = Prior(
-            self.session, self.layout_manager, manager.get_view, self._later, self._wake
-        )
+        get_view = manager.get_view
+        self.prior = Prior(self.session, self.layout_manager, get_view, self._later, self._wake)
         self.reading.on_earlier = self.prior.open
 
     # The event loop
@@ -154,7 +155,7 @@ class Viewer:
 
     def clicked(self, ras: np.ndarray) -> None:
         """A click with a tool that clicks."""
-        self._later(lambda: self._click(ras))
+        self.after_mouse.add(lambda: self._click(ras))
 
     def _click(self, ras: np.ndarray) -> None:
         if self.session.scan is None:
@@ -175,11 +176,11 @@ class Viewer:
 
     def stroke_ended(self) -> None:
         """The brush was lifted."""
-        self._later(self.session.drawing.end)
+        self.after_mouse.add(self.session.drawing.end)
 
     def seed_released(self) -> None:
         """A drag ended; Slicer's own handling of it comes first."""
-        self._later(self.session.check_seeds)
+        self.after_mouse.add(self.session.check_seeds)
 
     def pointed(self, ras: np.ndarray) -> None:
         """Shift and mouse: crosshair and the other slice views come to this point."""
@@ -252,8 +253,7 @@ class Viewer:
         if name == views.PAIR:
             self.prior.toggle()
             return
-        again = name == self.layout_manager.layout_id and name != "four"
-        chosen = "four" if again else name
+        chosen = "four" if name == self.layout_manager.layout_id else name
         self.layout_manager.set_layout(chosen)
         self.publish({"layout": chosen})
 

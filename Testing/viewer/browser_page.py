@@ -16,8 +16,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 class Page:
     """The open page, with the few things that tests do on it."""
 
-    def __init__(self, browser, url: str, size=(1280, 800)) -> None:
+    def __init__(self, browser, url: str, size=(1280, 800), script: str = "") -> None:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        context.add_init_script(script)
         self.faults: list[str] = []
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))

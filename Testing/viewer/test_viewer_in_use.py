@@ -123,16 +123,17 @@ def test_each_key_of_a_quick_reader_means_the_nodule_before_her(page):
 
 @quick_hands
 def test_keys_while_an_answer_comes_change_what_they_say(page):
-    """A stroke that is undone while its answer comes is gone, and redo brings it back."""
+    """A stroke that is undone as the button goes up is gone, and redo brings it back."""
     middle, mm = sphere(page)
     mark(page, middle)
     volume = page.get("nodules")[0]["volume"]
     page.page.keyboard.press("p", delay=KEY_MS)
     page.wait("$('tool') === 'paint'")
     page.drag(middle, middle + (7 * mm, 0))
-    page.wait("$('busy') || $('card').edited", 60)
     page.page.keyboard.press("Control+z", delay=KEY_MS)
-    page.wait(f"!$('busy') && !$('card').edited && $('nodules')[0].volume === '{volume}'", 60)
+    page.wait("$('can_redo') && !$('busy')", 60)
+    assert page.get("nodules")[0]["volume"] == volume
+    assert not page.get("card")["edited"]
     page.page.keyboard.press("Control+y", delay=KEY_MS)
     page.wait(f"$('card').edited && !$('busy') && Number($('nodules')[0].volume) > {volume} + 20")
 

@@ -1,0 +1,107 @@
+"""What hands do at once happens in its order, though mouse and keys reach the server by two ways.
+
+The page hears of everything a while after it happened, as through a slow line: a view sends its
+next mouse event only when it has heard of the one before, and hands are far ahead of that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from browser_page import Page, bright_middle, show_sphere
+
+pytestmark = pytest.mark.web
+
+SLOW_LINE = """
+  window.WebSocket = class extends WebSocket {
+    set onmessage(hear) { super.onmessage = (event) => setTimeout(hear, 150, event); }
+  };
+"""
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, serve, sphere_file, tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    page = Page(browser, serve(str(results), str(sphere_file[0]), "0").url, script=SLOW_LINE)
+    page.wait("$('opened') && !$('busy')", 60)
+    yield page
+    page.leave_empty()
+
+
+@pytest.fixture
+def page(open_page):
+    """The page with one nodule, the sphere in the middle of the axial view."""
+    for nodule in open_page.get("nodules"):
+        open_page.act("delete", nodule["id"])
+    open_page.act("tool", "seed")
+    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'", 60)
+    show_sphere(open_page)
+    open_page.middle = np.array(bright_middle(open_page.picture(0)))
+    mark(open_page, open_page.middle, 1)
+    return open_page
+
+
+def mark(page, place, count: int) -> None:
+    page.click(0, *place)
+    page.wait(f"$('nodules').length === {count} && !$('busy')", 60)
+
+
+def test_a_stroke_comes_before_the_key_that_undoes_it(page):
+    volume = page.get("nodules")[0]["volume"]
+    page.page.keyboard.press("p")
+    page.wait("$('tool') === 'paint'")
+    page.drag(page.middle, page.middle + (25, 0))
+    page.page.keyboard.press("Control+z")
+    page.wait("$('can_redo') && !$('busy')", 60)
+    assert [nodule["volume"] for nodule in page.get("nodules")] == [volume]
+    assert not page.get("card")["edited"]
+
+
+def test_a_stroke_comes_before_the_decision_on_it(page):
+    """A decision on an outline that has no answer yet is refused, never made on the old one."""
+    page.page.keyboard.press("p")
+    page.wait("$('tool') === 'paint'")
+    page.drag(page.middle, page.middle + (25, 0))
+    page.page.keyboard.press("a")
+    page.wait("$('card').edited && !$('busy')", 60)
+    assert page.get("card")["decision"] == "open"
+
+
+@pytest.mark.parametrize("key", ["a", "Delete"])
+def test_a_key_is_about_the_nodule_clicked_just_before(page, key):
+    first = page.get("selected")
+    mark(page, page.middle - (150, 0), 2)
+    page.click(0, *page.middle)
+    page.page.keyboard.press(key)
+    if key == "a":
+        page.wait("$('nodules').some(nodule => nodule.decision === 'accepted')")
+        assert [n["id"] for n in page.get("nodules") if n["decision"] == "accepted"] == [first]
+    else:
+        page.wait("$('nodules').length === 1")
+        assert page.get("nodules")[0]["id"] != first
+
+
+def test_undo_at_once_takes_the_last_click_back(page):
+    first = page.get("selected")
+    page.click(0, *(page.middle - (150, 0)))
+    page.page.keyboard.press("Control+z")
+    page.wait("$('message').text.startsWith('Undone')")
+    page.settle()
+    assert [nodule["id"] for nodule in page.get("nodules")] == [first]
+
+
+def test_a_seed_is_set_where_the_mouse_has_just_come_to(page):
+    box = page.box(0)
+    for x, y in (page.middle, page.middle - (150, 0)):
+        page.page.mouse.move(box["x"] + x, box["y"] + y)
+    page.page.keyboard.press("s")
+    page.wait("$('nodules').length === 2 && !$('busy')", 60)
+
+
+def test_keys_do_not_wait_for_a_mouse_that_moves_on(page):
+    box = page.box(0)
+    for x in range(40):
+        page.page.mouse.move(box["x"] + 100 + x, box["y"] + 100)
+        if x == 10:
+            page.page.keyboard.press("p")
+    page.wait("$('tool') === 'paint'", 2)
