@@ -7,6 +7,7 @@ from pathlib import Path
 
 from densesharp.nodule.records import NoduleResult
 from densesharp.report.document import ReportError
+from densesharp.words import counted
 
 from .findings import findings_of, observer_name, reported_of
 from .jobs import Jobs
@@ -115,7 +116,6 @@ class Export:
 
 
 def _words(written: int, left_out: int, keep_identity: bool) -> str:
-    count = f"{written} nodule{'s' if written > 1 else ''}"
     kept = "with the patient's identity" if keep_identity else "pseudonymized"
     rest = f" Left out as rejected or without an answer: {left_out}." if left_out else ""
-    return f"SEG and SR of {count} written, {kept}.{rest}"
+    return f"SEG and SR of {counted(written, 'nodule')} written, {kept}.{rest}"

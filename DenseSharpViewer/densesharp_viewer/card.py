@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from densesharp.io import SeriesChoice
+from densesharp.words import counted
 from densesharp_scene import Nodule
 from densesharp_scene.card import list_row, result_card
 
@@ -48,7 +49,7 @@ def card_of(nodule: Nodule, outdated: str | None, running: bool = False) -> dict
 def series_of(choice: SeriesChoice) -> dict[str, str]:
     """One line of the choice of series, with what tells two exams apart."""
     thickness = "" if choice.thickness_mm is None else f"{choice.thickness_mm:g} mm"
-    parts = (f"Series {choice.key}", choice.kernel, thickness, f"{choice.slices} images")
+    parts = (f"Series {choice.key}", choice.kernel, thickness, counted(choice.slices, "image"))
     return {
         "key": choice.key,
         "title": choice.description or "No description",

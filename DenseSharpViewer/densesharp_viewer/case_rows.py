@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from densesharp.words import counted
 from densesharp.worklist import ListedCase
 
 NO_LIST: dict[str, Any] = {"rows": [], "at": -1, "name": "", "coming": "", "left": 0, "server": ""}
@@ -55,7 +56,7 @@ def words_at_the_end(count: int, lost: int, kept: int) -> str:
         kept: how many could not be saved yet.
     """
     if kept:
-        return f"{kept} of {count} cases are not saved yet: free space, then press Next again."
+        return f"{kept} of {counted(count, 'case')} not saved yet: free space, then press Next."
     if lost:
-        return f"{lost} of {count} cases could not be opened: Next tries them again."
-    return f"All {count} cases were read."
+        return f"{lost} of {counted(count, 'case')} could not be opened: Next tries them again."
+    return "The only case was read." if count == 1 else f"All {count} cases were read."

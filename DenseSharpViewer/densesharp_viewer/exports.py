@@ -9,6 +9,7 @@ from typing import Any
 
 from densesharp.errors import ImageError
 from densesharp.nodule.records import NoduleResult
+from densesharp.words import counted
 from densesharp.worklist.cases import Archive
 from densesharp_scene.export import KEY, Export
 from densesharp_scene.findings import results_of
@@ -154,7 +155,7 @@ class Exports:
         folder = self._files.results
         self._show(True)
         count = sum(entry.is_file() for entry in folder.iterdir())
-        self._tell(f"Saved {count} files in {folder.resolve()}")
+        self._tell(f"Saved {counted(count, 'file')} in {folder.resolve()}")
 
     def _reported(self, event: Event) -> None:
         if event.kind == "done":

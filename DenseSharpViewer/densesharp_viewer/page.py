@@ -110,7 +110,7 @@ def decorate_prior_view() -> None:
             classes="ds-view-name", style=f"border-color: {PRIOR_COLOR}",
             click=do("layout", f"'{PAIR}'"), title="Show the open CT alone again (G)",
         ):  # fmt: skip
-            html.Span("{{ prior.days ? `Earlier CT, ${prior.days} days before` : 'Earlier CT' }}")
+            html.Span("Earlier CT{{ prior.ago }}")
         for side in ("left", "right", "top", "bottom"):
             html.Span(f"{{{{ prior_slice.{side} }}}}", classes=f"ds-side ds-{side}")
         html.Span("{{ prior_slice.text }} · {{ prior_slice.number }}", classes="ds-where")

@@ -13,6 +13,7 @@ from trame_slicer.core import LayoutManager
 from densesharp.errors import DenseSharpError, GeometryError
 from densesharp.image.volume import Volume
 from densesharp.nodule.followup import FollowUp, compare
+from densesharp.words import counted
 from densesharp.worklist.cases import StoredCase
 from densesharp_scene import Nodule, ScanNodules
 from densesharp_scene.compared import show_outlines
@@ -223,7 +224,8 @@ class Prior:
             self._session.say(str(error), "caution")
 
     def _shown_exam(self) -> dict[str, Any]:
-        return {**self._exam.shown(), "days": self.days}
+        ago = f", {counted(self.days, 'day')} before" if self.days else ""
+        return {**self._exam.shown(), "ago": ago}
 
     def _keep_out_of_files(self) -> None:
         """A scene is saved with its own CT; the earlier one has files of its own."""
@@ -245,7 +247,10 @@ def days_between(before: Exam, now: Exam) -> int | None:
         return None
     days = (date.fromisoformat(now.date) - date.fromisoformat(before.date)).days
     if days < 0:
-        message = f"That CT was taken {-days} days after the open one: open that one, then this."
+        message = (
+            f"That CT was taken {counted(-days, 'day')} after the open one: open that one, "
+            "then this."
+        )
         raise GeometryError(message)
     return days
 

@@ -19,7 +19,7 @@ PANEL = ROOT / "DenseSharpSlicer" / "DenseSharpSlicerLib"
 
 # From left to right: a module may import from its own row and from rows above it.
 ROWS = [
-    {"errors", "progress"},
+    {"errors", "progress", "words"},
     {"csv_files", "files", "memory", "parallel", "resources", "stopping"},
     {"image"},
     {"io"},

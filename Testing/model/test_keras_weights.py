@@ -213,7 +213,7 @@ def test_the_command_writes_a_model_file_of_all_members(its_weights_file, tmp_pa
     model = load_model(out)
     assert (model.card.members, model.card.trained_on) == (2, "cases")
     assert model.card.classes == ("AAH-AIS", "MIA", "IAC")
-    assert "2 member(s)" in capsys.readouterr().out
+    assert "2 members" in capsys.readouterr().out
 
 
 def test_the_command_refuses_what_is_no_keras_file(tmp_path, capsys):

@@ -58,7 +58,7 @@ def test_a_folder_of_scenes_becomes_a_data_set_in_one_command(a_saved_scene, tmp
     out = tmp_path / "set"
     assert main(["dataset", str(path.parent), "--out", str(out), "--edge", "40"]) == 0
     said = capsys.readouterr().err
-    assert "Data set of 1 nodules" in said
+    assert "Data set of 1 nodule:" in said
     assert "accepted.csv" in said
     (sample,) = read_dataset(out)
     assert sample.seg.any()

@@ -208,7 +208,7 @@ def test_a_ct_that_is_missing_or_no_ct_is_told_before_anything_is_written(tmp_pa
     (tmp_path / "c_ct.nrrd").write_bytes(b"nothing")
     with pytest.raises(TableError) as error:
         build_dataset(write_table(tmp_path, [row(n) for n in "abc"]), tmp_path / "set", edge=40)
-    for words in ("2 nodule(s)", "nothing was cut out", "b: ", "does not exist", "c: "):
+    for words in ("2 nodules", "nothing was cut out", "b: ", "does not exist", "c: "):
         assert words in str(error.value)
     assert not (tmp_path / "set").exists()
 

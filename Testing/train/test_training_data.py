@@ -96,7 +96,7 @@ def test_all_faults_stand_in_one_list(tmp_path: Path) -> None:
     rows += [row("l", patient="p1"), row("m", subset="1", patient="p1")]
     message = faults_of(write(tmp_path / "set", rows, **arrays))
     for words in (
-        "13 fault(s)",
+        "13 faults",
         "k: the name stands 2 times",
         "patient p1: nodules in several subsets (0, 1)",
         "b: voxel has shape (40, 40, 30)",
@@ -121,7 +121,7 @@ def test_data_sets_are_checked_against_each_other_and_listed_together(tmp_path: 
     with pytest.raises(TableError) as error:
         read_datasets([first, second, tmp_path / "third"])
     for words in (
-        "4 fault(s)",
+        "4 faults",
         "first: b: diagnosis 'cancer'",
         "second: line 3 of info.csv: it has no name",
         "third: '",

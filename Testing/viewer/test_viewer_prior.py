@@ -38,7 +38,7 @@ def earlier_volume() -> Volume:
 def test_days_come_from_the_dates_of_the_studies():
     assert days_between(exam("1", "2024-02-27"), exam("1", "2024-03-01")) == 3
     assert days_between(exam("", ""), exam("1", "2024-03-01")) is None
-    with pytest.raises(GeometryError, match="1 days after"):
+    with pytest.raises(GeometryError, match="1 day after"):
         days_between(exam("1", "2024-03-02"), exam("1", "2024-03-01"))
     with pytest.raises(GeometryError, match="another patient"):
         days_between(exam("2", "2024-01-01"), exam("1", "2024-03-01"))

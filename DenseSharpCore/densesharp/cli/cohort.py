@@ -7,6 +7,7 @@ from pathlib import Path
 
 from densesharp.cli.predict import add_model_arguments, add_solid_threshold, settings_of
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,14 +58,15 @@ def run(args: argparse.Namespace) -> int:
         else:
             tally = run_here(part, settings, args.out, progress)
     skipped = len(part) - tally.cases
-    text = f"{tally.done} CTs done, {tally.failed} failed, {skipped} done before.\n"
+    text = f"{counted(tally.done, 'CT')} done, {tally.failed} failed, {skipped} done before.\n"
     summary = merge(cases, settings, args.out)
     if summary is None:
         if tally.outdated:
             text += "The old cohort.csv and summary were removed: records changed.\n"
         text += "Other parts of the list are not finished yet, so nothing is merged.\n"
     else:
-        text += f"Table of {summary['nodules']} nodules: {args.out / 'cohort.csv'}\n{DISCLAIMER}\n"
+        nodules = counted(summary["nodules"], "nodule")
+        text += f"Table of {nodules}: {args.out / 'cohort.csv'}\n{DISCLAIMER}\n"
     counts = {"done": tally.done, "failed": tally.failed, "done_before": skipped}
     finish(text, {**counts, "out": str(args.out), "summary": summary}, args.json)
     return 0

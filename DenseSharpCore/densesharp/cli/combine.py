@@ -7,6 +7,7 @@ from pathlib import Path
 
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.files import check_folder
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     samples = read_dataset(args.calibrate)
     with progress_bar() as progress:
         made = combine(args.model, args.out, card, samples, average=args.average, progress=progress)
-    text = f"Model of {made.members} member(s), temperature {made.temperature:.3g}: {args.out}\n"
+    members = counted(made.members, "member")
+    text = f"Model of {members}, temperature {made.temperature:.3g}: {args.out}\n"
     document = {"out": args.out, "members": made.members, "temperature": made.temperature}
     finish(text, document, args.json)
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.files import check_folder
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             progress,
         )
     finish(
-        f"Data set of {count} nodules: {args.out}\n{_to_fill_in(table, args)}",
+        f"Data set of {counted(count, 'nodule')}: {args.out}\n{_to_fill_in(table, args)}",
         {"nodules": count, "out": args.out},
         args.json,
     )

@@ -19,6 +19,7 @@ import numpy as np
 
 from densesharp.cli.extras import EXTRAS, NEEDS, how_to_get, missing
 from densesharp.errors import DenseSharpError
+from densesharp.words import counted
 
 PACKAGES = ("numpy", "SimpleITK", "safetensors", "openvino", "vtk", "matplotlib", "pydicom",
             "highdicom", "torch", "slicer-core", "trame-slicer")  # fmt: skip
@@ -112,8 +113,8 @@ def model() -> Iterator[Finding]:
 
     file = load_model(model_path())
     text = (
-        f"{file.card.name}, {file.card.members} member(s), trained on {file.card.trained_on}; "
-        f"sha256 {file.sha256[:12]}..."
+        f"{file.card.name}, {counted(file.card.members, 'member')}, "
+        f"trained on {file.card.trained_on}; sha256 {file.sha256[:12]}..."
     )
     yield Finding("model", "ok", text)
     if file.card.evaluation:

@@ -9,6 +9,7 @@ from typing import Any
 
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,4 +73,5 @@ def _last_words(results: Mapping[str, Any], folder: Path) -> str:
     """Where the report lies, with the number most ask for."""
     dice = next(iter(results["masks"].values()))
     mean = dice["mean_dice"].value
-    return f"{results['nodules']} nodules, mean Dice {mean:.3f}: {folder / 'evaluation.md'}\n"
+    nodules = counted(results["nodules"], "nodule")
+    return f"{nodules}, mean Dice {mean:.3f}: {folder / 'evaluation.md'}\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densesharp.cli.terminal import add_json_argument, finish, number_if
+from densesharp.words import counted
 
 if TYPE_CHECKING:
     from densesharp.image.volume import Volume
@@ -138,7 +139,7 @@ def _about_days(given: float | None, dated: int | None) -> str:
         if dated is None or abs(given - dated) <= 1:
             return ""
         return (
-            f"By their DICOM dates the CTs are {dated} days apart, not {given:g}: "
+            f"By their DICOM dates the CTs are {counted(dated, 'day')} apart, not {given:g}: "
             f"{given:g} was taken, as --days says. Check it.\n"
         )
     if dated is None:

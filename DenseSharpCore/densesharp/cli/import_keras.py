@@ -8,6 +8,7 @@ from pathlib import Path
 
 from densesharp.cli.terminal import add_json_argument, finish
 from densesharp.errors import ModelError
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     save_model(args.out, members, card)
     text = (
         f"{args.out}: {architecture.name}, growth {architecture.growth}, "
-        f"{architecture.classes} classes, {len(members)} member(s)\n"
+        f"{architecture.classes} classes, {counted(len(members), 'member')}\n"
     )
     document = {"out": str(args.out), "network": architecture.name, "members": len(members)}
     finish(text, document, args.json, sys.stdout)

@@ -11,6 +11,7 @@ from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
 from densesharp.files import check_folder
 from densesharp.progress import Progress
+from densesharp.words import counted
 
 if TYPE_CHECKING:
     from densesharp.train.fit import Settings
@@ -178,14 +179,14 @@ def _train(args: argparse.Namespace, progress: Progress) -> tuple[str, dict[str,
     names = ", ".join(Path(folder).name for folder in args.dataset)
     card = ModelCard(
         name=args.name,
-        trained_on=args.trained_on or f"{nodules} nodules of: {names}.",
+        trained_on=args.trained_on or f"{counted(nodules, 'nodule')} of: {names}.",
         training_command=_command(args),
     )
     settings = _settings(args, nodules)
     check_folder(args.out)
     made = fit(datasets, settings, args.out, card, args.start, args.devices, args.nodes, progress)
     steps = settings.optimisation.steps
-    text = f"Trained on {nodules} nodules, {steps} steps: {made}\n"
+    text = f"Trained on {counted(nodules, 'nodule')}, {counted(steps, 'step')}: {made}\n"
     return text, {"model": str(made), "nodules": nodules, "steps": steps}
 
 
@@ -240,7 +241,7 @@ def _per_batch(text: str | None, total: int, datasets: int) -> tuple[int, ...]:
         message = f"--batch {text}: give one whole number per data set, as 6,4."
         raise TableError(message) from error
     if len(counts) != datasets or min(counts) < 1:
-        message = f"--batch {text}: {datasets} number(s) above 0 are needed, one per data set."
+        message = f"--batch {text}: give {counted(datasets, 'number')} above 0, one per data set."
         raise TableError(message)
     return counts
 

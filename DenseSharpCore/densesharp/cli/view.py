@@ -13,6 +13,7 @@ from densesharp.errors import ImageError
 from densesharp.files import check_folder, why_missing
 from densesharp.io.image_files import is_volume_file
 from densesharp.serve.messages import KEY_VARIABLE
+from densesharp.words import counted
 
 if TYPE_CHECKING:
     from densesharp.worklist import ListedCase
@@ -114,7 +115,7 @@ def check_worklist(args: argparse.Namespace) -> list[ListedCase]:
         message = "Give either a CT or --worklist: the list names its CTs itself."
         raise ImageError(message)
     cases = open_worklist(args.worklist)
-    sys.stderr.write(f"{len(cases)} case{'s' if len(cases) > 1 else ''} to read.\n")
+    sys.stderr.write(f"{counted(len(cases), 'case')} to read.\n")
     return cases
 
 

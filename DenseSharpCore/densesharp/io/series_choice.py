@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from densesharp.errors import ImageError
+from densesharp.words import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SeriesChoice:
         thickness = "" if self.thickness_mm is None else f", {self.thickness_mm:g} mm"
         name = self.description or "no description"
         rest = "".join(f", {part}" for part in (self.kernel, self.when) if part)
-        return f"{self.key}: {name} ({self.slices} slices{thickness}{rest})"
+        return f"{self.key}: {name} ({counted(self.slices, 'slice')}{thickness}{rest})"
 
     @property
     def when(self) -> str:

@@ -28,6 +28,7 @@ from densesharp.report.labels import (
     review_words,
 )
 from densesharp.resources import FOLDER
+from densesharp.words import counted
 
 AGREEMENT_WORDS = {"agrees": "agrees", "differs": "differs: look again", "not comparable": ""}
 
@@ -176,8 +177,8 @@ def _provenance(document: dict[str, Any]) -> tuple[str, ...]:
     size = " × ".join(str(number) for number in image["size"])
     spacing = " × ".join(f"{step:.2f}" for step in image["spacing_mm"])
     return (
-        f"Model {model['name']} ({model['members']} member(s), SHA-256 {model['sha256']}), "
-        f"trained on: {model['trained_on']}",
+        f"Model {model['name']} ({counted(model['members'], 'member')}, "
+        f"SHA-256 {model['sha256']}), trained on: {model['trained_on']}",
         f"Software {software['name']} {software['version']}, {software['engine']}",
         f"CT {size} voxels of {spacing} mm",
     )

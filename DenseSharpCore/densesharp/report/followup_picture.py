@@ -16,6 +16,7 @@ from densesharp.report.labels import DISCLAIMER, minus_signs
 from densesharp.report.pictures import draw_view
 from densesharp.report.planes import views_of, width_for
 from densesharp.report.style import INK, PAPER, QUIET, RULE, VERDICT_COLOURS
+from densesharp.words import counted
 
 SIZE = (15.0, 8.6)
 DPI = 100
@@ -71,7 +72,7 @@ def _header(figure: Figure, followup: FollowUp) -> None:
     figure.text(0.025, 0.945, trend, fontsize=19, color=colour, fontweight="bold", va="center")
     when = "time between the CTs not given"
     if followup.days is not None:
-        when = f"{followup.days:.0f} days between the CTs"
+        when = f"{counted(followup.days, 'day')} between the CTs"
     if followup.match is not None:
         when += f"; place found by registration (similarity {followup.match.similarity:.2f})"
     figure.text(0.025, 0.9, when, fontsize=10.5, color=QUIET, va="center")
@@ -115,6 +116,6 @@ def _remarks(followup: FollowUp) -> list[tuple[str, str]]:
         ("Mass", followup.mass_doubling_days),
     ):
         if days is not None:
-            found.append((f"{name} doubling time {days:.0f} days", INK))
+            found.append((f"{name} doubling time {counted(days, 'day')}", INK))
     found += [(notice.message, VERDICT_COLOURS["caution"]) for notice in followup.notices]
     return found

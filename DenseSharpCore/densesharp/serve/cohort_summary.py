@@ -18,6 +18,7 @@ from densesharp.nodule.records import CLASS_NAMES, NoduleResult
 from densesharp.report.labels import DISCLAIMER
 from densesharp.report.nodule_table import COLUMNS, row_of
 from densesharp.serve.case_list import CohortCase, CohortRun, read_record
+from densesharp.words import counted
 
 TABLE, FAILURES, SUMMARY, PICTURE = "cohort.csv", "failures.csv", "summary.json", "summary.png"
 _COLOURS = ("#4c9be8", "#f2b134", "#d1495b")
@@ -113,12 +114,12 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     classes, verdicts, sizes = figure.subplots(1, 3)
-    counted = [summary["predicted_class"].get(name, 0) for name in CLASS_NAMES]
-    classes.bar_label(classes.bar(CLASS_NAMES, counted, color=_COLOURS), padding=2)
+    found = [summary["predicted_class"].get(name, 0) for name in CLASS_NAMES]
+    classes.bar_label(classes.bar(CLASS_NAMES, found, color=_COLOURS), padding=2)
     classes.set(title="Predicted class")
     names = ("ok", "caution", "refused")
-    counted = [summary["verdict"].get(name, 0) for name in names]
-    bars = verdicts.bar(names, counted, color=("#5aa469", "#f2b134", "#d1495b"))
+    found = [summary["verdict"].get(name, 0) for name in names]
+    bars = verdicts.bar(names, found, color=("#5aa469", "#f2b134", "#d1495b"))
     verdicts.bar_label(bars, padding=2)
     verdicts.set(title="Verdict")
     diameters = [
@@ -139,8 +140,8 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(0, max(1.0, 1.18 * axes.get_ylim()[1]))
     figure.suptitle(
-        f"{summary['nodules']} nodules in {summary['cases']} CTs, {summary['failed_cases']} CTs "
-        f"failed. {DISCLAIMER}",
+        f"{counted(summary['nodules'], 'nodule')} in {counted(summary['cases'], 'CT')}, "
+        f"{counted(summary['failed_cases'], 'CT')} failed. {DISCLAIMER}",
         fontsize=10,
     )
     with atomic_path(path) as temporary:

@@ -32,6 +32,7 @@ from densesharp.simulate.case import EDGE, SimulatedCase, simulate
 from densesharp.simulate.latents import UNLABELLED, posterior
 from densesharp.simulate.real_lung import Lungs
 from densesharp.simulate.shapes import read_shapes
+from densesharp.words import counted
 
 SUBSETS = 5
 
@@ -130,7 +131,8 @@ def write_dataset(
             f"  - nodule {of[0]}{f' and {len(of) - 1} more' if of[1:] else ''}: {fault}"
             for fault, of in numbers.items()
         )
-        message = f"{len(faults)} nodule(s) could not be made; the tables are not written:\n{lines}"
+        lost = counted(len(faults), "nodule")
+        message = f"{lost} could not be made; the tables are not written:\n{lines}"
         raise DenseSharpError(message)
     ordered = [rows[number] for number in range(count)]
     _write_table(root / "truth.csv", ordered)

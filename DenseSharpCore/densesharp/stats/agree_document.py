@@ -26,6 +26,7 @@ from densesharp.stats.kappa import Weights, cross_table, kappa_of
 from densesharp.stats.krippendorff import Level, krippendorff_alpha
 from densesharp.stats.ratings import Ratings, needs_two
 from densesharp.stats.tables import IntArray
+from densesharp.words import counted
 
 NO_IDENTITY = (
     "The readers differ from case to case (--interchangeable), so results of single readers and "
@@ -247,8 +248,8 @@ def agree_text(document: AgreeDocument) -> str:
     """The document as text for a terminal."""
     study = document.study
     head = (
-        f"{len(study.readers)} readers, {study.cases} cases, classes "
-        f"{', '.join(study.classes)}; {study.missing_ratings} ratings missing"
+        f"{len(study.readers)} readers, {counted(study.cases, 'case')}, classes "
+        f"{', '.join(study.classes)}; {counted(study.missing_ratings, 'rating')} missing"
     )
     if study.patients is not None and study.patients < study.cases:
         head += f"; intervals and tests take the {study.patients} patients as clusters"

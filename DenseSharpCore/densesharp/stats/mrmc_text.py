@@ -16,6 +16,7 @@ from densesharp.stats.formatting import (
     text_table,
 )
 from densesharp.stats.mrmc_records import FORM_TITLES, FormSection, MrmcDocument
+from densesharp.words import counted
 
 
 def mrmc_text(document: MrmcDocument) -> str:
@@ -26,9 +27,10 @@ def mrmc_text(document: MrmcDocument) -> str:
     ]
     rows.append(["mean", *(number(means[t], 4) for t in study.treatments)])
     parts = [
-        f"{document.method.figure}: {len(study.readers)} readers, "
-        f"{study.cases_diseased} cases with and {study.cases_not_diseased} without disease, "
-        f"{study.missing_readings} readings missing",
+        f"{document.method.figure}: {counted(len(study.readers), 'reader')}, "
+        f"{counted(study.cases_diseased, 'case')} with and "
+        f"{study.cases_not_diseased} without disease, "
+        f"{counted(study.missing_readings, 'reading')} missing",
         text_table(["reader", *study.treatments], rows),
     ]
     if len(study.treatments) == 1:

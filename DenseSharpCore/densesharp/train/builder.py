@@ -53,6 +53,7 @@ from densesharp.train.dataset import (
 from densesharp.train.mask_files import mask_names, read_masks
 from densesharp.train.own_grid import Rule, on_cube, own_masks
 from densesharp.train.slice_files import is_one_slice, lifted, read_slice
+from densesharp.words import counted
 
 EDGE = 80
 KNOWN = ", ".join(name for name in CLASS_INDEX if name)
@@ -112,7 +113,7 @@ def _refuse(
 ) -> None:
     if faults:
         lines = "\n".join(f"  - {rows[n]['name']}: {faults[n]}" for n in sorted(faults))
-        message = f"{len(faults)} nodule(s) of '{path}' cannot be used; {state}:\n{lines}"
+        message = f"{counted(len(faults), 'nodule')} of '{path}' cannot be used; {state}:\n{lines}"
         raise TableError(message)
 
 
@@ -125,7 +126,8 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     faults = _faults_of(rows)
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
-        message = f"The table '{path}' has {len(faults)} fault(s); nothing was cut out:\n{lines}"
+        told = counted(len(faults), "fault")
+        message = f"The table '{path}' has {told}; nothing was cut out:\n{lines}"
         raise TableError(message)
     return rows
 

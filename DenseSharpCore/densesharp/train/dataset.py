@@ -33,6 +33,7 @@ from densesharp.errors import DenseSharpError, TableError
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.train.cube_files import read_cubes
 from densesharp.train.own_grid import OwnMasks
+from densesharp.words import counted
 
 UNKNOWN = -1
 """Class index of a nodule whose class is not known."""
@@ -286,4 +287,4 @@ def _list_of(folders: Sequence[str | Path], faults: Sequence[str]) -> str:
     if len(faults) == 1:
         return f"{names}: {faults[0]}; nothing was done."
     lines = "\n".join(f"  - {fault}" for fault in faults)
-    return f"{names}: {len(faults)} fault(s) in the data; nothing was done:\n{lines}"
+    return f"{names}: {counted(len(faults), 'fault')} in the data; nothing was done:\n{lines}"

@@ -35,6 +35,7 @@ from densesharp.train.evaluation_readers import (
     reach,
     readers_tables,
 )
+from densesharp.words import counted
 
 MORE = {"extent": Extent, "answer": StoredAnswer}
 """Further records of an `Outcome` that nodules.csv spreads over columns."""
@@ -116,7 +117,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     """The results as Markdown tables."""
     model = results["model"]
     parts = ["# Evaluation", ""]
-    parts += [f"{model['name']}, {model['members']} member(s), {results['nodules']} nodules.", ""]
+    size = f"{counted(model['members'], 'member')}, {counted(results['nodules'], 'nodule')}"
+    parts += [f"{model['name']}, {size}.", ""]
     parts += ["## Masks", "", *mask_lines(results["masks"]), ""]
     if results["readers"]:
         parts += ["## Beside the readers", ""]

@@ -43,6 +43,7 @@ from densesharp.train.losses import Objective
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
 from densesharp.train.step_progress import StepProgress
 from densesharp.train.validation import Validation, Watcher, hold_out
+from densesharp.words import counted
 
 Precision = Literal["32-true", "bf16-mixed"]
 """As Lightning names number formats."""
@@ -356,5 +357,5 @@ def _trainer(
             use_distributed_sampler=False,
         )
     except MisconfigurationException as error:
-        message = f"{devices} devices on {nodes} machine(s) cannot be used ({error})."
+        message = f"{devices} devices on {counted(nodes, 'machine')} cannot be used ({error})."
         raise DeviceError(message) from error

@@ -111,7 +111,7 @@ def test_a_study_is_made_from_tables(tables, capsys):
     said = capsys.readouterr().out
     study = open_study(tables / "study")
     assert study.design.sha256 in said
-    assert "2 readers, 5 cases, 1 for practice, 3 session(s) each, seed 3" in said
+    assert "2 readers, 5 cases, 1 for practice, 3 sessions each, seed 3" in said
     for case in study.design.cases:
         assert case.seed_lps == pytest.approx(SEED, abs=1e-9)
         assert study.image(case).resolve() == tables / f"{case.id}.nrrd"
@@ -243,7 +243,7 @@ def test_reading_verifying_exporting_and_merging_by_command(tables, capsys):
     assert command(export, folder, "--out", tables / "export") == 0
     assert len((tables / "export" / "answers.csv").read_text().splitlines()) == 13
     unread = sum(item.session > 1 or item.reader not in ("S1", "J1") for item in study.schedule)
-    assert f"{unread} readings are still to be made" in capsys.readouterr().err
+    assert f"{unread} readings still to be made" in capsys.readouterr().err
     heads.write_text(json.dumps({"S1": "00" * 32}))
     capsys.readouterr()
     assert command(verify, folder, "--heads", heads) == 2

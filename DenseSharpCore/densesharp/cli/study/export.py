@@ -8,6 +8,7 @@ from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, finish
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"Note: {OLD_ORDER}\n")
     if unread:
         sys.stderr.write(
-            f"Note: {unread} readings are still to be made. The export shows the model's results "
-            "and all answers: keep it from the readers until then.\n"
+            f"Note: {counted(unread, 'reading')} still to be made. The export shows the "
+            "model's results and all answers: keep it from the readers until then.\n"
         )
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, finish
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,6 @@ def run(args: argparse.Namespace) -> int:
         added = merge(study, target, sources)
     if design.order_reveals_truth:
         sys.stderr.write(f"Note: {OLD_ORDER}\n")
-    text = f"{added} events added to {target.label}.\n"
+    text = f"{counted(added, 'event')} added to {target.label}.\n"
     finish(text, {"added": added, "store": target.label}, args.json, sys.stdout)
     return 0

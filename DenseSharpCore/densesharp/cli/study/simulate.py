@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from densesharp.words import counted
+
 if TYPE_CHECKING:
     from densesharp.stats.marks import Marks
     from densesharp.stats.tables import Readings
@@ -132,7 +134,9 @@ def _marks(args: argparse.Namespace) -> tuple[Marks, dict[str, Any]]:
 def _text(args: argparse.Namespace, expected: dict[str, Any]) -> str:
     from densesharp.stats.formatting import number, text_table
 
-    size = f"{args.readers} readers, {args.cases[0]} cases without and {args.cases[1]} with disease"
+    without, diseased = args.cases
+    size = f"{counted(args.readers, 'reader')}, {counted(without, 'case')} without and "
+    size += f"{diseased} with disease"
     if args.model == "rsm":
         rows = [
             [str(i), number(model.mu), number(model.false_marks), number(model.found)]

@@ -23,6 +23,7 @@ from densesharp.model.engines.interface import (
     empty_output,
 )
 from densesharp.model.model_file import ModelFile
+from densesharp.words import counted
 
 OPENVINO_PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
@@ -72,7 +73,7 @@ class OpenVinoEngine:
         self.model = model
         self.fallback: str | None = None
         self.description = (
-            f"Processor, {threads} thread{'s' if threads > 1 else ''}, {precision} "
+            f"Processor, {counted(threads, 'thread')}, {precision} "
             f"(OpenVINO {openvino.__version__.split('-')[0]})"
         )
         settings = {

@@ -27,6 +27,7 @@ from densesharp.model.engines.interface import (
     empty_output,
 )
 from densesharp.model.model_file import ModelFile
+from densesharp.words import counted
 
 TORCH_PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BATCH_SIZES = {"cpu": (1,), "mps": (1, 8), "cuda": (1, 8, 48)}
@@ -116,7 +117,7 @@ class TorchEngine:
             return f"Graphics processor {torch.cuda.get_device_name(self._device)}"
         if self._device.type == "mps":
             return "Apple graphics processor"
-        return f"Processor, {self._threads} thread{'s' if self._threads > 1 else ''}"
+        return f"Processor, {counted(self._threads, 'thread')}"
 
     @contextlib.contextmanager
     def _settings(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from densesharp.image.volume import Notice
 from densesharp.nodule.followup.registration import Match
 from densesharp.nodule.records import NoduleResult
+from densesharp.words import counted
 
 Trend = Literal["growth", "shrinkage", "no change beyond measurement error", "unclear", "unknown"]
 
@@ -260,7 +261,7 @@ def followup_sentence(result: FollowUp) -> str:
         return f"The two CTs cannot be compared. {reasons} Research use only, not for diagnosis."
     volume, mass = result.changes["volume_mm3"], result.changes["mass_mg"]
     diameter = result.changes["mean_diameter_mm"]
-    when = "" if result.days is None else f" in {result.days:.0f} days"
+    when = "" if result.days is None else f" in {counted(result.days, 'day')}"
     heavier = f" ({mass.percent})" if mass.percent else ""
     text = (
         f"{result.trend.capitalize()}{when}: volume {volume.first:.0f} to {volume.second:.0f} mm³ "
@@ -269,9 +270,9 @@ def followup_sentence(result: FollowUp) -> str:
         f"mean diameter {diameter.first:.1f} to {diameter.second:.1f} mm."
     )
     if result.volume_doubling_days is not None:
-        text += f" Volume doubling time {result.volume_doubling_days:.0f} days"
+        text += f" Volume doubling time {counted(result.volume_doubling_days, 'day')}"
         if result.mass_doubling_days is not None:
-            text += f", mass doubling time {result.mass_doubling_days:.0f} days"
+            text += f", mass doubling time {counted(result.mass_doubling_days, 'day')}"
         text += "."
     cautions = " ".join(notice.message for notice in result.notices)
     return f"{text} {cautions + ' ' if cautions else ''}Research use only, not for diagnosis."

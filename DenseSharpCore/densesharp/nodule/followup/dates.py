@@ -6,6 +6,7 @@ import datetime as dt
 
 from densesharp.errors import GeometryError
 from densesharp.image.volume import Volume
+from densesharp.words import counted
 
 DATES = ("AcquisitionDate", "SeriesDate", "StudyDate")
 """The day of the scan, most exact first; a series or study may be dated when it was sent."""
@@ -28,7 +29,8 @@ def days_between(first: Volume, second: Volume) -> int | None:
         days = (end - begin).days
         if days < 0:
             message = (
-                f"The second CT was taken {-days} days before the first: give the earlier CT first."
+                f"The second CT was taken {counted(-days, 'day')} before the first: give the "
+                "earlier CT first."
             )
             raise GeometryError(message)
         return days

@@ -9,6 +9,7 @@ from html import escape
 
 from densesharp.nodule.followup.change import compare, volume_limit
 from densesharp.nodule.records import NoduleResult
+from densesharp.words import counted
 
 WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 14, 14, 26, 20
@@ -68,9 +69,9 @@ def timeline_sentence(points: Sequence[TimePoint]) -> str:
     days = last.day - first.day
     change = compare(first.result, last.result, days or None)
     volumes = ", ".join(f"{point.volume:.0f}" for point in ordered)
-    text = f"{len(ordered)} CTs over {days:.0f} days: {volumes} mm³; {change.trend}"
+    text = f"{len(ordered)} CTs over {counted(days, 'day')}: {volumes} mm³; {change.trend}"
     doubling = change.volume_doubling_days
-    return f"{text}, volume doubling time {doubling:.0f} days." if doubling else f"{text}."
+    return f"{text}, volume doubling time {counted(doubling, 'day')}." if doubling else f"{text}."
 
 
 def timeline_svg(points: Sequence[TimePoint], theme: str = "light") -> str:

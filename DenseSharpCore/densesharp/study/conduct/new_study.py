@@ -20,6 +20,7 @@ from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
 from densesharp.study.conduct.telling import about_file_times
 from densesharp.study.conduct.truth_key import key_path
+from densesharp.words import counted
 
 LONGEST_INSTRUCTIONS = 10_000
 
@@ -108,8 +109,9 @@ def preview(values: Values, progress: Progress = silent) -> str:
     )
     return (
         f"Nothing is frozen yet. Study '{design.study}' would have\n"
-        f"  {len(design.readers)} readers: {groups}\n"
-        f"  {len(design.main_cases)} cases, {len(design.practice_cases)} for practice:\n{cases}"
+        f"  {counted(len(design.readers), 'reader')}: {groups}\n"
+        f"  {counted(len(design.main_cases), 'case')}, {len(design.practice_cases)} for practice:\n"
+        f"{cases}"
         "Everything was checked. After the study is made none of it can be changed.\n"
     )
 
@@ -120,8 +122,9 @@ def summary(study: Study, values: Values) -> str:
     first = design.readers[0].id
     return (
         f"Study '{design.study}' is frozen in {study.folder}\n"
-        f"  {len(design.readers)} readers, {len(design.main_cases)} cases, "
-        f"{len(design.practice_cases)} for practice, {study.sessions(first)} session(s) each, "
+        f"  {counted(len(design.readers), 'reader')}, {counted(len(design.main_cases), 'case')}, "
+        f"{len(design.practice_cases)} for practice, "
+        f"{counted(study.sessions(first), 'session')} each, "
         f"seed {design.seed}\n"
         f"  design sha256 {design.sha256}\n"
         f"{TEACHING if design.teaching else ''}"

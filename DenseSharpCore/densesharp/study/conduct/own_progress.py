@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from densesharp.words import counted
+
 SessionStatus = Literal["finished", "running", "ready", "waiting", "later"]
 
 ENOUGH = 5
@@ -49,8 +51,8 @@ def progress_lines(sessions: Sequence[SessionInfo]) -> tuple[str, ...]:
         return ()
     done, total = (sum(getattr(s, name) for s in sessions) for name in ("done", "total"))
     finished = sum(session.status == "finished" for session in sessions)
-    lines = [f"{done} of {_count(total, 'case')} read, {finished} of "
-             f"{_count(len(sessions), 'session')} finished."]  # fmt: skip
+    lines = [f"{done} of {counted(total, 'case')} read, {finished} of "
+             f"{counted(len(sessions), 'session')} finished."]  # fmt: skip
     lines += map(_session_line, begun)
     active = sum(session.active_s for session in sessions)
     if ENOUGH <= done < total:
@@ -62,11 +64,7 @@ def _session_line(session: SessionInfo) -> str:
     text = f"Session {session.number}: begun {session.started:%Y-%m-%d %H:%M} UTC"
     if session.status == "finished" and session.last is not None:
         text += f", finished {session.last:%Y-%m-%d %H:%M} UTC"
-    return f"{text}, {_count(session.done, 'case')} in {_duration(session.active_s)} of reading."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{text}, {counted(session.done, 'case')} in {_duration(session.active_s)} of reading."
 
 
 def _duration(seconds: float) -> str:

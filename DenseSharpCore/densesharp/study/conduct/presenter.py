@@ -22,6 +22,7 @@ from densesharp.study.conduct.own_progress import SessionInfo, progress_lines
 from densesharp.study.conduct.reader_masks import Mask
 from densesharp.study.conduct.reading_session import OpenCase, Reading
 from densesharp.study.conduct.screen import AidView, Page, Scene, Screen, SessionLine
+from densesharp.words import counted
 
 T = TypeVar("T")
 Rating = Literal["p_invasive", "p_iac"]
@@ -102,14 +103,13 @@ class Presenter:
         return "finished" if all(info.status == "finished" for info in infos) else "sessions"
 
     def _line(self, info: SessionInfo) -> SessionLine:
+        cases = counted(info.total, "case")
         texts = {
             "finished": "finished",
-            "running": f"{info.done} of {info.total} cases read",
-            "ready": f"{info.total} cases, ready to start",
-            "waiting": f"{info.total} cases, from {info.earliest:%Y-%m-%d %H:%M} UTC"
-            if info.earliest
-            else "",
-            "later": f"{info.total} cases, after the session before",
+            "running": f"{info.done} of {cases} read",
+            "ready": f"{cases}, ready to start",
+            "waiting": f"{cases}, from {info.earliest:%Y-%m-%d %H:%M} UTC" if info.earliest else "",
+            "later": f"{cases}, after the session before",
         }
         return SessionLine(
             info.number,

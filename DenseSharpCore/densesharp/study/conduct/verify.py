@@ -15,6 +15,7 @@ from densesharp.study.conduct.model_results import load_aid, logged_probabilitie
 from densesharp.study.conduct.protocol import ReaderState
 from densesharp.study.conduct.schedule import steps
 from densesharp.study.conduct.study_folder import OLD_ORDER, Study
+from densesharp.words import counted
 
 if TYPE_CHECKING:
     # An analysis needs no database.
@@ -47,7 +48,7 @@ class Verification:
         """How much of what was planned is in the record."""
         return (
             f"{self.answers} of {self.planned} planned answers, {len(self.heads)} of "
-            f"{self.readers} readers"
+            f"{counted(self.readers, 'reader')}"
         )
 
     @property

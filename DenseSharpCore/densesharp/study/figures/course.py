@@ -21,6 +21,7 @@ from densesharp.study.figures.figure_style import (
     new_figure,
     tint,
 )
+from densesharp.words import counted
 
 MOST_MARKERS = 500
 """Readings of a condition above which their places are drawn as one path."""
@@ -61,7 +62,7 @@ def flow_plot(study: StudyDescription) -> Plot:
     places = np.linspace(0, 10, 2 * len(total) + 1)[1::2]
     for x, (condition, count) in zip(places, total.items(), strict=True):
         missing = 0 if expected is None else expected - count
-        text = f"{condition}\n{count} readings\n{missing} missing"
+        text = f"{condition}\n{counted(count, 'reading')}\n{missing} missing"
         color = color_of(condition, study.conditions)
         axes.text(x, 1.3, text, ha="center", va="center", bbox=style | {"ec": color, "lw": 1.5})
         axes.annotate("", (x, 1.3 + half_last), (5, 4.6 - half), arrowprops=arrow)

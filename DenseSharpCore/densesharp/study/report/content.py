@@ -15,6 +15,7 @@ from densesharp.study.report.cells import area, bounded, shown, with_reason
 from densesharp.study.report.checklist import checklist
 from densesharp.study.report.methods import estimand, formulas, methods
 from densesharp.study.report.summary import summary
+from densesharp.words import counted
 
 Pictures = Mapping[str, Picture]
 
@@ -149,7 +150,9 @@ def _marks(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
         return
     yield Heading(f"Marks: {marks.paradigm} analysis")
     task = next(iter(results.tasks.values()))
-    yield Paragraph(f"{marks.lesions} lesions in {task.positive_cases} cases.")
+    yield Paragraph(
+        f"{counted(marks.lesions, 'lesion')} in {counted(task.positive_cases, 'case')}."
+    )
     yield from _show(pictures, "marks")
     yield mark_tables.marks_table(marks, results.study.conditions)
     yield mark_tables.reader_marks_table(marks)

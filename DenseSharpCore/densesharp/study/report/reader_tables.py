@@ -33,6 +33,7 @@ from densesharp.study.report.cells import (
     shown,
     with_reason,
 )
+from densesharp.words import counted
 
 
 def class_table(classes: ClassResults) -> TableBlock:
@@ -151,9 +152,10 @@ def automation_table(found: AutomationBias) -> TableBlock:
         ("accuracy where the model was wrong, aided minus unaided", found.accuracy_change),
     ]
     caption = (
-        f"Automation bias: right unaided answers to the {found.wrong_model_cases} cases in which "
-        "the model was wrong, and the share that became the model's wrong class. For readers and "
-        "cases like these; single readers and the accuracy's change: for exactly these."
+        "Automation bias: right unaided answers to the "
+        f"{counted(found.wrong_model_cases, 'case')} in which the model was wrong, and the share "
+        "that became the model's wrong class. For readers and cases like these; single readers "
+        "and the accuracy's change: for exactly these."
     ) + cut_note((found.difference, found.accuracy_change))
     columns: dict[str, Callable[[Estimate], str]] = {
         "Share or difference": lambda one: with_reason(possible(one)),
