@@ -174,14 +174,15 @@ def test_a_name_typed_right_after_a_row_was_clicked_is_that_row_s(page):
 @one_by_one
 def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
     middle, mm = sphere(page)
-    for n in range(8):
-        page.click(0, *(middle + (12 * mm * (n % 4 - 2), 12 * mm * (n // 4))))
+    for n in range(9):  # one more than there are plain colors
+        page.click(0, *(middle + (12 * mm * (n % 3 - 2), 12 * mm * (n // 3 - 1))))
         time.sleep(0.1)
-    page.wait("$('nodules').length === 8 && !$('busy')", 60)
+    page.wait("$('nodules').length === 9 && !$('busy')", 60)
+    assert len({nodule["color"] for nodule in page.get("nodules")}) == 9
     page.page.set_viewport_size({"width": 1280, "height": 500})
     page.page.locator(".ds-list tbody tr").first.click()
     page.page.keyboard.type(",", delay=KEY_MS)
-    page.wait("$('selected') === $('nodules')[7].id", 60)
+    page.wait("$('selected') === $('nodules')[8].id", 60)
     page.settle()
     rows = page.page.locator(".ds-rows").bounding_box()
     row = page.page.locator(".ds-selected").bounding_box()
