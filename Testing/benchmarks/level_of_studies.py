@@ -34,21 +34,22 @@ from densesharp.stats import reading_time
 from densesharp.stats.estimates import Estimate
 from densesharp.study.analysis import binary_tasks, classes
 from densesharp.study.analysis.analyse_study import analyse_study
-from densesharp.study.exported.export_design import ExportDesign, ListedCase
+from densesharp.study.exported.export_design import DesignCase, ExportDesign
 from densesharp.study.exported.study_data import Model, StudyData, paper_tasks
 
 READERS, CASES = tuple("WXYZ"), 80
 SETTINGS = ("alike", "differ", "patients")
 
 NO_EFFECT = re.compile(
-    r"difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_|.*followed|.*spontaneous)|"
+    r"(?<!bias\.)difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_|.*followed|.*spontaneous|.*bias\.difference)|"
     r"time\.model\.effects|missing|each_reader|"
     r"endpoints|against_readers|model_alone"
 )
-"""What is 0 on average; `intercept` aside."""
+"""What is 0 on average; `intercept` aside, and the share that followed a wrong model minus that
+which changed although it was right: a model errs in hard cases, where all change more often."""
 
 OTHER_NULL = re.compile(
-    r"agreement|repeats|calibration|intercept|kappa\.|readers_icc|auc(_v_statistic)?(\.CONDITION)?$"
+    r"agreement|repeats|calibration|intercept|bias\.difference|kappa\.|readers_icc|auc(_v_statistic)?(\.CONDITION)?$"
 )
 """Tests of something else than no difference, which is not so here."""
 
@@ -80,7 +81,7 @@ def study(rng: np.random.Generator, setting: str) -> StudyData:
     first = (np.arange(CASES) + np.arange(4)[:, None]) % 2
     names = tuple(f"C{k:03d}" for k in range(CASES))
     again = score[1, :-1] + 0.4 * rng.normal(size=shape[1:])
-    listed = [ListedCase(name, strata={"size": "small" if k % 4 < 2 else "large"})
+    listed = [DesignCase(name, strata={"size": "small" if k % 4 < 2 else "large"})
               for k, name in enumerate(names)]  # fmt: skip
     return StudyData(
         "null",

@@ -3,8 +3,8 @@
 An estimate that solves a sum over observations is, to first order, its value plus the sum of the
 observations' influences. Observations of one cluster vary together, so their influences are added
 before they are squared (Liang & Zeger 1986). Readers and cases are crossed: the variance is that by
-reader plus what cases add beyond single observations (Cameron, Gelbach & Miller 2011), with the
-degrees of freedom of Hillis (2007), as in the multi-reader analysis.
+reader plus what cases add beyond readings of one reader and case (Cameron, Gelbach & Miller 2011).
+Its degrees of freedom are those of Hillis (2007) as they are for readers nested in treatments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
+from densesharp.stats.estimates import (
+    Estimate,
+    degrees_of_sum,
+    normal_estimate,
+    not_estimable,
+    t_estimate,
+)
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
@@ -31,6 +37,13 @@ class Clusters:
     cases: IntArray
     readers: IntArray | None = None
 
+    @property
+    def readings(self) -> IntArray:
+        """Shape (n,): numbers of what one reader said of one case, maybe more than once."""
+        parts = [self.cases] if self.readers is None else [self.cases, self.readers]
+        found: IntArray = np.unique(np.column_stack(parts), axis=0, return_inverse=True)[1].ravel()
+        return found
+
     def estimate(
         self, value: float, influence: FloatArray, *, null: float | None, method: str
     ) -> Estimate:
@@ -46,7 +59,7 @@ class Clusters:
         if self.readers is None:
             return normal_estimate(value, variance, null=null, method=method)
         between = spread(summed(influence, self.readers))
-        beyond = variance - float(influence @ influence)
+        beyond = variance - spread(summed(influence, self.readings))
         return self._of_readers(value, variance, between, beyond, null=null, method=method)
 
     def logistic_estimates(
@@ -73,13 +86,14 @@ class Clusters:
             nulls: of each coefficient's test.
             method: as it is printed.
         """
-        parts = [self.cases, np.arange(len(residual))]
-        parts += [] if self.readers is None else [self.readers]
-        case, single, *reader = (_left_out(design, residual, weight, part) for part in parts)
+        parts = [self.cases]
+        parts += [] if self.readers is None else [self.readings, self.readers]
+        case, *crossed = (_left_out(design, residual, weight, part) for part in parts)
         found = []
         for i, (value, null) in enumerate(zip(values, nulls, strict=True)):
-            if reader:
-                between, beyond = reader[0][i], case[i] - single[i]
+            if crossed:
+                reading, between = (part[i] for part in crossed)
+                beyond = case[i] - reading
                 found.append(
                     self._of_readers(
                         float(value), case[i], between, beyond, null=null, method=method
@@ -107,7 +121,7 @@ class Clusters:
         total = between + max(0.0, beyond)
         if between <= 0:
             return normal_estimate(value, total, null=null, method=method)
-        df = (readers - 1) * (total / between) ** 2
+        df = degrees_of_sum(readers - 1, between, total)
         return t_estimate(value, total, df, null=null, method=method)
 
 

@@ -102,6 +102,21 @@ def t_estimate(
     return _interval_and_test(value, variance, df, confidence, null, method)
 
 
+def degrees_of_sum(df: float, own: float, total: float) -> float:
+    """Degrees of freedom of a variance that is estimated in part: Hillis' (2007), made smaller.
+
+    Hillis has df (total / own)^2, which is too many where df is small, as 1 / own is too large on
+    average; here what is beyond counts (df - 2) / df, and with df below 3 nothing is squared.
+
+    Args:
+        df: degrees of freedom of the part that is estimated.
+        own: that part.
+        total: all; the rest is taken as known.
+    """
+    beyond = total / own - 1
+    return df * (1 + beyond) if df < 3 else df * (1 + beyond * (df - 2) / df) ** 2
+
+
 _NO_VARIANCE = "The variance estimate is not positive, so there is no interval and no test."
 
 

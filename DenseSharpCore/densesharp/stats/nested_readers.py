@@ -22,7 +22,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from densesharp.stats.estimates import Estimate, normal_estimate, t_estimate
+from densesharp.stats.estimates import Estimate, degrees_of_sum, normal_estimate, t_estimate
 from densesharp.stats.fom_table import FomTable
 from densesharp.stats.mrmc_result import (
     ROUNDING,
@@ -136,7 +136,7 @@ def _equality(
     f = sums.ms_t / d
     if noise <= ROUNDING:
         return EqualityTest(f, df1, None, float(stats.chi2.sf(df1 * f, df1)), d)
-    df2 = _degrees(df, noise, d)
+    df2 = degrees_of_sum(df, noise, d)
     return EqualityTest(f, df1, df2, float(stats.f.sf(f, df1, df2)), d)
 
 
@@ -161,12 +161,6 @@ def _differences(
         elif df is None or own <= ROUNDING:
             found[pair] = normal_estimate(value, variance, confidence=confidence)
         else:
-            degrees = _degrees(df, own, variance)
+            degrees = degrees_of_sum(df, own, variance)
             found[pair] = t_estimate(value, variance, degrees, confidence=confidence)
     return found
-
-
-def _degrees(df: int, own: float, total: float) -> float:
-    """Of a variance whose part `own` has `df` and whose rest is taken as known."""
-    beyond = total / own - 1
-    return df * (1 + beyond) if df < 3 else df * (1 + beyond * (df - 2) / df) ** 2

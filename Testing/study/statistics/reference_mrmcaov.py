@@ -131,7 +131,7 @@ def binary(readings: Readings) -> dict[str, Any]:
         correct = positive if truth else ~positive
         treatment = np.broadcast_to(np.arange(2.0)[:, None, None], correct.shape).ravel()
         cases = np.broadcast_to(np.arange(chosen.sum()), correct.shape).ravel()
-        found = gee_logistic(correct.ravel(), {"tx": treatment}, cases)
+        found = gee_logistic(correct.ravel(), {"tx": treatment}, cases, small=0)
         models[name] = [
             {
                 "Estimate": found[term].value, "Std.err": found[term].se,

@@ -248,7 +248,7 @@ def test_calibration_of_these_readers_is_the_sandwich_of_statsmodels():
 
 
 def test_calibration_intervals_are_for_readers_like_these():
-    """V(reader) + V(case) - V(reading), t with Hillis' degrees of freedom."""
+    """V(reader) + V(case) - V(reading), t with Hillis' degrees of freedom for few readers."""
     chance, truth, reader, case = ratings_of_readers(2)
     found = calibration_line(chance, truth, 1e-9, Clusters(case, reader))[1]
     design = sm.add_constant(special.logit(chance))
@@ -257,7 +257,7 @@ def test_calibration_intervals_are_for_readers_like_these():
     )
     beyond = max(0, of_case - of_reading)
     assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
-    assert found.df == pytest.approx(3 * ((between + beyond) / between) ** 2, rel=1e-6)
+    assert found.df == pytest.approx(3 * (1 + beyond / between / 3) ** 2, rel=1e-6)
     assert found.se > 1.3 * calibration_line(chance, truth, 1e-9)[1].se
 
 
@@ -294,6 +294,34 @@ def test_right_calls_for_these_readers_and_for_readers_like_them():
     assert THESE_READERS in these.method
     assert THESE_READERS not in like.method
     assert "one reader" in gee_logistic(correct, covariates, case, 0 * reader)["aided"].reason
+
+
+@pytest.mark.parametrize("cases_each", [1, 2])
+def test_two_readings_of_a_case_by_one_reader_are_one_part_of_both_clusters(cases_each):
+    """V(reader) + V(case) - V(reader and case)."""
+    correct, covariates, case, reader = right_calls(seed=9)
+    of = case // cases_each
+    found = gee_logistic(correct, covariates, of, reader)["aided"]
+    design = sm.add_constant(covariates["aided"])
+    between, by_case, by_both = (
+        jackknife_variance(correct, design, by)[1][1] for by in (reader, of, 4 * of + reader)
+    )
+    beyond = max(0, by_case - by_both)
+    assert beyond > 0
+    assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
+    assert found.df == pytest.approx(3 * (1 + beyond / between / 3) ** 2, rel=1e-6)
+
+
+def test_regression_of_few_cases_is_corrected_and_of_many_is_the_plain_sandwich():
+    correct, covariates, case, _ = right_calls(cases=99)
+    design = sm.add_constant(covariates["aided"])
+    found = gee_logistic(correct, covariates, case)["aided"]
+    assert found.se**2 == pytest.approx(jackknife_variance(correct, design, case)[1][1], rel=1e-6)
+    assert found.df == 98
+    model = sm.GEE(correct * 1.0, design, case, family=sm.families.Binomial())
+    plain = gee_logistic(correct, covariates, case, small=99)["aided"]
+    assert plain.se == pytest.approx(model.fit().bse[1], rel=1e-6)
+    assert plain.df is None
 
 
 def test_tests_for_exactly_these_readers_say_so():

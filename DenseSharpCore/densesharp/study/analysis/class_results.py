@@ -63,7 +63,8 @@ class AutomationBias:
     Attributes:
         followed: share of the right answers to cases in which the model was wrong.
         spontaneous: share of the right answers that became wrong although the model was right.
-        difference: followed minus spontaneous.
+        difference: followed minus spontaneous; above 0 without influence of the model too where
+            it errs in cases whose answers change more often.
         accuracy_change: aided minus unaided where the model was wrong.
     """
 

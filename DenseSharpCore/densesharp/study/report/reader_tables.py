@@ -155,7 +155,9 @@ def automation_table(found: AutomationBias) -> TableBlock:
         "Automation bias: right unaided answers to the "
         f"{counted(found.wrong_model_cases, 'case')} in which the model was wrong, and the share "
         "that became the model's wrong class. For readers and cases like these; single readers "
-        "and the accuracy's change: for exactly these."
+        "and the accuracy's change: for exactly these. "
+        "Answers to hard cases change more often without any model, and models err in hard cases: "
+        "the difference of the shares may come from that, the accuracy's change may not."
     ) + cut_note((found.difference, found.accuracy_change))
     columns: dict[str, Callable[[Estimate], str]] = {
         "Share or difference": lambda one: with_reason(possible(one)),
