@@ -22,6 +22,7 @@ class SessionState:
         selected: the nodule whose card is shown.
         expected: the claim of the last click, whose answer is to be selected. Every choice of a
             reader ends that: no answer may take a nodule away from under the hands.
+        came: the selected nodule, when its answer selected it and not the reader.
         drawing: the nodule that a brush stroke is drawn on; None between strokes.
         reader: who decides.
     """
@@ -30,6 +31,7 @@ class SessionState:
     scan: ScanNodules | None = None
     selected: str | None = None
     expected: str | None = None
+    came: str | None = None
     drawing: str | None = None
     reader: str = ""
 

@@ -81,9 +81,13 @@ class Actions:
             # A button names the nodule that it stands beside. A key means the nodule that is
             # selected here when its turn comes: the page may not know yet which one that is.
             "decide": (lambda n, what: session.decide(what, n), (_is_nodule, _one_of(*DECISIONS))),
-            "decide_selected": (session.decide, (_one_of(*DECISIONS),)),
+            "decide_selected": (
+                lambda what: session.decide(what, session.in_sight()),
+                (_one_of(*DECISIONS),),
+            ),
             "delete": (session.delete, (_is_nodule,)),
-            "delete_selected": (session.delete, ()),
+            "delete_selected": (lambda: session.delete(session.in_sight()), ()),
+            "seen": (session.seen, (_is_nodule,)),
             "jump": (viewer.jump, ()),
             "undo": (session.undo, ()),
             "redo": (session.redo, ()),

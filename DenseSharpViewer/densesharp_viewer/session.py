@@ -19,6 +19,7 @@ from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
 from densesharp_scene import Nodule, ScanNodules, evidence, measured_axes, patient, rulers, segments
 from densesharp_scene import views as scene_views
 from densesharp_scene.backend import LocalBackend
+from densesharp_scene.errors import SceneError
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
 from densesharp_scene.worker import Event, Task
@@ -239,7 +240,7 @@ class Session(NoduleSession):
         scan = self.scan
         if scan is None or not scan.alive:
             empty = {"nodules": [], "card": None, "selected": "", "unsaved": False}
-            self.publish({**empty, "can_undo": False, "can_redo": False})
+            self.publish({**empty, "came": "", "can_undo": False, "can_redo": False})
             return
         self._follow_evidence()
         self._follow_axes()
@@ -255,11 +256,29 @@ class Session(NoduleSession):
                 "nodules": [self._row(nodule) for nodule in scan.nodules],
                 "card": card, "selected": self.selected or "", "unsaved": self.unsaved.any,
                 "can_undo": self.can_undo(), "can_redo": self.can_redo(),
+                "came": self.state.came or "",
                 "patient": patient_form.shown(scan.record_node, nodule.id) if nodule else {},
             }
         )  # fmt: skip
         for follow in self.followers:
             follow()
+
+    def seen(self, nodule_id: str) -> None:
+        """The page shows the card of a nodule that its answer selected."""
+        if self.state.came == nodule_id:
+            self.state.came = None
+            self.publish({"came": ""})
+
+    def in_sight(self) -> str | None:
+        """The selected nodule, which a key means.
+
+        Raises:
+            SceneError: its answer has selected it, and the reader cannot have seen that yet.
+        """
+        if self.state.came is not None and self.nodule is not None:
+            message = f"{self.nodule.name} has only just come: look at it, then press again."
+            raise SceneError(message)
+        return self.selected
 
     def say(self, text: str, kind: Kind) -> None:
         """Tell the reader something."""

@@ -6,6 +6,8 @@ next mouse event only when it has heard of the one before, and hands are far ahe
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from browser_page import Page, bright_middle, show_sphere
@@ -13,8 +15,11 @@ from browser_page import Page, bright_middle, show_sphere
 pytestmark = pytest.mark.web
 
 SLOW_LINE = """
+  window.late_ms = 150;
   window.WebSocket = class extends WebSocket {
-    set onmessage(hear) { super.onmessage = (event) => setTimeout(hear, 150, event); }
+    set onmessage(hear) {
+      super.onmessage = (event) => setTimeout(hear, window.late_ms, event);
+    }
   };
 """
 
@@ -79,6 +84,24 @@ def test_a_key_is_about_the_nodule_clicked_just_before(page, key):
     else:
         page.wait("$('nodules').length === 1")
         assert page.get("nodules")[0]["id"] != first
+
+
+def test_a_key_does_not_mean_an_answer_that_was_not_seen(page):
+    """The server has the new nodule already; the reader still sees the card of the first one."""
+    box = page.box(0)
+    page.page.mouse.move(box["x"] + page.middle[0] - 150, box["y"] + page.middle[1])
+    page.settle()
+    page.page.evaluate("window.late_ms = 4000")
+    page.page.keyboard.press("s")
+    time.sleep(2)
+    page.page.keyboard.press("a")
+    page.page.keyboard.press("Delete")
+    page.wait("$('message').text.endsWith('has only just come: look at it, then press again.')")
+    page.page.evaluate("window.late_ms = 150")
+    assert [nodule["decision"] for nodule in page.get("nodules")] == ["open", "open"]
+    page.wait("$('came') === ''")
+    page.page.keyboard.press("a")
+    page.wait("$('nodules')[1].decision === 'accepted'")
 
 
 def test_undo_at_once_takes_the_last_click_back(page):

@@ -5,7 +5,7 @@
   // The row that was clicked last, until its card is there: what is typed then is about it.
   let chosen = null;
   function act(...call) {
-    if (!["stay", "rename", "reader"].includes(call[0])) chosen = null;
+    if (!["stay", "rename", "reader", "seen"].includes(call[0])) chosen = null;
     return window.trame?.trigger("act", call);
   }
 
@@ -135,7 +135,9 @@
   // The row of another selected nodule comes into sight; a reader who scrolls on is left alone.
   let inView = null;
   function inSight(row, id) {
-    if (id !== state("selected") || id === inView) return;
+    if (id !== state("selected")) return;
+    if (id === state("came")) act("seen", id); // until then no key is about it
+    if (id === inView) return;
     inView = id;
     row.scrollIntoView({ block: "nearest" });
   }
