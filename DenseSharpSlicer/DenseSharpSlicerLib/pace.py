@@ -63,7 +63,7 @@ class Pace:
         if woken:
             self._progress_at = now
         if self._session.tick() or (woken and self._session.idle):
-            self._begin(now)
+            self._begin()
         if not self._session.idle:
             self._session.jobs.wait(YIELD_SECONDS)
         if self._left and now >= self._due:
@@ -86,10 +86,10 @@ class Pace:
         for piece in self._pieces:
             piece()
 
-    def _begin(self, now: float) -> None:
+    def _begin(self) -> None:
         """The panel is to be drawn, from its first piece on."""
         waits = self._session.answers.awaited
-        due = now + (PATIENCE_SECONDS if waits else VIEWS_SECONDS)
+        due = time.monotonic() + (PATIENCE_SECONDS if waits else VIEWS_SECONDS)
         self._due = min(due, self._due) if waits and self._left else due
         self._left = list(self._pieces)
         self._session.told.drawn = True

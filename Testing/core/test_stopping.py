@@ -41,7 +41,7 @@ def stopped(
     """Status, stderr and seconds to the end of a program that gets a signal once it has begun."""
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=folder, start_new_session=True,
+        cwd=folder, start_new_session=True, preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     try:
         assert process.stdout.readline() == "begun\n", process.stderr.read()
@@ -53,6 +53,11 @@ def stopped(
         return process.returncode, said, time.monotonic() - begun
     finally:
         process.kill()
+
+
+def _hear_ctrl_c() -> None:
+    """As from a terminal: tests that a shell started in the background have SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

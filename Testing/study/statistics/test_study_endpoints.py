@@ -410,7 +410,7 @@ def test_readers_outlines_are_compared_by_every_measure(name, expected, tmp_path
 def few(monkeypatch):
     """Two readers, of whom one left a case out, read twelve of 36 cases again."""
     monkeypatch.setattr(classes, "REPLICATES", 10)
-    monkeypatch.setattr(classes, "kappa_differences", lambda *_: {})
+    monkeypatch.setattr(classes, "kappa_differences", lambda *_, **__: {})
     data = without_a_reading(made_up(("aided", "unaided"), cases=36, readers=2, seed=11))
     again = np.where(np.arange(36) < 12, (data.classes[1] + (np.arange(36) % 5 == 0)) % 3, -1)
     first_aided = (np.arange(36)[None, :] + np.arange(2)[:, None]) % 2 == 0
