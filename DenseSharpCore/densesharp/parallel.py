@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,9 @@ from densesharp.progress import Progress, silent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+GRACE_S = 3.0
+"""Seconds that a process has to clean up when work is stopped."""
 
 
 def run_tasks(
@@ -100,11 +104,25 @@ def process_pool(
     try:
         yield lambda task, *arguments: pool.submit(_work, task, *arguments)
     except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
+        _end(multiprocessing.active_children())
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
+    """Ask processes to end, and kill those that do not.
+
+    Python overhears a signal that comes just before a wait for a lock; the lock's owner may have
+    ended with it, and the pool would wait for the deaf one for ever.
+    """
+    for process in processes:
+        process.terminate()
+    until = time.monotonic() + GRACE_S
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
+    for process in processes:
+        process.kill()
 
 
 _busy = _leaving = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
+from densesharp import parallel
 from densesharp.errors import Cancelled, DenseSharpError, OutputError, TableError
 from densesharp.parallel import run_tasks
 
@@ -66,6 +68,25 @@ def test_a_task_that_is_cancelled_is_no_fault(workers: int) -> None:
 def test_a_worker_that_the_system_ends_is_told_plainly() -> None:
     with pytest.raises(DenseSharpError, match="fewer workers"):
         run_tasks(task, [1, 11, 1], 2)
+
+
+def deaf(number: int) -> int:
+    if number:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(60)
+    time.sleep(0.5)  # the other one is asleep by then
+    return task(7)
+
+
+def test_a_worker_that_does_not_hear_of_the_end_does_not_delay_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a signal comes just before Python waits for a lock."""
+    monkeypatch.setattr(parallel, "GRACE_S", 0.2)
+    begun = time.monotonic()
+    with pytest.raises(OutputError, match="disk full"):
+        run_tasks(deaf, [1, 0], 2)
+    assert time.monotonic() - begun < 30
 
 
 def test_nothing_to_do_is_done() -> None:
