@@ -269,6 +269,7 @@ class Answers:
         with self._marked(request):
             if request.shown:
                 scan.refine(result)
+                self._tell(scan, request.nodule_id)
                 return
             former = next((n for n in scan.nodules if n.id == request.nodule_id), None)
             nodule = scan.store(result, edited=bool(outline), world=request.world)
@@ -277,6 +278,11 @@ class Answers:
             self._listener.said(words, "caution")
         request.nodule_id, request.shown = nodule.id, True
         self._arrived(request, nodule)
+        self._tell(scan, nodule.id)
+
+    def _tell(self, scan: ScanNodules, nodule_id: str) -> None:
+        if scan is self._state.scan:
+            self._state.answered(nodule_id)
 
     @contextmanager
     def _marked(self, request: Request) -> Iterator[None]:

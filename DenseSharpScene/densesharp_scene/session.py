@@ -154,7 +154,7 @@ class NoduleSession:
         """Work on another CT, or on none; its first nodule is selected."""
         state = self.state
         state.scan, state.selected, state.expected, state.drawing = scan, None, None, None
-        state.came = None
+        state.came = 0
         if scan is not None:
             scan.model = state.backend.model_hash
             state.selected = scan.nodules[0].id if scan.nodules else None
@@ -196,7 +196,7 @@ class NoduleSession:
         chosen = request.asked == state.expected and request.scan is state.scan
         if not chosen or state.drawing is not None:
             return
-        state.selected, state.came, state.expected = nodule.id, nodule.id, None
+        state.selected, state.expected = nodule.id, None
         if slice_places(request.scan.scene) == request.looks:  # else the reader has gone on
             self._look(centered=False)
 
@@ -207,7 +207,7 @@ class NoduleSession:
         if self.state.drawing not in (None, nodule_id):
             self.drawing.end()
         self.stay()
-        self.state.selected, self.state.came = nodule_id, None
+        self.state.selected, self.state.came = nodule_id, 0
         self._look(jump)
         self.listener.changed()
 

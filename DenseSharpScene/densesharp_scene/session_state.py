@@ -22,7 +22,9 @@ class SessionState:
         selected: the nodule whose card is shown.
         expected: the claim of the last click, whose answer is to be selected. Every choice of a
             reader ends that: no answer may take a nodule away from under the hands.
-        came: the selected nodule, when its answer selected it and not the reader.
+        came: number of the last answer about the selected nodule, as long as the reader cannot have
+            seen it; 0 for none.
+        answers: how many answers have come.
         drawing: the nodule that a brush stroke is drawn on; None between strokes.
         reader: who decides.
     """
@@ -31,9 +33,16 @@ class SessionState:
     scan: ScanNodules | None = None
     selected: str | None = None
     expected: str | None = None
-    came: str | None = None
+    came: int = 0
+    answers: int = 0
     drawing: str | None = None
     reader: str = ""
+
+    def answered(self, nodule_id: str) -> None:
+        """An answer is in the scene, which its reader sees a moment later."""
+        self.answers += 1
+        if nodule_id == self.selected:
+            self.came = self.answers
 
     def opened(self) -> ScanNodules:
         """The CT that is shown.

@@ -49,6 +49,10 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 def _one_of(*values: str) -> Check:
     return lambda value: isinstance(value, str) and value in values
 
@@ -80,14 +84,17 @@ class Actions:
             "rename": (session.rename, (_is_nodule, _is_text)),
             # A button names the nodule that it stands beside. A key means the nodule that is
             # selected here when its turn comes: the page may not know yet which one that is.
-            "decide": (lambda n, what: session.decide(what, n), (_is_nodule, _one_of(*DECISIONS))),
+            "decide": (
+                lambda n, what: session.decide(what, session.in_sight(n)),
+                (_is_nodule, _one_of(*DECISIONS)),
+            ),
             "decide_selected": (
                 lambda what: session.decide(what, session.in_sight()),
                 (_one_of(*DECISIONS),),
             ),
             "delete": (session.delete, (_is_nodule,)),
             "delete_selected": (lambda: session.delete(session.in_sight()), ()),
-            "seen": (session.seen, (_is_nodule,)),
+            "seen": (session.seen, (_is_count,)),
             "jump": (viewer.jump, ()),
             "undo": (session.undo, ()),
             "redo": (session.redo, ()),

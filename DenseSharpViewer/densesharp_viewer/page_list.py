@@ -30,7 +30,11 @@ def build_list() -> None:
                         "(nodule.id === selected ? 'ds-selected ' : '') + 'ds-' + nodule.decision",
                     ),
                     click="utils.densesharp.select(nodule.id)",
-                    raw_attrs=[f'@vue:{when}="{_IN_SIGHT}"' for when in ("mounted", "updated")],
+                    # That a row shows `came` has it looked at again with each answer.
+                    raw_attrs=[
+                        ':data-came="nodule.id === selected ? came : 0"',
+                        *(f'@vue:{when}="{_IN_SIGHT}"' for when in ("mounted", "updated")),
+                    ],
                 ),
             ):
                 with html.Td():

@@ -31,7 +31,7 @@ class PageState:
         notices: what reading it found.
         nodules: rows of the list.
         selected: id of the nodule whose card is shown.
-        came: the same, where its answer selected it and the page is to tell when it is seen.
+        came: number of an answer about it, as long as the page has not told that it is seen.
         card: that card.
         patient: fields of the form for the guidelines.
         lengths: of axes that a reader has drawn.
@@ -79,7 +79,7 @@ class PageState:
     notices: list[str] = field(default_factory=list)
     nodules: Rows = field(default_factory=list)
     selected: str = ""
-    came: str = ""
+    came: int = 0
     card: Values | None = None
     patient: Values = field(default_factory=dict)
     lengths: str = ""

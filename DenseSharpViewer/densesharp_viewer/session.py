@@ -240,7 +240,7 @@ class Session(NoduleSession):
         scan = self.scan
         if scan is None or not scan.alive:
             empty = {"nodules": [], "card": None, "selected": "", "unsaved": False}
-            self.publish({**empty, "came": "", "can_undo": False, "can_redo": False})
+            self.publish({**empty, "came": 0, "can_undo": False, "can_redo": False})
             return
         self._follow_evidence()
         self._follow_axes()
@@ -256,29 +256,30 @@ class Session(NoduleSession):
                 "nodules": [self._row(nodule) for nodule in scan.nodules],
                 "card": card, "selected": self.selected or "", "unsaved": self.unsaved.any,
                 "can_undo": self.can_undo(), "can_redo": self.can_redo(),
-                "came": self.state.came or "",
+                "came": self.state.came,
                 "patient": patient_form.shown(scan.record_node, nodule.id) if nodule else {},
             }
         )  # fmt: skip
         for follow in self.followers:
             follow()
 
-    def seen(self, nodule_id: str) -> None:
-        """The page shows the card of a nodule that its answer selected."""
-        if self.state.came == nodule_id:
-            self.state.came = None
-            self.publish({"came": ""})
+    def seen(self, answer: int) -> None:
+        """The page shows the card of an answer."""
+        if self.state.came == answer:
+            self.state.came = 0
+            self.publish({"came": 0})
 
-    def in_sight(self) -> str | None:
-        """The selected nodule, which a key means.
+    def in_sight(self, nodule_id: str | None = None) -> str | None:
+        """The nodule that a key or a button means: the selected one, unless another is named.
 
         Raises:
-            SceneError: its answer has selected it, and the reader cannot have seen that yet.
+            SceneError: an answer about it has come that the reader cannot have seen yet.
         """
-        if self.state.came is not None and self.nodule is not None:
-            message = f"{self.nodule.name} has only just come: look at it, then press again."
+        selected = self.nodule
+        if self.state.came and selected is not None and nodule_id in (None, selected.id):
+            message = f"{selected.name} has only just come: look at it, then press again."
             raise SceneError(message)
-        return self.selected
+        return nodule_id or self.selected
 
     def say(self, text: str, kind: Kind) -> None:
         """Tell the reader something."""

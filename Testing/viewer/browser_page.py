@@ -10,6 +10,9 @@ import time
 import numpy as np
 import pytest
 
+PATIENCE_S = 120.0
+"""A wait that succeeds costs nothing, however slow the machine may be."""
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -19,12 +22,13 @@ class Page:
     def __init__(self, browser, url: str, size=(1280, 800), script: str = "") -> None:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
         context.add_init_script(script)
+        context.set_default_timeout(1000 * PATIENCE_S)
         self.faults: list[str] = []
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._console)
         self.page.goto(url)
-        self.page.wait_for_selector(".ds-bar", timeout=30_000)
+        self.page.wait_for_selector(".ds-bar")
 
     def _console(self, message) -> None:
         if message.type == "error":
@@ -33,7 +37,7 @@ class Page:
     def get(self, name: str):
         return self.page.evaluate(f"window.trame.state.get('{name}')")
 
-    def wait(self, condition: str, seconds: float = 20) -> None:
+    def wait(self, condition: str, seconds: float = PATIENCE_S) -> None:
         self.page.wait_for_function(
             condition.replace("$", "window.trame.state.get"), timeout=1000 * seconds
         )

@@ -1,8 +1,9 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S[+WHOLE_S] | threshold] [WORKLIST] [SEED]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S[+WHOLE_S] | held | threshold] [WORKLIST] [SEED]
 
 With `threshold` the real backend runs around an engine whose answer is known, for what is written.
+With `held` corrections are answered only while there is no file RESULTS/held.
 SEED is a first click as in the demo, RAS mm with commas.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,6 +23,20 @@ from densesharp_viewer.app import show
 from nodule_answers import AnsweringBackend
 from phantoms import ThresholdEngine
 
+
+class HeldByFile(AnsweringBackend):
+    """Answers to a correction once a file is gone."""
+
+    def __init__(self, held: Path) -> None:
+        super().__init__()
+        self._held = held
+
+    def update_mask(self, volume, result, mask, progress):
+        while self._held.exists():
+            time.sleep(0.01)
+        return super().update_mask(volume, result, mask, progress)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     results, *more = sys.argv[1:]
@@ -29,6 +45,8 @@ if __name__ == "__main__":
     if kind == "threshold":
         backend = LocalBackend()
         backend._engine = ThresholdEngine()
+    elif kind == "held":
+        backend = HeldByFile(Path(results) / "held")
     else:
         backend = AnsweringBackend(*(float(part) for part in kind.split("+")))
     cases = open_worklist(more[2]) if len(more) > 2 and more[2] else []

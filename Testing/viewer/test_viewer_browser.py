@@ -54,7 +54,7 @@ def test_a_real_click_gives_the_point_under_the_mouse(open_page, sphere_file, re
     card = page.get("card")
     assert card["stability"]["tone"] == "good"
     page.act("save")
-    page.wait("$('message').text.startsWith('Saved')", 60)
+    page.wait("$('message').text.startsWith('Saved')")
     stored = json.loads((results / "sphere" / "result.json").read_text())["nodules"][0]
     angle = np.radians(12)
     turn = np.array(
@@ -331,18 +331,18 @@ def test_a_wrong_file_is_refused_with_a_sentence(open_page, tmp_path):
 
 def test_uploading_a_ct_opens_it(browser, serve, sphere_file, tmp_path):
     page = Page(browser, serve(str(tmp_path / "out")).url)
-    page.wait("!$('busy')", 30)
+    page.wait("!$('busy')")
     assert page.page.locator(".ds-welcome").is_visible()
     with page.page.expect_file_chooser() as chosen:
         page.page.locator(".ds-welcome").get_by_text("Open …").click()
     chosen.value.set_files(str(sphere_file[0]))
-    page.wait("$('opened').startsWith('CT 128')", 30)
+    page.wait("$('opened').startsWith('CT 128')")
     page.settle()
     page.page.keyboard.press("g")  # an earlier CT that is chosen is seen at once
     with page.page.expect_file_chooser() as chosen:
         page.page.locator("#ds-prior").get_by_text("File …").click()
     chosen.value.set_files(str(sphere_file[0]))
-    page.wait("$('prior') && $('layout') === 'pair'", 60)
+    page.wait("$('prior') && $('layout') === 'pair'")
     assert page.faults == []
     page.close()
 
@@ -359,11 +359,11 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     (tmp_path / "cd" / "autorun.exe").write_bytes(b"MZ")
     results = tmp_path / "out"
     page = Page(browser, serve(str(results), "", "threshold").url)
-    page.wait("!$('busy')", 30)
+    page.wait("!$('busy')")
     with page.page.expect_file_chooser() as chosen:
         page.page.get_by_text("DICOM folder …").click()
     chosen.value.set_files(str(tmp_path / "cd"))
-    page.wait("$('series').length === 2", 60)
+    page.wait("$('series').length === 2")
     focused = (
         "document.activeElement.closest('.ds-page') ? 'behind' : document.activeElement.innerText"
     )
@@ -377,14 +377,14 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     with page.page.expect_file_chooser() as chosen:
         page.page.get_by_text("DICOM folder …").click()
     chosen.value.set_files(str(tmp_path / "cd"))
-    page.wait("$('series').length === 2", 60)
+    page.wait("$('series').length === 2")
     page.page.get_by_text("Series 3 · 1.25 mm · 40 images").click()
-    page.wait("$('opened').startsWith('CT 70 × 66 × 40')", 60)
-    page.wait("!$('busy')", 60)
+    page.wait("$('opened').startsWith('CT 70 × 66 × 40')")
+    page.wait("!$('busy')")
     page.settle()
     box = page.box(0)
     page.click(0, box["width"] / 2, box["height"] / 2)
-    page.wait("$('nodules').length === 1 && !$('busy')", 60)
+    page.wait("$('nodules').length === 1 && !$('busy')")
     page.page.locator(".ds-rename").fill("LLL spiculated")
     page.page.keyboard.press("Enter")
     page.page.locator("#ds-reader").fill("Dr. Ay")
@@ -392,11 +392,11 @@ def test_a_study_folder_is_uploaded_one_series_chosen_and_written_as_dicom(
     page.page.keyboard.press("a")
     page.wait("$('card').decision === 'accepted' && $('card').name === 'LLL spiculated'")
     page.page.get_by_text("DICOM", exact=True).click()
-    page.wait("$('message').text.startsWith('SEG and SR of 1 nodule written')", 60)
+    page.wait("$('message').text.startsWith('SEG and SR of 1 nodule written')")
     case = results / "ID-4711_2020-03-04_series-3"
     assert b"Secret" not in (case / "dicom" / "densesharp_sr.dcm").read_bytes()
     page.page.get_by_text("Report", exact=True).click()
-    page.wait("$('reported')", 60)
+    page.wait("$('reported')")
     with page.page.expect_popup() as opened:
         page.page.get_by_text("Show the report").click()
     opened.value.wait_for_load_state()
@@ -418,7 +418,7 @@ def test_settings_test_a_server_and_stay_local(open_page):
     page.page.fill("#ds-server", "http://127.0.0.1:9")
     page.page.fill("#ds-key", "not-for-the-page")
     page.page.get_by_text("Test", exact=True).click()
-    page.wait("$('tested').kind === 'error'", 30)
+    page.wait("$('tested').kind === 'error'")
     assert "cannot be reached" in page.page.locator("#ds-settings").inner_text()
     assert page.get("device") == before
     state = page.page.evaluate("JSON.stringify(window.trame.state.state)")
@@ -478,7 +478,7 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     """Esc stops a slow analysis; saved work is there in another process."""
     results = tmp_path / "out"
     page = Page(browser, serve(str(results), str(sphere_file[0]), "4").url)
-    page.wait("$('opened') && !$('busy')", 30)
+    page.wait("$('opened') && !$('busy')")
     page.settle()
     x, y = bright_middle(page.picture(0))
     page.click(0, x, y)
@@ -489,17 +489,17 @@ def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     page.close()
 
     quick = Page(browser, serve(str(results), str(sphere_file[0])).url)
-    quick.wait("$('opened') && !$('busy')", 30)
+    quick.wait("$('opened') && !$('busy')")
     quick.settle()
     quick.click(0, *bright_middle(quick.picture(0)))
     quick.wait("$('nodules').length === 1 && !$('busy')")
     quick.act("rename", "nodule_001", "Kept")
     quick.act("save")
-    quick.wait("$('message').text.startsWith('Saved')", 60)
+    quick.wait("$('message').text.startsWith('Saved')")
     quick.close()
 
     again = Page(browser, serve(str(tmp_path / "more"), str(results / "sphere" / "scene.mrb")).url)
-    again.wait("$('nodules').length === 1", 30)
+    again.wait("$('nodules').length === 1")
     assert again.get("nodules")[0]["name"] == "Kept"
     assert again.get("card")["outdated"] == ""
     again.settle()

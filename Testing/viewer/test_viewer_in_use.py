@@ -46,7 +46,7 @@ def load(request):
 def open_page(browser, serve, sphere_file, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     page = Page(browser, serve(str(results), str(sphere_file[0]), f"{FIRST_S}+{WHOLE_S}").url)
-    page.wait("$('opened') && !$('busy')", 60)
+    page.wait("$('opened') && !$('busy')")
     yield page
     faults = page.faults
     page.close()
@@ -60,7 +60,7 @@ def page(load, open_page):
         open_page.act("delete", nodule["id"])
     open_page.act("tool", "seed")
     open_page.act("forget")
-    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'", 60)
+    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'")
     show_sphere(open_page)
     return open_page
 
@@ -77,7 +77,7 @@ def sphere(page) -> tuple[np.ndarray, float]:
 def mark(page, place) -> None:
     before = len(page.get("nodules"))
     page.click(0, *place)
-    page.wait(f"$('nodules').length === {before + 1} && !$('busy')", 60)
+    page.wait(f"$('nodules').length === {before + 1} && !$('busy')")
 
 
 def decisions(page) -> list[str]:
@@ -91,9 +91,9 @@ def test_a_double_click_and_a_row_of_quick_clicks_mark_one_nodule(page):
     page.page.mouse.dblclick(box["x"] + middle[0], box["y"] + middle[1])
     for n in range(6):
         page.click(0, *(middle + (n - 3, n % 2)))
-    page.wait("$('nodules').length && !$('busy')", 60)
+    page.wait("$('nodules').length && !$('busy')")
     time.sleep(0.5)
-    page.wait("!$('busy')", 60)
+    page.wait("!$('busy')")
     assert len(page.get("nodules")) == 1
 
 
@@ -104,20 +104,20 @@ def test_each_key_of_a_quick_reader_means_the_nodule_before_her(page):
         mark(page, middle - (25 * n * mm, 0))
     page.page.locator(".ds-list tbody tr").first.click()
     page.page.keyboard.type("a.r.a", delay=KEY_MS)
-    page.wait("$('nodules').every(nodule => nodule.decision !== 'open')", 60)
+    page.wait("$('nodules').every(nodule => nodule.decision !== 'open')")
     assert decisions(page) == ["accepted", "rejected", "accepted"]
     first, second, third = (nodule["id"] for nodule in page.get("nodules"))
     name = page.get("nodules")[1]["name"]
     page.page.locator(".ds-list tbody tr").nth(1).click()
     page.page.keyboard.press("Delete", delay=KEY_MS)
-    page.wait("$('nodules').length === 2", 60)
+    page.wait("$('nodules').length === 2")
     assert [nodule["id"] for nodule in page.get("nodules")] == [first, third]
     page.page.get_by_title("Delete (Delete)").nth(0).click()
     page.page.keyboard.press("Control+z", delay=KEY_MS)
     page.page.keyboard.press("Control+z", delay=KEY_MS)
-    page.wait(f"$('nodules').length === 3 && $('selected') === '{second}'", 60)
+    page.wait(f"$('nodules').length === 3 && $('selected') === '{second}'")
     page.page.keyboard.press("Control+y", delay=KEY_MS)
-    page.wait("$('nodules').length === 2", 60)
+    page.wait("$('nodules').length === 2")
     page.wait(f"$('message').text === 'Redone: {name}: deleted.'")
 
 
@@ -131,7 +131,7 @@ def test_keys_while_an_answer_comes_change_what_they_say(page):
     page.wait("$('tool') === 'paint'")
     page.drag(middle, middle + (7 * mm, 0))
     page.page.keyboard.press("Control+z", delay=KEY_MS)
-    page.wait("$('can_redo') && !$('busy')", 60)
+    page.wait("$('can_redo') && !$('busy')")
     assert page.get("nodules")[0]["volume"] == volume
     assert not page.get("card")["edited"]
     page.page.keyboard.press("Control+y", delay=KEY_MS)
@@ -142,7 +142,7 @@ def test_keys_while_an_answer_comes_change_what_they_say(page):
 def test_names_are_typed_whole_while_answers_come(page):
     middle, _ = sphere(page)
     page.click(0, *middle)
-    page.wait("$('nodules').length === 1", 60)  # the whole answer is still to come
+    page.wait("$('nodules').length === 1")  # the whole answer is still to come
     page.page.locator(".ds-rename").press("Control+a")
     page.page.keyboard.type("LLL apex", delay=KEY_MS)
     page.page.keyboard.press("Enter", delay=KEY_MS)
@@ -150,7 +150,7 @@ def test_names_are_typed_whole_while_answers_come(page):
     page.page.keyboard.type("Dr. Ay", delay=KEY_MS)
     page.page.keyboard.press("Enter", delay=KEY_MS)
     page.page.keyboard.press("a", delay=KEY_MS)
-    page.wait("$('card').decision === 'accepted'", 60)
+    page.wait("$('card').decision === 'accepted'")
     assert (page.get("card")["name"], page.get("reader")) == ("LLL apex", "Dr. Ay")
     assert page.get("card")["decided"].startswith("Accepted by Dr. Ay on 20")
 
@@ -162,12 +162,12 @@ def test_a_name_typed_right_after_a_row_was_clicked_is_that_row_s(page):
         mark(page, middle - (25 * n * mm, 0))
     first = page.get("nodules")[0]["name"]
     page.page.locator(".ds-list tbody tr").first.click()
-    page.wait("$('selected') === $('nodules')[0].id && $('card').id === $('selected')", 60)
+    page.wait("$('selected') === $('nodules')[0].id && $('card').id === $('selected')")
     page.page.locator(".ds-list tbody tr").nth(1).click()
     page.page.locator(".ds-rename").press("Control+a")
     page.page.keyboard.type("Second", delay=KEY_MS)
     page.page.keyboard.press("Enter")
-    page.wait("$('nodules')[1].name === 'Second'", 60)
+    page.wait("$('nodules')[1].name === 'Second'")
     assert page.get("nodules")[0]["name"] == first
 
 
@@ -177,12 +177,12 @@ def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
     for n in range(9):  # one more than there are plain colors
         page.click(0, *(middle + (12 * mm * (n % 3 - 2), 12 * mm * (n // 3 - 1))))
         time.sleep(0.1)
-    page.wait("$('nodules').length === 9 && !$('busy')", 60)
+    page.wait("$('nodules').length === 9 && !$('busy')")
     assert len({nodule["color"] for nodule in page.get("nodules")}) == 9
     page.page.set_viewport_size({"width": 1280, "height": 500})
     page.page.locator(".ds-list tbody tr").first.click()
     page.page.keyboard.type(",", delay=KEY_MS)
-    page.wait("$('selected') === $('nodules')[8].id", 60)
+    page.wait("$('selected') === $('nodules')[8].id")
     page.settle()
     rows = page.page.locator(".ds-rows").bounding_box()
     row = page.page.locator(".ds-selected").bounding_box()
@@ -201,17 +201,17 @@ def test_no_spread_is_shown_before_it_is_known(page):
     middle, mm = sphere(page)
     card = page.page.locator(".ds-panel")
     page.click(0, *middle)
-    page.wait("$('nodules').length === 1", 60)
+    page.wait("$('nodules').length === 1")
     page.page.locator(".ds-bar-line").first.wait_for()
     first = card.inner_text()
-    page.wait("!$('busy')", 60)
+    page.wait("!$('busy')")
     page.page.locator(".ds-bar-spread", has_text="± 4").first.wait_for()
     assert "±" not in first
     assert "Stability of the click: being tested." in first
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
     page.drag(middle, middle + (7 * mm, 0))
-    page.wait("$('card').edited && !$('busy')", 60)
+    page.wait("$('card').edited && !$('busy')")
     page.settle()
     assert "±" not in card.inner_text()
     assert "not estimated from a single run" in card.inner_text()
@@ -241,11 +241,11 @@ def test_the_sentence_names_the_outline_s_place_and_no_far_stroke_is_taken(page)
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
     page.drag(middle - (45 * mm, 0), middle - (40 * mm, 0))
-    page.wait("$('message').text.includes('too far from Nodule')", 60)
+    page.wait("$('message').text.includes('too far from Nodule')")
     assert page.get("nodules")[0]["volume"] == volume
     page.act("brush", 6)
     page.drag(middle, middle + (10 * mm, 0), middle + (14 * mm, 0))
-    page.wait("$('card').edited && !$('busy')", 60)
+    page.wait("$('card').edited && !$('busy')")
     moved = place_in(page.get("card")["sentence"]) - place_in(before)
     assert moved[0] < -2, "the outline grew to the patient's left, its click is where it was"
     assert abs(moved[2]) <= 1.5
@@ -263,7 +263,7 @@ def test_a_dragged_axis_is_measured_and_undone(page):
     half = page.get("card")["measurements"][0]["value"].split()[0]
     end = middle + (float(half) / 2 * mm, 0)
     page.drag(end, end + (4 * mm, 0))
-    page.wait("$('card').sentence.includes('measured by the reader')", 60)
+    page.wait("$('card').sentence.includes('measured by the reader')")
     page.settle()
     long, short = re.findall(r"[\d.]+", page.get("lengths"))
     own = max(float(long), float(short))  # here both lie on each other
@@ -287,19 +287,19 @@ def test_a_form_keeps_what_is_typed_and_gives_an_estimate(page):
     page.page.keyboard.type("63")
     form.get_by_label("Nodules in both lungs").click()  # the answer to the age comes meanwhile
     page.page.keyboard.type("1")
-    page.wait("$('patient').age === '63'", 60)
+    page.wait("$('patient').age === '63'")
     page.settle()
     page.page.keyboard.press("Enter")
-    page.wait("$('patient').nodules === '1'", 60)
+    page.wait("$('patient').nodules === '1'")
     form.get_by_label("Sex").select_option("yes")
     for label in ("Lung cancer in the family", "Emphysema", "This nodule: upper lobe",
                   "This nodule: spiculated"):  # fmt: skip
         form.get_by_label(label).select_option("no")
-    page.wait(f"/\\d%/.test({brock}.answer)", 60)
+    page.wait(f"/\\d%/.test({brock}.answer)")
     form.get_by_label("Age", exact=True).press("Control+a")
     page.page.keyboard.type("x")
     page.page.keyboard.press("Enter")
-    page.wait("$('message').text.includes('give an age in years')", 60)
+    page.wait("$('message').text.includes('give an age in years')")
     page.settle()
     assert form.get_by_label("Age", exact=True).input_value() == "63"
     page.page.get_by_text("Patient, for the guidelines").click()

@@ -36,7 +36,7 @@ def decisions(page) -> list[str]:
 
 def test_accept_and_next_at_full_speed_accepts_three_nodules(page):
     page.page.keyboard.type("a.a.a")
-    page.wait("$('nodules').every(nodule => nodule.decision === 'accepted')", 5)
+    page.wait("$('nodules').every(nodule => nodule.decision === 'accepted')")
 
 
 def test_the_bin_deletes_its_row_and_leaves_the_selection(page):
@@ -120,6 +120,7 @@ def test_enter_leaves_the_reader_s_name_and_the_next_start_knows_it(
 
 
 def test_computing_a_hand_made_outline_again_asks_first(page):
+    page.settle()  # the views come to the selected nodule
     x, y = bright_middle(page.picture(0))
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")

@@ -6,8 +6,6 @@ next mouse event only when it has heard of the one before, and hands are far ahe
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from browser_page import Page, bright_middle, show_sphere
@@ -15,20 +13,32 @@ from browser_page import Page, bright_middle, show_sphere
 pytestmark = pytest.mark.web
 
 SLOW_LINE = """
-  window.late_ms = 150;
+  const LATE_MS = 150, held = [];
+  let holding = false;
   window.WebSocket = class extends WebSocket {
     set onmessage(hear) {
-      super.onmessage = (event) => setTimeout(hear, window.late_ms, event);
+      const come = (event) => (holding ? held.push({ event, hear }) : hear(event));
+      super.onmessage = (event) => setTimeout(come, LATE_MS, event);
     }
   };
+  const textOf = async ({ event }) =>
+    new TextDecoder("latin1").decode(await new Response(event.data).arrayBuffer());
+  window.line = {
+    hold() { holding = true; },
+    holds: async (text) => (await Promise.all(held.map(textOf))).some((all) => all.includes(text)),
+    go() { holding = false; for (const each of held.splice(0)) each.hear(each.event); },
+  };
 """
+"""The page hears late, and nothing between `hold` and `go`; `holds`: what has come meanwhile."""
 
 
 @pytest.fixture(scope="module")
 def open_page(browser, serve, sphere_file, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    page = Page(browser, serve(str(results), str(sphere_file[0]), "0").url, script=SLOW_LINE)
-    page.wait("$('opened') && !$('busy')", 60)
+    served = serve(str(results), str(sphere_file[0]), "held")
+    page = Page(browser, served.url, script=SLOW_LINE)
+    page.held = results / "held"
+    page.wait("$('opened') && !$('busy')")
     yield page
     page.leave_empty()
 
@@ -39,7 +49,7 @@ def page(open_page):
     for nodule in open_page.get("nodules"):
         open_page.act("delete", nodule["id"])
     open_page.act("tool", "seed")
-    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'", 60)
+    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'")
     show_sphere(open_page)
     open_page.middle = np.array(bright_middle(open_page.picture(0)))
     mark(open_page, open_page.middle, 1)
@@ -48,7 +58,7 @@ def page(open_page):
 
 def mark(page, place, count: int) -> None:
     page.click(0, *place)
-    page.wait(f"$('nodules').length === {count} && !$('busy')", 60)
+    page.wait(f"$('nodules').length === {count} && !$('busy')")
 
 
 def test_a_stroke_comes_before_the_key_that_undoes_it(page):
@@ -57,7 +67,7 @@ def test_a_stroke_comes_before_the_key_that_undoes_it(page):
     page.wait("$('tool') === 'paint'")
     page.drag(page.middle, page.middle + (25, 0))
     page.page.keyboard.press("Control+z")
-    page.wait("$('can_redo') && !$('busy')", 60)
+    page.wait("$('can_redo') && !$('busy')")
     assert [nodule["volume"] for nodule in page.get("nodules")] == [volume]
     assert not page.get("card")["edited"]
 
@@ -66,10 +76,32 @@ def test_a_stroke_comes_before_the_decision_on_it(page):
     """A decision on an outline that has no answer yet is refused, never made on the old one."""
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
+    page.held.touch()
     page.drag(page.middle, page.middle + (25, 0))
     page.page.keyboard.press("a")
-    page.wait("$('card').edited && !$('busy')", 60)
+    page.wait("$('message').text.startsWith('A new answer is being computed')")
+    page.held.unlink()
+    page.wait("$('card').edited && !$('busy')")
     assert page.get("card")["decision"] == "open"
+
+
+def test_a_decision_is_not_about_an_answer_that_is_still_on_its_way_to_the_page(page):
+    page.page.keyboard.press("p")
+    page.wait("$('tool') === 'paint'")
+    page.held.touch()
+    page.drag(page.middle, page.middle + (25, 0))
+    page.wait("$('busy')")
+    page.page.evaluate("line.hold()")
+    page.held.unlink()
+    page.wait(r"line.holds('edited\xc3')")  # true
+    page.page.keyboard.press("a")
+    page.page.get_by_role("button", name="Accept").click()
+    page.page.evaluate("line.go()")
+    page.wait("$('message').text.endsWith('has only just come: look at it, then press again.')")
+    page.wait("$('card').edited && !$('busy') && !$('came')")
+    assert page.get("card")["decision"] == "open"
+    page.page.keyboard.press("a")
+    page.wait("$('card').decision === 'accepted'")
 
 
 @pytest.mark.parametrize("key", ["a", "Delete"])
@@ -91,15 +123,15 @@ def test_a_key_does_not_mean_an_answer_that_was_not_seen(page):
     box = page.box(0)
     page.page.mouse.move(box["x"] + page.middle[0] - 150, box["y"] + page.middle[1])
     page.settle()
-    page.page.evaluate("window.late_ms = 4000")
+    page.page.evaluate("line.hold()")
     page.page.keyboard.press("s")
-    time.sleep(2)
+    page.wait("line.holds('nodule_002')")
     page.page.keyboard.press("a")
     page.page.keyboard.press("Delete")
+    page.page.evaluate("line.go()")
     page.wait("$('message').text.endsWith('has only just come: look at it, then press again.')")
-    page.page.evaluate("window.late_ms = 150")
     assert [nodule["decision"] for nodule in page.get("nodules")] == ["open", "open"]
-    page.wait("$('came') === ''")
+    page.wait("$('came') === 0")
     page.page.keyboard.press("a")
     page.wait("$('nodules')[1].decision === 'accepted'")
 
@@ -118,7 +150,7 @@ def test_a_seed_is_set_where_the_mouse_has_just_come_to(page):
     for x, y in (page.middle, page.middle - (150, 0)):
         page.page.mouse.move(box["x"] + x, box["y"] + y)
     page.page.keyboard.press("s")
-    page.wait("$('nodules').length === 2 && !$('busy')", 60)
+    page.wait("$('nodules').length === 2 && !$('busy')")
 
 
 def test_keys_do_not_wait_for_a_mouse_that_moves_on(page):
@@ -127,4 +159,4 @@ def test_keys_do_not_wait_for_a_mouse_that_moves_on(page):
         page.page.mouse.move(box["x"] + 100 + x, box["y"] + 100)
         if x == 10:
             page.page.keyboard.press("p")
-    page.wait("$('tool') === 'paint'", 2)
+    page.wait("$('tool') === 'paint'")

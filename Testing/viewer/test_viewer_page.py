@@ -97,7 +97,7 @@ def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_fi
     page.page.keyboard.press("t")
     page.wait("$('axes')")
     page.page.keyboard.press("Control+s")
-    page.wait("$('saved_in')", 60)
+    page.wait("$('saved_in')")
     assert page.get("saved_in").endswith("sphere")
     assert page.get("saved_in") in page.page.locator(".ds-path").inner_text()
     page.leave_empty()

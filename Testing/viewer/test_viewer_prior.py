@@ -119,9 +119,9 @@ def test_an_earlier_ct_stands_beside_and_says_what_changed(browser, serve, tmp_p
     page.settle()
     assert page.page.locator(".ds-views img").count() == 2
     if not page.get("change")["text"]:  # not found by itself: clicked, where the views link it
-        page.wait("!$('busy')", 60)
+        page.wait("!$('busy')")
         page.click(0, *bright_middle(page.picture(0)))
-    page.wait("$('change').text && !$('busy')", 60)
+    page.wait("$('change').text && !$('busy')")
     rows = {row["label"]: row for row in page.get("change")["rows"]}
     assert abs(float(rows["Volume"]["change"].split(" ")[0].replace("−", "-"))) < 15
     page.settle()
@@ -141,7 +141,7 @@ def test_an_earlier_ct_stands_beside_and_says_what_changed(browser, serve, tmp_p
     page.page.keyboard.press("g")
     page.wait("$('layout') === 'four'")
     page.page.keyboard.press("Control+s")
-    page.wait("$('message').text.startsWith('Saved')", 60)
+    page.wait("$('message').text.startsWith('Saved')")
     faults = page.faults
     page.close()
     assert faults == []

@@ -15,7 +15,7 @@ SOLID = 2
 @pytest.fixture
 def page(browser, serve, sphere_file, tmp_path):
     page = Page(browser, serve(str(tmp_path / "out"), str(sphere_file[0]), "threshold").url)
-    page.wait("$('opened') && !$('busy')", 60)
+    page.wait("$('opened') && !$('busy')")
     show_sphere(page)
     yield page
     page.leave_empty()
@@ -34,10 +34,10 @@ def test_beside_a_nodule_without_an_outline_no_other_one_is_shown(page):
     """A click into lung has no answer; the first nodule's surface would pass for its own."""
     middle = np.array(bright_middle(page.picture(0)))
     page.click(0, *middle)
-    page.wait("$('nodules').length === 1 && !$('busy')", 60)
+    page.wait("$('nodules').length === 1 && !$('busy')")
     assert surface(page) > 1000
     page.click(0, *(middle - (85, 0)))
-    page.wait("$('nodules').length === 2 && !$('busy')", 60)
+    page.wait("$('nodules').length === 2 && !$('busy')")
     assert not page.get("card")["has_mask"]
     assert surface(page) == 0
     page.page.locator(".ds-list tbody tr").first.click()

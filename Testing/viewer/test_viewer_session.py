@@ -137,6 +137,26 @@ def test_a_correction_says_that_the_decision_is_over(answered, page):
     assert page["message"]["text"] == "", "no decision was taken back"
 
 
+def test_no_decision_is_about_an_answer_before_the_page_has_told_that_it_is_seen(answered, page):
+    from densesharp_scene.errors import SceneError
+
+    session, center = answered
+    session.seen(page["came"])
+    assert (page["came"], session.in_sight()) == (0, "nodule_001")
+    session.tool, session.drawing.brush.radius_mm = "paint", 4.0
+    session.stroke(center + (4, 0, 0), center + (9, 0, 0), NORMAL)
+    session.drawing.end()
+    settle(session)
+    for meant in (None, "nodule_001"):
+        with pytest.raises(SceneError, match="look at it, then press again"):
+            session.in_sight(meant)
+    answer = page["came"]
+    session.seen(answer - 1)  # the page tells of the one before
+    assert page["came"] == answer
+    session.seen(answer)
+    assert session.in_sight("nodule_001") == "nodule_001"
+
+
 def test_erasing_everything_asks_what_to_do(answered, page):
     session, center = answered
     session.tool, session.drawing.brush.radius_mm, session.drawing.brush.ball = "erase", 20.0, True

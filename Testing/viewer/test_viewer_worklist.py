@@ -330,7 +330,7 @@ def test_page_down_goes_through_the_list(browser, serve, folder, tmp_path):
     page.page.keyboard.press("PageDown")
     page.wait("$('cases').at === 1 && !$('nodules').length")
     page.page.keyboard.press("PageDown")
-    page.wait("$('cases').at === 2 && $('cases').left === 1", 30)
+    page.wait("$('cases').at === 2 && $('cases').left === 1")
     assert len(json.loads((results / "case_1" / "result.json").read_text())["nodules"]) == 1
     assert not (results / "case_2").exists(), "nothing was found there, nothing is written"
     page.page.keyboard.press("Home")
@@ -354,22 +354,22 @@ def test_results_are_sent_back_by_a_button(browser, serve, tmp_path):
     results = tmp_path / "results"
     with fake_dicomweb(tmp_path / "a", kept=kept) as address:
         page = Page(browser, serve(str(results), "", "threshold", address).url)
-        page.wait("$('cases').at === 0 && !$('busy')", 60)
+        page.wait("$('cases').at === 0 && !$('busy')")
         page.settle()
         box = page.box(0)
         page.click(0, box["width"] / 2, box["height"] / 2)
-        page.wait("$('nodules').length === 1 && !$('busy')", 60)
+        page.wait("$('nodules').length === 1 && !$('busy')")
         page.page.get_by_text("Report", exact=True).click()
-        page.wait("$('reported')", 60)
+        page.wait("$('reported')")
         assert kept == []
         page.page.get_by_role("button", name="Send", exact=True).click()
-        page.wait("$('message').text.startsWith('Sent to 127.0.0.1. SEG and SR of 1 nodule')", 60)
+        page.wait("$('message').text.startsWith('Sent to 127.0.0.1. SEG and SR of 1 nodule')")
         page.wait("$('cases').rows[0].sent")
     assert [each.Modality for each in kept] == ["SEG", "SR"]
     for each in kept:
         assert (each.StudyInstanceUID, each.PatientID) == (image.StudyInstanceUID, image.PatientID)
     page.page.get_by_role("button", name="Send", exact=True).click()
-    page.wait("$('message').text.includes('does not answer')", 60)
+    page.wait("$('message').text.includes('does not answer')")
     faults = page.faults
     page.close()
     assert faults == []

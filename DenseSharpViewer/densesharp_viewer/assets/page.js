@@ -133,10 +133,11 @@
   }
 
   // The row of another selected nodule comes into sight; a reader who scrolls on is left alone.
-  let inView = null;
+  let inView = null, seen = 0;
   function inSight(row, id) {
     if (id !== state("selected")) return;
-    if (id === state("came")) act("seen", id); // until then no key is about it
+    const came = state("came");
+    if (came && came !== seen) act("seen", (seen = came)); // until then no key decides about it
     if (id === inView) return;
     inView = id;
     row.scrollIntoView({ block: "nearest" });
