@@ -11,9 +11,7 @@ def main() -> int:
     try:
         from densesharp.cli import main as run
     except KeyboardInterrupt:
-        stopping.ignore()
-        stopping.say()
-        return stopping.status()
+        return stopping.leave()
     return run()
 
 

@@ -4,10 +4,14 @@ The first one raises KeyboardInterrupt, but ends the process at once while a mod
 alone is not enough: Python drops the exception where it falls into a callback of its own, and
 libraries wait for processes that do not hear of it. So a thread ends this process and those it
 started when they are still there after `LAST_S`.
+
+A thread that is still at work while Python ends fails with an error of its own, which would stand
+below the sentence. So nobody else is heard from then on, and the sentence is the last thing done.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -23,23 +27,31 @@ SENTENCE = "densesharp: stopped, nothing more was written.\n"
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_begun = False
+_begun = 0
+"""The process of the command; those it forks know this, too."""
+
 _asked: int | None = None
-_raised = _said = False
+_raised = _left = False
+_stderr = 2
+_ending = threading.Lock()
 
 
 def begin() -> None:
     """Let Ctrl + C and SIGTERM end this process; for the process of a command alone."""
     global _begun
     if not _begun:
-        _begun = True
+        _begun = os.getpid()
         for number in SIGNALS:
             signal.signal(number, _stop)
+        atexit.register(_end_last)  # registered before any library's, it runs after them
+        # What a process that was killed had no time to give back; said by a process that stays.
+        warned = [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, warned))
 
 
 def begun() -> bool:
     """Whether this is the process of a command."""
-    return _begun
+    return _begun != 0
 
 
 def _stop(number: int, frame: FrameType | None = None) -> None:
@@ -69,6 +81,9 @@ def ask(number: int) -> None:
     if _asked is not None:
         return
     _asked = number
+    threading.excepthook = sys.unraisablehook = _unheard
+    if "logging" in sys.modules:
+        sys.modules["logging"].disable()
     last = threading.Timer(LAST_S, _end_now)
     last.daemon = True
     last.start()
@@ -84,26 +99,54 @@ def status() -> int:
     return 128 + (_asked or signal.SIGINT)
 
 
-def say() -> None:
-    """Say that the command was stopped."""
-    global _said
-    _said = True
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(SENTENCE)
-        sys.stderr.flush()
-
-
 def ignore() -> None:
     """The command has ended: leave the interpreter alone while it goes."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
+def leave() -> int:
+    """Let Python end, which says nothing from here on; the sentence comes when all else is done.
+
+    Returns:
+        The exit status.
+    """
+    global _left
+    ignore()
+    ask(signal.SIGINT)  # of a command that stopped by itself
+    _left = True
+    _silence()
+    return status()
+
+
+def _silence() -> None:
+    """Keep what stands in the buffers, and nothing that is said later by whomever."""
+    global _stderr
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    with contextlib.suppress(OSError):
+        _stderr = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+
+
+def _unheard(*_: object) -> None:
+    """What fails because all is ending is no news."""
+
+
+def _end_last() -> None:
+    if _left:
+        _end_now()
+
+
 def _end_now() -> None:
-    end_processes()
-    if not _said:
+    if os.getpid() == _begun:
+        _ending.acquire()  # for good: it is said once
+        end_processes()
         with contextlib.suppress(OSError):
-            os.write(2, SENTENCE.encode())
+            os.write(_stderr, SENTENCE.encode())
     os._exit(status())
 
 

@@ -24,6 +24,7 @@ def sleep(seconds=60):
     time.sleep(seconds)
 from densesharp import cli, stopping
 stopping.LAST_S = 1.0
+stopping.begin()
 class Command:
     def configure(parser): pass
     def run(args):
@@ -39,20 +40,20 @@ def stopped(
     code: str, number: int = signal.SIGINT, times: int = 1, folder: Path | None = None
 ) -> tuple[int, str, float]:
     """Status, stderr and seconds to the end of a program that gets a signal once it has begun."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=folder, start_new_session=True, preexec_fn=_hear_ctrl_c,
-    )  # fmt: skip
-    try:
-        assert process.stdout.readline() == "begun\n", process.stderr.read()
-        begun = time.monotonic()
-        for _ in range(times):
-            os.killpg(process.pid, number)
-            time.sleep(0.2)
-        _, said = process.communicate(timeout=20)
-        return process.returncode, said, time.monotonic() - begun
-    finally:
-        process.kill()
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == "begun\n", process.stderr.read()
+            begun = time.monotonic()
+            for _ in range(times):
+                os.killpg(process.pid, number)
+                time.sleep(0.2)
+            _, said = process.communicate(timeout=20)
+            return process.returncode, said, time.monotonic() - begun
+        finally:
+            process.kill()
 
 
 def _hear_ctrl_c() -> None:
@@ -88,6 +89,44 @@ def test_nothing_holds_it_up(body):
     assert told[0] == 130
     assert told[1] == stopping.SENTENCE
     assert told[2] < 5
+
+
+LATE = """
+import atexit, importlib, multiprocessing, os, signal, threading
+def late():
+    while True:
+        time.sleep(0.001)
+        {what}
+def at_the_end():
+    for _ in range(200): late_started.wait(0.001)
+    1 / 0
+late_started = threading.Event()
+atexit.register(at_the_end)
+threading.Thread(target=late, daemon=True).start()
+kept = multiprocessing.get_context("spawn").Lock()
+"""
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "importlib.reload(importlib.import_module('concurrent.futures.thread'))",
+        "threading.main_thread().is_alive() or os.write(2, b'late')",
+        "threading.main_thread().is_alive() or print('late', file=sys.stderr, flush=True)",
+    ],
+    ids=["imports", "library", "prints"],
+)
+@pytest.mark.parametrize(
+    "body",
+    ["sleep()", "while True:\n            try: sleep()\n            except BaseException: pass"],
+    ids=["heard", "swallowed"],
+)
+def test_the_sentence_is_the_last_word(what, body, tmp_path):
+    """Threads and what libraries do at the end fail while Python ends."""
+    told = stopped(
+        COMMAND.format(body=body).replace("sys.exit(", LATE.format(what=what) + "sys.exit(")
+    )
+    assert told[:2] == (130, stopping.SENTENCE)
 
 
 def test_pressing_again_does_not_disturb_the_cleaning_up(tmp_path):

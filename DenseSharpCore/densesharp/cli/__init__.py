@@ -217,11 +217,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not stopping.asked():
             raise
         status = STOPPED
+    stopped = status == STOPPED or stopping.asked()
     if argv is None:
         stopping.ignore()
-    if status == STOPPED or stopping.asked():
-        stopping.say()
-        return stopping.status()
+        return stopping.leave() if stopped else status
+    if stopped:
+        sys.stderr.write(stopping.SENTENCE)
     return status
 
 
