@@ -69,6 +69,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._timer = None
         self._shown = None
         self.pace = None
+        self.moving = None
 
     def setup(self):
         """Called once, when the module is opened for the first time."""
@@ -94,13 +95,15 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from DenseSharpSlicerLib.correction_section import CorrectionSection
         from DenseSharpSlicerLib.export_section import ExportSection
         from DenseSharpSlicerLib.inputs_section import InputsSection
+        from DenseSharpSlicerLib.moving import MovingViews
         from DenseSharpSlicerLib.nodules_section import NodulesSection
         from DenseSharpSlicerLib.result_section import ResultSection
         from DenseSharpSlicerLib.review_section import ReviewSection
         from DenseSharpSlicerLib.session import Session, ask
         from DenseSharpSlicerLib.shortcuts import Shortcuts
 
-        self.session = Session(self.logic.backend(), self._timer.start)
+        self.session = Session(self.logic.backend(), self.onWork)
+        self.moving = MovingViews(self.session.jobs.views_moved)
         self.session.usable = lambda: self.parent.enabled
         self.session.told.ask = ask
         wanted = packages.requirements(Path(self.resourcePath("requirements.txt")))
@@ -144,6 +147,7 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
         self.removeObservers()
         if self.session is not None:
+            self.moving.removeObservers()
             self.session.close()
 
     def onReload(self):
@@ -285,6 +289,11 @@ class DenseSharpSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.refresh()
 
     # Drawing
+
+    def onWork(self):
+        """There is something to do: look for its answers, and for views that move meanwhile."""
+        self.moving.follow()
+        self._timer.start()
 
     def onTimer(self):
         """Look for answers while some are awaited, and draw."""

@@ -112,6 +112,15 @@ class Jobs:
         """Let the worker run until it has a value or an end, `seconds` at most."""
         self._worker.wait(seconds)
 
+    def views_moved(self) -> None:
+        """A reader scrolls or turns a view (see `Worker.views_moved`)."""
+        self._worker.views_moved()
+
+    @property
+    def views_move(self) -> bool:
+        """Whether a reader scrolls or turns views right now."""
+        return self._worker.views_move
+
     def close(self) -> None:
         """End the worker."""
         self._jobs.clear()

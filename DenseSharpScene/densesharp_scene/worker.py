@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +25,12 @@ log = logging.getLogger(__name__)
 
 SHOWING_S = 0.5
 """How long a job waits at most until its first value is on the screen."""
+
+MOVING_S = 0.15
+"""So long after views were moved for the last time they count as moving."""
+
+REST_S = 0.25
+"""How long a step of work rests at most while views move."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Task:
     def __init__(self, worker: Worker, job: int, key: str) -> None:
         self._worker, self._job, self._key = worker, job, key
         self.stop, self.shown = threading.Event(), threading.Event()
+        self._refines = False
 
     def cancel(self) -> None:
         """Ask the job to stop."""
@@ -63,13 +71,16 @@ class Task:
         self.shown.set()
 
     def progress(self, fraction: float, text: str) -> None:
-        """Report progress.
+        """Report progress; once a first value is shown, moving views have the processor first.
 
         Raises:
             Cancelled: the job was cancelled.
         """
         self._check()
         self.report("progress", fraction=fraction, text=text)
+        if self._refines:
+            self._worker.rest(self.stop)
+            self._check()
 
     def partial(self, value: Any) -> None:
         """Hand out a first value, and go on once it is shown: until then it has the processor.
@@ -81,6 +92,7 @@ class Task:
         self.shown.clear()
         self.report("partial", value)
         self.shown.wait(SHOWING_S)
+        self._refines = True
         self._check()
 
     def report(self, kind: Kind, value: Any = None, **more: Any) -> None:
@@ -108,6 +120,7 @@ class Worker:
         self._open: dict[int, tuple[str, Task]] = {}
         self._lock = threading.Lock()
         self._last = 0
+        self._moving_until = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -160,6 +173,26 @@ class Worker:
             held = self._open.get(job)
         if held is not None:
             held[1].shown.set()
+
+    def views_moved(self) -> None:
+        """A reader scrolls or turns a view: what only refines a first value goes slowly."""
+        self._moving_until = time.monotonic() + MOVING_S
+
+    @property
+    def views_move(self) -> bool:
+        """Whether a reader scrolls or turns views right now."""
+        return time.monotonic() < self._moving_until
+
+    def rest(self, stop: threading.Event) -> None:
+        """Wait while views move, `REST_S` at most; on the worker's thread.
+
+        Args:
+            stop: ends it.
+        """
+        end = time.monotonic() + REST_S
+        while (left := min(self._moving_until, end) - time.monotonic()) > 0:
+            if stop.wait(left):
+                return
 
     def poll(self) -> list[Event]:
         """All events since the last call, oldest first; never waits."""

@@ -21,6 +21,9 @@ POLL_MS = 1
 YIELD_SECONDS = 0.008
 """How long a look lets the worker run, unless it answers before."""
 
+MOVING_SECONDS = 0.001
+"""The same while views move and nobody waits for a first answer."""
+
 PROGRESS_SECONDS = 0.25
 """How often progress is drawn: a label that changes makes Slicer compose its whole window."""
 
@@ -65,7 +68,7 @@ class Pace:
         if self._session.tick() or (woken and self._session.idle):
             self._begin()
         if not self._session.idle:
-            self._session.jobs.wait(YIELD_SECONDS)
+            self._session.jobs.wait(self._share())
         if self._left and now >= self._due:
             self.draw()
         elif now >= self._progress_at + PROGRESS_SECONDS:
@@ -73,6 +76,12 @@ class Pace:
             self.progress()
         self.resting = self._session.idle and not self._left
         return not self.resting
+
+    def _share(self) -> float:
+        """How long the worker may run now."""
+        session = self._session
+        moving = session.jobs.views_move and not session.answers.awaited
+        return MOVING_SECONDS if moving else YIELD_SECONDS
 
     def draw(self) -> None:
         """Draw the next piece of the panel; after the last one a question may be put."""

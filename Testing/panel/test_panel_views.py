@@ -359,3 +359,31 @@ def test_outlines_too_large_for_a_nodule_are_left_out(
     panel.ui.adoptButton.click()
     panel.wait()
     assert any("Label 2" in text and "1 outlines" in text for text in said), said
+
+
+def test_views_that_move_come_before_refining(marked: Panel, monkeypatch: Any) -> None:
+    """Also views that came after the panel was opened: each piece of work looks for them."""
+    import densesharp_scene.worker
+    from DenseSharpSlicerLib import pace
+
+    scene, jobs = marked.slicer.mrmlScene, marked.session.jobs
+    added = scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    camera = scene.AddNewNodeByClass("vtkMRMLCameraNode")
+    marked.widget.onWork()
+    shared: list[float] = []
+    monkeypatch.setattr(jobs, "wait", shared.append)
+    monkeypatch.setattr(type(marked.session), "idle", property(lambda _self: False))
+    monkeypatch.setattr(densesharp_scene.worker, "MOVING_S", 60.0)
+    look = marked.widget.pace.look
+    for move in (lambda: added.SetSliceOffset(12.0), lambda: camera.SetPosition(1.0, 2.0, 3.0)):
+        jobs._worker._moving_until = 0.0
+        look()
+        move()
+        assert jobs.views_move
+        look()
+    with monkeypatch.context() as waiting:
+        awaited = property(lambda _self: True)
+        waiting.setattr(type(marked.session.answers), "awaited", awaited)
+        look()
+    usual, moving = pace.YIELD_SECONDS, pace.MOVING_SECONDS
+    assert shared == [usual, moving, usual, moving, usual]

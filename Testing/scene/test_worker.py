@@ -171,3 +171,51 @@ def test_waiting_ends_with_a_value_but_not_with_progress(worker):
     began = time.monotonic()
     worker.wait(0.1)  # the value was taken: there is nothing new
     assert time.monotonic() - began > 0.09
+
+
+def test_refining_rests_while_views_move(worker, monkeypatch):
+    monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
+    monkeypatch.setattr("densesharp_scene.worker.REST_S", 60.0)
+
+    def job(task):
+        task.progress(0.1, "first")
+        task.partial("value")
+        task.progress(0.5, "refining")
+        return "whole"
+
+    worker.views_moved()
+    assert worker.views_move
+    number = worker.submit(job, "a")
+    events = []
+    while not any(event.text == "refining" for event in events):
+        events += worker.poll()
+        worker.go_on(number)
+        time.sleep(0.005)
+    worker.cancel("a")
+    assert kinds(events_until_idle(worker)) == [("a", "cancelled")]
+
+
+def test_a_rest_ends_though_views_go_on_moving(worker, monkeypatch):
+    monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
+
+    def job(task):
+        task.partial("value")
+        task.progress(0.5, "refining")
+        return "whole"
+
+    worker.views_moved()
+    worker.submit(job, "a")
+    assert kinds(events_until_idle(worker, 30.0))[-1] == ("a", "done")
+
+
+def test_work_without_a_first_value_does_not_rest(worker, monkeypatch):
+    monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
+    monkeypatch.setattr("densesharp_scene.worker.REST_S", 60.0)
+
+    def job(task):
+        task.progress(0.5, "half")
+        return "whole"
+
+    worker.views_moved()
+    worker.submit(job, "a")
+    assert kinds(events_until_idle(worker, 30.0))[-1] == ("a", "done")
