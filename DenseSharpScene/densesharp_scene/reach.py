@@ -14,8 +14,7 @@ REACH_MM = 10.0
 """Further away from the outline a stroke is about something else."""
 
 LARGEST_MM = 80.0
-"""Wider outlines are no nodule's: lungs, lobes, everything but the nodule. Measuring one would take
-minutes."""
+"""Wider outlines are no nodule's: lungs, lobes, everything but the nodule."""
 
 _SPOTS = 2000
 """So many voxels of an outline stand for all of it when distances are asked for."""

@@ -31,6 +31,10 @@ __all__ = ["CURVE_HU", "SOLID_THRESHOLD_HU", "mass_mg", "measure", "values_in_bo
 AIR_HU = -1000.0
 """Density of air: nothing weighs less."""
 
+CURVE_UP_TO_MM = 40.0
+"""Long axis up to which a curve of the solid part is measured. Beyond, nothing is a nodule any more
+(more than 30 mm is a mass), and the curve would take ten times as long as all the rest."""
+
 
 def measure(
     volume: Volume,
@@ -47,7 +51,8 @@ def measure(
         volume: the CT.
         mask: the nodule, a box cut out of the CT's grid.
         solid_threshold_hu: voxels above it count as solid.
-        curve_hu: further thresholds, for the curve of the solid part.
+        curve_hu: further thresholds, for the curve of the solid part; without effect on what is
+            longer than `CURVE_UP_TO_MM`.
 
     Raises:
         ImageError: the mask is empty, or it is no part of this CT.
@@ -62,7 +67,8 @@ def measure(
     # Only some directions are tried in 3D; the long axis, found in more, may beat them by a hair.
     largest = max(axes.long, max_3d_diameter(outlines, mask.grid), key=lambda line: line.length)
     meter = SolidMeter(values, inside, mask.grid, axes.plane, axes.long.length)
-    solid, *curve = meter.above([solid_threshold_hu, *curve_hu])
+    further = curve_hu if axes.long.length <= CURVE_UP_TO_MM else ()
+    solid, *curve = meter.above([solid_threshold_hu, *further])
     kinds = type_probabilities(values, inside, mask.grid)
     hu = values[inside]
     return Measurements(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densesharp.image.grid import Grid
-from densesharp.nodule.measure.contours import Outlines, Plane, outlines, segments
+from densesharp.nodule.measure.contours import PAD, Outlines, Plane, outlines, planes_of, segments
 from densesharp.nodule.records import Segment
 
 Float = NDArray[np.float64]
@@ -18,6 +18,8 @@ _FAN = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (32, 2) half a tu
 # itself when axes are flipped or swapped, so that the order of storage changes nothing
 
 _EQUAL = 1e-6  # of a width; places that differ by less are the same
+
+_AT_ONCE = 500  # points times directions fit into the processor's cache
 
 
 def _half_sphere() -> Float:
@@ -85,6 +87,18 @@ def caliper(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> float:
     return float(np.linalg.norm(end - begin))
 
 
+def at_most(shape: tuple[int, ...], plane: Plane, grid: Grid) -> float:
+    """What the `caliper` of a mask that fills a box is at most, mm.
+
+    Args:
+        shape: (k, j, i) of the box.
+        plane: axial, coronal or sagittal.
+        grid: of the mask.
+    """
+    edges = (np.array(shape[::-1]) + 2 * PAD) * grid.spacing
+    return float(np.linalg.norm(np.delete(edges, planes_of(grid)[plane])))
+
+
 def max_3d_diameter(families: list[Outlines], grid: Grid) -> Segment:
     """The longest line between two points of the outlines of all planes."""
     points = np.concatenate([family.points for family in families])
@@ -113,7 +127,11 @@ def _along(directions: Float, points: Float) -> Float:
     Not `directions @ points.T`: that starts threads of the linear algebra library, which cost more
     than so small a product and get in the way of the engine's.
     """
-    return np.asarray(np.einsum("md,nd->mn", directions, points))
+    places = np.ascontiguousarray(points.T)
+    along = directions[:, :1] * places[0]
+    for axis in range(1, len(places)):
+        along += directions[:, axis, None] * places[axis]
+    return along
 
 
 def _longest(points: Float, directions: Float) -> tuple[Float, Float]:
@@ -126,10 +144,12 @@ def _longest(points: Float, directions: Float) -> tuple[Float, Float]:
         points: (n, d).
         directions: (m, d) unit vectors, half of the directions there are.
     """
-    along = _along(directions, points)
-    highest, lowest = along.max(axis=1, keepdims=True), along.min(axis=1, keepdims=True)
-    margin = _EQUAL * (highest - lowest)
-    outer = ((along >= highest - margin) | (along <= lowest + margin)).any(axis=0)
+    outer = np.zeros(len(points), dtype=np.bool_)
+    for some in np.array_split(directions, min(len(directions), len(points) // _AT_ONCE + 1)):
+        along = _along(some, points)
+        highest, lowest = along.max(axis=1, keepdims=True), along.min(axis=1, keepdims=True)
+        margin = _EQUAL * (highest - lowest)
+        outer |= ((along >= highest - margin) | (along <= lowest + margin)).any(axis=0)
     candidates = points[outer]
     distance = np.linalg.norm(candidates[:, None] - candidates[None], axis=2)
     first, second = np.unravel_index(int(distance.argmax()), distance.shape)

@@ -22,7 +22,8 @@ from densesharp.nodule.measure.smoothing import LEVEL, smoothed
 Plane = Literal["axial", "coronal", "sagittal"]
 Float = NDArray[np.float64]
 
-_PAD = 2
+PAD = 2
+"""Voxels beside a mask in which its outline may run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Outlines:
         plane: the patient's plane.
         normal: grid axis (0 i, 1 j, 2 k) across the slices.
         field: (slice, row, column) smoothed mask, scaled so that the outline runs at `LEVEL`;
-            padded in the plane by `_PAD`.
+            padded in the plane by `PAD`.
         points: (n, 3) continuous index (i, j, k) where the outlines cross the lines between
             neighbouring voxel centres, ordered by slice.
         slices: (n,) slice of each point.
@@ -63,7 +64,7 @@ def planes_of(grid: Grid) -> dict[Plane, int]:
 
 def all_outlines(mask: NDArray[np.bool_], grid: Grid) -> list[Outlines]:
     """Outlines in the axial, the coronal and the sagittal plane."""
-    field = smoothed(mask, grid, _PAD)
+    field = smoothed(mask, grid, PAD)
     return [_outlines(field, plane, normal) for plane, normal in planes_of(grid).items()]
 
 
@@ -75,11 +76,11 @@ def outlines(mask: NDArray[np.bool_], plane: Plane, grid: Grid) -> Outlines:
         plane: axial, coronal or sagittal.
         grid: of the mask.
     """
-    return _outlines(smoothed(mask, grid, _PAD), plane, planes_of(grid)[plane])
+    return _outlines(smoothed(mask, grid, PAD), plane, planes_of(grid)[plane])
 
 
 def _outlines(padded: Float, plane: Plane, normal: int) -> Outlines:
-    field = np.moveaxis(padded, 2 - normal, 0)[_PAD:-_PAD]
+    field = np.moveaxis(padded, 2 - normal, 0)[PAD:-PAD]
     along_rows = _crossings(field)
     along_columns = _crossings(np.swapaxes(field, 1, 2))[:, [0, 2, 1]]
     found = np.concatenate([along_rows, along_columns])
@@ -87,7 +88,7 @@ def _outlines(padded: Float, plane: Plane, normal: int) -> Outlines:
     column, row = (axis for axis in range(3) if axis != normal)
     points = np.empty_like(found)
     points[:, normal], points[:, row], points[:, column] = found.T
-    points[:, [row, column]] -= _PAD
+    points[:, [row, column]] -= PAD
     return Outlines(plane, normal, field, points, found[:, 0].astype(np.int64))
 
 
@@ -130,4 +131,4 @@ def segments(field: Float) -> Float:
     ]
     pairs = [np.stack(pair, axis=1) for pair in itertools.combinations(edges, 2)]
     pieces = np.concatenate(pairs)
-    return np.asarray(pieces[~np.isnan(pieces).any(axis=(1, 2))] - _PAD)
+    return np.asarray(pieces[~np.isnan(pieces).any(axis=(1, 2))] - PAD)

@@ -42,32 +42,47 @@ class Ellipsoid:
         """Volume in mm3."""
         return float(4 / 3 * np.pi / np.sqrt(np.linalg.det(self.form)))
 
-    def depth_and_filled(self, shape: tuple[int, ...], spacing: Float) -> tuple[Float, Float]:
-        """Where the voxels of an array lie in it.
+    def depth(self, shape: tuple[int, ...], spacing: Float) -> Float:
+        """How deep the voxels of an array lie under the surface, mm, to first order.
 
         Args:
             shape: (k, j, i).
             spacing: mm along k, j, i.
 
         Returns:
-            Depth under the surface in mm, to first order, negative outside; and the share of each
-            voxel that is filled, exact for a plane along the voxels.
+            Negative outside.
         """
+        depth, _, _ = self._depth(shape, spacing)
+        return depth
+
+    def depth_and_filled(self, shape: tuple[int, ...], spacing: Float) -> tuple[Float, Float]:
+        """The depth of voxels, and the share of each that is filled, exact for a plane along them.
+
+        Args:
+            shape: (k, j, i).
+            spacing: mm along k, j, i.
+        """
+        depth, normal, length = self._depth(shape, spacing)
+        width = sum(step * np.abs(n) for step, n in zip(spacing, normal, strict=True))
+        width = np.divide(width, length, out=np.full_like(length, spacing.max()), where=length > 0)
+        return depth, np.clip(0.5 + depth / width, 0, 1)
+
+    def _depth(self, shape: tuple[int, ...], spacing: Float) -> tuple[Float, list[Float], Float]:
+        """Depth, the three parts of the gradient, and its length."""
         places = [
             axis * step - begin
             for axis, step, begin in zip(
                 np.ogrid[tuple(slice(n) for n in shape)], spacing, self.middle, strict=True
             )
         ]
-        normal = [sum(row[axis] * places[axis] for axis in range(3)) for row in self.form]
+        normal = [
+            np.asarray(sum(row[axis] * places[axis] for axis in range(3))) for row in self.form
+        ]
         radius = np.sqrt(np.maximum(sum(n * x for n, x in zip(normal, places, strict=True)), 0))
         length = np.sqrt(sum(n * n for n in normal))
         steepest = float(np.sqrt(np.linalg.eigvalsh(self.form)[-1]))
         slope = np.divide(length, radius, out=np.full_like(radius, steepest), where=radius > 0)
-        depth = (1 - radius) / slope  # the radius is 1 on the surface
-        width = sum(step * np.abs(n) for step, n in zip(spacing, normal, strict=True))
-        width = np.divide(width, length, out=np.full_like(length, spacing.max()), where=length > 0)
-        return depth, np.clip(0.5 + depth / width, 0, 1)
+        return (1 - radius) / slope, normal, length  # the radius is 1 on the surface
 
 
 def fit_ellipsoid(mask: NDArray[np.bool_], spacing: Float) -> Ellipsoid:
@@ -101,8 +116,7 @@ def _refined(mask: NDArray[np.bool_], spacing: Float, start: Ellipsoid) -> Ellip
     Where an ellipsoid separates the voxels the slope grows without end, and the surface comes to
     lie midway between both sides; a few steps are enough.
     """
-    depth, _ = start.depth_and_filled(mask.shape, spacing)
-    distance = np.abs(depth)
+    distance = np.abs(start.depth(mask.shape, spacing))
     reach = min(_BAND * spacing.max(), _nearest(distance, _AT_MOST))
     near = np.argwhere(distance <= reach)
     inside = mask[tuple(near.T)].astype(np.float64)

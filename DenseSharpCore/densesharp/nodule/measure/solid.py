@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from densesharp.image.grid import Grid
-from densesharp.nodule.measure.axes import caliper
+from densesharp.nodule.measure.axes import at_most, caliper
 from densesharp.nodule.measure.contours import Plane
 from densesharp.nodule.records import SolidPart
 
@@ -62,12 +62,19 @@ class SolidMeter:
             count = int(mask.sum())
             if count not in found:
                 islands = self._islands(labels)
-                sizes = [caliper(island, self.plane, self.grid) for island in islands]
                 volume = sum(int(island.sum()) for island in islands) * self.grid.voxel_volume
-                found[count] = volume, min(max(sizes, default=0.0), self.long_axis_mm)
+                found[count] = volume, min(self._widest(islands), self.long_axis_mm)
             volume, diameter = found[count]
             parts.append(SolidPart(threshold, volume, diameter, diameter / self.long_axis_mm))
         return parts
+
+    def _widest(self, islands: list[NDArray[np.bool_]]) -> float:
+        """Largest diameter (mm) of an island; those that cannot be the widest are not measured."""
+        widest = 0.0
+        for island in sorted(islands, key=lambda each: each.size, reverse=True):
+            if at_most(island.shape, self.plane, self.grid) > widest:
+                widest = max(widest, caliper(island, self.plane, self.grid))
+        return widest
 
     @cached_property
     def core(self) -> NDArray[np.bool_]:
