@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -88,6 +89,16 @@ def final_place(path: Path) -> Path:
     return Path(*(part for part in path.parts if not part.startswith(HIDDEN)))
 
 
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    """Files of a program that ends inside their blocks."""
+    for path in _unfinished:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path with the target's ending; on success it becomes the target.
@@ -105,6 +116,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
         os.close(descriptor)
         temporary = Path(name)
+        _unfinished.add(temporary)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -123,6 +135,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
 
 
 def write_text(target: str | Path, text: str) -> None:

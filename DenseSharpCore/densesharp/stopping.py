@@ -1,9 +1,10 @@
 """Ctrl + C and SIGTERM: they end a command within seconds, whatever it is doing.
 
-The first one raises KeyboardInterrupt, but ends the process at once while a module is loading. That
-alone is not enough: Python drops the exception where it falls into a callback of its own, and
-libraries wait for processes that do not hear of it. So a thread ends this process and those it
-started when they are still there after `LAST_S`.
+The first one raises KeyboardInterrupt, but ends the process at once while a module is loading, and
+waits while a process is being started, which nobody would know of. That alone is not enough: Python
+drops the exception where it falls into a callback of its own, and libraries wait for processes that
+do not hear of it. So a thread ends this process and those it started when they are still there
+after `LAST_S`.
 
 A thread that is still at work while Python ends fails with an error of its own, which would stand
 below the sentence. So nobody else is heard from then on, and the sentence is the last thing done.
@@ -17,11 +18,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from _thread import interrupt_main
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 LAST_S = 6.0
 """Seconds between the signal and the end at the latest."""
+
+_AGAIN_S, _TIDY_S = 0.02, 1.0
 
 SENTENCE = "densesharp: stopped, nothing more was written.\n"
 
@@ -43,7 +47,6 @@ def begin() -> None:
         _begun = os.getpid()
         for number in SIGNALS:
             signal.signal(number, _stop)
-        atexit.register(_end_last)  # registered before any library's, it runs after them
         # What a process that was killed had no time to give back; said by a process that stays.
         warned = [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]
         os.environ["PYTHONWARNINGS"] = ",".join(filter(None, warned))
@@ -57,22 +60,43 @@ def begun() -> bool:
 def _stop(number: int, frame: FrameType | None = None) -> None:
     """Stop what runs, once: whoever presses twice shall not disturb the cleaning up."""
     global _raised
+    if os.getpid() != _begun:
+        os._exit(128 + number)  # a process that this one forked, and has told nothing else yet
     ask(number)
     if _raised:
         return
-    if _imports(frame):
+    if _runs(frame, "<frozen importlib._bootstrap>"):
         _end_now()  # a library crashes when its loading is interrupted
+    if _runs(frame, "multiprocessing/process.py", "start"):
+        _later(_AGAIN_S, _interrupt, signal.Signals(number))
+        return
     _raised = True
     raise KeyboardInterrupt
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether a module is loading."""
+def _interrupt(number: signal.Signals) -> None:
+    """Send the signal to the main thread once more, which may wait for something."""
+    if sys.platform == "win32":
+        interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+def _runs(frame: FrameType | None, file: str, function: str = "") -> bool:
+    """Whether a function of this file, or any, has been called and goes on."""
     while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        code = frame.f_code
+        if code.co_filename.replace("\\", "/").endswith(file) and function in code.co_name:
             return True
         frame = frame.f_back
     return False
+
+
+def _later(seconds: float, run: Callable[..., None], *arguments: object) -> None:
+    """Run something on a thread, after so many seconds."""
+    timer = threading.Timer(seconds, run, arguments)
+    timer.daemon = True
+    timer.start()
 
 
 def ask(number: int) -> None:
@@ -84,9 +108,7 @@ def ask(number: int) -> None:
     threading.excepthook = sys.unraisablehook = _unheard
     if "logging" in sys.modules:
         sys.modules["logging"].disable()
-    last = threading.Timer(LAST_S, _end_now)
-    last.daemon = True
-    last.start()
+    _later(LAST_S, _end_now)
 
 
 def asked() -> bool:
@@ -114,40 +136,56 @@ def leave() -> int:
     global _left
     ignore()
     ask(signal.SIGINT)  # of a command that stopped by itself
-    _left = True
-    _silence()
-    return status()
-
-
-def _silence() -> None:
-    """Keep what stands in the buffers, and nothing that is said later by whomever."""
-    global _stderr
+    end_processes()  # Python would wait for them
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
+    _silence()
+    _left = True
+    return status()
+
+
+@atexit.register
+def _end_last() -> None:
+    """Registered before the exit functions of libraries, this one runs after them."""
+    if _left and os.getpid() == _begun:
+        _end()
+
+
+def _end_now() -> None:
+    """End without leave of what hangs or loads; what is temporary is removed all the same."""
+    global _left
+    end_processes()
+    _silence()
+    _left = True
+    with contextlib.suppress(RuntimeError):  # at Python's very end no thread starts
+        tidying = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
+        tidying.start()
+        tidying.join(_TIDY_S)
+    _end()
+
+
+def _end() -> None:
+    _ending.acquire()  # for good: it is said once
+    end_processes()
     with contextlib.suppress(OSError):
-        _stderr = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for descriptor in (1, 2):
-            os.dup2(nowhere, descriptor)
+        os.write(_stderr, SENTENCE.encode())
+    os._exit(status())
+
+
+def _silence() -> None:
+    """Let nobody else be heard any more; as libraries may write past Python, below it."""
+    global _stderr
+    if _stderr == 2:
+        with contextlib.suppress(OSError):
+            _stderr = os.dup(2)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for descriptor in (1, 2):
+                os.dup2(nowhere, descriptor)
 
 
 def _unheard(*_: object) -> None:
     """What fails because all is ending is no news."""
-
-
-def _end_last() -> None:
-    if _left:
-        _end_now()
-
-
-def _end_now() -> None:
-    if os.getpid() == _begun:
-        _ending.acquire()  # for good: it is said once
-        end_processes()
-        with contextlib.suppress(OSError):
-            os.write(_stderr, SENTENCE.encode())
-    os._exit(status())
 
 
 def end_processes() -> None:

@@ -154,6 +154,36 @@ def test_a_module_that_is_loading_is_not_interrupted(tmp_path):
     assert told[:2] == (130, stopping.SENTENCE)
 
 
+def test_what_is_half_written_while_a_module_loads_is_removed(tmp_path):
+    (tmp_path / "library.py").write_text("import time; print('begun', flush=True); time.sleep(60)")
+    body = (
+        "import tempfile; from densesharp.files import atomic_path\n"
+        "        with atomic_path('result.csv'), tempfile.TemporaryDirectory(dir='.'):\n"
+        "            import library"
+    )
+    told = stopped(COMMAND.format(body=body), folder=tmp_path)
+    assert told[:2] == (130, stopping.SENTENCE)
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"library.py"}
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_process_that_is_being_started_is_ended_too(number):
+    """Python lists a process after its start: a stop in between would leave it behind."""
+    late = (
+        "import multiprocessing.process, signal\n"
+        "class Slow(set):\n"
+        "    def add(self, process): time.sleep(1.0); super().add(process)\n"
+        "multiprocessing.process._children = Slow()\n"
+        "def deaf():\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN); sleep()\n"
+    )
+    body = "multiprocessing.get_context('fork').Process(target=deaf).start(); time.sleep(60)"
+    code = late + COMMAND.format(body=body).replace("LAST_S = 1.0", "LAST_S = 3.0")
+    told = stopped(code, number)
+    assert told[:2] == (128 + number, stopping.SENTENCE)
+    assert told[2] < 3
+
+
 def test_worker_processes_end_silently_and_leave_no_half_file(tmp_path):
     (tmp_path / "work.py").write_text(
         "import time\n"
