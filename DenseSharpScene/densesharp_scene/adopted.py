@@ -119,8 +119,10 @@ def _counted_in_ct(
     node: Any,
     scan: ScanNodules,
 ) -> NoduleMask | None:
-    """The mask in the CT's voxels; None when nothing of it lies in the CT."""
+    """The mask in the CT's voxels; None when nothing of it lies in the CT, or it is no nodule."""
     own = _to_world(node) @ matrix
+    if (np.array(array.shape[::-1]) * np.linalg.norm(own[:3, :3], axis=0) > LARGEST_MM).any():
+        return None  # a lung takes seconds to be counted in other voxels
     ct = local_to_world(scan.volume_node) @ ijk_to_local(scan.volume_node)
     array, start = labelmaps.resampled(array, start, own, ct)
     grid = grid_of(scan.volume_node)

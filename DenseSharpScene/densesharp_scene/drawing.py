@@ -12,7 +12,7 @@ from densesharp.image.masks import NoduleMask
 from densesharp.nodule.by_click import Move
 from densesharp.report.labels import Phrase
 
-from . import segments
+from . import segments, surfaces
 from .answers import Answers
 from .brush import paint
 from .events import Listener
@@ -122,6 +122,10 @@ class Drawing:
     def correct(self, scan: ScanNodules, nodule_id: str) -> None:
         """Measure and classify a nodule whose outline was corrected, wherever that was done."""
         nodule, mask = scan.nodule(nodule_id), scan.mask_of(nodule_id)
+        if mask is not None and is_too_large(mask):  # first: all else of it takes many seconds
+            surfaces.remove_old_surface(scan.segmentation_node, nodule.segment_id)
+            self._refuse(scan, nodule, Phrase(TOO_LARGE, name=nodule.name, largest=LARGEST_MM))
+            return
         if scan.segmentation_node.GetSegmentation().GetSegment(nodule.segment_id) is not None:
             segments.renew_surface(scan.segmentation_node, nodule.segment_id)
         if scan.take_own_back(nodule_id):
@@ -131,16 +135,18 @@ class Drawing:
             return
         refusal = self._refusal(scan, nodule, mask) if mask is not None else None
         if refusal is not None:
-            self._answers.cancel(scan, nodule_id)
-            self._listener.said(refusal, "caution")
-            self._listener.changed()
+            self._refuse(scan, nodule, refusal)
             return
         self._answers.correct(scan, nodule_id)
 
+    def _refuse(self, scan: ScanNodules, nodule: Nodule, refusal: Phrase) -> None:
+        """Say why an outline is not answered for; what was computed for the former one ends."""
+        self._answers.cancel(scan, nodule.id)
+        self._listener.said(refusal, "caution")
+        self._listener.changed()
+
     def _refusal(self, scan: ScanNodules, nodule: Nodule, mask: NoduleMask) -> Phrase | None:
         """Why a corrected outline cannot be this nodule's."""
-        if is_too_large(mask):
-            return Phrase(TOO_LARGE, name=nodule.name, largest=LARGEST_MM)
         middle = ras_to_lps(scan.center_of(nodule.id))
         far = far_part_mm(mask, nodule.result.mask, np.asarray(middle))
         return Phrase(FAR_PART, far=far, name=nodule.name) if far > 0 else None

@@ -23,6 +23,10 @@ TOLERANCE = 0.02
 REMEMBERED = 64
 """So many images' boxes are kept; one image for each nodule, or one for all after saving."""
 
+MANY = 1_000_000
+"""From so many voxels on that belong to a label, the places of all of them cost more than a look
+along each axis."""
+
 Box = tuple[slice, ...]
 
 _boxes: OrderedDict[tuple[Any, ...], dict[int, Box]] = OrderedDict()
@@ -52,13 +56,28 @@ def box_of(image: Any, label: int) -> Box | None:
 
 def boxes(voxels: NDArray[Any]) -> dict[int, Box]:
     """The smallest box around each label other than 0."""
+    if np.count_nonzero(voxels) > MANY:
+        found = {int(label): box_around(voxels == label) for label in np.unique(voxels) if label}
+        return {label: box for label, box in found.items() if box is not None}
     places = np.flatnonzero(voxels)
     labels, index = voxels.ravel()[places], np.unravel_index(places, voxels.shape)
-    found = {}
-    for label in np.unique(labels):
-        inside = [axis[labels == label] for axis in index]
-        found[int(label)] = tuple(slice(int(n.min()), int(n.max()) + 1) for n in inside)
-    return found
+    inside = {int(label): [axis[labels == label] for axis in index] for label in np.unique(labels)}
+    return {
+        label: tuple(slice(int(n.min()), int(n.max()) + 1) for n in axes)
+        for label, axes in inside.items()
+    }
+
+
+def box_around(inside: NDArray[np.bool_]) -> Box | None:
+    """The smallest box (k, j, i) around True; None when there is none."""
+    spans = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        hits = np.flatnonzero(inside.any(axis=others))
+        if not len(hits):
+            return None
+        spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(spans)
 
 
 def matrix_of(image: Any) -> NDArray[np.float64]:

@@ -34,6 +34,9 @@ COLORS_APART = 3
 
 OUTLINE_PIXELS = 2
 
+LARGE = 2_000_000
+"""Voxels of what is no nodule any more: a ball of 120 mm on voxels of half a cubic millimeter."""
+
 SMOOTHING = "0.25"
 """Smoothing of the shown surface: 0 leaves voxel stairs, above 0.5 small nodules shrink."""
 
@@ -277,7 +280,7 @@ def trim_mask(mask: NoduleMask, grid: Grid) -> NoduleMask | None:
     if (high <= low).any():
         return None
     inside = mask.array[low[2] : high[2], low[1] : high[1], low[0] : high[0]] > 0
-    box = _box_of(inside)
+    box = labelmaps.box_around(inside)
     if box is None:
         return None
     start = np.array(mask.start) + low + np.array([part.start for part in box[::-1]])
@@ -290,9 +293,21 @@ def digest(mask: NoduleMask | None) -> str:
     """A fingerprint of the masked voxels, whatever box they lie in; empty without a mask."""
     if mask is None:
         return ""
+    if mask.array.size > LARGE and np.count_nonzero(mask.array) > LARGE:
+        return _digest_of_large(mask)
     k, j, i = np.nonzero(mask.array)
     index = np.stack([i, j, k], axis=1).astype("<i4") + np.array(mask.start, dtype="<i4")
     return hashlib.sha256(np.ascontiguousarray(index).tobytes()).hexdigest()[:16]
+
+
+def _digest_of_large(mask: NoduleMask) -> str:
+    """The same for what is no nodule: all above a threshold, a lung. In 0.1 s instead of 1.5."""
+    inside = mask.array > 0
+    box = labelmaps.box_around(inside) or ()
+    start = [first + part.start for first, part in zip(mask.start, box[::-1], strict=True)]
+    inside = inside[box]
+    where = repr((start, inside.shape)).encode()
+    return hashlib.sha256(where + np.packbits(inside).tobytes()).hexdigest()[:16]
 
 
 def labelmap_volume(node: Any, volume_node: Any, segment_ids: list[str], name: str) -> Any:
@@ -358,18 +373,6 @@ def _to_image(mask: NoduleMask, node: Any, volume_node: Any) -> Any:
     voxels = counted_in(node)
     matrix = ijk_to_local(volume_node) if voxels is None else voxels
     return labelmaps.to_image(mask.array, mask.start, matrix)
-
-
-def _box_of(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    """Slices (k, j, i) of the smallest box around True; None when there is none."""
-    spans = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hits = np.flatnonzero(inside.any(axis=others))
-        if not len(hits):
-            return None
-        spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return tuple(spans)
 
 
 def stand_out(node: Any, segment_id: str) -> None:

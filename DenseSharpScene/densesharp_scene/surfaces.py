@@ -35,12 +35,17 @@ def show_surface(node: Any) -> None:
 def renew_surface(node: Any, segment_id: str) -> None:
     """Compute the surface of a segment again when its voxels were changed after it."""
     wanted = wants_surfaces(node)
+    remove_old_surface(node, segment_id)
+    if wanted:
+        show_surface(node)
+
+
+def remove_old_surface(node: Any, segment_id: str) -> None:
+    """Take the surface of a segment away when its voxels were changed after it."""
     segment = node.GetSegmentation().GetSegment(segment_id)
     voxels, surface = (segment.GetRepresentation(kind) for kind in (LABELMAP, SURFACE))
     if surface is not None and surface.GetMTime() < voxels.GetMTime():
         segment.RemoveRepresentation(SURFACE)
-    if wanted:
-        show_surface(node)
 
 
 def wants_surfaces(node: Any) -> bool:

@@ -9,10 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import vtk
+from scipy import ndimage
 from test_scene_geometry import linear, put_under
 
 from densesharp.errors import DenseSharpError, SeedError
-from densesharp_scene import ScanNodules, maps, measured_axes, reach, segments
+from densesharp.image.masks import NoduleMask
+from densesharp_scene import ScanNodules, labelmaps, maps, measured_axes, reach, segments
 from densesharp_scene.events import Listener
 from densesharp_scene.session import NoduleSession
 from nodule_answers import AnsweringBackend, HeldBackend, ball_mask, middle
@@ -414,12 +416,41 @@ def test_an_outline_of_everything_but_the_nodule_is_not_measured(session, monkey
     segments.write_mask(
         scan.segmentation_node, session.nodule.segment_id, scan.volume_node, inverted
     )
+    segment = scan.segmentation_node.GetSegmentation().GetSegment(session.nodule.segment_id)
+    segment.RemoveRepresentation(segments.SURFACE)  # Segment Editor takes it away
     session.drawing.correct(scan, FIRST)
     assert not session.busy
     assert "which no nodule is" in session.listener.last
+    assert segment.GetRepresentation(segments.SURFACE) is None  # 5 s for a chest
     segments.write_mask(scan.segmentation_node, session.nodule.segment_id, scan.volume_node, own)
     session.drawing.correct(scan, FIRST)
     assert session.outdated(session.nodule) is None
+    assert segment.GetRepresentation(segments.SURFACE) is not None
+
+
+def test_fingerprints_and_boxes_of_large_outlines_tell_the_same(monkeypatch):
+    """They are taken in another way: of a chest above a threshold in 0.1 s instead of 1.5."""
+    voxels = np.zeros((14, 15, 16), np.uint8)
+    voxels[2:9, 3:11, 5:12], voxels[10:12, 1, 2:4] = 1, 7
+    boxes, grid = (
+        labelmaps.boxes(voxels),
+        segments.Grid((16, 15, 14), np.zeros(3), np.ones(3), np.eye(3)),
+    )
+    monkeypatch.setattr(labelmaps, "MANY", 3)
+    assert labelmaps.boxes(voxels) == boxes
+    assert boxes == {n + 1: box for n, box in enumerate(ndimage.find_objects(voxels)) if box}
+    monkeypatch.setattr(segments, "LARGE", 3)
+    whole = NoduleMask((voxels > 0).astype(np.uint8), (0, 0, 0), grid)
+    trimmed = segments.trim_mask(whole, grid)
+    assert trimmed.array.shape != whole.array.shape
+    assert segments.digest(trimmed) == segments.digest(whole)
+    prints = {segments.digest(whole)}
+    for change in ((2, 3, 5), (11, 1, 3), (0, 0, 0)):
+        other = whole.array.copy()
+        other[change] = 1 - other[change]
+        prints.add(segments.digest(NoduleMask(other, (0, 0, 0), grid)))
+    moved = NoduleMask(trimmed.array, (0, 0, 0), grid.crop((0, 0, 0), trimmed.size))
+    assert len(prints | {segments.digest(moved)}) == 5
 
 
 def corrected(session) -> int:

@@ -128,7 +128,7 @@ def _along(directions: Float, points: Float) -> Float:
     than so small a product and get in the way of the engine's.
     """
     places = np.ascontiguousarray(points.T)
-    along = directions[:, :1] * places[0]
+    along: Float = directions[:, :1] * places[0]
     for axis in range(1, len(places)):
         along += directions[:, axis, None] * places[axis]
     return along
