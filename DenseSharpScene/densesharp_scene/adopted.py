@@ -27,7 +27,7 @@ MOST = 30
 
 
 @dataclass(frozen=True)
-class Found:
+class ForeignOutline:
     """An outline that can become a nodule.
 
     Attributes:
@@ -41,7 +41,7 @@ class Found:
     mask: NoduleMask
 
 
-def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[Found], list[str]]:
+def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[ForeignOutline], list[str]]:
     """The outlines of a node that may be nodules, and names of those that may not.
 
     Args:
@@ -65,7 +65,7 @@ def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[Found], list[str]]:
         if mask is None or is_too_large(mask) or len(found) == MOST:
             left_out.append(name)
         else:
-            found.append(Found(name, f"{node.GetName()}, {name}", mask))
+            found.append(ForeignOutline(name, f"{node.GetName()}, {name}", mask))
     if not found:
         message = (
             f"'{node.GetName()}' holds no outline that lies in this CT and is small enough for a "
@@ -75,7 +75,7 @@ def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[Found], list[str]]:
     return found, left_out
 
 
-def take_over(scan: ScanNodules, nodule_id: str, found: Found) -> None:
+def take_over(scan: ScanNodules, nodule_id: str, found: ForeignOutline) -> None:
     """Give a nodule an outline made elsewhere; it is to be measured then."""
     segment_id = scan.outline(nodule_id)
     node = scan.segmentation_node

@@ -26,7 +26,7 @@ from .segments import digest
 from .session_state import SessionState
 from .transform_sync import voxels, where
 from .views import slice_places
-from .worker import Event, Task
+from .worker import JobEvent, JobHandle
 
 EMPTY = "The outline is empty: undo, or delete the nodule."
 
@@ -163,11 +163,11 @@ class Answers:
             raise
         request = Request(scan, nodule_id, nodule_id, backend, seed=seed, then=then)
 
-        def work(task: Task) -> NoduleResult:
+        def work(handle: JobHandle) -> NoduleResult:
             def show(first: NoduleResult) -> None:
-                task.partial(prepared(first))
+                handle.partial(prepared(first))
 
-            return prepared(backend.analyse(volume, seed, nodule_id, task.progress, show))
+            return prepared(backend.analyse(volume, seed, nodule_id, handle.progress, show))
 
         self._submit(request, work)
 
@@ -183,7 +183,7 @@ class Answers:
         running = self.of(scan, nodule_id)
         if running is None or running.outline != request.outline:
             self._submit(
-                request, lambda task: backend.update_mask(volume, result, mask, task.progress)
+                request, lambda handle: backend.update_mask(volume, result, mask, handle.progress)
             )
 
     def move(self, scan: ScanNodules, nodule_id: str, move: Move) -> None:
@@ -197,9 +197,9 @@ class Answers:
         waiting = running.moves if running is not None and running.outline == sent else ()
         request = Request(scan, nodule_id, nodule_id, backend, outline=sent, moves=(*waiting, move))
 
-        def work(task: Task) -> NoduleResult:
+        def work(handle: JobHandle) -> NoduleResult:
             answer, request.told = backend.move_outline(
-                volume, result, mask, request.moves, task.progress
+                volume, result, mask, request.moves, handle.progress
             )
             return answer
 
@@ -221,7 +221,7 @@ class Answers:
         """The scene closes: nothing is waited for."""
         self._requests.clear()
 
-    def _submit(self, request: Request, work: Callable[[Task], Any]) -> None:
+    def _submit(self, request: Request, work: Callable[[JobHandle], Any]) -> None:
         former = self.of(request.scan, request.nodule_id)
         if former is not None and former.key != request.key:  # its click's own request still runs
             del self._requests[former.key]
@@ -237,7 +237,7 @@ class Answers:
 
     # Answers
 
-    def _take(self, request: Request, event: Event) -> None:
+    def _take(self, request: Request, event: JobEvent) -> None:
         answered = event.kind in ("partial", "done")
         if answered and voxels(request.scan.volume_node) != request.voxels:
             self._drop(request)

@@ -12,7 +12,7 @@ from densesharp.words import counted
 from .findings import findings_of, observer_name, reported_of
 from .jobs import Jobs
 from .session_state import SessionState
-from .worker import Event, Task
+from .worker import JobEvent, JobHandle
 
 KEY = "write"
 
@@ -28,7 +28,7 @@ class Export:
     def __init__(self, state: SessionState, jobs: Jobs) -> None:
         self._state, self._jobs = state, jobs
 
-    def report(self, folder: Path, finish: Callable[[Event], None]) -> None:
+    def report(self, folder: Path, finish: Callable[[JobEvent], None]) -> None:
         """Write files and report on the nodules that were not rejected.
 
         Args:
@@ -44,7 +44,7 @@ class Export:
         self,
         results: Sequence[NoduleResult],
         folder: Path,
-        finish: Callable[[Event], None],
+        finish: Callable[[JobEvent], None],
         then: Callable[[], None] = lambda: None,
         key: str = KEY,
     ) -> Callable[[], None]:
@@ -62,9 +62,9 @@ class Export:
         """
         backend, volume = self._state.backend, self._state.opened().volume()
 
-        def work(task: Task) -> int:
+        def work(handle: JobHandle) -> int:
             try:
-                count = backend.write(results, volume, folder, task.progress)
+                count = backend.write(results, volume, folder, handle.progress)
             except ReportError:
                 then()
                 raise
@@ -82,9 +82,9 @@ class Export:
         files: Path | Sequence[Path],
         folder: Path,
         keep_identity: bool,
-        finish: Callable[[Event, str], None],
-        first: Callable[[Task], None] = lambda _task: None,
-        then: Callable[[Sequence[Path], Task], None] = lambda _written, _task: None,
+        finish: Callable[[JobEvent, str], None],
+        first: Callable[[JobHandle], None] = lambda _handle: None,
+        then: Callable[[Sequence[Path], JobHandle], None] = lambda _written, _handle: None,
     ) -> None:
         """Write SEG and SR of the nodules that were not rejected.
 
@@ -104,13 +104,13 @@ class Export:
         observer = observer_name(self._state.reader)
         words = _words(len(results), len(scan.nodules) - len(results), keep_identity)
 
-        def work(task: Task) -> None:
-            first(task)
+        def work(handle: JobHandle) -> None:
+            first(handle)
             names = backend.write_dicom(
-                results, volume, files, folder, task.progress,
+                results, volume, files, folder, handle.progress,
                 observer=observer, keep_identity=keep_identity,
             )  # fmt: skip
-            then([folder / name for name in names], task)
+            then([folder / name for name in names], handle)
 
         self._jobs.submit(work, lambda event: finish(event, words), key=KEY)
 

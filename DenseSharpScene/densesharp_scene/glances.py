@@ -15,7 +15,7 @@ from densesharp.report.labels import Phrase
 from .geometry import contains
 from .jobs import Jobs
 from .session_state import SessionState
-from .worker import Event
+from .worker import JobEvent
 
 KEY = "glance"
 NOTHING, SOMETHING = "Model: nothing here", "Model: about {diameter} mm here"
@@ -53,14 +53,14 @@ class Glances:
             return
         seed = Seed(ras_to_lps(np.asarray(ras)))
         self._jobs.submit(
-            lambda task: backend.glance(volume, seed, task.progress),
+            lambda handle: backend.glance(volume, seed, handle.progress),
             self._seen,
             key=KEY,
             quiet=True,
             unseen=True,
         )
 
-    def _seen(self, event: Event) -> None:
+    def _seen(self, event: JobEvent) -> None:
         if event.kind == "done":
             found = event.value
             words = NOTHING if found is None else Phrase(SOMETHING, diameter=f"{found:.0f}")

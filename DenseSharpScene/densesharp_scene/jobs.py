@@ -9,7 +9,7 @@ from typing import Any
 from densesharp.errors import DenseSharpError
 
 from .events import Listener, Progress
-from .worker import Event, Task, Worker
+from .worker import JobEvent, JobHandle, Worker
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Job:
     """
 
     key: str
-    finish: Callable[[Event], None]
+    finish: Callable[[JobEvent], None]
     quiet: bool
     unseen: bool = False
 
@@ -62,8 +62,8 @@ class Jobs:
 
     def submit(
         self,
-        function: Callable[[Task], Any],
-        finish: Callable[[Event], None],
+        function: Callable[[JobHandle], Any],
+        finish: Callable[[JobEvent], None],
         key: str = "",
         quiet: bool = False,
         unseen: bool = False,
@@ -88,7 +88,7 @@ class Jobs:
         """Stop what is about this key; it ends here and now as cancelled."""
         self._worker.cancel(key)
         for number in [number for number, job in self._jobs.items() if job.key == key]:
-            self._hand_over(self._jobs.pop(number), Event(number, key, "cancelled"))
+            self._hand_over(self._jobs.pop(number), JobEvent(number, key, "cancelled"))
 
     def cancel_all(self) -> None:
         """Stop everything that is about something; loading the model goes on."""
@@ -126,7 +126,7 @@ class Jobs:
         self._jobs.clear()
         self._worker.close()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: JobEvent) -> None:
         job = self._jobs.get(event.job)
         if job is None:
             return
@@ -141,7 +141,7 @@ class Jobs:
         if event.kind == "partial":
             self._listener.showing(lambda: self._worker.go_on(event.job))
 
-    def _hand_over(self, job: Job, event: Event) -> None:
+    def _hand_over(self, job: Job, event: JobEvent) -> None:
         if event.kind == "failed" and not job.quiet:
             self._listener.said(event.text, "caution" if event.expected else "error")
         try:

@@ -15,7 +15,7 @@ from .errors import SceneError
 from .jobs import Jobs
 from .prior_link import pair
 from .scan import ScanNodules
-from .worker import Event, Task
+from .worker import JobEvent, JobHandle
 
 KEY = "match"
 
@@ -64,17 +64,17 @@ class PriorSearch:
         volume, earlier = scan.volume(), prior.volume()
         result = scan.nodule(nodule_id).result
 
-        def work(task: Task) -> Any:
+        def work(handle: JobHandle) -> Any:
             from densesharp.nodule.followup import SIMILAR_ENOUGH
             from densesharp.nodule.followup.registration import find_again
 
-            task.progress(0.1, "Looking for the nodule in the earlier CT")
+            handle.progress(0.1, "Looking for the nodule in the earlier CT")
             match = find_again(volume, result, earlier)
             if match.similarity < SIMILAR_ENOUGH:
                 raise GeometryError(NOT_FOUND)
             return match
 
-        def found(event: Event) -> None:
+        def found(event: JobEvent) -> None:
             if event.kind == "done" and scan.alive and prior.alive:
                 place = ras_to_lps(event.value.point).tolist()
                 self.mark(scan, nodule_id, prior, place, mark, others)

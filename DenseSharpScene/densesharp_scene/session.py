@@ -32,7 +32,7 @@ from .questions import Questions
 from .scan import ScanNodules
 from .session_state import SessionState
 from .views import slice_places
-from .worker import Event, Task
+from .worker import JobEvent, JobHandle
 
 State = Literal["idle", "computing", "first", "complete", "decided"]
 
@@ -358,15 +358,15 @@ class NoduleSession:
 
     # Work
 
-    def warm_up(self, ready: Callable[[Event], None] = lambda _event: None) -> None:
+    def warm_up(self, ready: Callable[[JobEvent], None] = lambda _event: None) -> None:
         """Load the model now, so that the first click need not wait for it."""
         backend = self.state.backend
-        self.jobs.submit(lambda task: backend.open(task.progress), ready)
+        self.jobs.submit(lambda handle: backend.open(handle.progress), ready)
 
-    def do(self, work: Callable[[Task], str], key: str = "work") -> None:
+    def do(self, work: Callable[[JobHandle], str], key: str = "work") -> None:
         """Have something done in the background; `work` returns the sentence to show then."""
 
-        def ended(event: Event) -> None:
+        def ended(event: JobEvent) -> None:
             if event.kind == "done":
                 self.listener.said(event.value, "info")
 

@@ -34,7 +34,7 @@ REST_S = 0.25
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job.
 
     Attributes:
@@ -57,7 +57,7 @@ class Event:
     expected: bool = True
 
 
-class Task:
+class JobHandle:
     """What a job's function gets: a way to report, which also stops a cancelled job."""
 
     def __init__(self, worker: Worker, job: int, key: str) -> None:
@@ -97,7 +97,7 @@ class Task:
 
     def report(self, kind: Kind, value: Any = None, **more: Any) -> None:
         """Put an event into the worker's queue."""
-        self._worker.put(Event(self._job, self._key, kind, value, **more))
+        self._worker.put(JobEvent(self._job, self._key, kind, value, **more))
 
     def _check(self) -> None:
         if self.stop.is_set():
@@ -114,10 +114,10 @@ class Worker:
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self._wake = wake
-        self._jobs: queue.Queue[tuple[Task, Callable[[Task], Any]] | None] = queue.Queue()
-        self._events: queue.Queue[Event] = queue.Queue()
+        self._jobs: queue.Queue[tuple[JobHandle, Callable[[JobHandle], Any]] | None] = queue.Queue()
+        self._events: queue.Queue[JobEvent] = queue.Queue()
         self._news = threading.Event()
-        self._open: dict[int, tuple[str, Task]] = {}
+        self._open: dict[int, tuple[str, JobHandle]] = {}
         self._lock = threading.Lock()
         self._last = 0
         self._moving_until = 0.0
@@ -129,11 +129,11 @@ class Worker:
         with self._lock:
             return bool(self._open)
 
-    def submit(self, function: Callable[[Task], Any], key: str = "") -> int:
-        """Queue `function(task)`; earlier jobs of the same key are cancelled.
+    def submit(self, function: Callable[[JobHandle], Any], key: str = "") -> int:
+        """Queue `function(handle)`; earlier jobs of the same key are cancelled.
 
         Args:
-            function: gets a `Task`; its value arrives in the event `done`.
+            function: gets a `JobHandle`; its value arrives in the event `done`.
             key: what it is about, such as a nodule's id; empty cancels nothing.
 
         Returns:
@@ -144,28 +144,28 @@ class Worker:
         with self._lock:
             self._last += 1
             job = self._last
-            task = Task(self, job, key)
-            self._open[job] = (key, task)
+            handle = JobHandle(self, job, key)
+            self._open[job] = (key, handle)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._loop, name="DenseSharp worker", daemon=True
                 )
                 self._thread.start()
-        self._jobs.put((task, function))
+        self._jobs.put((handle, function))
         return job
 
     def cancel(self, key: str) -> None:
         """Ask all jobs of a key to stop; each ends with the event `cancelled`."""
         with self._lock:
-            for job_key, task in self._open.values():
+            for job_key, handle in self._open.values():
                 if job_key == key:
-                    task.cancel()
+                    handle.cancel()
 
     def cancel_all(self) -> None:
         """Ask every job to stop."""
         with self._lock:
-            for _, task in self._open.values():
-                task.cancel()
+            for _, handle in self._open.values():
+                handle.cancel()
 
     def go_on(self, job: int) -> None:
         """A job's first value is shown: its work goes on."""
@@ -194,7 +194,7 @@ class Worker:
             if stop.wait(left):
                 return
 
-    def poll(self) -> list[Event]:
+    def poll(self) -> list[JobEvent]:
         """All events since the last call, oldest first; never waits."""
         self._news.clear()
         events = []
@@ -208,7 +208,7 @@ class Worker:
         """Let the worker run until it has a value or an end, `seconds` at most."""
         self._news.wait(seconds)
 
-    def put(self, event: Event) -> None:
+    def put(self, event: JobEvent) -> None:
         """Queue an event for the main thread."""
         self._events.put(event)
         if event.kind != "progress":
@@ -226,16 +226,16 @@ class Worker:
 
     def _loop(self) -> None:
         while (entry := self._jobs.get()) is not None:
-            task, function = entry
-            self._run(task, function)
-            del entry, task, function  # they hold the CT's voxels, until the next job comes
+            handle, function = entry
+            self._run(handle, function)
+            del entry, handle, function  # they hold the CT's voxels, until the next job comes
 
-    def _run(self, task: Task, function: Callable[[Task], Any]) -> None:
+    def _run(self, handle: JobHandle, function: Callable[[JobHandle], Any]) -> None:
         end: dict[str, Any]
         try:
-            if task.stop.is_set():
+            if handle.stop.is_set():
                 raise Cancelled
-            value = function(task)
+            value = function(handle)
             end = {"kind": "done", "value": value}
         except Cancelled:
             end = {"kind": "cancelled"}
@@ -246,5 +246,5 @@ class Worker:
             text = f"Something went wrong inside DenseSharp ({type(error).__name__})."
             end = {"kind": "failed", "text": text, "expected": False}
         with self._lock:
-            self._open = {job: held for job, held in self._open.items() if held[1] is not task}
-        task.report(**end)
+            self._open = {job: held for job, held in self._open.items() if held[1] is not handle}
+        handle.report(**end)

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp.image.grid import ras_to_lps
-from densesharp_scene.adopted import Found, outlines_in, take_over
+from densesharp_scene.adopted import ForeignOutline, outlines_in, take_over
 from densesharp_scene.nodule import Nodule
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.segments import VOXELS
@@ -58,7 +58,7 @@ class AdoptSection:
             names = ", ".join(left_out[:5]) + (" …" if len(left_out) > 5 else "")
             self.session.say(text.format(count=len(found), names=names))
 
-    def _take_over(self, scan: ScanNodules, found: Found, nodule: Nodule) -> None:
+    def _take_over(self, scan: ScanNodules, found: ForeignOutline, nodule: Nodule) -> None:
         """The model's first answer is there: put the outline in its place and measure that."""
         take_over(scan, nodule.id, found)
         self.session.drawing.correct(scan, nodule.id)

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp_scene.server_backend import ServerBackend
-from densesharp_scene.worker import Task
+from densesharp_scene.worker import JobHandle
 
 from . import packages, preferences
 from .session import Session
@@ -134,8 +134,8 @@ class AdvancedSection:
             return
         backend, answer = ServerBackend(address, key), _("It works: {device}, model {model}.")
 
-        def work(task: Task) -> str:
-            backend.open(task.progress)
+        def work(handle: JobHandle) -> str:
+            backend.open(handle.progress)
             return str(answer.format(device=backend.device, model=backend.model))
 
         self.session.run(lambda: self.session.do(work))

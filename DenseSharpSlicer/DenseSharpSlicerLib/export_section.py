@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp_scene.prior_link import pair_all
-from densesharp_scene.worker import Event
+from densesharp_scene.worker import JobEvent
 
 from . import packages
 from .dicom_database import files_of, import_folder, open_database
@@ -57,7 +57,7 @@ class ExportSection:
         done = str(_("Report and files: {folder}").format(folder=folder))
         self.session.export.report(folder, lambda event: self._tell(event, done))
 
-    def _tell(self, event: Event, done: str) -> None:
+    def _tell(self, event: JobEvent, done: str) -> None:
         if event.kind == "done":
             self.session.told.said(done, "done")
 
@@ -78,7 +78,7 @@ class ExportSection:
         keep, place = bool(self.ui.identityCheckBox.checked), _("Folder: {folder}")
         wanted = bool(self.ui.databaseCheckBox.checked)
 
-        def told(event: Event, words: str) -> None:
+        def told(event: JobEvent, words: str) -> None:
             if event.kind == "done" and wanted:
                 import_folder(folder)
             self._tell(event, f"{words} {place.format(folder=folder)}")

@@ -11,7 +11,7 @@ import numpy as np
 from densesharp_scene.backend import LocalBackend
 from densesharp_scene.jobs import Jobs
 from densesharp_scene.server_backend import ServerBackend
-from densesharp_scene.worker import Event, Task
+from densesharp_scene.worker import JobEvent, JobHandle
 
 from .page_listener import Publish
 
@@ -41,13 +41,13 @@ class Compute:
         """Ask a server for its model and run it once; what is in use stays."""
         backend = self._server(address, key)
 
-        def run(task: Task) -> float:
-            engine = backend.open(task.progress)
+        def run(handle: JobHandle) -> float:
+            engine = backend.open(handle.progress)
             begin = time.perf_counter()
             engine.run(np.zeros((1, 32, 32, 32), dtype=np.float32))
             return 1e3 * (time.perf_counter() - begin)
 
-        def answered(event: Event) -> None:
+        def answered(event: JobEvent) -> None:
             if event.kind == "done":
                 text = f"It works: {backend.model}, {backend.device}, {event.value:.0f} ms."
                 self._tell("ok", text + _in_the_clear(address))
@@ -76,16 +76,16 @@ class Compute:
         return ServerBackend(address.strip(), key.strip())
 
     def _use(self, backend: LocalBackend) -> None:
-        def ready(event: Event) -> None:
+        def ready(event: JobEvent) -> None:
             if event.kind == "done":
                 self._take(backend)
                 self._tell("ok", f"In use: {backend.model}, {backend.device}.")
             else:
                 self._not_done(event)
 
-        self._jobs.submit(lambda task: backend.open(task.progress), ready, key=KEY, quiet=True)
+        self._jobs.submit(lambda handle: backend.open(handle.progress), ready, key=KEY, quiet=True)
 
-    def _not_done(self, event: Event) -> None:
+    def _not_done(self, event: JobEvent) -> None:
         if event.kind == "failed":
             self._tell("error", event.text)
         elif event.kind == "cancelled":

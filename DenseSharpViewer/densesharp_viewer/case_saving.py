@@ -14,7 +14,7 @@ from densesharp_scene.events import Listener
 from densesharp_scene.export import Export
 from densesharp_scene.findings import real_nodules, results_of
 from densesharp_scene.jobs import Jobs
-from densesharp_scene.worker import Event
+from densesharp_scene.worker import JobEvent
 
 if TYPE_CHECKING:
     from .session import Session
@@ -78,7 +78,7 @@ class CaseSaving:
         results = results_of(scan) if real_nodules(scan) else []
         seen = session.unsaved.state()
 
-        def finish(event: Event) -> None:
+        def finish(event: JobEvent) -> None:
             if event.kind == "failed":
                 self._told = f"{case.name} was not saved. {event.text} {TRIED_AGAIN}"
                 session.say(self._told, "error")

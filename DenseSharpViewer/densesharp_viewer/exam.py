@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from densesharp.files import folder_name
 from densesharp.image.volume import Volume
 from densesharp.io.identity import CaseIdentity, read_identity
 from densesharp.worklist import ListedCase
-from densesharp_scene.worker import Task
+from densesharp_scene.worker import JobHandle
 
 from .ct_files import read_source
 
@@ -42,6 +43,9 @@ class Exam:
 
 NO_EXAM = Exam("", "", "", "CT")
 
+ReadExam = Callable[[JobHandle], tuple[Volume, Exam]]
+"""Reads a CT, and whose it is."""
+
 
 def exam_of(volume: Volume, path: Path | None) -> Exam:
     """The exam of a CT that was read from a file or a folder."""
@@ -54,9 +58,9 @@ def exam_of(volume: Volume, path: Path | None) -> Exam:
     return Exam(path.name, "", "", folder_name(_stem(path)))
 
 
-def read_exam(listed: ListedCase, scratch: Path, task: Task) -> tuple[Volume, Exam]:
+def read_exam(listed: ListedCase, scratch: Path, handle: JobHandle) -> tuple[Volume, Exam]:
     """Read a CT of a list, and whose it is; for a worker's thread."""
-    loaded = listed.load(scratch, task.progress)
+    loaded = listed.load(scratch, handle.progress)
     return loaded.volume, exam_of(loaded.volume, loaded.path)
 
 

@@ -14,7 +14,7 @@ from densesharp.worklist.cases import Archive
 from densesharp_scene.export import KEY, Export
 from densesharp_scene.findings import results_of
 from densesharp_scene.session_state import SessionState
-from densesharp_scene.worker import Event, Task
+from densesharp_scene.worker import JobEvent, JobHandle
 
 from . import documents
 from .ct_files import write_source
@@ -68,7 +68,7 @@ class Exports:
         """
         scan, state = self._state.opened(), self._unsaved.state()
 
-        def finish(event: Event) -> None:
+        def finish(event: JobEvent) -> None:
             if event.kind == "done" and scan is self._state.scan:
                 self._saved()
                 self._unsaved.saved(state)
@@ -80,7 +80,7 @@ class Exports:
         self,
         export: Export,
         results: Sequence[NoduleResult],
-        finish: Callable[[Event], None],
+        finish: Callable[[JobEvent], None],
         key: str = KEY,
     ) -> Callable[[], None]:
         """Write results and scene into the results folder of the open CT.
@@ -115,7 +115,7 @@ class Exports:
         if not self._files.dicom:
             raise ImageError(NO_SERIES)
 
-        def written(event: Event, words: str) -> None:
+        def written(event: JobEvent, words: str) -> None:
             if event.kind == "done":
                 self._tell(f"{words} They lie in {folder.resolve()}")
 
@@ -123,7 +123,11 @@ class Exports:
         self._export.dicom(self._files.dicom, folder, keep_identity, written)
 
     def send(
-        self, archive: Archive, files: Path, fetch: Callable[[Task], None], sent: Callable[[], None]
+        self,
+        archive: Archive,
+        files: Path,
+        fetch: Callable[[JobHandle], None],
+        sent: Callable[[], None],
     ) -> None:
         """Write SEG and SR with the patient's identity, and send them to where the CT came from.
 
@@ -137,7 +141,7 @@ class Exports:
             ImageError: there is nothing to send, or something is out of date.
         """
 
-        def ended(event: Event, words: str) -> None:
+        def ended(event: JobEvent, words: str) -> None:
             if event.kind == "done":
                 sent()
                 self._tell(f"Sent to {archive.host}. {words}")
@@ -148,7 +152,7 @@ class Exports:
             True,
             ended,
             fetch,
-            lambda written, task: archive.store(written, task.progress),
+            lambda written, handle: archive.store(written, handle.progress),
         )
 
     def _saved(self) -> None:
@@ -157,7 +161,7 @@ class Exports:
         count = sum(entry.is_file() for entry in folder.iterdir())
         self._tell(f"Saved {counted(count, 'file')} in {folder.resolve()}")
 
-    def _reported(self, event: Event) -> None:
+    def _reported(self, event: JobEvent) -> None:
         if event.kind == "done":
             self._show(True)
             self._tell(f"The report lies in {self._files.results.resolve()}")

@@ -23,11 +23,11 @@ from densesharp_scene.jobs import Jobs
 from densesharp_scene.prior_link import earlier
 from densesharp_scene.prior_search import KEY
 from densesharp_scene.views import set_window
-from densesharp_scene.worker import Event, Task
+from densesharp_scene.worker import JobEvent
 
 from . import views
 from .change_card import NO_CHANGE, change_card
-from .exam import NO_EXAM, Exam, read_exam
+from .exam import NO_EXAM, Exam, ReadExam, read_exam
 from .linked import LinkedView
 from .prior_view import PriorView
 from .session import Session
@@ -73,13 +73,13 @@ class Prior:
     def open_file(self, path: Path) -> None:
         """Read an earlier CT that the reader chose, and show both side by side."""
         listed = StoredCase("", "", "", path)
-        self.open(lambda task: read_exam(listed, path.parent, task), at_once=True)
+        self.open(lambda handle: read_exam(listed, path.parent, handle), at_once=True)
 
-    def open(self, read: Callable[[Task], tuple[Volume, Exam]], at_once: bool = False) -> None:
+    def open(self, read: ReadExam, at_once: bool = False) -> None:
         """Have an earlier CT read in the background; it is shown when asked for, or `at_once`."""
         scan = self._session.scan
 
-        def ended(event: Event) -> None:
+        def ended(event: JobEvent) -> None:
             if scan is not self._session.scan:
                 return  # another case was opened meanwhile
             if event.kind == "failed":

@@ -21,12 +21,12 @@ from densesharp.worklist import CaseState, CaseStates, ListedCase
 from densesharp.worklist.cases import LoadedCase
 from densesharp_scene.events import Listener
 from densesharp_scene.jobs import Jobs
-from densesharp_scene.worker import Event, Task
+from densesharp_scene.worker import JobEvent, JobHandle
 
 from . import documents
 from .case_rows import list_of, row_of, words_at_the_end
 from .case_saving import CaseSaving
-from .exam import Exam, exam_of, listed_scene_exam, read_exam
+from .exam import Exam, ReadExam, exam_of, listed_scene_exam, read_exam
 
 if TYPE_CHECKING:
     from .session import Session
@@ -87,9 +87,7 @@ class ReadingList:
         self._unreadable: set[int] = set()
         self._then: Callable[[], None] | None = None
         self._changes = 0
-        self.on_earlier: Callable[[Callable[[Task], tuple[Volume, Exam]]], None] = lambda _read: (
-            None
-        )
+        self.on_earlier: Callable[[ReadExam], None] = lambda _read: None
         session.followers.append(self.changed)
         session.on_replaced_by_reader = self._left_the_list
 
@@ -136,12 +134,12 @@ class ReadingList:
             return
         scratch = self._scratch / listed.id
 
-        def fetch(task: Task) -> None:
+        def fetch(handle: JobHandle) -> None:
             if scratch.is_dir():
                 return
             scratch.mkdir()  # a saved case was opened without its images
             try:
-                listed.load(scratch, task.progress)
+                listed.load(scratch, handle.progress)
             except DenseSharpError:
                 shutil.rmtree(scratch, ignore_errors=True)
                 raise
@@ -322,15 +320,15 @@ class ReadingList:
             self._loading.cancel(key)
         listed, scratch = self._cases[index], self._scratch / self._cases[index].id
 
-        def work(task: Task) -> _Ready:
+        def work(handle: JobHandle) -> _Ready:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()
-            loaded = listed.load(scratch, task.progress)
+            loaded = listed.load(scratch, handle.progress)
             return _Ready(loaded, exam_of(loaded.volume, loaded.path))
 
         self._loading.submit(work, lambda event: self._loaded(index, event), key=f"case {index}")
 
-    def _loaded(self, index: int, event: Event) -> None:
+    def _loaded(self, index: int, event: JobEvent) -> None:
         wanted = index == self._coming
         if event.kind == "done":
             self._unreadable.discard(index)
@@ -361,7 +359,7 @@ class ReadingList:
         self._later(self._read_ahead, READ_AHEAD_S)
         earlier = self._cases[index].earlier()
         if earlier is not None:
-            self.on_earlier(lambda task: self._read_earlier(earlier, task))
+            self.on_earlier(lambda handle: self._read_earlier(earlier, handle))
 
     def _read_ahead(self) -> None:
         following = self._following(self._at) if self._at is not None else None
@@ -375,9 +373,9 @@ class ReadingList:
             self._ready.clear()
             self._load(following)
 
-    def _read_earlier(self, earlier: ListedCase, task: Task) -> tuple[Volume, Exam]:
+    def _read_earlier(self, earlier: ListedCase, handle: JobHandle) -> tuple[Volume, Exam]:
         with tempfile.TemporaryDirectory(prefix="densesharp-earlier-") as scratch:
-            return read_exam(earlier, Path(scratch), task)
+            return read_exam(earlier, Path(scratch), handle)
 
     def _scene_of(self, index: int) -> Path:
         return self._folder / self._cases[index].id / documents.SCENE_NAME

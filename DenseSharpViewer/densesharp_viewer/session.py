@@ -22,7 +22,7 @@ from densesharp_scene.backend import LocalBackend
 from densesharp_scene.errors import SceneError
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
-from densesharp_scene.worker import Event, Task
+from densesharp_scene.worker import JobEvent, JobHandle
 
 from . import documents, patient_form
 from .backend_choice import Compute
@@ -100,7 +100,7 @@ class Session(NoduleSession):
             return
         self.say("Reading the CT …", "info")
         self.jobs.submit(
-            lambda task: _read(path, series, task),
+            lambda handle: _read(path, series, handle),
             lambda event: self._volume_read(path, event),
             key="open",
         )
@@ -304,11 +304,11 @@ class Session(NoduleSession):
         color = segments.color_of(self.opened().segmentation_node, nodule.number)
         return row_of(self.shown(nodule), _css(color), state)
 
-    def _model_loaded(self, event: Event) -> None:
+    def _model_loaded(self, event: JobEvent) -> None:
         if event.kind == "done":
             self.use(self.backend)
 
-    def _volume_read(self, path: Path, event: Event) -> None:
+    def _volume_read(self, path: Path, event: JobEvent) -> None:
         if event.kind != "done":
             return
         if isinstance(event.value, SeriesChoiceError):
@@ -367,10 +367,12 @@ class Session(NoduleSession):
         self.refresh()
 
 
-def _read(path: Path, series: str | None, task: Task) -> tuple[Volume, Exam] | SeriesChoiceError:
+def _read(
+    path: Path, series: str | None, handle: JobHandle
+) -> tuple[Volume, Exam] | SeriesChoiceError:
     """The CT and whose it is, or the list of series to choose from."""
     try:
-        volume = read_volume(path, series, task.progress)
+        volume = read_volume(path, series, handle.progress)
         return volume, exam_of(volume, path)
     except SeriesChoiceError as choice:
         return choice

@@ -35,9 +35,9 @@ def kinds(events):
 
 
 def test_values_and_progress_come_back_in_order(worker):
-    def job(task):
-        task.progress(0.5, "half")
-        task.partial("first")
+    def job(handle):
+        handle.progress(0.5, "half")
+        handle.partial("first")
         return "whole"
 
     number = worker.submit(job, "a")
@@ -52,8 +52,8 @@ def test_work_goes_on_once_its_first_value_is_shown(worker, monkeypatch):
     monkeypatch.setattr("densesharp_scene.worker.SHOWING_S", 20.0)
     went_on = threading.Event()
 
-    def job(task):
-        task.partial("first")
+    def job(handle):
+        handle.partial("first")
         went_on.set()
 
     number = worker.submit(job, "a")
@@ -66,7 +66,7 @@ def test_work_goes_on_once_its_first_value_is_shown(worker, monkeypatch):
 
 def test_cancelling_does_not_wait_for_a_first_value_to_be_shown(worker, monkeypatch):
     monkeypatch.setattr("densesharp_scene.worker.SHOWING_S", 20.0)
-    worker.submit(lambda task: task.partial("first"), "a")
+    worker.submit(lambda handle: handle.partial("first"), "a")
     while not worker.poll():
         time.sleep(0.01)
     begin = time.monotonic()
@@ -86,10 +86,10 @@ def test_all_jobs_run_on_one_thread_that_is_not_ours(worker):
 def test_a_running_job_stops_at_its_next_report(worker):
     started = threading.Event()
 
-    def endless(task):
+    def endless(handle):
         while True:
             started.set()
-            task.progress(0.1, "working")
+            handle.progress(0.1, "working")
             time.sleep(0.001)
 
     worker.submit(endless, "a")
@@ -114,7 +114,7 @@ def test_a_new_job_of_the_same_key_replaces_the_old_one(worker):
 
 
 def test_a_mendable_failure_carries_its_sentence(worker):
-    def job(task):
+    def job(handle):
         raise SeedError("Click on the nodule.")
 
     worker.submit(job, "a")
@@ -135,7 +135,7 @@ def test_a_fault_of_ours_is_told_and_the_worker_lives_on(worker, caplog):
 def test_every_event_wakes_the_main_thread():
     wakes = []
     worker = Worker(wake=lambda: wakes.append(1))
-    worker.submit(lambda task: task.partial(1))
+    worker.submit(lambda handle: handle.partial(1))
     assert len(events_until_idle(worker)) == len(wakes) == 2
     worker.close()
 
@@ -152,10 +152,10 @@ def test_closing_ends_the_thread_and_cancels_what_waits():
 def test_waiting_ends_with_a_value_but_not_with_progress(worker):
     go = threading.Event()
 
-    def job(task):
-        task.progress(0.5, "half")
+    def job(handle):
+        handle.progress(0.5, "half")
         go.wait(5)
-        task.partial("first")
+        handle.partial("first")
         go.clear()
         go.wait(0.3)
 
@@ -177,10 +177,10 @@ def test_refining_rests_while_views_move(worker, monkeypatch):
     monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
     monkeypatch.setattr("densesharp_scene.worker.REST_S", 60.0)
 
-    def job(task):
-        task.progress(0.1, "first")
-        task.partial("value")
-        task.progress(0.5, "refining")
+    def job(handle):
+        handle.progress(0.1, "first")
+        handle.partial("value")
+        handle.progress(0.5, "refining")
         return "whole"
 
     worker.views_moved()
@@ -198,9 +198,9 @@ def test_refining_rests_while_views_move(worker, monkeypatch):
 def test_a_rest_ends_though_views_go_on_moving(worker, monkeypatch):
     monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
 
-    def job(task):
-        task.partial("value")
-        task.progress(0.5, "refining")
+    def job(handle):
+        handle.partial("value")
+        handle.progress(0.5, "refining")
         return "whole"
 
     worker.views_moved()
@@ -212,8 +212,8 @@ def test_work_without_a_first_value_does_not_rest(worker, monkeypatch):
     monkeypatch.setattr("densesharp_scene.worker.MOVING_S", 60.0)
     monkeypatch.setattr("densesharp_scene.worker.REST_S", 60.0)
 
-    def job(task):
-        task.progress(0.5, "half")
+    def job(handle):
+        handle.progress(0.5, "half")
         return "whole"
 
     worker.views_moved()
