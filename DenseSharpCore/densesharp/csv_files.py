@@ -71,8 +71,7 @@ def read_csv(path: Path, what: str) -> CsvFile:
     try:
         lines = [(reader.line_num + skipped, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
-        message = f"{what} is no table of text with one separator ({error})."
-        raise TableError(message) from error
+        raise TableError(f"{what} is no table of text with one separator ({error}).") from error
     header = _without_empty_end(lines[0][1]) if lines else []
     if separator != ",":
         _refuse_both_marks(what, header, lines[1:])
@@ -98,11 +97,10 @@ def _refuse_both_marks(
             for mark, pattern in ((",", _DECIMAL_COMMA), (".", _DECIMAL_POINT)):
                 other = seen.get((column, "." if mark == "," else ","))
                 if pattern.fullmatch(cell) and other:
-                    message = (
+                    raise TableError(
                         f"{what}, line {line}, column '{header[column]}': '{cell}' and '{other}' "
                         "in one column; write all numbers with the same decimal mark."
                     )
-                    raise TableError(message)
                 if pattern.fullmatch(cell):
                     seen.setdefault((column, mark), cell)
 
@@ -124,15 +122,13 @@ def check_columns(
     missing = [name for name in needed if name not in header]
     if missing:
         may = f"; it may have {', '.join(optional)}" if optional else ""
-        message = (
+        raise TableError(
             f"{what}, line 1: the column '{missing[0]}' is missing (needed: {', '.join(needed)}; "
             f"found: {', '.join(header) or 'nothing'}{may})."
         )
-        raise TableError(message)
     twice = [name for name in header if name and header.count(name) > 1]
     if twice:
-        message = f"{what}, line 1: the column '{twice[0]}' is there twice: leave one out."
-        raise TableError(message)
+        raise TableError(f"{what}, line 1: the column '{twice[0]}' is there twice: leave one out.")
 
 
 def read_rows(
@@ -158,8 +154,7 @@ def read_rows(
     check_columns(what, header, needed, optional)
     for line, cells in table.rows:
         if len(cells) > len(header):
-            message = f"{what}, line {line}: there are more cells than columns."
-            raise TableError(message)
+            raise TableError(f"{what}, line {line}: there are more cells than columns.")
     named = CsvFile(tuple(header), table.rows).records()
     return [(line, row) for (line, _), row in zip(table.rows, named, strict=True)]
 
@@ -183,11 +178,9 @@ def _text_of(path: Path, what: str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        message = f"{what} cannot be read ({error.strerror or error})."
-        raise TableError(message) from error
+        raise TableError(f"{what} cannot be read ({error.strerror or error}).") from error
     if raw.startswith(b"PK\x03\x04"):
-        message = f"{what} is a workbook of a spreadsheet: save it as 'CSV UTF-8'."
-        raise TableError(message)
+        raise TableError(f"{what} is a workbook of a spreadsheet: save it as 'CSV UTF-8'.")
     encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
     try:
         text = raw.decode(encoding)
@@ -195,8 +188,7 @@ def _text_of(path: Path, what: str) -> str:
         text = "\0"
     # What begins like UTF-16 by chance has no line of its own.
     if "\0" in text or (encoding == "utf-16" and "\n" not in text):
-        message = f"{what} cannot be read, as it is not UTF-8 text: save it as 'CSV UTF-8'."
-        raise TableError(message)
+        raise TableError(f"{what} cannot be read, as it is not UTF-8 text: save it as 'CSV UTF-8'.")
     return text
 
 

@@ -127,11 +127,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = (
+        raise OutputError(
             f"'{final_place(path)}' cannot be written ({reason}): choose another folder or free "
             "space."
-        )
-        raise OutputError(message) from error
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

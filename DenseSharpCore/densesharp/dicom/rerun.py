@@ -54,11 +54,10 @@ def load_results(folder: Path, volume: Volume) -> tuple[list[NoduleResult], Run]
         TypeError,
         RuntimeError,
     ) as error:
-        message = (
+        raise ImageError(
             f"'{folder}' holds no complete DenseSharp results: give the folder that "
             "'densesharp predict' wrote."
-        )
-        raise ImageError(message) from error
+        ) from error
 
 
 def _mask(folder: Path, entry: Mapping[str, Any], grid: Grid) -> NoduleMask | None:
@@ -110,24 +109,21 @@ def run_again(
         SeedError: the seed lies outside the image.
     """
     if volume.series.get("series_uid") != nodule.series_uid:
-        message = "The report belongs to another CT series: give the one it was made from."
-        raise ImageError(message)
+        raise ImageError("The report belongs to another CT series: give the one it was made from.")
     if engine.model.sha256 != nodule.run.model_sha256:
-        message = (
+        raise ModelError(
             f"The report was made with the model '{nodule.run.model_name}' "
             f"({nodule.run.model_sha256[:12]}), not with '{engine.model.card.name}' "
             f"({engine.model.sha256[:12]}): give that model file."
         )
-        raise ModelError(message)
     seed = Seed(np.array(nodule.seed_lps))
     if not nodule.corrected:
         return analyse(volume, seed, engine, nodule_id=nodule.id, settings=nodule.run.settings)
     if seg is None:
-        message = (
+        raise ImageError(
             f"The outline of {nodule.id} was corrected by a reader and stands in the segmentation: "
             "give that file too (--seg)."
         )
-        raise ImageError(message)
     mask = outline_in(seg, nodule.tracking_uid, volume.grid)
     return update_mask(volume, _asked(nodule, seed), mask, engine, nodule.run.settings)
 

@@ -140,8 +140,7 @@ def read_report(report: Dataset) -> list[ReportedNodule]:
         message = "This is no structured report written by DenseSharp, or it was changed."
         raise ImageError(message) from error
     if not groups:
-        message = "The structured report holds no nodule."
-        raise ImageError(message)
+        raise ImageError("The structured report holds no nodule.")
     return groups
 
 

@@ -44,8 +44,7 @@ def segmentation(
     """
     nodules = [result for result in results if result.mask is not None]
     if not nodules:
-        message = "No nodule in this result has an outline: there is nothing to write."
-        raise ImageError(message)
+        raise ImageError("No nodule in this result has an outline: there is nothing to write.")
     source = load_source(volume, [n.mask for n in nodules if n.mask], keep_identity)
     with building(source.images):
         written = hd.seg.Segmentation(

@@ -82,8 +82,7 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
     """
     paths = volume.series.get("paths")
     if not paths:
-        message = "DICOM objects refer to a DICOM series: give the CT as a DICOM folder."
-        raise ImageError(message)
+        raise ImageError("DICOM objects refer to a DICOM series: give the CT as a DICOM folder.")
     ranges = [(mask.start[2], mask.start[2] + mask.array.shape[0]) for mask in masks]
     first, last = min(begin for begin, _ in ranges), max(end for _, end in ranges)
     frames = volume.series.get("frames") or ()
@@ -95,11 +94,10 @@ def load_source(volume: Volume, masks: Iterable[NoduleMask], keep_identity: bool
         slices = tuple(int(k) for k in np.argsort(frames))
         wanted = tuple(dict.fromkeys(paths))
     if enhanced and len(wanted) > 1:
-        message = (
+        raise ImageError(
             "This enhanced CT is spread over several files, which no segmentation can refer to: "
             "export the series as one enhanced object or as single-slice images."
         )
-        raise ImageError(message)
     try:
         images = read_headers(wanted)
     except OSError as error:
@@ -169,11 +167,10 @@ def check_densities(results: Sequence[NoduleResult], volume: Volume) -> None:
             continue
         hu = _values_under(result.mask, volume)
         if not _measured_on(result.measurements, hu):
-            message = (
+            raise ImageError(
                 "These results were not computed from this series: under the outline of "
                 f"{result.id} it has other densities. Give the series they were computed from."
             )
-            raise ImageError(message)
 
 
 def _values_under(mask: NoduleMask, volume: Volume) -> NDArray[np.float64]:
@@ -263,8 +260,7 @@ def mask_of_points(points: NDArray[np.float64], series: Grid) -> NoduleMask:
         ImageError: there is none.
     """
     if not len(points):
-        message = "The outline is empty: there is nothing to write."
-        raise ImageError(message)
+        raise ImageError("The outline is empty: there is nothing to write.")
     index = series.to_index(points)
     nearest = np.rint(index).astype(np.int64)
     inside = (nearest >= 0).all() and (nearest < series.size).all()

@@ -58,11 +58,10 @@ def building(images: Sequence[Dataset]) -> Iterator[None]:
         with quiet_pydicom():
             yield
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        message = (
+        raise ImageError(
             f"The headers of this CT series break the DICOM standard{_broken(images)}, so that no "
             "object can refer to it: export the series again."
-        )
-        raise ImageError(message) from error
+        ) from error
 
 
 def _broken(images: Sequence[Dataset]) -> str:
@@ -100,11 +99,10 @@ def read_headers(paths: Sequence[str | Path]) -> list[Dataset]:
     count = Counter(str(image.SOPInstanceUID) for image in images)
     doubled = sum(n for n in count.values() if n > 1)
     if doubled:
-        message = (
+        raise ImageError(
             f"{doubled} slices of this CT series have the same SOP Instance UID, so no object can "
             "say which it refers to: export the series again."
         )
-        raise ImageError(message)
     return images
 
 
@@ -132,16 +130,14 @@ def _require_uid(image: Dataset, name: str) -> None:
     label = f"{dictionary_description(tag)} {tag}"
     value = image.get(name)
     if not value:
-        message = (
+        raise ImageError(
             f"The CT series has no {label}, so no object can refer to it: export the series again."
         )
-        raise ImageError(message)
     if not isinstance(value, UID) or not value.is_valid:
-        message = (
+        raise ImageError(
             f"The {label} of the CT series is no valid UID, so no object can refer to it: export "
             "the series again."
         )
-        raise ImageError(message)
 
 
 def to_unicode(image: Dataset) -> str | None:
@@ -182,9 +178,8 @@ def check_texts(written: Dataset, undeclared: str | None) -> None:
         str(element.value).isascii() for element in written.iterall() if element.VR != "SQ"
     ):
         return
-    message = (
+    raise ImageError(
         f"Names in this CT's header are not in its character set (Specific Character Set: "
         f"{undeclared}), so they would be written wrongly: export the series again, or write the "
         "objects without the patient's identity."
     )
-    raise ImageError(message)

@@ -37,8 +37,7 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
     logs = [p for p in Path(run).glob("from_*/metrics.csv") if p.parent.name[5:].isdigit()]
     logs.sort(key=_first_step)
     if not logs:
-        message = f"'{run}' holds no log of a training run (from_0/metrics.csv)."
-        raise TableError(message)
+        raise TableError(f"'{run}' holds no log of a training run (from_0/metrics.csv).")
     found: dict[str, dict[int, float]] = {}
     for log in logs:
         for values in found.values():
@@ -84,8 +83,7 @@ def draw_curves(
     """
     drawn = [name for name in names if name in curves or f"val_{name}" in curves]
     if not drawn:
-        message = f"None of {', '.join(names)} was logged; there are: {', '.join(curves)}."
-        raise TableError(message)
+        raise TableError(f"None of {', '.join(names)} was logged; there are: {', '.join(curves)}.")
     figure = Figure(figsize=(3.6 * len(drawn), 3.0), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
         if name in curves:

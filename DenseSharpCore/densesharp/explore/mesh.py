@@ -79,8 +79,7 @@ def surface_mesh(
         ValueError: the step is below 1, or nothing crosses the level.
     """
     if step_size < 1:
-        message = f"A step of {step_size} voxels is impossible: give 1 or more."
-        raise ValueError(message)
+        raise ValueError(f"A step of {step_size} voxels is impossible: give 1 or more.")
     if grid is None:
         k, j, i = values.shape
         grid = Grid((i, j, k), (1 - np.array([i, j, k])) / 2, np.ones(3), np.eye(3))
@@ -93,8 +92,7 @@ def surface_mesh(
         surface = level_surface(field, coarse, level - lowest)
     corners = surface_triangles(surface) if surface.GetNumberOfPoints() else np.empty((0, 3, 3))
     if not len(corners):
-        message = f"Nothing crosses the level {level:g}: there is no surface."
-        raise ValueError(message)
+        raise ValueError(f"Nothing crosses the level {level:g}: there is no surface.")
     points, numbers = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
     return points, numbers.reshape(-1, 3)
 

@@ -99,8 +99,7 @@ def stack(
     _check(voxels, mask)
     numbers = list(range(voxels.shape[axis]))[first:last:every]
     if not numbers:
-        message = f"There are no slices from {first} to {last} in {voxels.shape[axis]}."
-        raise ValueError(message)
+        raise ValueError(f"There are no slices from {first} to {last} in {voxels.shape[axis]}.")
     columns = min(columns, len(numbers))
     rows = math.ceil(len(numbers) / columns)
     figure = Figure(figsize=(columns * inches, rows * (inches + 0.2)), layout="constrained")
@@ -247,11 +246,9 @@ def write_gif(animation: FuncAnimation, target: str | Path, frames_per_s: int = 
 
 def _check(voxels: Voxels, mask: Mask | None) -> None:
     if voxels.ndim != 3:
-        message = f"Voxels (k, j, i) are needed, not an array of shape {voxels.shape}."
-        raise ValueError(message)
+        raise ValueError(f"Voxels (k, j, i) are needed, not an array of shape {voxels.shape}.")
     if mask is not None and mask.shape != voxels.shape:
-        message = f"The mask {mask.shape} does not fit the voxels {voxels.shape}."
-        raise ValueError(message)
+        raise ValueError(f"The mask {mask.shape} does not fit the voxels {voxels.shape}.")
 
 
 def _window(voxels: Voxels) -> tuple[float, float]:

@@ -83,18 +83,15 @@ class Grid:
             message = "The image has no complete 3D geometry (origin, spacing and direction)."
             raise GeometryError(message)
         if not all(np.isfinite(part).all() for part in (origin, spacing, direction)):
-            message = "The image's geometry holds values that are not numbers."
-            raise GeometryError(message)
+            raise GeometryError("The image's geometry holds values that are not numbers.")
         if min(self.size) < 1 or (spacing <= 0).any():
             numbers = f"size {[*map(int, self.size)]} or spacing {spacing.tolist()}"
-            message = f"The image's {numbers} is not positive."
-            raise GeometryError(message)
+            raise GeometryError(f"The image's {numbers} is not positive.")
         if np.abs(direction.T @ direction - np.eye(3)).max() > ORTHOGONAL_TOLERANCE:
-            message = (
+            raise GeometryError(
                 "The image's axes are not at right angles (gantry tilt or a shear): "
                 "resample it onto a rectangular grid first."
             )
-            raise GeometryError(message)
         for name, value in (("origin", origin), ("spacing", spacing), ("direction", direction)):
             value.setflags(write=False)
             object.__setattr__(self, name, value)
@@ -109,8 +106,7 @@ class Grid:
         """
         size = image.GetSize()
         if len(size) != 3:
-            message = f"The image has {len(size)} dimensions: a CT has three."
-            raise GeometryError(message)
+            raise GeometryError(f"The image has {len(size)} dimensions: a CT has three.")
         origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
         direction = np.reshape(image.GetDirection(), (3, 3))
         return cls((size[0], size[1], size[2]), origin, spacing, direction)

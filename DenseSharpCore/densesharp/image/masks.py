@@ -36,8 +36,7 @@ class NoduleMask:
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape or self.array.dtype != np.uint8:
-            message = f"Mask {self.array.shape} {self.array.dtype} does not fit its grid."
-            raise ImageError(message)
+            raise ImageError(f"Mask {self.array.shape} {self.array.dtype} does not fit its grid.")
 
     @classmethod
     def from_array(cls, mask: NDArray[Any], grid: Grid) -> NoduleMask:
@@ -59,12 +58,10 @@ class NoduleMask:
             ((2, 3, 4), (1, 3, 5))
         """
         if mask.shape != grid.shape:
-            message = f"The mask {mask.shape} and the CT {grid.shape} do not fit."
-            raise ImageError(message)
+            raise ImageError(f"The mask {mask.shape} and the CT {grid.shape} do not fit.")
         found = mask_from_box(np.asarray(mask != 0), (0, 0, 0), grid)
         if found is None:
-            message = "The mask is empty: no voxel of it lies inside a nodule."
-            raise ImageError(message)
+            raise ImageError("The mask is empty: no voxel of it lies inside a nodule.")
         return found
 
     @property

@@ -66,14 +66,12 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3 or self.array.dtype.kind not in "iuf":
-            message = (
+            raise ImageError(
                 f"The image has {self.array.ndim} dimensions of type {self.array.dtype}: "
                 "a CT with three dimensions and one number per voxel is needed."
             )
-            raise ImageError(message)
         if self.array.shape != self.grid.shape:
-            message = f"Array {self.array.shape} and grid {self.grid.shape} do not fit."
-            raise ImageError(message)
+            raise ImageError(f"Array {self.array.shape} and grid {self.grid.shape} do not fit.")
         object.__setattr__(self, "notices", tuple(self.notices))
         object.__setattr__(self, "series", MappingProxyType(dict(self.series)))
 

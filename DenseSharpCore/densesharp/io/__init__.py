@@ -60,13 +60,11 @@ def read_volume(path: str | Path, series: str | None = None, progress: Progress 
         message = f"'{source.name}' is no usable path: check its name and your rights."
         raise ImageError(message) from error
     if not exists and source.is_symlink():
-        message = f"'{source}' is a link to nothing: check where it leads."
-        raise ImageError(message)
+        raise ImageError(f"'{source}' is a link to nothing: check where it leads.")
     if not exists:
         raise ImageError(why_missing(source))
     if not is_folder and not is_file:  # opening a pipe would wait for ever
-        message = f"'{source}' is no file but a pipe or a device: give a file or a folder."
-        raise ImageError(message)
+        raise ImageError(f"'{source}' is no file but a pipe or a device: give a file or a folder.")
     if not is_folder and is_volume_file(source):
         return read_volume_file(source, progress)
 

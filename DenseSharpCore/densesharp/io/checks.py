@@ -66,11 +66,10 @@ def check_memory(needed: int, name: str) -> None:
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         memory = _FALLBACK_MEMORY
     if needed > memory // 2:
-        message = (
+        raise ImageError(
             f"'{name}' declares {needed / 2**30:.1f} GB of voxels, more than this machine can "
             "hold: crop it to the lungs, or its header is damaged."
         )
-        raise ImageError(message)
 
 
 def check_spacing(grid: Grid, name: str) -> None:
@@ -101,8 +100,7 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
         ImageError: values are missing, or cannot be HU.
     """
     if array.dtype.kind not in "iuf":
-        message = f"'{name}' holds {array.dtype} values: save the CT as 16-bit integers."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' holds {array.dtype} values: save the CT as 16-bit integers.")
     # A sum is NaN or infinite as soon as one value is, and needs no second array.
     with np.errstate(over="ignore", invalid="ignore"):
         finite = array.dtype.kind != "f" or bool(np.isfinite(array.sum(dtype=np.float64)))
@@ -113,27 +111,23 @@ def check_hu(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Notice
         message = f"The values of '{name}' ({low:.4g} to {high:.4g}) are not Hounsfield units."
         raise ImageError(message)
     if low == high:
-        message = f"Every voxel of '{name}' is {low:g}: this is no CT."
-        raise ImageError(message)
+        raise ImageError(f"Every voxel of '{name}' is {low:g}: this is no CT.")
     if low >= 0:
-        message = (
+        raise ImageError(
             f"The values of '{name}' run from {low:g} to {high:g}: Hounsfield units of a chest go "
             "below 0, so this is a mask, another modality, or a CT stored without its offset."
         )
-        raise ImageError(message)
     if high - low < 100:
-        message = (
+        raise ImageError(
             f"The values of '{name}' run from {low:.3g} to {high:.3g} only: this is no CT in "
             "Hounsfield units (perhaps it was normalised)."
         )
-        raise ImageError(message)
     implausible = _implausible(array, low, high)
     if implausible:
-        message = (
+        raise ImageError(
             f"The values of '{name}' ({low:.4g} to {high:.4g}) are no Hounsfield units of a chest: "
             f"{implausible}. It is another modality, or a CT with a wrong offset or scale."
         )
-        raise ImageError(message)
     notices: tuple[Notice, ...] = ()
     if low > AIR_HU:
         message = (

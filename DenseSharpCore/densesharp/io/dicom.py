@@ -128,8 +128,7 @@ def _stack_of(found: FoundSeries) -> Stack:
     except GeometryError as error:
         if not found.doubt:
             raise
-        message = f"{error} {found.doubt}"
-        raise GeometryError(message) from error
+        raise GeometryError(f"{error} {found.doubt}") from error
 
 
 def check_same(slices: Sequence[Slice]) -> None:
@@ -193,12 +192,11 @@ def stack_slices(slices: Sequence[Slice]) -> Stack:
         raise GeometryError(message)
     drift = np.linalg.norm(travel - normal * step)
     if drift > MAX_TILT * step:
-        message = (
+        raise GeometryError(
             f"The slices are tilted by {np.degrees(np.arctan2(drift, step)):.1f} degrees against "
             "their stack (gantry tilt): use a reconstruction without tilt, or resample it onto a "
             "rectangular grid first."
         )
-        raise GeometryError(message)
     rows, columns = _matrix(slices[0])
     spacing = _pixel_spacing(slices)
     grid = Grid(
@@ -218,11 +216,10 @@ def _orientation(slices: Sequence[Slice]) -> tuple[Float, Float]:
         raise GeometryError(message)
     angles = np.array(values, dtype=np.float64)
     if np.abs(angles - angles[0]).max() > MAX_TILT:
-        message = (
+        raise GeometryError(
             "The slices have different orientations (localizer or reformatted slices mixed in): "
             "choose a series of parallel slices."
         )
-        raise GeometryError(message)
     row, column = angles[0, :3], angles[0, 3:]
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(row @ column)) > MAX_TILT:
@@ -237,8 +234,7 @@ def _orientation(slices: Sequence[Slice]) -> tuple[Float, Float]:
 def _positions(slices: Sequence[Slice]) -> Float:
     """(n, 3) LPS mm of each slice's first voxel."""
     if len(slices) < 2:
-        message = "The series has a single slice: a 3D CT is needed."
-        raise GeometryError(message)
+        raise GeometryError("The series has a single slice: a 3D CT is needed.")
     values = [s.numbers("ImagePositionPatient", 3) for s in slices]
     if any(value is None for value in values):
         message = "A slice does not say where it lies (Image Position): export the series again."
@@ -259,8 +255,7 @@ def _pixel_spacing(slices: Sequence[Slice]) -> tuple[float, ...]:
     """Mm between rows and between columns."""
     spacing = slices[0].numbers("PixelSpacing", 2)
     if spacing is None or min(spacing) <= 0:
-        message = "The series does not say how large its pixels are (Pixel Spacing)."
-        raise GeometryError(message)
+        raise GeometryError("The series does not say how large its pixels are (Pixel Spacing).")
     return spacing
 
 
@@ -274,26 +269,23 @@ def _step(heights: Float, off: Float) -> float:
     gaps = np.diff(heights)
     doubled = int((gaps < 0.01).sum())
     if doubled:
-        message = (
+        raise GeometryError(
             f"{doubled} of {len(heights)} slices lie at the same place as another (duplicate "
             "slices): the series holds copies, several reconstructions or time points."
         )
-        raise GeometryError(message)
     step = float(np.median(gaps))
     holes = gaps[gaps > 1.5 * step]
     if len(holes):
         lost = int(np.rint(holes / step).sum() - len(holes))
-        message = (
+        raise GeometryError(
             f"About {lost} of {len(heights) + lost} slices are missing (a gap of "
             f"{holes.max():.2f} mm between slices {step:.2f} mm apart): load the whole series."
         )
-        raise GeometryError(message)
     if np.abs(off).max() > MAX_UNEVEN * step:
-        message = (
+        raise GeometryError(
             f"The slices are unevenly spaced ({gaps.min():.2f} to {gaps.max():.2f} mm apart): "
             "choose a reconstruction with one slice distance."
         )
-        raise GeometryError(message)
     return float(np.polyfit(np.arange(len(heights)), heights, 1)[0])
 
 

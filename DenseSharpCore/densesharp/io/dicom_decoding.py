@@ -46,8 +46,7 @@ def decoded(path: Path) -> NDArray[Any]:
     with quiet_pydicom():
         dataset = pydicom.dcmread(io.BytesIO(raw), force=True)
         if get_expected_length(dataset) > max(_MOST_BYTES, _BEST_COMPRESSION * len(raw)):
-            message = "more pixels than a file of this length can hold"
-            raise ValueError(message)
+            raise ValueError("more pixels than a file of this length can hold")
         syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
         if get_decoder(syntax).is_available or not dataset["PixelData"].is_undefined_length:
             return dataset.pixel_array

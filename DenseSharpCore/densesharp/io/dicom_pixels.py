@@ -64,8 +64,7 @@ def read_pixels(
             padded |= _replace_padding(chunk, own[0])
             low, high = chunk.min(), chunk.max()
         if low < HU_RANGE[0] or high > HU_RANGE[1]:
-            message = "The series holds values that are not Hounsfield units."
-            raise ImageError(message)
+            raise ImageError("The series holds values that are not Hounsfield units.")
         array[places] = chunk
     progress(1.0, "Image read")
     return array, _padding_notices(padded) + _odd_notices(
@@ -81,8 +80,7 @@ def read_file(path: Path) -> NDArray[Any]:
     """
     found = read_dicom_file(path)
     if isinstance(found, LeftOut) or not found:
-        message = f"'{path.name}' cannot be read any more: load the CT again."
-        raise ImageError(message)
+        raise ImageError(f"'{path.name}' cannot be read any more: load the CT again.")
     return _read_one(found[0], None)[0]
 
 
@@ -129,11 +127,10 @@ def _read_one(entry: Slice, size: tuple[int, ...] | None) -> tuple[NDArray[Any],
     try:
         stored = decoded(entry.path)
     except Exception as error:
-        message = (
+        raise ImageError(
             f"The pixels of '{entry.path.name}' cannot be decoded: copy the series again, or "
             "export it uncompressed."
-        )
-        raise ImageError(message) from error
+        ) from error
     stored = stored[np.newaxis] if stored.ndim == 2 else stored
     if size not in (None, stored.shape[::-1]):
         raise _unfitting()
@@ -175,12 +172,11 @@ def _check_declared_bits(chunk: NDArray[Any], slices: Sequence[Slice]) -> None:
             continue
         ends = sorted(rescale_of(entry).hu(end) for end in stored)
         if plane.min() < ends[0] or plane.max() > ends[1]:
-            message = (
+            raise ImageError(
                 f"'{entry.path.name}' holds values beyond the {entry.get('BitsStored')} bits that "
                 "it declares (Bits Stored): a drawing in the image (overlay), or a wrong header; "
                 "export the series again."
             )
-            raise ImageError(message)
 
 
 def _replace_padding(chunk: NDArray[Any], entry: Slice) -> set[float]:

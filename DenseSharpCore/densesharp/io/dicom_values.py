@@ -46,11 +46,10 @@ def check_values(slices: Sequence[Slice]) -> None:
         _check_plain(entry)
         _check_bits(entry)
     if len({rescale_of(entry) for entry in slices}) > 1:
-        message = (
+        raise ImageError(
             "The slices have different rescale slopes or intercepts (mixed rescale): the series "
             "was put together from several; export one reconstruction again."
         )
-        raise ImageError(message)
 
 
 def _check_plain(entry: Slice) -> None:
@@ -59,27 +58,24 @@ def _check_plain(entry: Slice) -> None:
         message = "The images are in color or inverted: they are no CT slices in Hounsfield units."
         raise ImageError(message)
     if not kind:
-        message = (
+        raise ImageError(
             f"'{entry.path.name}' does not say what its pixels are (Photometric Interpretation): "
             "export the series again."
         )
-        raise ImageError(message)
     if entry.get("NumberOfFrames") not in (None, 1):
-        message = (
+        raise ImageError(
             f"'{entry.path.name}' holds several frames but is no enhanced CT, so it does not say "
             "where each lies: export single slices or an enhanced CT."
         )
-        raise ImageError(message)
 
 
 def _check_bits(entry: Slice) -> None:
     stored, high = entry.numbers("BitsStored", 1), entry.numbers("HighBit", 1)
     if stored and high and high[0] != stored[0] - 1:
-        message = (
+        raise ImageError(
             f"'{entry.path.name}' contradicts itself on where a value's bits lie (High Bit "
             f"{high[0]:.0f}, Bits Stored {stored[0]:.0f}): export the series again."
         )
-        raise ImageError(message)
 
 
 def rescale_of(entry: Slice) -> Rescale:
@@ -94,11 +90,10 @@ def rescale_of(entry: Slice) -> Rescale:
         raise ImageError(message)
     unit = _unit(entry)
     if unit not in {"", "HU"} | _HU_NAMES | _UNSPECIFIED:
-        message = (
+        raise ImageError(
             f"The values of the series are no Hounsfield units (HU) but '{unit[:16]}' "
             "(Rescale Type): choose the CT itself."
         )
-        raise ImageError(message)
     return Rescale(slope[0], intercept[0])
 
 

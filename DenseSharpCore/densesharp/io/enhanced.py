@@ -42,8 +42,7 @@ def frame_headers(values: Mapping[str, Any], dataset: Dataset) -> Iterator[dict[
     shared = _values_of(dataset.SharedFunctionalGroupsSequence[0])
     frames = dataset.PerFrameFunctionalGroupsSequence
     if len(frames) != int(values["NumberOfFrames"] or 0):
-        message = "the number of frames and of their descriptions differ"
-        raise ValueError(message)
+        raise ValueError("the number of frames and of their descriptions differ")
     common = {**values, "NumberOfFrames": None, **shared}
     agents = dataset.get(CONTRAST)
     if agents:

@@ -122,8 +122,7 @@ def three(counts: Sequence[int], name: str) -> tuple[int, int, int]:
         message = f"'{name}' has {len(counts)} dimensions (several time points?): save one 3D CT."
         raise ImageError(message)
     if len(counts) < 3:
-        message = f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed.")
     return counts[0], counts[1], counts[2]
 
 
@@ -144,16 +143,14 @@ def grid_of(size: tuple[int, int, int], axes: ArrayLike, origin: ArrayLike, name
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise no_spacing(name)
     if not np.isfinite(np.asarray(origin, dtype=np.float64)).all():
-        message = f"'{name}' does not say where it lies (its first voxel has no place)."
-        raise GeometryError(message)
+        raise GeometryError(f"'{name}' does not say where it lies (its first voxel has no place).")
     direction = steps / lengths
     cosines = np.abs(direction.T @ direction - np.eye(3)).max()
     if cosines > 1e-3:
-        message = (
+        raise GeometryError(
             f"The axes of '{name}' are not at right angles (gantry tilt or a shear): "
             "resample it onto a rectangular grid first."
         )
-        raise GeometryError(message)
     return Grid(size, np.asarray(origin), lengths, direction)
 
 
@@ -174,11 +171,10 @@ def check_same_spacing(
     """
     first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if not np.allclose(first, second, rtol=SAME_SPACING, atol=0):
-        message = (
+        raise GeometryError(
             f"'{name}' gives two sizes of its voxels, {edges(first)} ({what}) and {edges(second)} "
             f"({what_other}): nothing can be measured in it; export the CT again."
         )
-        raise GeometryError(message)
 
 
 def edges(spacing: NDArray[np.floating]) -> str:

@@ -82,11 +82,9 @@ def read_volume_file(path: Path, progress: Progress = silent) -> Volume:
     name = path.name
     header = read_header(path)
     if header.layers > 1:
-        message = f"'{name}' has several values per voxel (color or vectors): it is no CT."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' has several values per voxel (color or vectors): it is no CT.")
     if min(header.grid.size) < 2:
-        message = f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' is a single picture, not a stack of slices: a 3D CT is needed.")
     check_spacing(header.grid, name)
     array, notices = check_hu(read_voxels(header, name, progress), name)
     notices = header.notices + notices + thickness_notices(float(header.grid.spacing.max()))
@@ -102,8 +100,7 @@ def read_header(path: Path) -> Header:
     """
     ending = _ending(path)
     if ending is None:
-        message = f"'{path.name}' is not an NRRD, NIfTI or MetaImage file."
-        raise ImageError(message)
+        raise ImageError(f"'{path.name}' is not an NRRD, NIfTI or MetaImage file.")
     try:
         _check_magic(path, _MAGIC[ending])
         return _FORMATS[ending](path)
@@ -149,14 +146,12 @@ def _check_magic(path: Path, magic: tuple[bytes, ...]) -> None:
     with path.open("rb") as stream:
         start = stream.read(16)
     if not start:
-        message = f"'{path.name}' is empty: copy or export it again."
-        raise ImageError(message)
+        raise ImageError(f"'{path.name}' is empty: copy or export it again.")
     if not start.startswith(magic):
-        message = (
+        raise ImageError(
             f"The content of '{path.name}' is not what its name says: it was renamed or damaged; "
             "export the CT again."
         )
-        raise ImageError(message)
 
 
 def _read_bytes(header: Header, name: str, progress: Progress) -> bytearray:

@@ -37,8 +37,7 @@ def read_meta_image(path: Path) -> Header:
     size = headers.three(counts, name)
     modality = fields.get("modality", "").removeprefix("MET_MOD_")
     if modality not in ("", "CT", "OTHER", "?", "UNKNOWN"):
-        message = f"'{name}' says that it is no CT but {modality[:10]}: open a chest CT."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' says that it is no CT but {modality[:10]}: open a chest CT.")
     spacing, notices = _spacing(fields, len(counts), name)
     direction, oriented = _direction(fields, len(counts), name)
     origin = _first(fields, ("offset", "position", "origin"), name) or [0.0] * len(counts)
@@ -107,11 +106,10 @@ def _direction(
     direction = np.reshape(values, (count, count))[:3, :3].T
     lengths = np.linalg.norm(direction, axis=0)
     if not np.allclose(lengths, 1, atol=headers.SAME_SPACING):
-        message = (
+        raise GeometryError(
             f"The axes of '{name}' (TransformMatrix) have a length, so its voxels have two sizes: "
             "export the CT again."
         )
-        raise GeometryError(message)
     return direction / lengths, True
 
 

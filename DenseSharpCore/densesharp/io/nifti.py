@@ -54,8 +54,7 @@ def read_nifti(path: Path) -> Header:
     raw = _raw_header(path.with_suffix(".hdr") if ending == ".img" else path)
     fields, order = _fields(raw, name)
     if bytes(fields["magic"])[:3] not in ((b"ni1", b"ni2") if in_two else (b"n+1", b"n+2")):
-        message = f"'{name}' is no NIfTI file in one piece: save it as .nii.gz or .nrrd."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' is no NIfTI file in one piece: save it as .nii.gz or .nrrd.")
     dimensions = int(fields["dim"][0])
     if not 1 <= dimensions <= 7:
         raise headers.damaged(name)
@@ -195,12 +194,11 @@ def _check_forms(by_q: Grid, by_s: Grid, name: str) -> tuple[Notice, ...]:
     if apart <= _SAME_PLACE * by_s.spacing.min():
         return ()
     if np.abs(by_q.direction - by_s.direction).max() > _SAME_DIRECTION:
-        message = (
+        raise GeometryError(
             f"'{name}' says in two ways how the patient lies ({_axes(by_q)} by its qform, "
             f"{_axes(by_s)} by its sform, up to {apart:.0f} mm apart): left and right may be "
             "exchanged; export the CT again."
         )
-        raise GeometryError(message)
     places = [", ".join(f"{x:.1f}" for x in grid.origin * (-1, -1, 1)) for grid in (by_s, by_q)]
     message = (
         f"The file gives two places of the image, up to {apart:.1f} mm apart: first voxel at RAS "

@@ -53,8 +53,7 @@ def read_nrrd(path: Path) -> Header:
     fields, offset = headers.text_fields(path, rb"\r?\n\r?\n", r"([^:#\n]+):\s?(?!=)(.*)")
     name = path.name
     if "data file" in fields or "datafile" in fields:
-        message = f"'{name}' keeps its voxels in another file: save it as one .nrrd file."
-        raise ImageError(message)
+        raise ImageError(f"'{name}' keeps its voxels in another file: save it as one .nrrd file.")
     counts = headers.counts_of(fields.get("sizes", "").split(), name)
     if len(counts) < 3:
         headers.three(counts, name)

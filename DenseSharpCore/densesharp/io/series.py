@@ -88,14 +88,12 @@ def _one_image(path: Path) -> Slice:
     """The one file that was chosen; says at once what is wrong with it."""
     read = read_dicom_file(path)
     if isinstance(read, LeftOut) and read.reason == "no DICOM":
-        message = (
+        raise ImageError(
             f"'{path.name}' is neither NRRD, NIfTI, MetaImage nor DICOM: "
             "open a CT in one of these formats."
         )
-        raise ImageError(message)
     if isinstance(read, LeftOut):
-        message = f"The DICOM file '{path.name}' is {read.reason}: copy or export it again."
-        raise ImageError(message)
+        raise ImageError(f"The DICOM file '{path.name}' is {read.reason}: copy or export it again.")
     if not read or not may_be_ct(read[0]):
         raise _not_ct(path.name, read, [])
     return read[0]
@@ -172,10 +170,9 @@ def _files_below(folder: Path) -> tuple[list[Path], list[LeftOut]]:
     def leave_out(error: OSError) -> None:
         path = Path(error.filename or folder)
         if path == folder:
-            message = (
+            raise ImageError(
                 f"The folder '{path.name}' cannot be read ({error.strerror}): check your rights."
-            )
-            raise ImageError(message) from error
+            ) from error
         closed.append(LeftOut(path, f"a folder that cannot be opened ({error.strerror})", True))
 
     found = [
@@ -197,11 +194,10 @@ def _ct_series(
             series.setdefault(entry.text("SeriesInstanceUID"), []).append(entry)
     if not series:
         if any(entry.text("Modality").upper() == "CT" for entry in slices):
-            message = (
+            raise GeometryError(
                 f"'{source.name}' holds only localizer or derived pictures of a CT: "
                 "choose the axial slices."
             )
-            raise GeometryError(message)
         raise _not_ct(source.resolve().name, slices, left)
     # A single picture is no CT, so beside one there is nothing to ask.
     stacks = {uid: group for uid, group in series.items() if len(group) > 1} or series
@@ -283,11 +279,10 @@ def _refuse_faults(slices: Sequence[Slice]) -> None:
         return
     (path, fault), count = next(iter(bad.items())), len(bad)
     if fault.startswith("stored"):
-        message = (
+        raise ImageError(
             f"The CT is {fault} ('{path.name}'): export it uncompressed, or as JPEG 2000, JPEG-LS "
             "or RLE."
         )
-        raise ImageError(message)
     others = (
         f" and {count - 1} more of its {len(slices)} slices: copy or export them"
         if count > 1

@@ -35,18 +35,16 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            message = f"The architecture '{self.name}' is not known: it is one of {NAMES}."
-            raise ModelError(message)
+            raise ModelError(f"The architecture '{self.name}' is not known: it is one of {NAMES}.")
         numbers = [self.growth, self.bottleneck, self.compression, self.stem, self.classes]
         if not 1 <= len(self.blocks) <= LARGEST_DEPTH or not all(
             type(number) is int and 0 < number <= LARGEST_ARGUMENT
             for number in [*numbers, *self.blocks]
         ):
-            message = (
+            raise ModelError(
                 f"The architecture's arguments must be whole numbers in 1..{LARGEST_ARGUMENT} and "
                 f"at most {LARGEST_DEPTH} blocks, got {self}."
             )
-            raise ModelError(message)
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Architecture:

@@ -71,8 +71,7 @@ class KerasLayer:
         if kernel is not None and kernel.ndim == 5:
             transposed = kernel.shape[:3] == (2, 2, 2)
             return "transposed convolution" if transposed else "convolution"
-        message = f"layer '{self.name}' with {sorted(self.arrays)} belongs to no DenseSharp"
-        raise ModelError(message)
+        raise ModelError(f"layer '{self.name}' with {sorted(self.arrays)} belongs to no DenseSharp")
 
 
 def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
@@ -90,8 +89,7 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
             layer that differs.
     """
     if not Path(path).is_file():
-        message = f"'{path}' is no file: check the path."
-        raise ModelError(message)
+        raise ModelError(f"'{path}' is no file: check the path.")
     try:
         with _weights_file(Path(path)) as opened, h5py.File(opened, "r") as file:
             layers = list(_layers(file))
@@ -100,11 +98,10 @@ def read_keras_weights(path: str | Path) -> tuple[Weights, Architecture]:
         check_weights(weights, architecture)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         # All of these are what h5py raises for damaged files, depending on the place.
-        message = (
+        raise ModelError(
             f"'{path}' cannot be read as a Keras weights file: it is damaged or of another kind; "
             "give what 'model.save_weights' or 'model.save' wrote (.h5, .weights.h5 or .keras)."
-        )
-        raise ModelError(message) from error
+        ) from error
     except ModelError as error:
         message = f"'{path}' does not hold the original's weights: {str(error).rstrip('.')}."
         raise ModelError(message) from error
@@ -130,13 +127,11 @@ def _layers(file: h5py.File) -> Iterator[KerasLayer]:
         yield from _layers_of_keras_3(root["layers"])
         return
     if not isinstance(root, h5py.Group) or "layer_names" not in root.attrs:
-        message = "it has no list of layers, so no Keras 2 wrote it"
-        raise ModelError(message)
+        raise ModelError("it has no list of layers, so no Keras 2 wrote it")
     for layer in _names(root, "layer_names"):
         group = root.get(layer)
         if not isinstance(group, h5py.Group):
-            message = f"layer '{layer}' is listed, but missing"
-            raise ModelError(message)
+            raise ModelError(f"layer '{layer}' is listed, but missing")
         names = _names(group, "weight_names")
         if names:
             # "conv3d_1/kernel:0" or, from Keras 3, "kernel".
@@ -174,8 +169,7 @@ def _array(group: h5py.Group, layer: str, name: str) -> Floats:
         or dataset.dtype.kind != "f"
         or dataset.size > LARGEST_ARRAY
     ):
-        message = f"layer '{layer}' holds no usable array '{name}'"
-        raise ModelError(message)
+        raise ModelError(f"layer '{layer}' holds no usable array '{name}'")
     return np.asarray(dataset[()], dtype=np.float32)
 
 
@@ -184,8 +178,7 @@ def _architecture(layers: list[KerasLayer]) -> Architecture:
     convs = [layer for layer in layers if layer.kind == "convolution"]
     classifiers = [layer for layer in layers if layer.kind == "dense"]
     if len(convs) < 3 or len(classifiers) != 1:
-        message = f"it has {len(convs)} convolutions and {len(classifiers)} classifiers"
-        raise ModelError(message)
+        raise ModelError(f"it has {len(convs)} convolutions and {len(classifiers)} classifiers")
     shapes = [layer.arrays["kernel"].shape for layer in convs]
     has_mask = any(layer.kind == "transposed convolution" for layer in layers)
     blocks, compression = [0], 1
@@ -244,12 +237,10 @@ def _converted(layers: list[KerasLayer], architecture: Architecture) -> Weights:
         for layer, name in zip(given, names, strict=False):
             weights |= _tensors(layer, name, shapes)
         if len(given) > len(names):
-            message = f"layer '{given[len(names)].name}' is one {kind} too many"
-            raise ModelError(message)
+            raise ModelError(f"layer '{given[len(names)].name}' is one {kind} too many")
         if len(given) < len(names):
             after = f"after layer '{given[-1].name}' " if given else ""
-            message = f"{after}a {kind} is missing: {len(given)} of {len(names)}"
-            raise ModelError(message)
+            raise ModelError(f"{after}a {kind} is missing: {len(given)} of {len(names)}")
     return {name: weights[name] for name in shapes if name in weights}
 
 
@@ -259,8 +250,7 @@ def _tensors(layer: KerasLayer, name: str, shapes: dict[str, tuple[int, ...]]) -
     tensors: Weights = {}
     for part, array in layer.arrays.items():
         if part not in parts:
-            message = f"layer '{layer.name}' has an array '{part}'"
-            raise ModelError(message)
+            raise ModelError(f"layer '{layer.name}' has an array '{part}'")
         tensors[f"{name}.{parts[part]}"] = _turned(array) if part == "kernel" else array
     if layer.kind == "batch normalisation" and "gamma" not in layer.arrays:
         tensors[f"{name}.weight"] = np.ones_like(layer.arrays["beta"])

@@ -68,23 +68,20 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if not self.name or self.members < 1:
-            message = "A model card needs a name and at least one member."
-            raise ModelError(message)
+            raise ModelError("A model card needs a name and at least one member.")
         if len(self.classes) != self.architecture.classes:
-            message = (
+            raise ModelError(
                 f"The model card of '{self.name}' names {len(self.classes)} classes, "
                 f"but its network has {self.architecture.classes}."
             )
-            raise ModelError(message)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             message = f"The model card's temperature must be above 0, got {self.temperature}."
             raise ModelError(message)
         if not (math.isfinite(self.slice_shift) and abs(self.slice_shift) <= LARGEST_SHIFT):
-            message = (
+            raise ModelError(
                 f"The model card's slice_shift must lie within {LARGEST_SHIFT:g} of 0, "
                 f"got {self.slice_shift}."
             )
-            raise ModelError(message)
 
     def to_json(self) -> dict[str, Any]:
         """Give the card as plain JSON values."""
@@ -104,8 +101,7 @@ class ModelCard:
             ModelError: the schema or the preprocessing is not this software's, or a field is wrong.
         """
         if values.get("schema") != SCHEMA:
-            message = f"schema {values.get('schema')} is not known to this version"
-            raise ModelError(message)
+            raise ModelError(f"schema {values.get('schema')} is not known to this version")
         if values.get("preprocessing") != PREPROCESSING:
             message = f"its preprocessing {values.get('preprocessing')} is not this software's"
             raise ModelError(message)
@@ -117,8 +113,7 @@ class ModelCard:
             known["classes"] = tuple(str(name) for name in known["classes"])
             return cls(**known)
         except (KeyError, TypeError) as error:
-            message = f"its field {error} is missing or wrong"
-            raise ModelError(message) from error
+            raise ModelError(f"its field {error} is missing or wrong") from error
 
 
 @dataclass(frozen=True)
@@ -209,56 +204,45 @@ def check_weights(weights: Mapping[str, NDArray[Any]], architecture: Architectur
     shapes = architecture.tensor_shapes()
     for name, shape in shapes.items():
         if name not in weights:
-            message = f"tensor '{name}' is missing"
-            raise ModelError(message)
+            raise ModelError(f"tensor '{name}' is missing")
         array = weights[name]
         if array.shape != shape:
-            message = f"tensor '{name}' has shape {array.shape}, expected {shape}"
-            raise ModelError(message)
+            raise ModelError(f"tensor '{name}' has shape {array.shape}, expected {shape}")
         if array.dtype != np.float32:
-            message = f"tensor '{name}' is {array.dtype}, expected float32"
-            raise ModelError(message)
+            raise ModelError(f"tensor '{name}' is {array.dtype}, expected float32")
         if not np.isfinite(array).all() or (name.endswith("running_var") and array.min() < 0):
-            message = f"tensor '{name}' holds impossible numbers"
-            raise ModelError(message)
+            raise ModelError(f"tensor '{name}' holds impossible numbers")
     unknown = sorted(set(weights) - set(shapes))
     if unknown:
-        message = f"tensor '{unknown[0]}' does not belong to {architecture.name}"
-        raise ModelError(message)
+        raise ModelError(f"tensor '{unknown[0]}' does not belong to {architecture.name}")
 
 
 def _card_of(metadata: dict[str, str] | None) -> ModelCard:
     text = (metadata or {}).get(METADATA_KEY)
     if text is None:
-        message = "it is a safetensors file, but holds no DenseSharp model card"
-        raise ModelError(message)
+        raise ModelError("it is a safetensors file, but holds no DenseSharp model card")
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        message = f"its model card is no JSON ({error})"
-        raise ModelError(message) from error
+        raise ModelError(f"its model card is no JSON ({error})") from error
     if not isinstance(values, dict):
-        message = "its model card is no JSON object"
-        raise ModelError(message)
+        raise ModelError("its model card is no JSON object")
     return ModelCard.from_json(values)
 
 
 def _split(tensors: Weights, card: ModelCard) -> tuple[Weights, ...]:
     """Sort the file's tensors by member and check every member."""
     if card.members > len(tensors):
-        message = f"it holds {len(tensors)} tensors for {card.members} members"
-        raise ModelError(message)
+        raise ModelError(f"it holds {len(tensors)} tensors for {card.members} members")
     members: list[Weights] = [{} for _ in range(card.members)]
     for name, array in tensors.items():
         number, _, rest = name.partition(".")
         if not number.isdecimal() or int(number) >= card.members:
-            message = f"tensor '{name}' belongs to none of its {card.members} members"
-            raise ModelError(message)
+            raise ModelError(f"tensor '{name}' belongs to none of its {card.members} members")
         members[int(number)][rest] = array
     for position, weights in enumerate(members):
         try:
             check_weights(weights, card.architecture)
         except ModelError as error:
-            message = f"in member {position}, {error}"
-            raise ModelError(message) from error
+            raise ModelError(f"in member {position}, {error}") from error
     return tuple(members)

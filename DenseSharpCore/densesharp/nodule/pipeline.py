@@ -74,11 +74,10 @@ def check_classes(engine: Engine) -> None:
     """
     card = engine.model.card
     if card.classes != CLASS_NAMES:
-        message = (
+        raise ModelError(
             f"The model '{card.name}' knows the classes {', '.join(card.classes)}, not "
             f"{', '.join(CLASS_NAMES)}: choose a model of invasiveness."
         )
-        raise ModelError(message)
 
 
 def check_seed(volume: Volume, seed: Seed) -> None:
@@ -89,21 +88,18 @@ def check_seed(volume: Volume, seed: Seed) -> None:
     """
     where = "RAS ({:.6g}, {:.6g}, {:.6g})".format(*seed.ras.round(1) + 0.0)
     if not volume.grid.contains(seed.lps):
-        message = f"The seed at {where} mm lies outside the image: click inside the lung."
-        raise SeedError(message)
+        raise SeedError(f"The seed at {where} mm lies outside the image: click inside the lung.")
     mean = float(values_around(volume, seed, SEED_RADIUS_MM).mean())
     if mean < AIR_HU:
-        message = (
+        raise SeedError(
             f"The seed at {where} mm lies in air ({mean:.0f} HU on average, for instance the "
             "trachea or outside the body): click on the nodule."
         )
-        raise SeedError(message)
     if mean > BONE_HU:
-        message = (
+        raise SeedError(
             f"The seed at {where} mm lies in bone, calcium or metal ({mean:.0f} HU on average): "
             "click on the nodule."
         )
-        raise SeedError(message)
 
 
 def values_around(volume: Volume, seed: Seed, radius: float) -> NDArray[np.float64]:
@@ -266,8 +262,7 @@ def update_mask(
     clock = StageTimes()
     trimmed = mask.trimmed(volume.grid)
     if trimmed is None:
-        message = "The corrected outline is empty: undo, or delete the nodule."
-        raise SeedError(message)
+        raise SeedError("The corrected outline is empty: undo, or delete the nodule.")
     middle = trimmed.centroid
     patch, output, component = run_at(volume, middle, middle, engine)
     prediction, _ = predict(Located(patch, output, component, passes=1, shift_mm=0.0), engine)

@@ -165,8 +165,7 @@ def _writer(path: Path) -> Any:
         from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
         return vtkXMLPolyDataWriter()
-    message = f"A surface is written as .stl, .ply or .vtp, not as '{path.name}'."
-    raise OutputError(message)
+    raise OutputError(f"A surface is written as .stl, .ply or .vtp, not as '{path.name}'.")
 
 
 def _vtk_image(values: NDArray[np.generic]) -> vtkImageData:

@@ -112,8 +112,7 @@ def _read_document(folder: Path) -> dict[str, Any]:
         message = f"'{folder}' holds no readable result.json: give the folder of a finished run."
         raise ReportError(message) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        message = f"'{path}' was written by another version of DenseSharp: run it again."
-        raise ReportError(message)
+        raise ReportError(f"'{path}' was written by another version of DenseSharp: run it again.")
     return document
 
 

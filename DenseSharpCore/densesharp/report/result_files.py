@@ -90,8 +90,7 @@ def _check_ids(ids: Sequence[str]) -> None:
             message = f"Two nodules are called '{name}', as their files would be: rename one."
             raise OutputError(message)
         if unfit := why_no_name(name):
-            message = f"Files cannot be named after a nodule called '{name}': {unfit}."
-            raise OutputError(message)
+            raise OutputError(f"Files cannot be named after a nodule called '{name}': {unfit}.")
 
 
 def result_document(
@@ -199,11 +198,10 @@ def put_in_place(made: Path, folder: Path, earlier: Collection[Path]) -> None:
     old = sorted((path for path in earlier if (folder / path).exists()), key=_last, reverse=True)
     for path in new:
         if (folder / path).exists() and path not in old:
-            message = (
+            raise OutputError(
                 f"'{folder / path}' exists and was not written by this program: choose another "
                 "folder or move the file away."
             )
-            raise OutputError(message)
     try:
         with (
             tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as aside,

@@ -160,8 +160,7 @@ class Lungs:
             lung = read_lung(self.paths[(self.first + n) % len(self.paths)])
             if len(lung.places(latents)):
                 return lung
-        message = f"No CT has a place for a nodule of {latents.diameter_mm:.0f} mm."
-        raise ImageError(message)
+        raise ImageError(f"No CT has a place for a nodule of {latents.diameter_mm:.0f} mm.")
 
 
 def without_noise(hu: Field, aerated: NDArray[np.bool_]) -> Field:
@@ -222,8 +221,7 @@ def real_lung(volume: Volume, name: str = "CT") -> RealLung:
     hu = resample(volume.array, volume.grid, grid, WINDOW[0])
     lungs = _lungs(hu)
     if not lungs.any():
-        message = f"No lung was found in '{name}': a chest CT with whole lungs is needed."
-        raise ImageError(message)
+        raise ImageError(f"No lung was found in '{name}': a chest CT with whole lungs is needed.")
     inside = ndimage.distance_transform_edt(lungs, sampling=STEP_MM)
     outside = ndimage.distance_transform_edt(~lungs, sampling=STEP_MM)
     # A boundary lies half a voxel from the centres on both its sides.

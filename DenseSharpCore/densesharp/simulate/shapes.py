@@ -98,16 +98,14 @@ def read_shapes(path: str) -> tuple[Shape, ...]:
         header = read_header(file)
         labels = read_voxels(header, file.name)
         if labels.ndim != 3:
-            message = f"'{file.name}' has several layers: export one label map for each."
-            raise ImageError(message)
+            raise ImageError(f"'{file.name}' has several layers: export one label map for each.")
         spacing = header.grid.spacing[::-1]
         for number in np.unique(labels[labels > 0]):
             mask = labels == number
             if mask.sum() >= SMALLEST_VOXELS:
                 shapes.append(shape_of(mask, spacing, f"{file.name}:{number:g}"))
     if not shapes:
-        message = f"'{source}' holds no mask of {SMALLEST_VOXELS} voxels or more."
-        raise ImageError(message)
+        raise ImageError(f"'{source}' holds no mask of {SMALLEST_VOXELS} voxels or more.")
     return tuple(shapes)
 
 

@@ -132,8 +132,7 @@ def write_dataset(
             for fault, of in numbers.items()
         )
         lost = counted(len(faults), "nodule")
-        message = f"{lost} could not be made; the tables are not written:\n{lines}"
-        raise DenseSharpError(message)
+        raise DenseSharpError(f"{lost} could not be made; the tables are not written:\n{lines}")
     ordered = [rows[number] for number in range(count)]
     _write_table(root / "truth.csv", ordered)
     keys = ("name", "diagnosis", "subset", "patient")

@@ -87,11 +87,10 @@ def collect(source: str | Path, out: str | Path, progress: Progress = silent) ->
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
         progress(1 - 1 / (done + 1), f"{done} accepted outlines found")
     if not rows:
-        message = (
+        raise TableError(
             f"'{source}' holds no accepted outline: give a table (CSV), a scene that was saved "
             "after nodules were accepted, a folder with DICOM SEG and their CT, or a cohort's."
         )
-        raise TableError(message)
     table = Path(out) / "accepted.csv"
     write_csv(table, COLUMNS, rows)
     return table
@@ -173,8 +172,7 @@ def _segment(labels: sitk.Image, segment: str, grid: Grid) -> NDArray[np.bool_]:
     keys = labels.GetMetaDataKeys()
     wanted = [key for key in keys if key.endswith("_ID") and labels.GetMetaData(key) == segment]
     if not wanted:
-        message = f"the segment {segment} is not in it"
-        raise ValueError(message)
+        raise ValueError(f"the segment {segment} is not in it")
     prefix = wanted[0].removesuffix("ID")
     value = int(labels.GetMetaData(f"{prefix}LabelValue"))
     layer = int(labels.GetMetaData(f"{prefix}Layer"))

@@ -43,11 +43,10 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if self.edge % 4 or self.edge < SMALLEST_EDGE:
-            message = (
+            raise TableError(
                 f"Training patches of {self.edge} voxels are impossible: give a multiple of 4 "
                 f"from {SMALLEST_EDGE} on."
             )
-            raise TableError(message)
 
 
 LIKE_PAPER = Augmentation(shift_mm=3, zoom=(0.8, 1.15))

@@ -121,14 +121,12 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     rows = read_csv(path, f"The table '{path}'").records()
     missing = [name for name in ("name", "image", "mask") if not rows or name not in rows[0]]
     if missing:
-        message = f"The table '{path}' has no column {', '.join(missing)}, or no lines."
-        raise TableError(message)
+        raise TableError(f"The table '{path}' has no column {', '.join(missing)}, or no lines.")
     faults = _faults_of(rows)
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
         told = counted(len(faults), "fault")
-        message = f"The table '{path}' has {told}; nothing was cut out:\n{lines}"
-        raise TableError(message)
+        raise TableError(f"The table '{path}' has {told}; nothing was cut out:\n{lines}")
     return rows
 
 
@@ -221,8 +219,7 @@ def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
     place = _place(row)
     if place:
         if not _grid_of(image).contains(place):
-            message = "the place lies outside the CT"
-            raise GeometryError(message)
+            raise GeometryError("the place lies outside the CT")
     elif is_one_slice(image):
         read_slice(root, row, _rule(row))
     else:

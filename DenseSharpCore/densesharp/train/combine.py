@@ -74,8 +74,7 @@ def combine(
     card = replace(card, members=len(members), temperature=1.0, slice_shift=shift)
     labelled = [sample for sample in calibration if sample.label != UNKNOWN]
     if not labelled:
-        message = "The calibration set has no nodule with a known class."
-        raise TableError(message)
+        raise TableError("The calibration set has no nodule with a known class.")
     logits = logits_in_all_orientations(ModelFile(card, tuple(members), ""), labelled, progress)
     labels = np.array([sample.label for sample in labelled])
     card = replace(card, temperature=round(fit_temperature(logits, labels), 4))
@@ -93,8 +92,7 @@ def mean_weights(members: Sequence[Weights]) -> Weights:
 
 def _with_shares(weights: Weights, shares: Sequence[float]) -> Weights:
     if CLASSIFIER_BIAS not in weights or len(shares) != len(weights[CLASSIFIER_BIAS]):
-        message = "The shares do not fit the network's classes."
-        raise ModelError(message)
+        raise ModelError("The shares do not fit the network's classes.")
     shift = np.log(np.asarray(shares) * len(shares)).astype(np.float32)
     return {**weights, CLASSIFIER_BIAS: weights[CLASSIFIER_BIAS] + shift}
 

@@ -49,19 +49,16 @@ def _read_archive(path: Path) -> list[Any]:
     try:
         with path.open("rb") as file:
             if file.read(4) != b"PK\x03\x04":
-                message = f"'{path.name}' is no .npz archive with voxel and seg"
-                raise ValueError(message)
+                raise ValueError(f"'{path.name}' is no .npz archive with voxel and seg")
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 found = [_array(arrays, key) for key in ("voxel", "seg")]
                 return found + [_array(arrays, n) if n in arrays else None for n in _MORE]
     except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "damaged, or packed in an unknown way"
-        message = f"'{path.name}' cannot be read ({reason})"
-        raise ValueError(message) from error
+        raise ValueError(f"'{path.name}' cannot be read ({reason})") from error
     except RuntimeError as error:  # what zipfile raises where a password is needed
-        message = f"'{path.name}' cannot be read (it is encrypted)"
-        raise ValueError(message) from error
+        raise ValueError(f"'{path.name}' cannot be read (it is encrypted)") from error
     except MemoryError as error:
         message = f"'{path.name}' declares more voxels than this machine can hold"
         raise ValueError(message) from error
@@ -69,12 +66,10 @@ def _read_archive(path: Path) -> list[Any]:
 
 def _array(arrays: Mapping[str, NDArray[np.generic]], key: str) -> NDArray[np.float64]:
     if key not in arrays:
-        message = f"the file has no array '{key}'"
-        raise ValueError(message)
+        raise ValueError(f"the file has no array '{key}'")
     array = arrays[key]
     if array.dtype.kind not in "biuf":
-        message = f"'{key}' has type {array.dtype}, not numbers"
-        raise ValueError(message)
+        raise ValueError(f"'{key}' has type {array.dtype}, not numbers")
     numbers: NDArray[np.float64] = array  # type: ignore[assignment]
     return numbers
 

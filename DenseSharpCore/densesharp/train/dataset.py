@@ -186,11 +186,10 @@ def subsets_of_patients(folder: str | Path) -> dict[str, int]:
             for row in _read_table(path)
         }
     except ValueError as error:
-        message = (
+        raise TableError(
             f"Which subset each patient is in cannot be read ({error}). Repair or remove "
             f"'{path}'; without it all patients are dealt anew."
-        )
-        raise TableError(message) from error
+        ) from error
 
 
 def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> list[Sample]:
@@ -224,16 +223,13 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     try:
         table = read_csv(path, f"'{path}'")
     except TableError as error:
-        message = f"{error} A data set is a folder with an info.csv"
-        raise ValueError(message) from error
+        raise ValueError(f"{error} A data set is a folder with an info.csv") from error
     rows, columns = table.records(), table.header
     missing = [name for name in ("name", "diagnosis", "subset") if name not in columns]
     if missing:
-        message = f"'{path}' has no column {', '.join(missing)}"
-        raise ValueError(message)
+        raise ValueError(f"'{path}' has no column {', '.join(missing)}")
     if not rows:
-        message = f"'{path}' lists no nodules"
-        raise ValueError(message)
+        raise ValueError(f"'{path}' lists no nodules")
     return rows
 
 
@@ -244,13 +240,11 @@ def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
         ValueError: says what is wrong with it.
     """
     if not row["name"]:
-        message = "it has no name"
-        raise ValueError(message)
+        raise ValueError("it has no name")
     diagnosis = row["diagnosis"].strip()
     if diagnosis not in CLASS_INDEX:
         known = ", ".join(name for name in CLASS_INDEX if name)
-        message = f"diagnosis '{diagnosis}' is none of {known}"
-        raise ValueError(message)
+        raise ValueError(f"diagnosis '{diagnosis}' is none of {known}")
     subset = _whole_number(row, "subset")
     texture = _whole_number(row, "texture") if row.get("texture") else None
     path = root / "nodule" / f"{row['name']}.npz"
@@ -277,8 +271,7 @@ def _whole_number(row: Mapping[str, str], column: str) -> int:
     except ValueError:
         value = math.nan
     if not value.is_integer():
-        message = f"{column} '{row[column]}' is no whole number"
-        raise ValueError(message)
+        raise ValueError(f"{column} '{row[column]}' is no whole number")
     return int(value)
 
 

@@ -177,11 +177,10 @@ def _engines(
         return
     subsets = sorted({sample.subset for sample in samples})
     if subsets[0] < 0 or subsets[-1] >= len(model.members):
-        message = (
+        raise ModelError(
             f"The model has {len(model.members)} members, but the data set has subset "
             f"{subsets[-1]}: one member per fold is needed."
         )
-        raise ModelError(message)
     for subset in subsets:
         card = replace(model.card, members=1)
         single = ModelFile(card, (model.members[subset],), model.sha256)

@@ -169,8 +169,7 @@ def fit(
         OutputError: the disk is full or not writable; the last checkpoint is as it was.
     """
     if len(datasets) != len(settings.per_batch) or not all(datasets):
-        message = "Each data set needs nodules to train on and a share of the batch."
-        raise TableError(message)
+        raise TableError("Each data set needs nodules to train on and a share of the batch.")
     how = settings.validation
     if settings.optimisation.schedule == "plateau" and not how.share:
         message = "The plateau schedule follows a validation: give it a share of the patients."
@@ -250,8 +249,7 @@ def _network(start: str | Path | None) -> tuple[DenseSharp, str | None]:
         return network, None
     model = load_model(start)
     if model.card.architecture != Architecture():
-        message = f"'{start}' is of another architecture and cannot be trained on."
-        raise ModelError(message)
+        raise ModelError(f"'{start}' is of another architecture and cannot be trained on.")
     import_weights(network, model.members[0])
     return network, model.sha256
 
@@ -281,19 +279,17 @@ def _check_same_run(folder: Path, described: dict[str, Any]) -> None:
         message = f"'{path}' is damaged, so that its run cannot go on: choose another folder."
         raise TableError(message) from error
     if before != described:
-        message = (
+        raise TableError(
             f"'{folder}' holds a run with other settings, data or start: choose another folder, "
             "or repeat the command that started it."
         )
-        raise TableError(message)
     if was != wanted:
         names = {"32-true": "fp32", "bf16-mixed": "bf16"}
         way = "add --precision fp32" if was == "32-true" else "go on where it was begun"
-        message = (
+        raise TableError(
             f"The run in '{folder}' was begun in {names.get(was, was)}, and here it would go on in "
             f"{names[wanted]}: {way}, or choose another folder."
         )
-        raise TableError(message)
 
 
 def _restore(checkpoint: Path, module: TrainingModule, watcher: Watcher | None) -> int:

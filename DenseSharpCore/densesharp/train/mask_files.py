@@ -62,11 +62,10 @@ def _check_same_nodule(masks: Mapping[str, NDArray[np.bool_]], grid: Grid) -> No
         first, there, other = balls[0]
         apart = float(np.linalg.norm(middle - there))
         if apart - radius - other > _APART_MM:
-            message = (
+            raise ImageError(
                 f"the masks '{first}' and '{name}' lie {apart:.0f} mm apart: masks in one line are "
                 "of the same nodule"
             )
-            raise ImageError(message)
 
 
 def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> NDArray[np.bool_]:
@@ -86,17 +85,15 @@ def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> N
         header = read_header(path)
         labels = read_voxels(header, path.name)
     except ImageError as error:
-        message = f"the mask cannot be read: {error}"
-        raise ImageError(message) from error
+        raise ImageError(f"the mask cannot be read: {error}") from error
     _check_labels(labels, path.name)
     marked = _marked(labels, row, path.name)
     places = header.grid.to_world(np.argwhere(marked)[:, ::-1])
     if float(np.ptp(places, axis=0).max()) > edge:
-        message = (
+        raise ImageError(
             f"what the mask '{path.name}' marks reaches over {np.ptp(places, axis=0).max():.0f} "
             f"mm, more than the cube of {edge:g} mm: give each nodule a line and a label of its own"
         )
-        raise ImageError(message)
     on_ct = _on_grid(places, header.grid, grid, path.name)
     _check_one_nodule(on_ct, grid, path.name)
     return on_ct
@@ -120,11 +117,10 @@ def _check_one_nodule(marked: NDArray[np.bool_], grid: Grid, name: str) -> None:
     apart = np.linalg.norm(np.diff(grid.to_world(np.array(middles)[:, ::-1]), axis=0))
     radii = (voxels[[first, second]] * grid.voxel_volume * 3 / (4 * np.pi)) ** (1 / 3)
     if voxels[second] > _SECOND * voxels[first] and apart - radii.sum() > _APART_MM:
-        message = (
+        raise ImageError(
             f"the mask '{name}' marks two pieces {apart:.0f} mm apart: give each nodule a line and "
             "a label of its own"
         )
-        raise ImageError(message)
 
 
 def _check_labels(labels: NDArray[Any], name: str) -> None:
@@ -153,15 +149,13 @@ def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[
         filled = int(marked.any(axis=(0, 1, 2)).sum())
         if filled > 1:
             what = f"label {label}" if label else "something"
-            message = (
+            raise ImageError(
                 f"the mask '{name}' holds {what} in {filled} layers (overlapping segments): "
                 "export one label map for each"
             )
-            raise ImageError(message)
         marked = np.asarray(marked.any(axis=3))
     if not marked.any():
-        message = f"the mask '{name}' is empty{f' at label {label}' if label else ''}"
-        raise ImageError(message)
+        raise ImageError(f"the mask '{name}' is empty{f' at label {label}' if label else ''}")
     return marked
 
 
@@ -176,8 +170,7 @@ def _on_grid(places: NDArray[np.float64], own: Grid, grid: Grid, name: str) -> N
     inside = bool((nearest >= 0).all() and (nearest < grid.size).all())
     same = np.isclose(own.voxel_volume, grid.voxel_volume, rtol=1e-3)
     if not (same and inside and np.abs(index - nearest).max() < _OFF_CENTER):
-        message = f"the mask '{name}' does not lie on the CT's grid"
-        raise GeometryError(message)
+        raise GeometryError(f"the mask '{name}' does not lie on the CT's grid")
     marked = np.zeros(grid.shape, dtype=np.bool_)
     marked[tuple(nearest[:, ::-1].T)] = True
     return marked

@@ -46,11 +46,9 @@ class OwnMasks:
 
     def __post_init__(self) -> None:
         if self.drawn.ndim != 4 or self.drawn.shape[1:] != self.grid.shape or not self.drawn.size:
-            message = f"own {self.drawn.shape} does not fit its grid {self.grid.shape}"
-            raise ImageError(message)
+            raise ImageError(f"own {self.drawn.shape} does not fit its grid {self.grid.shape}")
         if self.drawn.max() > OUTLINE:
-            message = "own holds other values than 0 outside, 1 inside and 2 on the outline"
-            raise ImageError(message)
+            raise ImageError("own holds other values than 0 outside, 1 inside and 2 on the outline")
 
     def by(self, rule: Rule) -> NDArray[np.bool_]:
         """(reader, k, j, i) each reader's mask by a rule for the edge."""
@@ -124,10 +122,9 @@ def own_masks(masks: Mapping[str, NDArray[np.bool_]], grid: Grid, rule: Rule) ->
     for name, mask in masks.items():
         drawn.append(with_outline(np.pad(mask[box], 1), around, rule))
         if not (drawn[-1] == INSIDE).any():
-            message = (
+            raise ImageError(
                 f"nothing is left of the mask '{name}' without its outline pixels: leave it out"
             )
-            raise ImageError(message)
     return OwnMasks(np.stack(drawn), around)
 
 

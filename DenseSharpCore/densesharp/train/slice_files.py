@@ -77,21 +77,18 @@ def read_slice(root: Path, row: Mapping[str, str], rule: Rule) -> OutlinedSlice:
         message = f"the pixels of the slice are not square ({width:.3f} x {height:.3f} mm)"
         raise GeometryError(message)
     if header.layers > 1:
-        message = "the slice is in color: it is no CT"
-        raise ImageError(message)
+        raise ImageError("the slice is in color: it is no CT")
     hu = read_voxels(header, row["image"]).astype(np.float32)[0]
     first = mask_names(row)[0]
     try:
         grid = read_header(root / first).grid
     except ImageError as error:
-        message = f"the mask cannot be read: {error}"
-        raise ImageError(message) from error
+        raise ImageError(f"the mask cannot be read: {error}") from error
     level = _level(header.grid, grid, first)
     drawn = own_masks(read_masks(root, grid, row, math.inf), grid, rule)
     masks = _on(drawn, grid)
     if not consensus(masks)[level].any():
-        message = "half of the readers or more marked nothing on the slice itself"
-        raise ImageError(message)
+        raise ImageError("half of the readers or more marked nothing on the slice itself")
     return OutlinedSlice(hu, masks, level, float(width), float(grid.spacing[2]))
 
 
@@ -110,8 +107,7 @@ def _level(image: Grid, masks: Grid, name: str) -> int:
     )
     level = round(float(at[0, 2]))
     if masks.size[:2] != image.size[:2] or max(off) > ON_PIXELS or not 0 <= level < masks.size[2]:
-        message = f"the mask '{name}' has no slice with the pixels of the image"
-        raise GeometryError(message)
+        raise GeometryError(f"the mask '{name}' has no slice with the pixels of the image")
     return level
 
 

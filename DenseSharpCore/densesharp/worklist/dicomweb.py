@@ -186,8 +186,7 @@ class WebCase(ListedCase):
         uids = {_text(entry, SERIES_UID): _order(entry) for entry in choices}
         uids = {uid: order for uid, order in uids.items() if _UID.fullmatch(uid)}
         if not uids:
-            message = f"The study of '{self.name}' holds no CT series any more."
-            raise ImageError(message)
+            raise ImageError(f"The study of '{self.name}' holds no CT series any more.")
         self.server.fetch(self.study, min(uids, key=lambda uid: uids[uid]), scratch, progress)
         return LoadedCase(read_preferred(scratch, None, progress), scratch)
 
@@ -229,15 +228,13 @@ def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[bytes]:
             begun, start = True, 0
             del held[: end + len(mark)]
     if not begun or not held.startswith(b"--"):
-        message = "the message is not complete"
-        raise ValueError(message)
+        raise ValueError("the message is not complete")
 
 
 def _boundary(headers: Message) -> bytes:
     boundary = headers.get_boundary()
     if not boundary:
-        message = "The DICOMweb server sends a series in a form that is not read here."
-        raise ImageError(message)
+        raise ImageError("The DICOMweb server sends a series in a form that is not read here.")
     return boundary.encode("ascii", "replace")
 
 

@@ -52,8 +52,7 @@ def open_worklist(where: str) -> list[ListedCase]:
         message = f"'{where}' does not exist: give a folder, a CSV table or a DICOMweb address."
         raise ImageError(message)
     if not cases:
-        message = f"The worklist '{where}' holds no CT."
-        raise ImageError(message)
+        raise ImageError(f"The worklist '{where}' holds no CT.")
     return cases
 
 
@@ -93,8 +92,7 @@ def _of_table(path: Path) -> list[ListedCase]:
     for line, row in read_rows(path, f"The worklist '{path.name}'", _NEEDED, ("series", "prior")):
         for column in _NEEDED:
             if not row[column]:
-                message = f"Worklist, line {line}, column '{column}': it is empty."
-                raise TableError(message)
+                raise TableError(f"Worklist, line {line}, column '{column}': it is empty.")
         first.setdefault(row["case"], row)
     folder, ids = path.parent.absolute(), unique_ids(list(first), folder_name)
     return [

@@ -79,11 +79,10 @@ def open_engine(
     if not isinstance(model, ModelFile):
         model = load_model(model or model_path())
     if model.card.architecture.name != "DenseSharp":
-        message = (
+        raise ModelError(
             f"The model '{model.card.name}' is a {model.card.architecture.name}, which outlines "
             "nothing: use a DenseSharp model file."
         )
-        raise ModelError(message)
     cores = threads if threads is not None else max(1, available_cores() - 1)
 
     def on_processor(wanted: Precision) -> Engine:
@@ -94,10 +93,9 @@ def open_engine(
     elif device != "cpu":
         report = probe(device)
         if not report.works:
-            message = (
+            raise DeviceError(
                 f"The device '{device}' cannot be used: {report.detail} Choose the processor, cpu."
             )
-            raise DeviceError(message)
     if device == "cpu":
         return on_processor(precision)
     return _EngineWithFallback(

@@ -95,8 +95,7 @@ def follow_up(
         ('no change beyond measurement error', 0.0)
     """
     if days is not None and not days > 0:
-        message = f"The second CT must be later than the first: {days:g} days is not."
-        raise GeometryError(message)
+        raise GeometryError(f"The second CT must be later than the first: {days:g} days is not.")
     progress(0.0, "Analysing the first CT")
     before = analyse(first, seed, engine, nodule_id="first", settings=settings)
     match = None
@@ -104,11 +103,10 @@ def follow_up(
         progress(0.4, "Finding the same place in the second CT")
         match = find_again(first, before, second)
         if match.similarity < SIMILAR_ENOUGH:
-            message = (
+            raise GeometryError(
                 "The place of the nodule was not found again in the second CT (similarity "
                 f"{match.similarity:.2f}): click on the nodule there as well."
             )
-            raise GeometryError(message)
         second_seed = Seed(np.array(match.point))
     progress(0.6, "Analysing the second CT")
     after = analyse(second, second_seed, engine, nodule_id="second", settings=settings)

@@ -28,11 +28,10 @@ def days_between(first: Volume, second: Volume) -> int | None:
             continue
         days = (end - begin).days
         if days < 0:
-            message = (
+            raise GeometryError(
                 f"The second CT was taken {counted(-days, 'day')} before the first: give the "
                 "earlier CT first."
             )
-            raise GeometryError(message)
         return days
     return None
 

@@ -56,8 +56,7 @@ class Context:
             message = f"The patient's age {self.age} is not a number of years between 0 and 130."
             raise ContextError(message)
         if self.nodules is not None and self.nodules < 1:
-            message = f"The number of nodules {self.nodules} must be 1 or more."
-            raise ContextError(message)
+            raise ContextError(f"The number of nodules {self.nodules} must be 1 or more.")
 
     def missing(self, *names: str) -> tuple[str, ...]:
         """Those of the named fields that are not known."""

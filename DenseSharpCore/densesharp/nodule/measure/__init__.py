@@ -60,8 +60,7 @@ def measure(
     values = values_in_box(volume, mask)
     inside = mask.array > 0
     if not inside.any():
-        message = "The outline is empty: there is nothing to measure."
-        raise ImageError(message)
+        raise ImageError("The outline is empty: there is nothing to measure.")
     outlines = all_outlines(inside, mask.grid)
     axes = in_plane_axes(outlines, mask.grid)
     # Only some directions are tried in 3D; the long axis, found in more, may beat them by a hair.

@@ -32,11 +32,9 @@ class Seed:
         try:
             point = np.array(self.lps, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            message = f"The seed {self.lps!r} is not three numbers."
-            raise SeedError(message) from error
+            raise SeedError(f"The seed {self.lps!r} is not three numbers.") from error
         if point.shape != (3,) or not np.isfinite(point).all():
-            message = "A seed needs three finite numbers."
-            raise SeedError(message)
+            raise SeedError("A seed needs three finite numbers.")
         point.setflags(write=False)
         object.__setattr__(self, "lps", point)
 
@@ -89,5 +87,4 @@ class Patch:
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape or self.array.dtype != np.float32:
-            message = f"Patch {self.array.shape} {self.array.dtype} does not fit its grid."
-            raise ImageError(message)
+            raise ImageError(f"Patch {self.array.shape} {self.array.dtype} does not fit its grid.")

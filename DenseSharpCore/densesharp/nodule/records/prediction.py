@@ -58,11 +58,9 @@ class Prediction:
     def __post_init__(self) -> None:
         total = float(self.class_probabilities.sum())
         if self.class_probabilities.shape != (len(CLASS_NAMES),) or abs(total - 1) > 1e-6:
-            message = f"Class probabilities {self.class_probabilities} do not sum to one."
-            raise ImageError(message)
+            raise ImageError(f"Class probabilities {self.class_probabilities} do not sum to one.")
         if self.mask.shape != self.patch.grid.shape or self.evidence.shape != self.mask.shape:
-            message = "Mask and evidence must lie on the patch's grid."
-            raise ImageError(message)
+            raise ImageError("Mask and evidence must lie on the patch's grid.")
 
     @property
     def entropy(self) -> float:

@@ -77,8 +77,7 @@ def answer_from_data(data: AnswerData) -> Answer:
     """
     unknown = set(data) - {field.name for field in fields(Answer)}
     if unknown:
-        message = f"The answer form has no field '{min(unknown)}'."
-        raise StudyError(message)
+        raise StudyError(f"The answer form has no field '{min(unknown)}'.")
     return Answer(**data)
 
 

@@ -169,8 +169,7 @@ def _told(case: Case, truth: Mapping[str, str] | None, *, every: bool) -> Case:
     if truth is None or not (case.practice or every):
         return case
     if case.id not in truth:
-        message = f"Feedback needs the class of '{case.id}' in the truth table."
-        raise StudyError(message)
+        raise StudyError(f"Feedback needs the class of '{case.id}' in the truth table.")
     return replace(case, feedback=truth[case.id])
 
 
@@ -181,11 +180,10 @@ def _practice_last(entry: _Listed) -> tuple[bool, str]:
 
 def _refuse_inside(key_file: Path, folder: Path) -> None:
     if folder.resolve() in key_file.resolve().parents:
-        message = (
+        raise StudyError(
             f"The key '{key_file}' would lie in the study's folder, where it gives the truth away: "
             "keep truth and key elsewhere, or name another file with --key."
         )
-        raise StudyError(message)
 
 
 def _read_readers(path: Path) -> tuple[Reader, ...]:
@@ -199,11 +197,10 @@ def _read_cases(path: Path, folder: Path, progress: Progress) -> list[_Listed]:
     table = read_table(path, _CASE_COLUMNS)
     for name in ("class", "truth", "pathology", "histology", "diagnosis"):
         if name in table.columns:
-            message = (
+            raise StudyError(
                 f"The case list '{path}' has a column '{name}': the truth belongs into a table of "
                 "its own (case,class), because readers' computers hold the case list."
             )
-            raise StudyError(message)
     listed = []
     for row in range(len(table)):
         progress(row / len(table), f"Case {row + 1} of {len(table)}")
@@ -265,8 +262,7 @@ def _read_truth(path: Path | None, listed: list[_Listed]) -> dict[str, str] | No
         truth[case] = name
     missing = [e.case.id for e in listed if not e.case.practice and e.case.id not in truth]
     if missing:
-        message = f"The truth table '{path}' lacks the case '{missing[0]}': add its class."
-        raise StudyError(message)
+        raise StudyError(f"The truth table '{path}' lacks the case '{missing[0]}': add its class.")
     return truth
 
 
@@ -282,19 +278,17 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
         model = document["model"]
         name, digest, trained = (str(model[key]) for key in ("name", "sha256", "trained_on"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = (
+        raise StudyError(
             f"There is no result of the model for case '{entry.case.id}' ('{path}'): run "
             "'densesharp predict' with its image and seed into that folder, or 'densesharp cohort' "
             "with the case list into the results folder."
-        )
-        raise StudyError(message) from error
+        ) from error
     probabilities = result.class_probabilities
     if not probabilities:
-        message = (
+        raise StudyError(
             f"The model refused case '{entry.case.id}': a study cannot show its result. Leave "
             "the case out or read it in an unaided study."
         )
-        raise StudyError(message)
     chances = {c: float(probabilities[c]) for c in CLASS_NAMES}
     aid = Aid(
         entry.case.id,
@@ -330,9 +324,8 @@ def _read_aid(entry: _Listed, results: Path) -> Aid:
 def _choose_nodule(nodules: list[Any], entry: _Listed, path: Path) -> Any:
     found = [n for n in nodules if not entry.nodule or n["id"] == entry.nodule]
     if len(found) != 1:
-        message = (
+        raise StudyError(
             f"'{path}' has {len(found)} results for case '{entry.case.id}': name the right one in "
             "the column 'nodule' of the case list."
         )
-        raise StudyError(message)
     return found[0]

@@ -199,11 +199,10 @@ class Design:
         for reader in self.readers:
             if reader.id == reader_id:
                 return reader
-        message = (
+        raise StudyError(
             f"'{reader_id}' is no reader of the study '{self.study}': check the spelling, or ask "
             "whoever runs the study for your reader name."
         )
-        raise StudyError(message)
 
     @property
     def sha256(self) -> str:
@@ -255,27 +254,23 @@ def design_from_json(text: str) -> Design:
         data = json.loads(text)
         schema, stored = data["schema"], data.pop("design_sha256")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        message = "design.json is not the design of a DenseSharp reader study."
-        raise StudyError(message) from error
+        raise StudyError("design.json is not the design of a DenseSharp reader study.") from error
     if schema not in READABLE:
-        message = (
+        raise StudyError(
             f"The study's design has format {schema}, this software reads formats "
             f"{' and '.join(map(str, READABLE))}: "
             "use the version of the software that the study was begun with."
         )
-        raise StudyError(message)
     try:
         design = _design_from_data(data)
         unchanged = design.sha256 == stored
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"design.json is damaged ({error}): restore it from a copy."
-        raise StudyError(message) from error
+        raise StudyError(f"design.json is damaged ({error}): restore it from a copy.") from error
     if not unchanged:
-        message = (
+        raise StudyError(
             "design.json was changed after the study was frozen: restore the original file. "
             "Another design is another study, made with 'densesharp study new'."
         )
-        raise StudyError(message)
     return design
 
 
@@ -303,25 +298,22 @@ def _check_names(design: Design) -> None:
     ):  # fmt: skip
         for name in names:
             if not IDENTIFIER.fullmatch(name):
-                message = (
+                raise StudyError(
                     f"The {what} name '{name}' cannot be used: take 1 to 40 letters, digits, "
                     "dots, dashes or underscores, beginning with a letter or digit."
                 )
-                raise StudyError(message)
             if design.schema > 1 and _RESERVED.fullmatch(name):
-                message = (
+                raise StudyError(
                     f"The {what} name '{name}' cannot be used: Windows keeps it for itself or ends "
                     "file names before the dot. Choose another."
                 )
-                raise StudyError(message)
         if what == "patient":
             continue
         # Names become file names, and some disks do not tell capitals apart.
         folded = [name.casefold() for name in names]
         double = next((name for name in names if folded.count(name.casefold()) > 1), None)
         if double is not None:
-            message = f"The {what} '{double}' is named twice: names must differ."
-            raise StudyError(message)
+            raise StudyError(f"The {what} '{double}' is named twice: names must differ.")
 
 
 def _check_choices(design: Design) -> None:
@@ -337,18 +329,14 @@ def _check_choices(design: Design) -> None:
     for what, value, allowed in choices:
         if value not in allowed:
             names = ", ".join(map(str, allowed))
-            message = f"The {what} cannot be '{value}': it is one of {names}."
-            raise StudyError(message)
+            raise StudyError(f"The {what} cannot be '{value}': it is one of {names}.")
     if not math.isfinite(design.washout_days) or design.washout_days < 0:
-        message = f"The washout of {design.washout_days} days is not a length of time."
-        raise StudyError(message)
+        raise StudyError(f"The washout of {design.washout_days} days is not a length of time.")
     margin = design.endpoint.margin
     if margin is not None and not 0 < margin < 1:
-        message = f"The margin {margin} must lie between 0 and 1, in units of the endpoint."
-        raise StudyError(message)
+        raise StudyError(f"The margin {margin} must lie between 0 and 1, in units of the endpoint.")
     if design.endpoint.equivalence and margin is None:
-        message = "Equivalence needs a margin: how far apart still counts as equal."
-        raise StudyError(message)
+        raise StudyError("Equivalence needs a margin: how far apart still counts as equal.")
 
 
 def _check_cases(design: Design) -> None:
@@ -356,17 +344,15 @@ def _check_cases(design: Design) -> None:
         message = "A teaching set tells each class: leave corrections and repeated cases out."
         raise StudyError(message)
     if not design.readers:
-        message = "The study has no readers: name at least one."
-        raise StudyError(message)
+        raise StudyError("The study has no readers: name at least one.")
     if len(design.main_cases) < 2:
         message = "The study has fewer than two cases besides practice: nothing can be compared."
         raise StudyError(message)
     if not 0 <= design.repeats <= len(design.main_cases):
-        message = (
+        raise StudyError(
             f"{design.repeats} repeated cases were asked for, but the study has "
             f"{len(design.main_cases)} cases: ask for fewer."
         )
-        raise StudyError(message)
     for case in design.cases:
         may_tell = (case.practice or design.teaching) and case.feedback in CLASS_NAMES
         if case.feedback and not may_tell:
@@ -383,14 +369,12 @@ def _check_cases(design: Design) -> None:
 def _check_aid(design: Design) -> None:
     if design.kind == "unaided":
         if design.aid is not None:
-            message = "An unaided study shows no model: leave the model's results out."
-            raise StudyError(message)
+            raise StudyError("An unaided study shows no model: leave the model's results out.")
         return
     have = set(design.aid.files) if design.aid else set()
     missing = sorted({case.id for case in design.cases} - have)
     if missing:
-        message = (
+        raise StudyError(
             f"The model's result is missing for {len(missing)} of {len(design.cases)} cases "
             f"(first: '{missing[0]}'): an aided reading needs one for every case."
         )
-        raise StudyError(message)

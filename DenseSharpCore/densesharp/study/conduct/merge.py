@@ -58,12 +58,11 @@ def _longer(reader: str, one: list[Event], other: list[Event], label: str) -> li
     """The longer of two chains, of which the shorter must be the beginning."""
     short, long = sorted((one, other), key=len)
     if short and short[-1].hash != long[len(short) - 1].hash:
-        message = (
+        raise StudyError(
             f"Reader {reader}'s record in '{label}' contradicts another store: the reader read at "
             "two places at once. Nothing was merged; export the stores one by one and decide "
             "which record counts."
         )
-        raise StudyError(message)
     return other if len(other) > len(one) else one
 
 

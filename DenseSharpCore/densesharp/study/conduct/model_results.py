@@ -179,8 +179,7 @@ def load_aid(study: Study, case: Case) -> Aid:
     """
     source = study.design.aid
     if source is None:
-        message = "This study shows no model."
-        raise StudyError(message)
+        raise StudyError("This study shows no model.")
     path = study.folder / AID / f"{case.id}{SEALED}"
     plain = path.with_name(f"{case.id}.json")
     if path.exists() or not plain.exists():

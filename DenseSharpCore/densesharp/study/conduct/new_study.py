@@ -146,11 +146,10 @@ def _instructions(path: str) -> str:
     if len(text) > LONGEST_INSTRUCTIONS or any(
         not c.isprintable() and c not in "\n\t" for c in text
     ):
-        message = (
+        raise StudyError(
             f"The instructions '{path}' are longer than {LONGEST_INSTRUCTIONS} characters or hold "
             "control characters: give a short plain text."
         )
-        raise StudyError(message)
     return text
 
 
@@ -191,12 +190,10 @@ def _about_patients(study: Study) -> str:
 def _text(field: Field, values: Values) -> str:
     value = str(values.get(field.name) or "").strip() or field.default
     if field.required and not value:
-        message = f"'{field.label}' is missing: {field.help}."
-        raise StudyError(message)
+        raise StudyError(f"'{field.label}' is missing: {field.help}.")
     if field.choices and value not in {choice for choice, _ in field.choices}:
         names = ", ".join(choice for choice, _ in field.choices)
-        message = f"'{field.label}' cannot be '{value}': it is one of {names}."
-        raise StudyError(message)
+        raise StudyError(f"'{field.label}' cannot be '{value}': it is one of {names}.")
     return value
 
 

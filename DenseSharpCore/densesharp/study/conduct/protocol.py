@@ -194,11 +194,10 @@ class ReaderState:
         try:
             self._apply(event)
         except (KeyError, TypeError, ValueError) as error:
-            message = (
+            raise StudyError(
                 f"Event {event.number} of reader {event.reader} is damaged ({error!r}): "
                 "'densesharp study verify' lists all that is wrong. Nothing was changed."
-            )
-            raise StudyError(message) from error
+            ) from error
 
     def _apply(self, event: Event) -> None:
         body = event.body

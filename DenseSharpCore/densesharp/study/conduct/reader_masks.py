@@ -75,17 +75,15 @@ def make_mask(mask: NoduleMask, image: Grid, seed_lps: ArrayLike, edits: int = 0
         StudyError: the mask is empty, or leaves the case's cube.
     """
     if not mask.array.any():
-        message = "The outline is empty: draw it, or remove it."
-        raise StudyError(message)
+        raise StudyError("The outline is empty: draw it, or remove it.")
     start, size = case_box(image, seed_lps)
     array = np.zeros(size[::-1], dtype=np.uint8)
     index = np.argwhere(mask.array)[:, ::-1] + mask.start - start
     if (index < 0).any() or (index >= size).any():
-        message = (
+        raise StudyError(
             f"The outline reaches further than {CASE_EDGE_MM // 2} mm from the marked nodule: "
             "erase what does not belong to the nodule."
         )
-        raise StudyError(message)
     i, j, k = index.T
     array[k, j, i] = 1
     return Mask.of(encode(array, image.crop(start, size)), edits)
@@ -120,6 +118,5 @@ def decode(nrrd: bytes) -> tuple[NDArray[np.uint8], Grid]:
         try:
             image = sitk.ReadImage(str(path), sitk.sitkUInt8)
         except RuntimeError as error:
-            message = "A stored outline cannot be read: it is damaged."
-            raise StudyError(message) from error
+            raise StudyError("A stored outline cannot be read: it is damaged.") from error
     return sitk.GetArrayFromImage(image), Grid.from_sitk(image)

@@ -127,8 +127,7 @@ class Reading:
         self._catch_up()
         current = self._state.current()
         if current is None:
-            message = "No session is running: start a session first."
-            raise StudyError(message)
+            raise StudyError("No session is running: start a session first.")
         item, number = current
         case = self.study.design.case(item.case)
         image = self._checked_image(case)
@@ -234,11 +233,10 @@ class Reading:
     def _checked_image(self, case: Case) -> Path:
         path = self.study.image(case)
         if case.image_sha256 and hash_image(path) != case.image_sha256:
-            message = (
+            raise StudyError(
                 "The image of this case is not the one that the study was designed with: tell "
                 "whoever runs the study."
             )
-            raise StudyError(message)
         return path
 
     def _begin_form(self, item: Item, number: int) -> tuple[Answer, Spent]:
@@ -306,8 +304,7 @@ class Reading:
 
     def _require_open(self) -> OpenCase:
         if self._open is None:
-            message = "No case is open."
-            raise StudyError(message)
+            raise StudyError("No case is open.")
         return self._open
 
     def _write(self, kind: Kind, body: Body, mask: Mask | None = None) -> None:
@@ -360,8 +357,7 @@ class Reading:
         since = opened.timer.count().since(spent_from_data(stored.body["time"]))
         again.timer = CaseTimer(self.clock, since)
         self.save_draft(answer)
-        message = f"{first}. Submit once more to replace it with what is on the screen now."
-        raise StudyError(message)
+        raise StudyError(f"{first}. Submit once more to replace it with what is on the screen now.")
 
     @property
     def _last_number(self) -> int:

@@ -108,8 +108,7 @@ def make_schedule(
         All items, reader by reader, in the order they are read.
     """
     if truth is not None and key is None:
-        message = "a schedule that looks at the truth needs a key"
-        raise ValueError(message)
+        raise ValueError("a schedule that looks at the truth needs a key")
     order = np.random.default_rng(design.seed)
     balance = key.generator(design.seed) if key else np.random.default_rng([design.seed, 1])
     strata = {
@@ -299,8 +298,7 @@ def schedule_from_csv(text: str) -> tuple[Item, ...]:
     try:
         return tuple(_item(row) for row in rows)
     except (TypeError, ValueError) as error:
-        message = f"schedule.csv is damaged ({error}): restore it from a copy."
-        raise StudyError(message) from error
+        raise StudyError(f"schedule.csv is damaged ({error}): restore it from a copy.") from error
 
 
 def _item(row: Mapping[str, Any]) -> Item:

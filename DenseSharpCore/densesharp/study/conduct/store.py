@@ -222,8 +222,7 @@ def _event(row: Any) -> Event:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        message = f"Event {row.number} of reader {row.reader} was changed or damaged."
-        raise StudyError(message)
+        raise StudyError(f"Event {row.number} of reader {row.reader} was changed or damaged.")
     return Event(
         row.reader, row.number, row.time, row.kind, cast("Body", body), row.previous, row.hash
     )

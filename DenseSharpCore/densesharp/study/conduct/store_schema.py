@@ -73,22 +73,19 @@ def make_engine(
         try:
             url = sa.make_url(text)
         except (sa.exc.ArgumentError, ValueError) as error:
-            message = f"'{text.split('@')[-1]}' is no address of a database."
-            raise StudyError(message) from error
+            raise StudyError(f"'{text.split('@')[-1]}' is no address of a database.") from error
         if url.get_backend_name() != "postgresql":
-            message = (
+            raise StudyError(
                 f"A study's store is an SQLite file or a postgresql:// address, not "
                 f"'{url.get_backend_name()}'."
             )
-            raise StudyError(message)
         try:
             engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         except ImportError as error:
-            message = (
+            raise StudyError(
                 "PostgreSQL needs the package psycopg, which is not installed: "
                 "'pip install psycopg[binary]'."
-            )
-            raise StudyError(message) from error
+            ) from error
         return engine, url.render_as_string(hide_password=True)
     path = Path(text)
     if not create and not path.exists():
@@ -239,18 +236,16 @@ def check_description(meta: dict[str, str], label: str, study: str, design_sha25
     found = meta.get("schema")
     if found != str(SCHEMA):
         direction = "newer" if (found or "").isdigit() and int(found or 0) > SCHEMA else "older"
-        message = (
+        raise StudyError(
             f"The study store '{label}' has format {found}, {direction} than format {SCHEMA} of "
             "this software: read on with the version of the software that the study was begun "
             "with. Nothing was changed."
         )
-        raise StudyError(message)
     if (meta.get("study"), meta.get("design_sha256")) != (study, design_sha256):
-        message = (
+        raise StudyError(
             f"The study store '{label}' belongs to the study '{meta.get('study')}' with another "
             f"design than this study folder ('{study}'): choose the store that belongs to it."
         )
-        raise StudyError(message)
 
 
 @contextlib.contextmanager
@@ -264,11 +259,9 @@ def plain_errors(label: str) -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
-        message = f"{_explanation(str(reason))} (store '{label}')"
-        raise StudyError(message) from error
+        raise StudyError(f"{_explanation(str(reason))} (store '{label}')") from error
     except UnicodeDecodeError as error:  # SQLite's own message of damage quotes the damaged text
-        message = f"{_explanation('malformed')} (store '{label}')"
-        raise StudyError(message) from error
+        raise StudyError(f"{_explanation('malformed')} (store '{label}')") from error
 
 
 def _explanation(reason: str) -> str:

@@ -133,8 +133,7 @@ def open_study(folder: str | Path) -> Study:
         message = f"'{path}' is no study folder: '{Path(error.filename).name}' is missing."
         raise StudyError(message) from error
     except (OSError, UnicodeDecodeError) as error:
-        message = f"The study in '{path}' cannot be read ({error})."
-        raise StudyError(message) from error
+        raise StudyError(f"The study in '{path}' cannot be read ({error}).") from error
     if sha256(text) != design.schedule_sha256:
         message = "schedule.csv was changed after the study was frozen: restore the original file."
         raise StudyError(message)

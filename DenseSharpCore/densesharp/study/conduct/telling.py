@@ -43,11 +43,10 @@ def refuse_telling(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
         ("patients", sorted(known, key=lambda case: (case.patient, case.id))),
     ):
         if follows_classes([truth[case.id] for case in _one_each(order)]):
-            message = (
+            raise StudyError(
                 f"Sorted by their {what} the cases come nearly class after class, so whoever has "
                 "the study's folder can tell them: give them codes in random order."
             )
-            raise StudyError(message)
     _refuse_properties(known, truth)
 
 
@@ -93,11 +92,10 @@ def _refuse_words(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
         return  # one folder's name for all says nothing
     for case, words in said.items():
         if words and words <= set(truth[case].lower().split("-")):
-            message = (
+            raise StudyError(
                 f"The name or path of case '{case}' says its class, and the study's folder keeps "
                 "both: rename it, and list it with neutral names."
             )
-            raise StudyError(message)
 
 
 def _refuse_properties(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
@@ -108,8 +106,7 @@ def _refuse_properties(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
         pairs = {(case.strata.get(name, ""), truth[case.id]) for case in cases}
         values = {value for value, _ in pairs}
         if 1 < len(values) <= len(cases) / 2 and len(pairs) == len(values):
-            message = (
+            raise StudyError(
                 f"The property '{name}' tells the class of every case, and the study's folder "
                 "keeps it: the order is balanced by class anyway, leave the column out."
             )
-            raise StudyError(message)

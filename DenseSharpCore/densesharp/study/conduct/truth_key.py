@@ -56,11 +56,10 @@ class TruthKey:
             OutputError: there is such a file, or it cannot be written.
         """
         if path.exists():
-            message = (
+            raise OutputError(
                 f"'{path}' exists already and may be another study's key, without which its truth "
                 "cannot be checked: name another file with --key."
             )
-            raise OutputError(message)
         write_text(path, json.dumps({"study": study, "key": self.secret.hex()}) + "\n")
         path.chmod(0o600)
 

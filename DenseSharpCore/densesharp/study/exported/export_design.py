@@ -131,12 +131,11 @@ def read_design(folder: Path) -> ExportDesign:
     try:
         return _parsed(design)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = (
+        raise StudyError(
             f"The design '{path}' does not list its readers and cases as objects with 'id', or "
             f"another entry is not what a design has there ({error!r}): write it as "
             "'densesharp study new' does."
-        )
-        raise StudyError(message) from error
+        ) from error
 
 
 def unreadable(path: Path) -> StudyError:
@@ -196,6 +195,5 @@ def _endpoint(named: Mapping[str, Any]) -> NamedEndpoint | None:
 def _number(value: Any) -> float:
     """A number as it stands: whole ones stay whole in results.json."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        message = f"'{value}' is no number"
-        raise TypeError(message)
+        raise TypeError(f"'{value}' is no number")
     return value

@@ -54,15 +54,12 @@ def check_sums(folder: Path) -> None:
         digest, name = found.groups()
         listed.add(name)
         if not (folder / name).is_file():
-            message = f"'{folder / name}' is missing, but stands in {again}"
-            raise StudyError(message)
+            raise StudyError(f"'{folder / name}' is missing, but stands in {again}")
         if sha256(folder / name) != digest:
-            message = f"'{folder / name}' was changed after the export, by {again}"
-            raise StudyError(message)
+            raise StudyError(f"'{folder / name}' was changed after the export, by {again}")
     for name in FILES:
         if name not in listed and (folder / name).exists():
-            message = f"'{folder / name}' is not part of the export, by {again}"
-            raise StudyError(message)
+            raise StudyError(f"'{folder / name}' is not part of the export, by {again}")
 
 
 def check_answers(answers: Table, design: ExportDesign) -> bool:
@@ -100,8 +97,7 @@ def read_record(folder: Path) -> Record | None:
     except (OSError, ValueError, TypeError) as error:
         raise unreadable(path) from error
     if problems:
-        message = f"The record '{path}' was changed: {problems[0]} Restore it from a copy."
-        raise StudyError(message)
+        raise StudyError(f"The record '{path}' was changed: {problems[0]} Restore it from a copy.")
     return chains
 
 
@@ -132,11 +128,10 @@ def check_record(folder: Path, answers: Table, design: ExportDesign, record: Rec
     named = set(digests)
     lacking = next((row for digest, row in again.items() if digest not in named), None)
     if lacking is not None:
-        message = (
+        raise StudyError(
             f"'{answers.path}' lacks the answer of reader {lacking['reader']} to "
             f"'{lacking['item']}' that stands in the record '{EVENTS}': restore the file."
         )
-        raise StudyError(message)
 
 
 def check_model(results: Table, answers: Table, design: ExportDesign) -> None:
@@ -178,8 +173,7 @@ def _made_again(folder: Path, design: ExportDesign, record: Record) -> list[Row]
     """The rows of answers.csv as an export makes them of the frozen files and the record."""
     path = folder / SCHEDULE
     if not path.is_file():
-        message = f"'{path}' is missing: restore it, or export the study again."
-        raise StudyError(message)
+        raise StudyError(f"'{path}' is missing: restore it, or export the study again.")
     content = path.read_bytes()
     if sha256(content) != design.schedule_sha256:
         message = f"'{path}' was changed after the study was frozen: restore the original file."
@@ -189,11 +183,10 @@ def _made_again(folder: Path, design: ExportDesign, record: Record) -> list[Row]
     try:
         return [row for reader in record for row in answer_rows(study, reader, record[reader])]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        message = (
+        raise StudyError(
             f"The record '{folder / EVENTS}' holds an event that reading under this design cannot "
             "make: restore it from a copy."
-        )
-        raise StudyError(message) from error
+        ) from error
 
 
 def _difference(answers: Table, row: int, made: Row | None) -> str | None:

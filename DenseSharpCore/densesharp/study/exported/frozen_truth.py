@@ -44,8 +44,7 @@ def check_truth(path: Path, design: ExportDesign, key: Path | None = None) -> Tr
 
 def _compare(path: Path, digest: str, kept: str) -> None:
     if digest != kept:
-        message = (
+        raise StudyError(
             f"The truth '{path}' is not the file that the design was frozen with: its hash "
             "differs. Give the original file."
         )
-        raise StudyError(message)

@@ -125,11 +125,10 @@ def _from_folder(
 ) -> StudyData:
     for name in (DESIGN, ANSWERS):
         if not (folder / name).is_file():
-            message = (
+            raise StudyError(
                 f"'{folder}' is no export of a study: '{name}' is missing. Make one with "
                 "'densesharp study export'."
             )
-            raise StudyError(message)
     design = read_design(folder)
     check_sums(folder)
     table = read_table(folder / ANSWERS, ANSWER_COLUMNS)
@@ -246,8 +245,7 @@ class _Answers:
         if unknown:
             raise table.error(unknown[0], "role", f"unknown role '{roles[unknown[0]]}'.")
         if not self.main:
-            message = f"{table.path}: there is no answer to analyse."
-            raise TableError(message)
+            raise TableError(f"{table.path}: there is no answer to analyse.")
         if design.readers:
             self._refuse_unplanned(design)
 

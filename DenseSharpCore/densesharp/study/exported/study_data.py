@@ -154,8 +154,7 @@ class StudyData:
     def class_readings(self) -> Readings:
         """The classes as numeric readings, NaN where missing; needs `classes`."""
         if self.classes is None:
-            message = "this study has no classes"
-            raise ValueError(message)
+            raise ValueError("this study has no classes")
         values = np.where(self.classes < 0, np.nan, self.classes.astype(float))
         return self.as_readings(values, self.truth > 0)
 

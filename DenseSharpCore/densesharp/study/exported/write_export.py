@@ -75,8 +75,7 @@ def export(study: Study, store: Store, target: str | Path) -> Path:
         raise StudyError(message)
     path = Path(target)
     if path.exists() and any(path.iterdir()):
-        message = f"'{path}' is not empty: choose a new folder for the export."
-        raise OutputError(message)
+        raise OutputError(f"'{path}' is not empty: choose a new folder for the export.")
     ensure_folder(path.parent)
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as scratch:
