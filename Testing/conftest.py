@@ -1,7 +1,5 @@
 """What all tests share: how deep they search, how they spread over processes, and their data."""
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Sequence

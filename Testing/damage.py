@@ -3,8 +3,6 @@
 And a disk that is full.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import json

@@ -1,7 +1,5 @@
 """DICOM CT series made with pydicom alone, for tests: any grid, any fault."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A small DICOMweb server on loopback: QIDO-RS, WADO-RS and STOW-RS over the files of a folder."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

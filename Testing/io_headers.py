@@ -1,7 +1,5 @@
 """NIfTI, NRRD and MetaImage files written field by field, so that any header can be had."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 

@@ -4,8 +4,6 @@ The answer is a ball of voxels around the seed with measurements computed here, 
 way; its class depends on its volume only, so that a changed mask changes the class as well.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

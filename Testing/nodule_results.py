@@ -1,7 +1,5 @@
 """Nodule results made without a model, for tests of what is written from them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.image.masks import mask_from_box

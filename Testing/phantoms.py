@@ -1,7 +1,5 @@
 """Synthetic anatomy with known answers, on any grid."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

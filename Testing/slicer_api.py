@@ -6,8 +6,6 @@ A misspelt property in a `.ui` file, for example, is no error in Qt: it silently
 property. Here it is one.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass

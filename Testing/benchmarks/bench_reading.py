@@ -5,8 +5,6 @@
 Seconds of the processor, which a busy machine changes less than those of the clock.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

@@ -6,8 +6,6 @@ Each line is one setting; figures are shares of the simulated data sets. Nominal
 (of a true null) and 0.95 for intervals.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Iterator

@@ -8,8 +8,6 @@ three cases each; readers agree, and each interval should hold the mean of its e
 each p should be below 0.05 in 5 % of the sets.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

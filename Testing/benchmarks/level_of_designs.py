@@ -5,8 +5,6 @@
 Like `level_and_coverage.py`, whose lines these are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

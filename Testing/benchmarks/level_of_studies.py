@@ -12,8 +12,6 @@ readers who are alike, also over these). Settings: `alike` (readers do not diffe
 (as `alike`, each patient with two nodules). 4 readers, 80 cases.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

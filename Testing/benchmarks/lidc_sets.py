@@ -7,8 +7,6 @@ SHARED holds `lidc-cubes`, `lidc-patches2d` and `lidc-readers` (LIDC-IDRI, CC BY
 the project). Masks follow the inner rule; folds are those of docs/reference/lidc-folds.csv.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 from collections import defaultdict

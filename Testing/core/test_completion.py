@@ -1,7 +1,5 @@
 """The Tab key, in the shells themselves where they are installed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Tables as spreadsheets of any country write them, and every reader of a table on top."""
 
-from __future__ import annotations
-
 import pytest
 
 from densesharp.cli.predict import parse_seed

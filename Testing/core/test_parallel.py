@@ -1,7 +1,5 @@
 """The runner of many tasks: results, faults, progress, and how it ends early."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

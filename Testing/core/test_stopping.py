@@ -1,7 +1,5 @@
 """Ctrl + C and SIGTERM end a program within seconds, whatever it is doing."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """One thing has no plural."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Outlines of DICOM SEG and of cohorts become the table of a data set."""
 
-from __future__ import annotations
-
 import csv
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The written objects in a real archive: stored, found again, given back unchanged (Orthanc)."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

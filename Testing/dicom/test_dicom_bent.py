@@ -1,7 +1,5 @@
 """Objects of a CT that was resampled from uneven slices refer to those slices."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import highdicom as hd

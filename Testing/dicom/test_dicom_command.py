@@ -1,7 +1,5 @@
 """`densesharp dicom`: from a result folder to objects, and from a report to the same run again."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """DICOM files from a CT as a scene holds it: turned, cut, or another one; corrected outlines."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whose name is in SEG and SR: nobody's unless asked for, whatever the CT's headers hold."""
 
-from __future__ import annotations
-
 import pytest
 from test_dicom_objects import CENTERS, RUN, two_nodules
 

@@ -1,7 +1,5 @@
 """SEG and SR: the same voxels in the same place, the same numbers, read by other software."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A SEG lies in the same place in 3D Slicer's own scene, beside the CT that Slicer reads."""
 
-from __future__ import annotations
-
 import numpy as np
 import pydicom
 import pytest

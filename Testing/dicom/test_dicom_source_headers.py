@@ -1,7 +1,5 @@
 """SEG and SR from headers as scanners around the world write them: right, or refused by name."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Results, reports and segmentations as accidents leave them: read, or refused in a sentence."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

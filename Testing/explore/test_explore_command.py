@@ -1,7 +1,5 @@
 """`densesharp explore`, and the notebook of the documentation."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

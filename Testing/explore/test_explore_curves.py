@@ -1,7 +1,5 @@
 """Curves of a run: logs of a stopped run joined, validation beside training."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

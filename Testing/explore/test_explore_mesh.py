@@ -1,7 +1,5 @@
 """Meshes: volume, place and coarseness against an analytic ball; a page that loads nothing."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

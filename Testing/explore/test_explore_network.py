@@ -1,7 +1,5 @@
 """The network's table: the original's numbers, layer by layer and in all."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Pictures of voxels: the right slice in the right place, the mask where it is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

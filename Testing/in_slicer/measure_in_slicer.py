@@ -8,8 +8,6 @@ pictures a second were drawn by scrolling: meanwhile, with nothing to compute, a
 Slicer's own. The module's packages must be installed; the scene is closed first.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

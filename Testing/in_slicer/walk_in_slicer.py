@@ -7,8 +7,6 @@ all passed. The module must be installed or its folder be a module path, and its
 (press Install... once). The scene is closed first: start it in a Slicer without unsaved work.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

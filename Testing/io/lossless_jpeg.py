@@ -3,8 +3,6 @@
 Libraries that read CTs write selection value 1 at most; scanners and archives use others too.
 """
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

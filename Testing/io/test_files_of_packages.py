@@ -3,8 +3,6 @@
 What pydicom decodes is never called damaged, and no file raises anything but our own sentences.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import warnings

@@ -1,7 +1,5 @@
 """Whose CT it is: read for the screen only, and names of folders that every system takes."""
 
-from __future__ import annotations
-
 import pydicom
 import pytest
 

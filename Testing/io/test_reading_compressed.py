@@ -1,7 +1,5 @@
 """Compressed DICOM: the voxels of pydicom, whatever the length and number of the fragments."""
 
-from __future__ import annotations
-
 import io
 import struct
 

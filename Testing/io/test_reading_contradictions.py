@@ -1,8 +1,6 @@
 """Headers that leave something open or say it twice: what nibabel, pynrrd and SimpleITK give, or
 one sentence; never one of two values in silence."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

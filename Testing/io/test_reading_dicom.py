@@ -1,7 +1,5 @@
 """DICOM series: the right voxels at the right place, or one sentence that says what is wrong."""
 
-from __future__ import annotations
-
 import random
 import shutil
 from pathlib import Path

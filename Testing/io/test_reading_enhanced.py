@@ -1,7 +1,5 @@
 """Enhanced CT: many frames in one file give the same volume as a file for each slice."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

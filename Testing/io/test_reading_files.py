@@ -1,7 +1,5 @@
 """NRRD, NIfTI and MetaImage: the same CT from each of them, and no broken file gets through."""
 
-from __future__ import annotations
-
 import gzip
 import itertools
 import os

@@ -1,7 +1,5 @@
 """A CT among whatever else lies in its folder: read, and what was left out is told."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

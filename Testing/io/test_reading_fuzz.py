@@ -1,7 +1,5 @@
 """Whatever bytes a file holds: a valid volume or one sentence; no crash, no hang, no flood."""
 
-from __future__ import annotations
-
 import resource
 import tempfile
 from contextlib import contextmanager

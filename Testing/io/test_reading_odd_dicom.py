@@ -1,7 +1,5 @@
 """Slices whose files break the standard: what pydicom decodes is read as such and never damage."""
 
-from __future__ import annotations
-
 import struct
 from functools import lru_cache
 

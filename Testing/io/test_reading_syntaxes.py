@@ -1,7 +1,5 @@
 """Every compressed syntax that is read holds, bit for bit, what was stored or pydicom decodes."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Plus and minus clicks, on phantoms whose probability is known at every point."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

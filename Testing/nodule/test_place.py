@@ -1,7 +1,5 @@
 """Side, level and slice of a place in a chest made of an ellipse with two lungs."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 

@@ -1,7 +1,5 @@
 """One nodule at several dates: order, intervals, sentence, and what the chart draws."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The reader's own files that a page takes for granted: CTs, tables, studies."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import runpy

@@ -1,7 +1,5 @@
 """What the pages of the documentation show to be typed, and a shell that types it."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -3,8 +3,6 @@
 python Testing/packaging/python_api.py --write
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import sys

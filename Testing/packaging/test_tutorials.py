@@ -4,8 +4,6 @@ With `--full` in a fresh copy of the project whose environment `run.py` has made
 pages only, with the environment that runs the tests.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

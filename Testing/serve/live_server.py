@@ -1,7 +1,5 @@
 """A real DenseSharp server on loopback, for tests."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """Cohorts: every case once, failures noted, restarts, shards and a cluster that loses workers."""
 
-from __future__ import annotations
-
 import csv
 import gc
 import json

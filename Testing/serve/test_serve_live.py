@@ -1,7 +1,5 @@
 """A server and its client over real sockets: same numbers, clear refusals, nothing lost."""
 
-from __future__ import annotations
-
 import http.client
 import http.server
 import json

@@ -1,7 +1,5 @@
 """What goes over the wire: nothing lost, nothing more than the patch, nothing wrong gets in."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

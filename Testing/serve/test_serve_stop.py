@@ -1,7 +1,5 @@
 """`densesharp serve` says its address when it answers, and Ctrl + C ends it at any moment."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

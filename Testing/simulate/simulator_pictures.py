@@ -5,8 +5,6 @@ python Testing/simulate/simulator_pictures.py CT-FOLDER docs/images/simulated-be
 CT-FOLDER holds `lidc-cubes` and `lidc-idri-0001` (LIDC-IDRI, CC BY 3.0; not part of the project).
 """
 
-from __future__ import annotations
-
 import csv
 import sys
 from pathlib import Path

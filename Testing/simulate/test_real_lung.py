@@ -3,8 +3,6 @@
 The bundled sample stands for a CT; one test looks at a real one.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import replace
 from pathlib import Path

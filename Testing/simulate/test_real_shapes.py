@@ -1,7 +1,5 @@
 """Simulated nodules with the shapes of masks: volume, flat axis, one shape after the other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

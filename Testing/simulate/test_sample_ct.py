@@ -1,7 +1,5 @@
 """The bundled sample CT."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

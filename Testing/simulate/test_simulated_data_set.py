@@ -1,7 +1,5 @@
 """Simulated data sets on disk."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Simulated nodules: determinism, exact masks, what the scanner does, published figures."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import ndimage, stats

@@ -1,7 +1,5 @@
 """The simulated scanner: slices, kernel and noise as real CT has them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

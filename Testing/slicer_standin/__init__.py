@@ -8,8 +8,6 @@ PythonQt, CTK and Slicer widgets; `Testing/panel/test_standin.py` keeps those be
 `install()` puts the modules in place and returns the application object.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -4,8 +4,6 @@
 There is no main window: Slicer can be started without one too, and a module must work then.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

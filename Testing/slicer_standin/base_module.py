@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - stands in for Slicer's Qt layers
 """`slicer.ScriptedLoadableModule`: the base classes of scripted modules, own small version."""
 
-from __future__ import annotations
-
 import logging
 import unittest
 from pathlib import Path

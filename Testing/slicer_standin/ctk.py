@@ -1,8 +1,6 @@
 # ruff: noqa: N801, N815 - the names are CTK's
 """`import ctk`: the few CTK widgets that the panels use, with CTK's defaults and member names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from PySide6.QtCore import Property, QEvent, Signal

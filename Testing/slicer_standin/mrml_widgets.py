@@ -5,8 +5,6 @@ The node selector's rules (what becomes current when, and which signals follow i
 those measured on Slicer's own widget.
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 from typing import Any
 

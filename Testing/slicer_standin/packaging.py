@@ -3,8 +3,6 @@
 Checking is real; installing is not done here (tests replace `pip_install` by what they need).
 """
 
-from __future__ import annotations
-
 from importlib import metadata
 from pathlib import Path
 from typing import Any

@@ -11,8 +11,6 @@ nothing from the attribute form of `clicked`; a deleted widget can end the proce
 raises); styles and fonts are this computer's.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

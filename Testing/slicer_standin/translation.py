@@ -1,7 +1,5 @@
 """`slicer.i18n`: the text itself, after the checks that Slicer's translation layer makes."""
 
-from __future__ import annotations
-
 
 def tr(text: str) -> str:
     """The text in the user's language; here the language of the source."""

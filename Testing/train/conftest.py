@@ -1,7 +1,5 @@
 """Small nodules that training tests share: balls in noise, their class is their size."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

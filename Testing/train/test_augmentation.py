@@ -1,7 +1,5 @@
 """Augmentation: exact where it should be, within its ranges elsewhere."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

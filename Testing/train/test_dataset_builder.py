@@ -1,7 +1,5 @@
 """From CT, mask and table to a data set."""
 
-from __future__ import annotations
-
 import csv
 import os
 import shutil

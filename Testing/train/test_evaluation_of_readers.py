@@ -1,7 +1,5 @@
 """A model beside several readers: agreements worked out by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

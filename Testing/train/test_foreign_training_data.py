@@ -1,7 +1,5 @@
 """Masks, cubes and weights that others made: right, or one list of sentences before work starts."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

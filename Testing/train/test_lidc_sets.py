@@ -1,7 +1,5 @@
 """Data sets of files laid out as the shared ones of LIDC-IDRI."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 

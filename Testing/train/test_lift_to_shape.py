@@ -1,7 +1,5 @@
 """A slice lifted to the shape that readers outlined above and below it."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

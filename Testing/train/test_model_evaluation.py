@@ -1,7 +1,5 @@
 """Evaluation and calibration: numbers against cases worked out by hand."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import replace

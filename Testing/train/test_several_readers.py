@@ -1,7 +1,5 @@
 """Masks of several readers, and places without a nodule: from the table to a training batch."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import replace
 from pathlib import Path

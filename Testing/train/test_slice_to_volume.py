@@ -1,7 +1,5 @@
 """One outlined slice lifted to a cube: against shapes whose volume is known by formula."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

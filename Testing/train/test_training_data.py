@@ -1,7 +1,5 @@
 """Data sets for training: what is read, and what is refused, all faults in one list."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Runs that end badly: SIGKILL at any moment, a full disk. Nothing is lost but the last steps."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

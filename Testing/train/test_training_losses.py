@@ -1,7 +1,5 @@
 """Losses against the original's definitions, worked out by hand."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

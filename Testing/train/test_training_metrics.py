@@ -1,7 +1,5 @@
 """The original's metrics, worked out by hand."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Parallel runs (Lightning's DDP) on two processes of this machine: what two GPUs or nodes do."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

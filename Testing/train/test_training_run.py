@@ -1,7 +1,5 @@
 """A reduced training run: it learns, it can be stopped and resumed, its result is a model file."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A folder, a table or a DICOMweb server becomes a list of cases, and each case a CT."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

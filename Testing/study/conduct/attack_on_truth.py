@@ -1,7 +1,5 @@
 """An attacker who knows this program's code and every byte of a study's folder or export."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import zipfile

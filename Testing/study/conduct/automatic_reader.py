@@ -5,8 +5,6 @@ Run as a program it does what the reliability page of the docs reports:
     python Testing/study/conduct/automatic_reader.py --kills 500
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import multiprocessing

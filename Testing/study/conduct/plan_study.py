@@ -1,7 +1,5 @@
 """The planning page in a process of its own: python plan_study.py STUDY [OPTIONS] --no-browser."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

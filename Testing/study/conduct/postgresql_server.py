@@ -1,7 +1,5 @@
 """A real PostgreSQL server for tests: own data folder, loopback only, gone afterwards."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pwd

@@ -1,7 +1,5 @@
 """The study page in its own process: python serve_study.py STUDY --reader NAME --no-browser."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

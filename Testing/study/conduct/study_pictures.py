@@ -3,8 +3,6 @@
 python Testing/study/conduct/study_pictures.py docs/images
 """
 
-from __future__ import annotations
-
 import csv
 import shutil
 import signal

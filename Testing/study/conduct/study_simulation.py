@@ -1,7 +1,5 @@
 """Small studies, a clock that tests can turn, and readers that answer by themselves."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """No key of the answer form means something else elsewhere."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Any comment, any medium, any name: nothing makes a finished study unusable."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """An outline from one click without a model: balls of known size in lung, leaks, nothing there."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

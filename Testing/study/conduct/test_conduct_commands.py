@@ -1,7 +1,5 @@
 """From tables and images to a frozen study, and the commands around it."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -1,7 +1,5 @@
 """Design and schedule: frozen, balanced, reproducible, free of truth."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections import Counter

@@ -5,8 +5,6 @@ of total variance 1, so the true AUC is Phi(d' / sqrt 2) whatever the split. Eve
 the real presenter, form, store and export; only the clock and the readers' eyes are simulated.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -1,7 +1,5 @@
 """Export and merge: what leaves the store is complete, hashed and free of truth."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """A study's files as accidents leave them: opened, or refused in a sentence."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import replace
 

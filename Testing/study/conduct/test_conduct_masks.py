@@ -1,7 +1,5 @@
 """Outlines in a study: one grid per case, nothing lost, nothing moved."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

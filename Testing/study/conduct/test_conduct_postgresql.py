@@ -1,7 +1,5 @@
 """The same study code on a real PostgreSQL server."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

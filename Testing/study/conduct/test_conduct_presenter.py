@@ -1,7 +1,5 @@
 """What front ends show: the whole path by keyboard, messages, and that nothing leaks."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace

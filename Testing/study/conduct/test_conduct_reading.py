@@ -1,7 +1,5 @@
 """The rules of reading: order, the model's moment, locking, drafts."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Kills, full disks, two processes at once: nothing submitted is lost, nothing is there twice."""
 
-from __future__ import annotations
-
 import resource
 import signal
 import sqlite3

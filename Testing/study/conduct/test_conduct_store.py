@@ -1,7 +1,5 @@
 """The store: append-only, hashed, refused when it is not the right one."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

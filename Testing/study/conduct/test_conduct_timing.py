@@ -1,7 +1,5 @@
 """Active and wall time: focus, pauses, idle time."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

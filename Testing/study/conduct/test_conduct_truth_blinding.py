@@ -1,7 +1,5 @@
 """Whoever has a study's folder and this program cannot compute the truth."""
 
-from __future__ import annotations
-
 import argparse
 import base64
 import hashlib

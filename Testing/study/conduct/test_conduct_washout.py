@@ -1,7 +1,5 @@
 """When a session may start: their order, the washout, reasons for starting early, wrong clocks."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Study mode as a reader meets it: a real page in a real browser, with mouse and keyboard."""
 
-from __future__ import annotations
-
 import os
 import queue
 import re

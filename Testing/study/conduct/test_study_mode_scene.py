@@ -1,7 +1,5 @@
 """Study mode without a browser: real Slicer views and scene, nothing of the model too early."""
 
-from __future__ import annotations
-
 import copy
 import json
 

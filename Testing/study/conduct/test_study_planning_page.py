@@ -1,7 +1,5 @@
 """Planning a study on the page: the same checks and the same design as by command."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest
