@@ -4,15 +4,14 @@
 docs/reference/evaluation.json. No mark shows in a page.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from densesharp.stats.estimates import Estimate
+from densesharp.stats.formatting import markdown_table
 from densesharp.train.evaluation_answers import JudgedAnswers
 from densesharp.train.evaluation_readers import GRIDS, Reach
 from densesharp.train.evaluation_report import (
@@ -65,6 +64,47 @@ def answers(figures: Figures) -> str:
     return "\n".join(answer_lines(JudgedAnswers(**figures["lidc"]["result"]["answers"])))
 
 
+def limits(figures: Figures) -> str:
+    """Limits that were fitted to readers, and what they do on patients left out of the fit."""
+    found = figures["limits"]["result"]
+    doubt, interval, kind = found["doubt"], found["interval"], found["type"]
+
+    def fitted(of: Mapping[str, Any], digits: int) -> list[str]:
+        folds = [round(value, digits) for value in of["by_fold"]]
+        return [str(of["used"]), f"{of['on_all']:.{digits}f}", f"{min(folds)} to {max(folds)}"]
+
+    def doubted(counts: Sequence[int]) -> str:
+        return " and ".join(f"{n} of {of}" for n, of in zip(counts, doubt["n"], strict=True))
+
+    def typed(of: Mapping[str, float]) -> str:
+        return f"kappa {of['kappa']:.3f}, {of['part_solid']:.0%} of the part-solid"
+
+    covered = [f"{interval[name]} of {interval['n']}" for name in ("covered", "covered_left_out")]
+    chosen = [
+        ["overlap below which an outline is doubted: bad and good ones", *fitted(doubt, 3),
+         doubted(doubt["doubted"]), doubted(doubt["doubted_left_out"])],
+        ["interval of the volume: nodules whose readers it holds", *fitted(interval, 2), *covered],
+        [f"type of {sum(kind['n'])} slices", "below", "below", "", typed(kind["as_used"]),
+         typed(kind["left_out"])],
+    ]  # fmt: skip
+    weights = [
+        [f"{name}, {title}", *(f"{weight:.3f}" for weight in row)]
+        for title, rows in (("in use", kind["used"]), ("fitted again", kind["on_all"]))
+        for name, row in zip(("ground-glass", "part-solid"), rows, strict=False)
+    ]
+    counted = ("counted with the one in use", "counted on patients left out")
+    return "\n".join(
+        [
+            *markdown_table(["limit", "in use", "fitted again", "by fold", *counted], chosen),
+            "",
+            *markdown_table(
+                ["weights of the type", "constant", "median", "90th percentile", "diameter"],
+                weights,
+            ),
+        ]
+    )
+
+
 def density(figures: Figures) -> str:
     """Density and mean class by texture and size."""
     found = revived(figures["lidc"]["result"])
@@ -81,16 +121,12 @@ def density(figures: Figures) -> str:
 def balls(figures: Figures) -> str:
     """Error of the volume of digital balls by slice spacing and size."""
     table = figures["balls"]["result"]
-    sizes = list(next(iter(table.values())))
-    lines = [
-        f"| slices | {' | '.join(f'{size} mm' for size in sizes)} | mean |",
-        "|" + "---|" * (len(sizes) + 2),
+    rows = [
+        (f"{slice_mm} mm", *map(percent, [*row.values(), sum(row.values()) / len(row)]))
+        for slice_mm, row in table.items()
     ]
-    for slice_mm, row in table.items():
-        mean = sum(row.values()) / len(row)
-        cells = " | ".join(percent(row[size]) for size in sizes)
-        lines.append(f"| {slice_mm} mm | {cells} | {percent(mean)} |")
-    return "\n".join(lines)
+    sizes = next(iter(table.values()))
+    return "\n".join(markdown_table(["slices", *(f"{size} mm" for size in sizes), "mean"], rows))
 
 
 def percent(share: float) -> str:
@@ -167,6 +203,7 @@ BLOCKS: Mapping[str, Callable[[Figures], str]] = {
     "model": model,
     "readers": readers,
     "answers": answers,
+    "limits": limits,
     "density": density,
     "balls": balls,
     "simulated": simulated,

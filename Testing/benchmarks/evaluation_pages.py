@@ -1,16 +1,14 @@
 """Evaluation page, model card's and README's figures and pictures, made anew by one command.
 
-    python Testing/benchmarks/evaluation_pages.py SHARED WORK [--only lidc balls simulated pictures]
+    python Testing/benchmarks/evaluation_pages.py SHARED WORK [--only lidc limits balls ...]
     python Testing/benchmarks/evaluation_pages.py --write      the pages from the figures there are
 
-SHARED holds `lidc-cubes`, `lidc-readers` and `lidc-idri-0001` (LIDC-IDRI, CC BY 3.0; not part of
-the project), WORK is for data sets, which are kept. On two cores it takes about a quarter of an
-hour. The figures go to docs/reference/evaluation.json with name and SHA-256 of the bundled model; a
-test fails when they are of another one, or when a page says something else. `--card` also writes
-them into the bundled model file, whose SHA-256 changes with its card.
+SHARED holds `lidc-cubes`, `lidc-readers`, `lidc-patches2d` and `lidc-idri-0001` (LIDC-IDRI,
+CC BY 3.0; not part of the project), WORK is for data sets, which are kept. On two cores it takes
+about a quarter of an hour. The figures go to docs/reference/evaluation.json with name and SHA-256
+of the bundled model; a test fails when they are of another one, or when a page says something else.
+`--card` also writes them into the bundled model file, whose SHA-256 changes with its card.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -23,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from evaluation_blocks import card_text, write_pages
+from fitted_limits import limits
 from lidc_sets import cubes
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -41,7 +40,7 @@ from densesharp.simulate.scanner import Scanner, scan
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs/reference/evaluation.json"
 IMAGES = ROOT / "docs/images"
-PARTS = ("lidc", "balls", "simulated", "pictures")
+PARTS = ("lidc", "limits", "balls", "simulated", "pictures")
 
 SLICES_MM = (0.6, 1.0, 1.5, 2.0, 2.5)
 DIAMETERS_MM = (5, 6, 8, 10, 14, 20)
@@ -140,9 +139,10 @@ def main() -> None:
     parser.add_argument("--card", action="store_true", help="into the bundled model's card too")
     args = parser.parse_args()
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    measure = {"lidc": lidc, "limits": limits, "balls": balls, "simulated": simulated}
     for part in () if args.write else args.only:
         args.work.mkdir(parents=True, exist_ok=True)
-        result = globals()[part](args.shared, args.work)
+        result = {**measure, "pictures": pictures}[part](args.shared, args.work)
         model = load_model(model_path())
         figures[part] = {"model": model.card.name, "sha256": model.sha256, "result": result}
         write_text(FIGURES, json.dumps(figures, indent=1) + "\n")

@@ -2,6 +2,8 @@
 
 import re
 
+from densesharp.stats.formatting import markdown_table
+
 BATCHES = ("1", "8", "32")
 NAMES = {
     "openvino-fp32": "**OpenVINO, fp32** (processor engine)",
@@ -20,8 +22,7 @@ NAMES = {
 
 
 def table(head, rows):
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines)
+    return "\n".join(markdown_table(head, rows))
 
 
 def where(part):

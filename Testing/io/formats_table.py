@@ -3,8 +3,6 @@
 python Testing/io/formats_table.py --write
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import sys
@@ -31,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from densesharp.errors import DenseSharpError
 from densesharp.io import read_volume
+from densesharp.stats.formatting import markdown_table
 from dicom_phantom import (
     axial,
     compressed,
@@ -349,10 +348,7 @@ def lines() -> Iterator[str]:
     yield BEGIN
     for title, rows in SECTIONS.items():
         yield f"\n## {title}\n"
-        yield "| file | answer |"
-        yield "|---|---|"
-        for what, make in rows:
-            yield f"| {what} | {answer(make)} |"
+        yield from markdown_table(["file", "answer"], [(what, answer(make)) for what, make in rows])
     yield ""
     yield END
 

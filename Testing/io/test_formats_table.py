@@ -1,7 +1,5 @@
 """The table of which files are read says what reading such files does."""
 
-from __future__ import annotations
-
 from formats_table import PAGE, with_table
 
 

@@ -230,6 +230,8 @@ def test_the_answer_is_that_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.answer.verdict == result.verdict
     assert outcome.answer.nodule_type == result.measurements.nodule_type == "solid"
     assert outcome.answer.interval_mm3 == result.measurements.volume_interval_mm3
+    assert result.uncertainty is not None
+    assert outcome.answer.agreement == result.uncertainty.outline_agreement is not None
     assert set(outcome.answer.reasons) == {n.code for n in result.notices if n.severity != "info"}
     air = replace(sample, voxel=np.zeros_like(voxel))
     (outcome,) = evaluate([air], None, shifts=False, answers=True)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from densesharp.stats.estimates import Estimate, Interval
@@ -75,6 +75,13 @@ def statistic_text(name: str, df: Sequence[float], statistic: float | None) -> s
 def t_or_z(statistic: float | None, df: float | None) -> str:
     """A test by t if it has degrees of freedom, else by z."""
     return statistic_text("t" if df else "z", [df] if df else [], statistic)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [header, *rows]
+    found = ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+    return [found[0].replace("|  |", "| |", 1), "|" + "---|" * len(header), *found[1:]]
 
 
 def text_table(header: list[str], rows: list[list[str]]) -> str:

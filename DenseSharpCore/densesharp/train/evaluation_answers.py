@@ -46,12 +46,14 @@ class StoredAnswer:
         reasons: codes of the notices that make it so.
         nodule_type: as most radiologists would call it; None where nothing was measured.
         interval_mm3: of the volume, as readers differ; None where nothing was measured.
+        agreement: mean overlap of the turned runs' outlines with the one shown, likewise.
     """
 
     verdict: str
     reasons: tuple[str, ...]
     nodule_type: str | None = None
     interval_mm3: tuple[float, float] | None = None
+    agreement: float | None = None
 
     @property
     def doubts_outline(self) -> bool:
@@ -109,6 +111,7 @@ def answer_at(
         reasons,
         None if measured is None else measured.nodule_type,
         None if measured is None else measured.volume_interval_mm3,
+        None if result.uncertainty is None else result.uncertainty.outline_agreement,
     )
 
 

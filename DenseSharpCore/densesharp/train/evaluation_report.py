@@ -23,6 +23,7 @@ from densesharp.model.model_file import ModelFile
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
+from densesharp.stats.formatting import markdown_table
 from densesharp.train import evaluation_summary as summary
 from densesharp.train.evaluation import Outcome
 from densesharp.train.evaluation_answers import BAD, TYPES, JudgedAnswers, StoredAnswer, judge
@@ -164,24 +165,16 @@ def show(value: Estimate | float | None, digits: int = 3) -> str:
 
 def mask_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A table of masks by group."""
-    lines = [
-        "| nodules | n | mean Dice (95 % CI) | median Dice | median HD95, mm "
-        "| mean volume error | median abs. volume error | refused |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, row in rows.items():
-        cells = [
-            name,
-            str(row["n"]),
-            show(row["mean_dice"]),
-            show(row["median_dice"]),
-            show(row["median_hd95_mm"], 1),
-            f"{row['mean_volume_error']:+.0%}",
-            f"{row['median_absolute_volume_error']:.0%}",
-            str(row["refused"]),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+    return markdown_table(
+        ("nodules", "n", "mean Dice (95 % CI)", "median Dice", "median HD95, mm",
+         "mean volume error", "median abs. volume error", "refused"),
+        [
+            (name, row["n"], show(row["mean_dice"]), show(row["median_dice"]),
+             show(row["median_hd95_mm"], 1), f"{row['mean_volume_error']:+.0%}",
+             f"{row['median_absolute_volume_error']:.0%}", row["refused"])
+            for name, row in rows.items()
+        ],
+    )  # fmt: skip
 
 
 READERS = {
@@ -200,16 +193,18 @@ READERS = {
 
 def readers_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A table of the model beside the readers, by group."""
-    lines = [f"| nodules | {' | '.join(READERS.values())} |", "|" + "---|" * (len(READERS) + 1)]
-    for name, row in rows.items():
-        cells = [
-            f"{row['n']} ({row['several']})"
-            if key == "n"
-            else show(row[key], 2 if key == "volume_ratio" else 3)
-            for key in READERS
-        ]
-        lines.append("| " + " | ".join([name, *cells]) + " |")
-    return lines
+
+    def cells(row: Mapping[str, Any]) -> list[str]:
+        shown = {key: show(row[key]) for key in READERS}
+        shown |= {
+            "n": f"{row['n']} ({row['several']})",
+            "volume_ratio": show(row["volume_ratio"], 2),
+        }
+        return list(shown.values())
+
+    return markdown_table(
+        ["nodules", *READERS.values()], [[name, *cells(row)] for name, row in rows.items()]
+    )
 
 
 def reach_sentence(found: Reach) -> str:
@@ -222,64 +217,50 @@ def reach_sentence(found: Reach) -> str:
 
 def answer_lines(found: JudgedAnswers) -> list[str]:
     """Tables of what the complete answers say."""
-
-    def of(pair: tuple[int, int]) -> str:
-        return f"{pair[0]} of {pair[1]}"
-
+    judged = {
+        f"outlines that fit, Dice with the consensus under {BAD:g}, doubted": found.bad,
+        "other outlines that fit, with any caution": found.good,
+        "the same, with a caution about the outline": found.good_outline,
+        "larger than the patch, said so": found.too_large,
+        "that fit, interval of the volume holds every reader's": found.covered,
+    }
     called = (*TYPES, "none")
     return [
-        "| nodules | of how many |",
-        "|---|---|",
-        f"| outlines that fit, Dice with the consensus under {BAD:g}, doubted | {of(found.bad)} |",
-        f"| other outlines that fit, with any caution | {of(found.good)} |",
-        f"| the same, with a caution about the outline | {of(found.good_outline)} |",
-        f"| larger than the patch, said so | {of(found.too_large)} |",
-        f"| that fit, interval of the volume holds every reader's | {of(found.covered)} |",
+        *markdown_table(
+            ["nodules", "of how many"],
+            [(name, f"{some} of {n}") for name, (some, n) in judged.items()],
+        ),
         "",
-        f"| reader's texture | {' | '.join(f'called {name}' for name in called)} |",
-        "|" + "---|" * (len(called) + 1),
-        *(
-            f"| {name} | {' | '.join(str(row[other]) for other in called)} |"
-            for name, row in found.types.items()
+        *markdown_table(
+            ["reader's texture", *(f"called {name}" for name in called)],
+            [(name, *(row[other] for other in called)) for name, row in found.types.items()],
         ),
     ]
 
 
 def class_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A table of the classes of the network, of baselines and of a perfect reader."""
-    names = list(summary.BINARY)
-    lines = [
-        "| | accuracy | weighted F1 | MCC | quadratic kappa | "
-        + " | ".join(f"AUC {name}" for name in names)
-        + " | accuracy, network minus this | p |",
-        "|" + "---|" * (7 + len(names)),
-    ]
+    lines = []
     for label, row in rows.items():
         gap = row.get("network minus this, accuracy")
-        cells = [
-            label,
-            show(row["accuracy"]),
-            show(row["weighted_f1"].value),
-            show(row["mcc"].value),
-            show(row["quadratic_kappa"]),
-            *(show(row[f"auc, {name}"]) for name in names),
-            "–" if gap is None else show(gap),
-            "–" if gap is None or gap.p is None else f"{gap.p:.2g}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        shown = [row["accuracy"], row["weighted_f1"].value, row["mcc"].value]
+        shown += [row["quadratic_kappa"], *(row[f"auc, {name}"] for name in summary.BINARY), gap]
+        p = "–" if gap is None or gap.p is None else f"{gap.p:.2g}"
+        lines.append([label, *map(show, shown), p])
+    areas = [f"AUC {name}" for name in summary.BINARY]
+    head = ["", "accuracy", "weighted F1", "MCC", "quadratic kappa", *areas]
+    return markdown_table([*head, "accuracy, network minus this", "p"], lines)
 
 
 def rating_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A table of mean class probabilities by texture and size."""
-    lines = [
-        "| group | n | " + " | ".join(CLASS_NAMES) + " | refused |",
-        "|" + "---|" * (3 + len(CLASS_NAMES)),
-    ]
-    for row in rows:
-        shares = " | ".join(f"{row[name]:.2f}" for name in CLASS_NAMES)
-        lines.append(f"| {row['group']} | {row['n']} | {shares} | {row['refused']} |")
-    return lines
+    return markdown_table(
+        ["group", "n", *CLASS_NAMES, "refused"],
+        [
+            (row["group"], row["n"], *(f"{row[name]:.2f}" for name in CLASS_NAMES), row["refused"])
+            for row in rows
+        ],
+    )
 
 
 def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
