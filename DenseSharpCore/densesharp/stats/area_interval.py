@@ -71,14 +71,14 @@ def logit_interval(
     SE on the logit scale is SE / (A (1 - A)) by the delta method (Pepe 2003).
 
     Args:
-        estimate: the area.
+        estimate: the area, or another share.
         df: degrees of freedom of its variance, see `degrees_of_freedom`; None where it is known.
         confidence: of the interval.
     """
     area, se = estimate.value, estimate.se
     method = f"{estimate.method or 'DeLong'}, logit scale"
     if area is None or se is None or not 0 < area < 1:
-        why = estimate.reason or "An area of 0 or 1 has no interval on the logit scale."
+        why = estimate.reason or "A value of 0 or 1 has no interval on the logit scale."
         return Estimate(area, method=method, reason=why)
     tail = (1 - confidence) / 2
     reach = float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))

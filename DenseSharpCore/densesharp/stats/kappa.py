@@ -6,13 +6,13 @@ Classes are numbers 0..c-1; for weighted kappa their order is the scale's.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from densesharp.stats.clusters import over_cases
-from densesharp.stats.estimates import Estimate, not_estimable
+from densesharp.stats.estimates import Estimate, not_estimable, rescaled, t_estimate
 from densesharp.stats.tables import FloatArray, IntArray
 
 Weights = Literal["unweighted", "linear", "quadratic", "ordinal"]
@@ -83,25 +83,90 @@ def kappa_of(
     weights: Weights = "unweighted",
     *,
     clusters: IntArray | None = None,
+    confidence: float = 0.95,
 ) -> Estimate:
-    """Cohen's kappa of two raters on the cases that both rated.
+    """Cohen's kappa of two raters on the cases that both rated, with the interval to print.
+
+    See `printed_kappa`.
 
     Args:
         first: shape (n,): class indices of one rater, -1 where there is none.
         second: shape (n,): of the other.
         classes: number of classes.
         weights: agreement weights.
-        clusters: shape (n,): patients of the cases. Then interval and test are t, from the cases'
-            influences (those of Fleiss, Cohen & Everitt) added up by patient.
+        clusters: shape (n,): patients of the cases, which are then left out with all their cases.
+        confidence: of the interval.
     """
     both = (first >= 0) & (second >= 0)
     first, second = first[both], second[both]
     counts = cross_table(first, second, classes)
-    found = cohen_kappa(counts, weights)
-    if clusters is None or found.value is None or found.se is None:
+    if clusters is None:
+        return printed_kappa(counts, weights, confidence=confidence)
+    patients, number = np.unique(clusters[both], return_inverse=True)
+    own = np.zeros((len(patients), classes, classes))
+    np.add.at(own, (number.ravel(), first, second), 1)
+    return printed_kappa(counts, weights, own, confidence=confidence)
+
+
+def printed_kappa(
+    counts: FloatArray,
+    weights: Weights = "unweighted",
+    own: FloatArray | None = None,
+    *,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Cohen's kappa of a cross table with an interval that covers with few cases, too.
+
+    Kappa ends at 1 and is skewed, and its formula's variance is too small with few cases. So: the
+    jackknife's variance over cases (patients), Fisher's z, t. A kappa below 0 rests on the few
+    cases on which raters agree, whose variance is near 0 by chance: it is not taken as less than
+    by chance agreement. Standard error and test of cases are those of `cohen_kappa`.
+
+    Args:
+        counts: shape (c, c), see `cross_table`.
+        weights: agreement weights.
+        own: shape (m, c, c): the counts of each patient; the test is then by jackknife, too.
+        confidence: of the interval.
+    """
+    found = cohen_kappa(counts, weights, confidence=confidence)
+    kappa = found.value
+    if kappa is None or (own is None and found.se is None):
         return found
-    influence = _influences(counts, weights)[first, second] / counts.sum()
-    return over_cases(found.value, influence, clusters[both], method=f"Cohen, {weights}")
+    unit = "cases" if own is None else f"{len(own)} patients as clusters"
+    method = f"Cohen, {weights}; interval by jackknife over {unit}, Fisher's z, t"
+    bare = Estimate(kappa, method=method, reason=NO_JACKKNIFE)
+    times, variance = _jackknife(counts, weights, own)
+    if abs(kappa) >= 1 - 1e-9 or not variance > 1e-15:
+        return bare
+    if kappa < 0 and found.statistic:
+        variance = max(variance, (kappa / found.statistic) ** 2)
+    scale = 1 - kappa**2
+    on_z = t_estimate(math.atanh(kappa), variance / scale**2, times - 1, confidence=confidence)
+    shown = rescaled(on_z, kappa, scale, math.tanh)
+    if own is None:
+        return replace(found, ci=shown.ci, df=None, method=method)
+    return replace(shown, method=method)
+
+
+NO_JACKKNIFE = "Agreement is perfect, or the same without any case: no interval."
+
+
+def _jackknife(counts: FloatArray, weights: Weights, own: FloatArray | None) -> tuple[float, float]:
+    """How many units there are, and the variance of kappa by leaving each out.
+
+    NaN where kappa does not exist without one.
+    """
+    if own is None:
+        cells = np.argwhere(counts > 0)
+        own = np.zeros((len(cells), *counts.shape))
+        own[np.arange(len(cells)), cells[:, 0], cells[:, 1]] = 1
+        times = counts[counts > 0]
+    else:
+        times = np.ones(len(own))
+    m = float(times.sum())
+    left_out = kappa_values(counts - own, weight_matrix(len(counts), weights))
+    apart = left_out - times @ left_out / m
+    return m, (m - 1) / m * float(times @ apart**2)
 
 
 def kappa_value(counts: FloatArray, w: FloatArray) -> float | None:
@@ -137,16 +202,6 @@ def _mean_weights(p: FloatArray, w: FloatArray) -> FloatArray:
     """Weights averaged over the other rater's marginals, of both raters together."""
     means: FloatArray = (w @ p.sum(0))[:, None] + (p.sum(1) @ w)[None, :]
     return means
-
-
-def _influences(counts: FloatArray, weights: Weights) -> FloatArray:
-    """How much a case of each cell moves kappa, shape (c, c), times the number of cases."""
-    w = weight_matrix(len(counts), weights)
-    value, chance = _kappa_and_chance(counts, w)
-    kappa = 0.0 if value is None else value
-    each = w - _mean_weights(counts / counts.sum(), w) * (1 - kappa)
-    moved: FloatArray = (each - (kappa - chance * (1 - kappa))) / (1 - chance)
-    return moved
 
 
 def _with_errors(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from densesharp.stats.auc import empirical_auc
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.kappa import Weights, cohen_kappa
+from densesharp.stats.kappa import Weights, cohen_kappa, printed_kappa
 from densesharp.stats.proportions import wilson
 from densesharp.stats.tables import FloatArray, IntArray
 
@@ -155,10 +155,10 @@ def confusion(counts: FloatArray, *, averaged: bool = False) -> Confusion:
 
 
 def _kappa(counts: FloatArray, weights: Weights, averaged: bool) -> Estimate:
+    if not averaged:
+        return printed_kappa(counts, weights)
     found = cohen_kappa(counts, weights)
-    if averaged and found.value is not None:
-        return Estimate(found.value, method="of averaged counts")
-    return found
+    return replace(found, se=None, ci=None, statistic=None, p=None, method="of averaged counts")
 
 
 def _f1(counts: FloatArray) -> list[Estimate]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from study_data_made_up import made_up
 
 from densesharp.stats.calibration import (
     brier,
@@ -23,6 +27,7 @@ from densesharp.stats.multiclass import (
     ordinal_concordance,
     weighted_f1,
 )
+from densesharp.study.analysis.classes import analyse_classes
 
 FULL = {"rel": 1e-6, "abs": 1e-12}
 
@@ -202,3 +207,35 @@ def test_bins_hold_every_case_once(pairs):
         for b in bins:
             assert b.low - 1e-12 <= b.mean_probability <= b.high + 1e-12
             assert b.observed.ci[0] <= b.observed.value <= b.observed.ci[1]
+
+
+def test_weighted_f1_has_the_bootstraps_spread_and_t_on_the_logit_scale():
+    data = made_up(("aided", "unaided"), cases=90, readers=2, seed=5)
+    found = analyse_classes(data).weighted_f1
+    rng = np.random.default_rng(3)
+    groups = [np.flatnonzero(data.truth == c) for c in range(3)]
+
+    def f1(truth, called):
+        return sum(
+            (truth == c).mean() * 2 * np.sum((truth == c) & (called == c))
+            / (np.sum(truth == c) + np.sum(called == c))
+            for c in range(3)
+        )  # fmt: skip
+
+    def scores(cases):
+        return [np.mean([f1(data.truth[cases], row[cases]) for row in rows])
+                for rows in data.classes]  # fmt: skip
+
+    drawn = np.array([scores(np.concatenate([rng.choice(g, len(g)) for g in groups]))
+                      for _ in range(150)])  # fmt: skip
+    reach = stats.t.ppf(0.975, 89)
+    for one, spread in zip((found["aided"], found["unaided"]), drawn.std(axis=0), strict=True):
+        assert one.se == pytest.approx(spread, rel=0.25)
+        half = reach * one.se / (one.value * (1 - one.value))
+        middle = np.log(one.value / (1 - one.value))
+        assert one.ci == pytest.approx(1 / (1 + np.exp(-np.array([middle - half, middle + half]))))
+    gap = found["difference"]
+    assert gap.se == pytest.approx((drawn[:, 0] - drawn[:, 1]).std(), rel=0.25)
+    assert gap.ci == pytest.approx((gap.value - reach * gap.se, gap.value + reach * gap.se))
+    right = dataclasses.replace(data, classes=np.broadcast_to(data.truth, data.classes.shape))
+    assert analyse_classes(right).weighted_f1["aided"].ci is None

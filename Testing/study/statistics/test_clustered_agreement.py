@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_study import write_example
-from scipy.stats import ttest_1samp
+from scipy.stats import t, ttest_1samp
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from densesharp.stats.agree_document import agree_document, agree_text
 from densesharp.stats.agreement import (
@@ -25,7 +26,8 @@ from densesharp.stats.bland_altman import concordance, random_reader_limits
 from densesharp.stats.clusters import jackknifed
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.icc import NAMES, icc
-from densesharp.stats.kappa import kappa_of
+from densesharp.stats.kappa import cohen_kappa, cross_table, kappa_of, printed_kappa
+from densesharp.stats.multiclass import confusion
 from densesharp.stats.paired_clusters import change_by_patient, homogeneity_by_patient
 from densesharp.stats.proportions import (
     marginal_homogeneity,
@@ -76,21 +78,50 @@ def test_cases_that_are_there_twice_say_nothing_new(codes):
     assert wide.se == pytest.approx(np.sqrt(2) * narrow.se, rel=0.15)
 
 
-@pytest.mark.parametrize("weights", ["unweighted", "quadratic"])
-def test_kappa_by_patient(codes, weights):
-    """Its variance is that of the classic formula but for m / (m - 1) and t."""
+@pytest.mark.parametrize("weights", [None, "quadratic"])
+def test_the_interval_of_kappa_is_the_jackknifes_on_fishers_scale(codes, weights):
+    """Kappas by statsmodels; patients are left out with all their cases."""
+    kind = weights or "unweighted"
     first, second = codes[:, 0], codes[:, 1].copy()
-    classic = kappa_of(first, second, 4, weights)
     second[3] = -1
-    short = kappa_of(np.delete(first, 3), np.delete(second, 3), 4, weights)
-    kept = TWICE != 3
-    found = kappa_of(first[TWICE], second[TWICE], 4, weights, clusters=TWICE)
-    assert found.value == pytest.approx(short.value)
-    assert found.se == pytest.approx(short.se * np.sqrt(39 / 38))
-    assert found.df == 38
-    assert kappa_of(first[TWICE][kept], second[TWICE][kept], 4, weights).se < 0.75 * found.se
-    alone = kappa_of(first, codes[:, 1], 4, weights, clusters=np.arange(40))
-    assert alone.se == pytest.approx(classic.se * np.sqrt(40 / 39))
+
+    def by_hand(units):
+        there = second >= 0
+        kept = [there, *(there & (units != one) for one in np.unique(units[there]))]
+        tables = (cross_table(first[some], second[some], 4) for some in kept)
+        value, *rest = (cohens_kappa(table, wt=weights, return_results=False) for table in tables)
+        spread = np.var(rest) * (len(rest) - 1)
+        half = t.ppf(0.975, len(rest) - 1) * np.sqrt(spread) / (1 - value**2)
+        return np.tanh([np.arctanh(value) - half, np.arctanh(value) + half])
+
+    single = kappa_of(first, second, 4, kind)
+    assert single.ci == pytest.approx(by_hand(np.arange(40)))
+    assert (
+        single.se == cohen_kappa(cross_table(first[second >= 0], second[second >= 0], 4), kind).se
+    )
+    patients = np.arange(40) // 3
+    found = kappa_of(first, second, 4, kind, clusters=patients)
+    assert found.ci == pytest.approx(by_hand(patients))
+    assert (found.value, found.df) == (pytest.approx(single.value), 13)
+    doubled = kappa_of(first[TWICE], second[TWICE], 4, kind, clusters=TWICE)
+    assert doubled.ci == pytest.approx(single.ci)
+    table = cross_table(first, codes[:, 1], 4)
+    assert confusion(table).kappa[kind].ci == kappa_of(first, codes[:, 1], 4, kind).ci
+
+
+def test_a_kappa_below_zero_is_no_surer_than_by_chance():
+    """Two rare calls never on the same case: -0.07 with a spread of 0.03 by its formula."""
+    table = np.array([[26.0, 2.0], [2.0, 0.0]])
+    found, formula = printed_kappa(table), cohen_kappa(table)
+    assert formula.ci[1] < 0 < found.ci[1]
+    value = formula.value
+    chance = cohens_kappa(table).std_kappa0  # Fleiss, Cohen & Everitt, by chance
+    half = t.ppf(0.975, 29) * chance / (1 - value**2)
+    assert found.ci == pytest.approx(np.tanh([np.arctanh(value) - half, np.arctanh(value) + half]))
+    assert found.p == formula.p
+    one = np.array([[9.0, 1.0], [0.0, 0.0]])
+    assert printed_kappa(one).ci is None
+    assert printed_kappa(one, "unweighted", np.array([one])).ci is None
 
 
 def test_icc_by_patient_is_near_the_exact_interval_where_patients_have_one_case(codes):

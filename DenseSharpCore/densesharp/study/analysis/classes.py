@@ -10,9 +10,10 @@ from densesharp.stats.agreement import (
     chance_corrected,
     percent_agreement,
 )
+from densesharp.stats.area_interval import logit_interval
 from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.clusters import share_of, summed
-from densesharp.stats.estimates import Estimate, holm, not_estimable
+from densesharp.stats.estimates import Estimate, holm, not_estimable, t_estimate
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
 from densesharp.stats.gee import gee_logistic
 from densesharp.stats.glmm import crossed_logistic
@@ -125,7 +126,11 @@ def _confusion(data: StudyData, called: IntArray) -> Confusion:
 
 
 def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
-    """Mean weighted F1 of these readers per condition, and its difference, by bootstrap."""
+    """Mean weighted F1 of these readers per condition, and its difference.
+
+    Standard errors by bootstrap; its percentiles cover too little near 1, where F1 is skewed. So
+    intervals are t, on the logit scale but for the difference.
+    """
     size = len(data.class_names)
     # Each reading as the cell of its confusion matrix, shape (K, t * r * size * size).
     cells = (classes >= 0)[..., None] * np.eye(size**2)[data.truth * size + classes]
@@ -144,8 +149,18 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
     found = bootstrap_weights(
         means, len(data.cases), strata=strata, clusters=of, replicates=REPLICATES
     )
-    names = (*data.conditions, *(() if data.pair is None else ("difference",)))
-    return dict(zip(names, found, strict=True))
+    df = (len(data.cases) if of is None else len(np.unique(of))) - 1.0
+    out = {
+        name: replace(one, ci=None) if not one.se else logit_interval(one, df)
+        for name, one in zip(data.conditions, found, strict=False)
+    }
+    if data.pair is None:
+        return out
+    gap = found[-1]
+    if gap.value is not None and gap.se is not None:
+        method = f"{gap.method}, t"
+        gap = t_estimate(gap.value, gap.se**2, df, null=None, method=method)
+    return out | {"difference": gap}
 
 
 def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Changes:

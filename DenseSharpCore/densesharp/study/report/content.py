@@ -175,7 +175,7 @@ def _classes(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     yield Paragraph(
         "Mean weighted F1 of these readers: "
         + ", ".join(f"{name} {shown(one)}" for name, one in f1.items())
-        + " (bootstrap over cases)."
+        + " (bootstrap over cases, t on the logit scale)."
     )
     if classes.probabilities:
         yield from _fold(

@@ -131,16 +131,16 @@ def methods(results: StudyResults) -> list[str]:
             "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
             "as rating) went through the same multi-reader analysis. Three-class probabilities: "
             "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
-            "bootstrap over cases within pathology, readers fixed. Paired calls: McNemar, "
-            "Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, Stuart-Maxwell; "
-            "generalized estimating equations with cases as clusters (Liang & Zeger 1986; below "
-            "100 of them Mancl & DeRouen 2001 and t), sessions coded -1/2 and 1/2 and "
-            "their interaction with the condition centred. "
+            "bootstrap over cases within pathology, readers fixed, t on the logit scale. "
+            "Paired calls: McNemar, Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, "
+            "Stuart-Maxwell; generalized estimating equations with cases as clusters (Liang & "
+            "Zeger 1986; below 100 of them Mancl & DeRouen 2001 and t), sessions coded -1/2 and "
+            "1/2 and their interaction with the condition centred. "
             "Automation bias: right answers changed to the model's wrong class, against changes "
             "where the model was right; clusters are readers and cases (Cameron, Gelbach & Miller "
             "2011), or cases alone where that is wider. Agreement: Fleiss 1971, Gwet 2008 and "
             "2014 (cases rated once count in the use of the classes only), Krippendorff "
-            "(bootstrap), Cohen 1968 (Fleiss, Cohen & Everitt 1969), ICC (McGraw & Wong 1996)."
+            "(bootstrap), Cohen 1968 (jackknife, Fisher's z), ICC (McGraw & Wong 1996)."
         )
     if results.outlines:
         out.append(
