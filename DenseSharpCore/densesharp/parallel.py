@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from densesharp.errors import Cancelled, DenseSharpError, OutputError
 from densesharp.progress import Progress, silent
+from densesharp.stopping import end_with
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -100,7 +101,7 @@ def process_pool(
     Yields:
         What submits a task: the function and its arguments.
     """
-    pool = ProcessPoolExecutor(workers, context, initializer=_in_worker)
+    pool = ProcessPoolExecutor(workers, context, initializer=_in_worker, initargs=(os.getpid(),))
     try:
         yield lambda task, *arguments: pool.submit(_work, task, *arguments)
     except BaseException:
@@ -128,10 +129,11 @@ def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
 _busy = _leaving = False
 
 
-def _in_worker() -> None:
+def _in_worker(parent: int) -> None:
     """A terminal sends Ctrl + C to every process, and each would show where it was."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    end_with(parent, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def _work(task: Callable[..., Any], *arguments: Any) -> Any:

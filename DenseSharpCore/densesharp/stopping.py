@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -193,6 +194,35 @@ def end_processes() -> None:
     if "multiprocessing" in sys.modules:  # its import takes a while
         for process in sys.modules["multiprocessing"].active_children():
             process.kill()
+
+
+def end_with(parent: int, leave: Callable[[], None] | None = None) -> None:
+    """End this process when the one that started it is gone, which could not say so: kill -9.
+
+    Args:
+        parent: its process id.
+        leave: called then, to clean up within `_TIDY_S`; it is ended anyhow.
+    """
+
+    def wait() -> None:
+        while not _is_gone(parent):
+            time.sleep(_TIDY_S)
+        if leave:
+            leave()
+            time.sleep(_TIDY_S)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent watch", daemon=True).start()
+
+
+def _is_gone(parent: int) -> bool:
+    """Whether the process that started this one has ended."""
+    if sys.platform != "win32":
+        return os.getppid() != parent
+    from multiprocessing import parent_process
+
+    started_by = parent_process()
+    return started_by is not None and not started_by.is_alive()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Ctrl + C and SIGTERM end a program within seconds, whatever it is doing."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -200,6 +201,31 @@ def test_worker_processes_end_silently_and_leave_no_half_file(tmp_path):
     assert told[2] < 5
     assert [path.name for path in tmp_path.glob("*.txt")] == ["0.txt"]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_worker_processes_notice_that_the_command_was_killed(tmp_path):
+    (tmp_path / "work.py").write_text(
+        "import time\n"
+        "from densesharp.files import atomic_path\n"
+        "def work(number):\n"
+        "    with atomic_path(f'{number}.txt'):\n"
+        "        if number == 1: print('begun', flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    code = (
+        "import work; from densesharp.parallel import run_tasks\nrun_tasks(work.work, range(3), 3)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == b"begun\n"
+            process.kill()
+            process.stdout.read()  # its workers hold the pipe, too
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"work.py"}
 
 
 def test_run_py_lets_the_command_clean_up(tmp_path):

@@ -43,14 +43,14 @@ def wait_until_ready(port: int, process: subprocess.Popen) -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/v1/health", headers={"X-API-Key": KEY}
     )
-    for _ in range(600):
+    for _ in range(1800):
         with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
             if reply.status == 200:
                 return
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
         time.sleep(0.1)
-    raise RuntimeError("the server was not ready within a minute")
+    raise RuntimeError("the server was not ready within three minutes")
 
 
 def group_of(process: subprocess.Popen) -> dict[int, str]:

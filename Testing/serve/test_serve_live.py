@@ -319,12 +319,14 @@ def test_a_port_in_use_is_named(server, model_file):
     assert "Traceback" not in ended.stderr
 
 
-def test_stopping_leaves_no_process_behind(model_file):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_stopping_leaves_no_process_behind(model_file, number):
+    """Nor does `kill -9`, of which the server cannot tell its processes."""
     with live_server(model_file, free_port()) as process:
         assert len(group_of(process)) >= 3
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         process.wait(60)
-        for _ in range(100):
+        for _ in range(300):
             if not group_of(process):
                 break
             time.sleep(0.1)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are P
 
 SLOW = """
 import os, signal, sys, time
+from densesharp.cli import main
 from multiprocessing.managers import BaseManager
 start = BaseManager._run_server.__func__
 def slow(cls, *arguments):
@@ -27,7 +28,6 @@ def slow(cls, *arguments):
     time.sleep(1.5)
     start(cls, *arguments)
 BaseManager._run_server = classmethod(slow)
-from densesharp.cli import main
 sys.exit(main())
 """
 """A server on a busy computer: its first process takes long to begin, and hears no Ctrl + C."""
@@ -36,8 +36,13 @@ sys.exit(main())
 @contextlib.contextmanager
 def begun(command, words, log):
     """A program in a group of its own that has said these words."""
+    scratch = log.parent / "scratch"
+    scratch.mkdir()
+    environment = os.environ | {"TMPDIR": str(scratch)}
     with log.open("w") as file:
-        process = subprocess.Popen(command, stderr=file, stdout=file, start_new_session=True)
+        process = subprocess.Popen(
+            command, stderr=file, stdout=file, start_new_session=True, env=environment
+        )
     try:
         until = time.monotonic() + 60
         while words not in log.read_text():
@@ -73,6 +78,7 @@ def test_ctrl_c_while_a_process_begins_ends_all(tmp_path, send):
     said = (tmp_path / "log").read_text()
     assert said.endswith(f"a process begins\n{stopping.SENTENCE}")
     assert "Traceback" not in said
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_path):
@@ -87,6 +93,7 @@ def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_pa
     said = (tmp_path / "log").read_text()
     assert said.endswith(f"{address}\n{stopping.SENTENCE}")
     assert "Traceback" not in said
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_a_worker_that_ends_while_it_loads_ends_the_server(tmp_path):

@@ -5,12 +5,14 @@
 import hmac
 import http.client
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing import resource_tracker
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +33,7 @@ from densesharp.model.engines.interface import EngineOutput
 from densesharp.model.model_file import load_model
 from densesharp.serve import messages as protocol
 from densesharp.serve.rate_limit import Metrics, RateLimit
-from densesharp.stopping import end_processes, held_back
+from densesharp.stopping import end_processes, end_with, held_back
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
@@ -98,6 +100,7 @@ class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
         )
         self._path, self._sha256, self._key, self._threads = model, sha256, key, threads
         self._any_device = any_device
+        self._server = os.getpid()
 
     async def authorize(self, request: Request) -> None:
         """Check key, protocol version and model of every request."""
@@ -116,6 +119,7 @@ class PatchAPI(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
         """Load the model once per worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows Ctrl + C comes here, too
+        end_with(self._server)
         name = device.removesuffix(":0") if device.startswith("mps") else device
         model = load_model(self._path)
         try:
@@ -299,12 +303,20 @@ class _Running:
         self._server, self._port = server, port
         self._host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
         self._failed: BaseException | None = None
-        if hasattr(signal, "pthread_sigmask"):
+        if os.name == "posix":
             # Started later it would let the signals through again.
             resource_tracker.ensure_running()
+            get_temp_dir()  # else a process makes it, and is killed before it removes it
+            server_process = os.getpid()
+            os.register_at_fork(after_in_child=lambda: self._forked(server_process))
         self._thread = threading.Thread(target=self._run, args=(host,), daemon=True)
         with held_back():
             self._thread.start()
+
+    def _forked(self, server_process: int) -> None:
+        """In a process that LitServe forked."""
+        if self._thread.is_alive():
+            end_with(server_process)
 
     def _run(self, host: str) -> None:
         try:
