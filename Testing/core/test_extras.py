@@ -200,3 +200,23 @@ def test_a_library_is_there_or_not():
     assert not loads("libno-such-library.so")
     assert loads("kernel32" if sys.platform == "win32" else "libSystem.dylib" if
                  sys.platform == "darwin" else "libc.so.6")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("system", "gpu", "extra", "cpu_build"),
+    [
+        ("linux", None, "train", True), ("linux", None, "serve", True),
+        ("linux", "/usr/bin/nvidia-smi", "train", False), ("linux", None, "explore", False),
+        ("win32", None, "train", False), ("darwin", None, "torch", False),
+    ],
+)  # fmt: skip
+def test_without_a_gpu_pip_takes_the_build_for_processors(
+    monkeypatch, system, gpu, extra, cpu_build
+):
+    """On Linux pip's own choice brings several GB for NVIDIA's GPUs."""
+    monkeypatch.setattr("sys.prefix", "/elsewhere")
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("shutil.which", lambda _: gpu)
+    line = how_to_get([extra])
+    assert line.endswith(" --extra-index-url https://download.pytorch.org/whl/cpu") == cpu_build
+    assert ('"torch>=' in line) == (extra != "explore")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -70,6 +71,8 @@ NEEDS = {
 }
 """Extras by command; a command that is not here needs the basic packages only."""
 
+TORCH_FOR_PROCESSORS = "https://download.pytorch.org/whl/cpu"
+
 
 def needed(arguments: Sequence[str]) -> tuple[str, ...]:
     """The extras that a command line needs."""
@@ -116,7 +119,16 @@ def how_to_get(extras: Collection[str], arguments: Sequence[str] = ()) -> str:
         join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
         return f"python {join([str(root / 'run.py'), *words])}"
     packages = sorted({name for extra in extras for name in _requirements(extra)})
-    return f'"{sys.executable}" -m pip install ' + " ".join(f'"{name}"' for name in packages)
+    words = [f'"{name}"' for name in packages] + _torch_for_processors(packages)
+    return f'"{sys.executable}" -m pip install ' + " ".join(words)
+
+
+def _torch_for_processors(packages: Sequence[str]) -> list[str]:
+    """Where pip finds PyTorch without the gigabytes for GPUs, which it takes on Linux otherwise."""
+    torch = any(name.startswith("torch") for name in packages)
+    if not torch or sys.platform != "linux" or shutil.which("nvidia-smi"):
+        return []
+    return ["--extra-index-url", TORCH_FOR_PROCESSORS]
 
 
 def _requirements(extra: str) -> list[str]:
