@@ -213,6 +213,22 @@ def slice_places(scene: Any) -> tuple[float, ...]:
     return tuple(places)
 
 
+def distance_to_planes(scene: Any, volume_node: Any, ras: ArrayLike) -> float:
+    """How far a place lies from the slices that are shown of a volume, mm, in the worst view.
+
+    Where none shows the volume yet, it is about to be shown in all.
+    """
+    views = views_of(scene, volume_node) or nodes_of(scene, "vtkMRMLSliceNode")
+    farthest = 0.0 if views else float("inf")
+    for view in views:
+        matrix = view.GetSliceToRAS()
+        normal, place = (
+            np.array([matrix.GetElement(row, column) for row in range(3)]) for column in (2, 3)
+        )
+        farthest = max(farthest, abs(float((np.asarray(ras) - place) @ normal)))
+    return farthest
+
+
 def nodes_of(scene: Any, class_name: str) -> list[Any]:
     """All nodes of a class in a scene."""
     collection = scene.GetNodesByClass(class_name)

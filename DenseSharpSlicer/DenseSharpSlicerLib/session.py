@@ -26,7 +26,7 @@ from densesharp_scene.questions import ANEW, KEEP
 from densesharp_scene.record import records
 from densesharp_scene.scan import ScanNodules
 from densesharp_scene.session import NoduleSession
-from densesharp_scene.views import look_at
+from densesharp_scene.views import distance_to_planes, look_at
 from densesharp_scene.watch import Watch
 
 from . import placing
@@ -35,6 +35,9 @@ from .translated import translated
 SHARE_FROM = 40
 """From this many nodules on they are kept ready for saving: Slicer does not tell before it saves,
 and a hundred segments with an image each take minutes to write."""
+
+SMALL_MM = 3.0
+"""Views that pass so near to a nodule without an outline look at it."""
 
 SESSIONS: list[Session] = []
 """Of the panels that are open; scripts that bring nodules into the scene go through the last."""
@@ -149,12 +152,17 @@ class Session(NoduleSession):
         self.told.tell(text, failed)
 
     def choose(self, volume_node: Any | None) -> None:
-        """Show the nodules of another CT; says why when it cannot be used."""
+        """Show the nodules of another CT; says why when it cannot be used.
+
+        The nodule that the views show is selected: a key must not decide about one out of sight.
+        """
         self.show(None)
         if self.status.failed:  # that was about the former one
             self.say("")
-        if volume_node is not None:
-            attempt(lambda: self.show(self.scan_of(volume_node)), self.told)
+        if volume_node is not None and attempt(
+            lambda: self.show(self.scan_of(volume_node)), self.told
+        ):
+            self.state.selected = self._in_sight() or self.state.selected
 
     def scan_of(self, volume_node: Any) -> ScanNodules:
         """The nodules of a CT, read back from the scene on first use.
@@ -283,6 +291,18 @@ class Session(NoduleSession):
         SESSIONS[:] = [session for session in SESSIONS if session is not self]
 
     # Inside
+
+    def _in_sight(self) -> str | None:
+        """The nodule that all slice views of its CT look at."""
+        scan = self.state.opened()
+        away = {}
+        for nodule in scan.nodules:
+            measured = nodule.result.measurements
+            reach = measured.long_axis_mm / 2 if measured is not None else SMALL_MM
+            distance = distance_to_planes(scan.scene, scan.volume_node, scan.center_of(nodule.id))
+            if distance <= reach:
+                away[nodule.id] = distance
+        return min(away, key=away.__getitem__, default=None)
 
     def _follow(self, scan: ScanNodules) -> None:
         if scan.follow_ct():

@@ -387,3 +387,25 @@ def test_views_that_move_come_before_refining(marked: Panel, monkeypatch: Any) -
         look()
     usual, moving = pace.YIELD_SECONDS, pace.MOVING_SECONDS
     assert shared == [usual, moving, usual, moving, usual]
+
+
+def test_the_nodule_in_sight_is_selected_when_its_ct_is_chosen(panel: Panel, ct: Any) -> None:
+    """A scene opens at the slices that it was left at; A must not mean another nodule."""
+    from densesharp_scene.views import jump_to
+
+    other = add_ct(panel.slicer, "other")
+    selector = panel.ui.inputSelector
+    selector.setCurrentNode(ct)
+    for ras in BALLS:
+        panel.click_in_view(ras)
+        panel.wait()
+    names = [nodule.name for nodule in panel.session.nodules]
+    for number in (1, 0, 1):
+        selector.setCurrentNode(other)
+        jump_to(panel.slicer.mrmlScene, BALLS[number])
+        selector.setCurrentNode(ct)
+        assert panel.session.nodule.name == names[number]
+    selector.setCurrentNode(other)
+    jump_to(panel.slicer.mrmlScene, np.asarray(BALLS[1]) + (0.0, 0.0, 30.0))
+    selector.setCurrentNode(ct)
+    assert panel.session.nodule.name == names[0]
