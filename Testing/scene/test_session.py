@@ -58,7 +58,7 @@ def session(make_ct):
     session.close()
 
 
-def settle(session, seconds=20.0) -> None:
+def settle(session, seconds=120.0) -> None:
     end = time.monotonic() + seconds
     while session.busy:
         assert time.monotonic() < end, "the worker did not come to rest"

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from densesharp_scene import segments
 from densesharp_scene.watch import SETTLE_SECONDS, Watch
 from nodule_answers import ball_mask, middle
+
+
+class Clock:
+    """The time as the watch sees it, which passes when the test says so."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    monkeypatch.setattr("densesharp_scene.watch.time", Clock())
 
 
 @pytest.fixture
@@ -24,7 +36,7 @@ def watched(ct_with_a_nodule):
 
 
 def settled(watch):
-    time.sleep(SETTLE_SECONDS + 0.05)
+    Clock.now += SETTLE_SECONDS + 0.05
     return watch.outlines()
 
 

@@ -18,7 +18,7 @@ def worker():
     worker.close()
 
 
-def events_until_idle(worker, seconds=5.0):
+def events_until_idle(worker, seconds=60.0):
     """Everything that happened until no job is open."""
     events, deadline = [], time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -61,7 +61,7 @@ def test_work_goes_on_once_its_first_value_is_shown(worker, monkeypatch):
         time.sleep(0.01)
     assert not went_on.wait(0.2)
     worker.go_on(number)
-    assert went_on.wait(5)
+    assert went_on.wait(60)
 
 
 def test_cancelling_does_not_wait_for_a_first_value_to_be_shown(worker, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_running_job_stops_at_its_next_report(worker):
             time.sleep(0.001)
 
     worker.submit(endless, "a")
-    assert started.wait(5)
+    assert started.wait(60)
     worker.cancel("a")
     assert kinds(events_until_idle(worker))[-1] == ("a", "cancelled")
 
@@ -101,7 +101,7 @@ def test_a_running_job_stops_at_its_next_report(worker):
 def test_a_new_job_of_the_same_key_replaces_the_old_one(worker):
     """Dragging a seed on: the answer for the first place is of no use any more."""
     gate = threading.Event()
-    worker.submit(lambda _: gate.wait(5), "other")
+    worker.submit(lambda _: gate.wait(60), "other")
     worker.submit(lambda _: "old", "a")
     worker.submit(lambda _: "new", "a")
     gate.set()
@@ -150,14 +150,13 @@ def test_closing_ends_the_thread_and_cancels_what_waits():
 
 
 def test_waiting_ends_with_a_value_but_not_with_progress(worker):
-    go = threading.Event()
+    go, end = threading.Event(), threading.Event()
 
     def job(handle):
         handle.progress(0.5, "half")
-        go.wait(5)
+        go.wait(60)
         handle.partial("first")
-        go.clear()
-        go.wait(0.3)
+        end.wait(60)
 
     worker.submit(job)
     began = time.monotonic()
@@ -165,12 +164,13 @@ def test_waiting_ends_with_a_value_but_not_with_progress(worker):
     assert time.monotonic() - began > 0.09
     threading.Timer(0.05, go.set).start()
     began = time.monotonic()
-    worker.wait(5.0)
-    assert time.monotonic() - began < 2.0
+    worker.wait(40.0)
+    assert time.monotonic() - began < 20.0
     assert [event.kind for event in worker.poll()] == ["progress", "partial"]
     began = time.monotonic()
     worker.wait(0.1)  # the value was taken: there is nothing new
     assert time.monotonic() - began > 0.09
+    end.set()
 
 
 def test_refining_rests_while_views_move(worker, monkeypatch):

@@ -44,7 +44,7 @@ def wait_until_ready(port: int, process: subprocess.Popen) -> None:
         f"http://127.0.0.1:{port}/v1/health", headers={"X-API-Key": KEY}
     )
     for _ in range(1800):
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=30) as reply:
             if reply.status == 200:
                 return
         if process.poll() is not None:

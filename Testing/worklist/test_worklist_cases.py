@@ -228,10 +228,10 @@ def test_a_body_is_looked_through_once():
     """16 MB in small pieces, such as an enhanced CT over a slow line."""
     body = bytes(1 << 24)
     message = b"--b\r\n\r\n" + body + b"\r\n--b--"
-    begun = time.perf_counter()
+    begun = time.process_time()
     chunks = (message[at : at + 4096] for at in range(0, len(message), 4096))
     assert list(parts(chunks, b"b")) == [body]
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
