@@ -588,3 +588,28 @@ def test_a_script_can_verify_the_record(reader: StudyPanel, tmp_path: Path) -> N
     reader.ui.studyCloseButton.click()
     logic = sys.modules["DenseSharpReaderStudy"].DenseSharpReaderStudyLogic()
     assert logic.verify(study.folder).clean
+
+
+def test_submit_stays_where_it_is_while_the_answer_is_filled_in(
+    reader: StudyPanel, tmp_path: Path
+) -> None:
+    """What is missing is listed below it: a click aimed at a button must not miss it."""
+    ui, app = reader.ui, reader.slicer.app
+    reader.open(a_study(tmp_path, "unaided"))
+    ui.studyStartButton.click()
+    ui.studyNextButton.click()
+    reader.host.resize(500, 900)
+    reader.host.show()
+    app.processEvents()
+    places, lines = [], set()
+    for fill in (lambda: None, lambda: ui.studyClassButton1.click(), reader.answer):
+        fill()
+        for _ in range(10):  # a layout tells the next one in an event
+            app.processEvents()
+        places.append(
+            ui.studySubmitButton.mapTo(reader.host, ui.studySubmitButton.rect.topLeft()).y()
+        )
+        lines.add(ui.studyProblemsLabel.text.count("\n"))
+    reader.host.hide()
+    assert len(lines) == 3
+    assert len(set(places)) == 1, places
