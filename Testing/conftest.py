@@ -1,8 +1,11 @@
 """What all tests share: how deep they search, how they spread over processes, and their data."""
 
+import contextlib
 import gc
 import os
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="long searches and new hypothesis examples too"
     )
+    parser.addoption(
+        "--busy", action="store_true", help="keep all cores busy during tests in a browser"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +77,28 @@ def _place(nodeid: str, beginnings: Sequence[str]) -> int:
     """The first of these that the name begins with; their number when none does."""
     places = (n for n, beginning in enumerate(beginnings) if nodeid.startswith(beginning))
     return next(places, len(beginnings))
+
+
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """Something else wants every core of this machine."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    spinning = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hands and machine are slow in the browser where a test, or who starts it, asks for that."""
+    everywhere = item.config.getoption("--busy") or item.config.getoption("--full")
+    busy = item.get_closest_marker("busy") or (everywhere and item.get_closest_marker("web"))
+    with busy_cores() if busy else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,10 +8,12 @@ import shutil
 import time
 
 import numpy as np
-import pytest
 
 PATIENCE_S = 120.0
 """A wait that succeeds costs nothing, however slow the machine may be."""
+
+NO_ANSWER = 10**9
+"""Number of an answer that never comes."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -42,17 +44,25 @@ class Page:
             condition.replace("$", "window.trame.state.get"), timeout=1000 * seconds
         )
 
+    def done(self) -> None:
+        """Wait until the server has done all that hands did so far, and the page has heard of it.
+
+        An action comes back when its turn was, after the mouse's; what the page is to show may
+        follow it, but not the next one.
+        """
+        for _ in range(2):
+            self.act("seen", NO_ANSWER)
+
     def settle(self) -> None:
-        """Wait until the views have stood still for a second."""
+        """Wait until the views have stood still for a second, in which the server was there."""
         shown = "[...document.querySelectorAll('.ds-views img')].map(i => i.src)"
-        last, still = None, 0
-        for _ in range(150):
+        last, still, end = None, 0, time.monotonic() + PATIENCE_S
+        while still < 5:
+            assert time.monotonic() < end, "the views never stand still"
+            self.done()
             time.sleep(0.2)
             now = self.page.evaluate(shown)
             last, still = now, still + 1 if now == last else 0
-            if still == 5:
-                return
-        pytest.fail("the views never stand still")
 
     def act(self, *call) -> None:
         self.page.evaluate(f"window.trame.trigger('act', {json.dumps(call)})")

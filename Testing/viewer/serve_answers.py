@@ -1,9 +1,9 @@
 """A viewer whose answers come from the test double; started by the tests as its own process.
 
-python serve_answers.py RESULTS [IMAGE] [DELAY_S[+WHOLE_S] | held | threshold] [WORKLIST] [SEED]
+python serve_answers.py RESULTS [IMAGE] [DELAY_S[+WHOLE_S] | threshold] [WORKLIST] [SEED]
 
 With `threshold` the real backend runs around an engine whose answer is known, for what is written.
-With `held` corrections are answered only while there is no file RESULTS/held.
+No answer comes while there is a file RESULTS/first, and no whole one while there is RESULTS/whole.
 SEED is a first click as in the demo, RAS mm with commas.
 """
 
@@ -24,17 +24,29 @@ from nodule_answers import AnsweringBackend
 from phantoms import ThresholdEngine
 
 
-class HeldByFile(AnsweringBackend):
-    """Answers to a correction once a file is gone."""
+class HeldByFiles(AnsweringBackend):
+    """Answers once nobody holds it back."""
 
-    def __init__(self, held: Path) -> None:
-        super().__init__()
-        self._held = held
+    def __init__(self, folder: Path, *delays: float) -> None:
+        super().__init__(*delays)
+        self._folder = folder
+
+    def analyse(self, volume, seed, nodule_id, progress, on_first):
+        def first(result) -> None:
+            on_first(result)
+            self._wait("whole", progress)
+
+        self._wait("first", progress)
+        return super().analyse(volume, seed, nodule_id, progress, first)
 
     def update_mask(self, volume, result, mask, progress):
-        while self._held.exists():
-            time.sleep(0.01)
+        self._wait("first", progress)
         return super().update_mask(volume, result, mask, progress)
+
+    def _wait(self, name: str, progress) -> None:
+        while (self._folder / name).exists():
+            progress(0.5, "Held back")
+            time.sleep(0.01)
 
 
 if __name__ == "__main__":
@@ -45,10 +57,8 @@ if __name__ == "__main__":
     if kind == "threshold":
         backend = LocalBackend()
         backend._engine = ThresholdEngine()
-    elif kind == "held":
-        backend = HeldByFile(Path(results) / "held")
     else:
-        backend = AnsweringBackend(*(float(part) for part in kind.split("+")))
+        backend = HeldByFiles(Path(results), *(float(part) for part in kind.split("+")))
     cases = open_worklist(more[2]) if len(more) > 2 and more[2] else []
     seed = Seed.from_ras([float(x) for x in more[3].split(",")]) if len(more) > 3 else None
     show(image, open_browser=False, results=Path(results), backend=backend, cases=cases, seed=seed)

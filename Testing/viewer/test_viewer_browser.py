@@ -128,7 +128,6 @@ def test_keys_do_what_the_help_says(open_page):
     box = page.box(0)
     page.page.mouse.move(box["x"] + x, box["y"] + y)
     page.page.mouse.move(box["x"] + x + 1, box["y"] + y)
-    time.sleep(0.5)
     page.page.keyboard.press("s")
     page.wait("$('nodules').length === 1 && !$('busy')")
     page.page.keyboard.press("a")
@@ -275,7 +274,7 @@ def test_the_list_jumps_and_the_card_is_copied(browser, open_page):
     page.page.keyboard.press(".")
     page.wait(f"$('selected') === '{second}'")
     page.page.get_by_text("Copy", exact=True).click()
-    time.sleep(0.5)
+    page.wait("$('message').text === 'Copied.'")
     copied = page.page.evaluate("navigator.clipboard.readText()")
     assert copied == page.get("card")["sentence"]
     page.page.keyboard.press("r")
@@ -309,7 +308,7 @@ def test_a_dragged_seed_is_computed_again(open_page):
     sentence = page.get("card")["sentence"]
     box = page.box(0)
     page.page.mouse.move(box["x"] + x, box["y"] + y, steps=3)
-    time.sleep(0.5)
+    page.settle()
     page.page.mouse.down()
     page.page.mouse.move(box["x"] + x + 12, box["y"] + y, steps=6)
     page.page.mouse.up()
@@ -429,7 +428,7 @@ def test_settings_test_a_server_and_stay_local(open_page):
 def test_the_token_is_not_left_in_the_address(open_page, served):
     assert served.token not in open_page.page.url
     open_page.page.reload()
-    open_page.page.wait_for_selector(".ds-bar", timeout=30_000)
+    open_page.page.wait_for_selector(".ds-bar")
     open_page.wait("$('opened')")
 
 
@@ -477,14 +476,14 @@ def test_plus_and_minus_clicks_and_the_ruler(open_page):
 def test_cancel_and_reopen(browser, serve, sphere_file, tmp_path):
     """Esc stops a slow analysis; saved work is there in another process."""
     results = tmp_path / "out"
-    page = Page(browser, serve(str(results), str(sphere_file[0]), "4").url)
+    page = Page(browser, serve(str(results), str(sphere_file[0]), "600").url)
     page.wait("$('opened') && !$('busy')")
     page.settle()
     x, y = bright_middle(page.picture(0))
     page.click(0, x, y)
     page.wait("$('busy') && $('progress') > 0")
     page.page.keyboard.press("Escape")
-    page.wait("!$('busy')", 3)
+    page.wait("!$('busy')")
     assert page.get("nodules") == []
     page.close()
 

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.web
 
 @pytest.fixture(scope="module")
 def served(serve, sphere_file, tmp_path_factory):
-    """A viewer with a CT open; an analysis takes a while."""
-    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]), "2")
+    """A viewer with a CT open."""
+    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
 
 
 @pytest.fixture
@@ -37,13 +37,14 @@ def first_name(page) -> str:
     return page.get("nodules")[0]["name"]
 
 
-def test_a_name_is_typed_while_the_nodule_is_computed_again(page):
+def test_a_name_is_typed_while_the_nodule_is_computed_again(page, served):
     click_the_sphere(page)
-    page.act("again", page.get("selected"))
-    page.wait("$('busy') && $('nodules')[0].state === 'busy'")
     field = page.page.locator(".ds-rename")
-    field.press("Control+a")
-    page.page.keyboard.type("Left upper ")
+    with served.held():
+        page.act("again", page.get("selected"))
+        page.wait("$('busy') && $('nodules')[0].state === 'busy'")
+        field.press("Control+a")
+        page.page.keyboard.type("Left upper ")
     page.wait("!$('busy')")
     page.act("outlines", False)
     page.wait("!$('outlines')")  # the page was drawn anew once more
@@ -73,15 +74,17 @@ def test_other_fields_keep_what_is_typed_too(page):
     page.page.keyboard.press("Escape")
 
 
-def test_a_name_belongs_to_the_nodule_it_was_begun_for(page):
+def test_a_name_belongs_to_the_nodule_it_was_begun_for(page, served):
     """The reader clicks beside, then names the first nodule before the answer comes."""
     x, y = click_the_sphere(page)
     first = page.get("selected")
-    page.click(0, x - 70, y)
-    page.wait("$('busy')")
     field = page.page.locator(".ds-rename")
-    field.press("Control+a")
-    page.page.keyboard.type("Old ")
+    with served.held():
+        page.click(0, x - 70, y)
+        page.wait("$('busy')")
+        field.press("Control+a")
+        page.page.keyboard.type("Old ")
+        page.done()
     page.wait("$('nodules').length === 2 && !$('busy')")
     assert page.get("selected") == first
     second = page.get("nodules")[1]["id"]
@@ -106,6 +109,7 @@ def test_an_emptied_name_goes_back_and_escape_leaves_it(page):
         if last == "Escape":
             page.page.keyboard.type("never")
         page.page.keyboard.press(last)
+        page.done()
         assert field.input_value() == name
         assert first_name(page) == name
 
@@ -203,7 +207,7 @@ def test_the_browser_asks_before_unsaved_work_is_left(browser, page, served):
     page.page.on("dialog", lambda dialog: dialog.accept())
     with page.page.expect_navigation():
         page.page.evaluate("void setTimeout(() => location.reload())")
-    page.page.wait_for_selector(".ds-rename", timeout=30_000)
+    page.page.wait_for_selector(".ds-rename")
     assert len(page.get("nodules")) == 1
     second = browser.new_context()
     other = second.new_page()

@@ -1,15 +1,11 @@
-"""One page, used as a radiologist does, with real mouse and keys; also while both cores are busy.
+"""One page, used as a radiologist does, with real mouse and keys.
 
-What could depend on speed is tried on busy cores in every run, the rest in `--full`.
+What could depend on speed is tried on busy cores in every run, the rest with `--busy`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,11 +13,6 @@ from browser_page import Page, bright_middle, show_sphere
 from viewer_helpers import SPHERE_RADIUS_MM
 
 pytestmark = pytest.mark.web
-
-IDLE, BUSY = pytest.param(False, id="idle"), pytest.param(True, id="busy")
-SELDOM = [pytest.param(*each.values, id=each.id, marks=pytest.mark.full) for each in (IDLE, BUSY)]
-quick_hands = pytest.mark.parametrize("load", [SELDOM[0], BUSY], indirect=True)
-one_by_one = pytest.mark.parametrize("load", [IDLE, SELDOM[1]], indirect=True)
 
 KEY_MS = 100
 FIRST_S, WHOLE_S = 0.2, 0.5
@@ -32,20 +23,11 @@ VESSEL_MM = np.array([-54.4, -27.4])
 
 
 @pytest.fixture(scope="module")
-def load(request):
-    """Keeps every core busy where asked."""
-    spin = [sys.executable, "-c", "while True: pass"]
-    spinning = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1) if request.param]
-    yield request.param
-    for process in spinning:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
 def open_page(browser, serve, sphere_file, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    page = Page(browser, serve(str(results), str(sphere_file[0]), f"{FIRST_S}+{WHOLE_S}").url)
+    served = serve(str(results), str(sphere_file[0]), f"{FIRST_S}+{WHOLE_S}")
+    page = Page(browser, served.url)
+    page.held = served.held
     page.wait("$('opened') && !$('busy')")
     yield page
     faults = page.faults
@@ -54,7 +36,7 @@ def open_page(browser, serve, sphere_file, tmp_path_factory):
 
 
 @pytest.fixture
-def page(load, open_page):
+def page(open_page):
     """The page with the CT open and no nodule."""
     for nodule in open_page.get("nodules"):
         open_page.act("delete", nodule["id"])
@@ -84,20 +66,19 @@ def decisions(page) -> list[str]:
     return [nodule["decision"] for nodule in page.get("nodules")]
 
 
-@quick_hands
+@pytest.mark.busy
 def test_a_double_click_and_a_row_of_quick_clicks_mark_one_nodule(page):
     middle, _ = sphere(page)
     box = page.box(0)
     page.page.mouse.dblclick(box["x"] + middle[0], box["y"] + middle[1])
     for n in range(6):
         page.click(0, *(middle + (n - 3, n % 2)))
+    page.done()
     page.wait("$('nodules').length && !$('busy')")
-    time.sleep(0.5)
-    page.wait("!$('busy')")
     assert len(page.get("nodules")) == 1
 
 
-@quick_hands
+@pytest.mark.busy
 def test_each_key_of_a_quick_reader_means_the_nodule_before_her(page):
     middle, mm = sphere(page)
     for n in range(3):
@@ -121,7 +102,7 @@ def test_each_key_of_a_quick_reader_means_the_nodule_before_her(page):
     page.wait(f"$('message').text === 'Redone: {name}: deleted.'")
 
 
-@quick_hands
+@pytest.mark.busy
 def test_keys_while_an_answer_comes_change_what_they_say(page):
     """A stroke that is undone as the button goes up is gone, and redo brings it back."""
     middle, mm = sphere(page)
@@ -138,7 +119,7 @@ def test_keys_while_an_answer_comes_change_what_they_say(page):
     page.wait(f"$('card').edited && !$('busy') && Number($('nodules')[0].volume) > {volume} + 20")
 
 
-@quick_hands
+@pytest.mark.busy
 def test_names_are_typed_whole_while_answers_come(page):
     middle, _ = sphere(page)
     page.click(0, *middle)
@@ -149,13 +130,14 @@ def test_names_are_typed_whole_while_answers_come(page):
     page.page.locator("#ds-reader").press("Control+a")
     page.page.keyboard.type("Dr. Ay", delay=KEY_MS)
     page.page.keyboard.press("Enter", delay=KEY_MS)
+    page.wait("!$('busy')")
     page.page.keyboard.press("a", delay=KEY_MS)
     page.wait("$('card').decision === 'accepted'")
     assert (page.get("card")["name"], page.get("reader")) == ("LLL apex", "Dr. Ay")
     assert page.get("card")["decided"].startswith("Accepted by Dr. Ay on 20")
 
 
-@quick_hands
+@pytest.mark.busy
 def test_a_name_typed_right_after_a_row_was_clicked_is_that_row_s(page):
     middle, mm = sphere(page)
     for n in range(2):
@@ -171,12 +153,11 @@ def test_a_name_typed_right_after_a_row_was_clicked_is_that_row_s(page):
     assert page.get("nodules")[0]["name"] == first
 
 
-@one_by_one
 def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
     middle, mm = sphere(page)
     for n in range(9):  # one more than there are plain colors
         page.click(0, *(middle + (12 * mm * (n % 3 - 2), 12 * mm * (n // 3 - 1))))
-        time.sleep(0.1)
+        page.done()
     page.wait("$('nodules').length === 9 && !$('busy')")
     assert len({nodule["color"] for nodule in page.get("nodules")}) == 9
     page.page.set_viewport_size({"width": 1280, "height": 500})
@@ -196,14 +177,14 @@ def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
     page.page.set_viewport_size({"width": 1280, "height": 800})
 
 
-@one_by_one
 def test_no_spread_is_shown_before_it_is_known(page):
     middle, mm = sphere(page)
     card = page.page.locator(".ds-panel")
-    page.click(0, *middle)
-    page.wait("$('nodules').length === 1")
-    page.page.locator(".ds-bar-line").first.wait_for()
-    first = card.inner_text()
+    with page.held("whole"):
+        page.click(0, *middle)
+        page.wait("$('nodules').length === 1")
+        page.page.locator(".ds-bar-line").first.wait_for()
+        first = card.inner_text()
     page.wait("!$('busy')")
     page.page.locator(".ds-bar-spread", has_text="± 4").first.wait_for()
     assert "±" not in first
@@ -217,7 +198,6 @@ def test_no_spread_is_shown_before_it_is_known(page):
     assert "not estimated from a single run" in card.inner_text()
 
 
-@one_by_one
 def test_a_click_on_a_vessel_is_refused_with_its_reason(page):
     middle, mm = sphere(page)
     mark(page, middle + VESSEL_MM * mm)
@@ -233,7 +213,6 @@ def place_in(sentence: str) -> np.ndarray:
     return np.array([float(x) for x in numbers.groups()])
 
 
-@one_by_one
 def test_the_sentence_names_the_outline_s_place_and_no_far_stroke_is_taken(page):
     middle, mm = sphere(page)
     mark(page, middle)
@@ -251,7 +230,6 @@ def test_the_sentence_names_the_outline_s_place_and_no_far_stroke_is_taken(page)
     assert abs(moved[2]) <= 1.5
 
 
-@one_by_one
 def test_a_dragged_axis_is_measured_and_undone(page):
     middle, _ = sphere(page)
     mark(page, middle)
@@ -275,7 +253,7 @@ def test_a_dragged_axis_is_measured_and_undone(page):
     page.page.keyboard.press("j")
 
 
-@pytest.mark.parametrize("load", [BUSY], indirect=True)  # what it tells of the patient stays
+@pytest.mark.busy
 def test_a_form_keeps_what_is_typed_and_gives_an_estimate(page):
     middle, _ = sphere(page)
     mark(page, middle)

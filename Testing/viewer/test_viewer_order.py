@@ -35,9 +35,9 @@ SLOW_LINE = """
 @pytest.fixture(scope="module")
 def open_page(browser, serve, sphere_file, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    served = serve(str(results), str(sphere_file[0]), "held")
+    served = serve(str(results), str(sphere_file[0]))
     page = Page(browser, served.url, script=SLOW_LINE)
-    page.held = results / "held"
+    page.held = served.held
     page.wait("$('opened') && !$('busy')")
     yield page
     page.leave_empty()
@@ -76,11 +76,10 @@ def test_a_stroke_comes_before_the_decision_on_it(page):
     """A decision on an outline that has no answer yet is refused, never made on the old one."""
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    page.held.touch()
-    page.drag(page.middle, page.middle + (25, 0))
-    page.page.keyboard.press("a")
-    page.wait("$('message').text.startsWith('A new answer is being computed')")
-    page.held.unlink()
+    with page.held():
+        page.drag(page.middle, page.middle + (25, 0))
+        page.page.keyboard.press("a")
+        page.wait("$('message').text.startsWith('A new answer is being computed')")
     page.wait("$('card').edited && !$('busy')")
     assert page.get("card")["decision"] == "open"
 
@@ -88,11 +87,10 @@ def test_a_stroke_comes_before_the_decision_on_it(page):
 def test_a_decision_is_not_about_an_answer_that_is_still_on_its_way_to_the_page(page):
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    page.held.touch()
-    page.drag(page.middle, page.middle + (25, 0))
-    page.wait("$('busy')")
-    page.page.evaluate("line.hold()")
-    page.held.unlink()
+    with page.held():
+        page.drag(page.middle, page.middle + (25, 0))
+        page.wait("$('busy')")
+        page.page.evaluate("line.hold()")
     page.wait(r"line.holds('edited\xc3')")  # true
     page.page.keyboard.press("a")
     page.page.get_by_role("button", name="Accept").click()

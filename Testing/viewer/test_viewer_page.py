@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from browser_page import Page, bright_middle, show_sphere
+from browser_page import PATIENCE_S, Page, bright_middle, show_sphere
 from matplotlib.image import imread
 
 pytestmark = pytest.mark.web
@@ -25,7 +25,7 @@ def served(serve, sphere_file, tmp_path_factory):
     """A viewer that begins with a click as the demo does, three slices from the sphere's middle."""
     path, center = sphere_file
     click = ",".join(str(x) for x in center + (0, 0, 4.0))
-    return serve(str(tmp_path_factory.mktemp("results")), str(path), "1", "", click)
+    return serve(str(tmp_path_factory.mktemp("results")), str(path), "0", "", click)
 
 
 def height(page, name) -> float:
@@ -71,9 +71,10 @@ def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_fi
     assert page.page.locator(".ds-levels").first.inner_text().split() == ["W", "1500", "L", "−600"]
     x, y = bright_middle(page.picture(0))
     foot = height(page, ".ds-foot")
-    page.click(0, x, y)
-    page.wait("$('busy')")
-    assert height(page, ".ds-foot") == foot  # the pictures above do not jump
+    with served.held():
+        page.click(0, x, y)
+        page.wait("$('busy')")
+        assert height(page, ".ds-foot") == foot  # the pictures above do not jump
     page.wait("$('nodules').length === 1 && !$('busy')")
     page.wait("$('pointer').includes('HU at RAS') && $('pointer').includes('axial slice')")
 
@@ -105,16 +106,17 @@ def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_fi
 
 def test_a_page_that_lost_the_program_comes_back_by_itself(browser, served):
     context = browser.new_context()
+    context.set_default_timeout(1000 * PATIENCE_S)
     context.add_init_script(
         "const Plain = WebSocket; window.WebSocket = class extends Plain {"
         "  constructor(...of) { super(...of); window.lastSocket = this; } };"
     )
     page = context.new_page()
     page.goto(served.url)
-    page.wait_for_selector(".ds-bar", timeout=30_000)
+    page.wait_for_selector(".ds-bar")
     page.evaluate("window.lastSocket.close()")
     page.locator(".ds-lost").wait_for()
     assert "comes back by itself" in page.locator(".ds-lost").inner_text()
-    page.wait_for_selector(".ds-bar", timeout=30_000)
-    page.wait_for_function("window.trame.state.get('opened')", timeout=30_000)
+    page.wait_for_selector(".ds-bar")
+    page.wait_for_function("window.trame.state.get('opened')")
     context.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import zipfile
 from dataclasses import replace
 
@@ -132,7 +131,6 @@ def test_an_earlier_ct_stands_beside_and_says_what_changed(browser, serve, tmp_p
         box = page.box(view)
         page.page.mouse.move(box["x"] + 60, box["y"] + 200)
         page.page.mouse.wheel(0, -100)
-        time.sleep(0.3)
         page.settle()
         now = [float(t.split()[0]) for t in
                (page.get("prior_slice")["text"], page.get("slices")["axial"]["text"])]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import queue
@@ -73,11 +74,12 @@ class Served:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": self.settings.name},
         )
+        self.results = Path(arguments[0])
         self.lines: list[str] = []
         found: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, args=(found,), daemon=True)
         self._reader.start()
-        url = found.get(timeout=90)
+        url = found.get(timeout=300)
         if url is None:
             raise AssertionError("the viewer did not start:\n" + "".join(self.lines))
         self.url = url
@@ -91,10 +93,21 @@ class Served:
                 found.put(match.group(1))
         found.put(None)
 
+    @contextlib.contextmanager
+    def held(self, what: str = "first"):
+        """No answer comes, or with `whole` no whole one."""
+        file = self.results / what
+        self.results.mkdir(exist_ok=True)
+        file.touch()
+        try:
+            yield
+        finally:
+            file.unlink()
+
     def stop(self) -> None:
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from test_conduct_commands import tables  # noqa: F401 - a fixture
-from test_study_mode_browser import StudyServer, a_browser  # noqa: F401 - a fixture
+from test_study_mode_browser import PATIENCE_MS, StudyServer, a_browser  # noqa: F401 - a fixture
 
 from densesharp.study.conduct.design_fields import FIELDS
 from densesharp.study.conduct.study_folder import open_study
@@ -18,6 +18,7 @@ def test_a_study_is_planned_in_the_browser(tables, a_browser):  # noqa: F811
     faults = []
     try:
         page = a_browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(server.url)
         page.wait_for_selector("text=Plan a reader study")
@@ -33,16 +34,16 @@ def test_a_study_is_planned_in_the_browser(tables, a_browser):  # noqa: F811
         page.select_option("#plan-task", "iac")
         before = {path.name for path in tables.iterdir()}
         page.click("text=Preview")
-        page.wait_for_selector("text=Nothing is frozen yet", timeout=60_000)
+        page.wait_for_selector("text=Nothing is frozen yet")
         assert {path.name for path in tables.iterdir()} == before, "no study, no key"
         page.click("text=Make the study")
-        page.wait_for_selector("text=design sha256", timeout=60_000)
+        page.wait_for_selector("text=design sha256")
         design = open_study(tables / "study").design
         assert design.sha256 in page.content()
         assert (design.kind, design.seed, design.going_back) == ("sequential", 3, True)
         assert design.endpoint.task == "iac"
         page.click("text=Make the study")
-        page.wait_for_selector("text=holds a study already", timeout=60_000)
+        page.wait_for_selector("text=holds a study already")
         assert not faults
     finally:
         server.end()
