@@ -202,12 +202,12 @@ class NoduleSession:
 
     # What a reader does with a nodule
 
-    def select(self, nodule_id: str | None, jump: bool = True) -> None:
-        """Show a nodule's card and bring the views to it; `jump` also centers them."""
+    def select(self, nodule_id: str | None, jump: bool = True, chosen: bool = True) -> None:
+        """Show the card of a nodule, `chosen` by the reader, and bring the views to it."""
         if self.state.drawing not in (None, nodule_id):
             self.drawing.end()
         self.stay()
-        self.state.selected, self.state.came = nodule_id, 0
+        self.state.select(nodule_id, chosen)
         self._look(jump)
         self.listener.changed()
 
@@ -262,7 +262,7 @@ class NoduleSession:
             self.state.drawing = None
         if self.state.selected == nodule.id:
             left = scan.nodules  # the views go along: the next key must not hit one unseen
-            self.select(left[min(row, len(left) - 1)].id if left else None)
+            self.select(left[min(row, len(left) - 1)].id if left else None, chosen=False)
         self.listener.said(Phrase("{name} deleted: undo brings it back.", name=nodule.name), "info")
         self.listener.changed()
 
@@ -348,9 +348,9 @@ class NoduleSession:
         there = nodule_id in ids
         self.stay()
         if not there and self.state.selected not in ids:
-            self.select(ids[-1] if ids else None)
+            self.select(ids[-1] if ids else None, chosen=False)
         elif there and nodule_id != self.state.selected:
-            self.select(nodule_id)
+            self.select(nodule_id, chosen=False)
         if there and scan.is_edited(nodule_id) and scan.mask_of(nodule_id) is not None:
             self.drawing.correct(scan, nodule_id)
         self.listener.said(text, "info")

@@ -22,9 +22,9 @@ class SessionState:
         selected: the nodule whose card is shown.
         expected: the claim of the last click, whose answer is to be selected. Every choice of a
             reader ends that: no answer may take a nodule away from under the hands.
-        came: number of the last answer about the selected nodule, as long as the reader cannot have
-            seen it; 0 for none.
-        answers: how many answers have come.
+        came: number of the last answer about the selected nodule, or of its selection by something
+            else than its reader, as long as that cannot have been seen; 0 for none.
+        answers: how many of these have come.
         drawing: the nodule that a brush stroke is drawn on; None between strokes.
         reader: who decides.
     """
@@ -38,10 +38,16 @@ class SessionState:
     drawing: str | None = None
     reader: str = ""
 
-    def answered(self, nodule_id: str) -> None:
+    def select(self, nodule_id: str | None, chosen: bool) -> None:
+        """A nodule is selected; one that its reader has not chosen is seen only a moment later."""
+        self.selected, self.came = nodule_id, 0
+        if not chosen:
+            self.answered(nodule_id)
+
+    def answered(self, nodule_id: str | None) -> None:
         """An answer is in the scene, which its reader sees a moment later."""
         self.answers += 1
-        if nodule_id == self.selected:
+        if nodule_id is not None and nodule_id == self.selected:
             self.came = self.answers
 
     def opened(self) -> ScanNodules:

@@ -28,6 +28,12 @@ LAYOUT_NAMES = ("four", "large", "axial", "coronal", "sagittal", "threed", "pair
 SWITCHES = ("outlines", "evidence", "axes", "crosshair")
 SLICE_NAMES = ("axial", "coronal", "sagittal")
 
+ABOUT_THE_CT = frozenset([
+    "select", "rename", "decide", "decide_selected", "delete", "delete_selected", "again", "undo",
+    "redo", "answer", "patient", "next_case", "save", "report", "dicom", "send",
+])  # fmt: skip
+"""What is never done to a CT that its reader cannot have seen yet."""
+
 _NODULE = re.compile(r"nodule_\d{3,6}")
 
 Check = Callable[[Any], bool]
@@ -47,6 +53,10 @@ def _is_line(value: Any) -> bool:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_count(value) or value == 0
 
 
 def _is_count(value: Any) -> bool:
@@ -77,6 +87,7 @@ class Actions:
     def __init__(self, viewer: Viewer, say: Callable[[str], None]) -> None:
         session = viewer.session
         self._say, self._before = say, viewer.after_mouse.run
+        self._check_ct = session.in_sight.check_ct
         self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
             "select": (lambda n: session.select(n, jump=True), (_is_nodule,)),
             "step": (session.step, (_one_of_numbers(-1, 1),)),
@@ -85,16 +96,17 @@ class Actions:
             # A button names the nodule that it stands beside. A key means the nodule that is
             # selected here when its turn comes: the page may not know yet which one that is.
             "decide": (
-                lambda n, what: session.decide(what, session.in_sight(n)),
+                lambda n, what: session.decide(what, session.in_sight.nodule(n)),
                 (_is_nodule, _one_of(*DECISIONS)),
             ),
             "decide_selected": (
-                lambda what: session.decide(what, session.in_sight()),
+                lambda what: session.decide(what, session.in_sight.nodule()),
                 (_one_of(*DECISIONS),),
             ),
             "delete": (session.delete, (_is_nodule,)),
-            "delete_selected": (lambda: session.delete(session.in_sight()), ()),
-            "seen": (session.seen, (_is_count,)),
+            "delete_selected": (lambda: session.delete(session.in_sight.nodule()), ()),
+            "seen": (session.in_sight.seen, (_is_count,)),
+            "shows": (session.in_sight.shows, (_is_count,)),
             "jump": (viewer.jump, ()),
             "undo": (session.undo, ()),
             "redo": (session.redo, ()),
@@ -130,7 +142,7 @@ class Actions:
             "crosshair": (viewer.show_crosshair, (_is_bool,)),
             "clear_rulers": (viewer.clear_rulers, ()),
             "fit": (viewer.fit, ()),
-            "seed_here": (viewer.seed_at_mouse, (_is_bool,)),
+            "seed_here": (viewer.seed_at_mouse, (_is_text, _is_number)),
             "scroll": (viewer.scroll, (_one_of_numbers(-1, 1),)),
             "slice": (viewer.set_slice, (_one_of(*SLICE_NAMES), _number(0, 1))),
             "no_hint": (viewer.forget_hint, ()),
@@ -160,6 +172,8 @@ class Actions:
             return
         try:
             self._before()
+            if name in ABOUT_THE_CT:
+                self._check_ct()
             function(*args)
         except DenseSharpError as error:
             self._say(str(error))

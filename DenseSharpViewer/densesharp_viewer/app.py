@@ -9,9 +9,9 @@ from typing import Any
 
 from densesharp.errors import ImageError
 from densesharp.nodule.records import Seed
-from densesharp.resources import sample_truth
 from densesharp.worklist import ListedCase
 
+from . import demo
 from .graphics import prepare_graphics
 from .page_app import LOCAL, PageApp
 
@@ -66,7 +66,7 @@ def show(
             raise ImageError(message)
     app = ViewerApp(path, results or DEFAULT_RESULTS, backend, host, port, cases)
     if seed is not None:
-        app.viewer.seed_when_open(seed, demo_hint)
+        demo.seed_when_open(app.viewer, seed)
     app.session.files.scene_dicom, app.session.files.told = dicom, results is not None
     if server is not None:
         app.session.compute.begin_with_server(*server)
@@ -142,18 +142,3 @@ class ViewerApp(PageApp):
         self.viewer.prior.close()
         self.session.close()
         self.uploads.remove()
-
-
-def demo_hint(cross_at: str) -> str:
-    """What a newcomer can do next on the sample CT: where its next nodule and the cross lie."""
-    nodules = sample_truth()["nodules"]
-    text = "A simulated CT with the answer to a first click."
-    if len(nodules) > 1:
-        left, _, height = nodules[1]["center_lps"]
-        side = "left: at the right of the picture" if left > 0 else "right: at the left"
-        text += (
-            f" Another nodule lies in the axial slice at {height:.0f} mm, on the patient's {side}."
-            " Press F, scroll there and click it."
-        )
-    text += f" Or drag the blue cross where the first was clicked, in the slice at {cross_at}."
-    return text + " Press ? for all keys."

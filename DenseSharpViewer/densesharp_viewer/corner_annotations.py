@@ -75,22 +75,13 @@ class SliceReadouts:
         if name is None or self._probe is None:
             return
         view = self._views[name]
-        text = self._probe(place_at(view, *view.interactor().GetEventPosition()))
+        text = self._probe(view.pictures.now().place(*view.interactor().GetEventPosition()))
         slice_number = f"{name} slice {readout(view)['number'].split(' ')[0]}"
         self._publish({"pointer": f"{text}, {slice_number}" if text else ""})
 
     def _left(self, *_: Any) -> None:
         self.hovered = None
         self._publish({"pointer": ""})
-
-
-def place_at(view: Any, x: int, y: int) -> Any:
-    """World RAS mm of a mouse position, pixels from the lower left corner of a slice view.
-
-    The mouse counts from the edge of the first pixel, the view from its middle.
-    """
-    matrix = view.get_view_node().GetXYToRAS()
-    return np.array(matrix.MultiplyPoint((x - 0.5, y - 0.5, 0.0, 1.0))[:3])
 
 
 def readout(view: Any) -> dict[str, Any]:

@@ -8,8 +8,6 @@ import numpy as np
 import vtk
 from numpy.typing import NDArray
 
-from .corner_annotations import place_at
-
 CLICKING = ("seed", "more", "less", "ruler")
 """Tools whose clicks mean something."""
 
@@ -48,6 +46,9 @@ class MouseTarget(Protocol):
     def pointed(self, ras: NDArray[np.float64]) -> None:
         """The mouse moved with Shift held: the other views are to follow."""
 
+    def pressed_too_late(self) -> None:
+        """The button went down on a picture of what the view does not show any more."""
+
 
 class SliceMouse:
     """Watches one slice view's mouse.
@@ -61,6 +62,7 @@ class SliceMouse:
         self._view, self._target = view, target
         self._pressed: tuple[int, int] | None = None
         self._seen = (0, 0)
+        self._picture, self._late = view.pictures.now(), False
         self._held = self._handing_on = False
         self._last: NDArray[np.float64] | None = None
         self._ring = _Ring(view)
@@ -77,12 +79,7 @@ class SliceMouse:
 
     def ras_at(self, x: int, y: int) -> NDArray[np.float64]:
         """World RAS mm of a mouse position, pixels from the lower left corner of the view."""
-        return np.asarray(place_at(self._view, x, y))
-
-    def normal(self) -> NDArray[np.float64]:
-        """Unit vector across the view's plane, RAS."""
-        matrix = self._view.get_view_node().GetSliceToRAS()
-        return np.array([matrix.GetElement(row, 2) for row in range(3)])
+        return self._view.pictures.now().place(x, y)
 
     def put_brush_away(self) -> None:
         """Another tool was chosen: the pointer need not move for the ring to go."""
@@ -96,9 +93,15 @@ class SliceMouse:
         if self._handing_on:
             return
         self._pressed = self._seen = interactor.GetEventPosition()
-        if self._painting and not interactor.GetShiftKey():
-            self._last = self.ras_at(*self._pressed)
-            self._target.stroke(self._last, self._last, self.normal())
+        pictures = self._view.pictures
+        picture = pictures.shown(pictures.pressed_on)
+        self._picture, self._late = picture or pictures.now(), picture is None
+        if self._late:
+            self._target.pressed_too_late()
+            self._stop(interactor, event)
+        elif self._painting and not interactor.GetShiftKey():
+            self._last = self._picture.place(*self._pressed)
+            self._target.stroke(self._last, self._last, self._picture.normal)
             self._stop(interactor, event)
         elif self._target.tool in CLICKING:
             # Slicer takes a press for the begin of a drag, and looks at every voxel of the CT for
@@ -109,9 +112,11 @@ class SliceMouse:
     def _move(self, interactor: Any, event: str) -> None:
         position = self._seen = interactor.GetEventPosition()
         self._ring.show(position, self._target.brush_radius_mm if self._painting else 0.0)
-        if self._last is not None:
-            here = self.ras_at(*position)
-            self._target.stroke(self._last, here, self.normal())
+        if self._late:
+            self._stop(interactor, event)
+        elif self._last is not None:
+            here = self._picture.place(*position)
+            self._target.stroke(self._last, here, self._picture.normal)
             self._last = here
             self._stop(interactor, event)
         elif self._held and self._moved(position) >= CLICK_PIXELS:
@@ -131,12 +136,14 @@ class SliceMouse:
             self._last = None
             self._target.stroke_ended()
             self._stop(interactor, event)
+        elif self._late:
+            self._stop(interactor, event)
         elif self._pressed is not None:
             if self._moved(position) >= CLICK_PIXELS:
                 self._target.seed_released()
             elif self._target.tool in CLICKING and not interactor.GetShiftKey():
-                self._target.clicked(self.ras_at(*position))
-        self._pressed = None
+                self._target.clicked(self._picture.place(*position))
+        self._pressed, self._late = None, False
 
     def _moved(self, position: tuple[int, int]) -> int:
         """Pixels from where the button went down."""

@@ -25,6 +25,7 @@ from .page_dialogs import ASKED, LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
 from .page_tools import build_help, build_tools, do
+from .rendered_once import rendered_once
 from .views import COLORS, PAIR, PRIOR, PRIOR_COLOR, SLICE_VIEWS
 
 ASSETS = Path(__file__).with_name("assets")
@@ -45,7 +46,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
     server.state.trame__title = "DenseSharp"
     server.state.trame__favicon = ICON
     server.state.trame__template_error = LOST
-    with VAppLayout(server) as layout:
+    with rendered_once(), VAppLayout(server) as layout:
         layout.root.theme = "dark"
         with html.Div(classes="ds-page", raw_attrs=[f':inert="Boolean({ASKED})"']):
             with html.Header(classes="ds-bar"):
@@ -64,6 +65,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
                     build_export()
             _build_foot()
         _build_message()
+        _build_shown()
         build_dialogs()
         build_help()
         build_worklist()
@@ -73,6 +75,7 @@ def build_page(server: Any, layout_manager: Any) -> None:
 def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
     """The same, and whose CT it is: not for a reader study, whose readers must not know."""
     if view_id == PRIOR:
+        _name(view_id)
         decorate_prior_view()
         return
     decorate_view(server, view_id, view)
@@ -86,6 +89,11 @@ def decorate_case_view(server: Any, view_id: str, view: Any) -> None:
         html.Span("{{ levels }}", classes="ds-levels")
         if view_id == SLICE_VIEWS["axial"]:
             _build_evidence_scale()
+
+
+def _name(view_id: str) -> None:
+    """Tell the page's scripts which view it is."""
+    html.Div(classes="ds-over", raw_attrs=[f'data-view="{view_id}"'])
 
 
 def _build_evidence_scale() -> None:
@@ -124,6 +132,7 @@ def decorate_view(_server: Any, view_id: str, _view: Any) -> None:
     """Small texts over a view: name, side letters, slice and slider."""
     tags = {tag: name for name, tag in SLICE_VIEWS.items()}
     name = tags.get(view_id, "threed")
+    _name(view_id)
     with html.Div(classes="ds-over"):
         with html.Button(
             classes="ds-view-name",
@@ -184,6 +193,15 @@ def _build_message() -> None:
         html.Span("{{ message.text }}")
         with html.Button(classes="ds-icon", click="utils.densesharp.forget()", title="Close"):
             v.VIcon("mdi-close", size="small")
+
+
+def _build_shown() -> None:
+    """Tells the program which CT the page shows."""
+    shows = "utils.densesharp?.shows(ct)"
+    html.Div(
+        hidden=True,
+        raw_attrs=[':data-ct="ct"', f'@vue:mounted="{shows}"', f'@vue:updated="{shows}"'],
+    )
 
 
 def _build_foot() -> None:

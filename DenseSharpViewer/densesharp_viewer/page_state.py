@@ -31,6 +31,7 @@ class PageState:
         notices: what reading it found.
         nodules: rows of the list.
         selected: id of the nodule whose card is shown.
+        ct: number of the CT that is open, counted from the start.
         came: number of an answer about it, as long as the page has not told that it is seen.
         card: that card.
         patient: fields of the form for the guidelines.
@@ -79,6 +80,7 @@ class PageState:
     notices: list[str] = field(default_factory=list)
     nodules: Rows = field(default_factory=list)
     selected: str = ""
+    ct: int = 0
     came: int = 0
     card: Values | None = None
     patient: Values = field(default_factory=dict)

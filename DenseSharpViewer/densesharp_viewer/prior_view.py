@@ -12,6 +12,7 @@ from densesharp_scene import ScanNodules
 from .corner_annotations import SliceReadouts
 from .mouse import SliceMouse
 from .page_listener import Publish
+from .pictures import TOO_LATE
 from .pointer import words_at
 
 
@@ -20,8 +21,10 @@ class PriorMouse:
 
     tool, brush_radius_mm = "seed", 0.0
 
-    def __init__(self, clicked: Callable[[np.ndarray], None]) -> None:
-        self.clicked = clicked
+    def __init__(
+        self, clicked: Callable[[np.ndarray], None], pressed_too_late: Callable[[], None]
+    ) -> None:
+        self.clicked, self.pressed_too_late = clicked, pressed_too_late
 
     def stroke(self, *_: Any) -> None:
         """Nothing is painted."""
@@ -56,7 +59,9 @@ class PriorView:
         later: Callable[..., None],
     ) -> None:
         self._publish = publish
-        self._mouse = SliceMouse(view, PriorMouse(lambda ras: later(lambda: clicked(ras))))
+        late = {"message": {"text": TOO_LATE, "kind": "caution"}}
+        mouse = PriorMouse(lambda ras: later(lambda: clicked(ras)), lambda: publish(late))
+        self._mouse = SliceMouse(view, mouse)
         self._readouts = SliceReadouts(
             {"prior": view}, self._tell, later, lambda ras: words_at(scan(), ras)
         )

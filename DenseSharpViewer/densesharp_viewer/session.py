@@ -19,7 +19,6 @@ from densesharp.io import SeriesChoice, SeriesChoiceError, read_volume
 from densesharp_scene import Nodule, ScanNodules, evidence, measured_axes, patient, rulers, segments
 from densesharp_scene import views as scene_views
 from densesharp_scene.backend import LocalBackend
-from densesharp_scene.errors import SceneError
 from densesharp_scene.events import Kind
 from densesharp_scene.session import NoduleSession
 from densesharp_scene.worker import JobEvent, JobHandle
@@ -30,6 +29,7 @@ from .card import card_of, row_of, series_of
 from .ct_files import CtFiles, read_source, source_of
 from .exam import NO_EXAM, Exam, exam_of, scene_exam
 from .exports import Exports
+from .in_sight import InSight
 from .open_files import OpenFiles
 from .page_listener import NO_MESSAGE, PageListener, Publish
 from .unsaved import Unsaved
@@ -48,6 +48,7 @@ class Session(NoduleSession):
     Attributes:
         files: where the open CT came from, and where its results go.
         tool: what the mouse does: `seed`, `move`, `paint` or `erase`.
+        in_sight: what the page has told that it shows.
         unsaved: asks before work is lost.
         exports: writes files, report and DICOM objects.
         compute: changes what computes.
@@ -74,6 +75,7 @@ class Session(NoduleSession):
         self._lines: list[tuple[Any, int]] = []
         self._measuring = False
         self._choosing: tuple[Path, tuple[str, ...]] | None = None
+        self.in_sight = InSight(self.state, publish)
         self.unsaved = Unsaved(self.state, publish)
         self.exports = Exports(
             self.state, self.files, self.export, self.unsaved, self.page, slicer_app
@@ -263,24 +265,6 @@ class Session(NoduleSession):
         for follow in self.followers:
             follow()
 
-    def seen(self, answer: int) -> None:
-        """The page shows the card of an answer."""
-        if self.state.came == answer:
-            self.state.came = 0
-            self.publish({"came": 0})
-
-    def in_sight(self, nodule_id: str | None = None) -> str | None:
-        """The nodule that a key or a button means: the selected one, unless another is named.
-
-        Raises:
-            SceneError: an answer about it has come that the reader cannot have seen yet.
-        """
-        selected = self.nodule
-        if self.state.came and selected is not None and nodule_id in (None, selected.id):
-            message = f"{selected.name} has only just come: look at it, then press again."
-            raise SceneError(message)
-        return nodule_id or self.selected
-
     def say(self, text: str, kind: Kind) -> None:
         """Tell the reader something."""
         self.page.said(text, kind)
@@ -358,7 +342,13 @@ class Session(NoduleSession):
         notices = [each.message for each in scan.volume().notices if each.severity != "info"]
         opened = f"CT {sizes}, {edges} mm"
         self.publish(
-            {"opened": opened, "notices": notices, "evidence": False, "exam": exam.shown()}
+            {
+                "opened": opened,
+                "notices": notices,
+                "evidence": False,
+                "exam": exam.shown(),
+                "ct": self.in_sight.another_ct(),
+            }
         )
         self.unsaved.saved(self.unsaved.state())
         self.on_opened(scan)

@@ -13,6 +13,7 @@ from typing import Any
 
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
+from densesharp.study.conduct.answer_keys import CORRECT, SUBMIT
 
 from .actions import LAYOUT_NAMES, SLICE_NAMES, WINDOW_NAMES
 from .study_viewer import FIRST_LAYOUT, StudyViewer
@@ -57,19 +58,20 @@ class StudyActions:
 
     def __init__(self, viewer: StudyViewer) -> None:
         presenter, scene = viewer.presenter, viewer.scene
+        self._presenter = presenter
         self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
             "start": (presenter.start_session, (number(1, 99), text(500))),
-            "next": (presenter.next_case, ()),
+            "next": (lambda shown: self._on(shown, presenter.next_case), (text(40),)),
             "class": (presenter.set_class, (one_of(*CLASS_NAMES),)),
             "rating": (presenter.set_rating, (one_of("p_invasive", "p_iac"), number(0, 100))),
             "confidence": (presenter.set_confidence, (one_of(*CONFIDENCE_LEVELS),)),
             "comment": (presenter.set_comment, (text(LONGEST_COMMENT),)),
-            "submit": (presenter.submit, ()),
+            "submit": (lambda shown: self._on(shown, presenter.submit), (text(40),)),
             "cancel": (presenter.cancel, ()),
             "pause": (presenter.pause, ()),
             "resume": (presenter.resume, ()),
-            "correct": (presenter.correct_last, ()),
-            "key": (presenter.key, (text(20),)),
+            "correct": (lambda shown: self._on(shown, presenter.correct_last), (text(40),)),
+            "key": (self._key, (text(20), text(40))),
             "touch": (presenter.touch, ()),
             "focus": (presenter.set_focus, (switch,)),
             "tool": (viewer.set_tool, (one_of(*STUDY_TOOLS),)),
@@ -106,3 +108,19 @@ class StudyActions:
             return
         function(*args)
         self._after()
+
+    def _key(self, name: str, shown: str) -> None:
+        if name in (SUBMIT, CORRECT):
+            self._on(shown, lambda: self._presenter.key(name))
+        else:
+            self._presenter.key(name)
+
+    def _on(self, shown: str, go: Callable[[], Any]) -> None:
+        """Go on, unless what the reader had on the screen was asked or told before something else.
+
+        A second press that comes before the page has heard of the first would answer a question,
+        or leave a message, that nobody has seen.
+        """
+        screen = self._presenter.screen
+        if shown == f"{screen.page}/{str(screen.confirming).lower()}":
+            go()

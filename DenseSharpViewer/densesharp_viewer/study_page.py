@@ -32,6 +32,7 @@ from .launcher import ICON
 from .page import ASSETS
 from .page_dialogs import lost_page
 from .page_tools import WINDOWS, do
+from .rendered_once import rendered_once
 from .study_viewer import FIRST_LAYOUT
 
 MODULE = {
@@ -76,6 +77,10 @@ TOOLS = (
 )
 
 
+SHOWN = "`${screen.page}/${screen.confirming}`"
+"""What the page shows as something is pressed on it; see `study_actions`."""
+
+
 def build_study_page(server: Any, layout_manager: Any) -> None:
     """Make the page."""
     server.enable_module(trame_slicer_module)
@@ -83,7 +88,7 @@ def build_study_page(server: Any, layout_manager: Any) -> None:
     server.state.trame__title = "Reader study"
     server.state.trame__favicon = ICON
     server.state.trame__template_error = LOST
-    with VAppLayout(server) as layout:
+    with rendered_once(), VAppLayout(server) as layout:
         layout.root.theme = "dark"
         with html.Div(classes="ds-page"):
             with html.Header(classes="ds-bar"):
@@ -163,12 +168,12 @@ def _build_between() -> None:
         html.H2("{{ screen.heading }}")
         _build_message()
         with html.Div(v_if="screen.page === 'next'", classes="ds-study-buttons"):
-            html.Button("Next case (Enter)", classes="ds-button ds-strong", click=do("next"))
+            html.Button("Next case (Enter)", classes="ds-button ds-strong", click=do("next", SHOWN))
             html.Button(
                 "Correct the answer before",
                 v_if="screen.can_go_back",
                 classes="ds-button",
-                click=do("correct"),
+                click=do("correct", SHOWN),
             )
         html.P("You can stop here: reading goes on at this place.", v_if="screen.page === 'next'")
         _build_progress()
@@ -309,7 +314,7 @@ def _build_submit() -> None:
                 "{{ screen.confirming ? 'Yes, submit (Enter)' : 'Submit (Enter)' }}",
                 classes="ds-button ds-strong",
                 disabled=("screen.problems.length > 0",),
-                click=do("submit"),
+                click=do("submit", SHOWN),
             )
             html.Button(
                 "Not yet (Esc)", v_if="screen.confirming", classes="ds-button", click=do("cancel")

@@ -22,6 +22,7 @@ from .aria import aria
 from .page import ASSETS
 from .page_app import LOCAL, PageApp
 from .page_tools import do
+from .rendered_once import rendered_once
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def build_page(server: Any) -> None:
     """One line for each field, then the buttons."""
     server.enable_module(MODULE)
     server.state.trame__title = "Plan a reader study"
-    with VAppLayout(server) as layout:
+    with rendered_once(), VAppLayout(server) as layout:
         layout.root.theme = "dark"
         with html.Div(classes="ds-page"), html.Div(classes="ds-study ds-plan"):
             html.H2("Plan a reader study")

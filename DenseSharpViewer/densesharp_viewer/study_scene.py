@@ -20,6 +20,8 @@ from densesharp.study.conduct.reader_masks import Mask, make_mask, nodule_mask
 from densesharp_scene import brush
 from densesharp_scene.study_case import StudyCase
 
+from .pictures import TOO_LATE
+
 
 class StudyScene:
     """Shows a case and takes the reader's outline; it is what the slice views' mice report to.
@@ -51,12 +53,14 @@ class StudyScene:
     def clear(self) -> None:
         """Empty the scene; views stay."""
         self.case.clear()
+        self._another_case()
         self._volume = None
         self._take_over(None)
 
     def show_case(self, volume: Volume, seed_lps: tuple[float, float, float]) -> None:
         """Replace what is shown by a CT, the views at its nodule."""
         self.case.show(volume, seed_lps)
+        self._another_case()
         self._volume = volume
         self._take_over(None)
         for view in self._views.values():
@@ -169,7 +173,15 @@ class StudyScene:
             self._undo.append(self._mask)
             self._replace(None)
 
+    def pressed_too_late(self) -> None:
+        """The picture that was clicked is not what the view shows any more."""
+        self._refused(TOO_LATE)
+
     # Inside
+
+    def _another_case(self) -> None:
+        for view in self._views.values():
+            view.pictures.another_case()
 
     def _take_over(self, own: bytes | None) -> None:
         """Begin with a stored outline, or with none."""

@@ -12,7 +12,6 @@ import numpy as np
 from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
-from densesharp.nodule.records import Seed
 from densesharp.report.labels import minus_signs
 from densesharp.worklist import ListedCase
 from densesharp_scene import Nodule, ScanNodules, rulers
@@ -21,10 +20,11 @@ from densesharp_scene.events import attempt
 
 from . import views
 from .after_mouse import AfterMouse
-from .corner_annotations import SliceReadouts, readout
+from .corner_annotations import SliceReadouts
 from .looking import Looking
 from .mouse import SliceMouse
 from .page_state import checked, first_state
+from .pictures import TOO_LATE
 from .pointer import Pointer
 from .prior import Prior
 from .reading_list import ReadingList
@@ -130,8 +130,10 @@ class Viewer:
         self.prior.poll()
 
     def _later(self, function: Callable[[], None], seconds: float = 0.0) -> None:
-        if self._loop is not None:
+        if self._loop is not None and seconds:
             self._loop.call_later(seconds, self._safely, function)
+        elif self._loop is not None:  # before the pictures that the current event asks for
+            self._loop.call_soon(self._safely, function)
 
     def _safely(self, function: Callable[[], None]) -> None:
         """Run something of ours; a fault reaches the reader instead of vanishing in a callback."""
@@ -187,6 +189,10 @@ class Viewer:
         if self.session.scan is not None:
             scene_views.jump_to(self.session.scan.scene, ras, centered=False)
             self.looking.snap()
+
+    def pressed_too_late(self) -> None:
+        """The picture that was clicked is not what the view shows any more."""
+        self.say(TOO_LATE)
 
     # What the page asks for
 
@@ -267,19 +273,23 @@ class Viewer:
 
     def show_crosshair(self, shown: bool) -> None:
         """Crosshair on or off."""
-        node = self._crosshair()
+        node = self.slicer_app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         mode = vtkMRMLCrosshairNode.ShowBasic if shown else vtkMRMLCrosshairNode.NoCrosshair
         node.SetCrosshairMode(mode)
         node.SetCrosshairBehavior(vtkMRMLCrosshairNode.OffsetJumpSlice)
         self.publish({"crosshair": shown})
 
-    def seed_at_mouse(self, over_slice: bool) -> None:
-        """A seed where the mouse is, whatever the tool; only the page knows if it is in a view."""
-        position = [0.0, 0.0, 0.0]
-        if over_slice and self._crosshair().GetCursorPositionRAS(position):
-            self._click(np.array(position))
-        else:
+    def seed_at_mouse(self, tag: str, number: int) -> None:
+        """A seed where the mouse is, whatever the tool; the page knows the view and its picture."""
+        view = {views.SLICE_VIEWS[name]: view for name, view in self.slice_views.items()}.get(tag)
+        if view is None:
             self.say("Move the mouse over a slice view first.", "info")
+            return
+        picture = view.pictures.shown(number)
+        if picture is None:
+            self.pressed_too_late()
+            return
+        self._click(picture.place(*view.interactor().GetEventPosition()))
 
     def scroll(self, steps: int) -> None:
         """Move the slice view under the mouse by whole slices; the axial one when none is."""
@@ -331,21 +341,6 @@ class Viewer:
         if self._state.message == message:
             self.session.forget_message()
 
-    def seed_when_open(self, seed: Seed, hint: Callable[[str], str]) -> None:
-        """Analyse a first seed as soon as the CT is open; `hint` is told where its cross stands."""
-        opened = self.session.on_opened
-
-        def first(scan: ScanNodules) -> None:
-            self.session.on_opened = opened
-            opened(scan)
-            scene_views.jump_to(scan.scene, seed.ras)
-            self.looking.snap()
-            self._zoom(100.0)
-            self.session.click(seed.ras)
-            self.publish({"hint": hint(readout(self.slice_views["axial"])["text"])})
-
-        self.session.on_opened = first
-
     # Inside
 
     def _opened(self, scan: ScanNodules) -> None:
@@ -354,6 +349,8 @@ class Viewer:
         self.looking.back(scan.scene)
         for view in self.slice_views.values():
             view.reset_view()
+        for view in self.slicer_app.view_manager.get_slice_views():
+            view.pictures.another_case()
         interaction = scan.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
         interaction.SetCurrentInteractionMode(vtkMRMLInteractionNode.AdjustWindowLevel)
         self.show_crosshair(bool(self._state.crosshair))
@@ -373,13 +370,6 @@ class Viewer:
         scan.volume_node.GetDisplayNode().AddObserver("ModifiedEvent", changed)
         changed()
 
-    def _zoom(self, width_mm: float) -> None:
-        """Show a field of this width in every slice view."""
-        for view in self.slice_views.values():
-            node = view.get_view_node()
-            wide, high, deep = node.GetFieldOfView()
-            node.SetFieldOfView(width_mm, width_mm * high / wide, deep)
-
     def _look_at(self, nodule: Nodule) -> None:
         """Turn the views to a nodule: slices to whole ones, 3D with some room around it."""
         self.looking.snap()
@@ -395,6 +385,3 @@ class Viewer:
         for view in self.slicer_app.view_manager.get_threed_views():
             view.renderer().ResetCamera(np.stack([low, high], axis=1).ravel().tolist())
             view.schedule_render()
-
-    def _crosshair(self) -> Any:
-        return self.slicer_app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")

@@ -32,6 +32,8 @@ from trame_slicer.views import (
 )
 from vtkmodules.vtkCommonCore import vtkObject, vtkOutputWindow
 
+from .pictures import Pictures, number_pictures
+
 LEFT_OUT = {
     vtkMRMLModelSliceDisplayableManager,
     vtkMRMLVolumeGlyphSliceDisplayableManager,
@@ -128,6 +130,7 @@ class LeanSliceView(SliceView):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.pictures = Pictures(self)
         self.render_window().SetMultiSamples(0)
 
     def _initialize_displayable_manager_group(
@@ -184,6 +187,16 @@ class LeanThreeDView(ThreeDView):
         )
 
 
+class ViewFactory(RemoteViewFactory):
+    """Makes views; those of slices number their pictures."""
+
+    def _create_view(self, view: Any, scene: Any, app_logic: Any) -> Any:
+        made = super()._create_view(view, scene, app_logic)
+        if isinstance(made.slicer_view, LeanSliceView):
+            number_pictures(made.slicer_view.pictures, made.view_adapter)
+        return made
+
+
 @contextmanager
 def quiet_vtk() -> Iterator[None]:
     """Keep VTK from writing to the terminal: a warning for each new view, a line for each file."""
@@ -207,7 +220,7 @@ def register_views(
         (LeanThreeDView, ViewType.THREE_D_VIEW),
     ):
         slicer_app.view_manager.register_factory(
-            RemoteViewFactory(
+            ViewFactory(
                 server,
                 # Until the page takes over: else every step of making a view draws it.
                 partial(constructor, scheduled_render_strategy=NoScheduleRendering()),

@@ -15,6 +15,25 @@ PATIENCE_S = 120.0
 NO_ANSWER = 10**9
 """Number of an answer that never comes."""
 
+SLOW_LINE = """
+  const LATE_MS = 150, held = [];
+  let holding = false;
+  window.WebSocket = class extends WebSocket {
+    set onmessage(hear) {
+      const come = (event) => (holding ? held.push({ event, hear }) : hear(event));
+      super.onmessage = (event) => setTimeout(come, LATE_MS, event);
+    }
+  };
+  const textOf = async ({ event }) =>
+    new TextDecoder("latin1").decode(await new Response(event.data).arrayBuffer());
+  window.line = {
+    hold() { holding = true; },
+    holds: async (text) => (await Promise.all(held.map(textOf))).some((all) => all.includes(text)),
+    go() { holding = false; for (const each of held.splice(0)) each.hear(each.event); },
+  };
+"""
+"""The page hears late, and nothing between `hold` and `go`; `holds`: what has come meanwhile."""
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -77,10 +96,14 @@ class Page:
     def box(self, number: int):
         return self.page.locator(".ds-views img").nth(number).bounding_box()
 
-    def click(self, number: int, x: float, y: float) -> None:
-        """A click at pixel (x, y) of a view."""
+    def point(self, number: int, x: float, y: float) -> None:
+        """Move the mouse to pixel (x, y) of a view."""
         box = self.box(number)
         self.page.mouse.move(box["x"] + x, box["y"] + y)
+
+    def click(self, number: int, x: float, y: float) -> None:
+        """A click at pixel (x, y) of a view."""
+        self.point(number, x, y)
         self.page.mouse.down()
         self.page.mouse.up()
 

@@ -6,30 +6,13 @@ next mouse event only when it has heard of the one before, and hands are far ahe
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
-from browser_page import Page, bright_middle, show_sphere
+from browser_page import SLOW_LINE, Page, bright_middle, show_sphere
 
 pytestmark = pytest.mark.web
-
-SLOW_LINE = """
-  const LATE_MS = 150, held = [];
-  let holding = false;
-  window.WebSocket = class extends WebSocket {
-    set onmessage(hear) {
-      const come = (event) => (holding ? held.push({ event, hear }) : hear(event));
-      super.onmessage = (event) => setTimeout(come, LATE_MS, event);
-    }
-  };
-  const textOf = async ({ event }) =>
-    new TextDecoder("latin1").decode(await new Response(event.data).arrayBuffer());
-  window.line = {
-    hold() { holding = true; },
-    holds: async (text) => (await Promise.all(held.map(textOf))).some((all) => all.includes(text)),
-    go() { holding = false; for (const each of held.splice(0)) each.hear(each.event); },
-  };
-"""
-"""The page hears late, and nothing between `hold` and `go`; `holds`: what has come meanwhile."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +37,14 @@ def page(open_page):
     open_page.middle = np.array(bright_middle(open_page.picture(0)))
     mark(open_page, open_page.middle, 1)
     return open_page
+
+
+def height_of(page, number: int) -> float:
+    """RAS z of a nodule's click, mm."""
+    page.act("select", page.get("nodules")[number]["id"])
+    page.wait(f"$('card').id === $('nodules')[{number}].id")
+    words = re.search(r"RAS \(\S+ \S+ (\S+)\) mm", page.get("card")["sentence"])
+    return float(words[1].replace("−", "-"))
 
 
 def mark(page, place, count: int) -> None:
@@ -134,6 +125,20 @@ def test_a_key_does_not_mean_an_answer_that_was_not_seen(page):
     page.wait("$('nodules')[1].decision === 'accepted'")
 
 
+def test_a_key_does_not_mean_the_nodule_that_comes_after_a_deleted_one(page):
+    mark(page, page.middle - (150, 0), 2)
+    page.page.evaluate("line.hold()")
+    page.page.keyboard.press("Delete")
+    page.page.keyboard.press("a")
+    page.page.keyboard.press("Delete")
+    page.page.evaluate("line.go()")
+    page.wait("$('message').text.endsWith('has only just come: look at it, then press again.')")
+    page.done()
+    assert [nodule["decision"] for nodule in page.get("nodules")] == ["open"]
+    page.page.keyboard.press("a")
+    page.wait("$('nodules')[0].decision === 'accepted'")
+
+
 def test_undo_at_once_takes_the_last_click_back(page):
     first = page.get("selected")
     page.click(0, *(page.middle - (150, 0)))
@@ -149,6 +154,40 @@ def test_a_seed_is_set_where_the_mouse_has_just_come_to(page):
         page.page.mouse.move(box["x"] + x, box["y"] + y)
     page.page.keyboard.press("s")
     page.wait("$('nodules').length === 2 && !$('busy')")
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_click_means_the_slice_that_was_on_the_screen(page, by_key):
+    """The wheel has turned, and its picture is still on its way."""
+    shown = float(page.get("slices")["axial"]["text"].split()[0].replace("−", "-"))
+    page.point(0, *(page.middle - (150, 0)))
+    page.settle()
+    page.page.evaluate("line.hold()")
+    for _ in range(3):
+        page.page.mouse.wheel(0, -100)
+    if by_key:
+        page.page.keyboard.press("s")
+    else:
+        page.page.mouse.down()
+        page.page.mouse.up()
+    page.page.evaluate("line.go()")
+    page.wait("$('nodules').length === 2 && !$('busy')")
+    assert height_of(page, 1) == pytest.approx(shown, abs=0.6)
+
+
+def test_clicks_in_two_views_keep_their_order(page):
+    """The first view has much to send yet, the second one nothing."""
+    page.point(0, *(page.middle - (150, 0)))
+    for turn in (-100, 100, -100, 100):
+        page.page.mouse.wheel(0, turn)
+    page.page.mouse.down()
+    page.page.mouse.up()
+    box = page.box(1)
+    page.click(1, box["width"] / 2 + 60, box["height"] / 2 - 60)
+    page.wait("$('nodules').length === 3 && !$('busy')")
+    axial = height_of(page, 0)
+    assert height_of(page, 1) == pytest.approx(axial, abs=0.6)
+    assert abs(height_of(page, 2) - axial) > 5
 
 
 def test_keys_do_not_wait_for_a_mouse_that_moves_on(page):

@@ -141,20 +141,37 @@ def test_no_decision_is_about_an_answer_before_the_page_has_told_that_it_is_seen
     from densesharp_scene.errors import SceneError
 
     session, center = answered
-    session.seen(page["came"])
-    assert (page["came"], session.in_sight()) == (0, "nodule_001")
+    session.in_sight.seen(page["came"])
+    assert (page["came"], session.in_sight.nodule()) == (0, "nodule_001")
     session.tool, session.drawing.brush.radius_mm = "paint", 4.0
     session.stroke(center + (4, 0, 0), center + (9, 0, 0), NORMAL)
     session.drawing.end()
     settle(session)
     for meant in (None, "nodule_001"):
         with pytest.raises(SceneError, match="look at it, then press again"):
-            session.in_sight(meant)
+            session.in_sight.nodule(meant)
     answer = page["came"]
-    session.seen(answer - 1)  # the page tells of the one before
+    session.in_sight.seen(answer - 1)  # the page tells of the one before
     assert page["came"] == answer
-    session.seen(answer)
-    assert session.in_sight("nodule_001") == "nodule_001"
+    session.in_sight.seen(answer)
+    assert session.in_sight.nodule("nodule_001") == "nodule_001"
+
+
+def test_nothing_is_about_a_ct_before_the_page_has_told_that_it_shows_it(answered, page):
+    from densesharp_scene.errors import SceneError
+
+    session, _ = answered
+    first = page["ct"]
+    session.in_sight.shows(first)
+    session.in_sight.check_ct()
+    session.unsaved.saved(session.unsaved.state())
+    session.open_volume(session.scan.volume())
+    assert page["ct"] != first
+    session.in_sight.shows(first)
+    with pytest.raises(SceneError, match="Another CT has only just come"):
+        session.in_sight.check_ct()
+    session.in_sight.shows(page["ct"])
+    session.in_sight.check_ct()
 
 
 def test_erasing_everything_asks_what_to_do(answered, page):

@@ -60,3 +60,14 @@ def test_the_brush_is_as_wide_as_the_page_says():
     from densesharp_scene.drawing import Brush
 
     assert page_state.first_state()["brush_mm"] == 2 * Brush().radius_mm
+
+
+def test_each_test_that_the_table_of_findings_names_is_there():
+    folder = Path(__file__).parents[1]
+    lines = (folder / "viewer" / "README.md").read_text(encoding="utf-8").splitlines()
+    named = [re.search(r"`(\S+\.py)::(\w+)` \|$", line) for line in lines if line.startswith("| ")]
+    for found in (each for each in named[1:] if each or pytest.fail("a line without a test")):
+        file, name = found.groups()
+        assert f"def {name}(" in (folder / file).read_text(encoding="utf-8"), name
+    numbers = {int(line.split("|")[1]) for line in lines if re.match(r"\| \d", line)}
+    assert numbers == set(range(1, 26))

@@ -5,7 +5,7 @@
   // The row that was clicked last, until its card is there: what is typed then is about it.
   let chosen = null;
   function act(...call) {
-    if (!["stay", "rename", "reader", "seen"].includes(call[0])) chosen = null;
+    if (!["stay", "rename", "reader", "seen", "shows"].includes(call[0])) chosen = null;
     return window.trame?.trigger("act", call);
   }
 
@@ -21,14 +21,13 @@
   const SWITCHES = { o: "outlines", h: "evidence", x: "crosshair", t: "axes" };
 
   // The server knows where the mouse was in a slice view, but not that it has left it since.
-  let overSlice = false;
+  let lastMove = null;
   function onMove(event) {
-    const view = event.target.closest?.(".ds-views .layout-grid-item");
-    overSlice = Boolean(view?.querySelector(".ds-where"));
+    lastMove = event;
   }
 
   const KEYS = {
-    s: () => act("seed_here", overSlice),
+    s: () => act("seed_here", ...window.densesharpUnder(lastMove)),
     // Without a nodule: the server knows which one is selected when the turn of a key comes.
     j: () => act("jump"),
     a: () => act("decide_selected", "accepted"),
@@ -141,6 +140,12 @@
     if (id === inView) return;
     inView = id;
     row.scrollIntoView({ block: "nearest" });
+  }
+
+  // The page shows another CT: until then no key or button is about its nodules.
+  let ct = 0;
+  function shows(number) {
+    if (number && number !== ct) act("shows", (ct = number));
   }
 
   function help() {
@@ -272,7 +277,11 @@
     if (!window.trame?.utils) return;
     clearInterval(wait);
     window.trame.utils.densesharp = {
-      choose, compare, copy, earlier, forget, help, inSight, kept, nameOf, named, naming, select, server, settings, typed, worklist,
+      choose, compare, copy, earlier, forget, help, inSight, kept, nameOf, named, naming, select, server, settings, shows, typed, worklist,
     };
+    // What was drawn before this was there told nobody.
+    const came = state("came");
+    if (came) act("seen", (seen = came));
+    shows(state("ct"));
   }, 20);
 })();

@@ -38,7 +38,8 @@
     } else if (VIEW[key] && state("screen")?.page === "case") {
       act(...VIEW[key]);
     } else {
-      act("key", event.key.slice(0, 20));
+      const { page, confirming } = state("screen") ?? {};
+      act("key", event.key.slice(0, 20), `${page}/${confirming}`);
     }
     event.preventDefault();
     event.stopPropagation();

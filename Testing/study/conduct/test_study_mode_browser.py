@@ -275,7 +275,8 @@ def test_practice_contradictions_and_an_early_start(tmp_path_factory, a_browser)
         for practice in (True, False, False):
             page.wait_for_selector("text=Next case (Enter)")
             page.keyboard.press("Enter")
-            page.wait_for_function("!window.trame.state.get('loading')")
+            at_case = "window.trame.state.get('screen').page === 'case'"
+            page.wait_for_function(f"{at_case} && !window.trame.state.get('loading')")
             press(page, ["y", *("w" * 10), "c", "8"])
             page.keyboard.press("Enter")
             asked = "text=You chose AAH-AIS, but by your two ratings"

@@ -71,11 +71,25 @@ def viewer_of(a_viewer, reading_of):
     return make
 
 
+MOVE_ON = ("submit", "next", "correct", "key")
+
+
 @pytest.fixture
 def act_on():
     from densesharp_viewer.study_actions import StudyActions
 
-    return lambda viewer: StudyActions(viewer).run
+    def actions(viewer):
+        """Presses what is on the screen, unless `shown` says that something else was."""
+        run = StudyActions(viewer).run
+
+        def act(*call, shown=None):
+            screen = viewer.presenter.screen
+            seen = shown or f"{screen.page}/{str(screen.confirming).lower()}"
+            run(*call, *([seen] if call and call[0] in MOVE_ON else []))
+
+        return act
+
+    return actions
 
 
 def state_of(viewer) -> dict:
@@ -338,6 +352,25 @@ def test_an_unreadable_image_is_said_without_its_name(tmp_path, viewer_of, act_o
     act("next")
     message = state_of(viewer)["screen"]["message"]
     assert message == "The image of this case cannot be read: tell whoever runs the study."
+
+
+def test_a_second_press_answers_no_question_that_was_not_seen(tmp_path, viewer_of, act_on):
+    """The page has not heard of the first one yet: Enter twice, or the button and Enter."""
+    viewer = viewer_of(with_images(make_study(tmp_path, "unaided", count=2)))
+    act = act_on(viewer)
+    act("start", 1, "")
+    act("next")
+    for key in "uwwcc8":
+        act("key", key)
+    act("submit", shown="case/false")
+    for again in (("submit",), ("key", "Enter"), ("next",)):
+        act(*again, shown="case/false")
+        assert state_of(viewer)["screen"]["confirming"]
+    act("key", "Enter", shown="case/true")
+    assert state_of(viewer)["screen"]["page"] == "next"
+    act("key", "Enter", shown="case/true")
+    act("key", "Backspace", shown="case/true")
+    assert state_of(viewer)["screen"]["page"] == "next", "what it tells was not seen yet"
 
 
 WRONG_CALLS = (
