@@ -68,17 +68,22 @@ def is_gone(process) -> bool:
     return not group_of(process)
 
 
+def check_end(process, folder, status, words):
+    """A stopped server ends with all its processes, says so last and leaves nothing behind."""
+    assert process.wait(60) == status
+    assert is_gone(process)
+    said = (folder / "log").read_text()
+    assert said.endswith(f"{words}\n{stopping.SENTENCE}")
+    assert "Traceback" not in said
+    assert not list((folder / "scratch").iterdir())
+
+
 @pytest.mark.parametrize("send", [os.killpg, os.kill])
 def test_ctrl_c_while_a_process_begins_ends_all(tmp_path, send):
     _, command = serve("-c", SLOW)
     with begun(command, "a process begins", tmp_path / "log") as process:
         send(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
-        assert is_gone(process)
-    said = (tmp_path / "log").read_text()
-    assert said.endswith(f"a process begins\n{stopping.SENTENCE}")
-    assert "Traceback" not in said
-    assert not list((tmp_path / "scratch").iterdir())
+        check_end(process, tmp_path, 130, "a process begins")
 
 
 def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_path):
@@ -88,12 +93,7 @@ def test_the_address_is_said_when_the_server_answers_and_sigterm_ends_all(tmp_pa
         with urllib.request.urlopen(f"{address}/v1/health", timeout=60) as reply:
             assert reply.status == 200
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 143
-        assert is_gone(process)
-    said = (tmp_path / "log").read_text()
-    assert said.endswith(f"{address}\n{stopping.SENTENCE}")
-    assert "Traceback" not in said
-    assert not list((tmp_path / "scratch").iterdir())
+        check_end(process, tmp_path, 143, address)
 
 
 def test_a_worker_that_ends_while_it_loads_ends_the_server(tmp_path):

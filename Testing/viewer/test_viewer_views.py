@@ -147,6 +147,15 @@ def mouse(view, event: str, x: float, y: float, shift: bool = False) -> None:
     interactor.InvokeEvent(event)
 
 
+def press(view, x: float, y: float, *moves: float, end: float | None = None, shift=False) -> None:
+    """Press the left button, move it along x, and let it go: at `end`, or where it is."""
+    mouse(view, "LeftButtonPressEvent", x, y, shift)
+    for at in moves:
+        mouse(view, "MouseMoveEvent", at, y, shift)
+    last = end if end is not None else moves[-1] if moves else x
+    mouse(view, "LeftButtonReleaseEvent", last, y, shift)
+
+
 @pytest.fixture
 def watch():
     """Watches a view's mouse for one test: each stops events from reaching the next."""
@@ -173,9 +182,7 @@ def test_shift_and_move_point_without_a_click(shown, watch):
     mouse(views["axial"], "MouseMoveEvent", x, y, shift=True)
     (ras,) = target.points
     assert np.linalg.norm(ras - center) < 0.6
-    mouse(views["axial"], "LeftButtonPressEvent", x, y, shift=True)
-    mouse(views["axial"], "MouseMoveEvent", x + 9, y, shift=True)
-    mouse(views["axial"], "LeftButtonReleaseEvent", x + 9, y, shift=True)
+    press(views["axial"], x, y, x + 9, shift=True)
     assert (len(target.points), target.clicks) == (1, [])
 
 
@@ -185,8 +192,7 @@ def test_a_click_gives_the_point_in_the_plane(shown, name, watch):
     target = Target("seed")
     watch(views[name], target)
     x, y = pixel_of(views[name], center) + 0.5
-    mouse(views[name], "LeftButtonPressEvent", x, y)
-    mouse(views[name], "LeftButtonReleaseEvent", x, y)
+    press(views[name], x, y)
     (ras,) = target.clicks
     assert np.linalg.norm(ras - center) < 0.6
 
@@ -196,8 +202,7 @@ def test_clicks_that_mean_something_else_place_nothing(shown, tool, shift, watch
     _, views, _ = shown
     target = Target(tool)
     watch(views["axial"], target)
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100, shift)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 100, 100, shift)
+    press(views["axial"], 100, 100, shift=shift)
     assert (target.clicks, target.strokes) == ([], [])
 
 
@@ -205,9 +210,7 @@ def test_a_drag_is_no_click_and_looks_for_moved_seeds(shown, watch):
     _, views, _ = shown
     target = Target("seed")
     watch(views["axial"], target)
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    mouse(views["axial"], "MouseMoveEvent", 120, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    press(views["axial"], 100, 100, 120)
     assert target.clicks == []
     assert target.releases == 1
 
@@ -226,14 +229,9 @@ def test_slicer_hears_of_a_drag_from_its_begin_and_of_no_click(shown, watch):
     _, views, _ = shown
     watch(views["axial"], Target("seed"))
     heard = heard_by_slicer(views["axial"])
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    mouse(views["axial"], "MouseMoveEvent", 102, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 102, 100)
+    press(views["axial"], 100, 100, 102)
     assert heard == []
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    for x in (102, 110, 120):
-        mouse(views["axial"], "MouseMoveEvent", x, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    press(views["axial"], 100, 100, 102, 110, 120)
     assert heard == [
         ("LeftButtonPressEvent", (100, 100)),
         ("LeftButtonReleaseEvent", (120, 100)),
@@ -244,10 +242,7 @@ def test_a_stroke_is_one_unbroken_line(shown, watch):
     _, views, _ = shown
     target = Target("paint")
     watch(views["axial"], target)
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    for x in (110, 130, 140):
-        mouse(views["axial"], "MouseMoveEvent", x, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 140, 100)
+    press(views["axial"], 100, 100, 110, 130, 140)
     assert target.ends == 1
     ends = [end for _, end, _ in target.strokes[:-1]]
     starts = [start for start, _, _ in target.strokes[1:]]
@@ -260,15 +255,12 @@ def test_a_drag_ends_where_the_button_was_released(shown, watch):
     _, views, _ = shown
     target = Target("paint")
     watch(views["axial"], target)
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    mouse(views["axial"], "MouseMoveEvent", 110, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 150, 100)
+    press(views["axial"], 100, 100, 110, end=150)
     along = np.array([end - target.strokes[0][0] for _, end, _ in target.strokes[1:]])
     np.testing.assert_allclose(along[-1], 5 * along[0], atol=1e-6)
     target.tool = "seed"
     heard = heard_by_slicer(views["axial"])
-    mouse(views["axial"], "LeftButtonPressEvent", 100, 100)
-    mouse(views["axial"], "LeftButtonReleaseEvent", 120, 100)
+    press(views["axial"], 100, 100, end=120)
     assert heard[0] == ("LeftButtonPressEvent", (100, 100))
     assert heard[-1] == ("LeftButtonReleaseEvent", (120, 100))
     assert target.releases == 1
