@@ -73,6 +73,79 @@ def formulas(results: StudyResults) -> list[str]:
     return out + [text for has, text in wanted if has]
 
 
+_MODEL_ALONE = (
+    "The model alone was compared with the readers as a single treatment with random "
+    "readers and cases (1T-RRRC; Hillis 2007), and with each reader by DeLong's test with "
+    "Holm's correction."
+)
+_BINORMAL = (
+    "Binormal curves (maximum likelihood: Dorfman & Alf 1969; Metz, Herman & Shen 1998) "
+    "stand beside the empirical ones; no comparison uses them."
+)
+_MARKS = (
+    "Marks at and off lesions: areas under the AFROC and weighted AFROC curves "
+    "(Chakraborty & Berbaum 2004; Chakraborty & Zhai 2016) or under the LROC curve "
+    "(Swensson 1996) went through the same multi-reader analysis. The ROC analysis takes "
+    "each case's highest rating; a case without mark is rated below all others."
+)
+_NON_INFERIORITY = (
+    "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
+    "design's margin and the standard error and degrees of freedom of the comparison "
+    "(Chen, Petrick & Sahiner 2012); this is the same as the two-sided 95 % interval above "
+    "minus the margin. All other p-values are two-sided."
+)
+_PROBABILITIES = (
+    "Probabilities were judged by the Brier score, the expected calibration error in ten "
+    "bins, logistic recalibration (Cox 1958) and decision curves (Vickers & Elkin 2006)."
+)
+_CLASSES = (
+    "Three-class accuracy, quadratically weighted kappa against pathology and the volume "
+    "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
+    "as rating) went through the same multi-reader analysis. Three-class probabilities: "
+    "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
+    "bootstrap over cases within pathology, readers fixed, t on the logit scale. "
+    "Paired calls: McNemar, Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, "
+    "Stuart-Maxwell; generalized estimating equations with cases as clusters (Liang & "
+    "Zeger 1986; below 100 of them Mancl & DeRouen 2001 and t), sessions coded -1/2 and "
+    "1/2 and their interaction with the condition centred. "
+    "Automation bias: right answers changed to the model's wrong class, against changes "
+    "where the model was right; clusters are readers and cases (Cameron, Gelbach & Miller "
+    "2011), or cases alone where that is wider. Agreement: Fleiss 1971, Gwet 2008 and "
+    "2014 (cases rated once count in the use of the classes only), Krippendorff "
+    "(bootstrap), Cohen 1968 (jackknife, Fisher's z), ICC (McGraw & Wong 1996)."
+)
+_OUTLINES_HOW = (
+    "Outlines: Dice; HD95, average symmetric surface distance and normalized surface Dice "
+    "from {definition}; consensus by STAPLE (Warfield 2004) in a "
+    "box around the nodule and by majority, leaving out the reader who is compared. "
+    "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
+    "any reader like these and their intervals (random readers and cases; Zou 2013), Lin's "
+    "concordance of model and mean reader, ICC of the readers. Where readers outlined in "
+    "both conditions, mean Dice with the other readers went through the multi-reader "
+    "analysis."
+)
+_TIME_HOW = (
+    "Active reading time (window in front, last input less than 60 s ago) was analysed on "
+    "the log scale by a linear mixed model with crossed readers and cases, reader by "
+    "condition and case by condition, REML, Satterthwaite's degrees of freedom; spreads by "
+    "maximum likelihood with profile intervals."
+)
+_EQUIVALENCE = (
+    "Equivalence of the primary endpoint was tested by two one-sided tests at level 0.025 "
+    "each with the design's margin (Schuirmann 1987), of two conditions by intervals made "
+    "from those on the logit scale (Zou & Donner 2008); this is the same as the two-sided "
+    "95 % interval within the margin on both sides (ICH E9). All other p-values are "
+    "two-sided."
+)
+_NOT_ESTIMABLE = (
+    "What the data do not determine is reported as not estimable. Missing readings were not "
+    "replaced in the main analysis, which takes the cases that all readers read; worst and "
+    "best case (every missing reading wrong, or right) and the U-statistics, which use all "
+    "readings, stand beside it. Subgroups of readers hold for these readers only, and those "
+    "of cases are descriptive."
+)
+
+
 def estimand(results: StudyResults) -> str:
     """What the primary comparison is an estimate of (the attributes of ICH E9(R1))."""
     primary = next((row for row in results.endpoints if row.primary), None)
@@ -92,88 +165,19 @@ def estimand(results: StudyResults) -> str:
 
 def methods(results: StudyResults) -> list[str]:
     """Paragraphs for what this study has."""
-    software = results.software
-    out = [_ALWAYS]
-    tasks = results.tasks.values()
-    if any(task.model for task in tasks):
-        out.append(
-            "The model alone was compared with the readers as a single treatment with random "
-            "readers and cases (1T-RRRC; Hillis 2007), and with each reader by DeLong's test with "
-            "Holm's correction."
-        )
-    if any(task.binormal for task in tasks):
-        out.append(
-            "Binormal curves (maximum likelihood: Dorfman & Alf 1969; Metz, Herman & Shen 1998) "
-            "stand beside the empirical ones; no comparison uses them."
-        )
-    if results.marks:
-        out.append(
-            "Marks at and off lesions: areas under the AFROC and weighted AFROC curves "
-            "(Chakraborty & Berbaum 2004; Chakraborty & Zhai 2016) or under the LROC curve "
-            "(Swensson 1996) went through the same multi-reader analysis. The ROC analysis takes "
-            "each case's highest rating; a case without mark is rated below all others."
-        )
-    if any(row.non_inferiority for row in results.endpoints):
-        out.append(
-            "Non-inferiority of the primary endpoint was tested one-sided at level 0.025 with the "
-            "design's margin and the standard error and degrees of freedom of the comparison "
-            "(Chen, Petrick & Sahiner 2012); this is the same as the two-sided 95 % interval above "
-            "minus the margin. All other p-values are two-sided."
-        )
-    if any(task.calibration for task in tasks):
-        out.append(
-            "Probabilities were judged by the Brier score, the expected calibration error in ten "
-            "bins, logistic recalibration (Cox 1958) and decision curves (Vickers & Elkin 2006)."
-        )
-    if results.classes:
-        out.append(
-            "Three-class accuracy, quadratically weighted kappa against pathology and the volume "
-            "under the ROC surface (Mossman 1999; Nakas & Yiannoutsos 2004; P(invasive) + P(IAC) "
-            "as rating) went through the same multi-reader analysis. Three-class probabilities: "
-            "Hand & Till 2001, one-vs-rest AUC, concordance (Obuchowski 2005), Brier. Weighted F1: "
-            "bootstrap over cases within pathology, readers fixed, t on the logit scale. "
-            "Paired calls: McNemar, Newcombe 1998, Tango 1998, Durkalski 2003, Obuchowski 1998, "
-            "Stuart-Maxwell; generalized estimating equations with cases as clusters (Liang & "
-            "Zeger 1986; below 100 of them Mancl & DeRouen 2001 and t), sessions coded -1/2 and "
-            "1/2 and their interaction with the condition centred. "
-            "Automation bias: right answers changed to the model's wrong class, against changes "
-            "where the model was right; clusters are readers and cases (Cameron, Gelbach & Miller "
-            "2011), or cases alone where that is wider. Agreement: Fleiss 1971, Gwet 2008 and "
-            "2014 (cases rated once count in the use of the classes only), Krippendorff "
-            "(bootstrap), Cohen 1968 (jackknife, Fisher's z), ICC (McGraw & Wong 1996)."
-        )
-    if results.outlines:
-        out.append(
-            "Outlines: Dice; HD95, average symmetric surface distance and normalized surface Dice "
-            f"from {results.outlines.definition}; consensus by STAPLE (Warfield 2004) in a "
-            "box around the nodule and by majority, leaving out the reader who is compared. "
-            "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
-            "any reader like these and their intervals (random readers and cases; Zou 2013), Lin's "
-            "concordance of model and mean reader, ICC of the readers. Where readers outlined in "
-            "both conditions, mean Dice with the other readers went through the multi-reader "
-            "analysis."
-        )
-    if results.time:
-        out.append(
-            "Active reading time (window in front, last input less than 60 s ago) was analysed on "
-            "the log scale by a linear mixed model with crossed readers and cases, reader by "
-            "condition and case by condition, REML, Satterthwaite's degrees of freedom; spreads by "
-            "maximum likelihood with profile intervals."
-        )
-    if any(row.equivalence for row in results.endpoints):
-        out.append(
-            "Equivalence of the primary endpoint was tested by two one-sided tests at level 0.025 "
-            "each with the design's margin (Schuirmann 1987), of two conditions by intervals made "
-            "from those on the logit scale (Zou & Donner 2008); this is the same as the two-sided "
-            "95 % interval within the margin on both sides (ICH E9). All other p-values are "
-            "two-sided."
-        )
-    out.append(
-        "What the data do not determine is reported as not estimable. Missing readings were not "
-        "replaced in the main analysis, which takes the cases that all readers read; worst and "
-        "best case (every missing reading wrong, or right) and the U-statistics, which use all "
-        "readings, stand beside it. Subgroups of readers hold for these readers only, and those "
-        "of cases are descriptive. "
-        f"Software: {software.name} {software.version}."
+    software, tasks = results.software, results.tasks.values()
+    definition = results.outlines.definition if results.outlines else ""
+    wanted = (
+        (any(task.model for task in tasks), _MODEL_ALONE),
+        (any(task.binormal for task in tasks), _BINORMAL),
+        (results.marks, _MARKS),
+        (any(row.non_inferiority for row in results.endpoints), _NON_INFERIORITY),
+        (any(task.calibration for task in tasks), _PROBABILITIES),
+        (results.classes, _CLASSES),
+        (results.outlines, _OUTLINES_HOW),
+        (results.time, _TIME_HOW),
+        (any(row.equivalence for row in results.endpoints), _EQUIVALENCE),
     )
-    return out
+    told = [text.replace("{definition}", definition) for has, text in wanted if has]
+    last = f"{_NOT_ESTIMABLE} Software: {software.name} {software.version}."
+    return [_ALWAYS, *told, last]
