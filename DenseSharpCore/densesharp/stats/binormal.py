@@ -35,6 +35,10 @@ ONE_CLASS = "A curve needs cases with and cases without disease."
 
 TOO_FEW = "There are too few cases in too few categories for a test of the fit."
 
+FEW = "With fewer than 100 cases of a class a test of the fit rejects right curves too often."
+
+_FEWEST_OF_A_CLASS = 100
+
 _FEWEST = 5.0
 """Expected cases of each class in a cell of the fit test."""
 
@@ -310,11 +314,16 @@ def _fit_test(
 def pearson(counts: IntArray, cells: FloatArray, parameters: int) -> Estimate:
     """Pearson's chi-square over cells joined until each class expects five cases in each.
 
+    None below 100 cases of a class: right curves of 28 + 52 were rejected in 16 %, of 50 + 50 in
+    12 % of the few tests that there were.
+
     Args:
         counts: shape (2, c): of the categories.
         cells: shape (2, c): their probabilities by the fitted curve.
         parameters: of the curve, beside the thresholds.
     """
+    if counts.sum(axis=1).min() < _FEWEST_OF_A_CLASS:
+        return not_estimable(FEW)
     expected = cells * counts.sum(axis=1, keepdims=True)
     joined: list[tuple[FloatArray, FloatArray]] = []
     seen, hoped = np.zeros(2), np.zeros(2)

@@ -208,7 +208,15 @@ def _summary(
         if jackknife is None
         else _bca(value, replicates, jackknife, confidence)
     )
+    if not ci[0] - 1e-9 <= value <= ci[1] + 1e-9:
+        return Estimate(value, method=method, reason=BIASED)
     return Estimate(value, float(replicates.std(ddof=1)), ci, method=method)
+
+
+BIASED = (
+    "Drawn once more, the cases give quite other values (too few of each class), so there is no "
+    "interval."
+)
 
 
 def _percentiles(replicates: FloatArray, low: float, high: float) -> Interval:

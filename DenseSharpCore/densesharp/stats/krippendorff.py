@@ -84,6 +84,8 @@ def krippendorff_alpha(
         replicates: bootstrap resamples; 0 for the value alone.
         seed: of the bootstrap.
     """
+    if level == "ratio" and values.min() < 0:
+        return not_estimable("Values below 0 have no ratios: take another level.")
     rated = class_counts(ratings, len(values)).sum(1) >= 2
     each = coincidences(ratings, len(values))
     value = float(_alpha(each.sum(0), values, level)) if len(each) else np.nan

@@ -11,6 +11,7 @@ import pytest
 from densesharp.errors import TableError
 from densesharp.stats.agree_document import agree_document, agree_text
 from densesharp.stats.binormal import ONE_CLASS, fit_binormal
+from densesharp.stats.bootstrap import BIASED
 from densesharp.stats.contaminated import CONTAMINATED_AUC, fit_contaminated
 from densesharp.stats.figures_of_merit import MEAN_RATING
 from densesharp.stats.mrmc_document import mrmc_document
@@ -80,6 +81,32 @@ def test_parameters_of_curves_keep_to_their_ranges(random_study):
             if other.mu.ci:
                 assert 0 < other.mu.ci[0] < other.mu.value < other.mu.ci[1]
     assert beyond
+
+
+def ratings_of(codes, values):
+    return Ratings(
+        ("a", "b", "c"), tuple(f"{k:02d}" for k in range(len(codes))),
+        tuple(f"{v:g}" for v in values), values, True, codes, None, None,
+    )  # fmt: skip
+
+
+def test_no_interval_lies_beside_its_value():
+    """Every rating another class: a drawn case agrees with itself, and all resamples lie below."""
+    codes = np.random.default_rng(1).permutation(48).reshape(16, 3)
+    found = agree_document(ratings_of(codes, np.arange(1.0, 49)), replicates=50)
+    nominal = found.krippendorff_alpha["nominal"]
+    assert (nominal.ci, nominal.reason) == (None, BIASED)
+    for low, value, high in (
+        (one.ci[0], one.value, one.ci[1]) for one in found.krippendorff_alpha.values() if one.ci
+    ):
+        assert low <= value <= high
+
+
+def test_values_below_zero_have_no_ratios():
+    codes = np.random.default_rng(2).integers(4, size=(16, 3))
+    found = agree_document(ratings_of(codes, np.array([-3.0, -1.0, 0.5, 2.0])), replicates=50)
+    assert "no ratios" in found.krippendorff_alpha["ratio"].reason
+    assert found.krippendorff_alpha["interval"].value is not None
 
 
 @pytest.mark.parametrize(("cases", "patients"), [(20, [0] * 20), (3, [0, 0, 1]), (20, [0, 1] * 10)])

@@ -29,6 +29,9 @@ from densesharp.study.conduct.study_folder import AID, Study
 
 SEALED = ".sealed"
 
+SEALED_STEP = 65536
+"""Sealed results are filled up to a multiple of so many bytes, nearly always to one."""
+
 
 @dataclass(frozen=True)
 class Aid:
@@ -153,11 +156,13 @@ def _sealed(aid: Aid) -> bytes:
     """The file of a result: the same result always gives the same bytes."""
     mask = "" if aid.mask is None else base64.b64encode(aid.mask).decode("ascii")
     text = canonical_json({**asdict(aid), "probabilities": dict(aid.probabilities), "mask": mask})
-    return _veil(zlib.compress(text.encode()), aid.case)
+    content = zlib.compress(text.encode())
+    # A file's size would tell how large the outline is, and whether there are reasons for caution.
+    return _veil(content + bytes(-len(content) % SEALED_STEP), aid.case)
 
 
 def _unsealed(content: bytes, case: str) -> Aid:
-    data = json.loads(zlib.decompress(_veil(content, case)))
+    data = json.loads(zlib.decompressobj().decompress(_veil(content, case)))
     mask = data.pop("mask")
     data["reasons"] = tuple(data.get("reasons", ()))
     return Aid(**data, mask=base64.b64decode(mask) if mask else None)

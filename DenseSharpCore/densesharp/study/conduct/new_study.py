@@ -18,7 +18,7 @@ from densesharp.study.conduct.create import DesignSettings, Sources, create_stud
 from densesharp.study.conduct.design import Endpoint, Figure, Hanging, Kind, MaskRule, Reveal
 from densesharp.study.conduct.design_fields import FIELDS, Field
 from densesharp.study.conduct.study_folder import Study
-from densesharp.study.conduct.telling import about_file_times
+from densesharp.study.conduct.telling import about_files
 from densesharp.study.conduct.truth_key import key_path
 from densesharp.words import counted
 
@@ -171,7 +171,7 @@ def _about_times(study: Study, values: Values) -> str:
         return ""
     table = read_table(Path(path), ("case", "class"))
     truth = dict(zip(table.texts("case"), table.texts("class"), strict=True))
-    return about_file_times(study, truth)
+    return about_files(study, truth)
 
 
 def _about_patients(study: Study) -> str:

@@ -1,7 +1,8 @@
-"""What in a study's folder could tell the truth without any draw: names, properties, file times.
+"""What in a study's folder could tell the truth without any draw: names, properties, files.
 
-Whoever has the folder sees the cases' names, paths, patients and properties, and when the CTs were
-written. A table that was sorted by class, or a property that follows it, gives the truth away.
+Whoever has the folder sees the cases' names, paths, patients, points and properties, and when the
+CTs were written and how large they are. A table that was sorted by class, or that names the classes
+in turn, or a property that follows them, gives the truth away.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path, PurePath
 
 from densesharp.errors import StudyError
 from densesharp.study.conduct.design import Case
@@ -21,7 +23,7 @@ _CLASS_WORD = re.compile(r"(?<![a-z])(?:aah|ais|mia|iac)(?![a-z])")
 FEWEST = 10
 """Cases below which chance alone makes orders and properties that follow the classes."""
 
-LIMIT = -3.5
+LIMIT = 3.5
 """Standard deviations of the number of changes of class along an order: once in 4,000 by chance."""
 
 
@@ -39,40 +41,68 @@ def refuse_telling(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
     _refuse_words(known, truth)
     for what, order in (
         ("names", sorted(known, key=lambda case: case.id)),
+        ("names read backwards", sorted(known, key=lambda case: case.id[::-1])),
         ("paths", sorted(known, key=lambda case: (case.image, case.id))),
         ("patients", sorted(known, key=lambda case: (case.patient, case.id))),
     ):
-        if follows_classes([truth[case.id] for case in _one_each(order)]):
+        if how := along(order, truth):
             raise StudyError(
-                f"Sorted by their {what} the cases come nearly class after class, so whoever has "
-                "the study's folder can tell them: give them codes in random order."
+                f"Sorted by their {what} the cases come {how}, so whoever has the study's folder "
+                "can tell them: give them codes in random order."
             )
     _refuse_properties(known, truth)
 
 
-def follows_classes(classes: Sequence[str]) -> bool:
-    """Whether classes change far less often along an order than in a random one (runs test)."""
+def along(order: Sequence[Case], truth: Mapping[str, str]) -> str:
+    """How classes change along an order that no chance makes, in words; else nothing.
+
+    Args:
+        order: the cases in it.
+        truth: case id -> class.
+    """
+    apart = changes([truth[case.id] for case in _one_each(order)])
+    if apart < -LIMIT:
+        return "nearly class after class"
+    return "with their classes nearly in turn" if apart > LIMIT else ""
+
+
+def changes(classes: Sequence[str]) -> float:
+    """Standard deviations by which a list changes class more often than by chance (runs test)."""
     n, counts = len(classes), Counter(classes).values()
     if n < FEWEST or len(counts) < 2:
-        return False
-    changes = sum(a != b for a, b in pairwise(classes))
+        return 0.0
+    seen = sum(a != b for a, b in pairwise(classes))
     # Mean and variance of the number of runs less one, several kinds (Barton & David 1957).
     two, three = sum(c**2 for c in counts), sum(c**3 for c in counts)
     mean = n - two / n
     variance = (two * (two + n * (n + 1)) - 2 * n * three - n**3) / (n**2 * (n - 1))
-    return variance > 0 and (changes - mean) / math.sqrt(variance) < LIMIT
+    return (seen - mean) / math.sqrt(variance) if variance > 0 else 0.0
 
 
-def about_file_times(study: Study, truth: Mapping[str, str]) -> str:
-    """A warning where the CTs were written class after class; else nothing."""
+def about_files(study: Study, truth: Mapping[str, str]) -> str:
+    """Warnings where times or sizes of the CTs' files follow the classes; else nothing."""
     known = [case for case in study.design.main_cases if case.id in truth]
-    order = sorted(known, key=lambda case: study.image(case).stat().st_mtime_ns)
-    if not follows_classes([truth[case.id] for case in _one_each(order)]):
-        return ""
-    return (
-        "  the CTs were written class after class, which their file times tell: copy them to the "
-        "readers' computers in another order, or give all files one time\n"
-    )
+    times = sorted(known, key=lambda case: study.image(case).stat().st_mtime_ns)
+    sizes = sorted(known, key=lambda case: _size(study.image(case)))
+    warnings = ""
+    if how := along(times, truth):
+        warnings += (
+            f"  the CTs were written {how}, which their file times tell: copy them to the readers' "
+            "computers in another order, or give all files one time\n"
+        )
+    # Files of one size stand in the order of the list, which says nothing.
+    if len({_size(study.image(case)) for case in known}) > 1 and (how := along(sizes, truth)):
+        warnings += (
+            f"  sorted by the size of their files the CTs come {how}: cut them to one size, or "
+            "store them without compression\n"
+        )
+    return warnings
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of a folder's files."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _one_each(cases: Sequence[Case]) -> list[Case]:
@@ -103,10 +133,29 @@ def _refuse_properties(cases: Sequence[Case], truth: Mapping[str, str]) -> None:
     if len(cases) < FEWEST:
         return
     for name in sorted({name for case in cases for name in case.strata}):
-        pairs = {(case.strata.get(name, ""), truth[case.id]) for case in cases}
-        values = {value for value, _ in pairs}
-        if 1 < len(values) <= len(cases) / 2 and len(pairs) == len(values):
+        if _stands_for([(case.strata.get(name, ""), truth[case.id]) for case in cases]):
             raise StudyError(
                 f"The property '{name}' tells the class of every case, and the study's folder "
                 "keeps it: the order is balanced by class anyway, leave the column out."
             )
+    for what, value in _HIDDEN.items():
+        if _stands_for([(value(case), truth[case.id]) for case in cases]):
+            raise StudyError(
+                f"The {what} tells the class of every case, and the study's folder keeps it: give "
+                "all cases names, paths and points of one kind."
+            )
+
+
+_HIDDEN: Mapping[str, Callable[[Case], object]] = {
+    "length of the name": lambda case: len(case.id),
+    "length of the CT's path": lambda case: len(case.image),
+    "ending of the CT's file": lambda case: PurePath(case.image).suffix,
+    "number of digits of the point": lambda case: max(len(f"{x:.12g}") for x in case.seed_lps),
+}
+"""What of a case could be a property by another name."""
+
+
+def _stands_for(pairs: Sequence[tuple[object, str]]) -> bool:
+    """Whether each of a few values comes with one class only."""
+    values = {value for value, _ in pairs}
+    return 1 < len(values) <= len(pairs) / 2 and len(set(pairs)) == len(values)

@@ -1,0 +1,147 @@
+"""Level and coverage of single numbers that `mrmc`, `roc`, `agree`, `followup` and reports print.
+
+    python Testing/benchmarks/level_of_kernels.py [NAME ...] [--sets 1000] [--seed 1]
+
+Like `level_and_coverage.py`, whose lines these are. Each truth is that of many cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from level_and_coverage import Draw, holds, main, rejects
+from scipy import stats
+
+from densesharp.stats.area_interval import reader_area
+from densesharp.stats.auc import auc_estimate
+from densesharp.stats.binormal import fit_binormal
+from densesharp.stats.calibration import reliability_bins
+from densesharp.stats.kappa import cohen_kappa, cross_table, kappa_of
+from densesharp.stats.roe_metz import in_levels, roe_metz, simulate_readings
+
+Spread = tuple[float, ...]
+
+
+def kappas() -> Iterator[tuple[str, Draw]]:
+    """Cohen's kappa of two raters: by its formula, and as printed."""
+    rows = (
+        ("unweighted", (0.0,), 30, 0.95), ("unweighted", (1.0,), 30, 0.0),
+        ("unweighted", (-0.4, 0.5), 80, 0.8), ("quadratic", (-0.4, 0.5), 30, 0.8),
+        ("quadratic", (-0.4, 0.5), 80, 0.9), ("quadratic", (-0.84, -0.25, 0.25, 0.84), 30, 0.95),
+    )  # fmt: skip
+    for weights, cuts, cases, rho in rows:
+        size = len(cuts) + 1
+
+        def pair(
+            rng: np.random.Generator, n: int, cuts: Spread = cuts, rho: float = rho
+        ) -> list[np.ndarray]:
+            true = rng.normal(size=n)
+            seen = rho * true + np.sqrt(1 - rho**2) * rng.normal(size=n)
+            return [np.digitize(one, cuts) for one in (true, seen)]
+
+        many = cross_table(*pair(np.random.default_rng(1), 1_000_000), size)
+        truth = cohen_kappa(many, weights).value
+
+        def draw(
+            rng: np.random.Generator, n: int = cases, pair=pair, size: int = size,
+            weights=weights, truth: float = truth,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            first, second = pair(rng, n)
+            formula = cohen_kappa(cross_table(first, second, size), weights)
+            return {
+                "Wald": holds(formula, truth),
+                "as printed": holds(kappa_of(first, second, size, weights), truth),
+            }
+
+        yield f"{weights}, {size} classes, {cases} cases, kappa {truth:.2f}", draw
+
+
+def bins() -> Iterator[tuple[str, Draw]]:
+    """Observed shares of reliability bins against the chances of the ratings that are in them."""
+
+    def ratings(
+        rng: np.random.Generator, readers: int, cases: int, apart: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        truth = np.digitize(rng.normal(size=cases), (-0.4, 0.5))
+        score = truth + 0.47 * rng.normal(size=cases) + 0.47 * rng.normal(size=(readers, cases))
+        score = score + apart * rng.normal(size=(readers, 1))
+        return truth > 0, np.round(100 / (1 + np.exp(-2 * (score - 0.5)))).astype(int)
+
+    for readers, cases, apart, counted in (
+        (4, 80, 0.0, True), (4, 80, 0.0, False), (4, 200, 0.0, True), (1, 80, 0.0, True),
+        (4, 80, 0.3, True),
+    ):  # fmt: skip
+        parts = [ratings(np.random.default_rng(k), 200, 2000, apart) for k in range(20)]
+        shown = np.concatenate([found.ravel() for _, found in parts])
+        true = np.concatenate([np.tile(truth, 200) for truth, _ in parts])
+        chance = np.bincount(shown, true, 101) / np.maximum(np.bincount(shown, minlength=101), 1)
+
+        def draw(
+            rng: np.random.Generator, of=(readers, cases, apart), counted: bool = counted,
+            chance: np.ndarray = chance,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            truth, found = ratings(rng, *of)
+            flat, case = found.ravel(), np.tile(np.arange(of[1]), of[0])
+            drawn = reliability_bins(
+                flat / 100, np.tile(truth, of[0]), equal_count=counted, cases=case
+            )
+            at = int(rng.integers(len(drawn)))
+            start = sum(one.n for one in drawn[:at])
+            inside = np.sort(flat)[start : start + drawn[at].n]
+            return {"coverage": holds(drawn[at].observed, float(chance[inside].mean()))}
+
+        kind = "count" if counted else "width"
+        name = f"{readers} readers (own spread {apart:g}), {cases} cases, bins of equal {kind}"
+        yield name, draw
+
+
+def fits() -> Iterator[tuple[str, Draw]]:
+    """The test of a binormal fit where the curve is right: how often there is one, and rejects."""
+    for levels, cases in ((5, 50), (5, 100), (100, 50), (100, 100), (100, 200)):
+        model = roe_metz("LH", [0.8])
+
+        def draw(
+            rng: np.random.Generator, levels: int = levels, cases: int = cases, model=model
+        ) -> dict[str, bool | None]:
+            drawn = in_levels(simulate_readings(model, 1, cases, cases, rng), levels)
+            found = fit_binormal(drawn.ratings[0, 0], drawn.truth).fit
+            return {"there is one": found.p is not None, "it rejects": rejects(found)}
+
+        yield f"{levels} levels, {cases} + {cases} cases", draw
+
+
+def roc() -> Iterator[tuple[str, Draw]]:
+    """What `roc` prints of one reader: the area, and its test against 1/2."""
+    for area, diseased, others, levels in (
+        (0.5, 40, 40, 0), (0.5, 12, 60, 0), (0.5, 40, 40, 5), (0.85, 40, 40, 5), (0.85, 12, 60, 0),
+    ):  # fmt: skip
+
+        def scores(
+            rng: np.random.Generator, n1: int, n0: int, area: float = area, levels: int = levels
+        ) -> tuple[np.ndarray, np.ndarray]:
+            truth = np.arange(n1 + n0) < n1
+            found = rng.normal(size=n1 + n0) + np.sqrt(2) * stats.norm.ppf(area) * truth
+            if levels:
+                found = np.digitize(found, np.linspace(-1, 2, levels - 1)) * 1.0
+            return found, truth
+
+        true = auc_estimate(*scores(np.random.default_rng(1), 200_000, 200_000)).value
+
+        def draw(
+            rng: np.random.Generator, of=(diseased, others), scores=scores, true: float = true
+        ) -> dict[str, bool | None]:
+            found = scores(rng, *of)
+            one = {"area": holds(reader_area(*found), true)}
+            if abs(true - 0.5) < 0.01:
+                one["level of the test against 1/2"] = rejects(auc_estimate(*found))
+            return one
+
+        scale = f"{levels} levels" if levels else "any score"
+        yield f"area {true:.2f}, {diseased} with and {others} without disease, {scale}", draw
+
+
+ALL = {"kappas": kappas, "bins": bins, "fits": fits, "roc": roc}
+
+if __name__ == "__main__":
+    main(ALL)
