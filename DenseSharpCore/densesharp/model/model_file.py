@@ -59,7 +59,8 @@ class ModelCard:
     """Logits are divided by it before softmax, so that probabilities are calibrated."""
     slice_shift: float = 0.0
     """How far the mask's log odds rise for each factor e of sharpness along the slices; 0 leaves
-    the mask as the network gives it. See `densesharp.nodule.inference.at_edge`."""
+    the mask as the network gives it, also where density tells a nodule's volume. See
+    `densesharp.nodule.inference.at_edge` and `densesharp.nodule.partial_volume`."""
     training_command: str = ""
     evaluation: str = ""
     """What was measured, on which data."""

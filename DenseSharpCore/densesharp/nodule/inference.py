@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from densesharp.image.masks import THRESHOLD, centroid, component_at, grow, within_reach
 from densesharp.image.volume import Volume
-from densesharp.nodule.patch import cut_patch
+from densesharp.nodule.partial_volume import odds_of_true_volume, with_odds
+from densesharp.nodule.patch import USUAL_SHARPNESS, cut_patch
 from densesharp.nodule.records import CLASS_NAMES, Patch, Prediction
 from densesharp.progress import Progress, silent
 
@@ -95,9 +96,6 @@ def run_at(
     return patch, output, component_at(output.mask.mean(axis=(0, 1)), patch.grid, anchor)
 
 
-USUAL_SHARPNESS = 0.62
-"""Of a patch along its slices (see `slice_sharpness`), between 1.25 and 2.5 mm slices."""
-
 SHARPNESS_LIMITS = (0.3, 1.6)
 """What was seen when the correction was fitted; it does not grow beyond."""
 
@@ -118,9 +116,7 @@ def at_edge(output: EngineOutput, patch: Patch, engine: Engine) -> EngineOutput:
     if not weight or patch.sharpness is None:
         return output
     ratio = float(np.clip(patch.sharpness, *SHARPNESS_LIMITS)) / USUAL_SHARPNESS
-    odds = np.float32(ratio**weight)
-    mask = output.mask
-    return output._replace(mask=odds * mask / (1 - mask + odds * mask))
+    return output._replace(mask=with_odds(output.mask, ratio**weight))
 
 
 EVIDENCE_REACH = 3
@@ -198,6 +194,10 @@ def predict(
     mean_mask = masks.mean(axis=0, dtype=np.float32)
     component = component_at(mean_mask, located.patch.grid, _anchor(located))
     near = np.zeros(mean_mask.shape, dtype=np.bool_) if component is None else grow(component)
+    if engine.model.card.slice_shift:  # a model that is taught the nodule's edge
+        factor = odds_of_true_volume(located.patch, mean_mask, near)
+        if factor != 1:
+            masks, mean_mask = with_odds(masks, factor), with_odds(mean_mask, factor)
     probabilities = samples.mean(axis=0)
     evidence = evidence_map(activation, int(probabilities.argmax()), mean_mask.shape)
     around = grow(near, 3) if near.any() else near

@@ -31,6 +31,16 @@ def to_network_units(hu: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(grey / 128.0 - 1.0, dtype=np.float32)
 
 
+def to_hu(units: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Network units back to HU, within the window and to its steps of 5.6 HU."""
+    low, high = WINDOW
+    return np.asarray((units + 1) * (128.0 / 255) * (high - low) + low, dtype=np.float32)
+
+
+USUAL_SHARPNESS = 0.62
+"""Of a patch along its slices (see `slice_sharpness`), between 1.25 and 2.5 mm slices."""
+
+
 def slice_sharpness(array: NDArray[np.floating], axis: int = 0) -> float:
     """How sharp a cube is along the CT's slices, as a share of how sharp it is within them.
 
