@@ -64,6 +64,32 @@ def test_names_of_rows_of_the_results_are_refused(tmp_path, reader, condition, s
         small(tmp_path, rows)
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "sentence"),
+    [(name, cell, "is not a number") for name in ("p_invasive", "active_s")
+     for cell in ("inf", "-inf", "nan", "1e400", "abc", "1_0", "٥٠", "50,5", "0x1")]
+    + [(name, cell, "not between 0") for name, cell in (
+        ("p_invasive", "101"), ("p_iac", "-1"), ("p_iac", "1e300"), ("active_s", "-5"),
+        ("active_s", "1e308"), ("active_s", "86401"))]
+    + [("class", cell, "class") for cell in ("XXX", "mia", "")],
+)  # fmt: skip
+def test_odd_cells_are_refused_with_their_place(tmp_path, column, cell, sentence):
+    names = ("reader", "case", "condition", "class", "p_invasive", "p_iac", "active_s")
+    rows = [dict(zip(names, ("a", case, "unaided", "MIA", "50", "20", "30"), strict=True))
+            for case in ("c1", "c2")]  # fmt: skip
+    rows[1][column] = cell
+    with pytest.raises(TableError, match=f"line 3, column '{column}'.*{sentence}"):
+        small(tmp_path, [tuple(row.values()) for row in rows], header=names)
+
+
+@pytest.mark.parametrize("cell", ["-0", "0.0", "5e-324", "1e2", " 50 ", "99.999999999999999"])
+def test_numbers_at_the_ends_are_taken(tmp_path, cell):
+    names = ("reader", "case", "condition", "class", "p_invasive", "p_iac")
+    rows = [("a", case, "unaided", "MIA", cell, "0") for case in ("c1", "c2")]
+    data = small(tmp_path, rows, header=names)
+    assert data.tasks[0].ratings[0, 0, 0] == float(cell)
+
+
 def test_names_with_a_slash_or_dollars_are_drawn_as_they_are(tmp_path):
     names = ("Smith / Jones", "a$b$c", "$\\frac{", "<b>")
     rows = [

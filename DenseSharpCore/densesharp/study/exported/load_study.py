@@ -176,7 +176,7 @@ def _from_answers(
         np.array([pathology[case] for case in cases]),
         paper_tasks(*grid.percents(), alone) if grid.has_ratings else (),
         grid.classes(),
-        grid.numbers("active_s"),
+        grid.times(),
         grid.numbers("session"),
         grid.numbers("position"),
         grid.repeats(),
@@ -331,12 +331,21 @@ class _Grid:
             values = self.numbers(name)
             if values is None:
                 values = np.full(self.shape, np.nan)
-            wrong = np.argwhere((values < 0) | (values > 100))
-            if len(wrong):
-                row = int(self.row[tuple(wrong[0])])
-                raise self.answers.table.error(row, name, "the rating is not between 0 and 100.")
+            self._refuse_beyond(values, name, 100, "the rating is not between 0 and 100.")
             found.append(values)
         return found[0], found[1]
+
+    def times(self) -> FloatArray | None:
+        values = self.numbers("active_s")
+        if values is not None:
+            reason = "the reading time is not between 0 seconds and a day (86400)."
+            self._refuse_beyond(values, "active_s", 86400, reason)
+        return values
+
+    def _refuse_beyond(self, values: FloatArray, name: str, most: float, reason: str) -> None:
+        wrong = np.argwhere((values < 0) | (values > most))
+        if len(wrong):
+            raise self.answers.table.error(int(self.row[tuple(wrong[0])]), name, reason)
 
     def classes(self) -> IntArray:
         table = self.answers.table
