@@ -203,6 +203,9 @@ def run(arguments: list[str]) -> int:
         "check": check_commands,
         "docs": lambda: [[str(PYTHON), "-m", "mkdocs", "build", *arguments[1:]]],
     }
+    if arguments[0] == "test":
+        # Containers often set it; then every process of the tests compiles all files anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if arguments[0] in own:
         commands, folder = own[arguments[0]](), ROOT
     else:
