@@ -235,12 +235,17 @@ def measure(widget: Any, clicks: int = CLICKS) -> dict[str, Any]:
     click(widget, place, Loop())
     loop = Loop()
     answers = [click(widget, place, loop) for _ in range(clicks)]
-    quiet, _ = pictures(lambda loop: loop.until(lambda: False, SCROLL_SECONDS))
+
+    def idle() -> float:
+        return pictures(lambda loop: loop.until(lambda: False, SCROLL_SECONDS))[0]
+
+    before = idle()
     moving, busy = pictures(
         lambda loop: [click(widget, place, loop) for _ in range(max(clicks // 5, 1))]
     )
+    quiet = (before + idle()) / 2  # other programs come and go meanwhile
     slicer.util.selectModule("Welcome")
-    elsewhere, _ = pictures(lambda loop: loop.until(lambda: False, SCROLL_SECONDS))
+    elsewhere = idle()
     first = float(median(ms for ms, _ in answers))
     passes = float(median(count for _, count in answers))
     late = loop.late_ms
