@@ -94,11 +94,14 @@ class Pictures:
         """The picture that hands are about; None where it is not what the view is for any more.
 
         Args:
-            number: of the picture on the screen; one that is not known stands for the last one.
+            number: of the picture on the screen; 0 where the page does not say.
         """
         now = self.now()
-        then = next((each for each in reversed(self._kept) if each.number == number), now)
-        return then if (then.case, then.size) == (now.case, now.size) else None
+        if not number:
+            return now
+        then = next((each for each in reversed(self._kept) if each.number == number), None)
+        fits = then is not None and (then.case, then.size) == (now.case, now.size)
+        return then if fits else None
 
 
 def number_pictures(pictures: Pictures, adapter: Any) -> None:

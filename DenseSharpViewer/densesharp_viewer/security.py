@@ -58,6 +58,9 @@ MOUSE_EVENTS = frozenset(
 )
 """What may reach VTK from the page; keys may not, VTK ends its loop on some."""
 
+NOBODY_THERE = 499
+"""Status of an answer that nobody reads any more."""
+
 LARGEST_VIEW = 4096
 """Pixels of a view's edge."""
 
@@ -124,6 +127,8 @@ class PageGuard:
                 # A redirect or "not found" is an answer too and needs the same headers.
                 self._with_headers(error, request)
                 raise
+            except ConnectionResetError:  # the page went away as it was answered: no fault of ours
+                return web.Response(status=NOBODY_THERE)
             return self._with_headers(response, request)
 
         return check

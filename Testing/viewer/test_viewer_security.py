@@ -409,3 +409,21 @@ def test_earlier_uploads_are_deleted_when_another_ct_is_open(session, ct_with_a_
     asyncio.run(run())
     assert left == [["upload_001"], ["upload_001", "upload_002"], ["upload_003"]]
     uploads.remove()
+
+
+def test_a_page_that_goes_away_as_it_is_answered_is_no_error(monkeypatch):
+    """Else the terminal shows the traceback of the library's broken connection."""
+    from aiohttp import ClientConnectionResetError, web
+
+    from densesharp_viewer.security import PageGuard
+
+    async def nobody(*_):
+        return None
+
+    async def gone(_request):
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    guard = PageGuard("t", ("127.0.0.1",), frozenset())
+    monkeypatch.setattr(guard, "_refuse_address", lambda _request: None)
+    monkeypatch.setattr(guard, "_refuse_reader", nobody)
+    assert isinstance(asyncio.run(guard._middleware()(None, gone)), web.Response)
