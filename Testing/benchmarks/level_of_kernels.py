@@ -1,4 +1,4 @@
-"""Level and coverage of single numbers that `mrmc`, `roc`, `agree`, `followup` and reports print.
+"""Level and coverage of single numbers that `mrmc`, `agree` and reports print.
 
     python Testing/benchmarks/level_of_kernels.py [NAME ...] [--sets 1000] [--seed 1]
 
@@ -111,8 +111,8 @@ def fits() -> Iterator[tuple[str, Draw]]:
         yield f"{levels} levels, {cases} + {cases} cases", draw
 
 
-def roc() -> Iterator[tuple[str, Draw]]:
-    """What `roc` prints of one reader: the area, and its test against 1/2."""
+def areas() -> Iterator[tuple[str, Draw]]:
+    """The area of one reader, and its test against 1/2 (in JSON only)."""
     for area, diseased, others, levels in (
         (0.5, 40, 40, 0), (0.5, 12, 60, 0), (0.5, 40, 40, 5), (0.85, 40, 40, 5), (0.85, 12, 60, 0),
     ):  # fmt: skip
@@ -141,7 +141,7 @@ def roc() -> Iterator[tuple[str, Draw]]:
         yield f"area {true:.2f}, {diseased} with and {others} without disease, {scale}", draw
 
 
-ALL = {"kappas": kappas, "bins": bins, "fits": fits, "roc": roc}
+ALL = {"kappas": kappas, "bins": bins, "fits": fits, "areas": areas}
 
 if __name__ == "__main__":
     main(ALL)
