@@ -84,8 +84,7 @@ _LATER = {
 def __getattr__(name: str) -> object:
     """Load the module of a name when the name is first asked for."""
     if name not in _LATER:
-        message = f"module 'densesharp' has no attribute '{name}'"
-        raise AttributeError(message)
+        raise AttributeError(f"module 'densesharp' has no attribute '{name}'")
     return getattr(importlib.import_module(f"densesharp.{_LATER[name]}"), name)
 
 

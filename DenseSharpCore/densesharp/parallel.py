@@ -80,11 +80,10 @@ def run_tasks(
             for future in as_completed(futures):
                 finish(futures[future], future.result)
     except BrokenProcessPool as error:
-        message = (
+        raise DenseSharpError(
             "The system ended a worker process, probably because memory ran out: repeat the "
             "command with fewer workers; what is finished is kept."
-        )
-        raise DenseSharpError(message) from error
+        ) from error
     return results, faults
 
 

@@ -52,8 +52,7 @@ def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[ForeignOutline], lis
         SceneError: nothing is chosen, the node bends space, or it holds none.
     """
     if node is None:
-        message = "No segmentation or label map is chosen."
-        raise SceneError(message)
+        raise SceneError("No segmentation or label map is chosen.")
     parent = node.GetParentTransformNode()
     if parent is not None and not parent.IsTransformToWorldLinear():
         message = f"'{node.GetName()}' lies under a transform that bends space: harden it first."
@@ -67,11 +66,10 @@ def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[ForeignOutline], lis
         else:
             found.append(ForeignOutline(name, f"{node.GetName()}, {name}", mask))
     if not found:
-        message = (
+        raise SceneError(
             f"'{node.GetName()}' holds no outline that lies in this CT and is small enough for a "
             f"nodule ({LARGEST_MM:.0f} mm)."
         )
-        raise SceneError(message)
     return found, left_out
 
 

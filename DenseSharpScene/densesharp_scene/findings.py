@@ -24,11 +24,9 @@ def results_of(scan: ScanNodules) -> list[NoduleResult]:
     for nodule in nodules:
         reason = scan.outdated(nodule.id)
         if reason is not None:
-            message = f"{nodule.name} cannot be written yet. {reason}"
-            raise ImageError(message)
+            raise ImageError(f"{nodule.name} cannot be written yet. {reason}")
     if not nodules:
-        message = "There is nothing to save yet: click a nodule first."
-        raise ImageError(message)
+        raise ImageError("There is nothing to save yet: click a nodule first.")
     return [scan.handed_out(nodule.id).result for nodule in nodules]
 
 
@@ -41,8 +39,7 @@ def reported_of(scan: ScanNodules) -> list[NoduleResult]:
     rejected = {n.id for n in scan.nodules if n.review.decision == "rejected"}
     kept = [result for result in results_of(scan) if result.id not in rejected]
     if not kept:
-        message = "Every nodule was rejected: there is nothing to report."
-        raise ImageError(message)
+        raise ImageError("Every nodule was rejected: there is nothing to report.")
     return kept
 
 
@@ -56,8 +53,7 @@ def findings_of(scan: ScanNodules) -> list[NoduleResult]:
     """
     kept = [r for r in reported_of(scan) if r.mask is not None and r.verdict != "refused"]
     if not kept:
-        message = "No nodule with an outline and an answer is left for a DICOM object."
-        raise ImageError(message)
+        raise ImageError("No nodule with an outline and an answer is left for a DICOM object.")
     return kept
 
 

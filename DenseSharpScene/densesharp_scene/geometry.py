@@ -77,13 +77,12 @@ def local_to_world(volume_node: Any) -> NDArray[np.float64]:
         local = ijk_to_local(volume_node)
         found = bending.straight(volume_node, local)
         if not found.near:
-            message = (
+            raise SceneError(
                 f"'{volume_node.GetName()}' lies under the non-linear transform "
                 f"'{parent.GetName()}', which bends it by up to {found.off_mm:.2f} mm "
                 f"({found.off_voxels:.1f} voxels): press 'Use a straight copy', or harden the "
                 "transform in the module Data."
             )
-            raise SceneError(message)
         return np.asarray(found.world @ np.linalg.inv(local))
     matrix = vtk.vtkMatrix4x4()
     parent.GetMatrixTransformToWorld(matrix)
@@ -110,14 +109,12 @@ def grid_of(volume_node: Any) -> Grid:
     affine = RAS_TO_LPS @ ijk_to_world(volume_node)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or (spacing <= 0).any():
-        message = f"'{volume_node.GetName()}' has no usable spacing: load the CT again."
-        raise GeometryError(message)
+        raise GeometryError(f"'{volume_node.GetName()}' has no usable spacing: load the CT again.")
     if bending.is_sheared(affine):
-        message = (
+        raise GeometryError(
             f"The axes of '{volume_node.GetName()}' are not at right angles (gantry tilt, or a "
             "transform that shears): press 'Use a straight copy'."
         )
-        raise GeometryError(message)
     return Grid(image.GetDimensions(), affine[:3, 3], spacing, affine[:3, :3] / spacing)
 
 
@@ -129,11 +126,10 @@ def voxels_of(volume_node: Any) -> NDArray[Any]:
     """
     image = _image_of(volume_node)
     if image.GetNumberOfScalarComponents() != 1:
-        message = (
+        raise SceneError(
             f"'{volume_node.GetName()}' has {image.GetNumberOfScalarComponents()} numbers per "
             "voxel: choose a CT."
         )
-        raise SceneError(message)
     array: NDArray[Any] = vtk_to_numpy(image.GetPointData().GetScalars())
     return array.reshape(image.GetDimensions()[::-1])
 
@@ -214,22 +210,19 @@ def check_volume(volume_node: Any) -> None:
         SceneError: nothing chosen, a label map, or a frame of a sequence.
     """
     if volume_node is None:
-        message = "No CT is chosen: load one or choose it in the list."
-        raise SceneError(message)
+        raise SceneError("No CT is chosen: load one or choose it in the list.")
     if not volume_node.IsA("vtkMRMLScalarVolumeNode") or volume_node.IsA(
         "vtkMRMLLabelMapVolumeNode"
     ):
-        message = f"'{volume_node.GetName()}' is no CT volume: choose a scalar volume."
-        raise SceneError(message)
+        raise SceneError(f"'{volume_node.GetName()}' is no CT volume: choose a scalar volume.")
     if volume_node.GetAttribute(EVIDENCE):
         message = f"'{volume_node.GetName()}' is an evidence map of DenseSharp: choose the CT."
         raise SceneError(message)
     if _is_sequence_frame(volume_node):
-        message = (
+        raise SceneError(
             f"'{volume_node.GetName()}' is one frame of a sequence and changes while it plays: "
             "copy the frame to a volume of its own and choose that."
         )
-        raise SceneError(message)
 
 
 def world_to_ijk(volume_node: Any, ras: ArrayLike) -> NDArray[np.float64]:
@@ -248,8 +241,7 @@ def contains(volume_node: Any, ras: ArrayLike) -> bool:
 def _image_of(volume_node: Any) -> vtk.vtkImageData:
     image = volume_node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None:
-        message = f"'{volume_node.GetName()}' holds no voxels: load the CT again."
-        raise SceneError(message)
+        raise SceneError(f"'{volume_node.GetName()}' holds no voxels: load the CT again.")
     return image
 
 

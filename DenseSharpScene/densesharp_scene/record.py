@@ -92,10 +92,9 @@ def read_record(record: Any) -> tuple[list[Nodule], int]:
     except (KeyError, TypeError, ValueError, AttributeError, DenseSharpError) as error:
         if isinstance(error, SceneError):
             raise
-        message = (
+        raise SceneError(
             f"The results in '{record.GetName()}' cannot be read: delete that node to start again."
-        )
-        raise SceneError(message) from error
+        ) from error
 
 
 def _file_in_folder(record: Any, node: Any, technical: bool) -> None:

@@ -313,8 +313,7 @@ class ScanNodules(ScanNodes):
     def _new_nodule(self, result: NoduleResult) -> Nodule:
         """The nodule of a claimed point, under the next number; it is not in the scene yet."""
         if result.id not in self._claimed:
-            message = f"The nodule '{result.id}' was removed while it was analyzed."
-            raise SceneError(message)
+            raise SceneError(f"The nodule '{result.id}' was removed while it was analyzed.")
         self._forget_refused_clicks()
         taken = {nodule.number for nodule in self.nodules}
         number = 1 + max(self._last_number, *taken, *self._history.numbers(), 0)

@@ -73,8 +73,7 @@ class ScanNodes(ABC):
         try:
             return self._nodules[nodule_id]
         except KeyError:
-            message = f"There is no nodule '{nodule_id}' in this scan any more."
-            raise SceneError(message) from None
+            raise SceneError(f"There is no nodule '{nodule_id}' in this scan any more.") from None
 
     def volume(self) -> Volume:
         """The CT for the core; shares memory with the node.
@@ -184,8 +183,7 @@ class ScanNodes(ABC):
         """
         position = seeds.seed_position(self.seeds_node, seed_id)
         if position is None:
-            message = "The point is not there any more: click again."
-            raise SceneError(message)
+            raise SceneError("The point is not there any more: click again.")
         return position
 
     def remove_point(self, seed_id: str) -> None:
@@ -298,8 +296,7 @@ class ScanNodes(ABC):
 
     def _check_alive(self) -> None:
         if not self.alive:
-            message = "The CT has left the scene: nothing was written."
-            raise SceneError(message)
+            raise SceneError("The CT has left the scene: nothing was written.")
 
     def _record(self) -> Any:
         self._check_alive()

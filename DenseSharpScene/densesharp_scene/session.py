@@ -243,8 +243,7 @@ class NoduleSession:
         if decision != "open" and (
             self.state.drawing == nodule.id or self.answers.pending(scan, nodule.id)
         ):
-            message = "A new answer is being computed: decide when it is there."
-            raise SceneError(message)
+            raise SceneError("A new answer is being computed: decide when it is there.")
         self.stay()
         again = nodule.review.decision == decision
         scan.decide(nodule.id, "open" if again else decision, self.state.reader)
@@ -387,8 +386,7 @@ class NoduleSession:
         scan = self.state.opened()
         nodule_id = nodule_id or self.state.selected
         if nodule_id is None:
-            message = "No nodule is selected: choose one in the list."
-            raise SceneError(message)
+            raise SceneError("No nodule is selected: choose one in the list.")
         return scan, scan.nodule(nodule_id)
 
     def _look(self, centered: bool) -> None:

@@ -252,8 +252,7 @@ class _PipProcess:
     ) -> None:
         python = shutil.which("PythonSlicer")
         if python is None:
-            message = "PythonSlicer, Slicer's own Python, was not found."
-            raise RuntimeError(message)
+            raise RuntimeError("PythonSlicer, Slicer's own Python, was not found.")
         self._log, self._done = log, done
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._process = slicer.util.launchConsoleProcess(

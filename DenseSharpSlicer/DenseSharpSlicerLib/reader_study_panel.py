@@ -348,6 +348,5 @@ class ReaderStudyPanel(VTKObservationMixin):  # type: ignore[misc]
 
     def _reading(self) -> Presenter:
         if self.presenter is None:
-            message = "No study is open."
-            raise RuntimeError(message)
+            raise RuntimeError("No study is open.")
         return self.presenter

@@ -249,8 +249,7 @@ class Session(NoduleSession):
             SceneError: it is; the model may not be asked.
         """
         if not self.usable():
-            message = "DenseSharp is off while a reader study is read."
-            raise SceneError(message)
+            raise SceneError("DenseSharp is off while a reader study is read.")
 
     def find_again(self, prior: ScanNodules) -> None:
         """Look for the selected nodule in an earlier CT of the same patient.

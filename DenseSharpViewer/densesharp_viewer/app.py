@@ -62,8 +62,7 @@ def show(
     prepare_graphics()
     for given in (path, dicom):
         if given is not None and not given.exists():
-            message = f"'{given}' does not exist: check the path."
-            raise ImageError(message)
+            raise ImageError(f"'{given}' does not exist: check the path.")
     app = ViewerApp(path, results or DEFAULT_RESULTS, backend, host, port, cases)
     if seed is not None:
         demo.seed_when_open(app.viewer, seed)

@@ -49,15 +49,13 @@ def open_scene(slicer_app: Any, path: Path) -> ScanNodules:
         slicer_app.scene.SetURL(str(scene_file))
         slicer_app.scene.SetRootDirectory(str(scene_file.parent))
         if not slicer_app.scene.Import(None):
-            message = f"'{path.name}' cannot be opened: the scene in it is damaged."
-            raise ImageError(message)
+            raise ImageError(f"'{path.name}' cannot be opened: the scene in it is damaged.")
     stored = records(slicer_app.scene)
     volume_node = stored[0].GetNodeReference("volume") if stored else None
     if volume_node is None:
         volume_node = slicer_app.scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
     if volume_node is None:
-        message = f"'{path.name}' holds no CT."
-        raise ImageError(message)
+        raise ImageError(f"'{path.name}' holds no CT.")
     return ScanNodules(volume_node)
 
 
@@ -90,19 +88,15 @@ def _unpack(path: Path, folder: Path) -> Path:
         with zipfile.ZipFile(path) as bundle:
             members = bundle.infolist()
             if sum(member.file_size for member in members) > SCENE_LIMIT:
-                message = f"'{path.name}' is too large to open."
-                raise ImageError(message)
+                raise ImageError(f"'{path.name}' is too large to open.")
             for member in members:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
                 if name.is_absolute() or ".." in name.parts:
-                    message = f"'{path.name}' holds paths outside itself and is not opened."
-                    raise ImageError(message)
+                    raise ImageError(f"'{path.name}' holds paths outside itself and is not opened.")
             bundle.extractall(folder)
     except (zipfile.BadZipFile, OSError) as error:
-        message = f"'{path.name}' is no scene bundle, or it is damaged."
-        raise ImageError(message) from error
+        raise ImageError(f"'{path.name}' is no scene bundle, or it is damaged.") from error
     scene_file = next(folder.rglob("*.mrml"), None)
     if scene_file is None:
-        message = f"'{path.name}' holds no scene."
-        raise ImageError(message)
+        raise ImageError(f"'{path.name}' holds no scene.")
     return scene_file

@@ -27,11 +27,10 @@ def prepare_graphics() -> None:
     elif _loads("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"):
         os.environ[_CHOICE] = "vtkOSOpenGLRenderWindow"
     else:
-        message = (
+        raise DeviceError(
             "No OpenGL library was found, so nothing can be drawn: install one, on Debian and "
             "Ubuntu with 'apt-get install libegl1 libgl1-mesa-dri'."
         )
-        raise DeviceError(message)
 
 
 def egl_works() -> bool:

@@ -47,8 +47,7 @@ class InSight:
             SceneError: the page still shows the one before, whose nodules have the same numbers.
         """
         if self._unseen:
-            message = "Another CT has only just come: look at it, then do that again."
-            raise SceneError(message)
+            raise SceneError("Another CT has only just come: look at it, then do that again.")
 
     def nodule(self, nodule_id: str | None = None) -> str | None:
         """The nodule that a key or a button means: the selected one, unless another is named.
@@ -58,6 +57,5 @@ class InSight:
         """
         state, selected = self._state, self._state.nodule
         if state.came and selected is not None and nodule_id in (None, selected.id):
-            message = f"{selected.name} has only just come: look at it, then press again."
-            raise SceneError(message)
+            raise SceneError(f"{selected.name} has only just come: look at it, then press again.")
         return nodule_id or state.selected

@@ -140,6 +140,5 @@ def checked(values: Values) -> Values:
     """
     unknown = sorted(values.keys() - NAMES)
     if unknown:
-        message = f"The page knows no {', '.join(unknown)}."
-        raise AttributeError(message)
+        raise AttributeError(f"The page knows no {', '.join(unknown)}.")
     return values

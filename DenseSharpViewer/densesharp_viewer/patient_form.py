@@ -58,8 +58,7 @@ def value_of(name: str, text: str) -> Any:
     if choices is None:
         return _number(name, text)
     if text not in [value for value, _ in choices]:
-        message = f"'{text}' is none of the choices."
-        raise ContextError(message)
+        raise ContextError(f"'{text}' is none of the choices.")
     return {"yes": True, "no": False}.get(text, text)
 
 
@@ -92,8 +91,7 @@ def _number(name: str, text: str) -> float:
         value = math.nan
     if not math.isfinite(value) or (name == "nodules" and value != int(value)):
         wanted = "an age in years" if name == "age" else "a whole number of nodules"
-        message = f"'{text}' cannot be used: give {wanted}."
-        raise ContextError(message)
+        raise ContextError(f"'{text}' cannot be used: give {wanted}.")
     return int(value) if name == "nodules" else value
 
 

@@ -247,11 +247,10 @@ def days_between(before: Exam, now: Exam) -> int | None:
         return None
     days = (date.fromisoformat(now.date) - date.fromisoformat(before.date)).days
     if days < 0:
-        message = (
+        raise GeometryError(
             f"That CT was taken {counted(-days, 'day')} after the open one: open that one, "
             "then this."
         )
-        raise GeometryError(message)
     return days
 
 

@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.stats.ratings import read_ratings
 
     if args.replicates < 1:
-        message = f"{args.replicates} bootstrap resamples are none: give a number above 0."
-        raise TableError(message)
+        raise TableError(f"{args.replicates} bootstrap resamples are none: give a number above 0.")
     order = [name.strip() for name in args.order.split(",")] if args.order else None
     ratings = read_ratings(args.ratings, rating=args.rating.lower(), order=order)
     document = agree_document(

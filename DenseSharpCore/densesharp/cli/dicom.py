@@ -106,12 +106,11 @@ def _rerun(args: argparse.Namespace) -> int:
         for entry in differences(nodule, result)
     ]
     if found:
-        message = (
+        raise OutputError(
             f"The new run differs from the report in {len(found)} numbers (another machine, "
             f"engine or version: report {nodules[0].run.software}, {nodules[0].run.engine}). "
             f"First: {found[0]}."
         )
-        raise OutputError(message)
     write_results(results, volume, engine, args.out)
     count = sum(len(nodule.numbers) for nodule in nodules)
     text = f"All {count} numbers are the same to the last bit. Results: {args.out}\n"

@@ -47,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.train.evaluation_report import read_ideal, write_report
 
     if not 1 <= args.tta <= 48:
-        message = f"--tta {args.tta}: a number from 1 to 48 is needed."
-        raise TableError(message)
+        raise TableError(f"--tta {args.tta}: a number from 1 to 48 is needed.")
     check_folder(args.out)
     model = load_model(args.model or model_path())
     samples = read_dataset(args.dataset)
@@ -56,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
         samples = [sample for sample in samples if sample.subset == args.fold]
     if not any(sample.is_nodule for sample in samples):
         where = "" if args.fold is None else f" in subset {args.fold}"
-        message = f"'{args.dataset}' has no nodules{where}."
-        raise TableError(message)
+        raise TableError(f"'{args.dataset}' has no nodules{where}.")
     folder = ensure_folder(args.out)
     with progress_bar() as progress:
         outcomes = evaluate(

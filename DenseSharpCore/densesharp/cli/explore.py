@@ -26,8 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.files import ensure_folder
 
     if args.step_size < 1:
-        message = f"--step-size {args.step_size}: a number from 1 on is needed."
-        raise TableError(message)
+        raise TableError(f"--step-size {args.step_size}: a number from 1 on is needed.")
     with progress_bar() as progress:
         if (Path(args.folder) / "run.json").exists():
             progress(0.0, "Drawing the curves")
@@ -59,8 +58,7 @@ def _draw_nodule(args: argparse.Namespace, out: Path, progress: Progress) -> lis
     name = next(iter(samples), "") if args.name is None else args.name
     if name not in samples:
         which = f" '{name}'" if name else ""
-        message = f"'{args.folder}' has no nodule{which}: see its info.csv."
-        raise TableError(message)
+        raise TableError(f"'{args.folder}' has no nodule{which}: see its info.csv.")
     voxel, seg = samples[name].voxel, samples[name].seg
     inside = seg.any(axis=(1, 2)).nonzero()[0]
     first, last = max(int(inside[0]) - 2, 0), int(inside[-1]) + 3

@@ -64,10 +64,9 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.nodule.followup import days_between, follow_up, followup_sentence
 
     if len(args.seed) > 2:
-        message = (
+        raise SeedError(
             f"{len(args.seed)} seeds were given: one for the earlier and one for the later CT."
         )
-        raise SeedError(message)
     check_folder(args.out)
     with progress_bar() as progress:
         progress(0.0, "Reading the CTs")

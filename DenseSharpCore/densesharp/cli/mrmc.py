@@ -167,8 +167,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
     name = args.figure
     if name != "auc" and args.covariance != "jackknife":
-        message = f"--figure {name} takes the jackknife covariance only."
-        raise TableError(message)
+        raise TableError(f"--figure {name} takes the jackknife covariance only.")
     if args.margin is not None and name.startswith("max-nlf"):
         message = f"--margin is of figures that are better when larger, and {name} counts mistakes."
         raise TableError(message)
@@ -190,17 +189,13 @@ def _check_figure(args: argparse.Namespace) -> None:
             raise TableError(message)
     value: Any = getattr(args, needed) if needed else 1.0
     if value is None:
-        message = f"--figure {name} needs --{needed}: see --help."
-        raise TableError(message)
+        raise TableError(f"--figure {name} needs --{needed}: see --help.")
     if not all(map(math.isfinite, value if isinstance(value, list) else [value])):
-        message = f"--{needed} takes plain numbers."
-        raise TableError(message)
+        raise TableError(f"--{needed} takes plain numbers.")
     if name == "partial-auc" and not 0 <= value[0] < value[1] <= 1:
-        message = "--specificities are two numbers from 0 to 1, the lower one first."
-        raise TableError(message)
+        raise TableError("--specificities are two numbers from 0 to 1, the lower one first.")
     if name == "utility" and not value > 0:
-        message = "--slope is a number above 0."
-        raise TableError(message)
+        raise TableError("--slope is a number above 0.")
 
 
 def _figure(args: argparse.Namespace) -> FigureOfMerit:

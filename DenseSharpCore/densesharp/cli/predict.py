@@ -106,8 +106,7 @@ def engine_of(args: argparse.Namespace, precision: Precision | None = None) -> E
 def orientation_count(text: str) -> int:
     """A whole number from 1 to 48."""
     if not text.isdecimal() or not 1 <= int(text) <= 48:
-        message = f"'{text}' is not a whole number from 1 to 48"
-        raise argparse.ArgumentTypeError(message)
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 48")
     return int(text)
 
 

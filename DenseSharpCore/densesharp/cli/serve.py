@@ -40,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.serve.server import check_key, serve
 
     if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
-        message = "Give a --port from 1024 to 65535, and --workers and --rate above 0."
-        raise DeviceError(message)
+        raise DeviceError("Give a --port from 1024 to 65535, and --workers and --rate above 0.")
     key = usable_key(os.environ.get(KEY_VARIABLE)) or None
     check_key(args.host, key)
     check_port(args.host, args.port)

@@ -99,10 +99,9 @@ def check_json(target: str | None) -> None:
         with path.open("rb") as file:
             begin = file.read(1)
         if begin not in (b"", b"{", b"["):
-            message = (
+            raise OutputError(
                 f"'{target}' is there and no JSON: --json would replace it. Give another name."
             )
-            raise OutputError(message)
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:
@@ -125,8 +124,7 @@ def number_if(fits: Callable[[float], bool], what: str) -> Callable[[str], float
     def read(text: str) -> float:
         number = plain_number(text)
         if number is None or not fits(number):
-            message = f"'{text}' is no {what}"
-            raise argparse.ArgumentTypeError(message)
+            raise argparse.ArgumentTypeError(f"'{text}' is no {what}")
         return number
 
     return read

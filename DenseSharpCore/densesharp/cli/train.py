@@ -153,8 +153,7 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             option = f"--{name.replace('_', '-')}"
-            message = f"{option} {value:g}: a number from {least:g} on is needed."
-            raise TableError(message)
+            raise TableError(f"{option} {value:g}: a number from {least:g} on is needed.")
     with progress_bar() as progress:
         progress(0.0, "Loading PyTorch")
         text, document = _train(args, progress)
@@ -238,8 +237,7 @@ def _per_batch(text: str | None, total: int, datasets: int) -> tuple[int, ...]:
     try:
         counts = tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        message = f"--batch {text}: give one whole number per data set, as 6,4."
-        raise TableError(message) from error
+        raise TableError(f"--batch {text}: give one whole number per data set, as 6,4.") from error
     if len(counts) != datasets or min(counts) < 1:
         message = f"--batch {text}: give {counted(datasets, 'number')} above 0, one per data set."
         raise TableError(message)

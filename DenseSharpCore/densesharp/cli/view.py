@@ -94,11 +94,10 @@ def check_image(path: Path) -> None:
     # A DICOM file has its mark behind 128 free bytes.
     if is_volume_file(path) or path.suffix.lower() in SCENES or begin[128:] == b"DICM":
         return
-    message = (
+    raise ImageError(
         f"'{path}' is no CT: give an NRRD, NIfTI or MetaImage file, a DICOM folder or file, or a "
         "scene (.mrb) that was saved."
     )
-    raise ImageError(message)
 
 
 def check_worklist(args: argparse.Namespace) -> list[ListedCase]:
@@ -112,8 +111,7 @@ def check_worklist(args: argparse.Namespace) -> list[ListedCase]:
     if args.worklist is None:
         return []
     if args.image is not None or args.dicom is not None:
-        message = "Give either a CT or --worklist: the list names its CTs itself."
-        raise ImageError(message)
+        raise ImageError("Give either a CT or --worklist: the list names its CTs itself.")
     cases = open_worklist(args.worklist)
     sys.stderr.write(f"{counted(len(cases), 'case')} to read.\n")
     return cases

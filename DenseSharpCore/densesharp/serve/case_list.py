@@ -113,8 +113,7 @@ def read_cases(path: str | Path) -> list[CohortCase]:
         lines[name] = line
         cases[case.id.lower()] = CohortCase(case.id, case.image, points, case.series)
     if not cases:
-        message = f"{what} has no cases."
-        raise TableError(message)
+        raise TableError(f"{what} has no cases.")
     return list(cases.values())
 
 
@@ -158,8 +157,7 @@ def take_shard(cases: Sequence[CohortCase], shard: str) -> list[CohortCase]:
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
     number, count = (int(part) for part in match.groups()) if match else (0, 0)
     if not 1 <= number <= count:
-        message = f"'{shard}' is no shard: write I/N, for example 3/40."
-        raise TableError(message)
+        raise TableError(f"'{shard}' is no shard: write I/N, for example 3/40.")
     return list(cases[number - 1 :: count])
 
 

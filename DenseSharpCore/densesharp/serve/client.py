@@ -54,8 +54,7 @@ def _address(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https"):
-        message = f"'{url}' is no server address: write http://host:port or https://host."
-        raise DeviceError(message)
+        raise DeviceError(f"'{url}' is no server address: write http://host:port or https://host.")
     return parts
 
 
@@ -67,11 +66,10 @@ def usable_key(key: str | None) -> str:
     """
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):
-        message = (
+        raise DeviceError(
             "The API key holds characters that cannot be sent: give it in letters, digits and "
             "signs of the English keyboard, in one line."
         )
-        raise DeviceError(message)
     return key
 
 
@@ -106,11 +104,10 @@ class RemoteEngine:
         except (KeyError, TypeError) as error:
             raise DeviceError(self._text("gives no description of its model")) from error
         if sha256 is not None and sha256 != self.model.sha256:
-            message = (
+            raise ModelError(
                 f"The server at {parts.hostname} runs the model '{card.name}' "
                 f"({self.model.sha256[:12]}), not the one asked for ({sha256[:12]})."
             )
-            raise ModelError(message)
 
     def run(self, patches: Floats) -> EngineOutput:
         """Run the model on patches (n, 32, 32, 32) in network units.
@@ -154,8 +151,7 @@ class RemoteEngine:
             info = json.loads(answer.body)["model"]
             schema = info["schema"]
         except (ValueError, KeyError, TypeError) as error:
-            message = self._text("is no DenseSharp server: check the address")
-            raise DeviceError(message) from error
+            raise DeviceError(self._text("is no DenseSharp server: check the address")) from error
         if schema != protocol.SCHEMA:
             message = self._text(
                 f"speaks protocol version {schema}, this program {protocol.SCHEMA}: update the "

@@ -50,13 +50,11 @@ def encode_patches(patches: NDArray[np.float32]) -> bytes:
         ValueError: too many, of another shape, or not on the 256 grey levels.
     """
     if patches.ndim != 4 or patches.shape[1:] != PATCH or not 1 <= len(patches) <= MAX_PATCHES:
-        message = f"1 to {MAX_PATCHES} patches of {PATCH} can be sent, got {patches.shape}"
-        raise ValueError(message)
+        raise ValueError(f"1 to {MAX_PATCHES} patches of {PATCH} can be sent, got {patches.shape}")
     grey = (patches + np.float32(1)) * np.float32(128)
     levels = np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
     if not np.array_equal(levels, grey):
-        message = "the patches are not on the 256 grey levels of the network's input"
-        raise ValueError(message)
+        raise ValueError("the patches are not on the 256 grey levels of the network's input")
     return json.dumps({"patches": base64.b64encode(levels.tobytes()).decode()}).encode()
 
 
@@ -69,12 +67,10 @@ def decode_patches(text: str) -> NDArray[np.float32]:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        message = "the patches are no base64 text"
-        raise ValueError(message) from error
+        raise ValueError("the patches are no base64 text") from error
     count, rest = divmod(len(raw), _VOXELS)
     if rest or not 1 <= count <= MAX_PATCHES:
-        message = f"the request does not hold 1 to {MAX_PATCHES} whole patches"
-        raise ValueError(message)
+        raise ValueError(f"the request does not hold 1 to {MAX_PATCHES} whole patches")
     levels = np.frombuffer(raw, np.uint8).reshape(count, *PATCH).astype(np.float32)
     return np.asarray(levels / np.float32(128) - np.float32(1))
 
@@ -101,11 +97,9 @@ def decode_output(shapes: str, body: bytes) -> EngineOutput:
         ends = np.cumsum([int(np.prod(size)) for size in sizes.values()])
         numbers = np.frombuffer(body, "<f4")
         if ends[-1] != len(numbers):
-            message = "the answer has another size than it says"
-            raise ValueError(message)
+            raise ValueError("the answer has another size than it says")
         parts = np.split(numbers.astype(np.float32), ends[:-1])
         arrays = [part.reshape(size) for part, size in zip(parts, sizes.values(), strict=True)]
     except (KeyError, TypeError) as error:
-        message = "the answer is not in the agreed form"
-        raise ValueError(message) from error
+        raise ValueError("the answer is not in the agreed form") from error
     return EngineOutput(*arrays)

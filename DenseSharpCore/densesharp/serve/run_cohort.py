@@ -255,8 +255,7 @@ def run_on_dask(
     try:
         from distributed import Client, KilledWorker, as_completed
     except ImportError as error:
-        message = "Dask is not installed: pip install distributed."
-        raise DeviceError(message) from error
+        raise DeviceError("Dask is not installed: pip install distributed.") from error
     ensure_folder(out / FOLDER)
     todo = unfinished(cases, settings, out)
     tally = Tally(len(todo))

@@ -246,11 +246,10 @@ def check_key(host: str, key: str | None) -> None:
         DeviceError: they could.
     """
     if host != LOOPBACK and not key:
-        message = (
+        raise DeviceError(
             f"A server that other computers can reach needs an API key: put a long secret into "
             f"the environment variable {protocol.KEY_VARIABLE}."
         )
-        raise DeviceError(message)
 
 
 def serve(
@@ -348,11 +347,10 @@ class _Running:
             return
         if isinstance(self._failed, (SystemExit, OSError)):
             # uvicorn ends the program itself when it cannot have the port.
-            message = (
+            raise DeviceError(
                 f"Port {self._port} cannot be used (is a server running there?): choose another "
                 "--port."
-            )
-            raise DeviceError(message) from self._failed
+            ) from self._failed
         raise DeviceError(_WORKER_ENDED) from self._failed
 
     def _answers(self, key: str | None) -> bool:

@@ -44,8 +44,7 @@ def staple(masks: list[Mask], *, tolerance: float = 1e-9, limit: int = 500) -> S
         ValueError: fewer than two masks, or none has a voxel.
     """
     if len(masks) < 2 or not any(mask.any() for mask in masks):
-        message = "STAPLE needs two masks, of which one is not empty."
-        raise ValueError(message)
+        raise ValueError("STAPLE needs two masks, of which one is not empty.")
     votes = np.array([mask.ravel() for mask in masks])
     # Voxels with the same votes have the same probability: work on the patterns that occur.
     patterns, inverse, counts = np.unique(votes.T, axis=0, return_inverse=True, return_counts=True)

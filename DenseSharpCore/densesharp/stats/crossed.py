@@ -32,17 +32,15 @@ def averaged(table: FomTable, compared: Factor) -> FomTable:
     """
     pairs = [tuple(name.split(BETWEEN)) for name in table.treatments]
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        message = (
+        raise TableError(
             f"--compare needs treatments named 'one{BETWEEN}other', such as 'new{BETWEEN}low dose'"
             f"; these are {', '.join(table.treatments)}."
         )
-        raise TableError(message)
     levels = [tuple(dict.fromkeys(pair[i] for pair in pairs)) for i in range(2)]
     lacking = [(a, b) for a in levels[0] for b in levels[1] if (a, b) not in pairs]
     if lacking or table.design != "factorial":
         what = f"'{BETWEEN.join(lacking[0])}' is missing" if lacking else "readings are missing"
-        message = f"Both factors must be crossed, every reader reading every case: {what}."
-        raise TableError(message)
+        raise TableError(f"Both factors must be crossed, every reader reading every case: {what}.")
     axis = 0 if compared == "first" else 1
     kept = levels[axis]
     weights = np.array([[pair[axis] == level for pair in pairs] for level in kept], dtype=float)

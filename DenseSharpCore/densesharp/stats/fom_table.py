@@ -91,14 +91,12 @@ def fom_table(
             ratings are too large for their mean.
     """
     if covariance != "jackknife" and figure is not AUC:
-        message = f"The {covariance} covariance exists for the AUC only."
-        raise ValueError(message)
+        raise ValueError(f"The {covariance} covariance exists for the AUC only.")
     if covariance == "unbiased" and readings.patients is not None:
-        message = (
+        raise TableError(
             "Patients have several cases: the unbiased covariance exists for one case of each "
             "patient only. Take the jackknife or DeLong's."
         )
-        raise TableError(message)
     if figure.limits == (-np.inf, np.inf) and np.nanmax(np.abs(readings.ratings)) > LARGEST:
         message = f"Ratings beyond {LARGEST:g} have no mean that can be compared: take other units."
         raise TableError(message)
@@ -181,8 +179,7 @@ def _delong(curves: FloatArray, truth: BoolArray, patients: IntArray | None) -> 
             return delong_covariance(placed)
         return clustered_covariance(placed, truth, patients)
     if patients is not None:
-        message = "With several cases of a patient, nested designs take the jackknife only."
-        raise TableError(message)
+        raise TableError("With several cases of a patient, nested designs take the jackknife only.")
     matrix = np.zeros((len(curves), len(curves)))
     for block in np.unique(read, axis=0):
         rows = np.flatnonzero((read == block).all(axis=1))

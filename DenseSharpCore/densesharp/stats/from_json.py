@@ -31,8 +31,7 @@ def from_json(record: type[T], data: Any) -> T:
     try:
         found: T = _read(record, data)
     except (AttributeError, KeyError, TypeError) as error:
-        message = f"these are no {record.__name__}: {error}"
-        raise ValueError(message) from error
+        raise ValueError(f"these are no {record.__name__}: {error}") from error
     return found
 
 

@@ -41,8 +41,7 @@ def read_imrmc(path: str | Path) -> Readings:
     for line, fields in _data_lines(file):
         if fields[2].lower() == "truth" or fields[0].lower() in TRUTH_READERS.values():
             if fields[1] in truths:
-                message = f"{file}, line {line}: a second truth of case '{fields[1]}'."
-                raise TableError(message)
+                raise TableError(f"{file}, line {line}: a second truth of case '{fields[1]}'.")
             truths[fields[1]] = (fields[3], line)
         else:
             readings.append((line, fields))
@@ -67,24 +66,21 @@ def _check_numbers(path: Path, truths: dict[str, tuple[str, int]], table: Table)
     head = path.read_text(encoding="utf-8-sig").upper().partition("BEGIN DATA:")[0]
     for name, number in re.findall(r"^[\s\"]*(N[01RM])\s*:\s*([0-9]+)", head, re.MULTILINE):
         if int(number) != there[name]:
-            message = (
+            raise TableError(
                 f"{path}: its head says {name}: {number}, but the data have {there[name]}; the "
                 "file is cut, or its head is of another one."
             )
-            raise TableError(message)
 
 
 def _data_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"The file '{path}' cannot be read as text."
-        raise TableError(message) from error
+        raise TableError(f"The file '{path}' cannot be read as text.") from error
     lines = iter(enumerate(text.splitlines(), start=1))
     # A spreadsheet fills every line up to as many commas (or semicolons) as the longest has.
     if not any(content.strip(_FILLED).upper() == "BEGIN DATA:" for _, content in lines):
-        message = f"{path}: there is no line 'BEGIN DATA:'; this is not an iMRMC list file."
-        raise TableError(message)
+        raise TableError(f"{path}: there is no line 'BEGIN DATA:'; this is not an iMRMC list file.")
     for line, content in lines:
         if not content.strip(_FILLED):
             continue
@@ -92,8 +88,7 @@ def _data_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         fields = [plain_minus(field.strip().strip('"')) for field in content.split(separator)]
         fields = fields[:4] if not any(fields[4:]) else fields
         if len(fields) != 4:
-            message = f"{path}, line {line}: needs four fields: reader,case,modality,score."
-            raise TableError(message)
+            raise TableError(f"{path}, line {line}: needs four fields: reader,case,modality,score.")
         yield line, fields
 
 
@@ -105,15 +100,13 @@ def _as_table(
             message = f"{path}, line {line}, column 'case': case '{case}' has no truth line."
             raise TableError(message)
     if not readings:
-        message = f"{path}: there is no reading after 'BEGIN DATA:'."
-        raise TableError(message)
+        raise TableError(f"{path}: there is no reading after 'BEGIN DATA:'.")
     for case, (truth, line) in truths.items():
         if truth not in ("0", "1"):
-            message = (
+            raise TableError(
                 f"{path}, line {line}, column 'score': unknown truth '{truth}' of case '{case}'; "
                 "use 1 for diseased and 0 for not diseased."
             )
-            raise TableError(message)
     lines, fields = zip(*readings, strict=True)
     readers, cases, treatments, ratings = zip(*fields, strict=True)
     cells = tuple(truths[name][0] for name in cases)

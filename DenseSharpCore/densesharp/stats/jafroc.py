@@ -103,22 +103,19 @@ def _sheet(path: Path, book: Any, name: str) -> list[_Row]:
     ratings = [] if name == "TRUTH" else [cell for cell in header if cell.endswith("rating")]
     for needed in COLUMNS[name]:
         if header.count(needed) > 1:
-            message = f"{path}, sheet {found[0]}: the column '{needed}' is there twice."
-            raise TableError(message)
+            raise TableError(f"{path}, sheet {found[0]}: the column '{needed}' is there twice.")
     if len(ratings) > 1:
-        message = (
+        raise TableError(
             f"{path}, sheet {found[0]}: there is more than one column of ratings "
             f"({', '.join(ratings)}); keep one."
         )
-        raise TableError(message)
     if ratings:
         columns["rating"] = columns[ratings[0]]
     missing = [c for c in (*COLUMNS[name], "rating") if c not in columns]
     missing = [c for c in missing if not (c == "modalityid" and crossed)]
     missing = [c for c in missing if not (c == "rating" and name == "TRUTH")]
     if missing:
-        message = f"{path}, sheet {found[0]}: the column '{missing[0]}' is missing."
-        raise TableError(message)
+        raise TableError(f"{path}, sheet {found[0]}: the column '{missing[0]}' is missing.")
     out = []
     for number, cells in enumerate(rows, start=2):
         row = {c: _plain(cells[i]) for c, i in columns.items() if i < len(cells)}
@@ -174,8 +171,7 @@ class _Truth:
                 raise row.error(f"the lesions of case '{case}' are read by different readers.")
         said = next((row.cells["paradigm"] for row in rows if row.cells.get("paradigm")), "FROC")
         if said.upper() not in PARADIGMS:
-            message = f"{path}: the paradigm '{said}' is none of {', '.join(PARADIGMS)}."
-            raise TableError(message)
+            raise TableError(f"{path}: the paradigm '{said}' is none of {', '.join(PARADIGMS)}.")
         found = {case: _weights(path, case, own) for case, own in lesions.items()}
         return cls(path, said.upper(), found, who)
 
@@ -199,11 +195,10 @@ def _weights(path: Path, case: str, given: dict[str, float]) -> dict[str, float]
     if not any(given.values()):
         return dict.fromkeys(given, 1 / len(given))
     if min(given.values()) <= 0 or abs(total - 1) > 0.01:
-        message = (
+        raise TableError(
             f"{path}, sheet TRUTH: the weights of the lesions of case '{case}' must be above 0 and "
             "add up to 1, or all be 0 for equal ones."
         )
-        raise TableError(message)
     return {lesion: weight / total for lesion, weight in given.items()}
 
 
@@ -219,8 +214,7 @@ def _arrange(
     names = tuple(tuple(sorted(truth.lesions[case])) for case in cases)
     most = max((len(own) for own in names), default=0)
     if not readers or not most:
-        message = f"{truth.path}: there is no mark, or no case with a lesion."
-        raise TableError(message)
+        raise TableError(f"{truth.path}: there is no mark, or no case with a lesion.")
     weights = np.zeros((len(cases), most))
     for k, case in enumerate(cases):
         weights[k, : len(names[k])] = [truth.lesions[case][lesion] for lesion in names[k]]
@@ -277,11 +271,10 @@ def _check_single(truth: _Truth, marks: Marks) -> None:
     several = np.isfinite(marks.located).sum(axis=3) + np.isfinite(marks.false).sum(axis=3)
     if (several > 1).any():
         t, r, k = np.argwhere(several > 1)[0]
-        message = (
+        raise TableError(
             f"{truth.path}: reader '{marks.readers[r]}' has two ratings of case '{marks.cases[k]}' "
             f"under '{marks.treatments[t]}', where {marks.paradigm} has one."
         )
-        raise TableError(message)
 
 
 def write_jafroc(marks: Marks, path: str | Path) -> None:

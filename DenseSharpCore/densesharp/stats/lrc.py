@@ -37,13 +37,11 @@ def read_lrc(path: str | Path) -> Readings:
     try:
         content = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"The file '{file}' cannot be read as text."
-        raise TableError(message) from error
+        raise TableError(f"The file '{file}' cannot be read as text.") from error
     lines = ((n, line.strip()) for n, line in enumerate(content[1:], start=2) if line.strip())
     rows = list(_readings(file, lines))
     if not rows:
-        message = f"{file}: there is no reading in this file."
-        raise TableError(message)
+        raise TableError(f"{file}: there is no reading in this file.")
     numbers, cells = zip(*rows, strict=True)
     names = ("reader", "treatment", "case", "truth", "rating")
     columns = dict(zip(names, zip(*cells, strict=True), strict=True))
@@ -63,14 +61,12 @@ def _readings(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
         number, flags = _next(path, lines)
         signs = {"L": "", "S": "-"}
         if len(flags.split()) != len(treatments) or not set(flags.split()) <= set(signs):
-            message = f"{path}, line {number}: needs one flag L or S for each treatment."
-            raise TableError(message)
+            raise TableError(f"{path}, line {number}: needs one flag L or S for each treatment.")
         prefixes = [signs[flag] for flag in flags.split()]
         for truth in ("0", "1"):
             for row in _block(path, lines, treatments, prefixes, truth):
                 yield row[0], (reader, *row[1])
-    message = f"{path}: the file ends without the line '#'."
-    raise TableError(message)
+    raise TableError(f"{path}: the file ends without the line '#'.")
 
 
 def _block(

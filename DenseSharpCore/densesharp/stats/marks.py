@@ -72,11 +72,10 @@ class Marks:
             TableError: the marks are those of a FROC study.
         """
         if self.paradigm == "FROC":
-            message = (
+            raise TableError(
                 "These are marks of a FROC study: name a figure of merit for marks, such as "
                 "--figure wafroc, or --figure hr-auc for the area of each case's highest rating."
             )
-            raise TableError(message)
         highest = self.highest
         rated = self.read & np.isfinite(highest)
         return self._readings(np.where(rated, highest, np.nan))

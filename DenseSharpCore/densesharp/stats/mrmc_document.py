@@ -236,8 +236,7 @@ def _judged(document: MrmcDocument, margin: float) -> list[Judged]:
     """Each of two treatments against the other, random readers and cases."""
     level = round((1 - document.method.confidence) / 2, 9)
     if len(document.comparisons) != 1:
-        message = "A margin compares two treatments; these readings do not have two."
-        raise TableError(message)
+        raise TableError("A margin compares two treatments; these readings do not have two.")
     pair, complete = document.comparisons[0], document.complete_cases
     one = complete.comparisons[0].rrrc if complete and pair.rrrc.p is None else pair.rrrc
     used = complete if complete and pair.rrrc.p is None else document

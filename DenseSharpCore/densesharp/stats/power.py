@@ -103,11 +103,10 @@ def pilot_from(components: Components, cases: int) -> Pilot:
         or c.cov3 is None
         or c.var_error is None
     ):
-        message = (
+        raise StudyError(
             "The pilot study gives no variance components: it needs two treatments, two readers "
             "and every reading."
         )
-        raise StudyError(message)
     return Pilot(c.var_tr, c.cov1, c.cov2, c.cov3, c.var_error, cases, c.var_r)
 
 
@@ -180,11 +179,10 @@ def _variances(pilot: Pilot, readers: int, cases: int, form: FormName, plan: Pla
     own, groups, df, between = error - pilot.cov1, 1.0, n - 1, excess
     if plan.design == "readers-in-treatments":
         if readers % 2 or readers < (2 if form == "frrc" else 4) or pilot.var_r is None:
-            message = (
+            raise StudyError(
                 "Readers nested in treatments need an even number of them, four at least (two when "
                 "the readers are fixed), and a pilot with the variance of readers."
             )
-            raise StudyError(message)
         n, df, own = n / 2, n - 2, error
         var_tr, between = var_tr + max(pilot.var_r, 0.0), excess
     elif plan.design == "cases-in-treatments":
@@ -195,8 +193,7 @@ def _variances(pilot: Pilot, readers: int, cases: int, form: FormName, plan: Pla
             message = f"{readers} readers cannot be parted into {groups:g} groups of equal size."
             raise StudyError(message)
     if cases < 2 * groups:
-        message = f"{cases} cases are too few for {groups:g} parts of them."
-        raise StudyError(message)
+        raise StudyError(f"{cases} cases are too few for {groups:g} parts of them.")
     # Each reading has 1 / groups of the cases, so that its covariances are larger.
     scale = pilot.cases * groups / cases
     alike = n / groups if plan.design in ("cases-in-readers", "split-plot") else n
@@ -221,8 +218,7 @@ def _shown(effect: float, se: float, ddf: float, alpha: float, plan: Plan) -> fl
             return float(stats.ncf.sf(stats.f.isf(alpha, 1, ddf), 1, ddf, ncp))
         return float(stats.ncx2.sf(stats.chi2.isf(alpha, 1), 1, ncp))
     if not plan.margin > 0:
-        message = "A margin is above 0."
-        raise StudyError(message)
+        raise StudyError("A margin is above 0.")
     if plan.equivalence:
         return _equivalent(effect, se, ddf, alpha / 2, plan.margin)
     distance = (effect + plan.margin) / se

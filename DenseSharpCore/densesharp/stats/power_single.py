@@ -88,8 +88,6 @@ def single_cases(
 
 def _check(auc: float, smallest: float) -> None:
     if not 0.5 < auc < 1:
-        message = "The AUC to show lies between 0.5 (chance) and 1."
-        raise StudyError(message)
+        raise StudyError("The AUC to show lies between 0.5 (chance) and 1.")
     if not smallest > 0:
-        message = "There must be cases with and cases without disease."
-        raise StudyError(message)
+        raise StudyError("There must be cases with and cases without disease.")

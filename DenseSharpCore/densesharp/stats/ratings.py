@@ -86,8 +86,7 @@ def read_ratings(
         _refuse_misspelt_classes(table, texts)
     elif len(set(order)) < len(order):
         twice = next(name for name in order if list(order).count(name) > 1)
-        message = f"The order of the classes names '{twice}' twice."
-        raise TableError(message)
+        raise TableError(f"The order of the classes names '{twice}' twice.")
     classes, values, ordered = _classes([c for column in texts.values() for c in column], order)
     lookup = _lookup(classes, values, ordered)
     numbers = {name: _numbers(table, name, cells, lookup) for name, cells in texts.items()}
@@ -133,11 +132,10 @@ def _refuse_misspelt_classes(table: Table, texts: Mapping[str, Sequence[str]]) -
     if wrong:
         listed = ", ".join(f"'{cell}' (line {table.lines[row]})" for row, cell in wrong[:10])
         more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
-        message = (
+        raise TableError(
             f"{table.path}: not among the classes {', '.join(CLASS_NAMES)}: {listed}{more}. Mend "
             "them, or give all classes in their order (--order)."
         )
-        raise TableError(message)
 
 
 def _classes(
@@ -205,5 +203,4 @@ def needs_two(ratings: Ratings) -> None:
         TableError: fewer than two readers or cases.
     """
     if len(ratings.readers) < 2 or len(ratings.cases) < 2:
-        message = "Agreement needs ratings of two cases by two readers at least."
-        raise TableError(message)
+        raise TableError("Agreement needs ratings of two cases by two readers at least.")

@@ -59,11 +59,9 @@ class RoeMetz:
         """
         parts = (self.case, self.treatment_case, self.reader_case, self.error)
         if min(self.reader, self.treatment_reader, *parts) < 0 or not sum(parts) > 0:
-            message = "Variances are 0 or above, and those of cases and error not all 0."
-            raise StudyError(message)
+            raise StudyError("Variances are 0 or above, and those of cases and error not all 0.")
         if not (self.b > 0 and self.delta):
-            message = "b is above 0, and there is one treatment at least."
-            raise StudyError(message)
+            raise StudyError("b is above 0, and there is one treatment at least.")
 
     @property
     def spread(self) -> float:
@@ -87,8 +85,7 @@ class RoeMetz:
             StudyError: fewer than two treatments.
         """
         if len(self.delta) < 2:
-            message = "Components need two treatments."
-            raise StudyError(message)
+            raise StudyError("Components need two treatments.")
         pairs = [(a, b) for a in range(len(self.delta)) for b in range(len(self.delta)) if a != b]
         same = [(a, a) for a in range(len(self.delta))]
 
@@ -154,11 +151,9 @@ def roe_metz(structure: str, areas: Sequence[float], b: float = 1.0) -> RoeMetz:
         StudyError: the structure is unknown, or an area or b is out of range.
     """
     if len(structure) != 2 or not set(structure) <= {"H", "L"}:
-        message = f"'{structure}' is no structure; choose HH, HL, LH or LL."
-        raise StudyError(message)
+        raise StudyError(f"'{structure}' is no structure; choose HH, HL, LH or LL.")
     if not areas or not all(0.5 <= area < 1 for area in areas) or not b > 0:
-        message = "Expected areas lie between 0.5 and 1, and b is above 0."
-        raise StudyError(message)
+        raise StudyError("Expected areas lie between 0.5 and 1, and b is above 0.")
     distance = special.ndtri(float(np.mean(areas))) * math.sqrt(2)
     table = READER_VARIANCES[structure[1]]
     reader = min(table, key=lambda row: abs(row[0] - distance))[1]
@@ -183,8 +178,7 @@ def simulate_readings(
         StudyError: there is no reader, or a class has no case.
     """
     if min(readers, others, diseased) < 1:
-        message = "A study needs a reader, a case with and a case without disease."
-        raise StudyError(message)
+        raise StudyError("A study needs a reader, a case with and a case without disease.")
     t, k = len(model.delta), others + diseased
     truth = np.arange(k) >= others
 
@@ -213,8 +207,7 @@ def in_levels(readings: Readings, levels: int) -> Readings:
         StudyError: fewer than two steps.
     """
     if levels < 2:
-        message = "A scale has two steps at least."
-        raise StudyError(message)
+        raise StudyError("A scale has two steps at least.")
     limits = np.quantile(readings.ratings, np.arange(1, levels) / levels)
     below = np.searchsorted(limits, readings.ratings, side="right")
     steps = below.astype(np.float64) + 1

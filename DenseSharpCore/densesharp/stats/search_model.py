@@ -105,8 +105,7 @@ def simulate_marks(
         StudyError: there is no reader, or a class has no case.
     """
     if min(readers, others, len(lesions), *lesions, len(models)) < 1:
-        message = "A study needs a reader, a case without and one with lesions."
-        raise StudyError(message)
+        raise StudyError("A study needs a reader, a case without and one with lesions.")
     count = np.concatenate([np.zeros(others, dtype=np.int64), np.array(lesions)])
     t, k, most = len(models), len(count), int(count.max())
     skill = np.exp(reader_sd * rng.normal(size=readers))

@@ -36,8 +36,7 @@ def share_statistics(
         ValueError: the figure is no share of right calls.
     """
     if figure.right is None:
-        message = f"{figure.name} is no share of right calls"
-        raise ValueError(message)
+        raise ValueError(f"{figure.name} is no share of right calls")
     classes = readings.truth.astype(np.int64) if truth is None else truth
     part = readings.of_cases(figure.uses(classes))
     right = figure.right(part.ratings, classes[figure.uses(classes)]).astype(np.float64)

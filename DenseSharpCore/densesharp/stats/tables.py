@@ -106,14 +106,12 @@ def _parse(path: Path, table: CsvFile, required: Sequence[str]) -> Table:
     check_columns(str(path), header, required)
     for line, cells in table.rows:
         if len(cells) != len(header):
-            message = (
+            raise TableError(
                 f"{path}, line {line}: {len(cells)} cells where the header has {len(header)} "
                 f"columns; a comma inside a text needs quotes around the text."
             )
-            raise TableError(message)
     if not table.rows:
-        message = f"{path}: there is no row under the header."
-        raise TableError(message)
+        raise TableError(f"{path}: there is no row under the header.")
     lines, rows = zip(*table.rows, strict=True)
     return Table(path, dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
 
@@ -318,5 +316,4 @@ def write_rows(path: str | Path, header: Sequence[str], rows: Iterator[Sequence[
             writer.writerow(header)
             writer.writerows(rows)
     except csv.Error as error:
-        message = f"'{path}' cannot be written ({error})."
-        raise OutputError(message) from error
+        raise OutputError(f"'{path}' cannot be written ({error}).") from error

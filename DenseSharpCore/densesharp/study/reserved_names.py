@@ -25,8 +25,7 @@ def refuse_reserved(what: str, names: Iterable[str], where: object) -> None:
     """
     taken = [name for name in names if name in RESERVED[what]]
     if taken:
-        message = (
+        raise StudyError(
             f"A {what} in '{where}' is called '{taken[0]}', as are rows of the results: give the "
             f"{what} another name."
         )
-        raise StudyError(message)

@@ -53,10 +53,9 @@ def run(args: argparse.Namespace) -> int:
     for field in FIELDS:
         if field.required and not values[field.name]:
             # Forms have no options, so that only the command line names them.
-            message = (
+            raise StudyError(
                 f"'{field.label}' is missing ({_option(field)} on the command line): {field.help}."
             )
-            raise StudyError(message)
     if args.preview:
         with progress_bar() as progress:
             seen = preview(values, progress)

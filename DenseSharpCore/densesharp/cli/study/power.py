@@ -75,13 +75,11 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.errors import StudyError
 
     if not (0 < args.alpha < 1 and 0 < args.power < 1):
-        message = "Power and alpha lie between 0 and 1."
-        raise StudyError(message)
+        raise StudyError("Power and alpha lie between 0 and 1.")
     if sum(given is not None for given in (args.pilot, args.auc, args.components)) != 1:
-        message = (
+        raise StudyError(
             "Give either a pilot study's readings, or its --components, or one AUC with --auc."
         )
-        raise StudyError(message)
     document = _pilot_document(args) if args.auc is None else single_document(args)
     show(_text(document) if args.auc is None else _single_text(document), document, args.json)
     return 0
@@ -126,8 +124,7 @@ def _pilot_document(args: argparse.Namespace) -> dict[str, Any]:
         message = "A comparison needs an effect other than 0, or a margin, and numbers of readers."
         raise StudyError(message)
     if args.equivalence and args.margin is None:
-        message = "--equivalence needs its --margin."
-        raise StudyError(message)
+        raise StudyError("--equivalence needs its --margin.")
     return power_document(_pilot(args), args)
 
 

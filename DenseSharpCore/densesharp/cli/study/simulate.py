@@ -62,8 +62,7 @@ def run(args: argparse.Namespace) -> int:
             message = f"--{given[0].replace('_', '-')} belongs to the model {model}: leave it out."
             raise StudyError(message)
     if args.seed < 0:
-        message = "The seed is 0 or above."
-        raise StudyError(message)
+        raise StudyError("The seed is 0 or above.")
     drawn, expected = _ratings(args) if args.model == "roe-metz" else _marks(args)
     save_readings(drawn, args.out)
     show(_text(args, expected), expected, args.json)
@@ -82,8 +81,7 @@ def _ratings(args: argparse.Namespace) -> tuple[Readings, dict[str, Any]]:
     )
 
     if args.structure and args.variances:
-        message = "--structure and --variances say the same thing twice: give one of them."
-        raise StudyError(message)
+        raise StudyError("--structure and --variances say the same thing twice: give one of them.")
     areas, b = args.auc or [0.8, 0.8], 1.0 if args.b is None else args.b
     model = roe_metz(args.structure or "LH", areas, b)
     if args.variances:
@@ -109,11 +107,9 @@ def _marks(args: argparse.Namespace) -> tuple[Marks, dict[str, Any]]:
 
     mu, shares = args.mu or [2.0, 2.0], args.lesions or [0.7, 0.2, 0.1]
     if min(shares) < 0 or sum(shares) <= 0 or args.cases[1] < 1:
-        message = "Shares of cases by their lesions are 0 or above, and not all 0."
-        raise StudyError(message)
+        raise StudyError("Shares of cases by their lesions are 0 or above, and not all 0.")
     if args.out.suffix.lower() != ".xlsx":
-        message = f"'{args.out}': marks are written as an Excel workbook (.xlsx)."
-        raise StudyError(message)
+        raise StudyError(f"'{args.out}': marks are written as an Excel workbook (.xlsx).")
     values = (
         1.0 if args.false_marks is None else args.false_marks,
         0.8 if args.found is None else args.found,

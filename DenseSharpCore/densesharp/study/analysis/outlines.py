@@ -100,8 +100,7 @@ def _load(
 def _cut(outlines: list[Outline], case: str) -> list[Outline]:
     """The outlines of a case in the box around them all, with the margin that STAPLE sees."""
     if not all(outline.grid.same_as(outlines[0].grid) for outline in outlines):
-        message = f"The outlines of case '{case}' have different sizes or places."
-        raise StudyError(message)
+        raise StudyError(f"The outlines of case '{case}' have different sizes or places.")
     found = np.argwhere(np.any([outline.mask for outline in outlines], axis=0))
     if not len(found):
         return outlines

@@ -40,11 +40,10 @@ def read_plan(path: str | Path) -> PowerPlan:
     try:
         return from_json(PowerPlan, json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        message = (
+        raise StudyError(
             f"'{path}' is no plan of a comparison: give the file that 'densesharp study power "
             "PILOT --effect D --json FILE' wrote before the study."
-        )
-        raise StudyError(message) from error
+        ) from error
 
 
 def sample_size(data: StudyData, plan: PowerPlan) -> SampleSize:

@@ -64,11 +64,10 @@ def write_report(results: StudyResults, folder: Path, progress: Progress = silen
     try:
         from densesharp.study.report.study_pdf import write_pdf
     except ModuleNotFoundError as error:
-        message = (
+        raise StudyError(
             f"The report needs the package '{error.name}': install it with "
             "pip install jinja2 reportlab svglib, then run 'densesharp study report'."
-        )
-        raise StudyError(message) from error
+        ) from error
 
     figures, tables = ensure_folder(folder / "figures"), ensure_folder(folder / "tables")
     progress(0.2, "Drawing figures")
@@ -103,11 +102,10 @@ def read_results(folder: str | Path) -> StudyResults:
     except (AttributeError, OSError, ValueError) as error:
         message = f"'{folder}' holds no results: run 'densesharp study analyze' first."
         raise StudyError(message) from error
-    message = (
+    raise StudyError(
         f"'{path}' has format {schema}, this software reads format {SCHEMA}: "
         "analyse the study again."
     )
-    raise StudyError(message)
 
 
 def _write_hashes(folder: Path) -> None:
