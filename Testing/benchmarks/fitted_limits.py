@@ -6,8 +6,6 @@ Patients are dealt into five folds, those of docs/reference/lidc-folds.csv as th
 limit is chosen on four folds and counted on the fifth. The product's own limits are not changed.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@
 Like `level_and_coverage.py`, whose lines these are. Each truth is that of many cases.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

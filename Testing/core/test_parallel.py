@@ -13,13 +13,11 @@ from densesharp.parallel import run_tasks
 
 def task(number: int) -> int:
     if number == 3:
-        message = "three is wrong"
-        raise TableError(message)
+        raise TableError("three is wrong")
     if number == 5:
         raise ZeroDivisionError
     if number == 7:
-        message = "disk full"
-        raise OutputError(message)
+        raise OutputError("disk full")
     if number == 9:
         raise Cancelled
     if number == 11:

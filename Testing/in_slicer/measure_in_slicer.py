@@ -188,8 +188,7 @@ def click(widget: Any, place: tuple[float, ...], loop: Loop) -> tuple[float, int
     loop.until(lambda: False, DRAWN_SECONDS)
     del session.scan.store
     if not first:
-        message = f"no outline in {SECONDS:.0f} s"
-        raise RuntimeError(message)
+        raise RuntimeError(f"no outline in {SECONDS:.0f} s")
     passes = session.nodules[0].result.passes
     session.delete()
     Loop().until(lambda: False, SETTLE_SECONDS)

@@ -7,8 +7,6 @@ python Testing/panel/cmake_lists.py            says what is missing or gone
 python Testing/panel/cmake_lists.py --write    brings the lists in step with the folders
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import sys
@@ -36,8 +34,7 @@ def listed(folder: str, variable: str) -> list[str]:
     text = (ROOT / folder / "CMakeLists.txt").read_text(encoding="utf-8")
     match = re.search(rf"set\({variable}\n(.*?)\n?\s*\)", text, re.DOTALL)
     if match is None:
-        message = f"{folder}/CMakeLists.txt sets no {variable}"
-        raise ValueError(message)
+        raise ValueError(f"{folder}/CMakeLists.txt sets no {variable}")
     return match.group(1).replace("${MODULE_NAME}", folder).split()
 
 

@@ -1,7 +1,5 @@
 """The panel in a real Qt on a real MRML scene: fixtures."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from typing import Any

@@ -6,8 +6,6 @@ Reads what the coverage of the test run left behind. A line that never runs is t
 nothing else here catches: a misspelt member of Qt, CTK or MRML raises only when it is reached.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -6,8 +6,6 @@ The panel is the real one, in a real Qt, with the bundled model on the bundled C
 are those of this computer, not Slicer's.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 import time

@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """The modules use nothing of Slicer that does not exist, and nothing that differs in PythonQt."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

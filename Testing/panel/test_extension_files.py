@@ -1,7 +1,5 @@
 """The extension as Slicer builds, installs and lists it; and imports in each of the three ways."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

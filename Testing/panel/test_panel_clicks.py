@@ -1,7 +1,5 @@
 """Clicks, Segment Editor's own steps and questions, as desktop Slicer sends them."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import Any

@@ -1,7 +1,5 @@
 """Installing on every computer and in every Slicer: engine, size, pip's ways, PyTorch, pydicom."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

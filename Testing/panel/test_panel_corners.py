@@ -1,7 +1,5 @@
 """Rare ways through the panel's code; with the other tests they run every line of it."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from dataclasses import replace

@@ -1,8 +1,6 @@
 # ruff: noqa: N815, TID251 - runs Slicer's Qt layers
 """Report, files and DICOM objects from the panel, written by the worker."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """Installing what is missing: asked, shown, retried, offline, and never Slicer's own packages."""
 
-from __future__ import annotations
-
 import sys
 import time
 from pathlib import Path

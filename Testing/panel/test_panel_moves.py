@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """Correcting an outline by clicks, and the single keys of the panel."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

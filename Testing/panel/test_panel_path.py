@@ -1,7 +1,5 @@
 """The radiologist's path through the panel: open, mark, see, correct, accept, save, reopen."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """What can go wrong or be asked for beside the straight path."""
 
-from __future__ import annotations
-
 import sys
 import time
 from pathlib import Path
@@ -500,8 +498,7 @@ def test_a_model_that_cannot_be_loaded_is_said_at_once(panel: Panel) -> None:
 
     class Broken(ThresholdBackend):
         def open(self, progress: Any) -> Any:
-            message = "The model file is damaged: install DenseSharp again."
-            raise ModelError(message)
+            raise ModelError("The model file is damaged: install DenseSharp again.")
 
     panel.session.use(Broken())
     panel.session.warm_up()

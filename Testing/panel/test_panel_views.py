@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """The panel and the views: what is drawn where, several CTs, outlines made elsewhere."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
@@ -226,8 +224,7 @@ def test_a_setup_that_failed_half_way_can_be_cleaned_up(
         widget = code.DenseSharpSlicerWidget(host)
 
         def fail(_self: Any, *_details: Any) -> None:
-            message = "half way"
-            raise RuntimeError(message)
+            raise RuntimeError("half way")
 
         with monkeypatch.context() as patched:
             patched.setattr(code.DenseSharpSlicerWidget, name, fail)

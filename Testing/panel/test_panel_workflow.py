@@ -1,7 +1,5 @@
 """What readers do while answers are on their way: nothing is lost, none hits another nodule."""
 
-from __future__ import annotations
-
 import gc
 import sys
 import time

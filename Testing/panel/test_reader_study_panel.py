@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """The reader-study panel in a real Qt on a real scene: a whole reading by widgets and keys."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,8 +1,6 @@
 # ruff: noqa: TID251 - runs Slicer's Qt layers
 """The stand-in behaves as PythonQt, CTK and Slicer's widgets were measured to behave."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The walk through a running Slicer, on the stand-in with the threshold engine."""
 
-from __future__ import annotations
-
 import runpy
 from typing import Any
 

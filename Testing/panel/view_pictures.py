@@ -6,8 +6,6 @@ Views are drawn by Slicer's own view code (trame-slicer) from the scene that the
 report is what the panel's button writes, as a browser shows it.
 """
 
-from __future__ import annotations
-
 import io
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Scenes and CTs for the scene library, on real MRML."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

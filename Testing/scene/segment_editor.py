@@ -1,7 +1,5 @@
 """Slicer's Segment Editor without its window: the same logic that its brush calls."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Accepted nodules of a saved scene become a data set, with the reader's own voxels."""
 
-from __future__ import annotations
-
 import csv
 import zipfile
 

@@ -1,7 +1,5 @@
 """Outlines of other programs become nodules, at the same place in the world."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from test_scene_geometry import linear, put_under, rotation

@@ -1,7 +1,5 @@
 """The brush against a count of voxels done here."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

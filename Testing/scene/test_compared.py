@@ -1,7 +1,5 @@
 """Two CTs in one scene, views that show them, and what a reader sees of each."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

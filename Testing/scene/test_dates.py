@@ -1,7 +1,5 @@
 """One nodule at several dates in a scene: who is who, how long between, one tracking UID."""
 
-from __future__ import annotations
-
 import pytest
 
 from densesharp_scene import ScanNodules

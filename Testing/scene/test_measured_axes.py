@@ -1,7 +1,5 @@
 """The measured axes as lines on the CT."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Plus and minus clicks in a reader's session: one step each, and none is lost."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from test_session import FIRST, SIZE, SPACING, Told, at, mark, settle, voxels

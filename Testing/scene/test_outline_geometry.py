@@ -1,7 +1,5 @@
 """Outlines lie where the reader sees them, whatever lies above the CT or under the outline."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The scene library knows MRML and numpy only, so that desktop Slicer and the viewer share it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where voxels lie in the world: 48 orientations under transforms, against matrix products."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

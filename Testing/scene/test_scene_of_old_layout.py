@@ -5,8 +5,6 @@ one nodule accepted and renamed by "Dr A", one drawn by hand, and evidence shown
 back is read out of its own files with the standard library and SimpleITK, not with our code.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import zipfile

@@ -1,7 +1,5 @@
 """Saving a scene and opening it again: everything a reader did is back."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The nodules of one CT in a real MRML scene: writing, deciding, undoing, going wrong."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import replace

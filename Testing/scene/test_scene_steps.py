@@ -1,7 +1,5 @@
 """Steps of one CT's nodules: their order, what undo brings back, what a decision keeps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

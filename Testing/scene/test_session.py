@@ -1,7 +1,5 @@
 """A reader's session without Qt and without a browser: clicks, corrections, decisions, undo."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A case of a reader study in the scene: what is shown, and that nothing else is there."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

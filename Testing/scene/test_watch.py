@@ -1,7 +1,5 @@
 """What Slicer's own modules do to points and outlines is noticed."""
 
-from __future__ import annotations
-
 import pytest
 
 from densesharp_scene import segments

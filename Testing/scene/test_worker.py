@@ -1,7 +1,5 @@
 """The worker: order, progress, cancelling, failures, one thread for all jobs."""
 
-from __future__ import annotations
-
 import threading
 import time
 

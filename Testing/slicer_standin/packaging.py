@@ -35,8 +35,7 @@ def pip_install(
     completedCallback: Any = None,
 ) -> None:
     """Refuse: the environment of the tests is not to be changed."""
-    message = f"the stand-in does not install {requirements}"
-    raise RuntimeError(message)
+    raise RuntimeError(f"the stand-in does not install {requirements}")
 
 
 def _satisfied(requirement: Requirement) -> bool:

@@ -29,8 +29,7 @@ class WithinRange:
 
     def check(self, value: Any) -> None:
         if not self.minimum <= value <= self.maximum:
-            message = f"{value} is not within {self.minimum} to {self.maximum}"
-            raise ValueError(message)
+            raise ValueError(f"{value} is not within {self.minimum} to {self.maximum}")
 
 
 class Choice:
@@ -41,8 +40,7 @@ class Choice:
 
     def check(self, value: Any) -> None:
         if value not in self.choices:
-            message = f"{value!r} is not one of {self.choices}"
-            raise ValueError(message)
+            raise ValueError(f"{value!r} is not one of {self.choices}")
 
 
 @dataclass
@@ -80,8 +78,7 @@ class _Parameter:
     def _check(self, value: Any) -> None:
         allowed = (int, float) if self.kind is float else self.kind
         if not isinstance(value, allowed) and not (value is None and self.is_node):
-            message = f"parameter {self.name} needs {self.kind.__name__}, not {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"parameter {self.name} needs {self.kind.__name__}, not {value!r}")
         for check in self.checks:
             check.check(value)
 
@@ -108,8 +105,7 @@ def _describe(cls: type, name: str, hint: Any) -> _Parameter:
         kind, *notes = typing.get_args(hint)
     is_node = isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode)
     if kind not in (bool, int, float, str) and not is_node:
-        message = f"{cls.__name__}.{name}: no parameter can be of type {kind}"
-        raise TypeError(message)
+        raise TypeError(f"{cls.__name__}.{name}: no parameter can be of type {kind}")
     default: Any = None if is_node else kind()
     for note in notes:
         default = note.value if isinstance(note, Default) else default
@@ -166,8 +162,7 @@ class _Wrapper:
         table = self.allParameters  # type: ignore[attr-defined]
         unknown = set(mapping) - set(table)
         if unknown:
-            message = f"no such parameters: {sorted(unknown)}"
-            raise ValueError(message)
+            raise ValueError(f"no such parameters: {sorted(unknown)}")
         links = [_Link(self, table[name], widget) for name, widget in mapping.items()]
 
         def show(caller: Any, event: str) -> None:
@@ -237,8 +232,7 @@ def _adapter(parameter: _Parameter, widget: Any) -> _Adapter:
     choice = next((check for check in parameter.checks if isinstance(check, Choice)), None)
     if cls is qt.QComboBox and choice is not None:
         return _combo_adapter(widget, choice.choices)
-    message = f"cannot connect {parameter.name} ({kind.__name__}) to a {cls.__name__}"
-    raise RuntimeError(message)
+    raise RuntimeError(f"cannot connect {parameter.name} ({kind.__name__}) to a {cls.__name__}")
 
 
 def _attribute(widget: Any, name: str, kind: type) -> tuple[Any, Any]:
@@ -248,8 +242,7 @@ def _attribute(widget: Any, name: str, kind: type) -> tuple[Any, Any]:
 def _set_range(parameter: _Parameter, widget: Any, assign: Any) -> None:
     bounds = [check for check in parameter.checks if isinstance(check, WithinRange)]
     if not bounds and type(widget) in (ctk.ctkSliderWidget, qt.QSlider):
-        message = f"{parameter.name}: a slider needs WithinRange"
-        raise RuntimeError(message)
+        raise RuntimeError(f"{parameter.name}: a slider needs WithinRange")
     for bound in bounds:
         assign(bound.minimum, bound.maximum)
 

@@ -34,11 +34,9 @@ def _make_property(name: str, writable: bool) -> property:
 
     def write(self: QObject, value: Any) -> None:
         if name in {"text", "plainText", "toolTip", "windowTitle"} and not isinstance(value, str):
-            message = f"{type(self).__name__}.{name} needs a str, not {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(self).__name__}.{name} needs a str, not {value!r}")
         if not QObject.setProperty(self, name, value):
-            message = f"cannot set {type(self).__name__}.{name} to {value!r}"
-            raise ValueError(message)
+            raise ValueError(f"cannot set {type(self).__name__}.{name} to {value!r}")
 
     return property(read, write if writable else None)
 
@@ -49,8 +47,7 @@ def _signature_signal(sender: QObject, signature: str) -> QtCore.QMetaMethod:
     normalized = re.sub(r"vtkMRML\w+\*", "PyObject", normalized)
     index = sender.metaObject().indexOfSignal(normalized)
     if index < 0:
-        message = f"{sender.metaObject().className()} has no signal {signature}"
-        raise ValueError(message)
+        raise ValueError(f"{sender.metaObject().className()} has no signal {signature}")
     return sender.metaObject().method(index)
 
 
@@ -137,8 +134,7 @@ def _set_attribute(self: QObject, name: str, value: Any) -> None:
     if isinstance(value, QtCore.SignalInstance):
         return  # PySide's own cache
     if type(self).__module__.startswith("PySide6"):
-        message = f"{type(self).__name__} has no attribute {name}"
-        raise AttributeError(message)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name}")
     self.__dict__[name] = value
 
 
@@ -242,8 +238,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         known = set(self.availableWidgets()) | set(CUSTOM_WIDGETS)
         unknown = {str(node.get("class")) for node in root.iter("widget")} - known
         if unknown:
-            message = f"the .ui file names unknown widget classes: {sorted(unknown)}"
-            raise RuntimeError(message)
+            raise RuntimeError(f"the .ui file names unknown widget classes: {sorted(unknown)}")
 
     @staticmethod
     def _wire(widget: Any, sender: str, signal: str, receiver: str, slot: str) -> None:
@@ -255,8 +250,7 @@ class QUiLoader(QtUiTools.QUiLoader):
             source.followScene(getattr(target, re.sub(r"\(.*", "", slot)))
             return
         if not _plain_connect(source, QtCore.SIGNAL(signal), target, QtCore.SLOT(slot)):
-            message = f"the .ui file connects {signal} to {slot}, which cannot be done"
-            raise RuntimeError(message)
+            raise RuntimeError(f"the .ui file connects {signal} to {slot}, which cannot be done")
 
 
 _loaders: list[QUiLoader] = []

@@ -8,6 +8,5 @@ def tr(text: str) -> str:
 
 def translate(context: str, text: str) -> str:
     if not isinstance(text, str):
-        message = f"only text can be translated, not {text!r}"
-        raise TypeError(message)
+        raise TypeError(f"only text can be translated, not {text!r}")
     return text

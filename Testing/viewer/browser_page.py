@@ -1,7 +1,5 @@
 """The open page in Debian's Chromium, with the few things that tests do on it."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Slicer's application core, a CT with one nodule, and a viewer in a process of its own."""
 
-from __future__ import annotations
-
 import pytest
 from browser_page import CHROMIUM
 from viewer_helpers import Served, sphere_volume

@@ -7,8 +7,6 @@ No answer comes while there is a file RESULTS/first, and no whole one while ther
 SEED is a first click as in the demo, RAS mm with commas.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import time

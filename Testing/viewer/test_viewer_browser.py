@@ -1,7 +1,5 @@
 """The page in a real browser: Debian's Chromium, real mouse and keys."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """Colors that can be read (WCAG 2.2 AA), and keys that mean one thing everywhere."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

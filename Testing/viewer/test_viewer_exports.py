@@ -1,7 +1,5 @@
 """What leaves the viewer: files, report, DICOM; which series comes in; what computes."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

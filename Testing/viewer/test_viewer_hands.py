@@ -1,7 +1,5 @@
 """Typing, keys and questions on the real page: nothing typed is lost, nothing is out of reach."""
 
-from __future__ import annotations
-
 import pytest
 from browser_page import Page, bright_middle, show_sphere
 

@@ -3,8 +3,6 @@
 What could depend on speed is tried on busy cores in every run, the rest with `--busy`.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

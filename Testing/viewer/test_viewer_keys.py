@@ -1,7 +1,5 @@
 """Fast hands on the real page: every key and button acts on the nodule that its reader means."""
 
-from __future__ import annotations
-
 import pytest
 from browser_page import Page, bright_middle, show_sphere
 

@@ -1,7 +1,5 @@
 """What a reader sees at the pointer, near a nodule, and of its axes; without a page."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from viewer_helpers import settle

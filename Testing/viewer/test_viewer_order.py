@@ -4,8 +4,6 @@ The page hears of everything a while after it happened, as through a slow line: 
 next mouse event only when it has heard of the one before, and hands are far ahead of that.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

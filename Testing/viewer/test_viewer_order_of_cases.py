@@ -3,8 +3,6 @@
 The page hears of everything late, so that hands are ahead of what is on the screen.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from browser_page import SLOW_LINE, Page, bright_middle, show_sphere

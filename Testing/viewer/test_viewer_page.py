@@ -1,7 +1,5 @@
 """What the page shows beside the pictures: whose CT, what is at the pointer, what is handed out."""
 
-from __future__ import annotations
-
 import io
 import re
 

@@ -1,7 +1,5 @@
 """What a reader says of the patient reaches hints, files and the saved scene."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """A press of the button is about the picture that it was made on, whatever the view shows then."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

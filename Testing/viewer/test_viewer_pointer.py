@@ -1,7 +1,5 @@
 """Before a click the pointer says whether the model sees something there."""
 
-from __future__ import annotations
-
 import pytest
 from viewer_helpers import SPHERE_RADIUS_MM, settle
 

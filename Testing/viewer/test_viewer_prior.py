@@ -1,7 +1,5 @@
 """An earlier CT beside the open one: what is said of it, linked views, and the page."""
 
-from __future__ import annotations
-
 import zipfile
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Attacks on a running viewer: each must meet a closed door."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json

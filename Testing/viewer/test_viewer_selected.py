@@ -1,7 +1,5 @@
 """Beside the card of the selected nodule the 3D view shows no other one's surface."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from browser_page import Page, bright_middle, show_sphere

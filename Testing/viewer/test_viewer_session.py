@@ -1,7 +1,5 @@
 """One reader's session without a page: click, select, correct, decide, undo, save, open again."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The page's values have one list of names, which program, templates and scripts share."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

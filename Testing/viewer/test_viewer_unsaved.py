@@ -1,7 +1,5 @@
 """Nothing that was not saved is lost without a question."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from viewer_helpers import decide, settle

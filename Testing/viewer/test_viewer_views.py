@@ -1,7 +1,5 @@
 """Views drawn without a screen and without a page: what is shown where, and what the mouse does."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import subprocess

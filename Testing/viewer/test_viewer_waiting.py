@@ -1,7 +1,5 @@
 """What a reader does while an answer is on its way: nothing is lost, nothing jumps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A worklist in the viewer: the next case by one key, everything saved by itself."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """What several tests of the viewer need: a CT, waiting, and a viewer in its own process."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -3,8 +3,6 @@
 Every state at both sizes: NAME.jpg and NAME-1920.jpg.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -41,8 +39,7 @@ def start(folder: str, *command: str) -> tuple[subprocess.Popen, str]:
     for line in process.stderr:
         if match := re.search(r"http://\S+secret=\S+", line):
             return process, match.group(0)
-    message = "the demo did not start"
-    raise RuntimeError(message)
+    raise RuntimeError("the demo did not start")
 
 
 def take(page, folder: Path, name: str) -> None:

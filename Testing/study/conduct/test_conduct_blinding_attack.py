@@ -5,8 +5,6 @@ of a case, and orders, groups and alternates the cases by each: what is right be
 leak.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

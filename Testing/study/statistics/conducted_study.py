@@ -1,7 +1,5 @@
 """A study that four read and did not finish, as an export; and ways to tamper with one."""
 
-from __future__ import annotations
-
 import hashlib
 
 from densesharp.stats.from_json import from_json

@@ -1,7 +1,5 @@
 """Fixtures of the statistics tests: data sets whose answers other programs gave."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """An export folder of a made-up crossover study, whose truth about readers is known."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pairs of masks whose distances other programs measured (recipe in segmetrics_expected.json)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The numbers of the expected files about ROC curves, classes and outlines, by the product."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The numbers of the expected files about agreement and measurements, computed by the product."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations
 from typing import Any

@@ -4,8 +4,6 @@ MRMCaov cuts upper limits of areas and proportions at 1; the product does not (i
 that they are cut here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

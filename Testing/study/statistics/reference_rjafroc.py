@@ -1,7 +1,5 @@
 """The numbers of RJafroc on Van Dyke 1993, by the product."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

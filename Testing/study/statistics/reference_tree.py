@@ -4,8 +4,6 @@ A *leaf* is a number in the file, or each of the two numbers in a text such as "
 is how some programs print intervals. A leaf is named by its path, like `auc/0/ci_lo`.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 `python Testing/study/statistics/stored_example.py` stores them again after a change that was meant.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import sys

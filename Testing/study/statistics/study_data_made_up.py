@@ -1,7 +1,5 @@
 """A study as arrays, made up: readers, classes, times, and a model that is better."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

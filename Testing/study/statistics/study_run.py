@@ -1,7 +1,5 @@
 """Running `densesharp study` in a test, and looking at what it wrote."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 

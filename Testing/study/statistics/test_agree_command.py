@@ -1,7 +1,5 @@
 """`densesharp agree`: its document, text, refusals, and LIDC as a real reader study."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

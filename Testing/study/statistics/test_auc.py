@@ -1,7 +1,5 @@
 """AUC, DeLong, partial area and operating points against pROC."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

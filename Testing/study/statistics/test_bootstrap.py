@@ -1,7 +1,5 @@
 """The bootstrap: seed, strata, clusters, coverage, and statistics that do not exist."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

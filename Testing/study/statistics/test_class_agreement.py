@@ -1,7 +1,5 @@
 """Kappa, Gwet, Krippendorff, Kendall and ICC: statsmodels, published examples, invariances."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations
 

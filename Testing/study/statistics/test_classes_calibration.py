@@ -1,7 +1,5 @@
 """Three or more classes and calibration against HandTill2001, pROC, scikit-learn and dcurves."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

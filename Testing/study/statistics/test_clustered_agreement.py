@@ -4,8 +4,6 @@ Every case twice, as two nodules of one patient, says nothing new: intervals and
 are then those of the single cases, and without patients they are too narrow.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Readings that belong together: several cases of a patient, several readings of a case."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The contaminated binormal curve against RJafroc 2.1.3, and against what must hold."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Treatments of two crossed factors, and regions of interest, against RJafroc 2.1.3."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Partial area and expected utility as figures of merit of the multi-reader analysis."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Leave-one-out values of figures of merit against leaving one case out."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

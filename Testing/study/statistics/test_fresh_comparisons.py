@@ -4,8 +4,6 @@ One reader, treatments with cases of their own, and patients with several cases:
 reference values has.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import product
 

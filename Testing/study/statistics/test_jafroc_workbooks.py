@@ -1,7 +1,5 @@
 """Workbooks in the layouts of JAFROC and RJafroc: read, refused, written."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

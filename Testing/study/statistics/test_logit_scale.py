@@ -1,7 +1,5 @@
 """Intervals on the logit scale: of means, of differences made from them, and of few cases."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

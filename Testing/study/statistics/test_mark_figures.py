@@ -4,8 +4,6 @@ The file holds marks that RJafroc's search-model simulator made, rounded to halv
 ties, and what RJafroc found of them (OR, jackknife); `null` is no mark.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

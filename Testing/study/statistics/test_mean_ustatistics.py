@@ -1,7 +1,5 @@
 """U-statistics of means against iMRMC's uStat11 (jointD), on the diseased cases of Van Dyke."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Bland-Altman, concordance, the mixed model with its profile, and reading time."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

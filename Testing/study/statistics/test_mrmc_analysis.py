@@ -1,7 +1,5 @@
 """Obuchowski-Rockette, Hillis and DBM: identities, and what cannot be estimated."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`densesharp mrmc`: the JSON contract, the text, refusals, speed and memory."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

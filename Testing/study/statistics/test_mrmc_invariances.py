@@ -1,7 +1,5 @@
 """What must not change an analysis of several readers: order, scale, and readers counted twice."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`densesharp mrmc` of one, two and more treatments: every p belongs to what stands beside it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

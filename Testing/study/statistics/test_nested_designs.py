@@ -5,8 +5,6 @@ number % 2 = i - 1 (all readers); readers 1-3 treatment 1 and readers 4-5 treatm
 the even cases and readers 3-5 the odd ones. The file holds what MRMCaov printed.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

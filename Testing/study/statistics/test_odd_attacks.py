@@ -1,7 +1,5 @@
 """Odd tables through `mrmc` and `agree`: a sentence or possible numbers, never a traceback."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tables that are legal and odd: `densesharp mrmc` answers in sentences and possible numbers."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

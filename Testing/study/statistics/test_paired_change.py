@@ -1,7 +1,5 @@
 """Tango, Obuchowski, crossed logistic model and change of kappa, against independent answers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar

@@ -1,7 +1,5 @@
 """Power of nested and split-plot designs, of margins and of equivalence."""
 
-from __future__ import annotations
-
 import argparse
 import json
 

@@ -1,7 +1,5 @@
 """Paired and clustered proportions, GEE, against R and statsmodels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import statsmodels.stats.contingency_tables as tables

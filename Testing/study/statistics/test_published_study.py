@@ -1,7 +1,5 @@
 """The paper's own observer study, rebuilt from its published tables."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

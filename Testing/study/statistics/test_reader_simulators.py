@@ -1,7 +1,5 @@
 """Simulators of reader data: Roe & Metz against MRMCaov, the search model against RJafroc."""
 
-from __future__ import annotations
-
 import argparse
 import json
 

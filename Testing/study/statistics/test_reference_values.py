@@ -1,7 +1,5 @@
 """Every number of every expected file is reproduced, or excluded for a reason that is said here."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

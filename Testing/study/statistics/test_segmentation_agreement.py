@@ -1,7 +1,5 @@
 """Surface distances, overlap, STAPLE and the model within inter-reader spread."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The model alone against readers, and power: identities, other programs' single numbers."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`study analyze`: the numbers of a made-up study whose truth is known."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

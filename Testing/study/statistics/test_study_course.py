@@ -1,7 +1,5 @@
 """The report says what the readers really did, and of plain tables what they tell."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the design named, missing readings, sessions and groups in the analysis of a study."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

@@ -1,7 +1,5 @@
 """Records of results go to JSON and come back as they were."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """An export is compared with what was frozen before the first read."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """`study analyze` of FROC and LROC marks: figures, curves, endpoints, the report's section."""
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 from multiprocessing import get_all_start_methods

@@ -1,7 +1,5 @@
 """What `study analyze` and `study report` write: figures, tables, HTML, PDF, hashes."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import hashlib

@@ -1,7 +1,5 @@
 """Automation bias, and what missing readings could change: against counts and other programs."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

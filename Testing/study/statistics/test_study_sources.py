@@ -1,7 +1,5 @@
 """What `study analyze` and `study power` are given: small, wrong and exchanged tables."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import html

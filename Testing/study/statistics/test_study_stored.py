@@ -1,7 +1,5 @@
 """Everything that an analysis writes of the example study is what it wrote before."""
 
-from __future__ import annotations
-
 from stored_example import differences, stored, written
 
 

@@ -1,7 +1,5 @@
 """Reading tables: what is refused and how it is said; formats that go there and back."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

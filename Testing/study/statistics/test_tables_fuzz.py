@@ -1,7 +1,5 @@
 """Tables of ratings as accidents leave them: read, or refused in a sentence."""
 
-from __future__ import annotations
-
 import pytest
 
 from damage import stays_calm

@@ -1,7 +1,5 @@
 """U-statistics: counting, the identity with Obuchowski-Rockette, missing readings."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
