@@ -150,3 +150,21 @@ def test_an_address_where_a_file_is_meant_says_what_to_do(command, capsys, tmp_p
     assert f"'{address}' is an address, not a file on this computer: download it first" in said
     assert "view --worklist ADDRESS" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["serve", "--port", "abc"], "argument --port: 'abc' is no whole number. "),
+        (["train", "s", "--out", "o", "--steps", "1e3"], "argument --steps: '1e3' is no whole "),
+        (["train", "s", "--out", "o", "--beta", "x"], "argument --beta: 'x' is no number. "),
+        (["train", "s", "--out", "o", "--learning-rate", "0"], "'0' is no number above 0 and up "),
+        (["train", "s", "--out", "o", "--learning-rate", "nan"], "'nan' is no number above 0 and"),
+        (["help"], "invalid choice: 'help'. Did you mean --help? "),
+        (["version"], "invalid choice: 'version'. Did you mean --version? "),
+    ],
+)
+def test_a_wrong_option_is_said_in_plain_words(words, said, capsys):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err

@@ -77,6 +77,8 @@ class _Parser(argparse.ArgumentParser):
         meant = self._meant(message)
         if meant:
             message = message.split(" (choose from")[0]
+        for kind, what in (("int", "whole number"), ("float", "number")):
+            message = re.sub(f"invalid {kind} value: (.*)", rf"\1 is no {what}", message)
         self.exit(2, f"densesharp: {message}. {meant}'{self.prog} --help' explains.\n")
 
     def _meant(self, message: str) -> str:
@@ -84,6 +86,8 @@ class _Parser(argparse.ArgumentParser):
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
         if choice:
             words, known = [choice[1]], re.findall(r"[\w.-]+", choice[2])
+            if choice[1] in ("help", "version"):
+                return f"Did you mean --{choice[1]}? "
         else:
             known = list(self._option_string_actions)
             words = [word.split("=")[0] for word in self._words if word.startswith("--")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densesharp.cli.terminal import add_json_argument, finish, progress_bar
+from densesharp.cli.terminal import add_json_argument, finish, number_if, progress_bar
 from densesharp.errors import TableError
 from densesharp.files import check_folder
 from densesharp.progress import Progress
@@ -57,7 +57,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     preset.add_argument("--best", action="store_true", help="our settings for few steps (default)")
     parser.add_argument("--steps", type=int, help="number of steps, instead of the preset's")
-    parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
+    parser.add_argument(
+        "--learning-rate",
+        type=number_if(lambda rate: 0 < rate <= 1, "number above 0 and up to 1"),
+        help="instead of the preset's",
+    )
     parser.add_argument(
         "--batch", help="nodules of each data set in a batch, as 6,4 (default: shared evenly)"
     )
