@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK
+from scipy import ndimage
 
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import (
@@ -10,6 +11,7 @@ from densesharp.image.masks import (
     centroid,
     component_at,
     dice,
+    distance_to,
     grow,
     mask_from_box,
     paste,
@@ -25,6 +27,15 @@ def ball(grid: Grid, center, radius) -> np.ndarray:
     """Probability that crosses 0.5 at `radius` and falls off over 2 mm."""
     distance = grid.distance_to(center)
     return np.clip((radius - distance) / 2 + 0.5, 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (0.7, 0.6, 2.5)])
+def test_distances_to_a_mask_are_those_of_scipy(spacing):
+    grid = Grid((20, 18, 12), np.zeros(3), np.array(spacing), np.eye(3))
+    mask = ndimage.gaussian_filter(np.random.default_rng(5).normal(size=grid.shape), 2) > 0.08
+    expected = ndimage.distance_transform_edt(~mask, sampling=spacing[::-1])
+    assert 0 < mask.mean() < 0.5
+    assert distance_to(mask, grid) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_part_at_the_point_is_kept_and_the_other_dropped():

@@ -207,6 +207,14 @@ def with_volume_of(shares: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(including if including.sum() - count < count - above.sum() else above)
 
 
+def distance_to(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
+    """(k, j, i) mm from each voxel's middle to the nearest one of a mask that is not empty."""
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(grid.spacing.tolist())
+    signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(signed).astype(np.float64), 0)
+
+
 def centroid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
     """(3,) LPS mm of the middle of a mask."""
     ijk = np.argwhere(mask)[:, ::-1].mean(axis=0)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from densesharp.errors import SeedError
 from densesharp.image.grid import Grid
-from densesharp.image.masks import NoduleMask, grow, label, mask_from_box
+from densesharp.image.masks import NoduleMask, distance_to, grow, label, mask_from_box
 from densesharp.image.sampling import resample
 from densesharp.image.volume import Volume
 from densesharp.nodule.inference import run_at
@@ -193,7 +192,7 @@ class _Around:
         if not self.outline.any():
             return np.asarray(self.distance <= FARTHEST_MM)
         other = self.outline != self.outline[self.index]
-        way = self.distance + _distance_to(other, self.grid)
+        way = self.distance + distance_to(other, self.grid)
         near = (way <= self.edge_mm + SLACK_MM) & (self.distance <= FARTHEST_MM)
         near[self.index] = True
         return np.asarray(near)
@@ -202,14 +201,6 @@ class _Around:
         """(k, j, i) the connected part of chosen voxels that holds the click's."""
         labels = label(chosen)
         return np.asarray(chosen & (labels == labels[self.index]))
-
-
-def _distance_to(chosen: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
-    """(k, j, i) mm from each voxel to the nearest chosen one; some are."""
-    image = sitk.GetImageFromArray(chosen.astype(np.uint8))
-    image.SetSpacing(grid.spacing.tolist())
-    signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(signed).astype(np.float64), 0)
 
 
 def _probability(
