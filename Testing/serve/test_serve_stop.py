@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -36,9 +38,9 @@ sys.exit(main())
 @contextlib.contextmanager
 def begun(command, words, log):
     """A program in a group of its own that has said these words."""
-    scratch = log.parent / "scratch"
-    scratch.mkdir()
-    environment = os.environ | {"TMPDIR": str(scratch)}
+    scratch = tempfile.mkdtemp()  # a short path, as the names of sockets must be
+    (log.parent / "scratch").symlink_to(scratch)
+    environment = os.environ | {"TMPDIR": scratch}
     with log.open("w") as file:
         process = subprocess.Popen(
             command, stderr=file, stdout=file, start_new_session=True, env=environment
@@ -54,6 +56,7 @@ def begun(command, words, log):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
+        shutil.rmtree(scratch)
 
 
 def serve(*before):
@@ -110,6 +113,18 @@ def test_a_worker_that_ends_while_it_loads_ends_the_server(tmp_path):
     assert ended.returncode == 2
     assert "densesharp: A worker of the server ended" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_scratch_folder_with_a_long_path_is_said_at_once(tmp_path):
+    scratch = tmp_path / ("x" * 80)
+    scratch.mkdir()
+    ended = subprocess.run(
+        serve("-m", "densesharp")[1], capture_output=True, text=True, check=False,
+        env=os.environ | {"TMPDIR": str(scratch)},
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"densesharp: The path {scratch} of temporary files is too long")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_the_device_is_chosen_as_elsewhere(monkeypatch):

@@ -37,13 +37,14 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.resources import model_path
     from densesharp.serve.client import usable_key
     from densesharp.serve.messages import KEY_VARIABLE
-    from densesharp.serve.server import check_key, serve
+    from densesharp.serve.server import check_key, check_scratch, serve
 
     if not 1024 <= args.port <= 65535 or args.workers < 1 or args.rate <= 0:
         raise DeviceError("Give a --port from 1024 to 65535, and --workers and --rate above 0.")
     key = usable_key(os.environ.get(KEY_VARIABLE)) or None
     check_key(args.host, key)
     check_port(args.host, args.port)
+    check_scratch()
     sys.stderr.write("Starting the server, which takes some seconds. Stop it with Ctrl + C.\n")
     host = f"[{args.host}]" if ":" in args.host else args.host
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,9 @@ from densesharp.stopping import end_processes, end_with, held_back
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""
+
+LONGEST_SCRATCH = 70
+"""Bytes of the path of temporary files: a socket's name there has 32 more, macOS allows 103."""
 
 _BATCHED_REQUESTS = 8
 _POLL_S = 0.008
@@ -249,6 +253,20 @@ def check_key(host: str, key: str | None) -> None:
         raise DeviceError(
             f"A server that other computers can reach needs an API key: put a long secret into "
             f"the environment variable {protocol.KEY_VARIABLE}."
+        )
+
+
+def check_scratch() -> None:
+    """Refuse a folder for temporary files in which the server's processes could not meet.
+
+    Raises:
+        DeviceError: a socket there would have a longer name than systems allow.
+    """
+    scratch = tempfile.gettempdir()
+    if os.name == "posix" and len(os.fsencode(scratch)) > LONGEST_SCRATCH:
+        raise DeviceError(
+            f"The path {scratch} of temporary files is too long for a server: set TMPDIR to a "
+            f"folder with at most {LONGEST_SCRATCH} characters in its path, such as /tmp."
         )
 
 
