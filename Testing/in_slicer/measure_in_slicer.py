@@ -243,7 +243,8 @@ def measure(widget: Any, clicks: int = CLICKS) -> dict[str, Any]:
         lambda loop: [click(widget, place, loop) for _ in range(max(clicks // 5, 1))]
     )
     quiet = (before + idle()) / 2  # other programs come and go meanwhile
-    slicer.util.selectModule("Welcome")
+    if slicer.util.mainWindow():
+        slicer.util.selectModule("Welcome")
     elsewhere = idle()
     first = float(median(ms for ms, _ in answers))
     passes = float(median(count for _, count in answers))
