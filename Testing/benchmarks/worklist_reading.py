@@ -19,6 +19,8 @@ import SimpleITK
 from playwright.sync_api import sync_playwright
 from viewer_speed import BALLS, memory_gb, place_on_page, start, write_ct
 
+from densesharp_viewer.pictures import TOO_LATE
+
 CASES, NODULES = 10, 2
 
 
@@ -54,9 +56,15 @@ class Reader:
         self.page.wait_for_function(words, timeout=1000 * seconds)
 
     def mark(self, ball, count):
-        """A click on a ball, until its outline is there."""
-        self.click(*place_on_page(self.box, ball))
-        self.wait(f"$('nodules').length === {count}")
+        """A click on a ball, until its outline is there; again where it came before its picture."""
+        late = f"$('message').text === {json.dumps(TOO_LATE)}"
+        while True:
+            self.click(*place_on_page(self.box, ball))
+            self.wait(f"$('nodules').length === {count} || {late}")
+            if len(self.page.evaluate("window.trame.state.get('nodules')")) == count:
+                return
+            self.page.evaluate("window.trame.trigger('act', ['forget'])")
+            self.wait("!$('message').text")
 
     def correct(self, ball):
         """A plus click at the edge of the selected nodule, until its numbers are there."""
