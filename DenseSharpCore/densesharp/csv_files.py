@@ -4,8 +4,6 @@ A spreadsheet of a country that writes 0,5 separates cells by semicolons, one th
 commas; both may leave empty columns behind, and both write the minus sign that we print.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math

@@ -3,8 +3,6 @@
 Every message is one sentence or two: what is wrong, with what, and what to do.
 """
 
-from __future__ import annotations
-
 import unicodedata
 
 

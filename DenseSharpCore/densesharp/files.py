@@ -1,7 +1,5 @@
 """Writing results so that nobody ever meets half a file."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import hashlib

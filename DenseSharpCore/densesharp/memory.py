@@ -1,7 +1,5 @@
 """Keeping freed memory for the next step, so that torch on a processor does not wait for pages."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

@@ -3,8 +3,6 @@
 What the original code's `TaskRunner` does, on `concurrent.futures`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os

@@ -5,8 +5,6 @@ short text. The front end decides how that is shown. A front end that wants to s
 `densesharp.errors.Cancelled` from the call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Progress = Callable[[float, str], None]

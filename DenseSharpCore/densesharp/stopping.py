@@ -10,8 +10,6 @@ A thread that is still at work while Python ends fails with an error of its own,
 below the sentence. So nobody else is heard from then on, and the sentence is the last thing done.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os

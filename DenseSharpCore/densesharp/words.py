@@ -1,7 +1,5 @@
 """Numbers in sentences."""
 
-from __future__ import annotations
-
 
 def counted(number: float, what: str) -> str:
     """How many, in words of English.

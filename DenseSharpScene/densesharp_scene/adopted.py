@@ -4,8 +4,6 @@ A segmentation of another program, of a DICOM SEG or of a colleague may lie on o
 CT's and under other transforms; it is counted in the CT's voxels where it lies in the world.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Asks the model about clicks and corrected outlines, and writes its answers to the scene."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

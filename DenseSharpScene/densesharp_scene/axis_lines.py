@@ -3,8 +3,6 @@
 A line says in attributes where it was put, and where readers left it for other nodules.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

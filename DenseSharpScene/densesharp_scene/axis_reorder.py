@@ -5,8 +5,6 @@ reversed, but segmentations as they were saved. Outlines are counted in the CT's
 counted anew; where they lie does not change.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Painting and erasing on a mask: pure arrays, no scene."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """What both front ends show of one nodule: rows of label, value, unit and tone, every word once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from densesharp.nodule.guidelines import Hint

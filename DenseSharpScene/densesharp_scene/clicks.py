@@ -1,7 +1,5 @@
 """What a click means: a new nodule, a known one, or once more the one before."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Literal

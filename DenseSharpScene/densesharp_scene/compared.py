@@ -4,8 +4,6 @@ The chosen CT's outlines lie in every view that shows no other CT of ours, and i
 another CT lie in the slice views that show it, beside the chosen one, and nowhere else.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from . import record

@@ -1,7 +1,5 @@
 """When the CTs of a scene were made, and one nodule at all its dates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Brush strokes on the selected nodule, and what follows from an outline that was corrected."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a session tells its front end, and what it asks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal

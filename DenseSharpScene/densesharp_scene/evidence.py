@@ -1,7 +1,5 @@
 """The evidence map: where in the patch the model saw its class, as a coloured overlay."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Hands on what was found: files and report, DICOM objects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

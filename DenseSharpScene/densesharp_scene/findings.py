@@ -1,7 +1,5 @@
 """What of a scan may be handed on: up to date, not rejected, with an answer."""
 
-from __future__ import annotations
-
 from densesharp.errors import ImageError
 from densesharp.nodule.records import NoduleResult
 

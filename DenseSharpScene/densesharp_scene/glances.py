@@ -1,7 +1,5 @@
 """Says what the model sees at the pointer: one pass at a time, and only while nothing else runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -4,8 +4,6 @@ A step is taken back by putting the nodule into the state it had before; what it
 kept for redo. Anything new that a reader does ends what could be redone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from densesharp.image.masks import NoduleMask

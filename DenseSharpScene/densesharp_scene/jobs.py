@@ -1,7 +1,5 @@
 """Work in the background: what runs, what it is about, and who takes its end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Slicer lets readers choose other voxels for a segmentation than the CT's (*Speci
 puts all segments into one image when it saves. Both are undone here, while reading.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

@@ -4,8 +4,6 @@ Slicer's own link shows the same place of the world in both, which two unregiste
 share. Here each view keeps the nodule that it was brought to.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import vtk

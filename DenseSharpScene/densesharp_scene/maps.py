@@ -5,8 +5,6 @@ zlib, base64, `[k, j, i]` on the 32 mm patch) with the runs' own classes and vol
 computed from the CT, the patch itself, is not stored.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib

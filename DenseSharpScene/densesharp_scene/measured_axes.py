@@ -5,8 +5,6 @@ its length, and stays until the nodule has another outline. Each is drawn in the
 in only.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

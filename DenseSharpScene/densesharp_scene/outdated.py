@@ -1,7 +1,5 @@
 """Which results do not fit the scene any more; looks again only when something has changed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .nodule import Nodule

@@ -1,7 +1,5 @@
 """What a reader must know of an outline that the model did not make here."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import vtk

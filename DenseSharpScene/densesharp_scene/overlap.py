@@ -1,7 +1,5 @@
 """Which nodules of a CT share voxels: one lesion that was marked twice counts twice."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 No identity: age, sex, risks. The hints of every result that is shown or written follow it.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, fields, replace
 from typing import Any

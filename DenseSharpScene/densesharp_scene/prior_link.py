@@ -1,7 +1,5 @@
 """Nodules of several CTs that are the same share a tracking UID, in the scene and in DICOM."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Finds the nodule of a CT in an earlier CT of the same patient, and has it answered there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

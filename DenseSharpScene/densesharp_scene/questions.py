@@ -1,7 +1,5 @@
 """What only the reader can decide; without an answer nothing is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from densesharp.report.labels import Phrase

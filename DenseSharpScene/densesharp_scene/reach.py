@@ -1,7 +1,5 @@
 """What may belong to a nodule: hand-made outlines stay where the model looks, and in one place."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

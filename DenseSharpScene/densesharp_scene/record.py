@@ -4,8 +4,6 @@ Nodes are found through references, never through ids or names: ids change when 
 beside another one, names change when a reader renames.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """Distances that a reader measures: two clicks make a line, which can be dragged afterwards."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

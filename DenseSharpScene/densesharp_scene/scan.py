@@ -11,8 +11,6 @@ A front end asks for seeds, sends work to the worker and stores what comes back:
 Everything is on the main thread. A scan whose CT has left the scene refuses to write.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -3,8 +3,6 @@
 Nodes are found through the record's references and made on first use.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 A point is known by its id, which survives saving and dragging; its number in the list does not.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

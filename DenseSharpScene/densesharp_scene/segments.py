@@ -5,8 +5,6 @@ the voxels of a segment are the voxels of the CT. It also keeps which voxels tho
 outline that a reader put on others in Slicer is resampled, when it is read.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

@@ -7,8 +7,6 @@ worker and plain values: no Qt, no web. A front end calls the methods on its mai
 and then (or when `wake` is called), and is told through its `Listener` what to show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

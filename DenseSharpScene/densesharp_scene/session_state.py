@@ -1,7 +1,5 @@
 """What a session knows: each of its parts takes this and never the whole session."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .backend import LocalBackend

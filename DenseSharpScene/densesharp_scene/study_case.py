@@ -4,8 +4,6 @@ What is not shown now is not in the scene: between cases the scene is empty, and
 exists only while it is shown. Names are fixed, because a file name may hold a patient's name.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

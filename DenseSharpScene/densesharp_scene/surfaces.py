@@ -4,8 +4,6 @@ Slicer's button *Show 3D* takes the surface from every segment. A brush stroke d
 segment that is painted on; only there have the voxels changed since the surface was made.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The table of nodules, as rows of text and as a table node."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Outlines are voxels of the CT and points mark places in it, so both go along; wh
 the old place counts as outdated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

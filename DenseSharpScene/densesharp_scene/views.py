@@ -1,7 +1,5 @@
 """What the slice views show: background, overlay, window, and where they look."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

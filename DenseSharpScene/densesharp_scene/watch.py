@@ -4,8 +4,6 @@ VTK's events only leave a note here, and the session does the work afterwards: a
 removed inside its own event, and Segment Editor sends many events for one stroke.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from typing import Any

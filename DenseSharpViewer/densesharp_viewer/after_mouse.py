@@ -1,7 +1,5 @@
 """What the mouse asked for, done before anything that the reader does next."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 

@@ -1,7 +1,5 @@
 """Starts the viewer: one server, one page, one reader."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

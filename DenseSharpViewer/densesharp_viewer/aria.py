@@ -1,7 +1,5 @@
 """Names and roles for screen readers, which trame's own parameters do not pass on."""
 
-from __future__ import annotations
-
 from html import escape
 from typing import Any
 

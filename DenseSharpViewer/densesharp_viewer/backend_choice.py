@@ -1,7 +1,5 @@
 """Chooses what computes: this computer or a server, tried before it is used."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit

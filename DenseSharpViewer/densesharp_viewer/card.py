@@ -1,7 +1,5 @@
 """The page's copy of what is shown of a nodule: plain values, nothing to compute there."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the page shows of a worklist: a row for each case, and how far it is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

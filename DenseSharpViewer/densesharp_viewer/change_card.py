@@ -1,7 +1,5 @@
 """What the page shows of a nodule at two dates: a sentence, a table, and its course."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from densesharp.nodule.followup import FollowUp, followup_sentence

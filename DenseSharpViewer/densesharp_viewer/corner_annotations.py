@@ -1,7 +1,5 @@
 """The small texts over each slice view: which slice, and which side is which."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,6 @@
 Paths only: whose CT it is, is read from its files again and never written beside results.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Opening and saving: CT files through the core's careful readers, scenes as `.mrb` bundles."""
 
-from __future__ import annotations
-
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath

@@ -1,7 +1,5 @@
 """Gives the page the report that was saved last; nothing else of the results folder is served."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Whose CT is open: the words over its pictures and the name of its results folder."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Writes results of the open CT: files and scene, the report, DICOM objects."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Finds a graphics library before VTK does: without one VTK ends the process without a word."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import sys

@@ -4,8 +4,6 @@ An answer, or the next CT, is known here before it is drawn in the browser. What
 that moment is about what was there before. So the page tells what it has drawn.
 """
 
-from __future__ import annotations
-
 from densesharp_scene.errors import SceneError
 from densesharp_scene.session_state import SessionState
 

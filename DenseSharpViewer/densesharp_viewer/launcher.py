@@ -3,8 +3,6 @@
 Without these a browser tells of an error at each load, and the tab shows another project's sign.
 """
 
-from __future__ import annotations
-
 from aiohttp import web
 
 ICON = (

@@ -1,7 +1,5 @@
 """A slice view that shows another CT and goes along with a first one, and the other way round."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where the slice views look: on a slice of the CT, at the same zoom, near a nodule and back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the mouse does in a slice view beyond Slicer's own: seeds, painting, linked views."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import numpy as np

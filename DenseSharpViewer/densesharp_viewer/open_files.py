@@ -1,7 +1,5 @@
 """Which files belong to the CT that is open."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Buttons call the one trigger of `actions`; nothing typed or clicked is ever taken over as state.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What every page is built on: one server, a token made at each start, and a guard at its door."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """The card of the selected nodule."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

@@ -1,7 +1,5 @@
 """The worklist: where in it the reader is, the next case, and all cases on `Home`."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

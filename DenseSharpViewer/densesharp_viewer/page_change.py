@@ -1,7 +1,5 @@
 """What changed since an earlier CT, on the card; and the dialog that opens one."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

@@ -1,7 +1,5 @@
 """Dialogs of the page: which series to open, unsaved work, what computes, and the program's end."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

@@ -1,7 +1,5 @@
 """Under the card, always in sight: the decision, and what is handed out."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

@@ -1,7 +1,5 @@
 """The list of nodules of the open CT."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

@@ -1,7 +1,5 @@
 """Shows on the page what a session tells."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ The one list of names that the program and the page's templates and scripts shar
 other name is refused.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The bar of tools and the list of keys."""
 
-from __future__ import annotations
-
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 

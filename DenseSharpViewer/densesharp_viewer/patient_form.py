@@ -1,7 +1,5 @@
 """The small form about the patient, for Brock and the guidelines."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

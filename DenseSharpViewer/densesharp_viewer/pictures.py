@@ -4,8 +4,6 @@ A picture is under way while the views go on: the next case is there, an answer 
 slices, the wheel has turned. A press of the button says which picture it was made on.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from types import SimpleNamespace

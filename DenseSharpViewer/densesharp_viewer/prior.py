@@ -1,7 +1,5 @@
 """An earlier CT beside the open one: linked slices, each with its outline, and what changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path

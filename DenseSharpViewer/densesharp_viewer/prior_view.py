@@ -1,7 +1,5 @@
 """The view of an earlier CT: its mouse, its texts, and what lies under the pointer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

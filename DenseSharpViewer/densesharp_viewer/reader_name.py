@@ -1,7 +1,5 @@
 """Who read last on this computer: kept between two starts, in a file of the user."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

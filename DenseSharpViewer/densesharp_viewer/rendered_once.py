@@ -1,7 +1,5 @@
 """A page is written down once, when all of it is there."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ What a reader made is small and is written at once, from the scene. The CT is la
 changes: its voxels are compressed once, on whichever thread saves, and put in beside the rest.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import threading

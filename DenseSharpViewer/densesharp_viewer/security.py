@@ -6,8 +6,6 @@ a client may call a few remote procedures with checked arguments and nothing els
 libraries below register: the list of what is allowed is here.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import inspect

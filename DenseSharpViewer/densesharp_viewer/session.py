@@ -5,8 +5,6 @@ Knows no web page: `publish` gets a dictionary of changed values after every ste
 on the main thread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

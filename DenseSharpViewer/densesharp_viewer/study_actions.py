@@ -4,8 +4,6 @@ Whatever arrives here comes from a client and is checked by type and range befor
 There is no action that opens a file, names a case, or asks for the model's result.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable

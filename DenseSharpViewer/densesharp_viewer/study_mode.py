@@ -5,8 +5,6 @@ aided reading shows was computed before the study and is read from the study's f
 design allows it.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 from densesharp.study.conduct.reading_session import Reading

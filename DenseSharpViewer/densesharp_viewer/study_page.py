@@ -4,8 +4,6 @@ Everything drawn comes from `screen`, which the presenter makes and which holds 
 may see now.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from trame.ui.vuetify3 import VAppLayout

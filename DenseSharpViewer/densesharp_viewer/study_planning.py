@@ -3,8 +3,6 @@
 The same guard as the viewer. Files are named by their paths on this computer; nothing is uploaded.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor

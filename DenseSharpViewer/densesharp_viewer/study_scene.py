@@ -3,8 +3,6 @@
 Knows the scene and the mouse; knows no page and no rules of the study.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Slicer's views, the scene and the presenter of one reading: all of study mode but the page."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

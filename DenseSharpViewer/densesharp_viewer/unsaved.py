@@ -1,7 +1,5 @@
 """Knows whether work would be lost, and asks before another CT takes the place of the open one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Takes image files from the page: streamed to disk, counted, under names that do no harm."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable

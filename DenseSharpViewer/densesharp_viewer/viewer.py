@@ -1,7 +1,5 @@
 """Slicer's views and one session in one object: everything of the viewer but the web page."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

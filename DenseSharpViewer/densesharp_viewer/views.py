@@ -4,8 +4,6 @@ Two things slow the views of trame-slicer on software OpenGL: eight samples a pi
 managers that redraw every slice view when one moves. Both are left out here.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

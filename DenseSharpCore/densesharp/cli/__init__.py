@@ -4,8 +4,6 @@ Each command is one module of `densesharp.cli` with `configure(parser)` and `run
 the module of the command that was asked for is imported.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import difflib

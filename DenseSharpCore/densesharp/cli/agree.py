@@ -1,7 +1,5 @@
 """`densesharp agree`: how far readers agree on the classes of the same cases."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

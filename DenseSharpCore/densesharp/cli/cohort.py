@@ -1,7 +1,5 @@
 """`densesharp cohort`: thousands of CTs from a list, one record each, one table at the end."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`densesharp combine`: several trained networks into one calibrated model file."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

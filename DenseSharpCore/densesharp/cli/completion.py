@@ -1,7 +1,5 @@
 """`densesharp completion`: the lines that make a shell complete commands and options."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

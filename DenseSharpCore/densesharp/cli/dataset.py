@@ -1,7 +1,5 @@
 """`densesharp dataset`: from CTs, masks and a table of diagnoses to a data set for training."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`densesharp demo`: the bundled, simulated chest CT, from one click to a result."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

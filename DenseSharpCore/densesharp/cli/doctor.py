@@ -1,7 +1,5 @@
 """`densesharp doctor`: what is installed, which device works, and why not."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import ctypes

@@ -1,7 +1,5 @@
 """`densesharp evaluate`: how well a model outlines and classifies a data set's nodules."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`densesharp explore`: a data set's nodule in pictures and in 3D, or the curves of a run."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

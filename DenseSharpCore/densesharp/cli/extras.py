@@ -4,8 +4,6 @@ The one table of this: `run.py` reads this file before anything is installed, so
 standard library only.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import platform
 import shlex

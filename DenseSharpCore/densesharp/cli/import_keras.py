@@ -1,7 +1,5 @@
 """`densesharp import-keras`: model files from weights that the original Keras code wrote."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

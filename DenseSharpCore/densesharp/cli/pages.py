@@ -1,7 +1,5 @@
 """The pages that commands open. They belong to the front end, which the core does not import."""
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """`densesharp report`: a report on one scan, as HTML and PDF, from a result folder."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`densesharp serve`: share one model, and one GPU, between several readers."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """`densesharp simulate`: nodules with known class, mask and measurements."""
 
-from __future__ import annotations
-
 import argparse
 import os
 

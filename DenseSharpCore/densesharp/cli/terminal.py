@@ -1,7 +1,5 @@
 """What long work shows while it runs, and what a command says at its end."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

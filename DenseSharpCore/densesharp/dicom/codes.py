@@ -6,8 +6,6 @@ public code (invasiveness classes, consolidation-to-tumor ratio, mass, verdict) 
 `SCHEME`, which docs/reference/dicom.md describes.
 """
 
-from __future__ import annotations
-
 from pydicom.sr.coding import Code
 
 from densesharp.nodule.records import CLASS_NAMES, Review

@@ -1,7 +1,5 @@
 """Outlines as a DICOM Segmentation object (SEG), one segment per nodule."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import highdicom as hd

@@ -5,8 +5,6 @@ objects, and nothing else about patient, study, trial, staff, site or scanner. U
 without them an object refers to nothing.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 What an object must have of its source (type 1) cannot be invented; what may be empty (type 2) is.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import warnings

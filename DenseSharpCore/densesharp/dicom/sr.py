@@ -5,8 +5,6 @@ ids. The invasiveness class is written as a qualitative evaluation named as a pr
 finding stays "Nodule". The algorithm's parameters hold what is needed to repeat the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import highdicom as hd

@@ -6,8 +6,6 @@ A front end whose CT lies in a scene names the DICOM files that it came from:
     names = write_dicom(results, volume, run_of(engine, options), folder)
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace

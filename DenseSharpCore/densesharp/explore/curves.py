@@ -1,7 +1,5 @@
 """How a training run went: loss and metrics over its steps, in training and in validation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Counted as Keras does, and the paper's 599,012 with it: trained parameters, and 
 variance of batch normalisation, which are not trained.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

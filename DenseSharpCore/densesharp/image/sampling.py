@@ -1,7 +1,5 @@
 """Values of an image on another grid, and which of a grid's voxels lie inside another."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A CT on its grid, and what its reader must know about it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

@@ -4,8 +4,6 @@ Nothing is repaired in silence. An image whose geometry or values cannot be trus
 one sentence; one that can be used with care carries notices (`Volume.notices`).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from densesharp.errors import ImageError

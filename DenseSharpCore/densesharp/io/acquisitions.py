@@ -4,8 +4,6 @@ A CT taken in steps has an acquisition per step, one above the other; those belo
 that lie in each other (phases of breathing, a repeated scan, two kernels) are two CTs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks that every image passes, whatever file it came from."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

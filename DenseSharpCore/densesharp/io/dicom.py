@@ -5,8 +5,6 @@ or a tilted gantry into an image with wrong places and wrong volumes. Here every
 and orientation is compared, and a series that is no regular right-angled stack is refused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

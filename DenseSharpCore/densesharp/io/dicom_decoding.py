@@ -1,8 +1,6 @@
 # mypy: untyped-calls-exclude="SimpleITK"
 """Pixels as pydicom finds them, for the files that GDCM cannot take as they are."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One file after another: the header of a DICOM image, or why the file is none that can be used."""
 
-from __future__ import annotations
-
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass

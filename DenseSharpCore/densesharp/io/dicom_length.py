@@ -4,8 +4,6 @@ GDCM finds out only while it decodes, and makes room for whatever length a damag
 to 4 GB.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 from typing import Any, BinaryIO

@@ -1,8 +1,6 @@
 # mypy: untyped-calls-exclude="SimpleITK"
 """Pixels of a DICOM series as HU, through SimpleITK (GDCM), or pydicom where GDCM cannot."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How the stored values of a CT become Hounsfield units, by what its headers say."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

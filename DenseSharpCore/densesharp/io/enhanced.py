@@ -4,8 +4,6 @@ What a single-slice image says of itself stands here in functional groups, once 
 for each one (DICOM PS3.3 C.7.6.16, CT macros in C.8.15.3); a frame's own value wins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@
 voxels by it. Whatever a header leaves open or says in two ways is told, never guessed.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ checksums followed while they are read: the libraries at hand fill a truncated o
 .mha with zeros without a word, and take one of two sizes that a header gives.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import zlib

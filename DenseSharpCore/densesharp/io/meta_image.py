@@ -1,7 +1,5 @@
 """Headers of MetaImage files, .mha or .mhd (itk.org/Wiki/MetaIO/Documentation)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Headers of NIfTI-1 and NIfTI-2 files (nifti.nimh.nih.gov)."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Headers of NRRD files (teem.sourceforge.net/nrrd/format.html)."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 # mypy: untyped-calls-exclude="SimpleITK"
 """Keep libraries from writing to the screen: what goes wrong is told in sentences of ours."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

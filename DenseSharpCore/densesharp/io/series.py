@@ -3,8 +3,6 @@
 Whatever is no slice of the chosen CT is left out and told; what may have been one, as a caution.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The list of DICOM series that a front end shows when there are several."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

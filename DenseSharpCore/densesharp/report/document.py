@@ -4,8 +4,6 @@ The pages are made from `result.json` and the overview pictures, so a report can
 later, with more known about the patient, without the CT and without the model.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Two time points of one nodule side by side, at the same scale, with what changed."""
 
-from __future__ import annotations
-
 import textwrap
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Results as a table: one row per nodule, for spreadsheets and statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

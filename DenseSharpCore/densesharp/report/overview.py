@@ -1,7 +1,5 @@
 """The overview picture of one nodule: what a radiologist wants to see at a glance."""
 
-from __future__ import annotations
-
 import textwrap
 from pathlib import Path
 

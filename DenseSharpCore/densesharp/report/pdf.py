@@ -1,7 +1,5 @@
 """The report as PDF: A4, a page for each nodule, text that can be searched and copied."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path

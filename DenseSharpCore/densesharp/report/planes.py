@@ -1,7 +1,5 @@
 """The three planes through a nodule, as a radiologist looks at them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

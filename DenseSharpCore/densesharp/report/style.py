@@ -1,7 +1,5 @@
 """Colours that pictures, the HTML page and the PDF share."""
 
-from __future__ import annotations
-
 INK = "#1f2a37"
 QUIET = "#6b7785"
 RULE = "#d9dee5"

@@ -1,7 +1,5 @@
 """Files that come with the package: the model and the simulated sample CT."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The list of a cohort, and the record of each finished case."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Requests carry no state, so one that got lost (a worker ended, the network broke) is sent again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

@@ -1,7 +1,5 @@
 """One table and one picture of a whole cohort, from the records of its cases."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -5,8 +5,6 @@ nothing and says nothing about the patient: no header, no position, no face. Num
 little-endian float32, unchanged, so a server gives the same result as the same model beside it.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

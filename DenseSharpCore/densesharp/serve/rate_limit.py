@@ -1,7 +1,5 @@
 """What stands before the model: size and rate limits, counters. No request content is kept."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

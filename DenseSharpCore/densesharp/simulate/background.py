@@ -1,7 +1,5 @@
 """The lung around a nodule: parenchyma, vessels, airways, fissure, pleura, ribs or mediastinum."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

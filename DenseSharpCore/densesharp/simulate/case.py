@@ -1,7 +1,5 @@
 """One simulated nodule in a lung, scanned: voxels, exact mask, what it was made from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ Shapes are simple (superellipses, domes, tubes) and sized like an adult's, so th
 as a chest CT in every plane. It is a phantom: no patient, and no anatomy to measure.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

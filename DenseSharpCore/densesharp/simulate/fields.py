@@ -1,7 +1,5 @@
 """Small numeric pieces the simulator is built from: coordinates, smooth noise, bumpy outlines."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

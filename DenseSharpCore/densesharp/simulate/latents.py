@@ -12,8 +12,6 @@ in IAC). The remaining numbers are choices in the direction the literature agree
 lobulated, spiculated and vascular with invasion); no public table fixes them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The bundled sample: a simulated chest CT with nodules of known class, size and place."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path

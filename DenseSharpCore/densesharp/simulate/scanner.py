@@ -1,7 +1,5 @@
 """What a CT scanner does to the truth: slice thickness, reconstruction kernel, noise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

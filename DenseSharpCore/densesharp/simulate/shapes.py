@@ -5,8 +5,6 @@ drawn. It is turned about the slice axis only and mirrored: readers' masks are f
 slices than across them, and a simulated nodule keeps that.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,8 +9,6 @@ is its own patient, unless its lung was cut from a real CT: that is its patient 
 data set depends on the seed and n only, so a data set can be made in several runs and grown later.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Sequence

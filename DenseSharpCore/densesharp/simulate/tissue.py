@@ -1,7 +1,5 @@
 """From a nodule's latents to tissue in a 1 mm cube: density, share of each voxel, exact mask."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Names that results have rows of, and that so no reader and no condition can have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from densesharp.errors import StudyError

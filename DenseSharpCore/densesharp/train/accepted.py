@@ -7,8 +7,6 @@
 Masks go into `OUT/accepted`, and `OUT/accepted.csv` lists them with an empty diagnosis to fill in.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import zipfile

@@ -1,7 +1,5 @@
 """From a stored cube to the patch the network sees, moved, zoomed, turned and mirrored."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any

@@ -7,8 +7,6 @@ half, so that a nodule without such a class counts in no precision; only the acc
 classes asks for the most probable one.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@ therefore goes on with exactly the batches it would have seen, and process r of 
 draws its own part without talking to the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

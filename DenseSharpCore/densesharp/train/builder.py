@@ -20,8 +20,6 @@ An image of one slice, with the nodule outlined on it, is lifted to a cube (see 
 such a nodule can teach outlining, though it is not a nodule as it was.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections import Counter

@@ -1,7 +1,5 @@
 """From several trained networks to one calibrated model file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One nodule's file of a data set: its arrays, and what can be wrong with them."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence

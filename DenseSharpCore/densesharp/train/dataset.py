@@ -17,8 +17,6 @@ any edge that holds a 32 mm patch with some room is accepted. Further columns ma
     no_nodule                   1: a place without a nodule, whose mask is empty
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Running a model on a data set as a user would, and keeping what it said about each nodule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 

@@ -6,8 +6,6 @@ OUT/nodules.csv       one line per nodule
 OUT/*.png             Dice by size and texture, reliability plot; the model is in their metadata
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields

@@ -1,7 +1,5 @@
 """What an evaluation amounts to: tables with intervals, always beside simple baselines."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 

@@ -9,8 +9,6 @@ A run lives in one folder:
     RUN/model.safetensors         the result
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import logging

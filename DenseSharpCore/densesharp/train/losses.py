@@ -3,8 +3,6 @@
 Zhao et al. 2018 minimise cross-entropy + 0.2 x Dice loss. Everything else is off by default.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

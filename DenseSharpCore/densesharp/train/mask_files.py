@@ -1,7 +1,5 @@
 """Masks as users keep them: label maps on the CT's voxels, one file for each reader."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Where the masks are of the same slice, the height is made up (`slice_to_volume.p
 the slices above and below it too, the nodule has its true shape (`slice_to_shape.py`).
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Mapping

@@ -7,8 +7,6 @@ it: blurred over the slice thickness, read off at the CT's slices, and from thes
 slice stays as it is, at its own height.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage

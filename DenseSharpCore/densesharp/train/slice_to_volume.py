@@ -16,8 +16,6 @@ outline's radius in a direction and s the shrinkage, 0..1, of the slice,
 and mask and grey values go through the same map, so that the mask fits each slice exactly.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lightning's steps as the progress that every front end shows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import lightning.pytorch as pl

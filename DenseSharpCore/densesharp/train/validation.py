@@ -4,8 +4,6 @@ The nodules are a part of those the run was given, chosen by patient. The fold t
 tested on is not among them, so that nothing is ever selected by looking at it.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How far a worklist is: which cases were opened and which were read; kept beside the results."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Where a worklist comes from: a folder, a table, or a DICOMweb server."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

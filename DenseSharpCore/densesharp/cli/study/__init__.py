@@ -1,7 +1,5 @@
 """`densesharp study`: its sub-commands, each a module of `densesharp.cli.study`."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 from types import ModuleType

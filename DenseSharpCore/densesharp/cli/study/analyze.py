@@ -1,7 +1,5 @@
 """`densesharp study analyze`: statistics, figures and report of a finished study."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """`densesharp study export`: answers, masks and the record as plain files."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

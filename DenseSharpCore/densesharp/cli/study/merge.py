@@ -1,7 +1,5 @@
 """`densesharp study merge`: bring the stores of several workstations together."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from contextlib import ExitStack

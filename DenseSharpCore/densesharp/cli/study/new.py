@@ -1,7 +1,5 @@
 """`densesharp study new`: fix a study's design before anybody reads."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -1,7 +1,5 @@
 """`densesharp study paper`: the paper's own observer study from its published tables."""
 
-from __future__ import annotations
-
 import argparse
 
 

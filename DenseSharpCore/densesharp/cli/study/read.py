@@ -1,7 +1,5 @@
 """`densesharp study read`: read the cases that are due, in the browser."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

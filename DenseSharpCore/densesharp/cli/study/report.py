@@ -1,7 +1,5 @@
 """`densesharp study report`: figures, tables and report again from results.json."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

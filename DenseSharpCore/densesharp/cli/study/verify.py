@@ -1,7 +1,5 @@
 """`densesharp study verify`: is the record whole, and could it have come about by reading?"""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """The whole analysis: a study in, plain results out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial

@@ -5,8 +5,6 @@ a case again. So the share of right answers that followed a wrong model is compa
 of right answers that became wrong although the model was right.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One two-class question: ROC curves, the multi-reader analysis, the model alone, calibration."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.area_interval import reader_area

@@ -3,8 +3,6 @@
 A reader's two ratings P(invasive) >= P(IAC) give the three probabilities by differences.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.calibration import brier_multiclass

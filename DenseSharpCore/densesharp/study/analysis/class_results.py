@@ -1,7 +1,5 @@
 """The records of the classes that were chosen, and of agreement on them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The classes that were chosen: confusion, changes between conditions, agreement of readers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

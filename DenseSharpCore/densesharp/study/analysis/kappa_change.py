@@ -1,7 +1,5 @@
 """Whether readers agree more with each other under one condition than under another."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.agreement import Coefficient, class_counts, pair_agreement

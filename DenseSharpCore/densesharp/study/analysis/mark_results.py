@@ -1,7 +1,5 @@
 """Marks of FROC and LROC studies: figures of merit of the readers, and their curves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

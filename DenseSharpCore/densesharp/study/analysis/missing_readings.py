@@ -5,8 +5,6 @@ first condition and for the second, and the other way round (Little et al. 2012)
 the two is what any guess about missing readings could find.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

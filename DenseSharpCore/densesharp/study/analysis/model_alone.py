@@ -3,8 +3,6 @@
 This is the comparison of a study in which readers only read alone, as the DenseSharp paper's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

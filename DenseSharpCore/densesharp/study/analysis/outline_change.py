@@ -1,7 +1,5 @@
 """Whether readers outline more alike with the model: their Dice with each other, by condition."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

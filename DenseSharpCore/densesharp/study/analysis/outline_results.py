@@ -1,7 +1,5 @@
 """The records of outlines, voxel by voxel and by size."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

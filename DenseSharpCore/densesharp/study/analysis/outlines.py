@@ -1,7 +1,5 @@
 """Outlines: model, readers and their consensus, voxel by voxel and by size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path

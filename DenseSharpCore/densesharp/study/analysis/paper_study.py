@@ -7,8 +7,6 @@ No single reading was published, nor any test, interval or rating of a reader; s
 how readings pair up cannot be computed, and this module says so instead of guessing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the design named as its primary analysis before the first read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

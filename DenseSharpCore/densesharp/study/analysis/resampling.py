@@ -4,8 +4,6 @@ A check on the Obuchowski-Rockette interval that assumes no distribution. Over f
 bootstrap is too narrow, so it is never the main result.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.bootstrap import bootstrap_readers_and_cases, bootstrap_weights

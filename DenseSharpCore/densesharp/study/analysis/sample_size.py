@@ -1,7 +1,5 @@
 """The sample size that was planned: read from what `densesharp study power --json` wrote."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

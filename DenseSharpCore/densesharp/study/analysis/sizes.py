@@ -1,7 +1,5 @@
 """Sizes of outlines: volume and mean diameter of the model's outline against the readers'."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@ A section or attribute that a study has no data for is None. The keys of results
 here; docs/reference/study-results.md describes them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Subgroups are descriptive: few cases each, no test, and no correction for their number.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.mrmc import analyse

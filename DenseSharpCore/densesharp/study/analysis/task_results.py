@@ -1,7 +1,5 @@
 """The records of a two-class question, and of the model alone against the readers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The records of reading times and of the sessions of a crossover."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Reading times, and whether the sessions of a crossover are comparable."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from densesharp.stats.reading_time import ReadingTime, reading_time, summarize

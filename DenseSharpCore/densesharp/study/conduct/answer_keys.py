@@ -4,8 +4,6 @@ A reader may use the viewer in the morning and read a study in the afternoon, so
 a meaning of its own in the viewer, in Slicer's views, or among the study page's keys for the views.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from densesharp.nodule.records import CLASS_NAMES

@@ -5,8 +5,6 @@ What is connected with the clicked point and denser than halfway between lung an
 vessels and pleura from being taken along.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -10,8 +10,6 @@
 Image paths are relative to cases.csv.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ separate file that only the analysis opens; the design stores that file's keyed 
 can exchange it later, and nobody without the key can try guesses on it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

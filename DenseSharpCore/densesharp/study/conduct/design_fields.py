@@ -3,8 +3,6 @@
 Front ends draw `FIELDS` and hand what was filled in, as texts and switches, to `planning.create`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

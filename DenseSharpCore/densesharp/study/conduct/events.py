@@ -7,8 +7,6 @@ end of a chain does not break a link; it shows when the heads printed by `verify
 earlier export are compared (`densesharp study verify --heads`).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

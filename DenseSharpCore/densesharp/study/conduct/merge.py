@@ -5,8 +5,6 @@ different continuations mean that a reader read at two places at once; which of 
 decision about the study, so nothing is merged then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from densesharp.errors import StudyError

@@ -10,8 +10,6 @@ readers blind; it is no secret from someone who runs this program's code on the 
 reading must work without a server.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """From a filled-in plan to a frozen study."""
 
-from __future__ import annotations
-
 import secrets
 from collections import Counter
 from collections.abc import Mapping

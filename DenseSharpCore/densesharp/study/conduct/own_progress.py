@@ -4,8 +4,6 @@ Nothing tells how well: no answer is compared with anything. Time is given for w
 as seconds of a case beside the next one would hurry a reader whose time is measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

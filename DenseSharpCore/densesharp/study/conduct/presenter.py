@@ -4,8 +4,6 @@ The browser page and the Slicer panel draw its `Screen`, load its `Scene` and ca
 decide nothing themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

@@ -4,8 +4,6 @@ The reading session asks before it writes; `verify` replays a finished chain thr
 So what could not have been done by reading shows as a problem.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone

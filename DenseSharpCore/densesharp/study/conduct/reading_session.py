@@ -6,8 +6,6 @@ design allows it. State is rebuilt from the store on every start, so a crash los
 that was not submitted yet, and of that only what came after the last saved draft.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby

@@ -16,8 +16,6 @@ Practice cases open the first session. Repeats come in a last session of their o
 session shows a case twice.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ A `Screen` holds no case id, file name, path, date of the images, answer of anot
 from pathology, and nothing of the model unless the design shows it now.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal

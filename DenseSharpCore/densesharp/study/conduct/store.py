@@ -6,8 +6,6 @@ reader's chain has one place per number, so of two windows that write at the sam
 refused and nothing is written twice.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Iterator

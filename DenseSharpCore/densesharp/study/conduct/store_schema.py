@@ -1,7 +1,5 @@
 """The tables of a study's store, how a store is reached, and what its errors mean in words."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -6,8 +6,6 @@ STUDY/aid/            the model's result of every case; each file's hash is part
 STUDY/store.sqlite    the answers, made at the first read (or a PostgreSQL database elsewhere)
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -5,8 +5,6 @@ CTs were written and how large they are. A table that was sorted by class, or th
 in turn, or a property that follows them, gives the truth away.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The design in an export: as `densesharp study new` froze it, or written by hand, saying less."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

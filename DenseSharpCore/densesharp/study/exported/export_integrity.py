@@ -5,8 +5,6 @@ and with the record, all files with SHA256SUMS. What does not agree is refused; 
 nothing to compare with, the report says so.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Is the truth that the analysis is given the one that was frozen with the design?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

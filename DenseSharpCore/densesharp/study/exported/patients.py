@@ -1,7 +1,5 @@
 """Which cases of a study are of one patient."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ All arrays of readings have the axes [condition, reader, case]. What was not rea
 classes and NaN in arrays of numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How long readers really waited between their sessions, and who started earlier and why."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Bland-Altman plots: the model's volumes and diameters against the readers'."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """All figures that a study's results allow."""
 
-from __future__ import annotations
-
 import os
 import threading
 import warnings

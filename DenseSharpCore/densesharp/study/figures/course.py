@@ -1,7 +1,5 @@
 """The course of the study: flow chart and reading time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How all figures look: colours that colour-blind readers can tell apart, vector output, CSV."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Matrices: confusion, reclassification, and agreement of readers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Outlines: distributions of overlap and distance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

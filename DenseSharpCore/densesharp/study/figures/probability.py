@@ -1,7 +1,5 @@
 """Ratings as probabilities: reliability, decision curves, histograms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

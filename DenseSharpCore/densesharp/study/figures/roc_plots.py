@@ -1,7 +1,5 @@
 """ROC curves and the forest plot of areas."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

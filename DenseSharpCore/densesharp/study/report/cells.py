@@ -1,7 +1,5 @@
 """Results as the report's tables and sentences show them, and tables of results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 

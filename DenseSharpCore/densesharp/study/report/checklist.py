@@ -1,7 +1,5 @@
 """What STARD-AI and CLAIM ask a report for, and where this one has it."""
 
-from __future__ import annotations
-
 from densesharp.study.analysis.study_results import StudyResults
 from densesharp.study.report.blocks import TableBlock
 

@@ -1,7 +1,5 @@
 """The table of the design: what was planned, and what the readers did."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from densesharp.stats.formatting import NOT_ESTIMABLE, number

@@ -1,7 +1,5 @@
 """The tables of the endpoints: their differences and their tests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from densesharp.stats.estimates import Interval

@@ -1,7 +1,5 @@
 """The section of marks: FROC and LROC figures of merit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from densesharp.stats import formatting

@@ -1,7 +1,5 @@
 """The methods paragraph: what was computed, by which formula, of which source."""
 
-from __future__ import annotations
-
 from densesharp.study.analysis.study_results import StudyResults
 
 _ALWAYS = (

@@ -1,7 +1,5 @@
 """Tables of classes, agreement, outlines and times."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 

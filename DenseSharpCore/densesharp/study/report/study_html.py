@@ -1,7 +1,5 @@
 """The report as one HTML file that needs nothing else."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Sequence

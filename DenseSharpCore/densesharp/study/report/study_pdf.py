@@ -1,7 +1,5 @@
 """The report as PDF, with the figures as vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The summary of the report: the primary endpoint in words, and what to know before reading on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from densesharp.stats.formatting import interval, number

@@ -1,7 +1,5 @@
 """Tables of a two-class question, and of the model alone against the readers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
