@@ -84,11 +84,7 @@ def read_csv(path: Path, what: str) -> CsvFile:
 def _refuse_both_marks(
     what: str, header: Sequence[str], lines: Sequence[tuple[int, list[str]]]
 ) -> None:
-    """A column with 0.5 and 1,234 may mean thousands by its comma, and no one can tell.
-
-    Raises:
-        TableError: with the line of the later one.
-    """
+    """A column with 0.5 and 1,234 may mean thousands by its comma, and no one can tell."""
     seen: dict[tuple[int, str], str] = {}
     for line, cells in lines:
         for column, cell in enumerate(cells[: len(header)]):

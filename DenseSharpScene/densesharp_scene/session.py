@@ -376,11 +376,7 @@ class NoduleSession:
             self.listener.said("Cancelled.", "done")
 
     def _meant(self, nodule_id: str | None) -> tuple[ScanNodules, Nodule]:
-        """The nodule that a reader means: the one that is named, else the selected one.
-
-        Raises:
-            SceneError: no CT is open, there is no such nodule, or none is selected.
-        """
+        """The nodule that a reader means: the one that is named, else the selected one."""
         scan = self.state.opened()
         nodule_id = nodule_id or self.state.selected
         if nodule_id is None:

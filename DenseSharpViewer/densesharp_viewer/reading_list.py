@@ -246,11 +246,7 @@ class ReadingList:
         return True
 
     def _save(self, index: int, state: CaseState) -> None:
-        """Write the open case in the background; it has its state once all is written.
-
-        Raises:
-            DenseSharpError: an outline has no answer yet, or nothing can be written there.
-        """
+        """Write the open case in the background; it has its state once all is written."""
 
         def ended(written: bool) -> None:
             if written:

@@ -191,11 +191,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _check_paths(args: argparse.Namespace) -> None:
-    """Refuse the address of a web page where a file or a folder is meant.
-
-    Raises:
-        ImageError: one is given.
-    """
+    """Refuse the address of a web page where a file or a folder is meant."""
     for value in vars(args).values():
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, Path) and path.parts[:1] in (("http:",), ("https:",)):

@@ -98,11 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(found: FollowUp, first: Volume, second: Volume, engine: Engine, target: Path) -> None:
-    """Both result folders, picture and comparison: all of them, or the folder stays as it was.
-
-    Raises:
-        OutputError: the folder cannot be written to, or holds other files of the same names.
-    """
+    """Both result folders, picture and comparison: all of them, or the folder stays as it was."""
     from densesharp.files import HIDDEN, ensure_folder, write_text
     from densesharp.report.followup_picture import write_followup_picture
     from densesharp.report.result_files import files_of_earlier_run, put_in_place, write_results

@@ -158,11 +158,7 @@ def read_figure(
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Refuse a covariance or margin that the figure does not take.
-
-    Raises:
-        TableError: with what to do.
-    """
+    """Refuse a covariance or margin that the figure does not take."""
     from densesharp.errors import TableError
 
     name = args.figure
@@ -174,11 +170,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
 
 def _check_figure(args: argparse.Namespace) -> None:
-    """Refuse options that a figure does not take, and say what it lacks.
-
-    Raises:
-        TableError: with what to do.
-    """
+    """Refuse options that a figure does not take, and say what it lacks."""
     from densesharp.errors import TableError
 
     name, needed = args.figure, NEEDS.get(args.figure)

@@ -139,11 +139,7 @@ def _read_one(entry: Slice, size: tuple[int, ...] | None) -> tuple[NDArray[Any],
 
 
 def _by_gdcm(slices: Sequence[Slice], size: tuple[int, ...] | None) -> NDArray[Any]:
-    """Pixels of files as HU (GDCM applies the rescale).
-
-    Raises:
-        RuntimeError: one cannot be decoded.
-    """
+    """Pixels of files as HU (GDCM applies the rescale)."""
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
     with quiet_libraries(), plain_names([entry.path for entry in slices]) as names:
@@ -159,11 +155,7 @@ def _unfitting() -> ImageError:
 
 
 def _check_declared_bits(chunk: NDArray[Any], slices: Sequence[Slice]) -> None:
-    """Refuse values that need more bits than the header declares, such as drawings in them.
-
-    Raises:
-        ImageError: there are some.
-    """
+    """Refuse values that need more bits than the header declares, such as drawings in them."""
     for plane, entry in zip(chunk, slices, strict=True):
         stored = stored_range(entry)
         if stored is None:

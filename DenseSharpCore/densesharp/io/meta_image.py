@@ -130,11 +130,7 @@ def _orientation_notices(
 
 
 def _first(fields: Mapping[str, str], keys: tuple[str, ...], name: str) -> list[float] | None:
-    """The numbers of a field that has several names; None where the file has none of them.
-
-    Raises:
-        ImageError: it has two of them, with different numbers.
-    """
+    """The numbers of a field that has several names; None where the file has none of them."""
     given = [(key, headers.numbers(fields[key], name)) for key in keys if key in fields]
     for key, values in given[1:]:
         if values != given[0][1]:

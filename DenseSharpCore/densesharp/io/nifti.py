@@ -183,11 +183,7 @@ def _qform(fields: Any, pixdim: NDArray[np.float64], name: str) -> NDArray[np.fl
 
 
 def _check_forms(by_q: Grid, by_s: Grid, name: str) -> tuple[Notice, ...]:
-    """Compare what the two forms say.
-
-    Raises:
-        GeometryError: they turn or flip the image against each other.
-    """
+    """Compare what the two forms say."""
     apart = np.linalg.norm(by_q.corners() - by_s.corners(), axis=1).max()
     if apart <= _SAME_PLACE * by_s.spacing.min():
         return ()

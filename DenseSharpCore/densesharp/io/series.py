@@ -159,9 +159,6 @@ def _files_below(folder: Path) -> tuple[list[Path], list[LeftOut]]:
     """All files in a folder and its sub-folders, and the folders that cannot be opened.
 
     Links to folders are not followed.
-
-    Raises:
-        ImageError: the folder itself cannot be opened.
     """
     closed: list[LeftOut] = []
 
@@ -267,11 +264,7 @@ def _choices(groups: dict[str, list[Slice]]) -> list[SeriesChoice]:
 
 
 def _refuse_faults(slices: Sequence[Slice]) -> None:
-    """Say of a chosen series which of its files cannot be read.
-
-    Raises:
-        ImageError: there are some.
-    """
+    """Say of a chosen series which of its files cannot be read."""
     bad = {entry.path: entry.fault for entry in slices if entry.fault}
     if not bad:
         return

@@ -40,11 +40,7 @@ class ServerAnswer:
 
 
 def _address(url: str) -> SplitResult:
-    """The parts of a server's address.
-
-    Raises:
-        DeviceError: it is none.
-    """
+    """The parts of a server's address."""
     try:
         parts = urlsplit(url)
         # A port out of range and a name that no network can have raise when they are looked at.

@@ -162,11 +162,7 @@ def _file_of(nodes: dict[str | None, Any], node: ET.Element, scene: Path) -> Pat
 
 
 def _segment(labels: sitk.Image, segment: str, grid: Grid) -> NDArray[np.bool_]:
-    """One segment of a .seg.nrrd file, on the CT's grid.
-
-    Raises:
-        ValueError: the file does not hold it, or lies on other voxels.
-    """
+    """One segment of a .seg.nrrd file, on the CT's grid."""
     keys = labels.GetMetaDataKeys()
     wanted = [key for key in keys if key.endswith("_ID") and labels.GetMetaData(key) == segment]
     if not wanted:

@@ -206,11 +206,7 @@ def _patient(row: Mapping[str, str]) -> str:
 
 
 def _check(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
-    """Check what can be checked without reading a CT's voxels, unless the nodule is cut out.
-
-    Raises:
-        DenseSharpError: its files cannot be used.
-    """
+    """Check what can be checked without reading a CT's voxels, unless the nodule is cut out."""
     if _is_cut_from(folder / f"{row['name']}.npz", _source(root, edge, row)):
         return
     image = root / row["image"]
@@ -237,11 +233,7 @@ def _grid_of(path: Path) -> Grid:
 
 
 def _cut(root: Path, folder: Path, edge: int, row: Mapping[str, str]) -> None:
-    """Cut one nodule out, unless it is there already.
-
-    Raises:
-        DenseSharpError: its files cannot be used.
-    """
+    """Cut one nodule out, unless it is there already."""
     target = folder / f"{row['name']}.npz"
     source = _source(root, edge, row)
     if _is_cut_from(target, source):

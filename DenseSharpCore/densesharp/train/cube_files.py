@@ -39,11 +39,7 @@ def read_cubes(path: Path, no_nodule: bool) -> list[Any]:
 
 
 def _read_archive(path: Path) -> list[Any]:
-    """The arrays voxel and seg of an archive, and `_MORE`, None where it has none.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
+    """The arrays voxel and seg of an archive, and `_MORE`, None where it has none."""
     try:
         with path.open("rb") as file:
             if file.read(4) != b"PK\x03\x04":

@@ -213,11 +213,7 @@ def _read_one(root: Path, subsets: dict[str, set[str]], faults: list[str]) -> li
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
-    """The lines of info.csv; what is missing at a line's end is empty.
-
-    Raises:
-        ValueError: says why there are none.
-    """
+    """The lines of info.csv; what is missing at a line's end is empty."""
     try:
         table = read_csv(path, f"'{path}'")
     except TableError as error:
@@ -232,11 +228,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 
 def _read_sample(root: Path, row: Mapping[str, str]) -> Sample:
-    """Read one row's nodule.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
+    """Read one row's nodule."""
     if not row["name"]:
         raise ValueError("it has no name")
     diagnosis = row["diagnosis"].strip()

@@ -47,11 +47,7 @@ def read_masks(
 
 
 def _check_same_nodule(masks: Mapping[str, NDArray[np.bool_]], grid: Grid) -> None:
-    """Refuse masks of which one lies well apart from the first.
-
-    Raises:
-        ImageError: names the two.
-    """
+    """Refuse masks of which one lies well apart from the first."""
     balls = [
         (name, centroid(mask, grid), (mask.sum() * grid.voxel_volume * 3 / (4 * np.pi)) ** (1 / 3))
         for name, mask in masks.items()
@@ -74,10 +70,6 @@ def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> N
         grid: that of the CT.
         row: the line.
         edge: mm that the nodule may reach.
-
-    Raises:
-        ImageError: it cannot be read, or what it holds can be no nodule.
-        GeometryError: its voxels are not those of the CT.
     """
     try:
         header = read_header(path)
@@ -98,11 +90,7 @@ def _read_mask(path: Path, grid: Grid, row: Mapping[str, str], edge: float) -> N
 
 
 def _check_one_nodule(marked: NDArray[np.bool_], grid: Grid, name: str) -> None:
-    """Refuse a mask of all but the nodule, and one of two nodules that lie close.
-
-    Raises:
-        ImageError: it touches all six sides of the CT, or a second piece lies well apart.
-    """
+    """Refuse a mask of all but the nodule, and one of two nodules that lie close."""
     if all(side.any() for axis in range(3) for side in np.moveaxis(marked, axis, 0)[[0, -1]]):
         message = f"the mask '{name}' marks the CT from side to side: is it turned inside out?"
         raise ImageError(message)
@@ -122,11 +110,7 @@ def _check_one_nodule(marked: NDArray[np.bool_], grid: Grid, name: str) -> None:
 
 
 def _check_labels(labels: NDArray[Any], name: str) -> None:
-    """Refuse what is no label map.
-
-    Raises:
-        ImageError: NaN, fractions or negative values.
-    """
+    """Refuse what is no label map."""
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
             message = f"the mask '{name}' holds voxels without a value (NaN): save it with 0 there"
@@ -158,11 +142,7 @@ def _marked(labels: NDArray[Any], row: Mapping[str, str], name: str) -> NDArray[
 
 
 def _on_grid(places: NDArray[np.float64], own: Grid, grid: Grid, name: str) -> NDArray[np.bool_]:
-    """The voxels of a grid with these centers (n, 3), LPS mm.
-
-    Raises:
-        GeometryError: they are centers of no voxels, or `own` has voxels of another size.
-    """
+    """The voxels of a grid with these centers (n, 3), LPS mm."""
     index = grid.to_index(places)
     nearest = np.rint(index).astype(np.int64)
     inside = bool((nearest >= 0).all() and (nearest < grid.size).all())

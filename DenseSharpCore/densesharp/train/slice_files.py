@@ -91,11 +91,7 @@ def read_slice(root: Path, row: Mapping[str, str], rule: Rule) -> OutlinedSlice:
 
 
 def _level(image: Grid, masks: Grid, name: str) -> int:
-    """Which slice of the masks' grid an image of one slice is.
-
-    Raises:
-        GeometryError: none of them.
-    """
+    """Which slice of the masks' grid an image of one slice is."""
     at = masks.to_index(image.to_world(np.array([[0, 0, 0], np.array(image.size) - 1])))
     last = (image.size[0] - 1, image.size[1] - 1)
     off = (
