@@ -6,14 +6,14 @@ docs/reference/evaluation.json. No mark shows in a page.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from densesharp.stats.estimates import Estimate
 from densesharp.stats.formatting import markdown_table
+from densesharp.stats.from_json import from_json
 from densesharp.train.evaluation_answers import JudgedAnswers
-from densesharp.train.evaluation_readers import GRIDS, Reach
+from densesharp.train.evaluation_readers import GRIDS, Reach, ReadersRow
 from densesharp.train.evaluation_report import (
     answer_lines,
     class_lines,
@@ -23,22 +23,23 @@ from densesharp.train.evaluation_report import (
     readers_lines,
     show,
 )
+from densesharp.train.evaluation_summary import (
+    ClassCalibration,
+    ClassRow,
+    MaskRow,
+    RatingRow,
+    Robustness,
+)
 
 Figures = Mapping[str, Any]
+Row = TypeVar("Row")
 
 PAGES = ("docs/reference/evaluation.md", "README.md")
 
 
-def revived(value: Any) -> Any:
-    """JSON values with estimates as records again."""
-    if isinstance(value, list):
-        return [revived(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "value" in value and set(value) <= {field.name for field in fields(Estimate)}:
-        ci = value.get("ci")
-        return Estimate(**{**value, "ci": None if ci is None else (ci[0], ci[1])})
-    return {name: revived(item) for name, item in value.items()}
+def rows_of(kind: type[Row], data: Mapping[str, Any]) -> dict[str, Row]:
+    """The rows of a table as the records that they came from."""
+    return {name: from_json(kind, row) for name, row in data.items()}
 
 
 def model(figures: Figures) -> str:
@@ -49,12 +50,13 @@ def model(figures: Figures) -> str:
 
 def readers(figures: Figures) -> str:
     """The model beside the readers, on the CT's own grid."""
-    found = revived(figures["lidc"]["result"])
+    found = figures["lidc"]["result"]
     parts = []
     for grid in ("inner", "outer"):
-        parts += [f"Mean Dice {GRIDS[grid]}.", "", *readers_lines(found["readers"][grid]), ""]
+        lines = readers_lines(rows_of(ReadersRow, found["readers"][grid]))
+        parts += [f"Mean Dice {GRIDS[grid]}.", "", *lines, ""]
     parts += [reach_sentence(Reach(**found["reach"])), ""]
-    loss = show(found["robustness"]["mean_loss"])
+    loss = show(from_json(Robustness, found["robustness"]).mean_loss)
     parts += [f"Seed moved by 5 mm along each axis, either way: the mean Dice loses {loss}."]
     return "\n".join(parts)
 
@@ -107,13 +109,17 @@ def limits(figures: Figures) -> str:
 
 def density(figures: Figures) -> str:
     """Density and mean class by texture and size."""
-    found = revived(figures["lidc"]["result"])
+    found = figures["lidc"]["result"]
+    whole, inner = (
+        show(from_json(Estimate, found[name]))
+        for name in ("density_spearman", "inner_density_spearman")
+    )
     return "\n".join(
         [
-            f"Spearman of solid share and texture: {show(found['density_spearman'])}; without the "
-            f"masks' outermost voxels {show(found['inner_density_spearman'])}.",
+            f"Spearman of solid share and texture: {whole}; without the masks' outermost voxels "
+            f"{inner}.",
             "",
-            *rating_lines(found["class_by_rating"]),
+            *rating_lines([from_json(RatingRow, row) for row in found["class_by_rating"]]),
         ]
     )
 
@@ -137,13 +143,13 @@ def percent(share: float) -> str:
 
 def simulated(figures: Figures) -> str:
     """Classes and masks of simulated nodules."""
-    found = revived(figures["simulated"]["result"])
-    ece = show(found["calibration"]["ece"])
+    found = figures["simulated"]["result"]
+    ece = show(from_json(ClassCalibration, found["calibration"]).ece)
     return "\n".join(
         [
-            *class_lines(found["classes"]),
+            *class_lines(rows_of(ClassRow, found["classes"])),
             "",
-            *mask_lines(found["masks"]),
+            *mask_lines(rows_of(MaskRow, found["masks"])),
             "",
             f"Expected calibration error: {ece}.",
         ]

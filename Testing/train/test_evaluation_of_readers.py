@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
-from test_model_evaluation import outcomes
+from test_model_evaluation import AN_EVALUATION, outcomes
 
 from densesharp.image.grid import cube_grid
 from densesharp.nodule.pipeline import analyse
@@ -22,7 +22,7 @@ from densesharp.train.evaluation_readers import (
     reach,
     readers_tables,
 )
-from densesharp.train.evaluation_report import answer_lines, markdown
+from densesharp.train.evaluation_report import OutlinedPlaces, answer_lines, markdown
 from densesharp.train.evaluation_summary import groups_of
 from densesharp.train.own_grid import own_masks
 from phantoms import ThresholdEngine, grid_around, rotation
@@ -71,18 +71,18 @@ def test_the_table_shows_model_and_reader_by_group_and_slice() -> None:
     tables = readers_tables(made, groups_of(made))
     assert list(tables) == ["among", "inner"]
     rows = tables["among"]
-    assert rows["all"]["n"] == 20
-    assert rows["fits, four readers or more"]["n"] == 6
-    assert rows["fits, four readers or more"]["others"] == 1
-    assert rows["fits, slices 0-1.3 mm"]["n"] == rows["fits, slices > 2.1 mm"]["n"] == 10
+    assert rows["all"].n == 20
+    assert rows["fits, four readers or more"].n == 6
+    assert rows["fits, four readers or more"].others == 1
+    assert rows["fits, slices 0-1.3 mm"].n == rows["fits, slices > 2.1 mm"].n == 10
     assert "fits, slices 1.3-2.1 mm" not in rows
     gap = (three.others - three.reader) * 14 / 20
-    assert rows["all"]["model_minus_reader"].value == pytest.approx(gap)
+    assert rows["all"].model_minus_reader.value == pytest.approx(gap)
     mixed = tables["inner"]["all"]
-    assert (mixed["n"], mixed["several"]) == (3, 2)
-    assert mixed["one"] == pytest.approx((4 / 6 + 4 / 6 + 8 / 12) / 3)
-    assert mixed["others"] == pytest.approx(three.others)  # of the two with several readers
-    assert mixed["volume_ratio"] == 1
+    assert (mixed.n, mixed.several) == (3, 2)
+    assert mixed.one == pytest.approx((4 / 6 + 4 / 6 + 8 / 12) / 3)
+    assert mixed.others == pytest.approx(three.others)  # of the two with several readers
+    assert mixed.volume_ratio == 1
     assert readers_tables(outcomes(3), groups_of(outcomes(3))) == {}
 
 
@@ -259,15 +259,9 @@ def test_the_report_names_readers_and_places() -> None:
     from densesharp.train import evaluation_summary as summary
 
     made = [replace(o, among=among_readers(rods(4)[0], rods(2, 4, 8))) for o in outcomes(6)]
-    text = markdown(
-        {
-            "model": {"name": "m", "members": 1}, "nodules": 6, "masks": summary.masks(made),
-            "reach": None, "answers": None, "readers": readers_tables(made, groups_of(made)),
-            "places": {"outlined": 3, "n": 7},
-            "robustness": summary.robustness(made), "density_spearman": None,
-            "inner_density_spearman": None, "classes": {}, "class_by_rating": [],
-        }
-    )  # fmt: skip
+    masks, readers = summary.masks(made), readers_tables(made, groups_of(made))
+    text = markdown(replace(AN_EVALUATION, nodules=6, masks=masks, readers=readers,
+                            places=OutlinedPlaces(3, 7)))  # fmt: skip
     assert "at 1 mm, the network's grid" in text
     assert "| all | 6 (6) | 0.667 | 0.778 | 1.000 | 0.778 | 0.578 | 0.578 | 0.200" in text
     assert "Outlined at 3 of 7 places without a nodule." in text

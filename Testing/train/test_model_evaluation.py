@@ -15,6 +15,8 @@ from densesharp.model.engines import open_engine
 from densesharp.model.model_file import ModelFile, load_model, save_model
 from densesharp.resources import model_path
 from densesharp.simulate.simulated_set import Recipe, write_dataset
+from densesharp.stats.estimates import to_json
+from densesharp.stats.from_json import from_json
 from densesharp.train import combine as combining
 from densesharp.train import evaluation
 from densesharp.train import evaluation_summary as summary
@@ -22,7 +24,14 @@ from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, combine, fit_temperature
 from densesharp.train.dataset import Sample, read_dataset
 from densesharp.train.evaluation import SHIFTS, Outcome, _inner, _solid_share, evaluate
-from densesharp.train.evaluation_report import markdown, show
+from densesharp.train.evaluation_readers import ReadersRow
+from densesharp.train.evaluation_report import (
+    EvaluatedModel,
+    Evaluation,
+    OutlinedPlaces,
+    markdown,
+    show,
+)
 from phantoms import ThresholdEngine
 
 AN_OUTCOME = Outcome(
@@ -31,6 +40,14 @@ AN_OUTCOME = Outcome(
     shifted_dice=(0.8, 0.7), plain_dice=0.8, solid_share=0.1,
     inner_solid_share=0.2, refused=False,
 )  # fmt: skip
+
+AN_EVALUATION = Evaluation(
+    EvaluatedModel("m", "0", 1), 1, summary.masks([AN_OUTCOME]), {}, None, None,
+    OutlinedPlaces(0, 0), summary.robustness([AN_OUTCOME]),
+    summary.density([AN_OUTCOME], "solid_share"),
+    summary.density([AN_OUTCOME], "inner_solid_share"), [], {}, summary.ClassCalibration(),
+)  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -68,30 +85,30 @@ def outcomes(count: int = 30) -> list[Outcome]:
 def test_class_rows_count_right() -> None:
     ideal = {str(n): np.eye(3)[n % 3] for n in range(30)}
     rows = summary.classes(outcomes(), ideal)
-    assert rows["DenseSharp"]["accuracy"].value == pytest.approx(0.8)
-    assert rows["ceiling (perfect reader)"]["accuracy"].value == 1
-    assert rows["diameter only"]["accuracy"].value > 0.8  # 4 mm apart, noise of 1 mm
-    assert rows["mean HU only"]["accuracy"].value < 0.5  # all the same
-    gap = rows["ceiling (perfect reader)"]["network minus this, accuracy"]
+    assert rows["DenseSharp"].accuracy.value == pytest.approx(0.8)
+    assert rows["ceiling (perfect reader)"].accuracy.value == 1
+    assert rows["diameter only"].accuracy.value > 0.8  # 4 mm apart, noise of 1 mm
+    assert rows["mean HU only"].accuracy.value < 0.5  # all the same
+    gap = rows["ceiling (perfect reader)"].network_minus_accuracy
     assert gap.value == pytest.approx(-0.2)
 
 
 def test_calibration_error_of_overconfident_answers() -> None:
     result = summary.calibration(outcomes())
-    assert result["ece"].value == pytest.approx(0.0, abs=1e-9)  # says 0.8, right in 0.8
+    assert result.ece.value == pytest.approx(0.0, abs=1e-9)  # says 0.8, right in 0.8
     sure = [replace(o, probabilities=tuple(np.eye(3)[o.predicted])) for o in outcomes()]
-    assert summary.calibration(sure)["ece"].value == pytest.approx(0.2)
+    assert summary.calibration(sure).ece.value == pytest.approx(0.2)
 
 
 def test_density_and_robustness() -> None:
     assert summary.density(outcomes(), "solid_share").value == pytest.approx(1.0)
     assert summary.density(outcomes(), "inner_solid_share").value == pytest.approx(-1.0)
-    assert summary.robustness(outcomes())["mean_loss"].value == pytest.approx(0.05)
+    assert summary.robustness(outcomes()).mean_loss.value == pytest.approx(0.05)
     # What averaging over orientations brings is no part of what a moved click loses.
     averaged = replace(AN_OUTCOME, dice=0.9, plain_dice=0.76)
-    assert summary.robustness([averaged])["mean_loss"].value == pytest.approx(0.01)
+    assert summary.robustness([averaged]).mean_loss.value == pytest.approx(0.01)
     still = replace(AN_OUTCOME, shifted_dice=(), plain_dice=None)
-    assert summary.robustness([still])["mean_loss"].value is None
+    assert summary.robustness([still]).mean_loss.value is None
 
 
 def test_the_outermost_voxels_can_be_left_out_of_the_solid_share() -> None:
@@ -218,8 +235,8 @@ def test_each_fold_is_run_by_the_member_that_never_saw_it(
 
 def test_groups_of_masks() -> None:
     rows = summary.masks([AN_OUTCOME, replace(AN_OUTCOME, fits=False, dice=0.4)])
-    assert rows["mask fits the patch"]["n"] == 1
-    assert rows["all"]["mean_dice"].value == pytest.approx(0.6)
+    assert rows["mask fits the patch"].n == 1
+    assert rows["all"].mean_dice.value == pytest.approx(0.6)
 
 
 def test_a_missing_number_says_why() -> None:
@@ -318,19 +335,23 @@ def test_a_fold_without_its_member_is_refused(two_simulated_nodules: Path) -> No
 
 
 def test_tables_of_no_classes_are_left_out() -> None:
-    results = {
-        "model": {"name": "m", "members": 1},
-        "nodules": 1,
-        "masks": summary.masks([AN_OUTCOME]),
-        "readers": {},
-        "reach": None,
-        "answers": None,
-        "places": {"outlined": 0, "n": 0},
-        "robustness": summary.robustness([AN_OUTCOME]),
-        "density_spearman": summary.density([AN_OUTCOME], "solid_share"),
-        "inner_density_spearman": summary.density([AN_OUTCOME], "inner_solid_share"),
-        "classes": {},
-        "calibration": {},
-        "class_by_rating": [],
-    }
-    assert "## Classes" not in markdown(results)
+    assert "## Classes" not in markdown(AN_EVALUATION)
+
+
+def test_records_write_the_stored_figures_to_the_letter() -> None:
+    """The keys of evaluation.json, their order and what is left out."""
+    stored = json.loads((ROOT / "docs/reference/evaluation.json").read_text(encoding="utf-8"))
+    lidc, simulated = (stored[part]["result"] for part in ("lidc", "simulated"))
+    parts = [
+        *((summary.MaskRow, row) for part in (lidc, simulated) for row in part["masks"].values()),
+        *((ReadersRow, row) for rows in lidc["readers"].values() for row in rows.values()),
+        *((summary.RatingRow, row) for row in lidc["class_by_rating"]),
+        *((summary.ClassRow, row) for row in simulated["classes"].values()),
+        (summary.Robustness, lidc["robustness"]),
+        (summary.Robustness, {"mean_loss": {"value": None, "reason": "none"}}),
+        (summary.ClassCalibration, simulated["calibration"]),
+        (summary.ClassCalibration, {}),
+    ]
+    assert len(parts) > 40
+    for kind, data in parts:
+        assert json.dumps(to_json(from_json(kind, data))) == json.dumps(data)

@@ -1,9 +1,6 @@
 """`densesharp evaluate`: how well a model outlines and classifies a data set's nodules."""
 
 import argparse
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
 from densesharp.errors import TableError
@@ -61,13 +58,8 @@ def run(args: argparse.Namespace) -> int:
         )
     places = outlined_places(samples, model, args.by_fold, args.tta)
     results = write_report(folder, outcomes, model, read_ideal(args.dataset), places)
-    finish(_last_words(results, folder), to_json(results), args.json)
+    nodules = counted(results.nodules, "nodule")
+    mean = next(iter(results.masks.values())).mean_dice.value
+    text = f"{nodules}, mean Dice {mean:.3f}: {folder / 'evaluation.md'}\n"
+    finish(text, to_json(results), args.json)
     return 0
-
-
-def _last_words(results: Mapping[str, Any], folder: Path) -> str:
-    """Where the report lies, with the number most ask for."""
-    dice = next(iter(results["masks"].values()))
-    mean = dice["mean_dice"].value
-    nodules = counted(results["nodules"], "nodule")
-    return f"{nodules}, mean Dice {mean:.3f}: {folder / 'evaluation.md'}\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +171,35 @@ def reach(outcomes: Sequence[Outcome]) -> Reach | None:
     return Reach(leaks, len(extents), float(np.mean([one.taller_mm for one in extents])))
 
 
+@dataclass(frozen=True)
+class ReadersRow:
+    """Means over a group of nodules of what `AmongReaders` has of each.
+
+    Attributes:
+        n: how many nodules.
+        several: how many of them two readers or more drew.
+        one: see `AmongReaders`, as `mean` and `consensus`.
+        mean: over all readers.
+        consensus: with all readers.
+        volume_ratio: the median.
+        others: over the nodules of several readers, as `reader` and `pairs`.
+        reader: the one left out.
+        pairs: two by two.
+        model_minus_reader: `others` minus `reader`.
+    """
+
+    n: int
+    several: int
+    one: float
+    mean: float
+    consensus: float
+    volume_ratio: float
+    others: float | None
+    reader: float | None
+    pairs: float | None
+    model_minus_reader: Estimate
+
+
 def _longest_side(mask: NDArray[np.bool_], grid: Grid) -> float:
     """Mm of the longest side of the box around a mask (k, j, i)."""
     voxels = np.ptp(np.argwhere(mask), axis=0) + 1
@@ -186,7 +215,7 @@ def _height(mask: NDArray[np.bool_], grid: Grid) -> float:
 
 def readers_tables(
     outcomes: Sequence[Outcome], groups: Mapping[str, Sequence[Outcome]]
-) -> dict[str, dict[str, dict[str, Any]]]:
+) -> dict[str, dict[str, ReadersRow]]:
     """The model beside the readers by group: those of the masks, four readers, slice spacing.
 
     Args:
@@ -201,35 +230,43 @@ def readers_tables(
     for low, high in SLICES:
         name = f"fits, slices {low:g}-{high:g} mm" if high < 100 else f"fits, slices > {low:g} mm"
         more[name] = [o for o in fits if o.slice_mm is not None and low < o.slice_mm <= high]
-    tables = {
-        grid: {name: _row(group, grid) for name, group in {**groups, **more}.items()}
-        for grid in GRIDS
-    }
-    filled = {
-        grid: {name: row for name, row in rows.items() if row} for grid, rows in tables.items()
-    }
-    return {grid: rows for grid, rows in filled.items() if rows}
+    tables: dict[str, dict[str, ReadersRow]] = {}
+    for grid in GRIDS:
+        for name, group in {**groups, **more}.items():
+            if row := _row(group, grid):
+                tables.setdefault(grid, {})[name] = row
+    return tables
 
 
 def _most_readers(outcome: Outcome) -> int:
     return max((one.count for one in (outcome.among, outcome.inner) if one), default=0)
 
 
-def _row(outcomes: Sequence[Outcome], grid: str) -> dict[str, Any]:
+def _row(outcomes: Sequence[Outcome], grid: str) -> ReadersRow | None:
     group = [(o.patient, found) for o in outcomes if (found := getattr(o, grid)) is not None]
     if not group:
-        return {}
+        return None
     patients, found = zip(*group, strict=True)
     several = [one for one in found if one.others is not None]
-    row: dict[str, Any] = {"n": len(group), "several": len(several)}
-    for name in ("one", "mean", "consensus"):
-        row[name] = float(np.mean([getattr(one, name) for one in found]))
-    row["volume_ratio"] = float(np.median([one.volume_ratio for one in found]))
-    for name in ("others", "reader", "pairs"):
-        values = [getattr(one, name) for one in several]
-        row[name] = float(np.mean(values)) if values else None
-    row["model_minus_reader"] = _gap(list(zip(patients, found, strict=True)))
-    return row
+
+    def mean(name: str, among: Sequence[AmongReaders] = found) -> float:
+        return float(np.mean([getattr(one, name) for one in among]))
+
+    def of_several(name: str) -> float | None:
+        return mean(name, several) if several else None
+
+    return ReadersRow(
+        n=len(group),
+        several=len(several),
+        one=mean("one"),
+        mean=mean("mean"),
+        consensus=mean("consensus"),
+        volume_ratio=float(np.median([one.volume_ratio for one in found])),
+        others=of_several("others"),
+        reader=of_several("reader"),
+        pairs=of_several("pairs"),
+        model_minus_reader=_gap(list(zip(patients, found, strict=True))),
+    )
 
 
 def _gap(group: Sequence[tuple[str, AmongReaders]]) -> Estimate:

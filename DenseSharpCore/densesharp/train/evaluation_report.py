@@ -8,9 +8,8 @@ OUT/*.png             Dice by size and texture, reliability plot; the model is i
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from densesharp.train.evaluation_readers import (
     AmongReaders,
     Extent,
     Reach,
+    ReadersRow,
     reach,
     readers_tables,
 )
@@ -40,6 +40,58 @@ MORE = {"extent": Extent, "answer": StoredAnswer}
 """Further records of an `Outcome` that nodules.csv spreads over columns."""
 
 Ideal = dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """Which model was judged."""
+
+    name: str
+    sha256: str
+    members: int
+
+
+@dataclass(frozen=True)
+class OutlinedPlaces:
+    """At how many places without a nodule something was outlined, and how many there are."""
+
+    outlined: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What evaluation.json holds.
+
+    Attributes:
+        model: that was judged.
+        nodules: how many.
+        masks: by group of nodules.
+        readers: by field of `GRIDS`, then by group; without what was not measured.
+        reach: None where no outlines on the CT's own voxels are known.
+        answers: None where none were asked for.
+        places: without a nodule.
+        robustness: against displaced seeds.
+        density_spearman: of the outline's solid share and the readers' texture.
+        inner_density_spearman: without the outline's outermost voxels.
+        class_by_rating: by texture and by size.
+        classes: of the network, of baselines and of the perfect reader; empty without classes.
+        calibration: of the classes.
+    """
+
+    model: EvaluatedModel
+    nodules: int
+    masks: Mapping[str, summary.MaskRow]
+    readers: Mapping[str, Mapping[str, ReadersRow]]
+    reach: Reach | None
+    answers: JudgedAnswers | None
+    places: OutlinedPlaces
+    robustness: summary.Robustness
+    density_spearman: Estimate
+    inner_density_spearman: Estimate
+    class_by_rating: Sequence[summary.RatingRow]
+    classes: Mapping[str, summary.ClassRow]
+    calibration: summary.ClassCalibration
 
 
 def read_ideal(dataset: str | Path) -> Ideal:
@@ -71,8 +123,8 @@ def write_report(
     model: ModelFile,
     ideal: Ideal,
     places: tuple[int, int] = (0, 0),
-) -> dict[str, Any]:
-    """Summarise the outcomes and write all files; gives what evaluation.json holds.
+) -> Evaluation:
+    """Summarise the outcomes and write all files.
 
     Args:
         folder: to write to.
@@ -82,70 +134,66 @@ def write_report(
         places: how many places without a nodule were outlined, and how many there are.
 
     Returns:
-        What evaluation.json holds, with estimates as records.
+        What evaluation.json holds.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    results: dict[str, Any] = {
-        "model": {"name": model.card.name, "sha256": model.sha256, "members": len(model.members)},
-        "nodules": len(outcomes),
-        "masks": summary.masks(outcomes),
-        "readers": readers_tables(outcomes, summary.groups_of(outcomes)),
-        "reach": reach(outcomes),
-        "answers": judge(outcomes),
-        "places": {"outlined": places[0], "n": places[1]},
-        "robustness": summary.robustness(outcomes),
-        "density_spearman": summary.density(outcomes, "solid_share"),
-        "inner_density_spearman": summary.density(outcomes, "inner_solid_share"),
-        "class_by_rating": summary.class_by_rating(outcomes),
-        "classes": summary.classes(outcomes, ideal),
-        "calibration": summary.calibration(outcomes),
-    }
+    results = Evaluation(
+        model=EvaluatedModel(model.card.name, model.sha256, len(model.members)),
+        nodules=len(outcomes),
+        masks=summary.masks(outcomes),
+        readers=readers_tables(outcomes, summary.groups_of(outcomes)),
+        reach=reach(outcomes),
+        answers=judge(outcomes),
+        places=OutlinedPlaces(*places),
+        robustness=summary.robustness(outcomes),
+        density_spearman=summary.density(outcomes, "solid_share"),
+        inner_density_spearman=summary.density(outcomes, "inner_solid_share"),
+        class_by_rating=summary.class_by_rating(outcomes),
+        classes=summary.classes(outcomes, ideal),
+        calibration=summary.calibration(outcomes),
+    )
     write_text(folder / "evaluation.json", json.dumps(to_json(results), indent=1) + "\n")
     write_text(folder / "evaluation.md", markdown(results))
     _write_nodules(folder / "nodules.csv", outcomes)
     named = f"{model.card.name}, SHA-256 {model.sha256}"
     _draw_dice(folder / "dice.png", outcomes, named)
-    if results["calibration"]:
-        _draw_reliability(folder / "reliability.png", results["calibration"]["bins"], named)
+    if results.calibration.bins:
+        _draw_reliability(folder / "reliability.png", results.calibration.bins, named)
     return results
 
 
-def markdown(results: Mapping[str, Any]) -> str:
+def markdown(results: Evaluation) -> str:
     """The results as Markdown tables."""
-    model = results["model"]
+    model, places = results.model, results.places
     parts = ["# Evaluation", ""]
-    size = f"{counted(model['members'], 'member')}, {counted(results['nodules'], 'nodule')}"
-    parts += [f"{model['name']}, {size}.", ""]
-    parts += ["## Masks", "", *mask_lines(results["masks"]), ""]
-    if results["readers"]:
+    size = f"{counted(model.members, 'member')}, {counted(results.nodules, 'nodule')}"
+    parts += [f"{model.name}, {size}.", ""]
+    parts += ["## Masks", "", *mask_lines(results.masks), ""]
+    if results.readers:
         parts += ["## Beside the readers", ""]
-    for grid, rows in results["readers"].items():
+    for grid, rows in results.readers.items():
         parts += [f"Mean Dice {GRIDS[grid]}.", "", *readers_lines(rows), ""]
-    if results["reach"]:
-        parts += [reach_sentence(results["reach"]), ""]
-    if results["answers"]:
-        parts += ["## Answers", "", *answer_lines(results["answers"]), ""]
-    if results["places"]["n"]:
-        places = results["places"]
-        parts += [f"Outlined at {places['outlined']} of {places['n']} places without a nodule.", ""]
-    robust = results["robustness"]
+    if results.reach:
+        parts += [reach_sentence(results.reach), ""]
+    if results.answers:
+        parts += ["## Answers", "", *answer_lines(results.answers), ""]
+    if places.n:
+        parts += [f"Outlined at {places.outlined} of {places.n} places without a nodule.", ""]
+    loss = show(results.robustness.mean_loss)
+    parts += [f"Seed moved by 5 mm along each axis: mean Dice loss {loss}.", ""]
     parts += [
-        f"Seed moved by 5 mm along each axis: mean Dice loss {show(robust['mean_loss'])}.",
+        f"Spearman of solid share and texture: {show(results.density_spearman)}; without the "
+        f"masks' outermost voxels {show(results.inner_density_spearman)}.",
         "",
     ]
-    parts += [
-        f"Spearman of solid share and texture: {show(results['density_spearman'])}; without the "
-        f"masks' outermost voxels {show(results['inner_density_spearman'])}.",
-        "",
-    ]
-    if results["classes"]:
-        parts += ["## Classes", "", *class_lines(results["classes"]), ""]
-        parts += [f"Expected calibration error: {show(results['calibration']['ece'])}.", ""]
-    if results["class_by_rating"]:
-        rows = rating_lines(results["class_by_rating"])
-        parts += ["## Mean class probabilities", "", *rows, ""]
+    if results.classes:
+        parts += ["## Classes", "", *class_lines(results.classes), ""]
+        parts += [f"Expected calibration error: {show(results.calibration.ece)}.", ""]
+    if results.class_by_rating:
+        lines = rating_lines(results.class_by_rating)
+        parts += ["## Mean class probabilities", "", *lines, ""]
     return "\n".join(parts)
 
 
@@ -161,15 +209,15 @@ def show(value: Estimate | float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def mask_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def mask_lines(rows: Mapping[str, summary.MaskRow]) -> list[str]:
     """A table of masks by group."""
     return markdown_table(
         ("nodules", "n", "mean Dice (95 % CI)", "median Dice", "median HD95, mm",
          "mean volume error", "median abs. volume error", "refused"),
         [
-            (name, row["n"], show(row["mean_dice"]), show(row["median_dice"]),
-             show(row["median_hd95_mm"], 1), f"{row['mean_volume_error']:+.0%}",
-             f"{row['median_absolute_volume_error']:.0%}", row["refused"])
+            (name, row.n, show(row.mean_dice), show(row.median_dice), show(row.median_hd95_mm, 1),
+             f"{row.mean_volume_error:+.0%}", f"{row.median_absolute_volume_error:.0%}",
+             row.refused)
             for name, row in rows.items()
         ],
     )  # fmt: skip
@@ -189,15 +237,12 @@ READERS = {
 """Columns of the tables beside the readers, by entry of a row."""
 
 
-def readers_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def readers_lines(rows: Mapping[str, ReadersRow]) -> list[str]:
     """A table of the model beside the readers, by group."""
 
-    def cells(row: Mapping[str, Any]) -> list[str]:
-        shown = {key: show(row[key]) for key in READERS}
-        shown |= {
-            "n": f"{row['n']} ({row['several']})",
-            "volume_ratio": show(row["volume_ratio"], 2),
-        }
+    def cells(row: ReadersRow) -> list[str]:
+        shown = {key: show(getattr(row, key)) for key in READERS}
+        shown |= {"n": f"{row.n} ({row.several})", "volume_ratio": show(row.volume_ratio, 2)}
         return list(shown.values())
 
     return markdown_table(
@@ -236,29 +281,27 @@ def answer_lines(found: JudgedAnswers) -> list[str]:
     ]
 
 
-def class_lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def class_lines(rows: Mapping[str, summary.ClassRow]) -> list[str]:
     """A table of the classes of the network, of baselines and of a perfect reader."""
     lines = []
     for label, row in rows.items():
-        gap = row.get("network minus this, accuracy")
-        shown = [row["accuracy"], row["weighted_f1"].value, row["mcc"].value]
-        shown += [row["quadratic_kappa"], *(row[f"auc, {name}"] for name in summary.BINARY), gap]
+        gap = row.network_minus_accuracy
+        shown = (row.accuracy, row.weighted_f1.value, row.mcc.value, row.quadratic_kappa,
+                 row.auc_invasive, row.auc_iac, gap)  # fmt: skip
         p = "–" if gap is None or gap.p is None else f"{gap.p:.2g}"
         lines.append([label, *map(show, shown), p])
-    areas = [f"AUC {name}" for name in summary.BINARY]
+    areas = [f"AUC {name}" for name in (summary.INVASIVE, summary.IAC)]
     head = ["", "accuracy", "weighted F1", "MCC", "quadratic kappa", *areas]
     return markdown_table([*head, "accuracy, network minus this", "p"], lines)
 
 
-def rating_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def rating_lines(rows: Sequence[summary.RatingRow]) -> list[str]:
     """A table of mean class probabilities by texture and size."""
-    return markdown_table(
-        ["group", "n", *CLASS_NAMES, "refused"],
-        [
-            (row["group"], row["n"], *(f"{row[name]:.2f}" for name in CLASS_NAMES), row["refused"])
-            for row in rows
-        ],
-    )
+    lines = []
+    for row in rows:
+        shown = [f"{share:.2f}" for share in (row.aah_ais, row.mia, row.iac)]
+        lines.append([row.group, row.n, *shown, row.refused])
+    return markdown_table(["group", "n", *CLASS_NAMES, "refused"], lines)
 
 
 def _write_nodules(path: Path, outcomes: Sequence[Outcome]) -> None:
