@@ -179,11 +179,11 @@ def test_merged_table_and_summary_count_everything(case_list, tmp_path, known_en
     run_here(cases, SETTINGS, tmp_path)
     summary = merge(cases, SETTINGS, tmp_path)
     assert summary is not None
-    assert {name: summary[name] for name in
+    assert {name: getattr(summary, name) for name in
             ("cases", "failed_cases", "nodules", "failed_nodules")} == {
         "cases": 6, "failed_cases": 2, "nodules": 4, "failed_nodules": 1
     }  # fmt: skip
-    assert summary["predicted_class"] == {"AAH-AIS": 2, "MIA": 2}
+    assert summary.predicted_class == {"AAH-AIS": 2, "MIA": 2}
     with (tmp_path / "cohort.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["case"], row["id"]) for row in rows] == [
@@ -202,15 +202,15 @@ def test_merged_table_and_summary_count_everything(case_list, tmp_path, known_en
 def test_a_refused_answer_counts_as_refused_and_in_no_class(case_list, tmp_path, known_engine):
     cases = read_cases(case_list)
     run_here(cases, SETTINGS, tmp_path)
-    before = merge(cases, SETTINGS, tmp_path)["predicted_class"]
+    before = merge(cases, SETTINGS, tmp_path).predicted_class
     content = record(tmp_path, "a")
     (entry,) = content["result"]["nodules"]
     entry["verdict"] = "refused"
     (tmp_path / "cases" / "a.json").write_text(json.dumps(content))
     summary = merge(cases, SETTINGS, tmp_path)
-    assert summary["verdict"]["refused"] == 1
-    assert sum(summary["predicted_class"].values()) == sum(before.values()) - 1
-    assert summary["nodules"] == 4
+    assert summary.verdict["refused"] == 1
+    assert sum(summary.predicted_class.values()) == sum(before.values()) - 1
+    assert summary.nodules == 4
 
 
 def test_an_odd_case_does_not_end_the_run(case_list, tmp_path, known_engine, monkeypatch):
@@ -443,7 +443,7 @@ def test_a_dask_worker_that_is_killed_loses_and_doubles_nothing(cluster, images,
     assert len(list((out / "cases").glob("[!.]*.json"))) == 15
     for name, stamp in written.items():
         assert (out / "cases" / name).stat().st_mtime_ns == stamp, f"{name} was written twice"
-    assert merge(cases, SETTINGS, out)["nodules"] == 14
+    assert merge(cases, SETTINGS, out).nodules == 14
 
 
 def test_a_finished_case_is_not_run_again_by_a_second_worker(case_list, tmp_path, known_engine):

@@ -1,6 +1,7 @@
 """`densesharp cohort`: thousands of CTs from a list, one record each, one table at the end."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from densesharp.cli.predict import add_model_arguments, add_solid_threshold, settings_of
@@ -63,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
             text += "The old cohort.csv and summary were removed: records changed.\n"
         text += "Other parts of the list are not finished yet, so nothing is merged.\n"
     else:
-        nodules = counted(summary["nodules"], "nodule")
+        nodules = counted(summary.nodules, "nodule")
         text += f"Table of {nodules}: {args.out / 'cohort.csv'}\n{DISCLAIMER}\n"
     counts = {"done": tally.done, "failed": tally.failed, "done_before": skipped}
-    finish(text, {**counts, "out": str(args.out), "summary": summary}, args.json)
+    document = {**counts, "out": str(args.out), "summary": summary and asdict(summary)}
+    finish(text, document, args.json)
     return 0

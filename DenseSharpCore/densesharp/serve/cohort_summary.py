@@ -4,8 +4,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,25 @@ TABLE, FAILURES, SUMMARY, PICTURE = "cohort.csv", "failures.csv", "summary.json"
 _COLOURS = ("#4c9be8", "#f2b134", "#d1495b")
 
 
-def merge(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class CohortSummary:
+    """What summary.json holds: counts of cases, nodules, verdicts, classes and types.
+
+    Classes and types are those of nodules that were not refused.
+    """
+
+    cases: int
+    failed_cases: int
+    nodules: int
+    failed_nodules: int
+    verdict: dict[str, int]
+    predicted_class: dict[str, int]
+    nodule_type: dict[str, int]
+    model_sha256: str
+    notice: str
+
+
+def merge(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> CohortSummary | None:
     """Write table, failures, summary and picture once every case has a record.
 
     Files: `cohort.csv` (a row per nodule), `failures.csv` (case, nodule, reason), `summary.json`
@@ -55,7 +73,7 @@ def merge(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> dict[s
     write_csv(out / TABLE, ("case", *COLUMNS), rows)
     write_csv(out / FAILURES, ("case", "nodule", "reason"), failures)
     _draw(out / PICTURE, rows, summary)
-    write_text(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    write_text(out / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
     return summary
 
 
@@ -84,26 +102,26 @@ def _summary(
     failures: Sequence[dict[str, str]],
     cases: int,
     settings: CohortRun,
-) -> dict[str, Any]:
+) -> CohortSummary:
     answered = [row for row in rows if row["verdict"] != "refused"]
 
     def counts(column: str, among: Sequence[dict[str, object]]) -> dict[str, int]:
         return dict(sorted(Counter(str(row[column]) for row in among if row[column]).items()))
 
-    return {
-        "cases": cases,
-        "failed_cases": sum(not failure["nodule"] for failure in failures),
-        "nodules": len(rows),
-        "failed_nodules": sum(bool(failure["nodule"]) for failure in failures),
-        "verdict": counts("verdict", rows),
-        "predicted_class": counts("predicted_class", answered),
-        "nodule_type": counts("nodule_type", answered),
-        "model_sha256": settings.model_sha256,
-        "notice": DISCLAIMER,
-    }
+    return CohortSummary(
+        cases=cases,
+        failed_cases=sum(not failure["nodule"] for failure in failures),
+        nodules=len(rows),
+        failed_nodules=sum(bool(failure["nodule"]) for failure in failures),
+        verdict=counts("verdict", rows),
+        predicted_class=counts("predicted_class", answered),
+        nodule_type=counts("nodule_type", answered),
+        model_sha256=settings.model_sha256,
+        notice=DISCLAIMER,
+    )
 
 
-def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]) -> None:
+def _draw(path: Path, rows: Sequence[dict[str, object]], summary: CohortSummary) -> None:
     """Classes, verdicts and sizes side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -112,11 +130,11 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     classes, verdicts, sizes = figure.subplots(1, 3)
-    found = [summary["predicted_class"].get(name, 0) for name in CLASS_NAMES]
+    found = [summary.predicted_class.get(name, 0) for name in CLASS_NAMES]
     classes.bar_label(classes.bar(CLASS_NAMES, found, color=_COLOURS), padding=2)
     classes.set(title="Predicted class")
     names = ("ok", "caution", "refused")
-    found = [summary["verdict"].get(name, 0) for name in names]
+    found = [summary.verdict.get(name, 0) for name in names]
     bars = verdicts.bar(names, found, color=("#5aa469", "#f2b134", "#d1495b"))
     verdicts.bar_label(bars, padding=2)
     verdicts.set(title="Verdict")
@@ -138,8 +156,8 @@ def _draw(path: Path, rows: Sequence[dict[str, object]], summary: dict[str, Any]
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(0, max(1.0, 1.18 * axes.get_ylim()[1]))
     figure.suptitle(
-        f"{counted(summary['nodules'], 'nodule')} in {counted(summary['cases'], 'CT')}, "
-        f"{counted(summary['failed_cases'], 'CT')} failed. {DISCLAIMER}",
+        f"{counted(summary.nodules, 'nodule')} in {counted(summary.cases, 'CT')}, "
+        f"{counted(summary.failed_cases, 'CT')} failed. {DISCLAIMER}",
         fontsize=10,
     )
     with atomic_path(path) as temporary:

@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
         raise StudyError(
             "Give either a pilot study's readings, or its --components, or one AUC with --auc."
         )
-    document = _pilot_document(args) if args.auc is None else single_document(args)
+    document = _pilot_document(args) if args.auc is None else _single_document(args)
     show(_text(document) if args.auc is None else _single_text(document), document, args.json)
     return 0
 
 
-def single_document(args: argparse.Namespace) -> dict[str, Any]:
+def _single_document(args: argparse.Namespace) -> dict[str, Any]:
     """Power for every asked-for number of cases, and the cases that reach the target."""
     from densesharp.stats.power_single import single_cases, single_power
 
@@ -125,7 +125,7 @@ def _pilot_document(args: argparse.Namespace) -> dict[str, Any]:
         raise StudyError(message)
     if args.equivalence and args.margin is None:
         raise StudyError("--equivalence needs its --margin.")
-    return power_document(_pilot(args), args)
+    return _power_document(_pilot(args), args)
 
 
 def _pilot(args: argparse.Namespace) -> Pilot:
@@ -148,7 +148,7 @@ def _pilot(args: argparse.Namespace) -> Pilot:
     return pilot_from(Components(var_r, var_tr, cov1, cov2, cov3, var_error), args.pilot_cases)
 
 
-def power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
+def _power_document(pilot: Any, args: argparse.Namespace) -> dict[str, Any]:
     """Power for every asked-for size, and the cases that reach the target."""
     from densesharp.stats.power import FormName, Plan, cases_needed, power
 
