@@ -217,11 +217,7 @@ def why_no_name(name: str) -> str | None:
 def folder_name(text: str) -> str:
     """A name for a file or folder on every system, from what a header or a reader says.
 
-    Args:
-        text: any text.
-
-    Returns:
-        Letters, digits, `-`, `_` and `.` of it, never empty, hidden, or a device of Windows.
+    Letters, digits, `-`, `_` and `.` of it, never empty, hidden, or a device of Windows.
     """
     plain = re.sub(r"[^\w.-]+", "_", text).encode("utf-8")[:_LONGEST_FOLDER]
     name = plain.decode("utf-8", "ignore").strip("._-")

@@ -42,10 +42,6 @@ class ForeignOutline:
 def outlines_in(node: Any, scan: ScanNodules) -> tuple[list[ForeignOutline], list[str]]:
     """The outlines of a node that may be nodules, and names of those that may not.
 
-    Args:
-        node: segmentation or label map volume.
-        scan: the CT whose nodules they shall be.
-
     Raises:
         SceneError: nothing is chosen, the node bends space, or it holds none.
     """

@@ -118,12 +118,7 @@ class ResultCard:
 
 
 def result_card(nodule: Nodule, running: bool = False) -> ResultCard:
-    """The card of a nodule.
-
-    Args:
-        nodule: with its answer.
-        running: whether a better founded answer is still being computed.
-    """
+    """The card of a nodule; `running` while a better founded answer is being computed."""
     result = nodule.result.shown()
     found = result.stability
     tone = LIGHT_TONES[found.light] if found is not None else "quiet"

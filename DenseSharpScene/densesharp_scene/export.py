@@ -27,11 +27,7 @@ class Export:
         self._state, self._jobs = state, jobs
 
     def report(self, folder: Path, finish: Callable[[JobEvent], None]) -> None:
-        """Write files and report on the nodules that were not rejected.
-
-        Args:
-            folder: where to.
-            finish: takes the end.
+        """Write files and report on the nodules that were not rejected; `finish` takes the end.
 
         Raises:
             ImageError: there is nothing to write, or something is out of date.

@@ -67,12 +67,7 @@ class Maps:
         self._encoded: dict[str, tuple[Prediction, str]] = {}
 
     def write(self, results: Sequence[NoduleResult], node: Callable[[], Any]) -> None:
-        """Write the maps of all nodules, if any changed.
-
-        Args:
-            results: of all nodules of the CT.
-            node: gives the text node, and makes it when it is missing.
-        """
+        """Write the maps of all nodules, if any changed; `node` makes the text node if missing."""
         known, self._encoded = self._encoded, {}
         for result in results:
             if result.prediction is not None:

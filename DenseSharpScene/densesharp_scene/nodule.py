@@ -99,11 +99,7 @@ class Nodule:
         )
 
     def handed_out(self, overlap: str | None) -> Nodule:
-        """The nodule with what only the scene knows of it: name, decision, a neighbor's outline.
-
-        Args:
-            overlap: what to say of another nodule with the same voxels; None without one.
-        """
+        """The nodule with what only the scene knows of it: name, decision, a neighbor's outline."""
         notices = self.result.notices
         if overlap is not None:
             notices = (*notices, Notice(OVERLAP, overlap))

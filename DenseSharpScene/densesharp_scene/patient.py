@@ -20,12 +20,7 @@ FIELDS = tuple(field.name for field in fields(Context))
 
 
 def context_of(record: Any | None, nodule_id: str) -> Context:
-    """What is known for a nodule.
-
-    Args:
-        record: of its CT; None where it has none.
-        nodule_id: the nodule.
-    """
+    """What is known for a nodule; nothing where its CT has no record."""
     known = {**_read(record, ATTRIBUTE), **_read(record, f"{ATTRIBUTE}.{nodule_id}")}
     return Context(**known)
 

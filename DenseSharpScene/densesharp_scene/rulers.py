@@ -17,11 +17,7 @@ COLOR = (0.55, 0.95, 0.75)
 
 
 def click(scan: ScanNodules, ras: ArrayLike) -> float | None:
-    """Begin a ruler at a place (world RAS mm), or end the one that was begun.
-
-    Returns:
-        The length in mm of a ruler that is complete now; None for one that was begun.
-    """
+    """Begin a ruler at a place (world RAS mm), or end the one begun and give its mm."""
     begun = next((line for line in lines(scan.scene) if line.GetNumberOfControlPoints() == 1), None)
     line = begun or _create(scan)
     line.AddControlPointWorld(vtk.vtkVector3d(*np.asarray(ras, dtype=np.float64).tolist()))

@@ -238,11 +238,7 @@ class ScanNodules(ScanNodes):
         return self._history.count
 
     def undo(self, nodule_id: str) -> str:
-        """Bring a nodule back to its state before the last step.
-
-        Returns:
-            What was undone, in words; empty when there is nothing.
-        """
+        """Bring a nodule back to before its last step; gives that in words, or nothing."""
         now = self._now(nodule_id)
         if now is not None and self.repainted(nodule_id):
             what = f"{now.name}: outline changed"

@@ -63,11 +63,7 @@ def lies_beside_results(path: Path) -> bool:
 
 
 def free_folder(base: Path) -> Path:
-    """Where the results of a CT that was just opened go: never over earlier ones.
-
-    Args:
-        base: the case's folder; when it holds results, `base-2`, `base-3` ... are tried.
-    """
+    """Where the results of a CT go, never over earlier ones: `base`, or `base-2` ..."""
     folder, number = base, 1
     while any((folder / name).exists() for name in OWN_RESULTS):
         number += 1

@@ -59,11 +59,7 @@ class Exports:
         self._listener.publish({"saved_in": ""})
 
     def save(self, then: Callable[[], None] = lambda: None) -> None:
-        """Write masks, meshes, table, report and the scene into the results folder.
-
-        Args:
-            then: called when all is written.
-        """
+        """Write masks, meshes, table, report and the scene into the results folder, then call."""
         scan, state = self._state.opened(), self._unsaved.state()
 
         def finish(event: JobEvent) -> None:

@@ -103,12 +103,7 @@ class Pictures:
 
 
 def number_pictures(pictures: Pictures, adapter: Any) -> None:
-    """Send each picture with its number, and take the number from each press of a button.
-
-    Args:
-        pictures: of the view.
-        adapter: what sends its pictures and hears its mouse.
-    """
+    """Send each picture with its number, and take the number from each press of a button."""
     scheduler, hear = adapter._scheduler, adapter.on_interaction
     draw, encoder = scheduler._render_frame, scheduler._rca_encoder
 

@@ -66,15 +66,7 @@ class StudyScene:
         self.return_to_nodule()
 
     def show_outlines(self, own: bytes | None, model: bytes | None) -> bool:
-        """Show stored outlines; None takes an outline out of the scene.
-
-        Args:
-            own: NRRD bytes of the reader's outline.
-            model: NRRD bytes of the model's outline.
-
-        Returns:
-            Whether an outline came that was not there before.
-        """
+        """Show outlines (NRRD bytes; None takes one out); whether a new one came."""
         if self.case.grid is None:
             return False
         before = self.case.own_id

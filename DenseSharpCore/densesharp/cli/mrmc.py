@@ -136,11 +136,7 @@ def run(args: argparse.Namespace) -> int:
 def read_figure(
     path: Path, args: argparse.Namespace
 ) -> tuple[Readings, Readings | Marks, FigureOfMerit]:
-    """Readings to analyse, what the file holds, and the figure of merit that was asked for.
-
-    Args:
-        path: the file.
-        args: with the options of `add_figure`.
+    """Readings to analyse, what the file holds, and the figure of merit of `add_figure`'s options.
 
     Raises:
         TableError: the file or an option is at fault.

@@ -13,10 +13,6 @@ PAGES = {
 
 
 def page(name: str) -> Callable[..., Any]:
-    """What serves a page; looked up when it is needed, as its packages take seconds to load.
-
-    Args:
-        name: a key of `PAGES`.
-    """
+    """What serves a page of `PAGES`; looked up late, as its packages take seconds to load."""
     found: Callable[..., Any] = pkgutil.resolve_name(PAGES[name])
     return found

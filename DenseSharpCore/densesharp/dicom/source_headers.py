@@ -46,9 +46,6 @@ _ASCII = {"", "ISO_IR 6", "ISO 2022 IR 6"}
 def building(images: Sequence[Dataset]) -> Iterator[None]:
     """Make an object from a source's headers: no warning that names the patient, one sentence.
 
-    Args:
-        images: the headers.
-
     Raises:
         ImageError: the headers hold values that DICOM does not allow.
     """

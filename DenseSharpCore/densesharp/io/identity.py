@@ -49,13 +49,9 @@ class CaseIdentity:
 
 
 def read_identity(path: str | Path) -> CaseIdentity:
-    """What the header of one DICOM file says of its patient, study and series.
+    """What the header of a DICOM file says of its patient, study and series.
 
-    Args:
-        path: a DICOM file.
-
-    Returns:
-        Its identity; an empty one where the header cannot be read.
+    An empty identity where the header cannot be read.
     """
     import pydicom  # here, as it takes a third of a second and not every page opens DICOM
 

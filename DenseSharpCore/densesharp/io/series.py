@@ -115,12 +115,7 @@ def _read_all(
 
 
 def _in_neighboring_folders(own: Slice, slices: Sequence[Slice]) -> list[Slice]:
-    """The rest of a series that is spread over folders side by side; a copy of it is none.
-
-    Args:
-        own: the image that was chosen.
-        slices: those in its folder.
-    """
+    """The rest of a series that is spread over folders side by side; a copy of it is none."""
     uid, rest = own.text("SeriesInstanceUID"), []
     known = {mark for entry in slices for mark in _marks(entry)}
     for folder in _folders(own.path.parent.parent):
@@ -331,15 +326,7 @@ def _listed(left: Sequence[LeftOut]) -> str:
 
 
 def no_dicom(name: str, volumes: Sequence[Path] = ()) -> ImageError:
-    """What to say of a folder without DICOM images.
-
-    Args:
-        name: of the folder.
-        volumes: images of other formats that lie in it.
-
-    Returns:
-        The error to raise.
-    """
+    """What to say of a folder without DICOM images; `volumes` are images of other formats in it."""
     if not volumes:
         instead = ": choose the folder of the CT series, or an NRRD, NIfTI or MetaImage file."
     else:

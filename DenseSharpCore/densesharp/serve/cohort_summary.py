@@ -80,9 +80,6 @@ def merge(cases: Sequence[CohortCase], settings: CohortRun, out: Path) -> Cohort
 def remove_merged(out: Path) -> bool:
     """Remove what `merge` wrote, before records change that it no longer belongs to.
 
-    Returns:
-        Whether there was anything.
-
     Raises:
         OutputError: the folder cannot be written to.
     """

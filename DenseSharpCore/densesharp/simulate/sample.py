@@ -73,10 +73,6 @@ class SampleChest:
 def make_sample(seed: int = SEED, progress: Progress = silent) -> SampleChest:
     """Make the sample CT; the same seed gives the same voxels.
 
-    Args:
-        seed: of everything random.
-        progress: told before each part of the work.
-
     Returns:
         The CT and the truth about its nodules.
     """

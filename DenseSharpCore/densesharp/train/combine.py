@@ -122,9 +122,7 @@ def logits_in_all_orientations(
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """The temperature that makes the mean probability over all runs most likely.
 
-    Args:
-        logits: (N, runs, classes)
-        labels: (N,)
+    Logits are (N, runs, classes), labels (N,).
     """
 
     def loss(log_temperature: float) -> float:

@@ -25,10 +25,6 @@ SMALLEST_EDGE = 40
 def read_cubes(path: Path, no_nodule: bool) -> list[Any]:
     """The arrays voxel and seg of a nodule's file, and `_MORE`, None where it has none.
 
-    Args:
-        path: the file.
-        no_nodule: whether it is a place without a nodule.
-
     Raises:
         ValueError: says what is wrong with it.
     """

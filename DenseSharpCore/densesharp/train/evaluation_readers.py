@@ -66,11 +66,7 @@ class AmongReaders:
 
 
 def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongReaders:
-    """Compare a model's mask (k, j, i) with those of its readers (reader, k, j, i).
-
-    Args:
-        mask: the model's, may be empty.
-        readers: what they drew, one or more.
+    """Compare a model's mask (k, j, i), which may be empty, with its readers' (reader, k, j, i).
 
     Returns:
         Dice of the model and of the readers, each with the same truth.
@@ -216,14 +212,9 @@ def _height(mask: NDArray[np.bool_], grid: Grid) -> float:
 def readers_tables(
     outcomes: Sequence[Outcome], groups: Mapping[str, Sequence[Outcome]]
 ) -> dict[str, dict[str, ReadersRow]]:
-    """The model beside the readers by group: those of the masks, four readers, slice spacing.
+    """The model beside the readers for each of `GRIDS` that was measured, by group.
 
-    Args:
-        outcomes: of every nodule.
-        groups: by name, as the table of the masks has them.
-
-    Returns:
-        For each of `GRIDS` that was measured, mean Dice by group.
+    Groups are those of the masks, nodules of four readers or more, and slice spacings.
     """
     fits = [o for o in outcomes if o.fits]
     more = {"fits, four readers or more": [o for o in fits if _most_readers(o) >= 4]}

@@ -81,11 +81,7 @@ class Settings:
 
 
 def choose_precision(asked: Literal["auto", "fp32"] = "auto") -> Precision:
-    """The number format of a run on this machine.
-
-    Args:
-        asked: "auto" takes bf16, in which a step takes half the time, where the hardware has it.
-    """
+    """The number format: bf16, with steps of half the time, where the hardware has it."""
     return "bf16-mixed" if asked == "auto" and has_bf16() else "32-true"
 
 
@@ -109,20 +105,14 @@ def has_bf16() -> bool:
 def like_paper(nodules: int) -> Settings:
     """The paper's training: 60 epochs of batches of 24, Adam at 1e-4, cross-entropy + 0.2 Dice.
 
-    Args:
-        nodules: how many are trained on; an epoch shows each about once.
+    An epoch shows each nodule about once.
     """
     steps = 60 * -(-nodules // 24)
     return Settings((24,), LIKE_PAPER, Objective(), Optimisation(steps, 1e-4, "fixed"))
 
 
 def best(steps: int = 1200, precision: Literal["auto", "fp32"] = "auto") -> Settings:
-    """What works best in few steps on a CPU; see the ablation table in the documentation.
-
-    Args:
-        steps: of the optimiser.
-        precision: see `choose_precision`.
-    """
+    """What works best in few steps on a CPU; see the ablation table in the documentation."""
     return Settings(
         per_batch=(12,),
         augmentation=Augmentation(shift_mm=5, zoom=(0.85, 1.15), grey=3.0),

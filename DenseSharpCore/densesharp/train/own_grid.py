@@ -60,11 +60,7 @@ class OwnMasks:
         return OwnMasks(self.drawn, Grid(g.size, g.origin - middle, g.spacing, g.direction))
 
     def padded(self, mm: float) -> OwnMasks:
-        """The same with room for what a model outlines beside it.
-
-        Args:
-            mm: at least so much more on every side.
-        """
+        """The same with `mm` more room on every side, for what a model outlines beside it."""
         more = np.ceil(mm / self.grid.spacing).astype(int)
         room = [(0, 0), *((n, n) for n in more[::-1])]
         return OwnMasks(

@@ -78,14 +78,9 @@ def create(values: Values, progress: Progress = silent) -> Study:
 
 
 def preview(values: Values, progress: Progress = silent) -> str:
-    """What would be frozen: read and checked as `create` does, and nothing is kept.
+    """What would be frozen, in lines: the readers, and each case with its CT.
 
-    Args:
-        values: the plan.
-        progress: told about each image.
-
-    Returns:
-        Lines with the readers, and each case with its CT.
+    Everything is read and checked as `create` does, and nothing is kept.
 
     Raises:
         StudyError, TableError, ImageError, OutputError: what `create` would say.

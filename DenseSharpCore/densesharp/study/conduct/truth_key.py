@@ -70,11 +70,7 @@ def key_path(truth: Path, study: str) -> Path:
 
 
 def read_key(path: Path, sha256: str) -> TruthKey:
-    """A study's key.
-
-    Args:
-        path: the key's file.
-        sha256: what the design keeps of it.
+    """A study's key, from its file; `sha256` is what the design keeps of it.
 
     Raises:
         StudyError: the file cannot be read or holds another study's key.

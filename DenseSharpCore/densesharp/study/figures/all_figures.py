@@ -36,14 +36,9 @@ class Drawn(NamedTuple):
 
 
 def draw_all(results: StudyResults, folder: Path) -> list[Drawn]:
-    """Draw the figures of results.json into a folder, on two cores where there are.
+    """Draw the figures of results.json as NAME.svg and NAME.csv, in the order of the report.
 
-    Args:
-        results: of the analysis.
-        folder: for NAME.svg and NAME.csv.
-
-    Returns:
-        The figures, in the order of the report.
+    On two cores where there are.
 
     Raises:
         OutputError: they cannot be written.

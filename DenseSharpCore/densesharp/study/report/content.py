@@ -26,12 +26,7 @@ NOTICE = (
 
 
 def content(results: StudyResults, pictures: Pictures) -> list[Block]:
-    """All blocks of the report: the primary endpoint first, what few need folded.
-
-    Args:
-        results: the content of results.json.
-        pictures: the figures by name.
-    """
+    """All blocks of the report: the primary endpoint first, what few need folded."""
     blocks: list[Block] = [Paragraph(NOTICE, strong=True)]
     blocks += summary(results)
     blocks += _design(results, pictures)

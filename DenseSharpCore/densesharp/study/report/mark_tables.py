@@ -13,12 +13,7 @@ from densesharp.study.report.task_tables import compared
 
 
 def marks_table(marks: MarkResults, conditions: Sequence[str]) -> TableBlock:
-    """Every figure of merit: readers' means by condition, and the difference of two.
-
-    Args:
-        marks: what was found.
-        conditions: in their order.
-    """
+    """Every figure of merit: readers' means by condition, and the difference of two."""
     pair = compared(conditions)
 
     def mean(condition: str) -> Callable[[MrmcDocument], str]:
