@@ -3,9 +3,11 @@
 python Testing/packaging/python_api.py --write
 """
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,10 @@ def signature(name: str, function: Any) -> str:
     """Name and arguments on lines of their own, as they are written in Python."""
     inner = inspect.unwrap(getattr(function, "__func__", function))
     found = inspect.signature(inner)
+    (source,) = ast.parse(textwrap.dedent(inspect.getsource(inner))).body
+    written = {one.arg: one.annotation for one in ast.walk(source) if isinstance(one, ast.arg)}
+    written["return"] = source.returns  # type: ignore[attr-defined]
+    kinds = {name: ast.unparse(kind) for name, kind in written.items() if kind is not None}
     parts, keyword = [], False
     for each in found.parameters.values():
         if each.name in ("self", "cls"):
@@ -62,8 +68,8 @@ def signature(name: str, function: Any) -> str:
             parts.append("*")
             keyword = True
         default = "" if each.default is each.empty else f" = {shown(each.default)}"
-        parts.append(f"{each.name}: {each.annotation}{default}")
-    returned = "" if found.return_annotation is found.empty else f" -> {found.return_annotation}"
+        parts.append(f"{each.name}: {kinds[each.name]}{default}")
+    returned = f" -> {kinds['return']}" if "return" in kinds else ""
     line = f"{name}({', '.join(parts)}){returned}"
     if len(line) <= 100:
         return line
