@@ -115,19 +115,29 @@ class Page:
             self.page.mouse.move(*there, steps=5)
         self.page.mouse.up()
 
-    def leave_empty(self) -> None:
-        """Delete all nodules for the next test, close, and see that nothing failed meanwhile."""
+    def start_over(self) -> None:
+        """As another test shall find it: no nodule, nothing said, the click's tool, hands off."""
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("document.activeElement.blur()")
         for nodule in self.get("nodules"):
             self.act("delete", nodule["id"])
-        self.wait("!$('nodules').length")
+        self.act("tool", "seed")
+        self.act("layout", "four")
         self.act("forget")  # the message of the deletion
-        self.wait("!$('message').text")
-        faults = self.faults
-        self.close()
+        self.wait("!$('nodules').length && !$('busy') && !$('message').text")
+        self.wait("$('tool') === 'seed' && $('layout') === 'four'")
+        self.without_faults()
+
+    def without_faults(self) -> None:
+        """See that nothing failed since the last look."""
+        faults, self.faults = self.faults, []
         assert faults == []
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Close, and see that nothing failed meanwhile."""
         self.page.context.close()
+        self.without_faults()
 
 
 def bright_middle(picture: np.ndarray) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Slicer's application core, a CT with one nodule, and a viewer in a process of its own."""
 
 import pytest
-from browser_page import CHROMIUM
+from browser_page import CHROMIUM, Page
 from viewer_helpers import Served, sphere_volume
 
 SIZE = (400, 360)
@@ -136,3 +136,18 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def served(serve, sphere_file, tmp_path_factory):
+    """A viewer with a CT open."""
+    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
+
+
+@pytest.fixture(scope="module")
+def open_page(request, browser, served):
+    """Its page, once for all tests of a module: to load it takes longer than most of them."""
+    page = Page(browser, served.url, script=getattr(request.module, "SCRIPT", ""))
+    page.wait("$('opened') && !$('busy')")
+    yield page
+    page.leave()

@@ -1,26 +1,35 @@
-"""Typing, keys and questions on the real page: nothing typed is lost, nothing is out of reach."""
+"""Typing, keys and questions on the real page: nothing typed is lost, nothing is out of reach,
+and every key and button acts on the nodule that its reader means.
+"""
+
+import os
+import subprocess
+import sys
 
 import pytest
-from browser_page import Page, bright_middle, show_sphere
+from browser_page import bright_middle, show_sphere
 
 pytestmark = pytest.mark.web
 
 
-@pytest.fixture(scope="module")
-def served(serve, sphere_file, tmp_path_factory):
-    """A viewer with a CT open."""
-    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
+@pytest.fixture
+def page(open_page):
+    """The page with the CT open and no nodule."""
+    open_page.start_over()
+    show_sphere(open_page)
+    return open_page
 
 
 @pytest.fixture
-def page(browser, served):
-    """The page with the CT open and no nodule."""
-    page = Page(browser, served.url)
-    page.wait("$('opened') && !$('busy')")
-    page.act("tool", "seed")
-    show_sphere(page)
-    yield page
-    page.leave_empty()
+def three(page):
+    """The page with three nodules, the first of them selected."""
+    x, y = bright_middle(page.picture(0))
+    for count, beside in enumerate((0, -70, -140), start=1):
+        page.click(0, x + beside, y)
+        page.wait(f"$('nodules').length === {count} && !$('busy')")
+    page.page.locator(".ds-list tbody tr").first.click()
+    page.wait("$('selected') === $('nodules')[0].id")
+    return page
 
 
 def click_the_sphere(page):
@@ -51,6 +60,7 @@ def test_a_name_is_typed_while_the_nodule_is_computed_again(page, served):
     page.page.keyboard.press("Enter")
     page.wait("$('nodules')[0].name === 'Left upper lobe'")
     assert field.input_value() == "Left upper lobe"
+    page.act("outlines", True)
 
 
 def test_other_fields_keep_what_is_typed_too(page):
@@ -202,7 +212,7 @@ def test_the_browser_asks_before_unsaved_work_is_left(browser, page, served):
     page.wait("$('window') === 'bone'")
     page.act("window", "lung")
     page.wait("$('window') === 'lung'")
-    page.page.on("dialog", lambda dialog: dialog.accept())
+    page.page.once("dialog", lambda dialog: dialog.accept())
     with page.page.expect_navigation():
         page.page.evaluate("void setTimeout(() => location.reload())")
     page.page.wait_for_selector(".ds-rename")
@@ -227,17 +237,104 @@ def test_a_small_window_shows_all_tools(page):
     assert views["height"] > 300
 
 
-def test_the_end_of_the_program_is_told_in_our_words(browser, serve, sphere_file, tmp_path):
-    served = serve(str(tmp_path / "out"), str(sphere_file[0]))
-    page = Page(browser, served.url)
-    page.wait("$('opened') && !$('busy')")
-    served.process.kill()
-    lost = page.page.locator(".ds-lost")
-    lost.wait_for()
-    text = " ".join(lost.inner_text().split())
-    for words in ("does not answer any more", "What was saved lies in", "Reload"):
-        assert words in text
-    assert lost.evaluate("page => getComputedStyle(page).backgroundColor") == "rgb(13, 16, 20)"
-    lost.get_by_text("Reload", exact=True).click()
-    lost.wait_for(state="detached")
-    page.close()
+def decisions(page) -> list[str]:
+    return [nodule["decision"] for nodule in page.get("nodules")]
+
+
+def test_accept_and_next_at_full_speed_accepts_three_nodules(three):
+    three.page.keyboard.type("a.a.a")
+    three.wait("$('nodules').every(nodule => nodule.decision === 'accepted')")
+
+
+def test_the_bin_deletes_its_row_and_leaves_the_selection(three):
+    first, second, _ = (nodule["id"] for nodule in three.get("nodules"))
+    three.page.get_by_title("Delete (Delete)").nth(2).click()
+    three.wait("$('nodules').length === 2")
+    assert [nodule["id"] for nodule in three.get("nodules")] == [first, second]
+    assert three.get("selected") == first
+
+
+def test_a_double_click_deletes_one_nodule_and_decides_once(three):
+    first, second, _ = (nodule["id"] for nodule in three.get("nodules"))
+    three.page.get_by_role("button", name="Accept").dblclick()
+    three.page.get_by_title("Delete (Delete)").nth(2).dblclick()
+    three.wait("$('nodules').length === 2")
+    three.done()
+    assert [nodule["id"] for nodule in three.get("nodules")] == [first, second]
+    assert decisions(three) == ["accepted", "open"]
+    three.page.get_by_title("Delete (Delete)").nth(0).dblclick()  # the next row moves under it
+    three.done()
+    assert [nodule["id"] for nodule in three.get("nodules")] == [second]
+
+
+def test_quick_keys_all_count(three):
+    """None tells the program what the page believed before the last one."""
+    three.act("brush", 5)
+    three.wait("$('brush_mm') === 5")
+    outlines, crosshair, brush = (three.get(name) for name in ("outlines", "crosshair", "brush_mm"))
+    three.page.keyboard.type("ooox]]]x[m")
+    three.wait("$('window') === 'mediastinum'")
+    assert three.get("outlines") is not outlines
+    assert three.get("crosshair") is crosshair
+    assert three.get("brush_mm") == brush + 2
+    three.page.keyboard.type("o[[l")
+    three.wait("$('window') === 'lung'")
+    assert (three.get("outlines"), three.get("brush_mm")) == (outlines, brush)
+
+
+def test_copying_tells_how_it_ended(three):
+    for stub, told in (("async () => {}", "Copied."), ("async () => { throw 1; }", "Ctrl + C")):
+        three.page.evaluate(f"() => {{ navigator.clipboard.writeText = {stub}; }}")
+        three.page.get_by_role("button", name="Copy").click()
+        three.wait(f"$('message').text.includes('{told}')")
+
+
+def test_a_key_that_is_held_down_decides_once(three):
+    for _ in range(4):  # an even number of decisions would end where they began
+        three.page.keyboard.down("a")  # Chromium marks all but the first as repeated
+    three.page.keyboard.up("a")
+    three.done()
+    assert three.get("card")["decision"] == "accepted"
+
+
+def test_enter_leaves_the_reader_s_name_and_the_next_start_knows_it(three, served):
+    three.page.locator("#ds-reader").click()
+    three.page.keyboard.press("Control+a")
+    three.page.keyboard.type("Dr. Müller")
+    three.page.keyboard.press("Enter")
+    three.page.keyboard.press("a")
+    three.wait("$('card').decision === 'accepted'")
+    assert three.get("reader") == "Dr. Müller"
+    assert three.page.locator("#ds-reader").input_value() == "Dr. Müller"
+    assert three.get("card")["decided"].startswith("Accepted by Dr. Müller on 20")
+    code = "from densesharp_viewer import reader_name; print(ascii(reader_name.known()))"
+    known = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "XDG_CONFIG_HOME": served.settings.name},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert known.stdout.strip() == ascii("Dr. Müller")
+
+
+def test_computing_a_hand_made_outline_again_asks_first(three):
+    three.settle()  # the views come to the selected nodule
+    x, y = bright_middle(three.picture(0))
+    three.page.keyboard.press("p")
+    three.wait("$('tool') === 'paint'")
+    three.act("brush", 8)
+    three.drag((x + 10, y), (x + 30, y))
+    three.wait("$('card').edited && !$('busy')")
+    drawn = three.get("nodules")[0]["volume"]
+    three.page.get_by_title("Compute again").click()
+    dialog = three.page.get_by_role("dialog", name="Question")
+    dialog.wait_for()
+    assert "corrected by hand. Keep it?" in dialog.inner_text()
+    assert three.page.evaluate("document.activeElement.innerText").startswith("Keep it")
+    three.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    three.wait("!$('busy')")
+    assert three.get("nodules")[0]["volume"] == drawn
+    three.page.get_by_title("Compute again").click()
+    three.page.get_by_text("Replace it by the model").click()
+    three.wait("!$('card').edited && !$('busy')")
+    assert float(three.get("nodules")[0]["volume"]) < float(drawn)

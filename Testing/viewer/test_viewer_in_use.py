@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from browser_page import Page, bright_middle, show_sphere
+from browser_page import bright_middle, show_sphere
 from viewer_helpers import SPHERE_RADIUS_MM
 
 pytestmark = pytest.mark.web
@@ -21,26 +21,15 @@ VESSEL_MM = np.array([-54.4, -27.4])
 
 
 @pytest.fixture(scope="module")
-def open_page(browser, serve, sphere_file, tmp_path_factory):
+def served(serve, sphere_file, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    served = serve(str(results), str(sphere_file[0]), f"{FIRST_S}+{WHOLE_S}")
-    page = Page(browser, served.url)
-    page.held = served.held
-    page.wait("$('opened') && !$('busy')")
-    yield page
-    faults = page.faults
-    page.close()
-    assert faults == []
+    return serve(str(results), str(sphere_file[0]), f"{FIRST_S}+{WHOLE_S}")
 
 
 @pytest.fixture
 def page(open_page):
     """The page with the CT open and no nodule."""
-    for nodule in open_page.get("nodules"):
-        open_page.act("delete", nodule["id"])
-    open_page.act("tool", "seed")
-    open_page.act("forget")
-    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'")
+    open_page.start_over()
     show_sphere(open_page)
     return open_page
 
@@ -172,13 +161,12 @@ def test_with_many_nodules_card_and_selected_row_stay_in_sight(page):
     assert panel["width"] == pytest.approx(372, abs=1), "the views beside do not jump"
     bin_of = page.page.get_by_title("Delete (Delete)").last.bounding_box()
     assert bin_of["x"] + bin_of["width"] <= 1280
-    page.page.set_viewport_size({"width": 1280, "height": 800})
 
 
-def test_no_spread_is_shown_before_it_is_known(page):
+def test_no_spread_is_shown_before_it_is_known(page, served):
     middle, mm = sphere(page)
     card = page.page.locator(".ds-panel")
-    with page.held("whole"):
+    with served.held("whole"):
         page.click(0, *middle)
         page.wait("$('nodules').length === 1")
         page.page.locator(".ds-bar-line").first.wait_for()

@@ -8,29 +8,18 @@ import re
 
 import numpy as np
 import pytest
-from browser_page import SLOW_LINE, Page, bright_middle, show_sphere
+from browser_page import SLOW_LINE, bright_middle, show_sphere
 
 pytestmark = pytest.mark.web
 
 
-@pytest.fixture(scope="module")
-def open_page(browser, serve, sphere_file, tmp_path_factory):
-    results = tmp_path_factory.mktemp("results")
-    served = serve(str(results), str(sphere_file[0]))
-    page = Page(browser, served.url, script=SLOW_LINE)
-    page.held = served.held
-    page.wait("$('opened') && !$('busy')")
-    yield page
-    page.leave_empty()
+SCRIPT = SLOW_LINE
 
 
 @pytest.fixture
 def page(open_page):
     """The page with one nodule, the sphere in the middle of the axial view."""
-    for nodule in open_page.get("nodules"):
-        open_page.act("delete", nodule["id"])
-    open_page.act("tool", "seed")
-    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'")
+    open_page.start_over()
     show_sphere(open_page)
     open_page.middle = np.array(bright_middle(open_page.picture(0)))
     mark(open_page, open_page.middle, 1)
@@ -61,11 +50,11 @@ def test_a_stroke_comes_before_the_key_that_undoes_it(page):
     assert not page.get("card")["edited"]
 
 
-def test_a_stroke_comes_before_the_decision_on_it(page):
+def test_a_stroke_comes_before_the_decision_on_it(page, served):
     """A decision on an outline that has no answer yet is refused, never made on the old one."""
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    with page.held():
+    with served.held():
         page.drag(page.middle, page.middle + (25, 0))
         page.page.keyboard.press("a")
         page.wait("$('message').text.startsWith('A new answer is being computed')")
@@ -73,10 +62,10 @@ def test_a_stroke_comes_before_the_decision_on_it(page):
     assert page.get("card")["decision"] == "open"
 
 
-def test_a_decision_is_not_about_an_answer_that_is_still_on_its_way_to_the_page(page):
+def test_a_decision_is_not_about_an_answer_that_is_still_on_its_way_to_the_page(page, served):
     page.page.keyboard.press("p")
     page.wait("$('tool') === 'paint'")
-    with page.held():
+    with served.held():
         page.drag(page.middle, page.middle + (25, 0))
         page.wait("$('busy')")
         page.page.evaluate("line.hold()")

@@ -54,7 +54,8 @@ def test_the_cross_of_the_demo_stands_where_the_hint_says(browser, served):
     assert [text for text, cross in seen.items() if cross] == [place]
     page.page.get_by_title("Close the hint").click()
     page.wait("!$('hint')")
-    page.leave_empty()
+    page.start_over()
+    page.leave()
 
 
 def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_file):
@@ -99,7 +100,8 @@ def test_identity_pointer_axes_and_what_is_handed_out(browser, served, sphere_fi
     page.wait("$('saved_in')")
     assert page.get("saved_in").endswith("sphere")
     assert page.get("saved_in") in page.page.locator(".ds-path").inner_text()
-    page.leave_empty()
+    page.start_over()
+    page.leave()
 
 
 def test_a_page_that_lost_the_program_comes_back_by_itself(browser, served):

@@ -10,12 +10,6 @@ from wslink.chunking import UnChunker, generate_chunks
 
 
 @pytest.fixture(scope="module")
-def served(serve, sphere_file, tmp_path_factory):
-    """A viewer with a CT open."""
-    return serve(str(tmp_path_factory.mktemp("results")), str(sphere_file[0]))
-
-
-@pytest.fixture(scope="module")
 def cookie(served):
     """What a browser that opened the right address holds."""
 
