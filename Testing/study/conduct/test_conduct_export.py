@@ -5,20 +5,34 @@ import hashlib
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
-from study_simulation import CT_GRID, ball, ball_mask, make_study, plain_answer, read_session
+from study_simulation import (
+    CT_GRID,
+    READERS,
+    aid_for,
+    ball,
+    ball_mask,
+    make_study,
+    plain_answer,
+    read_session,
+    truth_of,
+)
 
 from densesharp.errors import OutputError, StudyError
+from densesharp.study.analysis.analyse_study import analyse_study
 from densesharp.study.conduct.answer_form import Answer
 from densesharp.study.conduct.design import design_from_json
 from densesharp.study.conduct.merge import merge
-from densesharp.study.conduct.model_results import load_aid
+from densesharp.study.conduct.model_results import load_aid, percent
 from densesharp.study.conduct.reader_masks import case_box, decode
 from densesharp.study.conduct.schedule import schedule_from_csv
 from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.load_study import load_study
+from densesharp.study.exported.open_export import verify_export
 from densesharp.study.exported.write_export import ANSWER_COLUMNS, export
 
 
@@ -43,7 +57,7 @@ def an_export(tmp_path, reading_of, a_turnable_clock):
     for _ in range(2):
         while reading.submit(plain_answer(reading.open or reading.open_case())):
             pass
-    return study, reading.store, export(study, reading.store, tmp_path / "out")
+    return study, reading.store, export(study, reading.store, tmp_path / "out", closed=True)
 
 
 def test_answers_hold_one_row_per_valid_answer(an_export):
@@ -202,6 +216,84 @@ def test_a_store_that_is_not_whole_is_not_exported(tmp_path, reading_of):
     with pytest.raises(StudyError, match="not whole and was not exported"):
         export(study, reading.store, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# Before all have read
+
+
+def with_the_model_s_outline(opened):
+    """What a reader submits who takes the model's outline, where it is shown."""
+    return ball_mask(5) if opened.aid else None
+
+
+def test_an_export_midway_tells_nothing_of_the_model_that_a_reader_has_still_to_see(
+    tmp_path, reading_of, a_turnable_clock
+):
+    outline = {"mask": ball_mask(4).nrrd, "mask_sha256": ball_mask(4).sha256}
+    aids = [
+        replace(aid_for(f"C{n:03d}", (0.11 + n / 100, 0.29, 0.6 - n / 100)), **outline)
+        for n in range(4)
+    ]
+    study = make_study(tmp_path / "study", count=4, aids=aids, readers=READERS[:2])
+    first, second = (reading_of(study, reader.id) for reader in READERS[:2])
+    first.start_session(1)
+    for _ in range(4):
+        opened = first.open_case()
+        first.submit(plain_answer(opened), with_the_model_s_outline(opened))
+    read_session(second, 1)
+    a_turnable_clock.pass_time(days=29)
+    read_session(second, 2)  # all of it with the model; the first reader has half of it to come
+    folder = export(study, first.store, tmp_path / "midway")
+    note = json.loads((folder / "export.json").read_text())
+    to_come = {i.case for i in study.session("S1", 2) if i.condition == "aided"}
+    assert len(to_come) == 2
+    assert set(note["held_back"]) == to_come
+    assert (note["closed"], note["unread"]) == (False, 4)
+    assert "reader has still to read them with the model" in note["why"]
+    assert {row["case"] for row in table(folder / "model.csv")} == set(truth_of(4)) - to_come
+    for row in table(folder / "answers.csv"):
+        told = [row[name] for name in row if name.startswith("aid_") and name != "aid_shown"]
+        shown = row["aid_shown"] == "1" and row["case"] not in to_come
+        assert any(told) is shown
+        assert not (row["mask"] and row["aid_shown"] == "1" and row["case"] in to_come)
+    plain = [p for p in folder.rglob("*") if p.suffix in (".csv", ".nrrd")]
+    held = [aid for aid in aids if aid.case in to_come]
+    for aid in held:
+        for number in (aid.p_invasive, aid.p_iac):
+            text = str(percent(number)).encode()
+            assert not any(text in path.read_bytes() for path in plain if path.suffix == ".csv")
+        assert not (folder / "masks" / f"model_{aid.case}.nrrd").exists()
+    # It is verified and analysed as any other.
+    assert verify_export(folder).clean
+    (tmp_path / "truth.csv").write_text(
+        "case,class\n" + "".join(f"{c},{t}\n" for c, t in truth_of(4).items())
+    )
+    data = load_study(folder, tmp_path / "truth.csv")
+    assert analyse_study(data).tasks
+    model = data.model
+    assert [c for c, k in zip(truth_of(4), model.classes, strict=True) if k < 0] == sorted(to_come)
+
+    read_session(first, 2)
+    for name, options in (("all", {}), ("closed", {"closed": True})):
+        folder = export(study, first.store, tmp_path / name, **options)
+        assert json.loads((folder / "export.json").read_text())["held_back"] == []
+        assert len(table(folder / "model.csv")) == 4
+        assert verify_export(folder).clean
+
+
+def test_who_closes_a_study_has_all_results(tmp_path, reading_of):
+    study = make_study(tmp_path / "study", count=4)
+    reading = reading_of(study)
+    read_session(reading, 1)
+    open_folder = export(study, reading.store, tmp_path / "open")
+    assert not (open_folder / "model.csv").exists(), "nobody else has begun"
+    folder = export(study, reading.store, tmp_path / "closed", closed=True)
+    assert len(table(folder / "model.csv")) == 4
+    (tmp_path / "truth.csv").write_text(
+        "case,class\n" + "".join(f"{c},{t}\n" for c, t in truth_of(4).items())
+    )
+    assert load_study(open_folder, tmp_path / "truth.csv").model is None
+    assert load_study(folder, tmp_path / "truth.csv").model is not None
 
 
 # Merging

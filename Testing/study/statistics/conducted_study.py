@@ -1,6 +1,10 @@
 """A study that four read and did not finish, as an export; and ways to tamper with one."""
 
 import hashlib
+import json
+
+from example_study import write_csv
+from study_run import rows_in
 
 from densesharp.stats.from_json import from_json
 from densesharp.study.analysis.study_results import StudyResults
@@ -26,6 +30,17 @@ def reseal(folder):
     names = [line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()]
     lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
     (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def as_if_by_hand(folder):
+    """The export as somebody might write it by hand: without record and hashes."""
+    for name in ("events.jsonl", "SHA256SUMS", "export.json"):
+        (folder / name).unlink()
+    design = json.loads((folder / "design.json").read_text())
+    del design["design_sha256"]
+    (folder / "design.json").write_text(json.dumps(design))
+    rows = rows_in(folder / "answers.csv")
+    write_csv(folder / "answers.csv", [row | {"design_sha256": ""} for row in rows])
 
 
 def report_of(results):

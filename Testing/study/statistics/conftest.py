@@ -106,7 +106,7 @@ def conducted(tmp_path_factory):
         if days is not None:
             clock.pass_time(days=days)
             read_session(reading, 2, override="S2 leaves on Friday <soon>" if days < 28 else "")
-    export(study, store, base / "export")
+    export(study, store, base / "export", closed=True)
     store.close()
     return base
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conducted_study import CASES, load, report_of
+from conducted_study import CASES, as_if_by_hand, load, report_of
 from example_study import CLASSES, write_csv
 from study_data_made_up import made_up
 from study_run import rows_in
@@ -62,8 +62,7 @@ def test_early_is_what_is_shorter_than_planned_or_has_a_reason():
 
 
 def test_without_the_record_the_times_still_tell_who_began_early(own, found):
-    for name in ("events.jsonl", "SHA256SUMS"):
-        (own / "export" / name).unlink()
+    as_if_by_hand(own / "export")
     study = to_json(describe(load(own)))
     _, design = report_of(found | {"study": study})
     early = "S2, session 2 after 3.00 days: no reason recorded"
@@ -119,8 +118,7 @@ def test_a_finished_study_is_not_interim_until_its_repeats_are_read(tmp_path):
 def test_before_both_conditions_are_read_nothing_is_the_primary_endpoint(own):
     answers = own / "export" / "answers.csv"
     write_csv(answers, [r for r in rows_in(answers) if r["condition"] == "unaided"])
-    for name in ("events.jsonl", "SHA256SUMS"):
-        (own / "export" / name).unlink()
+    as_if_by_hand(own / "export")
     found = to_json(analyse_study(load(own)))
     assert found["endpoints"]
     assert not any(row["primary"] for row in found["endpoints"])
@@ -134,8 +132,7 @@ def test_what_the_design_does_not_name_is_refused(own, column, value):
     answers = own / "export" / "answers.csv"
     first, *others = rows_in(answers)
     write_csv(answers, [first | {column: value}, *others])
-    for name in ("events.jsonl", "SHA256SUMS"):
-        (own / "export" / name).unlink()
+    as_if_by_hand(own / "export")
     with pytest.raises(TableError, match=f"the design names no {column} '{value}'"):
         load(own)
 

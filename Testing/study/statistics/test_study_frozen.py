@@ -125,7 +125,7 @@ def test_an_answer_that_is_not_the_recorded_one_is_refused(own, column, value):
     answers = own / "export" / "answers.csv"
     first, *others = rows_in(answers)
     write_csv(answers, [first | {column: value}, *others])
-    (own / "export" / "SHA256SUMS").unlink()
+    reseal(own / "export")
     with pytest.raises(TableError, match=f"line 2, column '{column}': this is not the answer in"):
         load(own)
 
@@ -196,23 +196,34 @@ def test_an_outline_that_is_not_the_recorded_one_is_refused(corrected):
 
 
 def test_a_record_or_schedule_that_was_changed_is_refused(own):
-    (own / "export" / "SHA256SUMS").unlink()
     schedule = own / "export" / "schedule.csv"
     kept = schedule.read_text()
     change(schedule, "C000", "C00x")
+    reseal(own / "export")
     with pytest.raises(StudyError, match=r"schedule\.csv' was changed after the study was frozen"):
-        load(own)
-    schedule.unlink()
-    with pytest.raises(StudyError, match=r"schedule\.csv' is missing"):
         load(own)
     schedule.write_text(kept)
     record = own / "export" / "events.jsonl"
     kept = record.read_text()
     change(record, '"time": "2026', '"time": "2025')
+    reseal(own / "export")
     with pytest.raises(StudyError, match=r"events\.jsonl' was changed: Event 0 of reader"):
         load(own)
     record.write_text("[]\n" + kept)
+    reseal(own / "export")
     with pytest.raises(StudyError, match=r"events\.jsonl' cannot be read"):
+        load(own)
+
+
+@pytest.mark.parametrize("name", ["schedule.csv", "events.jsonl", "SHA256SUMS"])
+def test_what_every_export_has_may_not_be_taken_away(own, name):
+    """Even where the hashes were written again without it."""
+    if name != "SHA256SUMS":
+        sums = own / "export" / "SHA256SUMS"
+        lines = sums.read_text().splitlines(keepends=True)
+        sums.write_text("".join(line for line in lines if not line.endswith(f"{name}\n")))
+    (own / "export" / name).unlink()
+    with pytest.raises(StudyError, match=rf"{name}' is missing"):
         load(own)
 
 

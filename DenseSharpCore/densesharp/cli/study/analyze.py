@@ -9,6 +9,7 @@ from pathlib import Path
 
 from densesharp.cli.study.read import add_store_argument
 from densesharp.cli.terminal import add_json_argument, finish, progress_bar
+from densesharp.words import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.analysis.sample_size import read_plan
     from densesharp.study.conduct.study_folder import DESIGN, OLD_ORDER
     from densesharp.study.exported.export_integrity import ANSWERS, FILES
+    from densesharp.study.exported.export_note import read_note
     from densesharp.study.exported.load_study import load_study
     from densesharp.study.report.write_report import write_results
 
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="densesharp-"))
             source = _exported(source, args.store, Path(scratch) / "export")
         data = load_study(source, args.truth, args.model, args.key)
+        held = len(read_note(source).held_back)
         inside = [source / name for name in FILES]
         inputs = [path for path in inside if path.is_file()] if source.is_dir() else [source]
         inputs += [path for path in (args.truth, args.model, args.plan) if path]
@@ -74,6 +77,12 @@ def run(args: argparse.Namespace) -> int:
             progress=lambda fraction, text: progress(0.7 * fraction, text),
         )
         write_results(results, args.out, lambda f, text: progress(0.7 + 0.3 * f, text))
+    if held:
+        sys.stderr.write(
+            f"Note: the model's results of {counted(held, 'case')} are not in this export, as "
+            "readers had still to read with them. When nobody reads any more: 'densesharp study "
+            "export --closed'.\n"
+        )
     if data.order_reveals_truth:
         sys.stderr.write(f"Note: {OLD_ORDER}\n")
     if data.unknown_patients:

@@ -13,7 +13,9 @@ from densesharp.errors import StudyError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    parser.add_argument(
+        "study", type=Path, metavar="STUDY", help="the study's folder, or an export of it"
+    )
     add_store_argument(parser)
     parser.add_argument(
         "--heads",
@@ -31,14 +33,19 @@ def run(args: argparse.Namespace) -> int:
     from densesharp.study.conduct.store import open_store
     from densesharp.study.conduct.study_folder import open_study
     from densesharp.study.conduct.verify import verify
+    from densesharp.study.exported.open_export import is_export, verify_export
 
-    study = open_study(args.study)
-    address = args.store or study.default_store
-    store = open_store(address, study.design.study, study.design.sha256, reading=True)
-    try:
-        found = verify(study, store, _read_heads(args.heads) if args.heads else None)
-    finally:
-        store.close()
+    heads = _read_heads(args.heads) if args.heads else None
+    if is_export(args.study):
+        found = verify_export(args.study, heads)
+    else:
+        study = open_study(args.study)
+        address = args.store or study.default_store
+        store = open_store(address, study.design.study, study.design.sha256, reading=True)
+        try:
+            found = verify(study, store, heads)
+        finally:
+            store.close()
     lines = [f"problem: {problem}" for problem in found.problems]
     lines += [f"notice: {notice}" for notice in found.notices]
     lines += [f"head of {reader}: {head}" for reader, head in found.heads.items()]

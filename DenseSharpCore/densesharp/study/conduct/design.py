@@ -255,15 +255,16 @@ def design_from_json(text: str) -> Design:
         raise StudyError("design.json is not the design of a DenseSharp reader study.") from error
     if schema not in READABLE:
         raise StudyError(
-            f"The study's design has format {schema}, this software reads formats "
+            f"The study's design (design.json) has format {schema}, this software reads formats "
             f"{' and '.join(map(str, READABLE))}: "
             "use the version of the software that the study was begun with."
         )
     try:
         design = _design_from_data(data)
         unchanged = design.sha256 == stored
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudyError(f"design.json is damaged ({error}): restore it from a copy.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, StudyError) as error:
+        reason = str(error).rstrip(".")
+        raise StudyError(f"design.json is damaged ({reason}): restore it from a copy.") from error
     if not unchanged:
         raise StudyError(
             "design.json was changed after the study was frozen: restore the original file. "

@@ -71,25 +71,40 @@ def verify(study: Study, store: Store, heads: Mapping[str, str] | None = None) -
     Raises:
         StudyError: the store cannot be read.
     """
+    record = {reader: store.events(reader) for reader in store.readers()}
+    result = verify_record(study, record, heads)
+    for events in record.values():
+        _check_masks(store, events, result)
+        _check_shown(study, events, result)
+    return result
+
+
+def verify_record(
+    study: Study, record: Mapping[str, list[Event]], heads: Mapping[str, str] | None = None
+) -> Verification:
+    """Check every reader's chain: links, rules of the study, clock, heads noted earlier.
+
+    Args:
+        study: its design and schedule.
+        record: reader -> events, oldest first.
+        heads: heads noted earlier; each must still be part of its chain.
+    """
     result = Verification(
         planned=sum(len(steps(study.design, item)) for item in study.schedule),
         readers=len(study.design.readers),
     )
     if study.design.order_reveals_truth:
         result.notices.append(OLD_ORDER)
-    for reader in store.readers():
-        events = store.events(reader)
+    for reader, events in record.items():
         result.problems += chain_problems(reader, events)
         _replay(study, reader, events, result)
-        _check_masks(store, events, result)
-        _check_shown(study, events, result)
         if not result.problems:
             _check_clock(reader, events, result)
         result.heads[reader] = events[-1].hash
         given = (event.body for event in events if event.kind == "answer")
         result.answers += len({(str(body.get("item")), str(body.get("step"))) for body in given})
     for reader, head in (heads or {}).items():
-        if head not in {event.hash for event in store.events(reader)}:
+        if head not in {event.hash for event in record.get(reader, ())}:
             result.problems.append(
                 f"The last event noted earlier for reader {reader} is gone: the end of the "
                 "record was removed or rewritten."

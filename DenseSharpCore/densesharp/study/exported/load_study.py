@@ -19,26 +19,14 @@ from densesharp.stats.tables import (
     read_table,
     refuse_duplicates,
 )
-from densesharp.study.conduct.study_folder import DESIGN
-from densesharp.study.exported.export_design import ExportDesign, read_design
-from densesharp.study.exported.export_integrity import (
-    ANSWERS,
-    MODEL,
-    Record,
-    check_answers,
-    check_model,
-    check_record,
-    check_sums,
-    read_record,
-)
+from densesharp.study.exported.export_design import ExportDesign
+from densesharp.study.exported.export_integrity import Record, check_model
 from densesharp.study.exported.frozen_truth import check_truth
+from densesharp.study.exported.open_export import ANSWER_COLUMNS, MODEL_COLUMNS, open_export
 from densesharp.study.exported.patients import patients_of
 from densesharp.study.exported.study_data import Model, StudyData, Task, paper_tasks
 from densesharp.study.exported.washout import washout_of
 from densesharp.study.reserved_names import refuse_reserved
-
-ANSWER_COLUMNS = ("reader", "case", "condition", "class")
-MODEL_COLUMNS = ("case", "p_aah_ais", "p_mia", "p_iac")
 
 
 def load_study(
@@ -123,25 +111,13 @@ def _highest(marks: Marks) -> FloatArray:
 def _from_folder(
     folder: Path, truth: str | Path | None, model: str | Path | None, key: str | Path | None
 ) -> StudyData:
-    for name in (DESIGN, ANSWERS):
-        if not (folder / name).is_file():
-            raise StudyError(
-                f"'{folder}' is no export of a study: '{name}' is missing. Make one with "
-                "'densesharp study export'."
-            )
-    design = read_design(folder)
-    check_sums(folder)
-    table = read_table(folder / ANSWERS, ANSWER_COLUMNS)
-    verified = check_answers(table, design)
-    record = read_record(folder)
-    if record is not None:
-        check_record(folder, table, design, record)
-    if model is None and (folder / MODEL).is_file():
-        model = folder / MODEL
+    export = open_export(folder)
+    table, design = export.answers, export.design
+    model = model or export.model
     if model is not None:
         check_model(read_table(model, MODEL_COLUMNS), table, design)
-    data = _from_answers(table, design, truth, model, record, key)
-    return replace(data, verified=verified)
+    data = _from_answers(table, design, truth, model, export.record, key)
+    return replace(data, verified=export.verified)
 
 
 def _from_answers(

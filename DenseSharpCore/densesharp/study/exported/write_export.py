@@ -5,6 +5,7 @@
     model.csv                   the model's result per case, when the study shows one
     masks/                      readers' and model's outlines, NRRD, all of a case on one grid
     events.jsonl                the whole record, each line one event of the hash chains
+    export.json                 how far the study had come, and what of the model was held back
     SHA256SUMS                  hashes of all files, as `sha256sum -c` takes them
 
 The truth is not part of it: it is added only by the analysis.
@@ -18,7 +19,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,6 +32,7 @@ from densesharp.study.conduct.schedule import Item
 from densesharp.study.conduct.study_folder import DESIGN, SCHEDULE, Study
 from densesharp.study.conduct.timing import Spent
 from densesharp.study.conduct.verify import verify
+from densesharp.study.exported.export_note import NOTE, ExportNote, note_of
 
 if TYPE_CHECKING:
     # An analysis needs no database.
@@ -44,6 +46,9 @@ ANSWER_COLUMNS = (
     "aid_mask_sha256", "aid_class", "aid_p_invasive", "aid_p_iac", "changed", "software",
     "event_sha256",
 )  # fmt: skip
+AID_COLUMNS = tuple(name for name in ANSWER_COLUMNS if name.startswith("aid_"))[1:]
+"""What of the model an answer was given with."""
+
 LOOK_COLUMNS = ("window_hu", "level_hu", "axial_mm")
 """What designs that note the hanging have besides: window, and the width of the axial view."""
 
@@ -57,13 +62,18 @@ MODEL_COLUMNS = (
 )  # fmt: skip
 
 
-def export(study: Study, store: Store, target: str | Path) -> Path:
+def export(study: Study, store: Store, target: str | Path, *, closed: bool = False) -> Path:
     """Write a study's export folder; it appears complete or not at all.
 
     Args:
         study: the opened study.
         store: its store.
         target: the new folder.
+        closed: whether nobody will read any more; else the model's results of cases that a reader
+            has still to read with them are left out.
+
+    Returns:
+        The folder.
 
     Raises:
         StudyError: the record is not whole.
@@ -80,7 +90,7 @@ def export(study: Study, store: Store, target: str | Path) -> Path:
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as scratch:
             folder = Path(scratch) / "export"
-            _write_all(study, store, folder)
+            _write_all(study, store, folder, closed=closed)
             if path.exists():
                 path.rmdir()
             folder.rename(path)
@@ -90,24 +100,15 @@ def export(study: Study, store: Store, target: str | Path) -> Path:
     return path
 
 
-def still_to_read(study: Study, store: Store) -> int:
-    """How many items of the schedule are not complete in this store."""
-    count = 0
-    for reader in study.design.readers:
-        state = ReaderState(study, reader.id)
-        for event in store.events(reader.id):
-            state.apply(event)
-        count += sum(not state.complete(item) for item in study.by_reader[reader.id])
-    return count
-
-
-def _write_all(study: Study, store: Store, folder: Path) -> None:
+def _write_all(study: Study, store: Store, folder: Path, *, closed: bool) -> None:
     masks = folder / "masks"
     masks.mkdir(parents=True)
     for name in (DESIGN, SCHEDULE):
         shutil.copyfile(study.folder / name, folder / name)
     events = {reader: store.events(reader) for reader in store.readers()}
-    rows = [row for reader in events for row in answer_rows(study, reader, events[reader])]
+    note = note_of(study, events, closed=closed)
+    held = note.held_back
+    rows = [row for reader in events for row in answer_rows(study, reader, events[reader], held)]
     for row in rows:
         if row["mask"]:
             (folder / str(row["mask"])).write_bytes(store.mask(str(row["mask_sha256"])) or b"")
@@ -116,17 +117,21 @@ def _write_all(study: Study, store: Store, folder: Path) -> None:
     lines = [json.dumps(vars(event)) for chain in events.values() for event in chain]
     (folder / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if study.design.aid is not None:
-        _write_model(study, folder)
+        _write_model(study, folder, note)
+    (folder / NOTE).write_text(note.to_json(), encoding="utf-8")
     _write_hashes(folder)
 
 
-def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[Row]:
+def answer_rows(
+    study: Study, reader: str, events: Sequence[Event], held: Collection[str] = ()
+) -> list[Row]:
     """The rows of answers.csv: a reader's valid answers in order, superseded ones left out.
 
     Args:
         study: the study.
         reader: whose answers.
         events: all events of this reader, oldest first.
+        held: cases of which nothing of the model is told.
     """
     state = ReaderState(study, reader)
     aids: dict[tuple[str, int], Body] = {}
@@ -134,10 +139,15 @@ def answer_rows(study: Study, reader: str, events: Sequence[Event]) -> list[Row]
         state.apply(event)
         if event.kind == "aid":
             aids[event.body["item"], event.body["step"]] = event.body
-    return [
-        _row(study, state, study.by_item[name], event, time, aids.get((name, step)))
-        for (name, step), (event, time) in valid_answers(events).items()
-    ]
+    rows = []
+    for (name, step), (event, time) in valid_answers(events).items():
+        item, aid = study.by_item[name], aids.get((name, step))
+        row = _row(study, state, item, event, time, aid)
+        if aid is not None and item.case in held:
+            # Neither its outline: it may be the model's.
+            row = {**row, **dict.fromkeys((*AID_COLUMNS, "mask", "mask_edits"), "")}
+        rows.append(row)
+    return rows
 
 
 def _row(
@@ -187,9 +197,11 @@ def _row(
     }
 
 
-def _write_model(study: Study, folder: Path) -> None:
+def _write_model(study: Study, folder: Path, note: ExportNote) -> None:
     rows: list[Row] = []
     for case in study.design.cases:
+        if case.id in note.held_back:
+            continue
         aid = load_aid(study, case)
         mask = ""
         if aid.mask is not None:
@@ -206,7 +218,8 @@ def _write_model(study: Study, folder: Path) -> None:
             "trained_on": aid.trained_on,
             "mask": mask,
         })  # fmt: skip
-    _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)
+    if rows:
+        _write_csv(folder / "model.csv", MODEL_COLUMNS, rows)
 
 
 def _plain_text(text: str) -> str:

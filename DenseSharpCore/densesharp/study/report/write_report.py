@@ -11,6 +11,7 @@ SHA256SUMS            hashes of all files, as `sha256sum -c` takes them
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from densesharp.errors import StudyError
@@ -25,7 +26,7 @@ from densesharp.study.report.blocks import Block, Picture, TableBlock, unfolded
 from densesharp.study.report.content import content
 from densesharp.study.report.study_html import render_html
 
-RESULTS = "results.json"
+RESULTS, SUMS = "results.json", "SHA256SUMS"
 
 
 def write_results(results: StudyResults, folder: str | Path, progress: Progress = silent) -> Path:
@@ -45,6 +46,7 @@ def write_results(results: StudyResults, folder: str | Path, progress: Progress 
     path = ensure_folder(folder)
     text = json.dumps(to_json(results), indent=1, allow_nan=False)
     write_text(path / RESULTS, text + "\n")
+    _write_hashes(path, [path / RESULTS])
     write_report(results, path, progress)
     return path
 
@@ -81,7 +83,8 @@ def write_report(results: StudyResults, folder: Path, progress: Progress = silen
     progress(0.6, "Writing the report")
     write_text(folder / "report.html", render_html(title, software, blocks, figures))
     write_pdf(folder / "report.pdf", title, software, blocks, figures)
-    _write_hashes(folder)
+    names = [folder / name for name in (RESULTS, "report.html", "report.pdf")]
+    _write_hashes(folder, [*names, *sorted(figures.iterdir()), *sorted(tables.iterdir())])
 
 
 def read_results(folder: str | Path) -> StudyResults:
@@ -91,26 +94,39 @@ def read_results(folder: str | Path) -> StudyResults:
         The results as records.
 
     Raises:
-        StudyError: there is none, or it is of another version of the software.
+        StudyError: there is none, it was changed, or it is of another version of the software.
     """
     path = Path(folder) / RESULTS
+    if not path.is_file():
+        raise StudyError(f"'{folder}' holds no results: run 'densesharp study analyze' first.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        content = json.loads(text.decode("utf-8"))
         schema = content.get("schema")
-        if schema == SCHEMA:
-            return from_json(StudyResults, content)
+        results = from_json(StudyResults, content) if schema == SCHEMA else None
     except (AttributeError, OSError, ValueError) as error:
-        message = f"'{folder}' holds no results: run 'densesharp study analyze' first."
-        raise StudyError(message) from error
-    raise StudyError(
-        f"'{path}' has format {schema}, this software reads format {SCHEMA}: "
-        "analyse the study again."
-    )
+        raise StudyError(f"'{path}' is damaged: restore it, or analyse the study again.") from error
+    if results is None:
+        raise StudyError(
+            f"'{path}' has format {schema}, this software reads format {SCHEMA}: "
+            "analyse the study again."
+        )
+    if sha256(text) != _noted(path.with_name(SUMS), sha256(text)):
+        raise StudyError(
+            f"'{path}' was changed after the analysis, by {SUMS}: restore it, or analyse the study "
+            "again."
+        )
+    return results
 
 
-def _write_hashes(folder: Path) -> None:
-    names = [RESULTS, "report.html", "report.pdf"]
-    found = [folder / name for name in names]
-    found += sorted((folder / "figures").iterdir()) + sorted((folder / "tables").iterdir())
-    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}" for path in found]
-    write_text(folder / "SHA256SUMS", "\n".join(lines) + "\n")
+def _noted(sums: Path, unknown: str) -> str:
+    """The hash of results.json in SHA256SUMS; `unknown` where the file was copied alone."""
+    if not sums.is_file():
+        return unknown
+    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line[:64] for line in lines if line[66:] == RESULTS), "")
+
+
+def _write_hashes(folder: Path, files: Sequence[Path]) -> None:
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}" for path in files]
+    write_text(folder / SUMS, "\n".join(lines) + "\n")
