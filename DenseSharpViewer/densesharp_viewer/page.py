@@ -22,7 +22,7 @@ from .page_change import build_prior_dialog
 from .page_dialogs import ASKED, LOST, build_dialogs
 from .page_export import build_export
 from .page_list import build_list
-from .page_tools import build_help, build_tools, do
+from .page_tools import build_help, build_tools, do, icon_button
 from .rendered_once import rendered_once
 from .views import COLORS, PAIR, PRIOR, PRIOR_COLOR, SLICE_VIEWS
 
@@ -171,17 +171,14 @@ def _build_welcome() -> None:
                 ("Open …", "mdi-file-outline", "utils.densesharp.choose()"),
                 ("DICOM folder …", "mdi-folder-open-outline", "utils.densesharp.choose(true)"),
             ):
-                with html.Button(classes="ds-button ds-strong", click=click):
-                    v.VIcon(icon, size="small")
-                    html.Span(text)
+                icon_button(icon, text, classes="ds-button ds-strong", click=click)
 
 
 def _build_hint() -> None:
     with html.Div(v_if="hint", classes="ds-hint"):
         v.VIcon("mdi-cursor-default-click-outline", size="small")
         html.Span("{{ hint }}")
-        with html.Button(classes="ds-icon", click=do("no_hint"), title="Close the hint"):
-            v.VIcon("mdi-close", size="small")
+        icon_button("mdi-close", classes="ds-icon", click=do("no_hint"), title="Close the hint")
 
 
 def _build_message() -> None:
@@ -189,8 +186,9 @@ def _build_message() -> None:
         v_if="message.text", classes=("`ds-message ds-${message.kind}`",), **aria("status")
     ):
         html.Span("{{ message.text }}")
-        with html.Button(classes="ds-icon", click="utils.densesharp.forget()", title="Close"):
-            v.VIcon("mdi-close", size="small")
+        icon_button(
+            "mdi-close", classes="ds-icon", click="utils.densesharp.forget()", title="Close"
+        )
 
 
 def _build_shown() -> None:

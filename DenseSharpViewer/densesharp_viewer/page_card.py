@@ -5,7 +5,7 @@ from trame.widgets import vuetify3 as v
 
 from .aria import aria
 from .page_change import build_change
-from .page_tools import do
+from .page_tools import do, icon_button
 from .patient_form import build_form
 
 SHOWN = 6
@@ -37,10 +37,10 @@ def _build_title() -> None:
             focus="utils.densesharp.naming(card)", input="utils.densesharp.typed($event)",
             blur="utils.densesharp.named($event, card)",
         )  # fmt: skip
-        with html.Button(
-            classes="ds-button", click=do("again", "card.id"), title="Compute again from the seed"
-        ):
-            v.VIcon("mdi-refresh", size="small")
+        icon_button(
+            "mdi-refresh", classes="ds-button", click=do("again", "card.id"),
+            title="Compute again from the seed",
+        )  # fmt: skip
     html.Div("{{ card.decided }}", classes="ds-dim")
 
 

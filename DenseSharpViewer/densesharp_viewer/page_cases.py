@@ -4,7 +4,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from .aria import aria
-from .page_tools import do
+from .page_tools import do, icon_button
 
 STATES = (
     ("new", "mdi-circle-outline"),
@@ -18,7 +18,10 @@ STATES = (
 def build_cases() -> None:
     """One line above the list of nodules; nothing without a worklist."""
     with html.Section(v_if="cases.rows.length", classes="ds-cases"):
-        _arrow("mdi-chevron-left", do("previous_case"), "Previous case (Page Up)")
+        icon_button(
+            "mdi-chevron-left", classes="ds-icon ds-once", click=do("previous_case"),
+            title="Previous case (Page Up)",
+        )  # fmt: skip
         with html.Button(
             classes="ds-button ds-grow",
             click="utils.densesharp.worklist()",
@@ -62,8 +65,3 @@ def build_worklist() -> None:
             html.Span("{{ row.state }}", classes="ds-dim")
         html.P("Leaving a case saves it. Only Next marks it as read.", classes="ds-dim")
         html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.worklist()")
-
-
-def _arrow(icon: str, click: str, title: str) -> None:
-    with html.Button(classes="ds-icon ds-once", click=click, title=title):
-        v.VIcon(icon, size="small")

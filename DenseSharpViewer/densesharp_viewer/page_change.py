@@ -1,9 +1,9 @@
 """What changed since an earlier CT, on the card; and the dialog that opens one."""
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 
 from .aria import aria
+from .page_tools import icon_button
 
 
 def build_change() -> None:
@@ -33,7 +33,5 @@ def build_prior_dialog() -> None:
                 ("File …", "mdi-file-outline", "utils.densesharp.earlier(false)"),
                 ("Folder (DICOM) …", "mdi-folder-open-outline", "utils.densesharp.earlier(true)"),
             ):
-                with html.Button(classes="ds-button ds-plain", click=click):
-                    v.VIcon(icon, size="small")
-                    html.Span(text)
+                icon_button(icon, text, classes="ds-button ds-plain", click=click)
             html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.compare()")

@@ -1,9 +1,8 @@
 """Dialogs of the page: which series to open, unsaved work, what computes, and the program's end."""
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 
-from .page_tools import do
+from .page_tools import do, icon_button
 
 
 def lost_page(title: str, kept: str, again: str) -> str:
@@ -57,10 +56,7 @@ def build_dialogs() -> None:
 
 def _build_series() -> None:
     """Which of several CT series to open; shown while there is something to choose."""
-    with (
-        html.Div(v_if="series.length", classes="ds-veil"),
-        _dialog("Series"),
-    ):
+    with html.Div(v_if="series.length", classes="ds-veil"), _dialog("Series"):
         html.H2("Several CT series were found. Which one?")
         html.P("For nodules choose a thin lung reconstruction, without contrast if there is one.")
         with html.Button(
@@ -78,10 +74,7 @@ def _build_series() -> None:
 
 def _build_leaving() -> None:
     """Whether to save before another CT is opened; shown while that one waits."""
-    with (
-        html.Div(v_if="leaving", classes="ds-veil"),
-        _dialog("Not saved"),
-    ):
+    with html.Div(v_if="leaving", classes="ds-veil"), _dialog("Not saved"):
         html.H2("Save before another CT is opened?")
         html.P("Nodules, names, outlines or decisions changed since this CT was last saved.")
         with html.Div(classes="ds-buttons"):
@@ -95,10 +88,7 @@ def _build_leaving() -> None:
 
 def _build_question() -> None:
     """What only the reader can decide; the first answer loses nothing."""
-    with (
-        html.Div(v_if="question.text", classes="ds-veil"),
-        _dialog("Question"),
-    ):
+    with html.Div(v_if="question.text", classes="ds-veil"), _dialog("Question"):
         html.H2("{{ question.text }}")
         with html.Div(classes="ds-buttons"):
             html.Button(
@@ -135,9 +125,12 @@ def _build_settings() -> None:
         )
         html.P("{{ tested.text }}", v_if="tested.text", classes=("'ds-tested ds-' + tested.kind",))
         with html.Div(classes="ds-buttons"):
-            _button("Test", "utils.densesharp.server('test_server')", "mdi-lan-connect")
-            _button("Use this server", "utils.densesharp.server('use_server')", "mdi-server")
-            _button("Use this computer", do("use_local"), "mdi-laptop")
+            for text, icon, click in (
+                ("Test", "mdi-lan-connect", "utils.densesharp.server('test_server')"),
+                ("Use this server", "mdi-server", "utils.densesharp.server('use_server')"),
+                ("Use this computer", "mdi-laptop", do("use_local")),
+            ):
+                icon_button(icon, text, classes="ds-button ds-plain", click=click)
             html.Button("Close", classes="ds-button ds-strong", click="utils.densesharp.settings()")
 
 
@@ -145,9 +138,3 @@ def _dialog(name: str) -> html.Div:
     """The middle of a question; trame's own parameters know no roles."""
     roles = ['role="dialog"', 'aria-modal="true"', f'aria-label="{name}"']
     return html.Div(classes="ds-choice", raw_attrs=roles)
-
-
-def _button(text: str, click: str, icon: str) -> None:
-    with html.Button(classes="ds-button ds-plain", click=click):
-        v.VIcon(icon, size="small")
-        html.Span(text)

@@ -1,10 +1,9 @@
 """Under the card, always in sight: the decision, and what is handed out."""
 
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 
 from .aria import aria
-from .page_tools import do
+from .page_tools import do, icon_button
 
 _IDENTITY = (
     "Off: name, number and dates are left out and the patient is pseudonymized. On: for a clinical "
@@ -36,14 +35,11 @@ def build_export() -> None:
                 "DICOM", "mdi-database-export-outline", do("dicom", "keep_identity"),
                 "Write outlines (SEG) and measurements (SR) into the results folder",
             )  # fmt: skip
-            with html.Button(
-                v_if="cases.server",
-                classes="ds-button ds-plain ds-once",
-                click=do("send"),
+            icon_button(
+                "mdi-cloud-upload-outline", "Send", v_if="cases.server",
+                classes="ds-button ds-plain ds-once", click=do("send"),
                 title=(f"'{_SEND} ' + cases.server",),
-            ):
-                v.VIcon("mdi-cloud-upload-outline", size="small")
-                html.Span("Send")
+            )  # fmt: skip
             with html.Label(classes="ds-check", title=_IDENTITY):
                 html.Input(
                     type="checkbox", checked=("keep_identity",),
@@ -59,17 +55,12 @@ def build_export() -> None:
 
 def _decision(decision: str, icon: str, text: str, title: str) -> None:
     on = f"card.decision === '{decision}'"
-    with html.Button(
+    icon_button(
+        icon, text, title=title, click=do("decide", "card.id", f"'{decision}'"),
         classes=(f"'ds-button ds-plain ds-once ds-{decision}' + ({on} ? ' ds-on' : '')",),
-        click=do("decide", "card.id", f"'{decision}'"),
-        title=title,
         **aria(pressed=(f"{on} ? 'true' : 'false'",)),
-    ):
-        v.VIcon(icon, size="small")
-        html.Span(text)
+    )  # fmt: skip
 
 
 def _button(text: str, icon: str, click: str, title: str) -> None:
-    with html.Button(classes="ds-button ds-plain", click=click, title=title):
-        v.VIcon(icon, size="small")
-        html.Span(text)
+    icon_button(icon, text, classes="ds-button ds-plain", click=click, title=title)

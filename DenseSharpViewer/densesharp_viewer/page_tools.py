@@ -1,5 +1,7 @@
 """The bar of tools and the list of keys."""
 
+from typing import Any
+
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
@@ -37,6 +39,14 @@ def do(name: str, *arguments: str) -> str:
     return f"trigger('{TRIGGER}', ['{name}'{''.join(', ' + each for each in arguments)}])"
 
 
+def icon_button(icon: str, text: str = "", **button: Any) -> None:
+    """A button with a sign and perhaps words; `button` is what trame's own takes."""
+    with html.Button(**button):
+        v.VIcon(icon, size="small")
+        if text:
+            html.Span(text)
+
+
 def build_tools() -> None:
     """Buttons above the views."""
     _button("mdi-file-outline", "Open …", "utils.densesharp.choose()", "Open a CT")
@@ -45,11 +55,10 @@ def build_tools() -> None:
     _gap()
     for name, icon, title in TOOLS:
         _switch(icon, title, do("tool", f"'{name}'"), f"tool === '{name}'")
-    with html.Button(
-        v_if="tool === 'ruler'", classes="ds-button", click=do("clear_rulers"),
-        title="Remove all rulers",
-    ):  # fmt: skip
-        v.VIcon("mdi-trash-can-outline", size="small")
+    icon_button(
+        "mdi-trash-can-outline", v_if="tool === 'ruler'", classes="ds-button",
+        click=do("clear_rulers"), title="Remove all rulers",
+    )  # fmt: skip
     with html.Label(v_if="tool === 'paint' || tool === 'erase'", classes="ds-brush"):
         html.Span("{{ brush_mm }} mm")
         html.Input(
@@ -108,20 +117,14 @@ def build_help() -> None:
 
 
 def _button(icon: str, text: str, click: str, title: str, off: str = "false") -> None:
-    with html.Button(classes="ds-button", click=click, title=title, disabled=(off,)):
-        v.VIcon(icon, size="small")
-        if text:
-            html.Span(text)
+    icon_button(icon, text, classes="ds-button", click=click, title=title, disabled=(off,))
 
 
 def _switch(icon: str, title: str, click: str, on: str) -> None:
-    with html.Button(
-        classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
-        click=click,
-        title=title,
+    icon_button(
+        icon, classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",), click=click, title=title,
         **aria(pressed=(f"({on}) ? 'true' : 'false'",)),
-    ):
-        v.VIcon(icon, size="small")
+    )  # fmt: skip
 
 
 def _gap() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
-from trame.widgets import vuetify3 as v
 from trame_slicer import module as trame_slicer_module
 
 from densesharp.report.labels import CLASS_TITLES, DISCLAIMER
@@ -29,7 +28,7 @@ from .aria import aria
 from .launcher import ICON
 from .page import ASSETS
 from .page_dialogs import lost_page
-from .page_tools import WINDOWS, do
+from .page_tools import WINDOWS, do, icon_button
 from .rendered_once import rendered_once
 from .study_viewer import FIRST_LAYOUT
 
@@ -362,10 +361,7 @@ def _switch(text: str, click: str, on: str) -> None:
 
 
 def _icon_switch(icon: str, title: str, click: str, on: str) -> None:
-    with html.Button(
-        classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",),
-        click=click,
-        title=title,
+    icon_button(
+        icon, classes=(f"'ds-button' + (({on}) ? ' ds-on' : '')",), click=click, title=title,
         **aria(label=title),
-    ):
-        v.VIcon(icon, size="small")
+    )  # fmt: skip

@@ -5,24 +5,20 @@ slices along the first are axial as a radiologist sees them. Figures belong to n
 shows them, `figure.savefig(path)` writes them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from densesharp.files import atomic_path
 from densesharp.nodule.patch import WINDOW
 from densesharp.report.planes import LUNG_WINDOW
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 GREY_WINDOW = (0.0, 255.0)
 """Black and white of uint8 cubes, which are the window -1024..400 HU already."""

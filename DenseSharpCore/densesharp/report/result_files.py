@@ -4,15 +4,13 @@ Everything is made in a hidden folder beside the results and then moved into pla
 last: a folder with a `result.json` is complete. Files that this program did not write stay.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import densesharp
 from densesharp.errors import OutputError
@@ -20,13 +18,10 @@ from densesharp.files import HIDDEN, ensure_folder, final_place, why_no_name
 from densesharp.image.grid import Grid, ras_to_lps
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
-from densesharp.model.engines import open_engine
+from densesharp.model.engines import Engine, open_engine
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.nodule.surface import nodule_surface, write_surface
 from densesharp.report.labels import DISCLAIMER
-
-if TYPE_CHECKING:
-    from densesharp.model.engines import Engine
 
 RESULT = "result.json"
 REPORTS = ("report.html", "report.pdf")

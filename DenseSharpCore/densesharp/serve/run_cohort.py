@@ -5,8 +5,6 @@ The record of a case is written in one step when everything about it is known, s
 stopped, killed or repeated at any time; what is finished is not done again.
 """
 
-from __future__ import annotations
-
 import functools
 import threading
 import time
@@ -14,14 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from densesharp.errors import DenseSharpError, DeviceError, OutputError
 from densesharp.files import atomic_path, ensure_folder
 from densesharp.image.sampling import to_sitk, write_image
 from densesharp.image.volume import Volume
 from densesharp.io import read_volume
-from densesharp.model.engines import available_cores, open_engine
+from densesharp.model.engines import Engine, Precision, available_cores, open_engine
 from densesharp.model.model_file import load_model
 from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import NoduleResult
@@ -36,9 +34,6 @@ from densesharp.serve.case_list import (
     write_record,
 )
 from densesharp.serve.cohort_summary import remove_merged
-
-if TYPE_CHECKING:
-    from densesharp.model.engines import Engine, Precision
 
 CONNECT_S = 10.0
 ATTEMPTS = 3
