@@ -1,5 +1,6 @@
 """What the mouse does in a slice view beyond Slicer's own: seeds, painting, linked views."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,28 @@ CLICK_PIXELS = 4
 
 _FIRST = 20.0
 """Priority of our observers: before Slicer's own, so that a brush stroke stays ours."""
+
+
+class AfterMouse:
+    """Waits until Slicer itself has handled a mouse event, but not longer than the next action.
+
+    Args:
+        later: runs a function once the event is handled.
+    """
+
+    def __init__(self, later: Callable[[Callable[[], None]], None]) -> None:
+        self._later = later
+        self._waiting: list[Callable[[], None]] = []
+
+    def add(self, function: Callable[[], None]) -> None:
+        """Do this after the event."""
+        self._waiting.append(function)
+        self._later(self.run)
+
+    def run(self) -> None:
+        """Do all that waits, in order."""
+        while self._waiting:
+            self._waiting.pop(0)()
 
 
 class MouseTarget(Protocol):

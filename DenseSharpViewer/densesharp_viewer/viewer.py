@@ -17,10 +17,9 @@ from densesharp_scene import views as scene_views
 from densesharp_scene.events import attempt
 
 from . import views
-from .after_mouse import AfterMouse
 from .corner_annotations import SliceReadouts
 from .looking import Looking
-from .mouse import SliceMouse
+from .mouse import AfterMouse, SliceMouse
 from .page_state import checked, first_state
 from .pictures import TOO_LATE
 from .pointer import Pointer

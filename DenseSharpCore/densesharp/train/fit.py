@@ -39,7 +39,6 @@ from densesharp.train.batches import Batches, SampleSource, make_batch
 from densesharp.train.dataset import Sample
 from densesharp.train.losses import Objective
 from densesharp.train.module import Optimisation, TrainingModule, refresh_batch_norm
-from densesharp.train.step_progress import StepProgress
 from densesharp.train.validation import Validation, Watcher, hold_out
 from densesharp.words import counted
 
@@ -317,7 +316,7 @@ def _trainer(
             every_n_train_steps=settings.checkpoint_every,
             enable_version_counter=False,
         ),
-        StepProgress(progress),
+        _StepProgress(progress),
         *([watcher] if watcher else []),
     ]
     loggers: list[Logger] = [
@@ -343,3 +342,19 @@ def _trainer(
     except MisconfigurationException as error:
         message = f"{devices} devices on {counted(nodes, 'machine')} cannot be used ({error})."
         raise DeviceError(message) from error
+
+
+class _StepProgress(Callback):
+    """Tells the first of parallel processes' progress after every step."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Say which step is done, and its loss."""
+        if trainer.is_global_zero:
+            done, steps = trainer.global_step, int(trainer.max_steps)
+            loss = trainer.callback_metrics.get("loss")
+            shown = f", loss {float(loss):.3f}" if loss is not None else ""
+            self._progress(done / steps, f"Step {done} of {steps}{shown}")

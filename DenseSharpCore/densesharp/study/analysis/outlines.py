@@ -1,20 +1,23 @@
 """Outlines: model, readers and their consensus, voxel by voxel and by size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from densesharp.errors import StudyError
+from densesharp.stats.figures_of_merit import MEAN_SCORE
+from densesharp.stats.mrmc_document import mrmc_document
+from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.segmentation import (
     compare,
     consensus_masks,
+    dice,
     pairwise_dice,
     within_spread,
 )
 from densesharp.stats.surface_distance import DEFINITION, Mask
-from densesharp.study.analysis.outline_change import analyse_outline_change
 from densesharp.study.analysis.outline_results import (
     DiceMatrix,
     OutlineComparison,
@@ -65,7 +68,7 @@ def analyse_outlines(data: StudyData, margin: float | None = None) -> OutlineRes
         within_spread=within_spread(paired, margin, patients=of),
         volume=analyse_volumes(data, cases),
         diameter=analyse_diameters(data, cases),
-        change=analyse_outline_change(data, everything),
+        change=_change(data, everything),
     )
 
 
@@ -148,3 +151,23 @@ def _pairs(masks: dict[str, Mask]) -> Iterator[tuple[str, str, str, Mask, Mask]]
     if model is not None and readers:
         for name, agreed in consensus_masks([masks[name] for name in readers]).items():
             yield "model-consensus", "model", name, model, agreed
+
+
+def _change(data: StudyData, masks: Mapping[tuple[int, int, int], Mask]) -> MrmcDocument | None:
+    """Whether readers outline more alike with the model; None unless two drew in two conditions.
+
+    `masks` holds the outline of each (condition, reader, case). The score of a reader and case is
+    the mean Dice with the others' outlines of the case in the same condition, if there are any.
+    """
+    scores = np.full((len(data.conditions), len(data.readers), len(data.cases)), np.nan)
+    for (t, r, k), mask in masks.items():
+        others = (masks.get((t, s, k)) for s in range(len(data.readers)) if s != r)
+        found = [dice(mask, other) for other in others if other is not None]
+        if found:
+            scores[t, r, k] = float(np.mean(found))
+    drawn = ~np.isnan(scores)
+    cases = drawn.any(axis=(0, 1))
+    if len(data.readers) < 2 or drawn.any(axis=(1, 2)).sum() < 2 or cases.sum() < 2:
+        return None
+    readings = data.as_readings(scores, data.truth > 0).of_cases(cases)
+    return mrmc_document(readings, MEAN_SCORE, title="mean Dice with the other readers")
