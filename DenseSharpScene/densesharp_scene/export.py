@@ -16,12 +16,7 @@ KEY = "write"
 
 
 class Export:
-    """Writes in the background.
-
-    Args:
-        state: whose CT, model and reader are told of.
-        jobs: the worker's.
-    """
+    """Writes in the background what the CT, model and reader of `state` are about."""
 
     def __init__(self, state: SessionState, jobs: Jobs) -> None:
         self._state, self._jobs = state, jobs

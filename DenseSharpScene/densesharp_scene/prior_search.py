@@ -26,12 +26,7 @@ Others = Callable[[], Iterable[ScanNodules]]
 
 
 class PriorSearch:
-    """Looks in the background.
-
-    Args:
-        jobs: the worker's.
-        answers: the questions to the model.
-    """
+    """Looks in the background."""
 
     def __init__(self, jobs: Jobs, answers: Answers) -> None:
         self._jobs, self._answers = jobs, answers

@@ -10,11 +10,7 @@ KEEP, ANEW = "keep", "anew"
 
 
 class Questions:
-    """Asks one question at a time.
-
-    Args:
-        listener: shows it.
-    """
+    """Asks one question at a time, which the listener shows."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

@@ -32,10 +32,7 @@ from .overlap import Overlaps
 
 
 class ScanNodes(ABC):
-    """Looks for nodes and makes them; knows which point belongs to which nodule.
-
-    Args:
-        volume_node: the CT.
+    """Looks for nodes of a CT and makes them; knows which point belongs to which nodule.
 
     Raises:
         SceneError: the node is no CT.

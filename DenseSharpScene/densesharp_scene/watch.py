@@ -18,11 +18,7 @@ SETTLE_SECONDS = 0.4
 
 
 class Watch:
-    """Observes the nodes of each CT that it was told of.
-
-    Args:
-        wake: called when there is something to do.
-    """
+    """Observes the nodes of each CT that it was told of; wakes when there is something to do."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake

@@ -13,11 +13,7 @@ VIEWS = ("vtkMRMLSliceNode", "vtkMRMLCameraNode")
 
 
 class MovingViews(VTKObservationMixin):
-    """Follows all views of the scene.
-
-    Args:
-        moved: called each time one of them looks elsewhere.
-    """
+    """Follows all views of the scene; `moved` is called each time one looks elsewhere."""
 
     def __init__(self, moved: Callable[[], None]) -> None:
         VTKObservationMixin.__init__(self)

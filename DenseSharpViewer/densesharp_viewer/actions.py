@@ -77,12 +77,7 @@ def _number(low: float, high: float) -> Check:
 
 
 class Actions:
-    """Runs named actions on a viewer.
-
-    Args:
-        viewer: whose methods are called.
-        say: shows a sentence to the reader.
-    """
+    """Runs named actions on a viewer; `say` shows a sentence to the reader."""
 
     def __init__(self, viewer: Viewer, say: Callable[[str], None]) -> None:
         session = viewer.session

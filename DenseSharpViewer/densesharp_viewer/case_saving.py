@@ -24,12 +24,7 @@ TRIED_AGAIN = "It is kept, and tried again with the next case and at the end."
 
 
 class CaseSaving:
-    """Writes one case after the other.
-
-    Args:
-        session: shows the case that is saved.
-        wake: called on the worker's thread when `poll` has something to do.
-    """
+    """Writes one case after the other; `wake` is called on the worker's thread."""
 
     def __init__(self, session: Session, wake: Callable[[], None] | None) -> None:
         self._session = session

@@ -11,12 +11,7 @@ from .page_listener import Publish
 
 
 class InSight:
-    """Refuses what would be about something unseen.
-
-    Args:
-        state: the nodule that is selected, and the answer about it that came last.
-        publish: told what the page must show.
-    """
+    """Refuses what would be about something unseen."""
 
     def __init__(self, state: SessionState, publish: Publish) -> None:
         self._state, self._publish = state, publish

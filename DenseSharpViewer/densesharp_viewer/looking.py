@@ -14,12 +14,7 @@ _EARLY = 30.0
 
 
 class Looking:
-    """Moves and zooms the slice views of one viewer.
-
-    Args:
-        views: name to slice view.
-        later: runs a function once the current event is over.
-    """
+    """Moves and zooms the slice views of one viewer; `later` runs a function after the event."""
 
     def __init__(self, views: dict[str, Any], later: Callable[[Callable[[], None]], None]) -> None:
         self._views, self._later = views, later

@@ -18,11 +18,7 @@ _FIRST = 20.0
 
 
 class AfterMouse:
-    """Waits until Slicer itself has handled a mouse event, but not longer than the next action.
-
-    Args:
-        later: runs a function once the event is handled.
-    """
+    """Waits until Slicer itself has handled a mouse event, but not longer than the next action."""
 
     def __init__(self, later: Callable[[Callable[[], None]], None]) -> None:
         self._later = later
@@ -72,12 +68,7 @@ class MouseTarget(Protocol):
 
 
 class SliceMouse:
-    """Watches one slice view's mouse.
-
-    Args:
-        view: a slice view of `densesharp_viewer.views`.
-        target: who is told.
-    """
+    """Watches one slice view's mouse."""
 
     def __init__(self, view: Any, target: MouseTarget) -> None:
         self._view, self._target = view, target

@@ -21,12 +21,7 @@ REST_S = 0.35
 
 
 class Pointer:
-    """Follows the pointer over the open CT.
-
-    Args:
-        session: whose CT and model; its tool says whether clicks mark nodules.
-        later: runs a function after some seconds.
-    """
+    """Follows the pointer over the open CT; the session's tool says whether clicks mark nodules."""
 
     def __init__(
         self, session: Session, later: Callable[[Callable[[], None], float], None]
