@@ -6,7 +6,6 @@ import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from densesharp.dicom import codes
@@ -114,10 +113,7 @@ def _description(
     )
     side = lung_side(volume, np.array(nodule.center_lps))
     if side is not None:
-        region = described.AnatomicRegionSequence[0]
-        region.AnatomicRegionModifierSequence = [_coded(codes.SIDES[side])]
+        code, region = codes.SIDES[side], described.AnatomicRegionSequence[0]
+        modifier = hd.sr.CodedConcept(code.value, code.scheme_designator, code.meaning)
+        region.AnatomicRegionModifierSequence = [modifier]
     return described
-
-
-def _coded(code: Code) -> hd.sr.CodedConcept:
-    return hd.sr.CodedConcept(code.value, code.scheme_designator, code.meaning)

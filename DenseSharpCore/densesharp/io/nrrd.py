@@ -66,7 +66,8 @@ def read_nrrd(path: Path) -> Header:
     if encoding not in ("raw", "gzip", "gz"):
         message = f"'{name}' is stored as '{encoding[:20]}': save it raw or gzip-compressed."
         raise ImageError(message)
-    if any(_skip(fields, unit) != "0" for unit in ("line", "byte")):
+    skips = ("line skip", "lineskip", "byte skip", "byteskip")
+    if any(fields.get(name, "0") != "0" for name in skips):
         message = f"'{name}' has other data before its voxels ('skip'): save it again without."
         raise ImageError(message)
     return Header(
@@ -78,10 +79,6 @@ def read_nrrd(path: Path) -> Header:
         layers,
         notices=notices,
     )
-
-
-def _skip(fields: Mapping[str, str], unit: str) -> str:
-    return fields.get(f"{unit} skip", fields.get(f"{unit}skip", "0"))
 
 
 def _dtype(fields: Mapping[str, str], name: str) -> np.dtype[np.generic]:

@@ -142,16 +142,12 @@ def characteristics_table(study: StudyDescription, subgroups: Sequence[Subgroup]
     """The analysed cases by pathology and by the properties that the design balances."""
     rows = [["all", str(study.cases), *(str(n) for n in study.cases_by_class.values())]]
     rows += [
-        [f"{row.property}: {row.value}", _share(row.cases, study.cases)]
+        [f"{row.property}: {row.value}", f"{row.cases} ({100 * row.cases / study.cases:.0f} %)"]
         + [str(n) for n in row.cases_by_class.values()]
         for row in subgroups
     ]
     caption = "Characteristics of the analysed cases, by pathology and by property of the design."
     return TableBlock("cases", caption, ("Cases", "n", *study.class_names), rows)
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count} ({100 * count / total:.0f} %)"
 
 
 def subgroup_table(

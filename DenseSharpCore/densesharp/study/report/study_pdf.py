@@ -75,7 +75,8 @@ def write_pdf(
             if isinstance(block, b.Heading) or (isinstance(block, b.Paragraph) and heading):
                 heading += parts
                 continue
-            whole = isinstance(block, b.Picture | b.TableBlock) and _is_short(block)
+            short = isinstance(block, b.TableBlock) and len(block.rows) <= 16
+            whole = isinstance(block, b.Picture) or short
             story += [KeepTogether(heading + parts)] if whole else heading + parts
             heading = []
         story += heading
@@ -188,11 +189,6 @@ def _with_pages(sections: str, pages: Mapping[str, int]) -> str:
         return name if page is None else f"{name} (p. {page})"
 
     return ", ".join(map(page_of, sections.split(", ")))
-
-
-def _is_short(block: b.Block) -> bool:
-    """Whether a block is kept on one page."""
-    return not isinstance(block, b.TableBlock) or len(block.rows) <= 16
 
 
 def _table(block: b.TableBlock, styles: Any) -> Table:

@@ -16,8 +16,6 @@ from densesharp.study.analysis.task_results import (
     ModelAlone,
     ModelComparison,
     ModelTask,
-    Point,
-    ReaderArea,
     TaskResults,
 )
 from densesharp.study.exported.study_data import AIDED, UNAIDED
@@ -46,7 +44,8 @@ def area_table(name: str, task: TaskResults, conditions: Sequence[str]) -> Table
     own = _reader_differences(used, pair) if pair else {}
     rows = []
     for reader in task.auc.study.readers:
-        areas = [shown(_on_logit(task.reader_auc[c][reader])) for c in conditions]
+        own_areas = [task.reader_auc[c][reader] for c in conditions]
+        areas = [shown(replace(one.auc, ci=one.logit_interval)) for one in own_areas]
         rows.append([reader, *areas, *([bounded(own.get(reader))] if pair else [])])
     means: list[Estimate | None] = []
     for form, title in (("rrrc", "random readers"), ("frrc", "these readers")):
@@ -88,10 +87,6 @@ def with_tests(document: AreaDocument) -> tuple[AreaDocument, int]:
     if complete and document.rrrc.p is None:
         return complete, complete.study.cases
     return document, 0
-
-
-def _on_logit(one: ReaderArea) -> Estimate:
-    return replace(one.auc, ci=one.logit_interval)
 
 
 def _reader_differences(document: AreaDocument, pair: tuple[str, str]) -> Mapping[str, Estimate]:
@@ -206,7 +201,8 @@ def points_table(name: str, task: TaskResults) -> TableBlock | None:
     for condition, readers in task.operating_points.items():
         for reader, point in readers.items():
             if point:
-                rows.append([who(condition, reader), *_point_cells(point)])
+                found = (point.sensitivity, point.specificity, point.ppv, point.npv)
+                rows.append([who(condition, reader), *(shown(one, 2) for one in found)])
         mean = task.average_points.get(condition)
         if mean and mean.sensitivity is not None and mean.specificity is not None:
             pair = [number(mean.sensitivity, 2), number(mean.specificity, 2)]
@@ -216,10 +212,6 @@ def points_table(name: str, task: TaskResults) -> TableBlock | None:
     caption = "Operating points of the chosen classes, 95 % Wilson intervals."
     header = ("Reader", "Sensitivity", "Specificity", "PPV", "NPV")
     return TableBlock(f"operating_points_{name}", caption, header, rows)
-
-
-def _point_cells(point: Point) -> list[str]:
-    return [shown(one, 2) for one in (point.sensitivity, point.specificity, point.ppv, point.npv)]
 
 
 def standalone_table(name: str, model: ModelTask) -> TableBlock:
