@@ -141,10 +141,7 @@ class Answers:
     # Requests
 
     def analyse(
-        self,
-        scan: ScanNodules,
-        nodule_id: str,
-        then: Callable[[Nodule], None] | None = None,
+        self, scan: ScanNodules, nodule_id: str, then: Callable[[Nodule], None] | None = None
     ) -> None:
         """Ask about a claimed point or a stored nodule at its point.
 

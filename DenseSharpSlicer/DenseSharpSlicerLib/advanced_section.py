@@ -31,11 +31,7 @@ class AdvancedSection:
     """
 
     def __init__(
-        self,
-        ui: Any,
-        session: Session,
-        requirements: list[str],
-        on_backend: Callable[[], None],
+        self, ui: Any, session: Session, requirements: list[str], on_backend: Callable[[], None]
     ) -> None:
         self.ui = ui
         self.session = session

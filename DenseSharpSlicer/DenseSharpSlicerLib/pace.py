@@ -48,10 +48,7 @@ class Pace:
     """
 
     def __init__(
-        self,
-        session: Session,
-        pieces: Sequence[Callable[[], None]],
-        progress: Callable[[], None],
+        self, session: Session, pieces: Sequence[Callable[[], None]], progress: Callable[[], None]
     ) -> None:
         self._session = session
         self._pieces, self.progress = tuple(pieces), progress

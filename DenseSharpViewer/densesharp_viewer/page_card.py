@@ -104,10 +104,7 @@ def _build_sizes() -> None:
 
 
 def _build_lines(lines: str) -> None:
-    with (
-        html.Dl(classes="ds-lines"),
-        html.Template(v_for=f"line in {lines}", key="line.label"),
-    ):
+    with html.Dl(classes="ds-lines"), html.Template(v_for=f"line in {lines}", key="line.label"):
         html.Dt("{{ line.label }}")
         html.Dd("{{ line.text }}")
 

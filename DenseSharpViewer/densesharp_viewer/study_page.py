@@ -215,10 +215,7 @@ def _build_aid() -> None:
             with html.Span(classes="ds-bar-track"):
                 html.Span(classes="ds-bar-fill", style=("{width: share[1] + '%'}",))
             html.Span("{{ share[2] }}", classes="ds-bar-text")
-        html.P(
-            "Invasive {{ screen.aid.invasive }}, IAC {{ screen.aid.iac }}",
-            classes="ds-dim",
-        )
+        html.P("Invasive {{ screen.aid.invasive }}, IAC {{ screen.aid.iac }}", classes="ds-dim")
         html.P("{{ screen.aid.verdict }}", v_if="screen.aid.verdict", classes="ds-study-verdict")
         with html.Ul(classes="ds-reasons", v_if="screen.aid.reasons.length"):
             html.Li("{{ reason }}", v_for="reason in screen.aid.reasons", key="reason")

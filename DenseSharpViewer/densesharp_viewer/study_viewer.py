@@ -46,10 +46,7 @@ class StudyViewer:
     """
 
     def __init__(
-        self,
-        server: Any,
-        reading: Reading,
-        decorate: Callable[[Any, str, Any], None] | None = None,
+        self, server: Any, reading: Reading, decorate: Callable[[Any, str, Any], None] | None = None
     ) -> None:
         self._server, self._state = server, server.state
         self._state.update(FIRST_STATE)

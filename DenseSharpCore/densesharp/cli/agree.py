@@ -41,10 +41,7 @@ def run(args: argparse.Namespace) -> int:
     order = [name.strip() for name in args.order.split(",")] if args.order else None
     ratings = read_ratings(args.ratings, rating=args.rating.lower(), order=order)
     document = agree_document(
-        ratings,
-        interchangeable=args.interchangeable,
-        replicates=args.replicates,
-        seed=args.seed,
+        ratings, interchangeable=args.interchangeable, replicates=args.replicates, seed=args.seed
     )
     show(agree_text(document), document, args.json)
     return 0

@@ -38,8 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days",
         type=number_if(
-            lambda days: 0 < days <= _MAX_DAYS,
-            f"number of days above 0 and up to {_MAX_DAYS}",
+            lambda days: 0 < days <= _MAX_DAYS, f"number of days above 0 and up to {_MAX_DAYS}"
         ),
         metavar="N",
         help="days between the two CTs; default: from their DICOM dates, where they have them",

@@ -17,10 +17,7 @@ SCHEME_NAME = "DenseSharp for 3D Slicer private codes"
 CATEGORY = Code("49755003", "SCT", "Morphologically Altered Structure")
 NODULE = Code("27925004", "SCT", "Nodule")
 LUNG = Code("39607008", "SCT", "Lung")
-SIDES = {
-    "right": Code("24028007", "SCT", "Right"),
-    "left": Code("7771000", "SCT", "Left"),
-}
+SIDES = {"right": Code("24028007", "SCT", "Right"), "left": Code("7771000", "SCT", "Left")}
 CT_CHEST = Code("169069000", "SCT", "Computed tomography of chest")
 AI = Code("123109", "DCM", "Artificial Intelligence")
 

@@ -220,10 +220,7 @@ def cube_grid(center: ArrayLike, edge: int, spacing: float = 1.0) -> Grid:
     """
     middle = np.asarray(center, dtype=np.float64)
     return Grid(
-        (edge, edge, edge),
-        middle - spacing * (edge - 1) / 2,
-        np.full(3, spacing),
-        np.eye(3),
+        (edge, edge, edge), middle - spacing * (edge - 1) / 2, np.full(3, spacing), np.eye(3)
     )
 
 

@@ -14,12 +14,7 @@ from densesharp.io.image_files import is_volume_file, read_volume_file
 from densesharp.io.series_choice import SeriesChoice, SeriesChoiceError
 from densesharp.progress import Progress, silent
 
-__all__ = [
-    "SeriesChoice",
-    "SeriesChoiceError",
-    "read_volume",
-    "thickness_notices",
-]
+__all__ = ["SeriesChoice", "SeriesChoiceError", "read_volume", "thickness_notices"]
 
 
 def read_volume(path: str | Path, series: str | None = None, progress: Progress = silent) -> Volume:

@@ -165,10 +165,7 @@ def _read(stream: BinaryIO, path: Path, size: int) -> list[Slice] | LeftOut:
     try:
         with quiet_pydicom():
             header = pydicom.dcmread(
-                stream,
-                stop_before_pixels=True,
-                force=not has_preamble,
-                specific_tags=_READ_TAGS,
+                stream, stop_before_pixels=True, force=not has_preamble, specific_tags=_READ_TAGS
             )
             _fill_from_meta(header)
             if not any(header.get(name) for name in ("Modality", "SOPClassUID", "Rows")):

@@ -23,12 +23,7 @@ from densesharp.report.labels import (
     ordered,
     stability_sentence,
 )
-from densesharp.report.pictures import (
-    draw_classes,
-    draw_context,
-    draw_surface,
-    draw_view,
-)
+from densesharp.report.pictures import draw_classes, draw_context, draw_surface, draw_view
 from densesharp.report.planes import context_view, views_of
 from densesharp.report.style import INK, PAPER, QUIET, RULE, VERDICT_COLOURS
 

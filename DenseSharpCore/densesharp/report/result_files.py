@@ -198,10 +198,7 @@ def put_in_place(made: Path, folder: Path, earlier: Collection[Path]) -> None:
                 "folder or move the file away."
             )
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as aside,
-            ExitStack() as undo,
-        ):
+        with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as aside, ExitStack() as undo:
             moves = [(folder / path, Path(aside) / path) for path in old]
             for source, target in [*moves, *((made / path, folder / path) for path in new)]:
                 if not target.parent.exists():

@@ -179,10 +179,7 @@ class RemoteEngine:
             return ServerAnswer(reply.status, reply.headers, reply.read())
 
     def _headers(self) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            protocol.SCHEMA_HEADER: str(protocol.SCHEMA),
-        }
+        headers = {"Content-Type": "application/json", protocol.SCHEMA_HEADER: str(protocol.SCHEMA)}
         if hasattr(self, "model"):
             headers[protocol.MODEL_HEADER] = self.model.sha256
         if self._key:

@@ -84,8 +84,7 @@ class BumpySurface:
         self._directions = unit_vectors(rng, lobes + spikes)
         self._sharpness = np.r_[rng.uniform(4, 9, lobes), rng.uniform(40, 120, spikes)]
         self._heights = np.r_[
-            rng.uniform(-0.2, 0.5, lobes) * lobulation,
-            rng.uniform(0.1, 0.9, spikes) * spiculation,
+            rng.uniform(-0.2, 0.5, lobes) * lobulation, rng.uniform(0.1, 0.9, spikes) * spiculation
         ]
         volume = np.mean(self._profile(sphere_points()) ** 3)
         self._radius = np.float32(diameter_mm / 2 / volume ** (1 / 3))

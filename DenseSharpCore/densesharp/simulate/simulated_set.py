@@ -98,11 +98,7 @@ def subset_of(diagnoses: Sequence[str | None], number: int) -> int:
 
 
 def write_dataset(
-    folder: str | Path,
-    count: int,
-    recipe: Recipe,
-    workers: int = 1,
-    progress: Progress = silent,
+    folder: str | Path, count: int, recipe: Recipe, workers: int = 1, progress: Progress = silent
 ) -> None:
     """Write a data set of `count` nodules; those already made with the same recipe are kept.
 

@@ -135,11 +135,6 @@ def _sampled(
 ) -> NDArray[np.float32]:
     return np.asarray(
         ndimage.affine_transform(
-            array.astype(np.float32),
-            np.full(3, scale),
-            first,
-            (edge,) * 3,
-            order=1,
-            mode="nearest",
+            array.astype(np.float32), np.full(3, scale), first, (edge,) * 3, order=1, mode="nearest"
         )
     )

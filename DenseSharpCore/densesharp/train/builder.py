@@ -42,12 +42,7 @@ from densesharp.io.image_files import is_volume_file, read_header
 from densesharp.nodule.patch import WINDOW, to_network_units
 from densesharp.parallel import run_tasks
 from densesharp.progress import Progress, silent
-from densesharp.train.dataset import (
-    CLASS_INDEX,
-    assign_subsets,
-    consensus,
-    subsets_of_patients,
-)
+from densesharp.train.dataset import CLASS_INDEX, assign_subsets, consensus, subsets_of_patients
 from densesharp.train.mask_files import mask_names, read_masks
 from densesharp.train.own_grid import Rule, on_cube, own_masks
 from densesharp.train.slice_files import is_one_slice, lifted, read_slice

@@ -10,13 +10,7 @@ from scipy import optimize
 
 from densesharp.errors import ModelError, TableError
 from densesharp.model.engines import open_engine
-from densesharp.model.model_file import (
-    ModelCard,
-    ModelFile,
-    Weights,
-    load_model,
-    save_model,
-)
+from densesharp.model.model_file import ModelCard, ModelFile, Weights, load_model, save_model
 from densesharp.nodule.inference import class_probabilities, orient, orientations
 from densesharp.progress import Progress, silent
 from densesharp.train.augment import middle_patch

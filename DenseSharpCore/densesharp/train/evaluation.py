@@ -20,12 +20,7 @@ from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
 from densesharp.train.evaluation_answers import StoredAnswer, answer_at
-from densesharp.train.evaluation_readers import (
-    AmongReaders,
-    Extent,
-    among_readers,
-    on_own_grid,
-)
+from densesharp.train.evaluation_readers import AmongReaders, Extent, among_readers, on_own_grid
 
 SHIFT_MM = 5.0
 SHIFTS = tuple(

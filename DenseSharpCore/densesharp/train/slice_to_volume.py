@@ -64,11 +64,7 @@ def draw_lift(rng: np.random.Generator, area_mm2: float) -> Lift:
 
 
 def volume_of_slice(
-    image: NDArray[np.floating],
-    mask: NDArray[np.bool_],
-    pixel_mm: float,
-    how: Lift,
-    edge: int,
+    image: NDArray[np.floating], mask: NDArray[np.bool_], pixel_mm: float, how: Lift, edge: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Make a cube at 1 mm from one slice and the outline on it.
 

@@ -273,7 +273,4 @@ def _name(entry: Tags) -> str:
 def _order(entry: Tags) -> tuple[int, int]:
     """Most images first, then the lowest number."""
     images, number = _value(entry, SERIES_IMAGES), _value(entry, SERIES_NUMBER)
-    return (
-        -images if isinstance(images, int) else 0,
-        number if isinstance(number, int) else 10**9,
-    )
+    return (-images if isinstance(images, int) else 0, number if isinstance(number, int) else 10**9)

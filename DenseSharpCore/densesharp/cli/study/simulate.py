@@ -73,12 +73,7 @@ def _ratings(args: argparse.Namespace) -> tuple[Readings, dict[str, Any]]:
     import numpy as np
 
     from densesharp.errors import StudyError
-    from densesharp.stats.roe_metz import (
-        RoeMetz,
-        in_levels,
-        roe_metz,
-        simulate_readings,
-    )
+    from densesharp.stats.roe_metz import RoeMetz, in_levels, roe_metz, simulate_readings
 
     if args.structure and args.variances:
         raise StudyError("--structure and --variances say the same thing twice: give one of them.")

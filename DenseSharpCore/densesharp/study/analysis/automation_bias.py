@@ -98,8 +98,7 @@ def share_difference(
         return not_estimable(FEW)
     (a, of_a, by_a), (b, of_b, by_b) = parts
     together = Clusters(
-        np.concatenate([by_a.cases, by_b.cases]),
-        np.concatenate([_readers(by_a), _readers(by_b)]),
+        np.concatenate([by_a.cases, by_b.cases]), np.concatenate([_readers(by_a), _readers(by_b)])
     )
     influence = np.concatenate([of_a, -of_b])
     return _wider(together, a - b, influence, null=0.0)

@@ -3,11 +3,7 @@
 import numpy as np
 
 from densesharp.stats.area_interval import reader_area
-from densesharp.stats.auc import (
-    operating_point,
-    partial_auc,
-    roc_curve,
-)
+from densesharp.stats.auc import operating_point, partial_auc, roc_curve
 from densesharp.stats.bootstrap import DEFAULT_SEED, drawer
 from densesharp.stats.calibration import (
     brier,

@@ -4,10 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from densesharp.stats.agreement import (
-    chance_corrected,
-    percent_agreement,
-)
+from densesharp.stats.agreement import chance_corrected, percent_agreement
 from densesharp.stats.area_interval import logit_interval
 from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.clusters import share_of, summed

@@ -58,11 +58,7 @@ def kappa_differences(
 
 
 def resampled_coefficient(
-    ratings: IntArray,
-    classes: int,
-    coefficient: Coefficient,
-    weights: Weights,
-    times: FloatArray,
+    ratings: IntArray, classes: int, coefficient: Coefficient, weights: Weights, times: FloatArray
 ) -> FloatArray:
     """The values of `chance_corrected` when cases count several times, for resampling.
 

@@ -11,10 +11,7 @@ from densesharp.stats.mrmc_document import mrmc_document
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.tables import FloatArray
 
-FIGURES = {
-    "FROC": ("wafroc", "wafroc1", "afroc", "max-llf", "max-nlf"),
-    "LROC": ("lroc", "pcl"),
-}
+FIGURES = {"FROC": ("wafroc", "wafroc1", "afroc", "max-llf", "max-nlf"), "LROC": ("lroc", "pcl")}
 """Paradigm -> figures of merit, as `densesharp mrmc` names them, the main one first."""
 
 

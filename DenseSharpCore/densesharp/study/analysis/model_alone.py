@@ -19,11 +19,7 @@ from densesharp.stats.figures_of_merit import (
 from densesharp.stats.model_vs_readers import ReaderForm, standalone
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray, Readings
 from densesharp.study.analysis.planned_endpoints import Planned, planned_of
-from densesharp.study.analysis.task_results import (
-    CompleteStandalone,
-    ModelAlone,
-    ModelComparison,
-)
+from densesharp.study.analysis.task_results import CompleteStandalone, ModelAlone, ModelComparison
 from densesharp.study.exported.study_data import Model, StudyData, Task
 
 Comparison = tuple[str, str | None, FigureOfMerit, FloatArray, FloatArray, IntArray]

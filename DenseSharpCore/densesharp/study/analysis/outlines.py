@@ -18,11 +18,7 @@ from densesharp.stats.segmentation import (
     within_spread,
 )
 from densesharp.stats.surface_distance import DEFINITION, Mask
-from densesharp.study.analysis.outline_results import (
-    DiceMatrix,
-    OutlineComparison,
-    OutlineResults,
-)
+from densesharp.study.analysis.outline_results import DiceMatrix, OutlineComparison, OutlineResults
 from densesharp.study.analysis.sizes import Outline, analyse_diameters, analyse_volumes
 from densesharp.study.conduct.reader_masks import decode
 from densesharp.study.exported.study_data import StudyData

@@ -16,13 +16,7 @@ from densesharp.errors import StudyError
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.design import MaskRule
 
-CONFIDENCE_LEVELS = {
-    1: "guess",
-    2: "unsure",
-    3: "fairly sure",
-    4: "sure",
-    5: "certain",
-}
+CONFIDENCE_LEVELS = {1: "guess", 2: "unsure", 3: "fairly sure", 4: "sure", 5: "certain"}
 LONGEST_COMMENT = 2000
 
 

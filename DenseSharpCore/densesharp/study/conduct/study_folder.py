@@ -103,11 +103,7 @@ def freeze(
         key = TruthKey.draw()
     items = make_schedule(design, truth, key)
     text = schedule_to_csv(items)
-    frozen = replace(
-        design,
-        key_sha256=key.sha256 if key else "",
-        schedule_sha256=sha256(text),
-    )
+    frozen = replace(design, key_sha256=key.sha256 if key else "", schedule_sha256=sha256(text))
     write_text(path / SCHEDULE, text)
     # Last, because a folder with a design is a study.
     write_text(path / DESIGN, frozen.to_json())

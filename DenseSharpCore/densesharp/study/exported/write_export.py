@@ -151,12 +151,7 @@ def answer_rows(
 
 
 def _row(
-    study: Study,
-    state: ReaderState,
-    item: Item,
-    event: Event,
-    time: Spent,
-    aid: Body | None,
+    study: Study, state: ReaderState, item: Item, event: Event, time: Spent, aid: Body | None
 ) -> Row:
     body, number = event.body, int(event.body["step"])
     step = state.steps(item)[number]

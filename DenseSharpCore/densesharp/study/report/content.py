@@ -105,10 +105,7 @@ def _task(name: str, results: StudyResults, pictures: Pictures, *, whole: bool) 
     if task.binormal:
         yield from _fold(
             f"{task.title}: binormal curves",
-            (
-                pictures.get(f"binormal_{name}"),
-                task_tables.binormal_table(name, task.binormal),
-            ),
+            (pictures.get(f"binormal_{name}"), task_tables.binormal_table(name, task.binormal)),
         )
     if task.calibration:
         yield from _fold(
