@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from densesharp.errors import DenseSharpError
 from densesharp.report.labels import Phrase
 
+from . import measured_axes
 from .answers import Answers, Request
 from .backend import LocalBackend
 from .clicks import Clicks
@@ -265,8 +266,12 @@ class NoduleSession:
 
     def take_lines(self) -> None:
         """A reader let go of an axis of the selected nodule: one step of undo."""
-        if self.state.selected is not None:
-            self.state.opened().take_lines(self.state.selected)
+        scan, selected = self.state.opened(), self.state.selected
+        if selected is not None and scan.take_lines(selected):
+            found = measured_axes.lengths(scan)
+            # What was said last was about the outline's own axes.
+            own = found is not None and found.by_reader
+            self.listener.said(measured_axes.words(found) if found and own else "", "info")
         self.listener.changed()
 
     def rerun(self, nodule_id: str | None = None) -> None:

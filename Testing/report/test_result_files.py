@@ -461,3 +461,19 @@ def test_a_refused_result_reports_no_axes(a_result):
     refused = dataclasses.replace(a_result, verdict="refused", reader_axes=ReaderAxes(20.0, 9.0))
     assert refused.shown().reader_axes is None
     assert "by the reader" not in report_sentence(refused)
+
+
+def test_an_interval_by_other_limits_is_told_apart_from_today_s(a_result):
+    data = json.loads(json.dumps(a_result.to_json()))
+    low, high = data["measurements"]["volume_interval_mm3"]
+    assert NoduleResult.from_json(data).notices == a_result.notices, "the same limits"
+    data["measurements"]["volume_interval_mm3"] = [low * 0.9, high * 1.2]
+    again = NoduleResult.from_json(data)
+    (notice,) = again.notices[len(a_result.notices) :]
+    assert (notice.code, notice.severity) == ("volume_of_readers_by_other_limits", "info")
+    assert f"was {low * 0.9:.0f} to {high * 1.2:.0f} mm³ by the limits of the" in notice.message
+    assert f"of this one it is {low:.0f} to {high:.0f}." in notice.message
+    stored = json.loads(json.dumps(again.to_json()))
+    assert NoduleResult.from_json(stored).notices == again.notices, "said once, and kept"
+    del data["measurements"]["volume_interval_mm3"]
+    assert NoduleResult.from_json(data).notices == a_result.notices, "nothing to compare with"

@@ -630,6 +630,22 @@ def lengthen(session, by_mm: float) -> None:
     session.take_lines()
 
 
+def test_what_was_said_before_a_drag_gives_way_to_the_new_lengths(session):
+    session.click(middle(session.scan))
+    settle(session)
+    measured_axes.show(session.scan, FIRST)
+    short = session.nodule.result.measurements.short_axis_mm
+    outline = session.nodule.result.measurements.long_axis_mm
+    for step in (1, 2):
+        session.listener.said("Undone: the last click.", "info")
+        lengthen(session, 3.0)
+        words = f"Measured by the reader: {outline + 3 * step:.1f} × {short:.1f} mm"
+        assert session.listener.last == words
+    session.listener.said("Done.", "done")
+    session.take_lines()  # let go where it was
+    assert session.listener.last == "Done."
+
+
 def own_length(session) -> float | None:
     """What the reader measured, whether the lines are drawn anew or not."""
     told = [session.scan.handed_out(FIRST).result.reader_axes]

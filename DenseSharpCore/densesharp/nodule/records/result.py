@@ -21,6 +21,9 @@ from densesharp.nodule.records.reader import Place, ReaderAxes, Review
 SCHEMA = 1
 """Version of the JSON that `NoduleResult.to_json` writes."""
 
+OTHER_LIMITS = "volume_of_readers_by_other_limits"
+"""Code of the notice that the interval of other readers' volumes was once computed otherwise."""
+
 Verdict = Literal["ok", "caution", "refused"]
 
 
@@ -172,7 +175,7 @@ class NoduleResult:
             ),
             guidelines=dict(data["guidelines"]),
             verdict=data["verdict"],
-            notices=tuple(Notice(**entry) for entry in data["warnings"]),
+            notices=_notices(data),
             timings_ms=dict(data["timings_ms"]),
             shift_mm=data["shift_mm"],
             passes=data["passes"],
@@ -184,6 +187,22 @@ class NoduleResult:
             review=Review(**data["review"]) if data.get("review") else None,
             reader_axes=ReaderAxes(**data["reader_axes"]) if data.get("reader_axes") else None,
         )
+
+
+def _notices(data: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """The stored ones, and one more where this version gives other volumes of other readers."""
+    stored = [Notice(**entry) for entry in data["warnings"]]
+    measured = data["measurements"]
+    then = measured.get("volume_interval_mm3") if measured else None
+    now = Measurements.from_json(measured).volume_interval_mm3 if then else ()
+    if then is None or np.allclose(then, now, rtol=1e-6, atol=0):
+        return tuple(stored)
+    text = (
+        f"Volume by other readers was {then[0]:.0f} to {then[1]:.0f} mm³ by the limits of the "
+        f"version that gave this answer; by those of this one it is {now[0]:.0f} to {now[1]:.0f}."
+    )
+    kept = [notice for notice in stored if notice.code != OTHER_LIMITS]
+    return (*kept, Notice(OTHER_LIMITS, text, "info"))
 
 
 def _point(values: ArrayLike) -> list[float]:
