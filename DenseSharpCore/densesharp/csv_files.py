@@ -22,6 +22,33 @@ _DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?[0-9]*,[0-9]+([eE][+{MINUS}-]?[0-9]+)
 _DECIMAL_POINT = re.compile(_DECIMAL_COMMA.pattern.replace(",", r"\."))
 # What other programs write as a number; float() would also take 1_0.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WORKBOOKS = ("a workbook of a spreadsheet", "an old workbook of a spreadsheet or another document")
+_KINDS = (
+    (128, b"DICM", "a DICOM file"),
+    (0, b"\x08\0\5\0", "a DICOM file"),
+    (0, b"\x08\0\x08\0", "a DICOM file"),
+    (344, b"n+1\0", "an image (NIfTI)"),
+    (344, b"ni1\0", "an image (NIfTI)"),
+    (0, b"NRRD", "an image (NRRD)"),
+    (0, b"ObjectType =", "an image (MetaImage)"),
+    (0, b"NDims =", "an image (MetaImage)"),
+    (0, b"\x1f\x8b", "a gzip-compressed file, such as a CT as .nii.gz"),
+    (0, b"%PDF-", "a PDF"),
+    (0, b"\x89PNG", "a picture (PNG)"),
+    (0, b"\xff\xd8\xff", "a picture (JPEG)"),
+    (0, b"II*\0", "a picture (TIFF)"),
+    (0, b"MM\0*", "a picture (TIFF)"),
+    (0, b"GIF8", "a picture (GIF)"),
+    (0, b"\x93NUMPY", "an array (NumPy)"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"SQLite format 3", "a database (SQLite)"),
+    (0, b"{\rtf", "a text document (RTF)"),
+    (0, b"7z\xbc\xaf", "an archive (7z)"),
+    (0, b"Rar!", "an archive (RAR)"),
+)
+"""Where, which bytes, and what a file with them is."""
+
+_WEB_PAGE = re.compile(rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype html|html|\?xml)")
 _SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -169,12 +196,17 @@ def write_csv(
 
 
 def _text_of(path: Path, what: str) -> str:
+    if path.is_dir():
+        raise TableError(f"{what} is a folder, but a table (CSV) is expected.")
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise TableError(f"{what} cannot be read ({error.strerror or error}).") from error
-    if raw.startswith(b"PK\x03\x04"):
-        raise TableError(f"{what} is a workbook of a spreadsheet: save it as 'CSV UTF-8'.")
+    kind = kind_of_file(raw)
+    if kind in _WORKBOOKS:
+        raise TableError(f"{what} is {kind}: save it as 'CSV UTF-8'.")
+    if kind:
+        raise TableError(f"{what} looks like {kind}, but a table of text (CSV UTF-8) is expected.")
     encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
     try:
         text = raw.decode(encoding)
@@ -184,6 +216,17 @@ def _text_of(path: Path, what: str) -> str:
     if "\0" in text or (encoding == "utf-16" and "\n" not in text):
         raise TableError(f"{what} cannot be read, as it is not UTF-8 text: save it as 'CSV UTF-8'.")
     return text
+
+
+def kind_of_file(raw: bytes) -> str:
+    """What a file looks like by its first bytes, with an article; "" for text and the unknown."""
+    if raw.startswith(b"PK\x03\x04"):
+        office = {b"xl/": _WORKBOOKS[0], b"word/": "a text document of Word"}
+        return next((kind for mark, kind in office.items() if mark in raw), "a ZIP archive")
+    if raw.startswith(b"\xd0\xcf\x11\xe0"):
+        return _WORKBOOKS[1]
+    found = (kind for at, mark, kind in _KINDS if raw[at : at + len(mark)] == mark)
+    return next(found, "a web page" if _WEB_PAGE.match(raw[:200]) else "")
 
 
 def _separator(header: str) -> str:

@@ -10,6 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from densesharp.words import plain_name
 from densesharp_scene.prior_link import pair_all
 from densesharp_scene.worker import JobEvent
 
@@ -70,7 +71,7 @@ class ExportSection:
             self.session.changed()
 
     def _dicom(self, folder: Path, source: list[Path] | Path) -> None:
-        self.session.state.reader = self.ui.readerEdit.text.strip()
+        self.session.state.reader = plain_name(self.ui.readerEdit.text)
         prior, scan = self.ui.priorSelector.currentNode(), self.session.opened()
         if prior is not None and prior is not scan.volume_node:
             # One tracking UID for a nodule at all its dates, as the reader sees them compared.

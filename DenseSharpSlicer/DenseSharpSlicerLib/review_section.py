@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from densesharp.report.labels import review_words
+from densesharp.words import plain_name
 from densesharp_scene.compared import side_by_side
 from densesharp_scene.dates import tell_days
 from densesharp_scene.linked import Linked
@@ -91,7 +92,7 @@ class ReviewSection:
 
     def onReader(self) -> None:
         """Remember who reads."""
-        preferences.write("Reader", self.ui.readerEdit.text.strip())
+        preferences.write("Reader", plain_name(self.ui.readerEdit.text))
 
     def onAccept(self) -> None:
         """Accept the selected nodule."""
@@ -108,7 +109,7 @@ class ReviewSection:
     def _decide(self, decision: Decision) -> None:
         if self.session.nodule is None:
             return
-        self.session.state.reader = self.ui.readerEdit.text.strip()
+        self.session.state.reader = plain_name(self.ui.readerEdit.text)
         self.session.run(lambda: self.session.decide(decision))
         self.session.changed()
 

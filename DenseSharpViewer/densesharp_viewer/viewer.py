@@ -11,6 +11,7 @@ from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import LayoutManager, SlicerApp
 
 from densesharp.report.labels import minus_signs
+from densesharp.words import plain_name
 from densesharp.worklist import ListedCase
 from densesharp_scene import Nodule, ScanNodules, rulers
 from densesharp_scene import views as scene_views
@@ -200,7 +201,7 @@ class Viewer:
 
     def set_reader(self, name: str) -> None:
         """Who accepts and rejects."""
-        self.session.state.reader = " ".join(name.split())
+        self.session.state.reader = plain_name(name)
         self.publish({"reader": self.session.state.reader})
         self.on_reader(self.session.state.reader)
 

@@ -1,6 +1,12 @@
 """Tables as spreadsheets of any country write them, and every reader of a table on top."""
 
+import contextlib
+import sqlite3
+import zipfile
+
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from densesharp.cli.predict import parse_seed
 from densesharp.csv_files import read_csv
@@ -9,6 +15,7 @@ from densesharp.serve.case_list import read_cases
 from densesharp.stats.imrmc import read_imrmc
 from densesharp.stats.ratings import read_ratings
 from densesharp.stats.tables import read_readings
+from densesharp.words import look_alikes, odd_signs, plain_name
 from dicom_phantom import axial
 
 TABLE = [["reader", "treatment", "case", "truth", "rating"],
@@ -72,9 +79,6 @@ def test_lines_keep_their_number_and_odd_tables_are_named(tmp_path):
     assert table.header == ("name", "n")
     assert [line for line, _ in table.rows] == [4, 6]
     assert table.records()[0] == {"name": "two\nlines", "n": "1"}
-    path.write_bytes(b"PK\x03\x04 and so on")
-    with pytest.raises(TableError, match="workbook of a spreadsheet: save it as 'CSV UTF-8'"):
-        read_csv(path, "The table")
     path.write_bytes("name\nMüller\n".encode("latin-1"))
     with pytest.raises(TableError, match="not UTF-8 text: save it as"):
         read_csv(path, "The table")
@@ -83,6 +87,71 @@ def test_lines_keep_their_number_and_odd_tables_are_named(tmp_path):
         read_csv(path, "The table")
     with pytest.raises(TableError, match=r"cannot be read \(No such file"):
         read_csv(tmp_path / "none.csv", "The table")
+
+
+def an_image() -> sitk.Image:
+    return sitk.GetImageFromArray(np.zeros((4, 5, 6), np.int16))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("ct.nrrd", "an image (NRRD)"), ("ct.nii", "an image (NIfTI)"), ("ct.nii.gz", "gzip"),
+     ("ct.mha", "an image (MetaImage)"), ("ct.mhd", "an image (MetaImage)"),
+     ("ct.dcm", "a DICOM file"), ("a.png", "a picture (PNG)"), ("a.tif", "a picture (TIFF)"),
+     ("a.pdf", "a PDF"), ("a.zip", "a ZIP archive"), ("a.npy", "an array (NumPy)"),
+     ("page.csv", "a web page"), ("store.sqlite", "a database (SQLite)"),
+     ("book.xlsx", "a workbook of a spreadsheet: save it as 'CSV UTF-8'"),
+     ("old.xls", "an old workbook of a spreadsheet"), ("folder.csv", "a folder")],
+)  # fmt: skip
+def test_a_file_of_another_kind_is_named(tmp_path, name, kind):
+    """Files as other programs write them."""
+    path = tmp_path / name
+    if name.startswith("ct"):
+        image = an_image() if name != "ct.dcm" else an_image()[:, :, 1]
+        sitk.WriteImage(image, str(path))
+    elif name.endswith((".png", ".tif")):
+        sitk.WriteImage(sitk.Cast(an_image()[:, :, 1], sitk.sitkUInt8), str(path))
+    elif name.endswith((".zip", ".xlsx")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/workbook.xml" if name == "book.xlsx" else "a.txt", "text")
+    elif name == "a.npy":
+        np.save(path, np.zeros(3))
+    elif name == "store.sqlite":
+        with contextlib.closing(sqlite3.connect(path)) as store, store:
+            store.execute("CREATE TABLE t (x)")
+    elif name == "folder.csv":
+        path.mkdir()
+    else:
+        starts = {"a.pdf": b"%PDF-1.7\n%\xe2\xe3", "page.csv": b"<!DOCTYPE html>\n<html>",
+                  "old.xls": b"\xd0\xcf\x11\xe0\xa1\xb1"}  # fmt: skip
+        path.write_bytes(starts[name])
+    with pytest.raises(TableError) as error:
+        read_csv(path, f"The case list '{name}'")
+    assert f"The case list '{name}' " in str(error.value)
+    assert kind in str(error.value)
+    assert "CSV" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["Ann\u200b", "\ufeffAnn", "A\u00adnn", "\uff21nn", "\u0410nn", "ann",
+     "Ann\u00a0", "A\u2060nn"],
+)  # fmt: skip
+def test_a_reader_spelled_in_two_ways_is_not_two_readers(tmp_path, other):
+    rows = [TABLE[0], ["Ann", *TABLE[1][1:]], [other, *TABLE[4][1:]]]
+    path = written(tmp_path / "readings.csv", rows)
+    if other.strip() == "Ann":
+        assert read_readings(path).readers == ("Ann",)
+        return
+    with pytest.raises(TableError, match=r"line 3, column 'reader': '.*' looks like 'Ann' in line"):
+        read_readings(path)
+
+
+def test_letters_with_marks_written_in_two_ways_look_alike():
+    assert look_alikes(["M\u00fcller", "Mu\u0308ller"]) == ("M\u00fcller", "Mu\u0308ller")
+    assert look_alikes(["Müller", "Muller", "Mueller", "R1", "Rl", "R10"]) is None
+    assert plain_name("  Dr.\u200b  Mu\u0308ller\u202e ") == "Dr. M\u00fcller"
+    assert odd_signs("A\u200b") == "ZERO WIDTH SPACE"
 
 
 def test_a_decimal_comma_among_commas_and_thousands_are_refused(tmp_path):

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from densesharp.csv_files import CsvFile, check_columns, plain_number, read_csv
 from densesharp.errors import OutputError, TableError
 from densesharp.files import atomic_path
+from densesharp.words import look_alikes, odd_signs
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -113,7 +114,28 @@ def _parse(path: Path, table: CsvFile, required: Sequence[str]) -> Table:
     if not table.rows:
         raise TableError(f"{path}: there is no row under the header.")
     lines, rows = zip(*table.rows, strict=True)
-    return Table(path, dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
+    found = Table(path, dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
+    for column in {"reader", "treatment", "condition"}.intersection(required):
+        _refuse_look_alikes(found, column)
+    return found
+
+
+def _refuse_look_alikes(table: Table, column: str) -> None:
+    """One reader spelled in two ways would count as two readers.
+
+    Raises:
+        TableError: two names look the same.
+    """
+    alike = look_alikes(table.columns[column])
+    if alike is not None:
+        first, other = alike
+        cells = table.columns[column]
+        signs = odd_signs(other) or odd_signs(first)
+        reason = (
+            f"'{other}' looks like '{first}' in line {table.lines[cells.index(first)]}, but is "
+            f"written with other characters{f' ({signs})' if signs else ''}: write both alike."
+        )
+        raise table.error(cells.index(other), column, reason)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from attack_on_truth import study_of_format_1
 from study_simulation import make_study, plain_answer, read_session, truth_of
 from test_conduct_design import a_design
 
-from densesharp.errors import StudyError
+from densesharp.errors import StudyError, TableError
 from densesharp.stats.tables import read_table
 from densesharp.study.conduct import answer_form, store_schema
 from densesharp.study.conduct.answer_form import Answer
@@ -176,3 +176,26 @@ def test_names_that_windows_keeps_are_refused_in_new_studies(name):
         a_design(readers=(Reader(name, "x"),))
     old = a_design(readers=(Reader(name, "x"),), schema=1)
     assert old.readers[0].id == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("S1\u200b", "ZERO WIDTH SPACE in it"), ("\uff33\uff11", "FULLWIDTH"),
+     ("\u0405\u0031", "CYRILLIC"), ("M\u00fcller", "SMALL LETTER U WITH DIAERESIS"),
+     ("Mu\u0308ller", "COMBINING DIAERESIS")],
+)  # fmt: skip
+def test_a_name_with_signs_that_nobody_sees_is_refused_with_their_names(name, said):
+    with pytest.raises(StudyError, match=said):
+        a_design(readers=(Reader(name, "x"),))
+
+
+def test_two_readers_that_look_alike_are_refused_where_their_table_is_read(tmp_path):
+    path = tmp_path / "readers.csv"
+    for other in ("S1\u200b", "\uff331", "s1"):
+        path.write_text(f"reader,group\nS1,a\n{other},a\n", encoding="utf-8")
+        with pytest.raises(
+            TableError, match=r"line 3, column 'reader': .* looks like 'S1' in line"
+        ):
+            _read_readers(path)
+    path.write_text("reader,group\nS1 ,a\n S2,a\n", encoding="utf-8")
+    assert [reader.id for reader in _read_readers(path)] == ["S1", "S2"]

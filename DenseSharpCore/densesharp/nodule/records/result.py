@@ -194,8 +194,10 @@ def _notices(data: Mapping[str, Any]) -> tuple[Notice, ...]:
     stored = [Notice(**entry) for entry in data["warnings"]]
     measured = data["measurements"]
     then = measured.get("volume_interval_mm3") if measured else None
-    now = Measurements.from_json(measured).volume_interval_mm3 if then else ()
-    if then is None or np.allclose(then, now, rtol=1e-6, atol=0):
+    if then is None:
+        return tuple(stored)
+    now = Measurements.from_json(measured).volume_interval_mm3
+    if np.allclose(then, now, rtol=1e-6, atol=0):
         return tuple(stored)
     text = (
         f"Volume by other readers was {then[0]:.0f} to {then[1]:.0f} mm³ by the limits of the "

@@ -16,6 +16,7 @@ from densesharp.errors import StudyError
 from densesharp.files import sha256
 from densesharp.image.grid import ras_to_lps
 from densesharp.nodule.records import CLASS_NAMES
+from densesharp.words import odd_signs
 
 SCHEMA = 2
 """Since 2 the order is drawn with a key and the truth's hash is keyed; 1 is still read."""
@@ -297,8 +298,10 @@ def _check_names(design: Design) -> None:
     ):  # fmt: skip
         for name in names:
             if not IDENTIFIER.fullmatch(name):
+                signs = odd_signs(name)
                 raise StudyError(
-                    f"The {what} name '{name}' cannot be used: take 1 to 40 letters, digits, "
+                    f"The {what} name '{name}' cannot be used"
+                    f"{f' ({signs} in it)' if signs else ''}: take 1 to 40 plain letters, digits, "
                     "dots, dashes or underscores, beginning with a letter or digit."
                 )
             if design.schema > 1 and _RESERVED.fullmatch(name):

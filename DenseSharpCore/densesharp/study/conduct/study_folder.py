@@ -123,6 +123,8 @@ def open_study(folder: str | Path) -> Study:
     try:
         design = design_from_json((path / DESIGN).read_text(encoding="utf-8"))
         text = (path / SCHEDULE).read_bytes().decode("utf-8")
+    except NotADirectoryError as error:
+        raise StudyError(f"'{path}' is a file, but the folder of a study is expected.") from error
     except FileNotFoundError as error:
         message = f"'{path}' is no study folder: '{Path(error.filename).name}' is missing."
         raise StudyError(message) from error
