@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -104,16 +105,22 @@ class SegmentEditor:
         return module.editor
 
 
+GRID = grid_around((45.0, -5.0, 47.0), (80, 80, 60), (1.0, 1.0, 1.0), np.eye(3))
+
+
+@functools.cache
+def balls_of(radii: tuple[float, float]) -> np.ndarray:
+    """The values of the phantom CT; to make them takes as long as to open the panel."""
+    pairs = zip(BALLS, radii, strict=True)
+    balls = [smooth_ball(GRID, (-at[0], -at[1], at[2]), radius).array for at, radius in pairs]
+    return np.maximum(*balls)
+
+
 def add_ct(slicer: Any, name: str, radii: tuple[float, float] = (5.0, 7.0)) -> Any:
     """A phantom CT in the scene, 1 mm voxels, in RAS."""
-    grid = grid_around((45.0, -5.0, 47.0), (80, 80, 60), (1.0, 1.0, 1.0), np.eye(3))
-    first, second = (
-        smooth_ball(grid, (-ball[0], -ball[1], ball[2]), radius)
-        for ball, radius in zip(BALLS, radii, strict=True)
-    )
-    node = slicer.util.addVolumeFromArray(np.maximum(first.array, second.array), name=name)
+    node = slicer.util.addVolumeFromArray(balls_of(radii).copy(), name=name)
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy((np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine).ravel().tolist())
+    matrix.DeepCopy((np.diag([-1.0, -1.0, 1.0, 1.0]) @ GRID.affine).ravel().tolist())
     node.SetIJKToRASMatrix(matrix)
     node.CreateDefaultDisplayNodes()
     return node

@@ -124,13 +124,12 @@ class qMRMLNodeComboBox(qt.QWidget):
             self._select(self._nodes[0])
 
     def _fits(self, node: Any) -> bool:
-        if node is None or (node.GetHideFromEditors() and not self.showHidden):
+        if node is None or not any(map(node.IsA, self._types)):
             return False
-        if node.GetID() in self._listed.hiddenNodeIDs:
+        if not self.showChildNodeTypes and node.GetClassName() not in self._types:
             return False
-        if not self.showChildNodeTypes:
-            return node.GetClassName() in self._types
-        return any(node.IsA(name) for name in self._types)
+        hidden = node.GetHideFromEditors() and not self.showHidden
+        return not hidden and node.GetID() not in self._listed.hiddenNodeIDs
 
     def _refresh(self) -> None:
         count = self._scene.GetNumberOfNodes() if self._scene else 0

@@ -163,7 +163,8 @@ def _adapt(cls: type) -> None:
         if name not in _VIRTUAL:
             setattr(cls, name, _make_property(name, writable))
     cls.__setattr__ = _set_attribute  # type: ignore[assignment,method-assign]
-    cls.__getattribute__ = _attribute_lookup(cls)  # type: ignore[assignment,method-assign]
+    if "__getattribute__" in vars(cls):  # the others have QObject's
+        cls.__getattribute__ = _attribute_lookup(cls)  # type: ignore[assignment,method-assign]
     cls.connect = _connect  # type: ignore[attr-defined]
     cls.disconnect = _disconnect  # type: ignore[attr-defined]
 
