@@ -6,7 +6,6 @@ the real presenter, form, store and export; only the clock and the readers' eyes
 """
 
 import argparse
-import csv
 import json
 from statistics import mean
 
@@ -16,8 +15,6 @@ from scipy.stats import norm
 from study_simulation import READERS, aid_for, make_study, read_session, truth_of
 
 from densesharp.cli.study import analyze
-from densesharp.stats.mrmc import analyse
-from densesharp.stats.readings_files import load_readings
 from densesharp.study.conduct.presenter import Presenter
 from densesharp.study.conduct.verify import verify
 from densesharp.study.exported.write_export import export
@@ -86,24 +83,6 @@ def conduct(folder, gain, reading_of, clock):
     return export(study, reading.store, folder / "export")
 
 
-def readings_of(folder, path):
-    """answers.csv and the truth as the long table that statistics programs take."""
-    with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
-        answers = [
-            row for row in csv.DictReader(file) if row["role"] == "main" and row["final"] == "1"
-        ]
-    assert len(answers) == 2 * CASES * len(READERS)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("reader", "treatment", "case", "truth", "rating"))
-        for row in answers:
-            diseased = int(TRUTH[row["case"]] != "AAH-AIS")
-            writer.writerow(
-                (row["reader"], row["condition"], row["case"], diseased, row["p_invasive"])
-            )
-    return load_readings(path)
-
-
 def write_truth(path):
     rows = "".join(f"{case},{name}\n" for case, name in TRUTH.items())
     path.write_text(f"case,class\n{rows}", encoding="utf-8")
@@ -152,15 +131,6 @@ def test_a_study_folder_is_analysed_like_its_export(tmp_path, reading_of, number
         found.append(json.loads((out / "results.json").read_text()))
     assert found[0] == found[1]
     assert found[0]["study"]["missing_readings"] == 0
-
-
-def test_where_nothing_was_programmed_nothing_is_found(tmp_path, reading_of, a_turnable_clock):
-    folder = conduct(tmp_path, 0.0, reading_of, a_turnable_clock)
-    result = analyse(readings_of(folder, tmp_path / "readings.csv"))
-    low, high = result.rrrc.differences["aided", "unaided"].ci
-    assert low <= 0 <= high
-    # The interval must be of use, not only wide enough to hold everything.
-    assert high - low < 0.3
 
 
 def test_the_programmed_difference_is_the_one_of_normal_tables():
