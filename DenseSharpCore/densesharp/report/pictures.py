@@ -55,8 +55,7 @@ def draw_view(axes: Axes, view: View, title: str, measured: Measurements | None 
             axes.plot(*view.line(segment).T, color=AXIS, linewidth=1, solid_capstyle="butt")
     _letters(axes, view.letters, _ON_CT)
     _scale_bar(axes, half)
-    axes.set_xlim(-half, half)
-    axes.set_ylim(half, -half)
+    axes.set(xlim=(-half, half), ylim=(half, -half))
     axes.set_title(title, fontsize=10, color=INK, loc="left", pad=4)
     axes.axis("off")
 
@@ -78,8 +77,7 @@ def draw_context(axes: Axes, view: View, box_mm: float, at: NDArray[np.float64])
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * box_mm / 2
     axes.plot(*(corners + np.array([x, y])).T, color=OUTLINE, linewidth=1.2)
     _letters(axes, view.letters, _ON_CT)
-    axes.set_xlim(-half, half)
-    axes.set_ylim(half, -half)
+    axes.set(xlim=(-half, half), ylim=(half, -half))
     axes.set_title("Where it lies", fontsize=10, color=INK, loc="left", pad=4)
     axes.axis("off")
 
@@ -125,8 +123,7 @@ def draw_surface(axes: Axes, surface: vtkPolyData | None) -> None:
     style = {"facecolors": colours, "edgecolors": colours, "linewidths": 0.4}
     axes.add_collection(PolyCollection(list(flat), **style))
     reach = float(np.abs(flat).max()) * 1.25
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     _letters(axes, ("R", "L", "S", "I"), {"color": QUIET, "fontsize": 9})
 
 
@@ -171,8 +168,7 @@ def draw_classes(axes: Axes, result: NoduleResult) -> None:
     if result.uncertainty is not None and result.uncertainty.samples > 1:
         runs = f"± is the SD over {result.uncertainty.samples} runs, not how often it is right."
         axes.text(-0.34, -0.42, runs, fontsize=8.5, color=QUIET, va="center")
-    axes.set_xlim(-0.36, 1.3)
-    axes.set_ylim(-0.6, 5.1)
+    axes.set(xlim=(-0.36, 1.3), ylim=(-0.6, 5.1))
 
 
 def class_rows(result: NoduleResult) -> list[tuple[str, float, float | None, str]]:

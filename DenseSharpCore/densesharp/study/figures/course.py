@@ -42,8 +42,7 @@ def flow_plot(study: StudyDescription) -> Plot:
     figure, grid = new_figure(7.4, 4.3)
     axes = grid[0][0]
     axes.set_axis_off()
-    axes.set_xlim(0, 10)
-    axes.set_ylim(0, 10)
+    axes.set(xlim=(0, 10), ylim=(0, 10))
     style = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": "#444444"}
     arrow = {"arrowstyle": "->", "color": "#444444", "shrinkA": 0, "shrinkB": 0}
     heights = (9.2, 6.9, 4.6)
@@ -88,8 +87,7 @@ def time_plot(time: TimeResults, study: StudyDescription) -> Plot:
             look = color, fill(condition, tint(color, 0.6)), "black"
             boxplot(left, values, place, 0.8 * step, look)
     left.set_xticks(range(len(readers)), readers)
-    left.set_xlim(-0.6, len(readers) - 0.4)
-    left.set_ylabel("Active time per case (s)")
+    left.set(xlim=(-0.6, len(readers) - 0.4), ylabel="Active time per case (s)")
     left.set_ylim(bottom=0)
     left.set_title("By reader", loc="left")
     if has_positions:

@@ -188,6 +188,5 @@ def legend(axes: Any, place: str) -> None:
 
 def unit_square(axes: Axes) -> None:
     """Axes of an ROC curve or reliability diagram: 0 to 1, equal scales."""
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_aspect("equal")

@@ -45,8 +45,7 @@ def reliability_plot(
             rows.append([source, one.low, one.high, one.n, x, y, low, high])
         unit_square(axes)
         axes.set_title(who(source, "readers"), loc="left")
-        below.set_xlim(-0.02, 1.02)
-        below.set_xlabel("Stated probability")
+        below.set(xlim=(-0.02, 1.02), xlabel="Stated probability")
         below.set_box_aspect(0.28)
     grid[0][0].set_ylabel("Observed share, 95 % (Wilson)")
     grid[1][0].set_ylabel("Readings")
@@ -85,8 +84,7 @@ def decision_plot(name: str, title: str, part: Decision, study: StudyDescription
         rows += [[label, x, y] for x, y in zip(thresholds, values, strict=True)]
         top = max(top, max(values))
     axes.set_ylim(-0.1 * max(top, 0.1), 1.08 * max(top, 0.1))
-    axes.set_xlabel("Threshold probability")
-    axes.set_ylabel("Net benefit")
+    axes.set(xlabel="Threshold probability", ylabel="Net benefit")
     legend(axes, "best")
     caption = f"Decision curve: {title}. Net benefit of acting on positive readings."
     alt = f"Decision curves for {title}."

@@ -42,8 +42,7 @@ def roc_plot(name: str, task: TaskResults, study: StudyDescription) -> Plot:
     for axes in (left, right):
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
         unit_square(axes)
-        axes.set_xlabel(LABELS[0])
-        axes.set_ylabel(LABELS[1])
+        axes.set(xlabel=LABELS[0], ylabel=LABELS[1])
     _draw_means(left, task, study, rows)
     _draw_model(left, task, rows)
     _draw_points(left, task, study, rows)
