@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from densesharp.version import __version__
+
 if TYPE_CHECKING:
     from densesharp.errors import DenseSharpError
     from densesharp.image.grid import Grid
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     )
     from densesharp.nodule.settings import AnalysisSettings
     from densesharp.report.result_files import write_results
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CLASS_NAMES",

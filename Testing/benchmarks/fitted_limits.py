@@ -25,8 +25,9 @@ from densesharp.nodule.settings import DEFAULTS
 from densesharp.resources import model_path
 from densesharp.stats.kappa import cohen_kappa, cross_table
 from densesharp.train.dataset import read_dataset
-from densesharp.train.evaluation import Outcome, evaluate
+from densesharp.train.evaluation import evaluate
 from densesharp.train.evaluation_answers import BAD
+from densesharp.train.evaluation_records import Outcome
 
 DOUBTED_SHARE = 0.07
 """Of the good outlines, that the limit of the doubt may doubt."""

@@ -14,14 +14,9 @@ from densesharp.nodule.settings import AnalysisSettings
 from densesharp.train import evaluation
 from densesharp.train.dataset import Sample
 from densesharp.train.evaluation import evaluate, outlined_places
-from densesharp.train.evaluation_answers import StoredAnswer, judge
-from densesharp.train.evaluation_readers import (
-    Extent,
-    Reach,
-    among_readers,
-    reach,
-    readers_tables,
-)
+from densesharp.train.evaluation_answers import judge
+from densesharp.train.evaluation_readers import Reach, among_readers, reach, readers_tables
+from densesharp.train.evaluation_records import Extent, StoredAnswer
 from densesharp.train.evaluation_report import OutlinedPlaces, answer_lines, markdown
 from densesharp.train.evaluation_summary import groups_of
 from densesharp.train.own_grid import own_masks

@@ -23,8 +23,9 @@ from densesharp.train import evaluation_summary as summary
 from densesharp.train.augment import middle_patch
 from densesharp.train.combine import CLASSIFIER_BIAS, combine, fit_temperature
 from densesharp.train.dataset import Sample, read_dataset
-from densesharp.train.evaluation import SHIFTS, Outcome, _inner, _solid_share, evaluate
+from densesharp.train.evaluation import SHIFTS, _inner, _solid_share, evaluate
 from densesharp.train.evaluation_readers import ReadersRow
+from densesharp.train.evaluation_records import Outcome
 from densesharp.train.evaluation_report import (
     EvaluatedModel,
     Evaluation,

@@ -103,7 +103,7 @@ def command_module(name: str) -> ModuleType:
 
 def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the arguments of the command that `argv` begins with."""
-    from densesharp import __version__
+    from densesharp.version import __version__
 
     parser = _Parser(
         prog="densesharp",

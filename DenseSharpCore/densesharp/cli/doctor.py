@@ -75,7 +75,7 @@ def findings_of(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
 
 def machine() -> Iterator[Finding]:
     """Python, system and processor."""
-    from densesharp import __version__
+    from densesharp.version import __version__
 
     yield Finding("densesharp", "ok", f"{__version__} in {Path(__file__).parents[1]}")
     text = f"{platform.python_version()} on {platform.system()} {platform.machine()}"

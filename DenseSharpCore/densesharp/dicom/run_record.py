@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-import densesharp
 from densesharp.dicom.codes import ALGORITHM_PARAMETERS, BY_READER, TRACKING_ID, TRACKING_UID
 from densesharp.errors import ImageError
 from densesharp.io.dicom_files import CT_IMAGE
 from densesharp.io.enhanced import ENHANCED_CT
 from densesharp.nodule.records import NoduleResult
 from densesharp.nodule.settings import AnalysisSettings
+from densesharp.version import __version__
 
 if TYPE_CHECKING:
     from densesharp.model.engines import Engine
@@ -72,7 +72,7 @@ class Run:
 def run_of(engine: Engine, settings: AnalysisSettings) -> Run:
     """What makes results in this process."""
     return Run(
-        software=densesharp.__version__,
+        software=__version__,
         model_name=engine.model.card.name,
         model_sha256=engine.model.sha256,
         engine=engine.description,

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import densesharp
 from densesharp.errors import OutputError
 from densesharp.files import HIDDEN, ensure_folder, final_place, why_no_name
 from densesharp.image.grid import Grid, ras_to_lps
@@ -22,6 +21,7 @@ from densesharp.model.engines import Engine, open_engine
 from densesharp.nodule.records import SCHEMA, NoduleResult
 from densesharp.nodule.surface import nodule_surface, write_surface
 from densesharp.report.labels import DISCLAIMER
+from densesharp.version import __version__
 
 RESULT = "result.json"
 REPORTS = ("report.html", "report.pdf")
@@ -103,7 +103,7 @@ def result_document(
         "schema": SCHEMA,
         "software": {
             "name": SOFTWARE,
-            "version": densesharp.__version__,
+            "version": __version__,
             "python": platform.python_version(),
             "engine": engine.description,
         },

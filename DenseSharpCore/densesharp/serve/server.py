@@ -26,7 +26,6 @@ from litserve.loops.simple_loops import BatchedLoop
 from numpy.typing import NDArray
 from pydantic import BaseModel, field_validator
 
-from densesharp import __version__
 from densesharp.errors import DeviceError
 from densesharp.model.engines import available_cores, open_engine
 from densesharp.model.engines.devices import gpu_names, probe
@@ -35,6 +34,7 @@ from densesharp.model.model_file import load_model
 from densesharp.serve import messages as protocol
 from densesharp.serve.rate_limit import Metrics, RateLimit
 from densesharp.stopping import end_processes, end_with, held_back
+from densesharp.version import __version__
 
 LOOPBACK = "127.0.0.1"
 """The only address that may be used without a key."""

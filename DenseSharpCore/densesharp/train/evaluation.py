@@ -1,7 +1,7 @@
 """Running a model on a data set as a user would, and keeping what it said about each nodule."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ from densesharp.nodule.records import Prediction
 from densesharp.progress import Progress, silent
 from densesharp.stats.segmentation import compare, dice
 from densesharp.train.dataset import Sample
-from densesharp.train.evaluation_answers import StoredAnswer, answer_at
-from densesharp.train.evaluation_readers import AmongReaders, Extent, among_readers, on_own_grid
+from densesharp.train.evaluation_answers import answer_at
+from densesharp.train.evaluation_readers import among_readers, on_own_grid
+from densesharp.train.evaluation_records import Outcome
 
 SHIFT_MM = 5.0
 SHIFTS = tuple(
@@ -34,70 +35,6 @@ MIDDLE = np.zeros(3)
 SOLID_HU = -300.0
 SMALLEST_MM3 = 10.0
 SMALLEST_INSIDE = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the model said about one nodule.
-
-    Attributes:
-        name: of the sample.
-        label: true class, -1 where not known.
-        subset: of the sample.
-        patient: of the sample.
-        texture: reader's rating, 1-5, or None.
-        diameter_mm: of the ball with the true mask's volume.
-        mean_hu: inside the true mask.
-        fits: whether the true mask fits into the patch.
-        probabilities: of the classes.
-        dice: with the true mask, seed in its middle; 0 where nothing was found.
-        hd95_mm: 95 % Hausdorff distance, None where nothing was found.
-        volume_ratio: predicted over true volume.
-        shifted_dice: Dice for each displaced seed, in the order of `SHIFTS`, in one orientation;
-            may be empty.
-        plain_dice: what they are compared with: the seed in the middle, in one orientation; None
-            where no seed was displaced.
-        solid_share: share of the predicted mask above -300 HU, None where nothing was found.
-        inner_solid_share: the same without the mask's outermost voxels, which hold part lung (all
-            of the mask where fewer than 5 would be left).
-        refused: whether nothing, or less than 10 mm3, was found.
-        slice_mm: the CT's coarsest spacing; None where the data set does not say.
-        among: the outline beside those of several readers at 1 mm; None where there is one mask.
-        inner: the same on the CT's own voxels, outline pixels left out; None where the data set
-            does not hold what was drawn there.
-        outer: the same, outline pixels included.
-        extent: how far the outline reaches there.
-        answer: what `densesharp predict` says; None where it was not asked.
-    """
-
-    name: str
-    label: int
-    subset: int
-    patient: str
-    texture: int | None
-    diameter_mm: float
-    mean_hu: float
-    fits: bool
-    probabilities: tuple[float, ...]
-    dice: float
-    hd95_mm: float | None
-    volume_ratio: float
-    shifted_dice: tuple[float, ...]
-    solid_share: float | None
-    inner_solid_share: float | None
-    refused: bool
-    plain_dice: float | None = None
-    slice_mm: float | None = None
-    among: AmongReaders | None = None
-    inner: AmongReaders | None = None
-    outer: AmongReaders | None = None
-    extent: Extent | None = None
-    answer: StoredAnswer | None = None
-
-    @property
-    def predicted(self) -> int:
-        """Index of the most probable class."""
-        return int(np.argmax(self.probabilities))
 
 
 def evaluate(

@@ -5,12 +5,9 @@ verdict with its reasons, type, interval of the volume. Beside readers' outlines
 grid these can be judged: bad outlines should be doubted, good ones not.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,43 +19,14 @@ from densesharp.nodule.patch import EDGE
 from densesharp.nodule.pipeline import analyse
 from densesharp.nodule.records import Seed
 from densesharp.nodule.settings import AnalysisSettings
-
-if TYPE_CHECKING:
-    from densesharp.train.evaluation import Outcome
+from densesharp.train.evaluation_records import Outcome, StoredAnswer
 
 BAD = 0.7
 """Dice with the readers' consensus below which an outline ought to be doubted."""
 
-OF_THE_CLASS = {"class_uncertain", "class_spread", "class_unlike_type", "evidence_off_mask"}
-"""Reasons for a caution that say nothing about the outline."""
-
 TOO_LARGE = {"mask_touches_cube", "larger_than_cube"}
 
 TYPES = ("ground-glass", "part-solid", "solid")
-
-
-@dataclass(frozen=True)
-class StoredAnswer:
-    """What `densesharp predict` says about one nodule.
-
-    Attributes:
-        verdict: ok, caution or refused.
-        reasons: codes of the notices that make it so.
-        nodule_type: as most radiologists would call it; None where nothing was measured.
-        interval_mm3: of the volume, as readers differ; None where nothing was measured.
-        agreement: mean overlap of the turned runs' outlines with the one shown, likewise.
-    """
-
-    verdict: str
-    reasons: tuple[str, ...]
-    nodule_type: str | None = None
-    interval_mm3: tuple[float, float] | None = None
-    agreement: float | None = None
-
-    @property
-    def doubts_outline(self) -> bool:
-        """Whether a reason is about the outline, not the class alone."""
-        return bool(set(self.reasons) - OF_THE_CLASS)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,8 @@ Each reader in turn is left out: the model, and that reader, are compared with w
 the others marked. So both are measured against the same truth, in which neither has a part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +13,14 @@ from scipy import ndimage
 
 from densesharp.image.grid import Grid
 from densesharp.image.masks import paste
+from densesharp.nodule.records import Prediction
 from densesharp.stats.bootstrap import bootstrap_cases
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.segmentation import dice
 from densesharp.train.cube_files import PATCH_EDGE
 from densesharp.train.dataset import consensus
+from densesharp.train.evaluation_records import AmongReaders, Extent, Outcome
 from densesharp.train.own_grid import OwnMasks, slice_axis
-
-if TYPE_CHECKING:
-    from densesharp.nodule.records import Prediction
-    from densesharp.train.evaluation import Outcome
 
 SLICES = ((0.0, 1.3), (1.3, 2.1), (2.1, 100.0))
 """mm, groups of the CT's slice spacing; up to the upper bound."""
@@ -37,32 +32,6 @@ GRIDS = {
     "outer": "on the CT's own grid, outer rule: outline pixels included",
 }
 """How an outline is compared with the readers', by the field of an `Outcome` that holds it."""
-
-
-@dataclass(frozen=True)
-class AmongReaders:
-    """Mean Dice of one nodule's outline with its readers', and of theirs among each other.
-
-    Attributes:
-        count: how many readers drew the nodule.
-        one: the model and the first reader.
-        mean: the model and each reader, averaged.
-        consensus: the model and what half of all readers or more marked.
-        volume_ratio: the model's volume over that of the consensus.
-        others: the model and the consensus of all readers but one, averaged over that one; None
-            where only one drew it, as the next two.
-        reader: the one left out and the same consensus, averaged.
-        pairs: readers two by two, averaged.
-    """
-
-    count: int
-    one: float
-    mean: float
-    consensus: float
-    volume_ratio: float
-    others: float | None = None
-    reader: float | None = None
-    pairs: float | None = None
 
 
 def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongReaders:
@@ -91,26 +60,6 @@ def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongR
         reader=float(np.mean([dice(*pair) for pair in zip(readers, others, strict=True)])),
         pairs=float(np.mean(pairs)),
     )
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How far one nodule's outline reaches beside its readers', on the CT's own grid.
-
-    Attributes:
-        smallest_mm3: volume of the smallest reader's outline, by the inner rule.
-        largest_mm3: of the largest.
-        beyond_mm: largest distance of the model's voxels from what any reader marked, outline
-            pixels included; 0 where nothing was found.
-        taller_mm: height of the model's outline over that of the consensus, across the slices.
-        drawn_mm: longest side of what half of the readers or more marked, outline pixels included.
-    """
-
-    smallest_mm3: float
-    largest_mm3: float
-    beyond_mm: float
-    taller_mm: float
-    drawn_mm: float
 
 
 def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders, Extent]:

@@ -22,18 +22,16 @@ from densesharp.stats.calibration import Bin
 from densesharp.stats.estimates import Estimate, to_json
 from densesharp.stats.formatting import markdown_table
 from densesharp.train import evaluation_summary as summary
-from densesharp.train.evaluation import Outcome
-from densesharp.train.evaluation_answers import BAD, TYPES, JudgedAnswers, StoredAnswer, judge
+from densesharp.train.evaluation_answers import BAD, TYPES, JudgedAnswers, judge
 from densesharp.train.evaluation_readers import (
     BEYOND_MM,
     GRIDS,
-    AmongReaders,
-    Extent,
     Reach,
     ReadersRow,
     reach,
     readers_tables,
 )
+from densesharp.train.evaluation_records import AmongReaders, Extent, Outcome, StoredAnswer
 from densesharp.words import counted
 
 MORE = {"extent": Extent, "answer": StoredAnswer}

@@ -17,7 +17,7 @@ from densesharp.stats.kappa import cross_table
 from densesharp.stats.multiclass import confusion
 from densesharp.stats.proportions import paired_difference
 from densesharp.train.dataset import UNKNOWN
-from densesharp.train.evaluation import Outcome
+from densesharp.train.evaluation_records import Outcome
 
 Floats = NDArray[np.float64]
 

@@ -55,7 +55,7 @@ def analyse_study(
     Returns:
         The content of results.json. Sections that the study has no data for are None.
     """
-    from densesharp import __version__
+    from densesharp.version import __version__
 
     tasks = {}
     for number, task in enumerate(data.tasks):

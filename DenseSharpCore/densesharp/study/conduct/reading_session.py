@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
 
-import densesharp
 from densesharp.errors import StudyError
 from densesharp.study.conduct import answer_form as form
 from densesharp.study.conduct.answer_form import Answer, answer_from_data
@@ -26,6 +25,9 @@ from densesharp.study.conduct.schedule import AnswerStep, Item
 from densesharp.study.conduct.store import ChainMovedOn, Draft, Store
 from densesharp.study.conduct.study_folder import Study, hash_image
 from densesharp.study.conduct.timing import CaseTimer, Clock, Spent, spent_from_data
+from densesharp.version import __version__
+
+SOFTWARE = f"densesharp {__version__}"
 
 
 @dataclass
@@ -113,7 +115,7 @@ class Reading:
         self._write("session", {
             "session": number,
             "override": override.strip() if early else "",
-            "software": _software(),
+            "software": SOFTWARE,
         })  # fmt: skip
 
     def open_case(self) -> OpenCase:
@@ -297,7 +299,7 @@ class Reading:
             "opened": utc_text(record.opened) if record.opened else "",
             "visits": record.visits,
             "time": opened.timer.count().to_data(),
-            "software": _software(),
+            "software": SOFTWARE,
         }
 
     def _require_open(self) -> OpenCase:
@@ -370,7 +372,3 @@ class Reading:
         # Only now is it known whether the last write was stored.
         self._unsure = None
         return arrived
-
-
-def _software() -> str:
-    return f"densesharp {densesharp.__version__}"
