@@ -264,7 +264,7 @@ class CrossProducts:
 
     def fixed_effects(self, variances: FloatArray, names: tuple[str, ...]) -> dict[str, Estimate]:
         """Coefficients with Satterthwaite's degrees of freedom at variances (factors, residual)."""
-        covariance, beta = self._covariance(variances)
+        covariance, beta = self.covariance(variances)
         free = np.flatnonzero(variances > 0)
         spread = self._variance_covariance(variances, free)
         out = {}
@@ -276,7 +276,8 @@ class CrossProducts:
             out[name] = t_estimate(float(beta[i]), float(covariance[i, i]), df, method=method)
         return out
 
-    def _covariance(self, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def covariance(self, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Of the coefficients, and these, at variances (factors, residual)."""
         residual = variances[-1]
         xx, beta, _ = self.split(self.reduced(variances[:-1] / residual)[1])
         covariance: FloatArray = (np.linalg.inv(xx) * residual).astype(np.float64)
@@ -288,8 +289,8 @@ class CrossProducts:
         for position, f in enumerate(free):
             step = np.zeros(len(variances))
             step[f] = 1e-4 * variances[f]
-            up = self._covariance(variances + step)[0][i, i]
-            down = self._covariance(variances - step)[0][i, i]
+            up = self.covariance(variances + step)[0][i, i]
+            down = self.covariance(variances - step)[0][i, i]
             out[position] = (up - down) / (2 * step[f])
         return out
 

@@ -3,8 +3,9 @@
 log(active s) = b0 + b1 aided + b2 period + b3 position + b4 aided x group + reader + case +
 reader x aided + case x aided + e, and where patients have several cases patient + patient x aided.
 exp(b1) is the ratio of times. Without case x aided, an aid that speeds some cases and slows others
-(the usual one) looks significant too often, and the more readers the more often
-(docs/explanation/reader-statistics.md).
+(the usual one) looks significant too often, and the more readers the more often; with few readers
+who differ it does so, too, unless their own gains are taken as they are (`reader_gains`;
+docs/explanation/reader-statistics.md).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from densesharp.stats.estimates import Estimate, not_estimable
 from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
 from densesharp.stats.mixed_profile import profile_intervals
+from densesharp.stats.reader_gains import with_drawn_readers
 from densesharp.stats.tables import BoolArray, FloatArray, IntArray
 
 LARGEST = 20
@@ -94,7 +96,8 @@ def reading_time(
     candidates = {
         "period": period,
         "position_per_100": None if position is None else position / 100,
-        "aided_x_group": None if group is None else aided * (group - group.mean()),
+        # Without the half, what groups differ in without the model would enter.
+        "aided_x_group": None if group is None else (aided - 0.5) * (group - group.mean()),
     }
     covariates = {"aided": shown} | {
         name: values[used].astype(float)
@@ -114,7 +117,8 @@ def reading_time(
         factors["patient"] = patients[used]
         factors["patient_x_aided"] = 2 * patients[used] + aided[used]
     log = np.log(seconds[used])
-    model = fit_mixed_model(log, covariates, factors)
+    fitted = fit_mixed_model(log, covariates, factors)
+    model = with_drawn_readers(fitted, log, covariates, factors)
     spreads = profile_intervals(log, covariates, factors, coefficients=False)
     return ReadingTime(_ratio(model), model.fixed, model.variances, spreads, model.reason)
 

@@ -270,12 +270,32 @@ def test_times_of_three_cases_have_results_or_a_reason(seed):
         assert one.reason or one.ci[0] <= one.value <= one.ci[1]
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.3])
+def test_groups_of_readers_are_compared_by_their_gains(apart):
+    """Exactly the t test of two groups, also where the model finds that readers do not differ."""
+    rng = np.random.default_rng(2)
+    case, reader, aided = np.indices((30, 4, 2)).reshape(3, -1)
+    log = 3 + 0.3 * rng.normal(size=30)[case] + 0.3 * rng.normal(size=len(case))
+    log += 0.3 * rng.normal(size=(30, 2))[case, aided]
+    log += apart * rng.normal(size=(4, 2))[reader, aided]
+    found = reading_time(np.exp(log), aided == 1, reader, case, group=reader // 2)
+    mean = log.reshape(30, 4, 2).mean(axis=0)
+    gains = mean[:, 1] - mean[:, 0]
+    of_group = found.effects["aided_x_group"]
+    expected = stats.ttest_ind(gains[2:], gains[:2])
+    assert (of_group.value, of_group.p) == pytest.approx(
+        (gains[2:].mean() - gains[:2].mean(), expected.pvalue)
+    )
+    assert of_group.df == 2
+    assert (found.variances["reader_x_aided"] < 1e-9) == (apart == 0)
+
+
 def test_an_interval_without_end_is_left_out_with_its_reason(monkeypatch):
     """Next to no degrees of freedom: the limits of the ratio would be 0 and infinite."""
     seconds, aided, reader, case = simulated_times(cases=5, readers=2)
     wide = t_estimate(-0.2, 0.01, 0.01)
     assert wide.ci[1] > 1000
-    model = MixedModel({"aided": wide}, {}, 0.0)
+    model = MixedModel({"aided": wide}, {}, None)
     monkeypatch.setattr("densesharp.stats.reading_time.fit_mixed_model", lambda *_: model)
     found = reading_time(seconds, aided, reader, case).ratio
     assert (found.value, found.ci, found.p) == (pytest.approx(np.exp(-0.2)), None, wide.p)

@@ -44,6 +44,8 @@ def _groups(data: StudyData) -> tuple[IntArray | None, str | None]:
         return None, reason
     if len(names) > 2:
         return None, f"There are {len(names)} groups: the model has no term for groups."
+    if len(data.readers) <= len(names):
+        return None, "Each group has one reader: the model has no term for groups."
     return np.array([names.index(data.groups[reader]) for reader in data.readers]), None
 
 
