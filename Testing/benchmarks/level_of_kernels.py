@@ -15,6 +15,7 @@ from densesharp.stats.area_interval import reader_area
 from densesharp.stats.auc import auc_estimate
 from densesharp.stats.binormal import fit_binormal
 from densesharp.stats.calibration import reliability_bins
+from densesharp.stats.clusters import Clusters
 from densesharp.stats.kappa import cohen_kappa, cross_table, kappa_of
 from densesharp.stats.roe_metz import in_levels, roe_metz, simulate_readings
 
@@ -80,9 +81,10 @@ def bins() -> Iterator[tuple[str, Draw]]:
             chance: np.ndarray = chance,
         ) -> dict[str, bool | None]:  # fmt: skip
             truth, found = ratings(rng, *of)
-            flat, case = found.ravel(), np.tile(np.arange(of[1]), of[0])
+            flat, (reader, case) = found.ravel(), np.indices(found.shape).reshape(2, -1)
+            by = Clusters(case, reader)
             drawn = reliability_bins(
-                flat / 100, np.tile(truth, of[0]), equal_count=counted, cases=case
+                flat / 100, np.tile(truth, of[0]), equal_count=counted, clusters=by
             )
             at = int(rng.integers(len(drawn)))
             start = sum(one.n for one in drawn[:at])

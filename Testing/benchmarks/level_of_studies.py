@@ -7,9 +7,12 @@ Every estimate of `analyse_study` with an interval or a p is found by walking th
 none can be forgotten. Aided and unaided readings and the model alone come from one law, so that
 each p of a difference should be below 0.05 in 5 % of the studies and each interval of a difference
 hold 0 in 95 %. Other intervals should hold the mean of their estimates over all studies (with
-readers who are alike, also over these). Settings: `alike` (readers do not differ but by chance),
-`differ` (also in their gain: what is about these readers only is then expected to miss), `patients`
-(as `alike`, each patient with two nodules). 4 readers, 80 cases.
+readers who are alike, also over these); calibration lines, whose estimates few cases draw away
+from it, that of many cases. Settings: `alike` (readers do not differ but by chance), `differ` (also
+in their gain: what is about these readers only is then expected to miss; the model, which has no
+scale of its own, then differs from their mean by most figures, so that such differences should
+hold the mean of their estimates and have no null), `patients` (as `alike`, each patient with two
+nodules). 4 readers, 80 cases.
 """
 
 import argparse
@@ -29,6 +32,7 @@ import numpy as np
 
 from densesharp.nodule.records import CLASS_NAMES
 from densesharp.stats import reading_time
+from densesharp.stats.calibration import calibration_line
 from densesharp.stats.estimates import Estimate
 from densesharp.study.analysis import binary_tasks, classes
 from densesharp.study.analysis.analyse_study import analyse_study
@@ -39,7 +43,7 @@ READERS, CASES = tuple("WXYZ"), 80
 SETTINGS = ("alike", "differ", "patients")
 
 NO_EFFECT = re.compile(
-    r"(?<!bias\.)difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_|.*followed|.*spontaneous|.*bias\.difference)|"
+    r"(?<!bias\.)difference|rrrc$|frrc$|rrfc$|comparisons|changes\.(?!.*sd_|.*followed|.*spontaneous|.*share|.*bias\.difference)|"
     r"time\.model\.effects|missing|each_reader|"
     r"endpoints|against_readers|model_alone"
 )
@@ -52,32 +56,36 @@ OTHER_NULL = re.compile(
 """Tests of something else than no difference, which is not so here."""
 
 
-def study(rng: np.random.Generator, setting: str) -> StudyData:
+OF_MODEL = re.compile(r"against_readers|model_alone")
+
+
+def study(rng: np.random.Generator, setting: str, cases: int = CASES) -> StudyData:
     """A crossover of four readers without any effect."""
     apart = 0.3 if setting == "differ" else 0.0
     # The model is a reader under a condition of its own.
-    size = (3, len(READERS) + 1, CASES)
-    patient = np.arange(CASES) // 2 if setting == "patients" else np.arange(CASES)
+    size = (3, len(READERS) + 1, cases)
+    patient = np.arange(cases) // 2 if setting == "patients" else np.arange(cases)
 
     def alike(spread: float, *shape: int) -> np.ndarray:
         """Of which half belongs to the patient."""
-        own = rng.normal(size=(*shape, CASES))
-        shared = rng.normal(size=(*shape, CASES))[..., patient]
+        own = rng.normal(size=(*shape, cases))
+        shared = rng.normal(size=(*shape, cases))[..., patient]
         return spread * (own + shared) / np.sqrt(2)
 
     truth = np.digitize(alike(1.0), (-0.4, 0.5))
     score = truth + alike(0.4) + alike(0.25, 3, 1) + alike(0.25, 1, size[1]) + alike(0.4, *size[:2])
-    score = score + apart * rng.normal(size=(1, size[1], 1))
-    score = score + apart / 2 * rng.normal(size=(3, size[1], 1))
+    of_readers = np.arange(size[1])[:, None] < len(READERS)
+    score = score + apart * of_readers * rng.normal(size=(1, size[1], 1))
+    score = score + apart / 2 * of_readers * rng.normal(size=(3, size[1], 1))
     percent = [np.round(100 / (1 + np.exp(-2 * (score - at)))) for at in (0.5, 1.5)]
     chosen = (score > 0.5).astype(int) + (score > 1.5)
     invasive, iac = (part[2, -1] / 100 for part in percent)
     model = Model(chosen[2, -1], np.column_stack([1 - invasive, invasive - iac, iac]))
-    shape = (2, len(READERS), CASES)
+    shape = (2, len(READERS), cases)
     log = 3.5 + alike(0.3) + alike(0.2, 2, 1) + 0.3 * rng.normal(size=shape)
     log = log + apart * rng.normal(size=(1, 4, 1)) + apart / 2 * rng.normal(size=(2, 4, 1))
-    first = (np.arange(CASES) + np.arange(4)[:, None]) % 2
-    names = tuple(f"C{k:03d}" for k in range(CASES))
+    first = (np.arange(cases) + np.arange(4)[:, None]) % 2
+    names = tuple(f"C{k:03d}" for k in range(cases))
     again = score[1, :-1] + 0.4 * rng.normal(size=shape[1:])
     listed = [DesignCase(name, strata={"size": "small" if k % 4 < 2 else "large"})
               for k, name in enumerate(names)]  # fmt: skip
@@ -94,7 +102,7 @@ def study(rng: np.random.Generator, setting: str) -> StudyData:
         chosen[:2, :-1],
         np.exp(log),
         session=np.stack([1.0 + first, 2.0 - first]),
-        position=np.array([[rng.permutation(CASES) + 1.0 for _ in READERS] for _ in range(2)]),
+        position=np.array([[rng.permutation(cases) + 1.0 for _ in READERS] for _ in range(2)]),
         repeats=(again > 0.5).astype(int) + (again > 1.5),
         model=model,
         patients=patient if setting == "patients" else None,
@@ -157,12 +165,36 @@ def simulate(draw: Callable[[], Any], sets: int, told: Callable[[Rows, int], Non
     return rows
 
 
-def summary(rows: Rows, untested: re.Pattern[str]) -> dict[str, dict[str, float]]:
+Truths = dict[str, float]
+"""Path without the readers' names -> what its intervals should hold."""
+
+
+def lines(setting: str) -> Truths:
+    """The calibration lines of many cases."""
+    rng, found = np.random.default_rng(7), defaultdict(list)
+    for _ in range(100):
+        data = study(rng, setting, 1000)
+        for task in data.tasks:
+            outcome = data.positive(task)
+            sources = dict(zip(data.conditions, task.ratings / 100, strict=True))
+            for name, chance in (sources | {"model": task.model[None] / 100}).items():
+                edge = 1e-4 if name == "model" else 0.005
+                line = calibration_line(chance.ravel(), np.tile(outcome, len(chance)), edge)
+                for what, one in zip(("intercept", "slope"), line, strict=True):
+                    found[f"tasks.{task.name}.calibration.{name}.{what}"].append(one.value)
+    return {path: float(np.mean(values)) for path, values in found.items()}
+
+
+def summary(
+    rows: Rows, untested: re.Pattern[str], known: Truths, no_effect: bool
+) -> dict[str, dict[str, float]]:
     """Plain place -> how many intervals and tests there were, coverage and level.
 
     Args:
         rows: what was found.
         untested: places whose p is of something that is not so in these sets.
+        known: what intervals should hold, where it is known.
+        no_effect: whether the model alone reads as the readers do.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for path in rows:
@@ -170,11 +202,13 @@ def summary(rows: Rows, untested: re.Pattern[str]) -> dict[str, dict[str, float]
     out = {}
     for name, paths in sorted(groups.items()):
         middle = {}
-        if not NO_EFFECT.search(name) or "intercept" in name:
+        null = no_effect or not OF_MODEL.search(name)
+        if not (null and NO_EFFECT.search(name)) or "intercept" in name:
             by = defaultdict(list)
             for path in paths:
                 by[re.sub(r"\.[WXYZ](?=\.|$)", ".R", path)].append(rows[path][:, 0])
             middle = {key: float(np.nanmean(np.concatenate(part))) for key, part in by.items()}
+            middle |= known
         held, low = [], []
         for path in paths:
             _, start, end, p = rows[path].T
@@ -186,7 +220,7 @@ def summary(rows: Rows, untested: re.Pattern[str]) -> dict[str, dict[str, float]
         if sum(map(len, held)):
             inside = np.concatenate(held)
             found |= {"intervals": len(inside), "coverage": float(inside.mean())}
-        if sum(map(len, low)) and not untested.search(name):
+        if sum(map(len, low)) and null and not untested.search(name):
             below = np.concatenate(low)
             found |= {"tests": len(below), "level": float(below.mean())}
         if found:
@@ -214,6 +248,7 @@ def main(
     draw: Callable[[np.random.Generator, str], Any],
     settings: Sequence[str],
     untested: Callable[[str], re.Pattern[str]],
+    known: Callable[[str], Truths] = lambda _: {},
 ) -> None:
     """Simulate what was asked for; figures are written as they come.
 
@@ -221,6 +256,7 @@ def main(
         draw: one set of a setting, analysed.
         settings: their names.
         untested: see `summary`, by setting.
+        known: see `summary`, by setting.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", nargs="*", default=list(settings))
@@ -233,10 +269,11 @@ def main(
     with warnings.catch_warnings(), nullcontext() if args.whole else without_what_is_slow():
         warnings.simplefilter("ignore")
         for setting in args.settings:
-            rng = np.random.default_rng(args.seed)
+            rng, truths = np.random.default_rng(args.seed), known(setting)
 
-            def told(rows: Rows, sets: int, setting: str = setting) -> None:
-                found[setting] = {"sets": sets, "found": summary(rows, untested(setting))}
+            def told(rows: Rows, sets: int, setting: str = setting, truths=truths) -> None:
+                of = summary(rows, untested(setting), truths, setting != "differ")
+                found[setting] = {"sets": sets, "found": of}
                 if args.write:
                     args.write.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -247,4 +284,9 @@ def main(
 
 
 if __name__ == "__main__":
-    main(lambda rng, setting: analyse_study(study(rng, setting)), SETTINGS, lambda _: OTHER_NULL)
+    main(
+        lambda rng, setting: analyse_study(study(rng, setting)),
+        SETTINGS,
+        lambda _: OTHER_NULL,
+        lines,
+    )

@@ -69,6 +69,10 @@ class AgainstTruth:
     kappa: ByWeights
 
 
+ABOUT = "exactly these readers, and cases like these"
+"""What every interval and test of agreement is about."""
+
+
 @dataclass(frozen=True)
 class AgreeMethod:
     """How the analysis was done."""
@@ -76,6 +80,7 @@ class AgreeMethod:
     weights: Sequence[str]
     replicates: int
     seed: int
+    about: str = ABOUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +258,7 @@ def agree_text(document: AgreeDocument) -> str:
     )
     if study.patients is not None and study.patients < study.cases:
         head += f"; intervals and tests take the {study.patients} patients as clusters"
+    head += f"; all is about {ABOUT}"
     results = {"percent agreement": document.percent_agreement}
     for name, by_weight in document.coefficients.items():
         results |= {f"{name}, {weights}": one for weights, one in by_weight.items()}

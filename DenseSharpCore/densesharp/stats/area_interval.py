@@ -129,7 +129,8 @@ def reader_area(
     On the logit scale with t quantiles and the variance of `steadied` (patients with several
     cases: of Obuchowski 1997); for an area of 0 or 1 that of Newcombe. Of 95 % intervals 94 to
     99 % cover in settings with 6 to 100 cases of a class, areas of 0.7 to 0.97 and ratings of few
-    or many values; of Wald's 78 to 94 %. The standard error stays DeLong's.
+    or many values; of Wald's 78 to 94 %. The standard error stays DeLong's; the test of 1/2 is on
+    the scale of the interval.
 
     Args:
         ratings: shape (K,), without NaN.
@@ -144,8 +145,12 @@ def reader_area(
         variance, df = steadied(ratings, truth)
         steady = replace(area, se=math.sqrt(variance))
     found = logit_interval(steady, df, confidence=confidence)
-    if found.ci is not None:
-        return replace(area, ci=found.ci, method=f"{found.method}, t")
+    if found.ci is not None and steady.value is not None and steady.se is not None:
+        statistic = float(special.logit(steady.value))
+        statistic *= steady.value * (1 - steady.value) / steady.se
+        p = float(2 * stats.t.sf(abs(statistic), df))
+        method = f"{found.method}, t"
+        return replace(area, ci=found.ci, statistic=statistic, df=df, p=p, method=method)
     if area.value in (0.0, 1.0) and patients is None and not too_few(truth, patients):
         n1 = int(truth.sum())
         limits = score_interval(area.value, n1, len(truth) - n1, confidence=confidence)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from densesharp.stats.clusters import jackknifed, spread, summed
-from densesharp.stats.estimates import Estimate, Interval, not_estimable
+from densesharp.stats.estimates import Estimate, Interval, degrees_of_sum, not_estimable
 from densesharp.stats.tables import FloatArray, IntArray
 
 FACTOR = 1.96
@@ -129,7 +129,8 @@ def random_reader_limits(
     Difference of reader j and case k: mean + reader + case + error, all random. Its variance is
     MS(R)/K + MS(C)/r + (1 - 1/K - 1/r) MS(E), that of the bias (MS(R) + MS(C) - MS(E)) / (r K);
     intervals of the limits combine those of bias and mean squares (MOVER, Zou 2013), t with
-    Satterthwaite's degrees of freedom. `repeated_limits` is about exactly these readers.
+    the fewer of Satterthwaite's and Hillis' degrees of freedom. `repeated_limits` is about exactly
+    these readers.
 
     Args:
         differences: shape (r, K); cases that a reader lacks (NaN) are left out.
@@ -172,7 +173,10 @@ def random_reader_limits(
     se2 = max(ms_r, ms_r + of_bias - of_error) / (r * k)
     pieces = zip((ms_r, of_bias, of_error), dfs, strict=True)
     scale = sum((value / (r * k)) ** 2 / df for value, df in pieces)
-    t = float(stats.t.isf((1 - confidence) / 2, max(r - 1, se2**2 / scale)))
+    df = se2**2 / scale
+    if ms_r > 0:
+        df = min(df, degrees_of_sum(r - 1, ms_r, se2 * r * k))
+    t = float(stats.t.isf((1 - confidence) / 2, max(r - 1, df)))
     smallest, largest = _deviation_limits(parts, (1 - confidence) / 2)
     sd = math.sqrt(variance)
     inner, outer = (

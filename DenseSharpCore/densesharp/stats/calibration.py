@@ -59,7 +59,7 @@ def reliability_bins(
     bins: int = 10,
     *,
     equal_count: bool = False,
-    cases: IntArray | None = None,
+    clusters: Clusters | None = None,
 ) -> list[Bin]:
     """The bins that hold cases; of equal width on 0..1 (a bin holds its lower edge), or count.
 
@@ -68,8 +68,9 @@ def reliability_bins(
         outcome: shape (n,).
         bins: how many.
         equal_count: see above.
-        cases: shape (n,): the case of each probability; several of one case have one outcome, so
-            the interval of the observed share takes the number of independent ones.
+        clusters: cases and readers of the probabilities; several of one case have one outcome, so
+            the interval of the observed share takes the number of independent ones. That of
+            several readers is for readers like them.
     """
     if equal_count:
         parts = np.array_split(np.argsort(probabilities, kind="stable"), bins)
@@ -85,10 +86,17 @@ def reliability_bins(
             float(high),
             len(rows),
             float(probabilities[rows].mean()),
-            share_of(outcome[rows], None if cases is None else cases[rows]),
+            _share(outcome, rows, clusters),
         )
         for low, high, rows in groups
     ]
+
+
+def _share(outcome: BoolArray, rows: IntArray, clusters: Clusters | None) -> Estimate:
+    if clusters is None:
+        return share_of(outcome[rows])
+    readers = None if clusters.readers is None else clusters.readers[rows]
+    return share_of(outcome[rows], clusters.cases[rows], readers)
 
 
 def calibration_errors(bins: list[Bin]) -> tuple[Estimate, Estimate]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from densesharp.stats.estimates import (
     Estimate,
@@ -121,7 +122,8 @@ class Clusters:
         total = between + max(0.0, beyond)
         if between <= 0:
             return normal_estimate(value, total, null=null, method=method)
-        df = degrees_of_sum(readers - 1, between, total)
+        most = len(np.unique(self.cases)) - 1
+        df = min(degrees_of_sum(readers - 1, between, total), max(most, 1))
         return t_estimate(value, total, df, null=null, method=method)
 
 
@@ -187,26 +189,48 @@ def several_cases_each(clusters: IntArray | None) -> IntArray | None:
     return clusters
 
 
-def share_of(right: BoolArray, clusters: IntArray | None = None) -> Estimate:
+def share_of(
+    right: BoolArray, clusters: IntArray | None = None, readers: IntArray | None = None
+) -> Estimate:
     """A share with Wilson's interval, for the effective number of observations where they cluster.
 
     The effective number is p (1 - p) / V, with V the share's variance over clusters (Kish 1965; Rao
-    & Scott 1992), and not above the number of clusters where all observations are alike.
+    & Scott 1992), and not above the number of clusters where all observations are alike. For
+    readers like these, what they add to the variance enters, with a t quantile.
 
     Args:
         right: shape (n,).
         clusters: shape (n,): which belong together; None where every one stands alone.
+        readers: shape (n,): whose observations they are, if readers are a sample, too.
     """
     count = len(right)
     if clusters is None or count == 0:
         return wilson(int(right.sum()), count)
     share = float(right.mean())
     most = float(len(np.unique(clusters)))
-    variance = spread(summed((right - share) / count, clusters))
+    influence = (right - share) / count
+    variance = spread(summed(influence, clusters))
+    if readers is not None:
+        variance = max(variance, _with_readers(influence, Clusters(clusters, readers)))
     effective = min(float(count), share * (1 - share) / variance) if variance > 0 else most
     return replace(
         wilson(share * effective, effective), method=f"Wilson, {most:.0f} clusters (Rao & Scott)"
     )
+
+
+def _with_readers(influence: FloatArray, clusters: Clusters) -> float:
+    """The variance over readers and cases, as much larger as its t quantile is than the normal."""
+    if clusters.readers is None or len(of := np.unique(clusters.readers)) < 2:
+        return 0.0
+    between = spread(summed(influence, clusters.readers))
+    if between <= 0:
+        return 0.0
+    of_cases = spread(summed(influence, clusters.cases))
+    total = between + max(0.0, of_cases - spread(summed(influence, clusters.readings)))
+    if total <= of_cases:
+        return 0.0
+    df = degrees_of_sum(len(of) - 1, between, total)
+    return total * float(special.stdtrit(df, 0.975) / special.ndtri(0.975)) ** 2
 
 
 def cluster_covariance(influence: FloatArray, clusters: IntArray | None = None) -> FloatArray:

@@ -31,6 +31,8 @@ class FigureOfMerit:
         uses: which cases enter, given the truth; others are left out of the jackknife.
         right: of a share of right calls, whether each (rating, truth) is one; else None.
         limits: the least and the greatest possible value.
+        cautious: no reference program has it, and with Hillis' degrees of freedom as they are
+            its test with few readers rejects too often: they are made smaller.
     """
 
     name: str
@@ -39,6 +41,7 @@ class FigureOfMerit:
     uses: Callable[[IntArray], BoolArray]
     right: Callable[[FloatArray, IntArray], BoolArray] | None = None
     limits: tuple[float, float] = (0.0, 1.0)
+    cautious: bool = False
 
 
 def _all_cases(truth: IntArray) -> BoolArray:
@@ -137,7 +140,7 @@ def quadratic_kappa(classes: int) -> FigureOfMerit:
 
     needs = "at least two classes, and so without any single case"
     name = "quadratic kappa against the truth"
-    return FigureOfMerit(name, needs, compute, _all_cases, limits=(-1.0, 1.0))
+    return FigureOfMerit(name, needs, compute, _all_cases, limits=(-1.0, 1.0), cautious=True)
 
 
 def _vus(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | None:
@@ -168,5 +171,7 @@ def _vus(ratings: FloatArray, truth: IntArray) -> tuple[float, FloatArray] | Non
     return total / triples, (total - share) / remaining[truth]
 
 
-VUS = FigureOfMerit("volume under the ROC surface", "two cases of each class", _vus, _all_cases)
+VUS = FigureOfMerit(
+    "volume under the ROC surface", "two cases of each class", _vus, _all_cases, cautious=True
+)
 """Ordered three-class concordance; chance is 1/6."""

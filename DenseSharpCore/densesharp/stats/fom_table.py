@@ -52,6 +52,7 @@ class FomTable:
         design: who read what; None where readings are missing that no design leaves out.
         limits: least and greatest value of the figure.
         fewest: cases that its variance is from, of the smaller class where it looks at two.
+        cautious: whether degrees of freedom are made smaller, see `FigureOfMerit`.
     """
 
     treatments: tuple[str, ...]
@@ -64,6 +65,7 @@ class FomTable:
     design: Design | None = "factorial"
     limits: Interval = (0.0, 1.0)
     fewest: int | None = None
+    cautious: bool = False
 
 
 LARGEST = 1e9
@@ -149,7 +151,7 @@ def fom_table(
     whole = values.reshape(t, r, -1) if design == "factorial" else None
     return FomTable(
         *labels, theta, matrix.reshape(t, r, t, r), whole, None, patients, design, figure.limits,
-        smaller,
+        smaller, figure.cautious,
     )  # fmt: skip
 
 

@@ -18,7 +18,13 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from densesharp.stats.estimates import Estimate, normal_estimate, not_estimable, t_estimate
+from densesharp.stats.estimates import (
+    Estimate,
+    degrees_of_sum,
+    normal_estimate,
+    not_estimable,
+    t_estimate,
+)
 from densesharp.stats.figures_of_merit import AUC, FigureOfMerit
 from densesharp.stats.fom_table import INCOMPLETE, Covariance, FomTable, fom_table
 from densesharp.stats.logit_scale import difference_on_logit, mean_on_logit
@@ -214,7 +220,12 @@ def _difference(value: float, test: EqualityTest, r: int, confidence: float) -> 
 
 
 def _with_logit(table: FomTable, name: str, form: Form, confidence: float) -> Form:
-    """The form with its intervals on the logit scale beside the usual ones."""
+    """The form with its intervals on the logit scale, which say what they are about."""
+    form = replace(
+        form,
+        means={one: _about(found, name) for one, found in form.means.items()},
+        differences={pair: _about(found, name) for pair, found in form.differences.items()},
+    )
     fewest = table.fewest if name != "rrfc" else None
     if table.patients is not None and fewest is not None:
         fewest = len(np.unique(table.patients))
@@ -229,6 +240,17 @@ def _with_logit(table: FomTable, name: str, form: Form, confidence: float) -> Fo
         for pair, one in form.differences.items()
     }
     return replace(form, means_logit=means, differences_logit=differences)
+
+
+ABOUT = {
+    "frrc": "these readers only",
+    "rrfc": "these cases only: says nothing about other cases, never to be used alone",
+}
+"""What two of the forms are about, as every interval of them says."""
+
+
+def _about(one: Estimate, form: str) -> Estimate:
+    return replace(one, method=ABOUT[form]) if form in ABOUT and one.ci else one
 
 
 def _missing(table: FomTable, *, readers: bool, covariance: bool) -> str | None:
@@ -248,7 +270,8 @@ def _no_test(reason: str) -> EqualityTest:
 def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
     """F = MS(T) / D with D = MS(TR) + r max(Cov2 - Cov3, 0); ddf of Hillis 2007.
 
-    ddf = (t-1) (r-1) (D / MS(TR))^2 grows without end as MS(TR) goes to zero.
+    ddf = (t-1) (r-1) (D / MS(TR))^2 grows without end as MS(TR) goes to zero. Figures that no
+    reference program has take `degrees_of_sum`.
     """
     if reason := _missing(table, readers=True, covariance=True):
         return _no_test(reason)
@@ -259,9 +282,12 @@ def _rrrc_test(table: FomTable, s: _Sums) -> EqualityTest:
         return _no_test(NO_INTERACTION)
     if ms_tr <= ROUNDING and table.patients is None:
         return EqualityTest(ms_t / d, df1, None, float(stats.chi2.sf(df1 * ms_t / d, df1)), d)
-    ddf = _not_above_patients(
-        table, d**2 / (ms_tr**2 / (df1 * (s.r - 1))) if ms_tr > ROUNDING else math.inf
-    )
+    ddf = math.inf
+    if ms_tr > ROUNDING and table.cautious:
+        ddf = degrees_of_sum(df1 * (s.r - 1), ms_tr, d)
+    elif ms_tr > ROUNDING:
+        ddf = d**2 / (ms_tr**2 / (df1 * (s.r - 1)))
+    ddf = _not_above_patients(table, ddf)
     return EqualityTest(ms_t / d, df1, ddf, float(stats.f.sf(ms_t / d, df1, ddf)), d)
 
 

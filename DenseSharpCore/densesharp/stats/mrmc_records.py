@@ -17,7 +17,7 @@ S = TypeVar("S", bound="FormSection")
 FORM_TITLES = {
     "rrrc": "random readers, random cases",
     "frrc": "these readers, random cases",
-    "rrfc": "random readers, these cases",
+    "rrfc": "random readers, these cases (never alone)",
 }
 
 

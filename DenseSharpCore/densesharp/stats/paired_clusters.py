@@ -63,7 +63,7 @@ def change_by_patient(
 
 def homogeneity_by_patient(
     first: IntArray, second: IntArray, classes: int, clusters: IntArray
-) -> dict[str, Estimate]:
+) -> Estimate:
     """`marginal_homogeneity` with the covariance of the marginals' differences over patients.
 
     Args:
@@ -72,19 +72,14 @@ def homogeneity_by_patient(
         classes: number of classes.
         clusters: shape (n,): patients of the cases.
     """
-    names = ("Stuart-Maxwell", "Bhapkar")
     used = [c for c in range(classes) if (first == c).any() or (second == c).any()]
     if len(used) < 2:
-        return dict.fromkeys(names, not_estimable("Only one class was used."))
+        return not_estimable("Only one class was used.")
     moves: FloatArray = np.column_stack([
         summed((first == c).astype(float) - (second == c), clusters) for c in used[:-1]
     ])  # fmt: skip
     covariance = moves.T @ moves
     if np.linalg.matrix_rank(covariance) < len(used) - 1:
-        return dict.fromkeys(names, not_estimable("Too few cases changed class for this test."))
+        return not_estimable("Too few cases changed class for this test.")
     d = moves.sum(axis=0)
-    x2, m, df = float(d @ np.linalg.solve(covariance, d)), len(moves), len(used) - 1
-    out = {names[0]: chi_square(x2, df)}
-    if x2 >= m:
-        return out | {names[1]: not_estimable("Every patient changed class the same way.")}
-    return out | {names[1]: chi_square(x2 / (1 - x2 / m), df)}
+    return chi_square(float(d @ np.linalg.solve(covariance, d)), len(used) - 1)

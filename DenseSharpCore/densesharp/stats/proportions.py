@@ -174,7 +174,7 @@ def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatA
 
     Value sum d_k / N with d_k = b_k - c_k and N = sum n_k. The test takes the variance under equal
     proportions, X2 = (m - 1) / m (sum d_k)^2 / sum d_k^2; the interval takes the variance around
-    the estimate, m / (m - 1) sum (d_k - n_k value)^2 / N^2.
+    the estimate, m / (m - 1) sum (d_k - n_k value)^2 / N^2, and t with m - 1 degrees of freedom.
 
     Args:
         first_only: shape (K,), see `durkalski`.
@@ -196,36 +196,33 @@ def obuchowski(first_only: FloatArray, second_only: FloatArray, readings: FloatA
         why = "All cases differ by the same amount, so there is no interval."
         return Estimate(value, None, None, x2, 1.0, p, OBUCHOWSKI, why)
     se = math.sqrt(variance)
-    half = float(stats.norm.ppf(0.975)) * se
+    half = float(stats.t.ppf(0.975, m - 1)) * se
     return Estimate(value, se, (value - half, value + half), x2, 1.0, p, OBUCHOWSKI)
 
 
-def marginal_homogeneity(counts: FloatArray) -> dict[str, Estimate]:
+def marginal_homogeneity(counts: FloatArray) -> Estimate:
     """Whether two ratings of the same cases use the classes equally often.
 
     Stuart-Maxwell (1955, 1970) X2 = d' S^-1 d with S the null covariance of the differences of the
-    marginals, and Bhapkar (1966) X2 / (1 - X2 / n). Classes that neither rating used are left out.
+    marginals. Classes that neither rating used are left out. (Bhapkar's X2 / (1 - X2 / n) asks the
+    same and rejects too often: 6 to 7 % of 80 cases.)
 
     Args:
         counts: shape (c, c): first (rows) by second rating (columns).
     """
     used = (counts.sum(0) + counts.sum(1)) > 0
     table = counts[np.ix_(used, used)]
-    n, c = float(table.sum()), len(table)
-    names = ("Stuart-Maxwell", "Bhapkar")
+    c = len(table)
     if c < 2:
-        return dict.fromkeys(names, not_estimable("Only one class was used."))
+        return not_estimable("Only one class was used.")
     d = (table.sum(1) - table.sum(0))[:-1]
     covariance = -(table + table.T)
     np.fill_diagonal(covariance, table.sum(1) + table.sum(0) - 2 * np.diag(table))
     covariance = covariance[:-1, :-1]
     if np.linalg.matrix_rank(covariance) < c - 1:
-        return dict.fromkeys(names, not_estimable("Too few cases changed class for this test."))
+        return not_estimable("Too few cases changed class for this test.")
     x2 = float(d @ np.linalg.solve(covariance, d))
-    out = {names[0]: chi_square(x2, c - 1)}
-    if x2 >= n:
-        return out | {names[1]: not_estimable("Every case changed class the same way.")}
-    return out | {names[1]: chi_square(x2 / (1 - x2 / n), c - 1)}
+    return chi_square(x2, c - 1)
 
 
 def chi_square(x2: float, df: int) -> Estimate:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from scipy import special
+from scipy import special, stats
 
 from densesharp.errors import TableError
 from densesharp.stats.area_interval import reader_area
@@ -255,24 +255,41 @@ def test_calibration_intervals_are_for_readers_like_these():
     )
     beyond = max(0, of_case - of_reading)
     assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
-    assert found.df == pytest.approx(3 * (1 + beyond / between / 3) ** 2, rel=1e-6)
+    df = 3 * (1 + beyond / between / 3) ** 2
+    assert found.df == pytest.approx(min(df, 59), rel=1e-6)
     assert found.se > 1.3 * calibration_line(chance, truth, 1e-9)[1].se
 
 
 def test_reliability_bars_count_cases_and_not_readings():
-    chance, truth, _, case = ratings_of_readers(3)
+    chance, truth, reader, case = ratings_of_readers(3)
+    by_case, by_both = Clusters(case), Clusters(case, reader)
     for mine, old in zip(
-        reliability_bins(chance, truth, cases=case), reliability_bins(chance, truth), strict=True
-    ):
+        reliability_bins(chance, truth, clusters=by_case), reliability_bins(chance, truth),
+        strict=True,
+    ):  # fmt: skip
         assert mine.observed.value == pytest.approx(old.observed.value)
         assert mine.observed.ci[1] - mine.observed.ci[0] >= old.observed.ci[1] - old.observed.ci[0]
     # Four equal readings of each case are that many cases.
     one = reliability_bins(chance[:60], truth[:60])
-    four = reliability_bins(np.tile(chance[:60], 4), truth, cases=case)
+    four = reliability_bins(np.tile(chance[:60], 4), truth, clusters=by_both)
     for mine, old in zip(four, one, strict=True):
         share = old.observed.value
         n = old.n - (0 < share < 1)  # an unbiased variance takes one off
         assert mine.observed.ci == pytest.approx(wilson(share * n, n).ci, abs=1e-9)
+
+
+def test_reliability_bars_are_for_readers_like_these():
+    """Half of the readings that reader A called likely are right, nearly all of B's: by hand."""
+    right = np.repeat([True, False, True, False], [20, 20, 36, 4])
+    reader = np.repeat([0, 1], 40)
+    found = share_of(right, np.arange(80), reader)
+    influence = (right - 0.7) / 80
+    between = 2 * sum(influence[reader == r].sum() ** 2 for r in (0, 1))
+    assert between == pytest.approx(2 * 2 * (8 / 80) ** 2)
+    reach = stats.t.isf(0.025, 1) / stats.norm.isf(0.025)
+    n = 0.7 * 0.3 / (between * reach**2)
+    assert found.ci == pytest.approx(wilson(0.7 * n, n).ci)
+    assert share_of(right, np.arange(80), reader * 0) == share_of(right, np.arange(80))
 
 
 def right_calls(seed=0, readers=4, cases=60):
@@ -382,6 +399,9 @@ def test_the_interval_of_an_area_stays_inside():
     assert auc_estimate(ratings, truth).ci[1] > 1
     found = reader_area(ratings, truth)
     assert 0 < found.ci[0] < found.value < found.ci[1] < 1
+    # Its test of 1/2 rejects just where an interval of that confidence leaves 1/2 out.
+    edge = reader_area(ratings, truth, confidence=1 - found.p).ci[0]
+    assert edge == pytest.approx(0.5, abs=1e-9)
     assert reader_area(truth * 1.0, truth, np.arange(100) // 2).ci is None
     assert placements(truth * 1.0, truth).auc == 1
 
@@ -405,6 +425,13 @@ def test_limits_for_other_readers_hold_the_spread_of_readers():
     fixed = repeated_limits(table.ravel(), cases)
     wide = found.bias.ci[1] - found.bias.ci[0]
     assert wide > 2 * (fixed.bias.ci[1] - fixed.bias.ci[0])
+    two = table[:2]
+    own, beyond = 40 * two.mean(1).var(ddof=1), 2 * two.mean(0).var(ddof=1)
+    beyond -= ((two - two.mean(1)[:, None] - two.mean(0) + two.mean()) ** 2).sum() / 39
+    df = max(1, 1 + beyond / own)  # not squared: one degree is too few for that
+    half = stats.t.isf(0.025, df) * np.sqrt(max(own, own + beyond) / 80)
+    found = random_reader_limits(two).bias
+    assert found.ci == pytest.approx((found.value - half, found.value + half))
     gap = table.copy()
     gap[0, 3] = np.nan
     assert random_reader_limits(gap).n == 5 * 39

@@ -17,6 +17,8 @@ from densesharp.stats.figures_of_merit import (
     sensitivity,
     specificity,
 )
+from densesharp.stats.mrmc import analyse
+from densesharp.stats.tables import Readings
 
 FIGURES = [AUC, MEAN_SCORE, VUS, accuracy(), quadratic_kappa(3)]
 
@@ -94,3 +96,21 @@ def test_too_few_cases_give_no_value():
     assert AUC.compute(np.arange(3.0), np.array([1, 0, 0])) is None
     assert VUS.compute(np.arange(5.0), np.array([0, 0, 1, 1, 2])) is None
     assert quadratic_kappa(3).compute(np.zeros(4), np.zeros(4, int)) is None
+
+
+def test_what_no_reference_program_has_takes_fewer_degrees_of_freedom():
+    """d (1 + c / MS)^2 for d of MS(TR) and what cases add, c, which counts (d - 2) / d there."""
+    rng = np.random.default_rng(4)
+    truth = np.arange(60) % 3
+    seen = truth + 0.7 * rng.normal(size=(2, 1, 60)) + 0.5 * rng.normal(size=(2, 4, 60))
+    ratings = np.clip(np.round(seen), 0, 2)
+    names = tuple(f"{k:02d}" for k in range(60))
+    study = Readings(("a", "b"), tuple("wxyz"), names, truth > 0, ratings)
+    for figure in FIGURES:
+        found = analyse(study, figure, truth=truth)
+        ms = found.mean_squares.tr
+        beyond = found.rrrc.test.denominator / ms - 1
+        counts = 1 / 3 if figure.name in ("quadratic kappa against the truth", VUS.name) else 1
+        assert beyond > 0
+        assert found.rrrc.test.df2 == pytest.approx(3 * (1 + counts * beyond) ** 2)
+        assert found.rrrc.differences["a", "b"].df == pytest.approx(found.rrrc.test.df2)

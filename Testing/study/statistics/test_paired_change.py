@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from densesharp.stats.agreement import chance_corrected
 from densesharp.stats.glmm import crossed_logistic
@@ -71,7 +71,7 @@ def test_the_interval_of_obuchowski_by_hand():
     # Three cases of 2, 2, 1 readers: d = 1, 2, -1, so 2 / 5, and d - n 2/5 = 0.2, 1.2, -1.4.
     found = obuchowski(np.array([1.0, 2, 0, 0]), np.eye(4)[2], np.array([2.0, 2, 1, 0]))
     se = np.sqrt(3 / 2 * (0.04 + 1.44 + 1.96) / 25)
-    half = norm.ppf(0.975) * se
+    half = t.ppf(0.975, 2) * se
     assert (found.value, found.se) == pytest.approx((0.4, se))
     assert found.ci == pytest.approx((0.4 - half, 0.4 + half))
     assert (found.statistic, found.df) == pytest.approx((2 / 3 * 4 / 6, 1))

@@ -295,8 +295,8 @@ def _sources(
 def _calibration(data: StudyData, task: Task, scale: float) -> dict[str, Calibration]:
     out = {}
     for name, (chance, outcome, edge, clusters) in _sources(data, task, scale).items():
-        bins = reliability_bins(chance, outcome, cases=clusters.cases)
-        counted = reliability_bins(chance, outcome, equal_count=True, cases=clusters.cases)
+        bins = reliability_bins(chance, outcome, clusters=clusters)
+        counted = reliability_bins(chance, outcome, equal_count=True, clusters=clusters)
         # Independent readings have the likelihood's own formula.
         by = clusters if clusters.readers is not None or data.patients is not None else None
         intercept, slope = calibration_line(chance, outcome, edge, by)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from densesharp.stats.agree_document import ABOUT
 from densesharp.stats.estimates import Estimate, optional
 from densesharp.stats.mrmc_records import MrmcDocument
 from densesharp.stats.multiclass import Confusion, OneVsRest
@@ -37,7 +38,7 @@ class ReaderChange:
     right_unaided_only: int
     accuracy_difference: Estimate
     accuracy_difference_tango: Estimate
-    marginal_homogeneity: Mapping[str, Estimate]
+    marginal_homogeneity: Estimate
     p_holm: float | None
 
 
@@ -144,9 +145,10 @@ class ConditionAgreement:
 
 @dataclass(frozen=True)
 class AgreementResults:
-    """Agreement by condition, its change, and of each reader with herself or himself."""
+    """Agreement by condition, its change, of each reader with oneself; and whom it is about."""
 
     conditions: Mapping[str, ConditionAgreement]
     differences: Mapping[str, Estimate] | None = optional()
     differences_cases: int | None = optional()
     repeats: Mapping[str, Estimate] | None = optional()
+    about: str = ABOUT

@@ -10,7 +10,7 @@ from densesharp.stats.bootstrap import bootstrap_weights
 from densesharp.stats.clusters import share_of, summed
 from densesharp.stats.estimates import Estimate, holm, not_estimable, t_estimate
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
-from densesharp.stats.gee import gee_logistic
+from densesharp.stats.gee import THESE_READERS, gee_logistic
 from densesharp.stats.glmm import crossed_logistic
 from densesharp.stats.icc import icc
 from densesharp.stats.kappa import Weights, cross_table, kappa_of
@@ -146,7 +146,7 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
     )
     df = (len(data.cases) if of is None else len(np.unique(of))) - 1.0
     out = {
-        name: replace(one, ci=None) if not one.se else logit_interval(one, df)
+        name: replace(one, ci=None) if not one.se else _of_these(logit_interval(one, df))
         for name, one in zip(data.conditions, found, strict=False)
     }
     if data.pair is None:
@@ -154,8 +154,12 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
     gap = found[-1]
     if gap.value is not None and gap.se is not None:
         method = f"{gap.method}, t"
-        gap = t_estimate(gap.value, gap.se**2, df, null=None, method=method)
+        gap = _of_these(t_estimate(gap.value, gap.se**2, df, null=None, method=method))
     return out | {"difference": gap}
+
+
+def _of_these(one: Estimate) -> Estimate:
+    return replace(one, method=f"{one.method}, {THESE_READERS}")
 
 
 def _changes(data: StudyData, classes: IntArray, pair: tuple[int, int]) -> Changes:

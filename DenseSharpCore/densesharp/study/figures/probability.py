@@ -50,8 +50,8 @@ def reliability_plot(
     grid[0][0].set_ylabel("Observed share, 95 % (Wilson)")
     grid[1][0].set_ylabel("Readings")
     caption = (
-        f"Reliability: {title}. Ten bins of equal width; readers pooled. On the dotted "
-        "line probabilities mean what they say."
+        f"Reliability: {title}. Ten bins of equal width; readers pooled, intervals for readers "
+        "and cases like these. On the dotted line probabilities mean what they say."
     )
     alt = f"Reliability diagrams for {title}."
     header = ("source", "bin_low", "bin_high", "n", "mean_probability", "observed", "low", "high")

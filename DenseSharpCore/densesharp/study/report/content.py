@@ -198,7 +198,8 @@ def _regressions(changes: Changes) -> Iterator[Block]:
         yield reader_tables.effects_table("gee_readers", caption, changes.gee_random_readers)
     caption = (
         "Sensitivity analysis: log odds of a right class (logistic mixed model, crossed "
-        "readers and cases, variational Bayes; intervals take the effects' variances as known)."
+        "readers and cases, variational Bayes; intervals take the effects' variances as known), "
+        "for exactly these readers."
     )
     model = changes.mixed_model_sensitivity
     yield reader_tables.effects_table("mixed_model_sensitivity", caption, model)
@@ -252,7 +253,10 @@ def _time(results: StudyResults, pictures: Pictures) -> Iterator[Block]:
     model = time.model
     if model:
         yield Paragraph(f"Time aided over time unaided: {shown(model.ratio)}.")
-        caption = "Mixed model of the logarithm of active seconds."
+        caption = (
+            "Mixed model of the logarithm of active seconds. Aided, and what groups differ in, "
+            "are for readers like these, by their own gains."
+        )
         if time.group_reason:
             caption += f" {time.group_reason}"
         yield reader_tables.effects_table("time_model", caption, model.effects)

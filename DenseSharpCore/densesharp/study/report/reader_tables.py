@@ -46,7 +46,7 @@ def class_table(classes: ClassResults) -> TableBlock:
     )
     complete = classes.accuracy.complete_cases
     caption += f" of the {complete.study.cases} cases that all readers read." if complete else "."
-    caption += CUT
+    caption += " Single readers: each for exactly this reader." + CUT
     columns: dict[str, Callable[[Confusion], str]] = {
         "Accuracy": lambda one: bounded(one.accuracy, 2, 0),
         "Weighted F1": lambda one: shown(one.weighted_f1, 2),
@@ -116,7 +116,8 @@ def change_table(changes: Changes) -> TableBlock:
     caption = (
         "Right classes aided against unaided: discordant cases, difference in accuracy (Newcombe), "
         "McNemar with Holm's correction over the readers, and whether the use of the classes "
-        "changed (Stuart-Maxwell). All readers: one test each, not corrected."
+        "changed (Stuart-Maxwell). All readers: one test each, not corrected. Every row is about "
+        "exactly these readers."
     )
     header = (
         "Reader", "n", "Right aided only", "Right unaided only", "Difference", "Tango interval",
@@ -129,7 +130,7 @@ def _change_cells(row: ReaderChange) -> list[str]:
     return [
         str(row.both_read), str(row.right_aided_only), str(row.right_unaided_only),
         shown(row.accuracy_difference), limits(row.accuracy_difference_tango.ci),
-        p_text(row.p_holm), p_text(row.marginal_homogeneity["Stuart-Maxwell"].p),
+        p_text(row.p_holm), p_text(row.marginal_homogeneity.p),
     ]  # fmt: skip
 
 
@@ -208,7 +209,9 @@ COEFFICIENTS: dict[str, tuple[str, Callable[[ReaderAgreement], Estimate | None]]
 def agreement_table(agreement: AgreementResults) -> TableBlock:
     """Agreement between readers by condition."""
     conditions, differences = agreement.conditions, agreement.differences
-    caption = "Agreement between readers on the class, 95 % intervals." + CUT
+    caption = (
+        "Agreement between readers on the class, 95 % intervals, for exactly these readers." + CUT
+    )
     header = ["Coefficient", *conditions]
     rows = [
         [title, *(bounded(of(p.readers), lowest=_lowest(key)) for p in conditions.values())]

@@ -111,7 +111,10 @@ def forms_table(name: str, task: TaskResults, pair: tuple[str, str]) -> TableBlo
     if drawn:
         rows.append(("bootstrap: these readers, random cases", drawn.cases))
         rows.append(("bootstrap: random readers and cases", drawn.readers_and_cases))
-    caption = f"Difference in AUC, {pair[0]} minus {pair[1]}, under several assumptions."
+    caption = (
+        f"Difference in AUC, {pair[0]} minus {pair[1]}, under several assumptions. The row with "
+        "these cases says nothing about other cases and must never be used alone."
+    )
     if missing := task.missing:
         rows += [
             (f"worst case: {missing.filled} missing, all against {pair[0]}", missing.worst),
@@ -209,7 +212,10 @@ def points_table(name: str, task: TaskResults) -> TableBlock | None:
             rows.append([who(condition), *pair, "", ""])
     if not rows:
         return None
-    caption = "Operating points of the chosen classes, 95 % Wilson intervals."
+    caption = (
+        "Operating points of the chosen classes, 95 % Wilson intervals, each for exactly this "
+        "reader."
+    )
     header = ("Reader", "Sensitivity", "Specificity", "PPV", "NPV")
     return TableBlock(f"operating_points_{name}", caption, header, rows)
 
