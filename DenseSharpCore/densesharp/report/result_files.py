@@ -113,13 +113,13 @@ def result_document(
             "trained_on": card.trained_on,
             "members": card.members,
         },
-        "image": image_geometry(volume.grid),
+        "image": _image_geometry(volume.grid),
         "nodules": [result.to_json() for result in results],
         "notice": DISCLAIMER,
     }
 
 
-def image_geometry(grid: Grid) -> dict[str, Any]:
+def _image_geometry(grid: Grid) -> dict[str, Any]:
     """Size, spacing, origin and direction of a CT, in RAS mm."""
     return {
         "size": list(grid.size),

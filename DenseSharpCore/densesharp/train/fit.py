@@ -74,10 +74,6 @@ class Settings:
     checkpoint_every: int = 50
     validation: Validation = field(default_factory=Validation)
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return asdict(self)
-
 
 def choose_precision(asked: Literal["auto", "fp32"] = "auto") -> Precision:
     """The number format: bf16, with steps of half the time, where the hardware has it."""
@@ -246,7 +242,7 @@ def _described(
 ) -> dict[str, Any]:
     """What run.json holds."""
     data = [sorted(sample.name for sample in samples) for samples in datasets]
-    content = {"settings": settings.to_json(), "nodules": data, "start_sha256": start_sha256}
+    content = {"settings": asdict(settings), "nodules": data, "start_sha256": start_sha256}
     described: dict[str, Any] = json.loads(json.dumps(content))  # lists, as a file gives them back
     return described
 

@@ -116,7 +116,7 @@ def _on(drawn: OwnMasks, grid: Grid) -> NDArray[np.bool_]:
     return wide[:, 1:-1, 1:-1, 1:-1]
 
 
-def lifted(one: OutlinedSlice, name: str, edge: int) -> dict[str, Any]:
+def lifted(one: OutlinedSlice, name: str, edge: int) -> dict[str, NDArray[Any]]:
     """The arrays of a nodule's file, but `voxel` in HU.
 
     Args:
@@ -136,7 +136,8 @@ def lifted(one: OutlinedSlice, name: str, edge: int) -> dict[str, Any]:
     spacing = np.array((one.pixel_mm, one.pixel_mm, one.slice_mm))
     own = Grid((ni, nj, nk), np.zeros(3), spacing, np.eye(3))
     cube = cube_grid(own.to_world(middle), edge)
-    made = {"voxel": hu, "seg": on_cube(marked, own, cube), "slice_mm": np.float32(one.slice_mm)}
+    made: dict[str, NDArray[Any]] = {"voxel": hu, "seg": on_cube(marked, own, cube)}
+    made["slice_mm"] = np.asarray(one.slice_mm, np.float32)
     if len(one.masks) > 1:
         made["readers"] = np.stack([on_cube(mask, own, cube) for mask in one.masks])
     return made
