@@ -1,11 +1,8 @@
-"""The one door from the study page to the reading: named actions with checked arguments.
+"""What the study page may ask of the reading.
 
-Whatever arrives here comes from a client and is checked by type and range before anything happens.
 There is no action that opens a file, names a case, or asks for the model's result.
 """
 
-import logging
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,51 +10,20 @@ from densesharp.nodule.records import CLASS_NAMES
 from densesharp.study.conduct.answer_form import CONFIDENCE_LEVELS, LONGEST_COMMENT
 from densesharp.study.conduct.answer_keys import CORRECT, SUBMIT
 
+from .action_table import ActionTable, number, one_of, switch, text
 from .actions import LAYOUT_NAMES, SLICE_NAMES, WINDOW_NAMES
 from .study_viewer import FIRST_LAYOUT, StudyViewer
 
-log = logging.getLogger(__name__)
-
 STUDY_TOOLS = ("look", "click", "paint", "erase")
 
-Check = Callable[[Any], bool]
 
-
-def one_of(*values: object) -> Check:
-    """Exactly one of some texts or whole numbers; True is not 1."""
-    return lambda value: (
-        not isinstance(value, bool)
-        and any(type(value) is type(each) and value == each for each in values)
-    )
-
-
-def number(low: float, high: float) -> Check:
-    """A finite number in a range."""
-    return lambda value: (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and low <= value <= high
-    )
-
-
-def text(longest: int) -> Check:
-    """A text up to a length."""
-    return lambda value: isinstance(value, str) and len(value) <= longest
-
-
-def switch(value: Any) -> bool:
-    """True or False."""
-    return isinstance(value, bool)
-
-
-class StudyActions:
+class StudyActions(ActionTable):
     """Runs named actions of the study page."""
 
     def __init__(self, viewer: StudyViewer) -> None:
         presenter, scene = viewer.presenter, viewer.scene
         self._presenter = presenter
-        self._table: dict[str, tuple[Callable[..., Any], tuple[Check, ...]]] = {
+        super().__init__({
             "start": (presenter.start_session, (number(1, 99), text(500))),
             "next": (lambda shown: self._on(shown, presenter.next_case), (text(40),)),
             "class": (presenter.set_class, (one_of(*CLASS_NAMES),)),
@@ -85,26 +51,12 @@ class StudyActions:
             "layout": (viewer.set_layout, (one_of(FIRST_LAYOUT, *LAYOUT_NAMES),)),
             "scroll": (viewer.scroll, (one_of(-1, 1),)),
             "slice": (viewer.set_slice, (one_of(*SLICE_NAMES), number(0, 1))),
-        }
+        })  # fmt: skip
         self._after = viewer.refresh
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of all actions."""
-        return frozenset(self._table)
-
-    def run(self, name: Any = None, *args: Any) -> None:
-        """Run one action; wrong names and arguments are refused."""
-        function, checks = (
-            self._table.get(name, (None, ())) if isinstance(name, str) else (None, ())
-        )
-        if function is None or len(args) != len(checks):
-            log.warning("Refused an unknown action")
-            return
-        if not all(check(arg) for check, arg in zip(checks, args, strict=True)):
-            log.warning("Refused arguments of the action %s", name)
-            return
-        function(*args)
+    def do(self, name: str, action: Callable[[], Any]) -> None:  # noqa: ARG002
+        """Do it and show what came of it; what a reader does wrong is a sentence on the screen."""
+        action()
         self._after()
 
     def _key(self, name: str, shown: str) -> None:
