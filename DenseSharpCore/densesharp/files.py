@@ -102,7 +102,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path with the target's ending; on success it becomes the target.
 
     The temporary file lies in the target's folder, so that the final rename is atomic. When the
-    block raises, the temporary file is removed and an existing target stays as it was.
+    block raises, the temporary file is removed and an existing target stays as it was. A link is
+    followed; a device or pipe, such as /dev/null, is written into and never replaced.
 
     Raises:
         OutputError: the folder is not writable, or the disk is full.
@@ -111,11 +112,18 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     suffix = _plain_ending(path)
     temporary: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
+        path = path.resolve() if path.is_symlink() else path
+        special = path.exists() and not (path.is_file() or path.is_dir())
+        folder = None if special else path.parent
+        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=folder)
         os.close(descriptor)
         temporary = Path(name)
         _unfinished.add(temporary)
         yield temporary
+        if special:
+            with path.open("wb") as device:
+                device.write(temporary.read_bytes())
+            return
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         # mkstemp makes the file private; results get the permissions any new file would have.

@@ -89,7 +89,9 @@ def test_a_seed_is_read_in_the_named_space():
     np.testing.assert_array_equal(parse_seed("1,2,3", "ijk", grid).lps, [3, 6, 9])
 
 
-@pytest.mark.parametrize("text", ["", "1,2", "1,2,3,4", "a,b,c", "1;2;3", "nan,1,2", "inf,0,0"])
+@pytest.mark.parametrize(
+    "text", ["", "1,2", "1,2,3,4", "a,b,c", "1;2;3", "nan,1,2", "inf,0,0", "1_0,0,0"]
+)
 def test_a_seed_that_is_no_point_is_refused(text):
     grid = Grid((10, 10, 10), np.zeros(3), np.ones(3), np.eye(3))
     with pytest.raises(SeedError, match="numbers"):

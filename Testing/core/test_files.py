@@ -152,3 +152,35 @@ def test_names_that_we_make_can_stand_on_every_disk(name, reason):
 )
 def test_names_of_folders_are_good_on_every_system(text, name):
     assert folder_name(text) == name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of Unix")
+def test_a_device_or_pipe_is_written_into_and_stays_what_it_is(tmp_path):
+    """Else `--json /dev/null`, by someone who may, would make a file of it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "text")
+        assert os.read(reading, 100) == b"text"
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="/dev/full is of Linux")
+def test_a_full_device_is_said_and_stays_a_device():
+    with pytest.raises(OutputError, match=r"'/dev/full' cannot be written \(No space left"):
+        write_text("/dev/full", "text")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "result.json"
+    target.write_text("old")
+    (tmp_path / "link.json").symlink_to(target)
+    write_text(tmp_path / "link.json", "new")
+    assert target.read_text() == "new"
+    assert (tmp_path / "link.json").is_symlink()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from densesharp.cli.terminal import number_if
-from densesharp.csv_files import plain_minus
+from densesharp.csv_files import plain_number
 from densesharp.errors import SeedError
 from densesharp.image.grid import Grid
 from densesharp.image.volume import Notice
@@ -121,15 +121,12 @@ def parse_seed(text: str, space: str, grid: Grid) -> Seed:
     Raises:
         SeedError: not three numbers.
     """
-    try:
-        # As we print it: (−20, 0, −1), with the minus sign of typography.
-        plain = plain_minus(text).strip(" ()")
-        point = np.array([float(part) for part in plain.split(",")])
-    except ValueError:
-        point = np.empty(0)
-    if point.shape != (3,) or not np.isfinite(point).all():
+    # As we print it: (−20, 0, −1), with the minus sign of typography.
+    numbers = [plain_number(part) for part in text.strip(" ()").split(",")]
+    if len(numbers) != 3 or None in numbers:
         message = f"The seed '{text}' is not three numbers: write X,Y,Z, for example 12.5,-40,88."
         raise SeedError(message)
+    point = np.array(numbers, dtype=np.float64)
     if space == "ijk":
         return Seed.from_ijk(point, grid)
     return Seed.from_ras(point) if space == "ras" else Seed(point)
