@@ -166,6 +166,17 @@ FAULTS = {
         GeometryError,
         "frames of reference",
     ),
+    "two studies": (
+        setting(3, StudyInstanceUID=generate_uid()),
+        GeometryError,
+        "different studies",
+    ),
+    "two patients": (setting(3, 4, PatientID="Secret"), GeometryError, "different patients"),
+    "projection": (
+        setting(ImageType=["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"]),
+        GeometryError,
+        "only localizer or derived pictures",
+    ),
     "mixed rescale slope": (setting(3, RescaleSlope=2), ImageError, "mixed rescale"),
     "mixed rescale intercept": (setting(3, RescaleIntercept=-1000), ImageError, "mixed rescale"),
     "no rescale": (setting(RescaleSlope=None), ImageError, "Hounsfield"),

@@ -142,6 +142,8 @@ def check_same(slices: Sequence[Slice]) -> None:
         ("Columns", "sizes"),
         ("PixelSpacing", "pixel spacings"),
         ("FrameOfReferenceUID", "frames of reference"),
+        ("StudyInstanceUID", "studies"),
+        ("PatientID", "patients"),
     ):
         values = {_comparable(entry, name) for entry in slices}
         if len(values) > 1 and not _differ_by_rounding(values):

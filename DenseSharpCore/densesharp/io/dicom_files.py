@@ -56,8 +56,10 @@ _UNKNOWN_TO_PYDICOM = {
     "1.2.840.10008.1.2.4.112": "JPEG XL",
 }
 
-# Everything that geometry, values, SEG and SR need; the patient's name is never read.
+# Everything that geometry, values, SEG and SR need; the patient's name is never read, and the
+# number only to see that all slices are of one patient.
 TAGS = (
+    "PatientID",
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "Modality", "ImageType", "SeriesNumber", "SeriesDescription",
     "InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "TemporalPositionIdentifier",

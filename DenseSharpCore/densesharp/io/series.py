@@ -198,13 +198,17 @@ def _ct_series(
     }
 
 
+_NO_SLICES = {"LOCALIZER", "MIP", "MAX_IP", "MINIP", "MIN_IP", "SSD", "VRT", "VOLREN"}
+"""Words of an image type whose voxels are not the densities at their place."""
+
+
 def _is_ct(entry: Slice) -> bool:
-    image_type = [str(part).upper() for part in entry.get("ImageType") or ()]
+    parts = [str(part).upper() for part in entry.get("ImageType") or ()]
     says_so = entry.text("Modality").upper() == "CT" or entry.get("SOPClassUID") in (
         CT_IMAGE,
         *ENHANCED_CT,
     )
-    return says_so and may_be_ct(entry) and "LOCALIZER" not in image_type
+    return says_so and may_be_ct(entry) and not _NO_SLICES & set(" ".join(parts).split())
 
 
 def _choose(groups: dict[str, list[Slice]], asked: str | None) -> list[Slice]:
