@@ -25,6 +25,7 @@ def test_the_walk_passes_every_step(panel: Panel, capsys: pytest.CaptureFixture[
 def test_the_measuring_script_measures(panel: Panel) -> None:
     """Its figures are those of desktop Slicer; here only that they are taken."""
     script = runpy.run_path(str(ROOT / "Testing" / "in_slicer" / "measure_in_slicer.py"))
+    script["measure"].__globals__["SCROLL_SECONDS"] = 0.3
     figures = script["measure"](panel.widget, clicks=1)
     assert figures["first_outline_ms"] > figures["passes"] * figures["pass_ms"] > 0
     middle, late, latest = figures["held_up_ms_p50_p99_max"]

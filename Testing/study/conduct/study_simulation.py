@@ -25,6 +25,7 @@ READERS = (
 )
 CT_GRID = Grid((60, 50, 40), (-20.0, 10.0, -30.0), (0.8, 0.8, 1.25), np.eye(3))
 SEED = tuple(float(x) for x in CT_GRID.center)
+FROM_SEED_MM = CT_GRID.distance_to(SEED)
 CLASSES = ("AAH-AIS", "MIA", "IAC")
 
 
@@ -48,7 +49,7 @@ class TurnableClock(Clock):
 
 def ball(radius_mm: float = 4.0) -> np.ndarray:
     """A ball around the seed on the CT's grid, (k, j, i)."""
-    return CT_GRID.distance_to(SEED) <= radius_mm
+    return radius_mm >= FROM_SEED_MM
 
 
 def ball_mask(radius_mm: float = 4.0, edits: int = 1) -> Mask:

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from densesharp.errors import StudyError
 from densesharp.files import atomic_path, ensure_folder, sha256
 from densesharp.nodule.records import CLASS_NAMES
@@ -169,7 +171,7 @@ def _unsealed(content: bytes, case: str) -> Aid:
 def _veil(content: bytes, case: str) -> bytes:
     """Cover bytes with a stream that depends on the case; the same again uncovers them."""
     stream = hashlib.shake_256(f"densesharp aid {case}".encode()).digest(len(content))
-    return bytes(a ^ b for a, b in zip(content, stream, strict=True))
+    return (np.frombuffer(content, np.uint8) ^ np.frombuffer(stream, np.uint8)).tobytes()
 
 
 def load_aid(study: Study, case: Case) -> Aid:
