@@ -1,9 +1,9 @@
 """The bundled sample: a simulated chest CT with nodules of known class, size and place."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from densesharp.simulate.chest import PARENCHYMA_HU, Chest, make_chest
 from densesharp.simulate.fields import Field, smooth_noise
 from densesharp.simulate.latents import Latents
 from densesharp.simulate.tissue import Tissue, blend, make_tissue
+from densesharp.stats.estimates import to_json
 
 SEED = 20181215
 SIZE, SPACING = (312, 226, 196), (1.0, 1.0, 1.25)
@@ -53,6 +54,23 @@ NODULES = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SampleNodule:
+    """What is known about a nodule of the sample CT, as in `sample.json`; places in mm."""
+
+    JSON_NAMES: ClassVar = {"class_name": "class"}
+    id: int
+    place: str
+    class_name: str
+    center_lps: tuple[float, ...]
+    center_ras: tuple[float, ...]
+    volume_mm3: float
+    equivalent_diameter_mm: float
+    solid_volume_mm3: float
+    mean_hu: float
+    latents: Latents
+
+
 @dataclass(frozen=True, eq=False)
 class SampleChest:
     """The sample CT.
@@ -61,13 +79,13 @@ class SampleChest:
         hu: (k, j, i) int16.
         labels: (k, j, i) uint8, n for nodule n, exact.
         grid: LPS mm.
-        nodules: what is known about each, as in `sample.json`.
+        nodules: what is known about each.
     """
 
     hu: NDArray[np.int16]
     labels: NDArray[np.uint8]
     grid: Grid
-    nodules: list[dict[str, Any]]
+    nodules: list[SampleNodule]
 
 
 def make_sample(seed: int = SEED, progress: Progress = silent) -> SampleChest:
@@ -103,7 +121,7 @@ def write_sample(folder: str | Path, seed: int = SEED, progress: Progress = sile
     progress(0.65, "Writing the CT and its mask")
     _write_image(root / "sample_ct.nrrd", sample.hu, sample.grid)
     _write_image(root / "sample_mask.nrrd", sample.labels, sample.grid)
-    values = {"simulated": True, "note": NOTE, "seed": seed, "nodules": sample.nodules}
+    values = {"simulated": True, "note": NOTE, "seed": seed, "nodules": to_json(sample.nodules)}
     write_text(root / "sample.json", json.dumps(values, indent=1) + "\n")
 
 
@@ -114,7 +132,7 @@ def _grid() -> Grid:
 
 def _insert(
     rng: np.random.Generator, chest: Chest, labels: NDArray[np.uint8], number: int, placed: Placed
-) -> dict[str, Any]:
+) -> SampleNodule:
     """Put one nodule into the chest, in place, and say what is known about it."""
     edge = 2 * int(placed.latents.diameter_mm) + 16
     cube = cube_grid(placed.lps, edge)
@@ -131,18 +149,18 @@ def _insert(
     center = part.to_world(index.mean(axis=0))
     latents = placed.latents
     volume = float(fine.mask.sum() * part.voxel_volume)
-    return {
-        "id": number,
-        "place": placed.place,
-        "class": CLASS_NAMES[latents.class_index],
-        "center_lps": [round(float(v), 2) for v in center],
-        "center_ras": [round(float(v), 2) for v in ras_to_lps(center)],
-        "volume_mm3": round(volume, 1),
-        "equivalent_diameter_mm": round((6 * volume / np.pi) ** (1 / 3), 2),
-        "solid_volume_mm3": round(float((fine.solid & fine.mask).sum() * part.voxel_volume), 1),
-        "mean_hu": round(float(inside.mean()), 1),
-        "latents": asdict(latents),
-    }
+    return SampleNodule(
+        id=number,
+        place=placed.place,
+        class_name=CLASS_NAMES[latents.class_index],
+        center_lps=tuple(round(float(v), 2) for v in center),
+        center_ras=tuple(round(float(v), 2) for v in ras_to_lps(center)),
+        volume_mm3=round(volume, 1),
+        equivalent_diameter_mm=round((6 * volume / np.pi) ** (1 / 3), 2),
+        solid_volume_mm3=round(float((fine.solid & fine.mask).sum() * part.voxel_volume), 1),
+        mean_hu=round(float(inside.mean()), 1),
+        latents=latents,
+    )
 
 
 def _resampled(tissue: Tissue, cube: Grid, grid: Grid) -> Tissue:

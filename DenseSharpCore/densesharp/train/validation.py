@@ -24,7 +24,7 @@ from densesharp.train.batches import Batch, to_batch
 from densesharp.train.dataset import UNKNOWN, Sample, assign_subsets
 from densesharp.train.module import TrainingModule
 
-PLATEAU: Mapping[str, Any] = {
+_PLATEAU: Mapping[str, Any] = {
     "factor": 0.334, "patience": 10, "cooldown": 2, "threshold": 1e-5, "threshold_mode": "abs",
 }  # fmt: skip
 """When the validation loss no longer falls the learning rate does: values of the original code,
@@ -128,7 +128,7 @@ class Watcher(Callback):
         """Take hold of the learning rate, where it follows the validation."""
         assert isinstance(pl_module, TrainingModule)
         if pl_module.optimisation.schedule == "plateau":
-            self._plateau = ReduceLROnPlateau(trainer.optimizers[0], **PLATEAU)
+            self._plateau = ReduceLROnPlateau(trainer.optimizers[0], **_PLATEAU)
             if self._plateau_state:
                 self._plateau.load_state_dict(self._plateau_state)
 
