@@ -14,6 +14,7 @@ from torch.nn import functional
 from densesharp.model.densenet import Transition
 from densesharp.model.densesharp import Decoder
 from densesharp.nodule.patch import EDGE
+from densesharp.stats.formatting import text_table
 
 
 @dataclass(frozen=True)
@@ -101,23 +102,14 @@ def summary(network: nn.Module, edge: int = EDGE) -> str:
     """The layers as a table of text, with the sums below, as Keras' `model.summary()`."""
     found = layers(network, edge)
     rows = [
-        (layer.name, layer.kind, " x ".join(map(str, layer.output)), f"{layer.total:,}")
+        [layer.name, layer.kind, " x ".join(map(str, layer.output)), f"{layer.total:,}"]
         for layer in found
     ]
-    head = ("layer", "kind", "output", "parameters")
-    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(4)]
-    line = "-" * (sum(widths) + 6)
-
-    def text(row: tuple[str, ...]) -> str:
-        left = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False))
-        return f"{left}  {row[3].rjust(widths[3])}"
-
     trained, running = sum(layer.trained for layer in found), sum(layer.running for layer in found)
-    return "\n".join(
-        [
-            text(head), line, *map(text, rows), line,
-            f"parameters in all  {trained + running:>10,}",
-            f"trained            {trained:>10,}",
-            f"running statistics {running:>10,}",
-        ]
-    )  # fmt: skip
+    sums = {
+        "parameters in all": trained + running,
+        "trained": trained,
+        "running statistics": running,
+    }
+    rows += [[name, "", "", f"{number:,}"] for name, number in sums.items()]
+    return text_table(["layer", "kind", "output", "parameters"], rows)
