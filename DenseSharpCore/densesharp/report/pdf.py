@@ -19,6 +19,7 @@ from densesharp.report.labels import DISCLAIMER
 from densesharp.report.style import AMBER, INK, QUIET, RULE, SOFT, VERDICT_COLOURS
 
 HTML_NAME, PDF_NAME = "report.html", "report.pdf"
+FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 MARGIN_MM, FOOTER_MM = 12, 24
 
@@ -57,7 +58,7 @@ def write_pdf(target: str | Path, report: Report) -> None:
         from reportlab.platypus import KeepInFrame, PageBreak, SimpleDocTemplate
     except ImportError as error:
         raise missing_package("reportlab") from error
-    _use_fonts()
+    use_fonts()
     width, height = A4[0] - 2 * MARGIN_MM * mm, A4[1] - (MARGIN_MM + FOOTER_MM) * mm - 14
     story: list[Any] = []
     for number, page in enumerate(report.pages):
@@ -77,18 +78,21 @@ def write_pdf(target: str | Path, report: Report) -> None:
         document.build(story, onFirstPage=footer, onLaterPages=footer)
 
 
-def _use_fonts() -> None:
-    """DejaVu, which comes with matplotlib and has the signs a report needs."""
+def use_fonts() -> Path:
+    """Register DejaVu, which comes with matplotlib and has the signs a report needs.
+
+    Returns:
+        The folder that it lies in.
+    """
     from matplotlib import get_data_path
-    from reportlab.lib.fonts import addMapping
-    from reportlab.pdfbase.pdfmetrics import registerFont
+    from reportlab.pdfbase.pdfmetrics import registerFont, registerFontFamily
     from reportlab.pdfbase.ttfonts import TTFont
 
     folder = Path(get_data_path()) / "fonts" / "ttf"
-    registerFont(TTFont("DejaVu", str(folder / "DejaVuSans.ttf")))
-    registerFont(TTFont("DejaVu-Bold", str(folder / "DejaVuSans-Bold.ttf")))
-    addMapping("DejaVu", 0, 0, "DejaVu")
-    addMapping("DejaVu", 1, 0, "DejaVu-Bold")
+    for name in (FONT, BOLD):
+        registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+    registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
+    return folder
 
 
 def _text(content: str, size: float = 8.5, colour: str = INK, **style: Any) -> Any:
@@ -96,7 +100,7 @@ def _text(content: str, size: float = 8.5, colour: str = INK, **style: Any) -> A
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph
 
-    look = ParagraphStyle("text", fontName="DejaVu", fontSize=size, leading=size * 1.25,
+    look = ParagraphStyle("text", fontName=FONT, fontSize=size, leading=size * 1.25,
                           textColor=colour, **style)  # fmt: skip
     return Paragraph(content, look)
 
@@ -184,6 +188,6 @@ def _footer(canvas: Any, provenance: Sequence[str], width: float) -> None:
     block = _text("<br/>".join(escape(line) for line in provenance), 6, QUIET)
     _, height = block.wrap(width * 0.68, 16 * mm)
     block.drawOn(canvas, left, y - 3 - height)
-    canvas.setFont("DejaVu-Bold", 7.5)
+    canvas.setFont(BOLD, 7.5)
     canvas.setFillColor(INK)
     canvas.drawRightString(left + width, y - 11, DISCLAIMER)

@@ -12,7 +12,6 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
     Flowable,
     KeepTogether,
@@ -27,13 +26,13 @@ from svglib import fonts as svg_fonts
 from svglib.svglib import svg2rlg
 
 from densesharp.files import atomic_path
+from densesharp.report.pdf import BOLD, FONT, use_fonts
 from densesharp.study.report import blocks as b
 
 WIDTH = A4[0] - 36 * mm
 LARGEST_HEIGHT = 180 * mm
 PADDING = 5
 """Points between columns, one of them against rounding."""
-FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 
 def write_pdf(
@@ -84,17 +83,13 @@ def write_pdf(
 
 
 def _register_fonts() -> None:
-    """DejaVu Sans, which matplotlib ships: it has every sign that the tables use."""
-    import matplotlib as mpl
+    """For the figures too: their writer asks the system for "DejaVu Sans" otherwise.
 
-    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    for name in (FONT, BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-    # For the figures too: their writer asks the system for "DejaVu Sans" otherwise, and tries eight
-    # other names where it is not installed.
+    Where that is not installed it tries eight other names.
+    """
+    folder = use_fonts()
     for weight, name in (("normal", FONT), ("bold", BOLD), ("700", BOLD)):
         svg_fonts.register_font("DejaVu Sans", str(folder / f"{name}.ttf"), weight)
-    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
 
 
 def _styles() -> Any:
