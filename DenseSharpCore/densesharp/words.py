@@ -1,7 +1,5 @@
 """Numbers in sentences, and names that look alike."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterable
 

@@ -3,8 +3,6 @@
 Words that hold numbers are a `Phrase`, so that a front end can translate what stands around them.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -71,7 +69,7 @@ class Phrase(str):
     template: str
     values: dict[str, object]
 
-    def __new__(cls, template: str, **values: object) -> Phrase:
+    def __new__(cls, template: str, **values: object) -> "Phrase":
         """Fill the values in; hyphens before numbers become minus signs."""
         phrase = super().__new__(cls, minus_signs(template.format(**values)))
         phrase.template = template

@@ -8,8 +8,6 @@ fainter than 150 HU above the lung, cannot be told from normal lung this way and
 outside the mask.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +67,7 @@ class RealLung:
     depth: Field
     room: Field
 
-    def with_room(self, latents: Latents) -> RealLung:
+    def with_room(self, latents: Latents) -> "RealLung":
         """This lung.
 
         Raises:

@@ -1,7 +1,5 @@
 """The Lightning module: one network, its loss, its optimiser, its averaged weights."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,7 +57,7 @@ class TrainingModule(pl.LightningModule):
         if optimisation.mask_only:
             self.network.densenet.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> TrainingModule:
+    def train(self, mode: bool = True) -> "TrainingModule":
         """Keep the running statistics of a trunk that is not trained."""
         super().train(mode)
         if self.optimisation.mask_only:

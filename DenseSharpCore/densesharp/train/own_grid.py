@@ -11,8 +11,6 @@ outside. Against 579 masks of LIDC-IDRI, whose outlines are known, that gives a 
 (inner from outer) and 0.992 (outer from inner).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -54,12 +52,12 @@ class OwnMasks:
         """(reader, k, j, i) each reader's mask by a rule for the edge."""
         return np.asarray(self.drawn == INSIDE if rule == "inner" else self.drawn > 0)
 
-    def about(self, middle: NDArray[np.float64]) -> OwnMasks:
+    def about(self, middle: NDArray[np.float64]) -> "OwnMasks":
         """The same, in LPS mm from a point (3,)."""
         g = self.grid
         return OwnMasks(self.drawn, Grid(g.size, g.origin - middle, g.spacing, g.direction))
 
-    def padded(self, mm: float) -> OwnMasks:
+    def padded(self, mm: float) -> "OwnMasks":
         """The same with `mm` more room on every side, for what a model outlines beside it."""
         more = np.ceil(mm / self.grid.spacing).astype(int)
         room = [(0, 0), *((n, n) for n in more[::-1])]
@@ -72,7 +70,7 @@ class OwnMasks:
         return {"own": self.drawn, "own_affine": self.grid.affine}
 
     @classmethod
-    def from_archive(cls, drawn: NDArray[Any], affine: NDArray[Any]) -> OwnMasks:
+    def from_archive(cls, drawn: NDArray[Any], affine: NDArray[Any]) -> "OwnMasks":
         """Undo `to_archive`.
 
         Args:

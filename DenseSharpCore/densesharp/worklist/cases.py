@@ -1,7 +1,5 @@
 """One case of a worklist, wherever it comes from."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,7 +62,7 @@ class ListedCase(ABC):
             OutputError: what is fetched cannot be written.
         """
 
-    def earlier(self) -> ListedCase | None:
+    def earlier(self) -> "ListedCase | None":
         """An earlier CT of the same patient to compare with; None where the list names none."""
         return None
 

@@ -4,8 +4,6 @@ QIDO-RS, WADO-RS and STOW-RS of DICOM PS3.18 (sections 10.6, 10.4 and 10.5), wit
 library only.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import urllib.error
@@ -170,7 +168,7 @@ class WebCase(ListedCase):
 
     server: DicomWeb
     study: str
-    before: WebCase | None = None
+    before: "WebCase | None" = None
 
     def archive(self) -> DicomWeb | None:
         """The server it came from."""

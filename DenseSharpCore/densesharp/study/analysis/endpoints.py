@@ -4,8 +4,6 @@ With two conditions they are compared; with one, the model alone is compared wit
 p of a row is two-sided, of no difference; with a margin the one-sided tests stand beside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -155,7 +153,7 @@ def _row(
     )
 
 
-def _on_logit(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> OnLogit:
+def _on_logit(document: MrmcDocument, pair: tuple[str, str], form: ReaderForm) -> "OnLogit":
     section = document.rrrc if form == "rrrc" else document.frrc
     limits = document.method.limits or (0.0, 1.0)
     return OnLogit(section.means[pair[0]], section.means[pair[1]], limits)
@@ -182,7 +180,7 @@ def _endpoint(
     partial: bool,
     form: ReaderForm,
     asked: Planned | None,
-    on_logit: OnLogit | None = None,
+    on_logit: "OnLogit | None" = None,
 ) -> EndpointResult:
     """The row; with non-inferiority or equivalence if it is the planned one and has a margin."""
     margin = asked.margin if asked else None

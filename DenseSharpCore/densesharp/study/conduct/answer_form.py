@@ -5,8 +5,6 @@ that the nodule is invasive (MIA or IAC) and the probability that it is IAC, 0 t
 of invasive, so the second is never above the first.
 """
 
-from __future__ import annotations
-
 import math
 import unicodedata
 from dataclasses import dataclass, fields, replace
@@ -58,7 +56,7 @@ class Answer:
             "comment": self.comment,
         }
 
-    def differs(self, other: Answer) -> bool:
+    def differs(self, other: "Answer") -> bool:
         """Whether class, ratings or confidence are others; the comment may be."""
         return replace(self, comment="") != replace(other, comment="")
 

@@ -4,8 +4,6 @@ The grid is the CT's own, cut to a cube around the seed. It depends only on the 
 every reader's mask of a case has the same shape. Bytes are NRRD (uint8, gzip).
 """
 
-from __future__ import annotations
-
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +37,7 @@ class Mask:
     edits: int = 0
 
     @classmethod
-    def of(cls, nrrd: bytes, edits: int = 0) -> Mask:
+    def of(cls, nrrd: bytes, edits: int = 0) -> "Mask":
         """A mask from its bytes."""
         return cls(nrrd, sha256(nrrd), edits)
 

@@ -7,8 +7,6 @@ before a crash is kept from the last saved draft. Each step and each correction 
 the export adds them up.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -49,7 +47,7 @@ class Spent:
     pauses: int = 0
     first_action: str = ""
 
-    def plus(self, later: Spent) -> Spent:
+    def plus(self, later: "Spent") -> "Spent":
         """This time and a later one together."""
         return Spent(
             self.active_s + later.active_s,
@@ -59,7 +57,7 @@ class Spent:
             self.first_action or later.first_action,
         )
 
-    def since(self, earlier: Spent) -> Spent:
+    def since(self, earlier: "Spent") -> "Spent":
         """What was added to an earlier state of the same count."""
         return Spent(
             self.active_s - earlier.active_s,

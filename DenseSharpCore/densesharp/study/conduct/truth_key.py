@@ -7,8 +7,6 @@ folder; the design keeps the key's hash. The hash of the truth needs the key too
 hundred classes can be guessed, a key of 256 bits cannot.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -31,7 +29,7 @@ class TruthKey:
     secret: bytes = field(repr=False)
 
     @classmethod
-    def draw(cls) -> TruthKey:
+    def draw(cls) -> "TruthKey":
         """A new key."""
         return cls(secrets.token_bytes(32))
 

@@ -4,8 +4,6 @@ The model's result of a case stays out of an export as long as a reader has stil
 with it: an export is sent around, and whoever reads it would be blind no more.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

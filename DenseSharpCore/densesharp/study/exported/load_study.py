@@ -1,7 +1,5 @@
 """Reading what `densesharp study analyze` is given: an export folder, or plain CSVs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,7 +259,7 @@ class _Answers:
             raise self.table.error(row, "group", reason)
         return {reader: group for reader, (group, _) in found.items()}
 
-    def grid(self, cases: tuple[str, ...]) -> _Grid:
+    def grid(self, cases: tuple[str, ...]) -> "_Grid":
         return _Grid(self, cases)
 
 

@@ -1,7 +1,5 @@
 """Opening an export folder: everything in it is compared before anything is read from it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a report is made of, independent of HTML and PDF."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -64,7 +62,7 @@ class Fold:
     """
 
     title: str
-    blocks: Sequence[Block]
+    blocks: "Sequence[Block]"
 
 
 Block: TypeAlias = "Heading | Paragraph | Bullets | TableBlock | Picture | Fold"

@@ -8,8 +8,6 @@ report.pdf            the same to print
 SHA256SUMS            hashes of all files, as `sha256sum -c` takes them
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
