@@ -21,7 +21,7 @@ from densesharp.io.checks import check_hu, thickness_notices
 
 from . import bending
 from .errors import SceneError
-from .views import WINDOWS, set_window
+from .views import WINDOWS, nodes_of, set_window
 
 NOTICES = "DenseSharp.Notices"
 """Attribute of a volume node: what reading its file found, as JSON."""
@@ -249,9 +249,5 @@ def _is_sequence_frame(volume_node: Any) -> bool:
     scene = volume_node.GetScene()
     if scene is None:
         return False
-    browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
-    browsers.UnRegister(None)
-    return any(
-        browsers.GetItemAsObject(n).IsProxyNodeID(volume_node.GetID())
-        for n in range(browsers.GetNumberOfItems())
-    )
+    browsers = nodes_of(scene, "vtkMRMLSequenceBrowserNode")
+    return any(browser.IsProxyNodeID(volume_node.GetID()) for browser in browsers)

@@ -14,6 +14,7 @@ from densesharp.errors import DenseSharpError
 
 from .errors import SceneError
 from .nodule import Nodule
+from .views import nodes_of
 
 MARK = "DenseSharp.Record"
 SCHEMA = 1
@@ -36,10 +37,7 @@ def find_record(volume_node: Any) -> Any | None:
 
 def records(scene: Any) -> list[Any]:
     """All records of a scene."""
-    collection = scene.GetNodesByClass("vtkMRMLTextNode")
-    collection.UnRegister(None)
-    nodes = [collection.GetItemAsObject(n) for n in range(collection.GetNumberOfItems())]
-    return [node for node in nodes if node.GetAttribute(MARK)]
+    return [node for node in nodes_of(scene, "vtkMRMLTextNode") if node.GetAttribute(MARK)]
 
 
 def create_record(volume_node: Any) -> Any:

@@ -21,6 +21,7 @@ from densesharp.image.masks import NoduleMask, mask_from_box
 from . import labelmaps
 from .geometry import ijk_to_local
 from .surfaces import LABELMAP, SURFACE, renew_surface, show_surface, wants_surfaces
+from .views import nodes_of
 
 VOXELS = "DenseSharp.Voxels"
 """Attribute of a segmentation: the CT's IJK to its own RAS in which outlines are counted, JSON."""
@@ -63,12 +64,8 @@ def create_segmentation(scene: Any, volume_node: Any) -> Any:
     """A segmentation node for the nodules of one CT."""
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{volume_node.GetName()} nodules")
     node.CreateDefaultDisplayNodes()
-    others = scene.GetNodesByClass("vtkMRMLSegmentationNode")
-    others.UnRegister(None)
-    count = sum(
-        others.GetItemAsObject(n).GetAttribute(VOXELS) is not None
-        for n in range(others.GetNumberOfItems())
-    )
+    others = nodes_of(scene, "vtkMRMLSegmentationNode")
+    count = sum(other.GetAttribute(VOXELS) is not None for other in others)
     node.SetAttribute(FIRST_COLOR, str(COLORS_APART * count))
     lay_on(node, volume_node)
     node.GetSegmentation().SetConversionParameter("Smoothing factor", SMOOTHING)

@@ -67,11 +67,8 @@ def views_of(scene: Any, volume_node: Any) -> list[Any]:
 
 def background_volume(scene: Any) -> Any | None:
     """The volume shown in the first slice view that shows one."""
-    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
-        node = scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
-        if node is not None:
-            return node
-    return None
+    shown = (each.GetBackgroundVolumeID() for each in nodes_of(scene, "vtkMRMLSliceCompositeNode"))
+    return next(filter(None, (scene.GetNodeByID(name or "") for name in shown)), None)
 
 
 def show_overlay(scene: Any, volume_node: Any, opacity: float = 0.5) -> None:
@@ -96,11 +93,8 @@ def fade_overlay(scene: Any, volume_node: Any, opacity: float) -> None:
 
 def overlay_volume(scene: Any) -> Any | None:
     """The volume over the CT in the first slice view that shows one."""
-    for composite in nodes_of(scene, "vtkMRMLSliceCompositeNode"):
-        node = scene.GetNodeByID(composite.GetForegroundVolumeID() or "")
-        if node is not None:
-            return node
-    return None
+    shown = (each.GetForegroundVolumeID() for each in nodes_of(scene, "vtkMRMLSliceCompositeNode"))
+    return next(filter(None, (scene.GetNodeByID(name or "") for name in shown)), None)
 
 
 def hide_overlay(scene: Any, volume_node: Any) -> None:
@@ -151,10 +145,8 @@ def jump_to(scene: Any, ras: ArrayLike, centered: bool = True) -> None:
 
 def composite_of(view: Any) -> Any | None:
     """The node that says which volumes a slice view shows."""
-    for composite in nodes_of(view.GetScene(), "vtkMRMLSliceCompositeNode"):
-        if composite.GetLayoutName() == view.GetLayoutName():
-            return composite
-    return None
+    composites = nodes_of(view.GetScene(), "vtkMRMLSliceCompositeNode")
+    return next((c for c in composites if c.GetLayoutName() == view.GetLayoutName()), None)
 
 
 def zoom_to(scene: Any, width_mm: float) -> None:
