@@ -24,6 +24,7 @@ from densesharp.stats.figures_of_merit import sensitivity
 from densesharp.stats.gee import gee_logistic
 from densesharp.stats.mixed_model import fit_mixed_model
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.reader_gains import with_drawn_readers
 from densesharp.stats.tables import Readings
 from densesharp.study.analysis.automation_bias import share_difference, share_of_readings
 from densesharp.study.analysis.endpoints import OnLogit, equivalence
@@ -54,31 +55,37 @@ def rejects(estimate: Estimate) -> bool | None:
 
 
 def time_model() -> Iterator[tuple[str, Draw]]:
-    """Null of the reading-time model, with and without case x aided."""
-    for readers, cases, sd in ((4, 60, 0.0), (8, 60, 0.0), (4, 60, 0.3), (8, 60, 0.3)):
+    """Null of the reading-time model, as printed and as the mixed model alone has it."""
+    for readers, cases, sd, apart in (
+        (4, 60, 0.0, 0.05), (8, 60, 0.0, 0.05), (4, 60, 0.3, 0.05), (8, 60, 0.3, 0.05),
+        (4, 60, 0.2, 0.2), (6, 60, 0.2, 0.2),
+    ):  # fmt: skip
         case, reader, aided = np.indices((cases, readers, 2)).reshape(3, -1)
         factors = {"case": case, "reader": reader, "reader_x_aided": 2 * reader + aided}
 
         def draw(
             rng: np.random.Generator, sd: float = sd, size: tuple[int, int] = (readers, cases),
-            at: tuple[np.ndarray, ...] = (case, reader, aided),
+            at: tuple[np.ndarray, ...] = (case, reader, aided), apart: float = apart,
             factors: dict[str, np.ndarray] = factors,
         ) -> dict[str, bool | None]:  # fmt: skip
             case, reader, aided = at
             log = 0.3 * rng.normal(size=size[1])[case] + 0.3 * rng.normal(size=size[0])[reader]
-            log += 0.05 * rng.normal(size=(size[0], 2))[reader, aided] / sqrt(2)
+            log += apart * rng.normal(size=(size[0], 2))[reader, aided] / sqrt(2)
             log += sd * rng.normal(size=(size[1], 2))[case, aided] / sqrt(2)
             log += 0.4 * rng.normal(size=len(case))
-            with_it = factors | {"case_x_aided": 2 * case + aided}
-            fits = {"with": with_it, "without": factors}
+            effect, all_of_it = {"aided": aided * 1.0}, factors | {"case_x_aided": 2 * case + aided}
+            fits = [fit_mixed_model(log, effect, chosen) for chosen in (factors, all_of_it)]
+            printed = with_drawn_readers(fits[1], log, effect, all_of_it)
+            names = "level without case x aided", "of the mixed model", "as printed"
             return {
-                f"level {name} case x aided": rejects(
-                    fit_mixed_model(log, {"aided": aided * 1.0}, chosen).fixed["aided"]
-                )
-                for name, chosen in fits.items()
+                name: rejects(one.fixed["aided"])
+                for name, one in zip(names, (*fits, printed), strict=True)
             }
 
-        yield f"{readers} readers, {cases} cases, SD of case x aided {sd:g}", draw
+        yield (
+            f"{readers} readers, {cases} cases, SD of gains of cases {sd:g}, of readers {apart:g}",
+            draw,
+        )
 
 
 def patients() -> Iterator[tuple[str, Draw]]:
@@ -224,7 +231,7 @@ def equal_gains() -> Iterator[tuple[str, Draw]]:
 
 def limits() -> Iterator[tuple[str, Draw]]:
     """Limits of agreement of a measurement with readers who have a bias of their own."""
-    for readers, cases in ((4, 60), (6, 60), (10, 60)):
+    for readers, cases in ((2, 60), (3, 60), (4, 60), (6, 60), (10, 60)):
 
         def draw(
             rng: np.random.Generator, size: tuple[int, int] = (readers, cases)

@@ -13,7 +13,9 @@ from level_and_coverage import Draw, holds, main, rejects
 
 from densesharp.stats.binormal import BINORMAL_AUC, fit_binormal
 from densesharp.stats.contaminated import CONTAMINATED_AUC
-from densesharp.stats.mark_figures import mark_figure
+from densesharp.stats.curve_figures import expected_utility, partial_area
+from densesharp.stats.mark_figures import LOCATING, mark_figure
+from densesharp.stats.marks import Marks
 from densesharp.stats.mrmc import analyse
 from densesharp.stats.roe_metz import RoeMetz, in_levels, roe_metz, simulate_readings
 from densesharp.stats.search_model import SearchModel, simulate_marks
@@ -76,15 +78,52 @@ def means() -> Iterator[tuple[str, Draw]]:
 def marks() -> Iterator[tuple[str, Draw]]:
     """Figures of marks without any difference, 5 readers who differ, 40 + 40 cases."""
     models = [SearchModel(1.8, 1.0, 0.7, -1.0)] * 2
-    for name in ("wafroc", "hr-auc", "max-llf", "max-nlf"):
+    for name in ("wafroc", "afroc", "hr-auc", "hr-se", "hr-sp", "max-llf", "max-nlf", "exp-nlf",
+                 *LOCATING):  # fmt: skip
 
         def draw(rng: np.random.Generator, name: str = name) -> dict[str, bool | None]:
-            lesions = 1 + rng.choice(3, size=40, p=[0.7, 0.2, 0.1])
+            one = name in LOCATING
+            lesions = 1 + rng.choice(3, size=40, p=[1, 0, 0] if one else [0.7, 0.2, 0.1])
             drawn = simulate_marks(models, 5, 40, lesions.tolist(), rng, 0.15)
-            found = analyse(drawn.numbered(), mark_figure(name, drawn))
+            drawn = located_once(drawn) if one else drawn
+            found = analyse(drawn.numbered(), mark_figure(name, drawn, 0.3))
             return {"level of RRRC": rejects(found.rrrc.differences["1", "2"])}
 
         yield name, draw
+
+
+def located_once(drawn: Marks) -> Marks:
+    """The highest mark of every case alone; where there is none, one that is low and wrong."""
+    best, false = drawn.located.max(axis=3), drawn.false.max(axis=3, initial=-9.0)
+    right = best > false
+    return replace(
+        drawn,
+        paradigm="LROC",
+        located=np.where(right, best, -np.inf)[..., None],
+        false=np.where(right, -np.inf, false)[..., None],
+    )
+
+
+def curves() -> Iterator[tuple[str, Draw]]:
+    """Partial areas and utilities without any difference, five steps or any score."""
+    for levels, structure in ((5, "LH"), (0, "HH")):
+        model = roe_metz(structure, [0.8, 0.8])
+
+        def draw(
+            rng: np.random.Generator, model: RoeMetz = model, levels: int = levels
+        ) -> dict[str, bool | None]:
+            drawn = simulate_readings(model, 4, 40, 40, rng)
+            drawn = in_levels(drawn, levels) if levels else drawn
+            figures = {
+                "partial area, specificity 0.8 to 1": partial_area(0.8, 1.0),
+                "utility, slope 1": expected_utility(1.0),
+            }
+            return {
+                name: rejects(analyse(drawn, figure).rrrc.differences["1", "2"])
+                for name, figure in figures.items()
+            }
+
+        yield f"4 readers, 40 + 40 cases, {f'{levels} steps' if levels else 'any score'}", draw
 
 
 def binormal() -> Iterator[tuple[str, Draw]]:
@@ -106,4 +145,7 @@ def binormal() -> Iterator[tuple[str, Draw]]:
 
 
 if __name__ == "__main__":
-    main({"designs": designs, "means": means, "marks": marks, "binormal": binormal})
+    main({
+        "designs": designs, "means": means, "marks": marks, "curves": curves,
+        "binormal": binormal,
+    })  # fmt: skip

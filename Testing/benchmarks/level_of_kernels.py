@@ -6,18 +6,28 @@ Like `level_and_coverage.py`, whose lines these are. Each truth is that of many 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 from level_and_coverage import Draw, holds, main, rejects
-from scipy import stats
+from level_of_studies import study
+from scipy import special, stats
 
 from densesharp.stats.area_interval import reader_area
 from densesharp.stats.auc import auc_estimate
 from densesharp.stats.binormal import fit_binormal
+from densesharp.stats.bland_altman import concordance
 from densesharp.stats.calibration import reliability_bins
 from densesharp.stats.clusters import Clusters
+from densesharp.stats.glmm import crossed_logistic
+from densesharp.stats.icc import icc
 from densesharp.stats.kappa import cohen_kappa, cross_table, kappa_of
+from densesharp.stats.mixed_profile import profile_intervals
+from densesharp.stats.multiclass import weighted_f1 as f1_of
 from densesharp.stats.roe_metz import in_levels, roe_metz, simulate_readings
+from densesharp.study.analysis import classes
+from densesharp.study.exported.study_data import StudyData
 
 Spread = tuple[float, ...]
 
@@ -141,7 +151,114 @@ def areas() -> Iterator[tuple[str, Draw]]:
         yield f"area {true:.2f}, {diseased} with and {others} without disease, {scale}", draw
 
 
-ALL = {"kappas": kappas, "bins": bins, "fits": fits, "areas": areas}
+def weighted_f1() -> Iterator[tuple[str, Draw]]:
+    """Mean weighted F1 of four readers: of a condition, and the difference of two who are alike."""
+    for cases, wrong in ((40, None), (80, None), (150, None), (80, 0.03)):
+
+        def drawn(rng: np.random.Generator, cases: int, wrong: float | None = wrong) -> StudyData:
+            data = study(rng, "alike", cases)
+            if wrong is None:
+                return data
+            shape = data.classes.shape
+            seen = (data.truth + rng.integers(1, 3, size=shape)) % 3
+            return replace(data, classes=np.where(rng.random(shape) < wrong, seen, data.truth))
+
+        many = [drawn(np.random.default_rng(k), 2000) for k in range(20)]
+        counts = np.array([
+            [cross_table(one.truth, row, 3) for row in one.classes.reshape(-1, 2000)]
+            for one in many
+        ])  # fmt: skip
+        true = float(f1_of(counts).mean())
+
+        def draw(
+            rng: np.random.Generator, cases: int = cases, drawn=drawn, true: float = true
+        ) -> dict[str, bool | None]:
+            data = drawn(rng, cases)
+            with patch.object(classes, "REPLICATES", 200):
+                found = classes._weighted_f1(data, data.classes)
+            return {
+                "of a condition": holds(found["aided"], true),
+                "difference": holds(found["difference"], 0.0),
+            }
+
+        yield f"4 readers, {cases} cases, F1 {true:.2f}", draw
+
+
+CASE, NOISE, MODEL = 0.6, 0.15, 0.12
+"""Spread of logarithms of sizes, and of a reader's and the model's errors."""
+
+
+def sizes() -> Iterator[tuple[str, Draw]]:
+    """Sizes of outlines on the log scale: concordance of model and mean reader, ICC of readers."""
+    for readers, cases, own in ((4, 60, 0.1), (2, 40, 0.1), (6, 30, 0.2)):
+
+        def draw(
+            rng: np.random.Generator, size: tuple[int, int] = (readers, cases), own: float = own
+        ) -> dict[str, bool | None]:
+            bias = own * rng.normal(size=size[0])
+            true = CASE * rng.normal(size=size[1])
+            seen = true + bias[:, None] + NOISE * rng.normal(size=size)
+            model = true + MODEL * rng.normal(size=size[1])
+            both = 2 * CASE**2 + MODEL**2 + NOISE**2 / size[0] + bias.mean() ** 2
+            total = CASE**2 + own**2 + NOISE**2
+            return {
+                "concordance, these readers": holds(
+                    concordance(model, seen.mean(0)), 2 * CASE**2 / both
+                ),
+                "ICC(2,1)": holds(icc(seen.T)["ICC(2,1)"], CASE**2 / total),
+            }
+
+        yield f"{readers} readers, {cases} cases, SD of readers {own:g}", draw
+
+
+def spreads() -> Iterator[tuple[str, Draw]]:
+    """Profile intervals of the spreads of reading times."""
+    for readers, cases in ((4, 40), (8, 40)):
+        case, reader, aided = np.indices((cases, readers, 2)).reshape(3, -1)
+        levels = {
+            "case": case, "reader": reader, "reader_x_aided": 2 * reader + aided,
+            "case_x_aided": 2 * case + aided,
+        }  # fmt: skip
+        true = {
+            "case": 0.3, "reader": 0.3, "reader_x_aided": 0.15, "case_x_aided": 0.2,
+            "residual": 0.4,
+        }  # fmt: skip
+
+        def draw(rng: np.random.Generator, levels=levels, true=true) -> dict[str, bool | None]:
+            log = true["residual"] * rng.normal(size=len(levels["case"]))
+            for name, of in levels.items():
+                log += true[name] * rng.normal(size=of.max() + 1)[of]
+            shown = {"aided": (levels["case_x_aided"] % 2) * 1.0}
+            found = profile_intervals(log, shown, levels, coefficients=False)
+            return {name: holds(found[name], value) for name, value in true.items()}
+
+        yield f"{readers} readers, {cases} cases", draw
+
+
+def mixed() -> Iterator[tuple[str, Draw]]:
+    """The variational mixed model of right calls: no effect of the model for these readers."""
+    for readers, cases, effect in ((4, 60, 0.0), (4, 60, 0.8), (8, 60, 0.0)):
+        reader, case, aided = np.indices((readers, cases, 2)).reshape(3, -1)
+
+        def draw(
+            rng: np.random.Generator, effect: float = effect,
+            at: tuple[np.ndarray, ...] = (reader, case, aided),
+        ) -> dict[str, bool | None]:  # fmt: skip
+            reader, case, aided = at
+            logit = 0.6 + effect * aided + rng.normal(size=case.max() + 1)[case]
+            logit += 0.4 * rng.normal(size=reader.max() + 1)[reader]
+            right = rng.random(len(case)) < special.expit(logit)
+            found = crossed_logistic(right, {"aided": aided * 1.0}, reader, case)
+            shown = {"coverage of aided": holds(found["aided"], effect)}
+            return shown | ({} if effect else {"level": rejects(found["aided"])})
+
+        yield f"{readers} readers, {cases} cases, log odds ratio {effect:g}", draw
+
+
+ALL = {
+    "kappas": kappas, "bins": bins, "fits": fits, "areas": areas, "f1": weighted_f1,
+    "sizes": sizes, "spreads": spreads, "mixed": mixed,
+}  # fmt: skip
 
 if __name__ == "__main__":
     main(ALL)

@@ -129,8 +129,8 @@ def random_reader_limits(
     Difference of reader j and case k: mean + reader + case + error, all random. Its variance is
     MS(R)/K + MS(C)/r + (1 - 1/K - 1/r) MS(E), that of the bias (MS(R) + MS(C) - MS(E)) / (r K);
     intervals of the limits combine those of bias and mean squares (MOVER, Zou 2013), t with
-    the fewer of Satterthwaite's and Hillis' degrees of freedom. `repeated_limits` is about exactly
-    these readers.
+    Satterthwaite's degrees of freedom, for the bias alone not more than Hillis'. `repeated_limits`
+    is about exactly these readers.
 
     Args:
         differences: shape (r, K); cases that a reader lacks (NaN) are left out.
@@ -174,15 +174,14 @@ def random_reader_limits(
     pieces = zip((ms_r, of_bias, of_error), dfs, strict=True)
     scale = sum((value / (r * k)) ** 2 / df for value, df in pieces)
     df = se2**2 / scale
-    if ms_r > 0:
-        df = min(df, degrees_of_sum(r - 1, ms_r, se2 * r * k))
-    t = float(stats.t.isf((1 - confidence) / 2, max(r - 1, df)))
+    fewer = min(df, degrees_of_sum(r - 1, ms_r, se2 * r * k)) if ms_r > 0 else df
+    t, t_bias = (float(stats.t.isf((1 - confidence) / 2, max(r - 1, n))) for n in (df, fewer))
     smallest, largest = _deviation_limits(parts, (1 - confidence) / 2)
     sd = math.sqrt(variance)
     inner, outer = (
         math.sqrt(t**2 * se2 + FACTOR**2 * (end - sd) ** 2) for end in (smallest, largest)
     )
-    half = t * math.sqrt(se2)
+    half = t_bias * math.sqrt(se2)
     low, high = bias - FACTOR * sd, bias + FACTOR * sd
     return LimitsOfAgreement(
         whole.size,

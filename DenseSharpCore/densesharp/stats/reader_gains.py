@@ -42,19 +42,19 @@ def with_drawn_readers(
         covariates: name -> shape (n,), of which `GAINS` are changed.
         factors: name -> shape (n,): `reader`, `case` and what is crossed with `aided`.
     """
-    readers = len(np.unique(factors["reader"]))
     gains = [name for name in GAINS if name in covariates]
-    left = readers - len(gains)
+    shares, spread = _gains_of_readers(outcome, covariates, factors)
+    left = len(spread) - len(gains)
     if model.criterion is None or left < 1:
         return model
     # What cases add is not known better than so many cases, or patients, allow.
     most = len(np.unique(factors.get("patient", factors["case"]))) - 1
-    own = _between(outcome, covariates, factors) * readers / left
     beyond = _of_cases(model, outcome, covariates, factors)
     fixed = dict(model.fixed)
-    for name, of_readers, of_cases in zip(covariates, own, beyond, strict=True):
+    for name, share, of_cases in zip(covariates, shares, beyond, strict=True):
+        of_readers = float(share @ share) * float(spread @ spread) / left
         if name in gains and of_readers > 0:
-            fixed[name] = _of_both(fixed[name], float(of_readers), float(of_cases), left, most)
+            fixed[name] = _of_both(fixed[name], of_readers, float(of_cases), left, most)
     return replace(model, fixed=fixed)
 
 
@@ -82,16 +82,24 @@ def _of_cases(
     return found
 
 
-def _between(
+def _gains_of_readers(
     outcome: FloatArray, covariates: Mapping[str, FloatArray], factors: Mapping[str, IntArray]
-) -> FloatArray:
-    """Sums over readers of the squared influences on the coefficients, within reader and case."""
+) -> tuple[FloatArray, FloatArray]:
+    """How much each reader's gain counts in the coefficients, shape (p, r), and its residual, (r,).
+
+    Within reader and case, of the readers who read with and without the model.
+    """
     columns = np.column_stack([outcome, *covariates.values()])
     values = _within(columns, [factors["reader"], factors["case"]])
     y, x = values[:, 0], values[:, 1:]
     weights = np.linalg.pinv(x)
     rest = y - x @ (weights @ y)
-    return np.array([float((summed(row * rest, factors["reader"]) ** 2).sum()) for row in weights])
+    aided = covariates["aided"]
+    shares = np.array([summed(row * aided, factors["reader"]) for row in weights])
+    own = shares[list(covariates).index("aided")]
+    counts = np.abs(own) > 1e-9
+    residual = summed(weights[list(covariates).index("aided")] * rest, factors["reader"])
+    return shares[:, counts], residual[counts] / own[counts]
 
 
 def _within(values: FloatArray, factors: list[IntArray]) -> FloatArray:

@@ -270,23 +270,23 @@ def test_times_of_three_cases_have_results_or_a_reason(seed):
         assert one.reason or one.ci[0] <= one.value <= one.ci[1]
 
 
-@pytest.mark.parametrize("apart", [0.0, 0.3])
-def test_groups_of_readers_are_compared_by_their_gains(apart):
+@pytest.mark.parametrize(("apart", "readers"), [(0.0, 4), (0.3, 4), (0.3, 3), (0.3, 5)])
+def test_groups_of_readers_are_compared_by_their_gains(apart, readers):
     """Exactly the t test of two groups, also where the model finds that readers do not differ."""
     rng = np.random.default_rng(2)
-    case, reader, aided = np.indices((30, 4, 2)).reshape(3, -1)
+    case, reader, aided = np.indices((30, readers, 2)).reshape(3, -1)
     log = 3 + 0.3 * rng.normal(size=30)[case] + 0.3 * rng.normal(size=len(case))
     log += 0.3 * rng.normal(size=(30, 2))[case, aided]
-    log += apart * rng.normal(size=(4, 2))[reader, aided]
-    found = reading_time(np.exp(log), aided == 1, reader, case, group=reader // 2)
-    mean = log.reshape(30, 4, 2).mean(axis=0)
+    log += apart * rng.normal(size=(readers, 2))[reader, aided]
+    found = reading_time(np.exp(log), aided == 1, reader, case, group=(reader >= readers // 2) * 1)
+    mean = log.reshape(30, readers, 2).mean(axis=0)
     gains = mean[:, 1] - mean[:, 0]
     of_group = found.effects["aided_x_group"]
-    expected = stats.ttest_ind(gains[2:], gains[:2])
+    expected = stats.ttest_ind(gains[readers // 2 :], gains[: readers // 2])
     assert (of_group.value, of_group.p) == pytest.approx(
-        (gains[2:].mean() - gains[:2].mean(), expected.pvalue)
+        (gains[readers // 2 :].mean() - gains[: readers // 2].mean(), expected.pvalue)
     )
-    assert of_group.df == 2
+    assert of_group.df == pytest.approx(readers - 2)
     assert (found.variances["reader_x_aided"] < 1e-9) == (apart == 0)
 
 

@@ -139,11 +139,8 @@ def _weighted_f1(data: StudyData, classes: IntArray) -> dict[str, Estimate]:
         return np.column_stack([found, found[:, data.pair[0]] - found[:, data.pair[1]]])
 
     of = data.patients
-    # Patients may have cases of several classes.
-    strata = data.truth if of is None else None
-    found = bootstrap_weights(
-        means, len(data.cases), strata=strata, clusters=of, replicates=REPLICATES
-    )
+    # Not within their class: how often each class came is chance as well.
+    found = bootstrap_weights(means, len(data.cases), clusters=of, replicates=REPLICATES)
     df = (len(data.cases) if of is None else len(np.unique(of))) - 1.0
     out = {
         name: replace(one, ci=None) if not one.se else _of_these(logit_interval(one, df))
