@@ -83,13 +83,6 @@ class StudyScene:
         for view in self._views.values():
             view.snap()
 
-    def scroll(self, name: str, steps: int) -> None:
-        """Move a slice view by whole slices."""
-        view = self._views[name]
-        low, high = view.get_slice_range()
-        target = view.get_slice_value() + steps * view.get_slice_step()
-        view.set_slice_value(min(max(target, low), high))
-
     # Outlining
 
     def choose(self, tool: str) -> None:

@@ -145,14 +145,11 @@ class StudyViewer:
 
     def scroll(self, steps: int) -> None:
         """Move the slice view under the mouse by whole slices; the axial one when none is."""
-        self.scene.scroll(self._readouts.hovered or "axial", steps)
+        self.slice_views[self._readouts.hovered or "axial"].scroll_by(steps)
 
     def set_slice(self, name: str, fraction: float) -> None:
         """Move a slice view to a fraction of its range."""
-        view = self.slice_views[name]
-        low, high = view.get_slice_range()
-        step = view.get_slice_step()
-        view.set_slice_value(low + round(fraction * (high - low) / step) * step)
+        self.slice_views[name].scroll_to(fraction)
 
     # Inside
 

@@ -291,18 +291,11 @@ class Viewer:
 
     def scroll(self, steps: int) -> None:
         """Move the slice view under the mouse by whole slices; the axial one when none is."""
-        name = self._readouts.hovered or "axial"
-        view = self.slice_views[name]
-        low, high = view.get_slice_range()
-        target = view.get_slice_value() + steps * view.get_slice_step()
-        view.set_slice_value(min(max(target, low), high))
+        self.slice_views[self._readouts.hovered or "axial"].scroll_by(steps)
 
     def set_slice(self, name: str, fraction: float) -> None:
         """Move a slice view to a fraction of its range."""
-        view = self.slice_views[name]
-        low, high = view.get_slice_range()
-        step = view.get_slice_step()
-        view.set_slice_value(low + round(fraction * (high - low) / step) * step)
+        self.slice_views[name].scroll_to(fraction)
 
     def fit(self) -> None:
         """Fit all views to what they show; the slices stay, or a reader loses the place."""

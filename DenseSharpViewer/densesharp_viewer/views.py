@@ -143,6 +143,18 @@ class LeanSliceView(SliceView):
         super().fit_view_to_content()
         self._fitted = self._framing()
 
+    def scroll_by(self, steps: int) -> None:
+        """Move by whole slices, within the CT."""
+        low, high = self.get_slice_range()
+        target = self.get_slice_value() + steps * self.get_slice_step()
+        self.set_slice_value(min(max(target, low), high))
+
+    def scroll_to(self, fraction: float) -> None:
+        """Move to a fraction of the CT's extent."""
+        low, high = self.get_slice_range()
+        step = self.get_slice_step()
+        self.set_slice_value(low + round(fraction * (high - low) / step) * step)
+
     def snap(self) -> None:
         """Move to the nearest slice of the CT."""
         self._logic.SnapSliceOffsetToIJK()
