@@ -1,7 +1,7 @@
 """Whose CT is open: the words over its pictures and the name of its results folder."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,8 +47,7 @@ ReadExam = Callable[[JobHandle], tuple[Volume, Exam]]
 
 def exam_of(volume: Volume, path: Path | None) -> Exam:
     """The exam of a CT that was read from a file or a folder."""
-    files = volume.series.get("paths", ())
-    known = _known_exam(files[0]) if files else None
+    known = _known_exam(volume.series.get("paths", ()))
     if known is not None:
         return known
     if path is None:
@@ -69,7 +68,7 @@ def scene_exam(path: Path) -> Exam:
     """
     folder = folder_name(path.parent.name)
     files = read_source(path.parent).files
-    known = _known_exam(files[0]) if files else None
+    known = _known_exam(files)
     if known is not None:
         return replace(known, folder=folder)
     name = files[0].name if files else f"{path.parent.name}/{path.name}"
@@ -78,14 +77,13 @@ def scene_exam(path: Path) -> Exam:
 
 def listed_scene_exam(path: Path, listed: Exam) -> Exam:
     """The exam of a saved scene of a worklist, by its files, else as the list calls it."""
-    files = read_source(path.parent).files
-    known = _known_exam(files[0]) if files else None
+    known = _known_exam(read_source(path.parent).files)
     return replace(known or listed, folder=listed.folder)
 
 
-def _known_exam(file: Path) -> Exam | None:
-    """What a DICOM header says; None for other files."""
-    identity = read_identity(file)
+def _known_exam(files: Sequence[Path]) -> Exam | None:
+    """What the first file's DICOM header says; None for other files and without any."""
+    identity = read_identity(files[0]) if files else CaseIdentity()
     return _dicom_exam(identity) if identity != CaseIdentity() else None
 
 
@@ -93,24 +91,15 @@ def _dicom_exam(identity: CaseIdentity) -> Exam:
     patient = " · ".join(map(_apart, filter(None, (identity.patient, identity.patient_id))))
     series = f"Series {identity.number or 'without number'}"
     rest = (identity.description, identity.kernel, identity.thickness)
+    number = f"series-{identity.number}" if identity.number else ""
+    names = (identity.patient_id or identity.patient or "patient", identity.date, number)
     return Exam(
         patient=patient or "No patient named",
         study=f"{identity.date} {identity.time}".strip() or "No date",
         series=" · ".join(map(_apart, filter(None, (series, *rest)))),
         patient_id=identity.patient_id,
         date=identity.date,
-        folder=folder_name(
-            "_".join(
-                filter(
-                    None,
-                    (
-                        identity.patient_id or identity.patient or "patient",
-                        identity.date,
-                        f"series-{identity.number}" if identity.number else "",
-                    ),
-                )
-            )
-        ),
+        folder=folder_name("_".join(filter(None, names))),
     )
 
 
