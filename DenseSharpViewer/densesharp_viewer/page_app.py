@@ -100,6 +100,7 @@ class PageApp(ABC):
 
     def _ready(self, open_browser: bool) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(unless_page_left)
         if stopping.begun():
             for number in stopping.SIGNALS:
                 with contextlib.suppress(NotImplementedError):  # on Windows the loop is interrupted
@@ -115,6 +116,12 @@ class PageApp(ABC):
         """End as the web server does, but within seconds: between two events, not inside one."""
         stopping.ask(number)
         raise web.GracefulExit
+
+
+def unless_page_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of a fault that nobody caught, but for pictures sent as the page was closed."""
+    if not isinstance(context.get("exception"), ConnectionResetError):
+        loop.default_exception_handler(context)
 
 
 def free_port(host: str) -> int:

@@ -1,12 +1,15 @@
 """Attacks on a running viewer: each must meet a closed door."""
 
 import asyncio
+import gc
 import io
 import json
 
 import aiohttp
 import pytest
 from wslink.chunking import UnChunker, generate_chunks
+
+from densesharp_viewer.page_app import unless_page_left
 
 
 @pytest.fixture(scope="module")
@@ -419,3 +422,23 @@ def test_a_page_that_goes_away_as_it_is_answered_is_no_error(monkeypatch):
     monkeypatch.setattr(guard, "_refuse_address", lambda _request: None)
     monkeypatch.setattr(guard, "_refuse_reader", nobody)
     assert isinstance(asyncio.run(guard._middleware()(None, gone)), web.Response)
+
+
+def test_a_page_that_is_closed_while_pictures_are_sent_is_no_fault(caplog):
+    """wslink sends each in a task of its own, which nobody waits for."""
+
+    async def send(error: Exception) -> None:
+        raise error
+
+    async def both() -> None:
+        asyncio.get_running_loop().set_exception_handler(unless_page_left)
+        for error in (aiohttp.ClientConnectionResetError("Cannot write to closing transport"),
+                      ValueError("a fault of ours")):  # fmt: skip
+            task = asyncio.ensure_future(send(error))
+            await asyncio.wait([task])
+            del task
+        gc.collect()
+
+    asyncio.run(both())
+    told = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert told == ["a fault of ours"]
