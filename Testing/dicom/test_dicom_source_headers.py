@@ -107,21 +107,25 @@ def test_what_a_reference_needs_is_asked_for_by_name(tmp_path, keep_identity, na
         )
 
 
-@pytest.mark.parametrize("keep_identity", [True, False])
-@pytest.mark.parametrize(
-    "name",
-    ["PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-     "AccessionNumber", "StudyID", "ReferringPhysicianName", "SliceThickness",
-     "PositionReferenceIndicator", "SOPClassUID", "SOPInstanceUID", "Modality",
-     "SpecificCharacterSet", "InstanceNumber", "SeriesNumber", "Manufacturer"],
+MAY_BE_EMPTY = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+    "AccessionNumber", "StudyID", "ReferringPhysicianName", "SliceThickness",
+    "PositionReferenceIndicator", "SOPClassUID", "SOPInstanceUID", "Modality",
+    "SpecificCharacterSet", "InstanceNumber", "SeriesNumber", "Manufacturer",
 )  # fmt: skip
-def test_what_may_be_empty_is_filled(tmp_path, keep_identity, name):
-    for number, value in enumerate((None, "")):
-        folder = tmp_path / str(number)
-        made = written(folder, keep_identity=keep_identity, edit=setting(**{name: value}))
-        for part in made:
-            uids = [e.value for e in part.iterall() if e.VR == "UI"]
-            assert all(uids), "an empty UID was written"
+
+
+@pytest.mark.parametrize("names", [*((name,) for name in MAY_BE_EMPTY), MAY_BE_EMPTY])
+def test_what_may_be_empty_is_filled(tmp_path, names):
+    """Each alone, missing and empty, once with identity and once without; and all together."""
+    ways = [(None, True), ("", False)]
+    if len(names) > 1:
+        ways += [(None, False), ("", True)]
+    for number, (value, keep_identity) in enumerate(ways):
+        edit = setting(**dict.fromkeys(names, value))
+        made = written(tmp_path / str(number), keep_identity=keep_identity, edit=edit)
+        uids = [e.value for part in made for e in part.iterall() if e.VR == "UI"]
+        assert all(uids), "an empty UID was written"
 
 
 def test_instances_that_share_a_uid_are_refused(tmp_path):

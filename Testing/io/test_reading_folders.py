@@ -384,10 +384,13 @@ def second(folder, shift, *, hu=300, **values):
     )
 
 
-@pytest.mark.parametrize("shift", [0, 0.625, 5])
 @pytest.mark.parametrize(
-    "values",
-    [{"AcquisitionNumber": 2}, {"AcquisitionNumber": 7, "AcquisitionTime": "120000"}],
+    ("shift", "values"),
+    [
+        (0, {"AcquisitionNumber": 2}),
+        (0.625, {"AcquisitionNumber": 7, "AcquisitionTime": "120000"}),
+        (5, {"AcquisitionNumber": 2}),
+    ],
 )
 def test_acquisitions_that_lie_in_each_other_are_asked_about(folder, shift, values):
     second(folder, shift, **values)

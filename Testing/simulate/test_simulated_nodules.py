@@ -33,6 +33,11 @@ def many_nodules_of_the_papers_mix() -> list[Latents]:
     return [draw(rng, draw_diagnosis(rng)) for _ in range(1500)]
 
 
+@pytest.fixture(scope="module")
+def their_posteriors(many_nodules_of_the_papers_mix: list[Latents]) -> np.ndarray:
+    return np.array([posterior(nodule) for nodule in many_nodules_of_the_papers_mix])
+
+
 def test_the_same_seed_gives_the_same_voxels_and_another_seed_others() -> None:
     first, again, other = (simulate(seed, "MIA", 48) for seed in (3, 3, 4))
     assert np.array_equal(first.hu, again.hu)
@@ -127,9 +132,9 @@ def test_diameter_alone_separates_iac_as_published(
 
 
 def test_even_a_perfect_reader_stays_well_below_one_hundred_percent(
-    many_nodules_of_the_papers_mix: list[Latents],
+    many_nodules_of_the_papers_mix: list[Latents], their_posteriors: np.ndarray
 ) -> None:
-    ideal = np.array([posterior(nodule) for nodule in many_nodules_of_the_papers_mix])
+    ideal = their_posteriors
     truth = np.array([nodule.class_index for nodule in many_nodules_of_the_papers_mix])
     assert (ideal.argmax(axis=1) == truth).mean() == pytest.approx(0.75, abs=0.02)
     assert empirical_auc(ideal[:, 2], truth == 2) == pytest.approx(0.97, abs=0.015)
@@ -170,10 +175,9 @@ def test_mean_density_of_each_diagnosis_is_as_published(
 
 
 def test_the_posterior_is_calibrated_because_it_is_bayes_rule(
-    many_nodules_of_the_papers_mix: list[Latents],
+    many_nodules_of_the_papers_mix: list[Latents], their_posteriors: np.ndarray
 ) -> None:
-    nodules = many_nodules_of_the_papers_mix
-    probabilities = np.array([posterior(n) for n in nodules])
+    nodules, probabilities = many_nodules_of_the_papers_mix, their_posteriors
     assert probabilities.sum(axis=1) == pytest.approx(1)
     shares = np.bincount([n.class_index for n in nodules], minlength=3) / len(nodules)
     assert probabilities.mean(axis=0) == pytest.approx(shares, abs=0.03)
