@@ -32,8 +32,9 @@ def shape_on(grid: Grid, inside: np.ndarray, hu: np.ndarray | float = -600) -> t
 
 
 def ellipsoid_on(grid: Grid, semi, center=(0.0, 0.0, 0.0), turn=None) -> np.ndarray:
-    local = (grid.points - np.asarray(center)) @ (np.eye(3) if turn is None else turn)
-    return ((local / np.asarray(semi)) ** 2).sum(axis=-1) <= 1
+    local = grid.points - np.asarray(center)
+    local = (local if turn is None else local @ turn) / np.asarray(semi)
+    return np.einsum("...x,...x", local, local) <= 1
 
 
 def grid_for(reach: float, spacing, direction=None) -> Grid:

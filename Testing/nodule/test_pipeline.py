@@ -24,6 +24,8 @@ from phantoms import (
 
 CENTER = np.array([23.0, -41.0, 60.0])
 QUICK = AnalysisSettings(augmentations=1, stability=False)
+FINE = grid_around(CENTER, (80, 80, 80), (0.4, 0.4, 0.4), np.eye(3)).points
+"""Places (LPS mm) at which masks on different grids are compared."""
 
 
 def ball_on(size, spacing, direction, radius=7.0, **kwargs) -> Volume:
@@ -37,12 +39,10 @@ def a_ball_in_lung() -> Volume:
 
 
 def world_dice(first, second) -> float:
-    """Dice of two masks on different grids, on a common fine grid."""
-    grid = grid_around(CENTER, (80, 80, 80), (0.4, 0.4, 0.4), np.eye(3))
-    points = grid.points
+    """Dice of two masks on different grids."""
     inside = []
     for mask in (first, second):
-        index = np.floor(mask.grid.to_index(points) + 0.5).astype(int)
+        index = np.floor(mask.grid.to_index(FINE) + 0.5).astype(int)
         valid = ((index >= 0) & (index < mask.grid.size)).all(axis=-1)
         i, j, k = np.moveaxis(np.where(valid[..., None], index, 0), -1, 0)
         inside.append(valid & (mask.array[k, j, i] == 1))

@@ -1,4 +1,4 @@
-"""`slicer.packaging` of Slicer 5.12: the three calls that the panel makes.
+"""`slicer.packaging` of Slicer 5.12: the two calls that the panel makes.
 
 Checking is real; installing is not done here (tests replace `pip_install` by what they need).
 """
@@ -8,12 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-
-
-def load_requirements(path: str | Path) -> list[Requirement]:
-    """The requirements of a file, without comments and options."""
-    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
-    return [Requirement(line) for line in lines if line and line[0] not in "#-"]
 
 
 def pip_check(requirements: Any) -> bool:
