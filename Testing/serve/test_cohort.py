@@ -299,8 +299,10 @@ def test_a_list_is_the_same_however_it_is_named_and_its_paths_are_absolute(
 
 def test_a_list_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "cases.csv").write_bytes(b"\xff\xfe\0\0")
-    for path in (tmp_path / "cases.csv", tmp_path / "missing.csv", tmp_path):
-        with pytest.raises(TableError, match="cannot be read"):
+    listed, missing = tmp_path / "cases.csv", tmp_path / "missing.csv"
+    unread = "cannot be read"
+    for path, why in ((listed, unread), (missing, unread), (tmp_path, "is a folder")):
+        with pytest.raises(TableError, match=why):
             read_cases(path)
 
 
