@@ -11,9 +11,10 @@ from densesharp.image.grid import Grid
 from densesharp.image.masks import NoduleMask, dice
 from densesharp.image.volume import Notice, Volume
 from densesharp.nodule.patch import to_network_units
-from densesharp.nodule.pipeline import SPREAD, analyse, update_mask, values_around
+from densesharp.nodule.pipeline import analyse, update_mask, values_around
 from densesharp.nodule.records import Seed
 from densesharp.nodule.settings import AnalysisSettings
+from densesharp.nodule.spread import SPREAD
 from phantoms import (
     ThresholdEngine,
     grid_around,

@@ -9,10 +9,12 @@ import pytest
 from densesharp.image.grid import Grid, cube_grid
 from densesharp.image.masks import mask_from_box
 from densesharp.image.volume import Notice, Volume
+from densesharp.nodule import reliability, spread
 from densesharp.nodule.click_stability import light_of
 from densesharp.nodule.records import Measurements, Patch, Prediction, Stability, Uncertainty
 from densesharp.nodule.reliability import (
     AGREEMENT_LIMIT,
+    NODULE_LIMIT,
     class_notices,
     mask_notices,
     nothing_found,
@@ -161,6 +163,9 @@ def test_the_light_of_a_moved_click(same, overlap, light):
         (AGREEMENT_LIMIT, 0, {}),
         (AGREEMENT_LIMIT - 0.01, 0, {"outline_unsure": "caution"}),
         (0.95, 1, {"outline_unsure": "caution"}),
+        (NODULE_LIMIT, 0, {"outline_unsure": "caution"}),
+        (NODULE_LIMIT - 0.01, 0, {"perhaps_no_nodule": "caution"}),
+        (NODULE_LIMIT - 0.01, 1, {"perhaps_no_nodule": "caution"}),
         (0.5, 2, {"no_nodule": "refused"}),
         (0.0, 4, {"no_nodule": "refused"}),
     ],
@@ -169,6 +174,9 @@ def test_an_outline_that_turning_changes_is_doubted(agreement, silent, expected)
     spread = replace(spread_of(0.0), samples=4, outline_agreement=agreement, silent=silent)
     found = spread_notices(size_of(1.5), spread)
     assert {notice.code: notice.severity for notice in found} == expected
+    assert any("vessel" in notice.message for notice in found) == (
+        "outline_unsure" not in expected and bool(expected)
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,6 +187,17 @@ def test_a_volume_outside_its_own_spread_is_never_ok(volume, outside):
     found = spread_notices(size_of(volume), spread)
     assert [notice.code for notice in found] == (["volume_outside_spread"] if outside else [])
     assert verdict_of(found) == ("caution" if outside else "ok")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"), [(98, (98, 110)), (113, (100, 113)), (96, (100, 110)), (114, (100, 110))]
+)
+def test_the_range_takes_in_a_volume_that_only_voxels_at_the_edge_tell_apart(shown, expected):
+    """Up to 3 % beyond are no other outline."""
+    found = replace(
+        prediction(), volume_samples_mm3=np.array([100.0, 110.0]), samples=np.eye(3)[:2]
+    )
+    assert spread.spread_of(found, (), shown).volume_range_mm3 == pytest.approx(expected)
 
 
 def test_of_a_single_run_no_spread_is_known():
@@ -207,20 +226,54 @@ def test_a_click_inside_a_large_mass_is_told_from_one_in_lung():
     assert {nothing_found(patch).severity for patch in (dense, lung)} == {"refused"}
 
 
-@pytest.mark.parametrize(("beyond", "piece"), [(0.45, False), (0.55, True)])
-def test_a_piece_of_a_mass_is_called_larger_than_the_cube(beyond, piece):
-    """An outline of 16 mm in the middle, and dense tissue on a part of its surroundings."""
-    middle = slice(8, 24)
+def test_a_click_near_the_edge_of_a_large_mass_is_told_from_one_beside_it():
+    array = np.full((32, 32, 32), -0.8, np.float32)
+    array[:, :, 10:] = 0.5  # lung begins 6 mm from the click
+    patch = replace(prediction().patch, array=array)
+    assert nothing_found(patch).code == "larger_than_cube"
+    array[:, :, 22:] = -0.8  # a small part of the cube: a nodule that is not seen
+    assert nothing_found(patch).code == "no_nodule"
+    array[:, :, 22:] = 0.5
+    array[:, :, 10:14] = -0.8
+    assert nothing_found(patch).code == "no_nodule"
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"), [(0, set()), (4, set()), (6, set()), (9, {"two_parts"})]
+)
+def test_two_balls_that_a_neck_joins_are_told(apart, expected):
+    """Balls of 10 mm whose middles lie so far apart."""
+    points = np.indices((32, 32, 32)) - 15.5
+    ends = [points - np.reshape([0, 0, side * apart / 2], (3, 1, 1, 1)) for side in (-1, 1)]
+    mask = np.min([np.linalg.norm(each, axis=0) for each in ends], axis=0) < 5
+    found = prediction()
+    found = replace(found, mask=mask.astype(np.float32))
+    assert {notice.code for notice in reliability._two_parts(found)} == expected
+
+
+@pytest.mark.parametrize(
+    ("beyond", "piece", "edge", "severity"),
+    [
+        (0.45, False, 16, ""),
+        (0.55, True, 16, "refused"),
+        (0.45, False, 8, ""),
+        (0.55, True, 8, "caution"),
+    ],
+)
+def test_a_piece_of_a_mass_is_called_larger_than_the_cube(beyond, piece, edge, severity):
+    """An outline of 16 or 8 mm in the middle, and dense tissue on a part of its surroundings."""
+    low, high = 16 - edge // 2, 16 + edge // 2
+    middle = slice(low, high)
     found = prediction((middle,) * 3)
     array = np.full_like(found.patch.array, -0.8)
     array[middle, middle, middle] = 0.5
     rim = np.zeros(array.shape, bool)
-    rim[6:26, 6:26, 6:26] = True
+    rim[(slice(low - 2, high + 2),) * 3] = True
     rim[middle, middle, middle] = False
     places = np.argwhere(rim)[: round(beyond * rim.sum())]
     array[tuple(places.T)] = 0.5
     found = replace(found, patch=replace(found.patch, array=array))
-    assert codes(found) == ({"larger_than_cube": "refused"} if piece else {})
+    assert codes(found) == ({"larger_than_cube": severity} if piece else {})
 
 
 def test_the_verdict_is_the_worst_reason():

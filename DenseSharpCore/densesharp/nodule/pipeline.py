@@ -32,7 +32,6 @@ from densesharp.nodule.records import (
     Prediction,
     Seed,
     Stability,
-    Uncertainty,
 )
 from densesharp.nodule.reliability import (
     class_notices,
@@ -44,6 +43,7 @@ from densesharp.nodule.reliability import (
     verdict_of,
 )
 from densesharp.nodule.settings import DEFAULTS, AnalysisSettings
+from densesharp.nodule.spread import by_class, spread_of
 from densesharp.progress import Progress, part, silent
 
 if TYPE_CHECKING:
@@ -58,12 +58,6 @@ BONE_HU = 200.0
 contrast."""
 
 SEED_RADIUS_MM = 2.5
-
-SPREAD = (
-    "volume_mm3", "long_axis_mm", "short_axis_mm", "mean_diameter_mm", "max_3d_diameter_mm",
-    "mean_hu", "mass_mg", "solid_volume_mm3", "solid_long_axis_mm", "ctr",
-)  # fmt: skip
-"""Measurements whose spread over members and orientations is told."""
 
 
 def check_classes(engine: Engine) -> None:
@@ -299,7 +293,7 @@ def _assemble(
     """Measure a mask and put everything known into one record."""
     measurements = measure(volume, mask, settings.solid_threshold_hu, curve)
     clock.lap("measure")
-    uncertainty = spread_of(prediction, samples)
+    uncertainty = spread_of(prediction, samples, measurements.volume_mm3)
     notices = (
         *volume.notices,
         *extra,
@@ -315,7 +309,7 @@ def _assemble(
         id=nodule_id,
         seed=seed,
         center_lps=(x, y, z),
-        class_probabilities=_by_class(prediction.class_probabilities),
+        class_probabilities=by_class(prediction.class_probabilities),
         uncertainty=uncertainty,
         stability=stability,
         measurements=measurements,
@@ -357,39 +351,6 @@ def _without_model(
     )
 
 
-def spread_of(prediction: Prediction, measured: Sequence[Measurements]) -> Uncertainty:
-    """Standard deviations over members and orientations (see `Uncertainty`).
-
-    Args:
-        prediction: holds the class probabilities and volumes of each run.
-        measured: measurements on each run's own mask; none before the refined result.
-    """
-    if len(samples := prediction.samples) < 2:
-        return Uncertainty.of_one_run(prediction.entropy, prediction.silent)
-    # Measured on the CT's grid where they are, so that the range belongs to the volume shown.
-    volumes = np.array([each.volume_mm3 for each in measured] or prediction.volume_samples_mm3)
-    volumes = np.append(volumes, np.zeros(len(samples) - len(volumes)))  # runs without an outline
-    return Uncertainty(
-        samples=len(samples),
-        sd_class=_by_class(samples.std(axis=0)),
-        sd_invasive=float(samples[:, 1:].sum(axis=1).std()),
-        sd_iac=float(samples[:, 2].std()),
-        entropy=prediction.entropy,
-        volume_sd_mm3=float(volumes.std()),
-        volume_range_mm3=(float(volumes.min()), float(volumes.max())),
-        sd_measurements={
-            name: float(np.std([one.to_json()[name] for one in measured]))
-            for name in (SPREAD if measured else ())
-        },
-        outline_agreement=prediction.agreement,
-        silent=prediction.silent,
-    )
-
-
 def _fallback(engine: Engine) -> tuple[Notice, ...]:
     """That another device had to take over, when it had to."""
     return (Notice("device_fallback", engine.fallback, "info"),) if engine.fallback else ()
-
-
-def _by_class(values: NDArray[np.float64]) -> dict[str, float]:
-    return dict(zip(CLASS_NAMES, values.tolist(), strict=True))
