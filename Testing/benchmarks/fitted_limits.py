@@ -12,31 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clicks import outcomes
 from lidc_sets import FOLDS, LEAST_MM2, annotations, rows_of
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from densesharp.model.model_file import load_model
-from densesharp.nodule.measure.kind import _WEIGHTS
+from densesharp.nodule.measure.kind import WEIGHTS
 from densesharp.nodule.patch import EDGE
 from densesharp.nodule.records.measurements import READERS_DIFFER
-from densesharp.nodule.reliability import AGREEMENT_LIMIT
-from densesharp.nodule.settings import DEFAULTS
-from densesharp.resources import model_path
+from densesharp.nodule.reliability import AGREEMENT_LIMIT, NODULE_LIMIT
 from densesharp.stats.kappa import cohen_kappa, cross_table
-from densesharp.train.dataset import read_dataset
-from densesharp.train.evaluation import evaluate
 from densesharp.train.evaluation_answers import BAD
 from densesharp.train.evaluation_records import Outcome
 
 DOUBTED_SHARE = 0.07
 """Of the good outlines, that the limit of the doubt may doubt."""
 
+NODULE_SHARE = 0.05
+"""Of the nodules, that the limit of what is perhaps no nodule may doubt."""
+
 COVERED_SHARE = 0.9
 """Of the nodules, whose readers the interval of the volume is to hold."""
 
-RAISED = 0.1
-"""By which the constant of part-solid is raised above the fitted one."""
+RAISED = 0.3
+"""By which the constants of ground-glass and part-solid are raised above the fitted ones: much of
+what one reader calls part-solid would else be called solid."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,10 +50,10 @@ def five_folds(folds: Sequence[int]) -> Parts:
         yield ~left_out, left_out
 
 
-def doubt(good: NDArray[np.bool_], agreement: Floats) -> float:
-    """The highest limit that doubts at most 7 % of the good outlines."""
+def doubt(good: NDArray[np.bool_], agreement: Floats, share: float = DOUBTED_SHARE) -> float:
+    """The highest limit that doubts at most 7 % (or so many) of the good outlines."""
     known = np.sort(agreement[good])
-    return float(known[int(DOUBTED_SHARE * len(known))])
+    return float(known[int(share * len(known))])
 
 
 def spread(needed: Floats) -> float:
@@ -74,6 +74,26 @@ def of_outlines(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "doubt": _doubted(folds[room], agreement[room], dice[room] >= BAD),
         "interval": _covered(folds[room], constant[room]),
+        "nodule": _no_nodule(outcomes),
+    }
+
+
+def _no_nodule(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    known = [(o.subset, o.answer.agreement) for o in outcomes if o.answer and o.answer.agreement]
+    folds, agreement = (np.array(column) for column in zip(*known, strict=True))
+    every = np.ones(len(folds), dtype=bool)
+    chosen = [doubt(every[seen], agreement[seen], NODULE_SHARE) for seen, _ in five_folds(folds)]
+    left_out = [
+        int((agreement[rest] < limit).sum())
+        for limit, (_, rest) in zip(chosen, five_folds(folds), strict=True)
+    ]
+    return {
+        "used": NODULE_LIMIT,
+        "on_all": doubt(every, agreement, NODULE_SHARE),
+        "by_fold": chosen,
+        "n": len(folds),
+        "doubted": int((agreement < NODULE_LIMIT).sum()),
+        "doubted_left_out": sum(left_out),
     }
 
 
@@ -154,7 +174,7 @@ def regression(known: Floats, types: Ints) -> Floats:
 
     free = minimize(loss, np.zeros(8), jac=True, method="BFGS", options={"gtol": 1e-3}).x
     fitted = np.vstack([free.reshape(2, 4), np.zeros(4)])
-    fitted[1, 0] += RAISED
+    fitted[:2, 0] += RAISED
     return fitted
 
 
@@ -164,7 +184,7 @@ def of_types(shared: Path) -> dict[str, Any]:
     called = np.zeros(len(types), dtype=int)
     for seen, left_out in five_folds(folds):
         called[left_out] = (known[left_out] @ regression(known[seen], types[seen]).T).argmax(1)
-    used = np.array(list(_WEIGHTS.values()))
+    used = np.array(list(WEIGHTS.values()))
     return {
         "used": used.tolist(),
         "on_all": regression(known, types).tolist(),
@@ -181,9 +201,5 @@ def _agreement(types: Ints, called: Ints) -> dict[str, float | None]:
 
 def limits(shared: Path, work: Path) -> dict[str, Any]:
     """All of them; the answers are those of `densesharp evaluate --answers`."""
-    samples = read_dataset(work / "lidc")
-    model = load_model(model_path())
-    outcomes = evaluate(
-        samples, model, shifts=False, augmentations=DEFAULTS.augmentations, answers=True
-    )
-    return {**of_outlines(outcomes), "type": of_types(shared)}
+    known = outcomes(work / "lidc", work / "lidc-kept", answers=True)
+    return {**of_outlines(known), "type": of_types(shared)}

@@ -26,7 +26,7 @@ TYPE_AGREEMENT: Mapping[NoduleType, float] = {
 """How often a second radiologist gives a nodule the type that the first gave it: pairs of readers
 of all nodules of 441 LIDC-IDRI patients that two or more outlined (ratings 1-2, 3-4, 5)."""
 
-READERS_DIFFER = 2.05
+READERS_DIFFER = 1.90
 """Natural logarithm of the factor between volumes, times the root of the diameter in mm; see
 `Measurements.volume_interval_mm3`."""
 
