@@ -82,9 +82,14 @@ def limits(figures: Figures) -> str:
         return f"kappa {of['kappa']:.3f}, {of['part_solid']:.0%} of the part-solid"
 
     covered = [f"{interval[name]} of {interval['n']}" for name in ("covered", "covered_left_out")]
+    told = [
+        f"{found['nodule'][n]} of {found['nodule']['n']}" for n in ("doubted", "doubted_left_out")
+    ]
     chosen = [
         ["overlap below which an outline is doubted: bad and good ones", *fitted(doubt, 3),
          doubted(doubt["doubted"]), doubted(doubt["doubted_left_out"])],
+        ["overlap below which there is perhaps no nodule: nodules so doubted",
+         *fitted(found["nodule"], 3), *told],
         ["interval of the volume: nodules whose readers it holds", *fitted(interval, 2), *covered],
         [f"type of {sum(kind['n'])} slices", "below", "below", "", typed(kind["as_used"]),
          typed(kind["left_out"])],
@@ -121,6 +126,35 @@ def density(figures: Figures) -> str:
             "",
             *rating_lines([from_json(RatingRow, row) for row in found["class_by_rating"]]),
         ]
+    )
+
+
+def places(figures: Figures) -> str:
+    """Clicks where no nodule is, beside those on nodules."""
+    found = figures["places"]["result"]
+    names = {"vessel": "a vessel", "wall": "the chest wall or mediastinum", "nodule": "a nodule"}
+    head = ["click on", "n", "refused", "told that it may be no nodule", "one of the two",
+            "refused or any caution about the outline"]  # fmt: skip
+    rows = []
+    for kind, name in names.items():
+        n, refused, told, warned = (found[kind][k] for k in ("n", "refused", "no_nodule", "warned"))
+        one, any_ = ((refused + more) / n for more in (told, warned))
+        rows.append([name, n, refused, told, f"{one:.0%}", f"{any_:.0%}"])
+    return "\n".join(markdown_table(head, rows))
+
+
+def isolated(figures: Figures) -> str:
+    """Isolated solid nodules beside what is denser than midway."""
+    found = figures["isolated"]["result"]
+
+    def ratio(of: Sequence[float]) -> str:
+        low, middle, high = of
+        return f"{middle:.2f} (quartiles {low:.2f} and {high:.2f})"
+
+    return (
+        f"Volume over that above half density, {found['n']} isolated solid nodules, median: the "
+        f"model {ratio(found['model'])}, what half of the readers or more marked "
+        f"{ratio(found['readers'])}."
     )
 
 
@@ -211,6 +245,8 @@ BLOCKS: Mapping[str, Callable[[Figures], str]] = {
     "answers": answers,
     "limits": limits,
     "density": density,
+    "places": places,
+    "isolated": isolated,
     "balls": balls,
     "simulated": simulated,
 }

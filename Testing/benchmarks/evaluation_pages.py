@@ -4,8 +4,9 @@
     python Testing/benchmarks/evaluation_pages.py --write      the pages from the figures there are
 
 SHARED holds `lidc-cubes`, `lidc-readers`, `lidc-patches2d` and `lidc-idri-0001` (LIDC-IDRI,
-CC BY 3.0; not part of the project), WORK is for data sets, which are kept. On two cores it takes
-about a quarter of an hour. The figures go to docs/reference/evaluation.json with name and SHA-256
+CC BY 3.0; not part of the project), WORK is for data sets and for what was found at each nodule:
+a measurement that was interrupted goes on where it stopped. On two cores it takes about a quarter
+of an hour. The figures go to docs/reference/evaluation.json with name and SHA-256
 of the bundled model; a test fails when they are of another one, or when a page says something else.
 `--card` also writes them into the bundled model file, whose SHA-256 changes with its card.
 """
@@ -20,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clicks import half_density, outcomes, places_answered
 from evaluation_blocks import card_text, write_pages
 from fitted_limits import limits
 from lidc_sets import cubes
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from densesharp.files import write_text
+from densesharp.files import ensure_folder, write_text
 from densesharp.image.grid import Grid
 from densesharp.image.masks import paste
 from densesharp.image.volume import Volume
@@ -36,11 +38,13 @@ from densesharp.nodule.inference import locate, predict
 from densesharp.nodule.settings import DEFAULTS
 from densesharp.resources import model_path
 from densesharp.simulate.scanner import Scanner, scan
+from densesharp.stats.estimates import to_json
+from densesharp.train.evaluation_report import read_ideal, write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs/reference/evaluation.json"
 IMAGES = ROOT / "docs/images"
-PARTS = ("lidc", "limits", "balls", "simulated", "pictures")
+PARTS = ("lidc", "limits", "places", "isolated", "balls", "simulated", "pictures")
 
 SLICES_MM = (0.6, 1.0, 1.5, 2.0, 2.5)
 DIAMETERS_MM = (5, 6, 8, 10, 14, 20)
@@ -54,30 +58,32 @@ KEPT = {
 """What of an evaluation's results the pages show."""
 
 
-def evaluated(part: str, dataset: Path, work: Path, *options: str) -> dict[str, Any]:
-    """`densesharp evaluate` on a data set, as predict runs; its figures and its pictures."""
-    out, found = work / f"{part}-evaluation", work / f"{part}.json"
-    command = ["evaluate", str(dataset), "--tta", str(DEFAULTS.augmentations), *options]
-    run("-m", "densesharp", *command, "--out", str(out), "--json", str(found))
+def evaluated(part: str, dataset: Path, work: Path, answers: bool) -> dict[str, Any]:
+    """What `densesharp evaluate` gives, as predict runs; its figures and its pictures."""
+    out, model = ensure_folder(work / f"{part}-evaluation"), load_model(model_path())
+    results = write_report(
+        out, outcomes(dataset, work / f"{part}-kept", answers), model, read_ideal(dataset)
+    )
     picture = {"lidc": "dice", "simulated": "reliability"}[part]
     shutil.copy(out / f"{picture}.png", IMAGES / f"evaluation-{picture}.png")
-    results = json.loads(found.read_text(encoding="utf-8"))
-    return {name: results[name] for name in KEPT[part]}
+    shown: dict[str, Any] = to_json({name: getattr(results, name) for name in KEPT[part]})
+    return shown
 
 
 def lidc(shared: Path, work: Path) -> dict[str, Any]:
     """All readers' outlines of 66 nodules of LIDC-IDRI, complete answers, moved clicks."""
     if not (work / "lidc/info.csv").exists():
         cubes(shared, work / "lidc")
-    return evaluated("lidc", work / "lidc", work, "--answers")
+    return evaluated("lidc", work / "lidc", work, answers=True)
 
 
 def simulated(_: Path, work: Path) -> dict[str, Any]:
     """Simulated nodules with unseen seeds and the paper's case mix."""
     dataset = work / "simulated"
     options = ["--count", str(SIMULATED), "--seed", "901", "--edge", "48", "--workers", "2"]
-    run("-m", "densesharp", "simulate", "--out", str(dataset), *options)
-    return evaluated("simulated", dataset, work, "--no-shifts")
+    if not (dataset / "info.csv").exists():
+        run("-m", "densesharp", "simulate", "--out", str(dataset), *options)
+    return evaluated("simulated", dataset, work, answers=False)
 
 
 def balls(*_: Path) -> dict[str, Any]:
@@ -139,7 +145,10 @@ def main() -> None:
     parser.add_argument("--card", action="store_true", help="into the bundled model's card too")
     args = parser.parse_args()
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    measure = {"lidc": lidc, "limits": limits, "balls": balls, "simulated": simulated}
+    measure = {
+        "lidc": lidc, "limits": limits, "places": places_answered, "isolated": half_density,
+        "balls": balls, "simulated": simulated,
+    }  # fmt: skip
     for part in () if args.write else args.only:
         args.work.mkdir(parents=True, exist_ok=True)
         result = {**measure, "pictures": pictures}[part](args.shared, args.work)

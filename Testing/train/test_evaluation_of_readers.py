@@ -162,14 +162,23 @@ def test_how_far_an_outline_reaches_beyond_every_reader(monkeypatch: pytest.Monk
     assert extent.taller_mm == pytest.approx(5)
     # Voxels of the ball from -5.5 to 5.5 mm, and one of its outline on every side in a slice.
     assert extent.drawn_mm == pytest.approx(14)
-    assert reach([outcome]) == Reach(1, 1, extent.taller_mm)
+    # Four voxels in each of the rod's slices from 7.5 to 10.5 mm, of the ball's and the rod's all.
+    assert extent.beyond_share == pytest.approx(16 / (ball | rod).sum())
+    assert extent.longer_mm is not None
+    assert 3.5 < extent.longer_mm < 5  # 5 mm; thin spikes are measured a little too short
+    assert reach([outcome]) == Reach(1, 0, 1, extent.longer_mm, extent.taller_mm)
+    leaking = replace(outcome, extent=replace(extent, beyond_share=0.051, longer_mm=None))
+    assert reach([leaking]) == Reach(1, 1, 1, None, extent.taller_mm)
     assert reach([replace(outcome, fits=False)]) is None
 
 
 def test_answers_are_judged_by_what_the_readers_drew() -> None:
     among = among_readers(rods(4)[0], rods(4, 4))
     good, bad = replace(among, consensus=0.7), replace(among, consensus=0.69)
-    extent = Extent(smallest_mm3=90, largest_mm3=110, beyond_mm=0, taller_mm=0, drawn_mm=32)
+    extent = Extent(
+        smallest_mm3=90, largest_mm3=110, beyond_mm=0, beyond_share=0, longer_mm=0, taller_mm=0,
+        drawn_mm=32,
+    )  # fmt: skip
     wide = replace(extent, drawn_mm=32.5)
     ok = StoredAnswer("ok", (), "solid", (80, 120))
     of_class = StoredAnswer("caution", ("class_uncertain",), "part-solid", (100, 120))

@@ -6,10 +6,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from densesharp.model.model_file import load_model
+from densesharp.nodule.measure.kind import WEIGHTS
+from densesharp.nodule.records.measurements import READERS_DIFFER
+from densesharp.nodule.reliability import AGREEMENT_LIMIT, NODULE_LIMIT
 from densesharp.resources import model_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +36,8 @@ def test_the_figures_are_of_the_bundled_model(figures: dict[str, Any]) -> None:
     bundled = load_model(model_path())
     named = {name: (part["model"], part["sha256"]) for name, part in figures.items()}
     assert named == dict.fromkeys(
-        ("lidc", "limits", "balls", "simulated", "pictures"), (bundled.card.name, bundled.sha256)
+        ("lidc", "limits", "places", "isolated", "balls", "simulated", "pictures"),
+        (bundled.card.name, bundled.sha256),
     )
     performance = json.loads((ROOT / "docs/reference/performance.json").read_text(encoding="utf-8"))
     assert performance["precision"]["result"]["model"] == bundled.sha256
@@ -46,6 +51,21 @@ def test_pages_and_card_say_what_the_figures_say(
         assert blocks.filled(text, figures) == text, f"{page} is not of these figures"
     assert load_model(model_path()).sha256 in (ROOT / blocks.PAGES[0]).read_text(encoding="utf-8")
     assert load_model(model_path()).card.evaluation == blocks.card_text(figures)
+
+
+def test_limits_in_use_are_the_fitted_ones(figures: dict[str, Any]) -> None:
+    found = figures["limits"]["result"]
+    for name, digits in (("doubt", 3), ("interval", 2)):
+        assert found[name]["used"] == round(found[name]["on_all"], digits)
+    assert found["doubt"]["used"] == AGREEMENT_LIMIT
+    # Lower than it might be: clicks in the middle of one reader's outline overlap less.
+    assert found["nodule"]["used"] == NODULE_LIMIT < min(found["nodule"]["by_fold"])
+    assert found["nodule"]["doubted"] <= 0.05 * found["nodule"]["n"]
+    assert found["interval"]["used"] == READERS_DIFFER
+    assert found["type"]["used"] == [list(weights) for weights in WEIGHTS.values()]
+    assert np.array(found["type"]["on_all"]) == pytest.approx(
+        np.array(found["type"]["used"]), abs=0.0006
+    )
 
 
 @pytest.mark.parametrize("name", ["dice", "reliability"])

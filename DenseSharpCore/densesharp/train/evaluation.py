@@ -65,15 +65,32 @@ def evaluate(
     samples = [sample for sample in samples if sample.is_nodule]
     for engine, group in _engines(samples, model, by_fold):
         for sample in group:
-            outcome = _run(sample, engine, shifts, augmentations)
-            if answers:
-                volume = as_volume(sample)
-                click = centroid(sample.seg, volume.grid)
-                answer = answer_at(volume, click, engine, augmentations)
-                outcome = replace(outcome, answer=answer)
-            outcomes.append(outcome)
+            outcomes.append(outcome_of(sample, engine, shifts, augmentations, answers))
             progress(len(outcomes) / len(samples), f"{len(outcomes)} of {len(samples)} nodules")
     return outcomes
+
+
+def outcome_of(
+    sample: Sample, engine: Engine, shifts: bool, augmentations: int, answers: bool
+) -> Outcome:
+    """Run a model on one nodule, see `evaluate`.
+
+    Args:
+        sample: the nodule.
+        engine: a loaded model.
+        shifts: also run displaced seeds.
+        augmentations: orientations that are averaged.
+        answers: also give the complete answer of `predict`.
+
+    Returns:
+        What the model said about it.
+    """
+    outcome = _run(sample, engine, shifts, augmentations)
+    if not answers:
+        return outcome
+    volume = as_volume(sample)
+    answer = answer_at(volume, centroid(sample.seg, volume.grid), engine, augmentations)
+    return replace(outcome, answer=answer)
 
 
 def outlined_places(

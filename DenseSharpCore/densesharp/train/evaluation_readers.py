@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from densesharp.errors import ImageError
 from densesharp.image.grid import Grid
-from densesharp.image.masks import paste
+from densesharp.image.masks import mask_from_box, paste
+from densesharp.nodule.measure.axes import in_plane_axes
+from densesharp.nodule.measure.contours import all_outlines
 from densesharp.nodule.records import Prediction
 from densesharp.stats.bootstrap import bootstrap_cases
 from densesharp.stats.estimates import Estimate, not_estimable
@@ -62,6 +65,13 @@ def among_readers(mask: NDArray[np.bool_], readers: NDArray[np.bool_]) -> AmongR
     )
 
 
+BEYOND_MM = 1.5
+"""An outline that reaches farther than this beyond every reader's has a voxel there."""
+
+LEAK_SHARE = 0.05
+"""With more of its volume there it leaks: into a vessel, say, or a slice that nobody marked."""
+
+
 def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, AmongReaders, Extent]:
     """Compare a prediction with what readers drew on the CT's own voxels.
 
@@ -78,18 +88,17 @@ def on_own_grid(prediction: Prediction, own: OwnMasks) -> tuple[AmongReaders, Am
     mask = np.zeros(grid.shape, np.bool_) if found is None else found.full(grid) > 0
     volumes = inner.sum(axis=(1, 2, 3)) * grid.voxel_volume
     away = ndimage.distance_transform_edt(~outer.any(axis=0), sampling=grid.spacing[::-1])
+    drawn = float(np.mean([_long_axis(reader, grid) for reader in inner if reader.any()]))
     extent = Extent(
         smallest_mm3=float(volumes.min()),
         largest_mm3=float(volumes.max()),
         beyond_mm=float(away[mask].max()) if mask.any() else 0.0,
+        beyond_share=float((away[mask] > BEYOND_MM).mean()) if mask.any() else 0.0,
+        longer_mm=_long_axis(mask, grid) - drawn if mask.any() else None,
         taller_mm=_height(mask, grid) - _height(consensus(inner), grid),
         drawn_mm=_longest_side(consensus(outer), grid),
     )
     return among_readers(mask, inner), among_readers(mask, outer), extent
-
-
-BEYOND_MM = 1.5
-"""An outline that reaches farther than this beyond every reader's leaks."""
 
 
 @dataclass(frozen=True)
@@ -97,23 +106,41 @@ class Reach:
     """How the outlines of the nodules that fit the patch reach beside their readers'.
 
     Attributes:
-        leaks: outlines that reach more than `BEYOND_MM` beyond every reader's.
+        beyond: outlines that reach more than `BEYOND_MM` beyond every reader's.
+        leaks: outlines with more than `LEAK_SHARE` of their volume there.
         n: of how many.
+        longer_mm: mean long axis over that of the readers; None where nothing was found.
         taller_mm: mean height over that of the consensus, across the slices.
     """
 
+    beyond: int
     leaks: int
     n: int
+    longer_mm: float | None
     taller_mm: float
 
 
 def reach(outcomes: Sequence[Outcome]) -> Reach | None:
-    """Count the leaks of the nodules that fit; None where nothing was measured."""
+    """Count the leaks among the nodules that fit; None where nothing was measured."""
     extents = [o.extent for o in outcomes if o.fits and o.extent]
     if not extents:
         return None
-    leaks = sum(extent.beyond_mm > BEYOND_MM for extent in extents)
-    return Reach(leaks, len(extents), float(np.mean([one.taller_mm for one in extents])))
+    longer = [one.longer_mm for one in extents if one.longer_mm is not None]
+    return Reach(
+        beyond=sum(one.beyond_mm > BEYOND_MM for one in extents),
+        leaks=sum(one.beyond_share > LEAK_SHARE for one in extents),
+        n=len(extents),
+        longer_mm=float(np.mean(longer)) if longer else None,
+        taller_mm=float(np.mean([one.taller_mm for one in extents])),
+    )
+
+
+def _long_axis(mask: NDArray[np.bool_], grid: Grid) -> float:
+    """Mm of the long axis of a mask (k, j, i) that is not empty."""
+    found = mask_from_box(mask, (0, 0, 0), grid)
+    if found is None:
+        raise ImageError("There is nothing to measure.")
+    return in_plane_axes(all_outlines(found.array > 0, found.grid), found.grid).long.length
 
 
 @dataclass(frozen=True)

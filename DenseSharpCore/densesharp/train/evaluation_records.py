@@ -43,6 +43,9 @@ class Extent:
         largest_mm3: of the largest.
         beyond_mm: largest distance of the model's voxels from what any reader marked, outline
             pixels included; 0 where nothing was found.
+        beyond_share: of its voxels, how many lie more than 1.5 mm from there.
+        longer_mm: its long axis over the mean of the readers' by the inner rule, all measured as
+            the product does; None where nothing was found.
         taller_mm: height of the model's outline over that of the consensus, across the slices.
         drawn_mm: longest side of what half of the readers or more marked, outline pixels included.
     """
@@ -50,6 +53,8 @@ class Extent:
     smallest_mm3: float
     largest_mm3: float
     beyond_mm: float
+    beyond_share: float
+    longer_mm: float | None
     taller_mm: float
     drawn_mm: float
 

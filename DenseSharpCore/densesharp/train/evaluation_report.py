@@ -26,6 +26,7 @@ from densesharp.train.evaluation_answers import BAD, TYPES, JudgedAnswers, judge
 from densesharp.train.evaluation_readers import (
     BEYOND_MM,
     GRIDS,
+    LEAK_SHARE,
     Reach,
     ReadersRow,
     reach,
@@ -250,9 +251,12 @@ def readers_lines(rows: Mapping[str, ReadersRow]) -> list[str]:
 
 def reach_sentence(found: Reach) -> str:
     """How far the outlines reach."""
+    longer = "–" if found.longer_mm is None else f"{found.longer_mm:+.1f} mm"
     return (
-        f"Outlines that reach more than {BEYOND_MM:g} mm beyond every reader's: {found.leaks} of "
-        f"{found.n}; height along the slices against the consensus: mean {found.taller_mm:+.1f} mm."
+        f"Outlines that reach more than {BEYOND_MM:g} mm beyond every reader's: {found.beyond} of "
+        f"{found.n}; with more than {LEAK_SHARE:.0%} of their volume there: {found.leaks}. Long "
+        f"axis against the mean of the readers', measured alike: mean {longer}. Height along the "
+        f"slices against the consensus: mean {found.taller_mm:+.1f} mm."
     )
 
 
