@@ -144,7 +144,7 @@ def areas() -> Iterator[tuple[str, Draw]]:
             found = scores(rng, *of)
             one = {"area": holds(reader_area(*found), true)}
             if abs(true - 0.5) < 0.01:
-                one["level of the test against 1/2"] = rejects(auc_estimate(*found))
+                one["level of the test against 1/2"] = rejects(reader_area(*found))
             return one
 
         scale = f"{levels} levels" if levels else "any score"

@@ -270,6 +270,23 @@ def test_times_of_three_cases_have_results_or_a_reason(seed):
         assert one.reason or one.ci[0] <= one.value <= one.ci[1]
 
 
+def test_spreads_alone_are_those_of_the_restricted_likelihood():
+    """Ends where the best restricted likelihood, of the whole matrix, is 3.84 worse."""
+    rng = np.random.default_rng(5)
+    reader = np.repeat(np.arange(4), 6)
+    y = 0.5 * rng.normal(size=4)[reader] + rng.normal(size=24)
+    found = profile_intervals(y, {}, {"reader": reader}, coefficients=False)["reader"]
+    fitted = fit_mixed_model(y, {}, {"reader": reader})
+    assert found.value**2 == pytest.approx(fitted.variances["reader"], rel=1e-3)
+
+    def best(spread):
+        inner = lambda sd: dense_criterion(y, np.ones((24, 1)), [reader], (spread, sd))  # noqa: E731
+        return optimize.minimize_scalar(inner, bounds=(0.3, 3), method="bounded").fun
+
+    assert best(found.ci[1]) - fitted.criterion == pytest.approx(stats.chi2.isf(0.05, 1), abs=1e-3)
+    assert found.method.startswith("restricted")
+
+
 @pytest.mark.parametrize(("apart", "readers"), [(0.0, 4), (0.3, 4), (0.3, 3), (0.3, 5)])
 def test_groups_of_readers_are_compared_by_their_gains(apart, readers):
     """Exactly the t test of two groups, also where the model finds that readers do not differ."""

@@ -348,8 +348,8 @@ SPREADS = {
 def spread_table(spreads: Mapping[str, Estimate]) -> TableBlock:
     """Random effects of the reading time model."""
     caption = (
-        "Spread of reading times: standard deviations of the logarithm of seconds (maximum "
-        "likelihood, profile intervals)."
+        "Spread of reading times: standard deviations of the logarithm of seconds (restricted "
+        "maximum likelihood, profile intervals)."
     )
     rows = [(SPREADS[name], one) for name, one in spreads.items()]
     return estimate_table("time_spread", caption, "Spread", {"Standard deviation": shown}, rows)
