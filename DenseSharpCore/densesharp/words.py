@@ -40,7 +40,7 @@ def look_of(name: str) -> str:
 def look_alikes(names: Iterable[str]) -> tuple[str, str] | None:
     """The first two different names that look alike; None where there are none."""
     seen: dict[str, str] = {}
-    for name in names:
+    for name in dict.fromkeys(names):  # tables repeat them thousands of times
         first = seen.setdefault(look_of(name), name)
         if first != name:
             return first, name

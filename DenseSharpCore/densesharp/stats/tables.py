@@ -211,6 +211,8 @@ def readings_from_table(table: Table) -> Readings:
     Raises:
         TableError: see `read_readings`.
     """
+    for column in ("reader", "treatment"):
+        _refuse_look_alikes(table, column)
     truth_of = case_truths(table)
     ratings = table.numbers("rating")
     labels = [table.texts(name) for name in ("treatment", "reader", "case")]
