@@ -8,12 +8,13 @@ import re
 import sys
 
 import h5py
-import keras
 import numpy as np
 
 
 def original_network(k=16, bn_scale=True, output_size=3, mask=True, dropout=None):
     """The original's graph: its layers in the order in which its code creates them."""
+    import keras  # takes over a second, which collecting other tests is not to wait for
+
     keras.utils.set_random_seed(0)  # the kernels, too, are the same each time
     layers = keras.layers
 
@@ -69,6 +70,8 @@ def snake_case(name):
 
 def write_as_keras_2(network, path, counter=1, root_name=None):
     """HDF5 in Keras 2.1's layout; `counter` is where its session's layer counters stand."""
+    from keras.ops import convert_to_numpy
+
     counters = {}
     listed = []
     for layer in network.layers:
@@ -89,7 +92,7 @@ def write_as_keras_2(network, path, counter=1, root_name=None):
             names = [f"{inner}/{variable.name}:0" for variable in layer.weights]
             group.attrs["weight_names"] = np.array([each.encode() for each in names], "S")
             for each, variable in zip(names, layer.weights, strict=True):
-                group[each] = keras.ops.convert_to_numpy(variable)
+                group[each] = convert_to_numpy(variable)
     return path
 
 
