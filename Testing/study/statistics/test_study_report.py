@@ -294,6 +294,27 @@ def test_no_number_of_a_narrow_column_is_broken():
     assert len(cell.breakLines(inner).lines) == 1
 
 
+def test_what_is_about_these_readers_or_cases_says_so(folder):
+    """On the page and in the results, wherever other readers or cases would be missed."""
+    out = folder / "out"
+    page = " ".join(re.sub(r"<[^>]+>", " ", (out / "report.html").read_text("utf-8")).split())
+    for text in (
+        "on the class, 95 % intervals, for exactly these readers",
+        "Every row is about exactly these readers",
+        "take the effects' variances as known), for exactly these readers",
+        "95 % Wilson intervals, each for exactly this reader",
+        "Mean weighted F1 of these readers",
+        "random readers, these cases (never alone)",
+    ):
+        assert text in page.replace("&#39;", "'"), text
+    found = json.loads((out / "results.json").read_text("utf-8"))
+    assert "these readers" in found["agreement"]["about"]
+    assert "these readers" in found["classes"]["weighted_f1"]["aided"]["method"]
+    (pair,) = found["tasks"]["iac"]["auc"]["comparisons"]
+    assert "never to be used alone" in pair["rrfc"]["method"]
+    assert pair["frrc"]["method"] == "these readers only"
+
+
 def test_hashes_cover_every_file(folder):
     out = folder / "out"
     listed = dict(
