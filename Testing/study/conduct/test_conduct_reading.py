@@ -453,7 +453,8 @@ def test_a_study_whose_results_lie_open_is_read_on(tmp_path, a_turnable_clock):
         reading = Reading(study, store, "S1", a_turnable_clock)
         assert read_session(reading, 2) == 5
         assert verify(study, store, heads).clean
-        rows = read_csv(export(study, store, tmp_path / "export") / "answers.csv", "").records()
+        folder = export(study, store, tmp_path / "export", closed=True)
+        rows = read_csv(folder / "answers.csv", "").records()
         shown = [row for row in rows if row["aid_shown"] == "1"]
         assert len(shown) > 5
         assert {(row["aid_p_invasive"], row["aid_p_iac"]) for row in shown} == {("80.0", "50.0")}
