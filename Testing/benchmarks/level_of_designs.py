@@ -1,4 +1,4 @@
-"""Level and coverage of nested designs, single means, figures of marks and binormal areas.
+"""Level and coverage of nested and crossed designs, single means, marks, regions and curves.
 
     python Testing/benchmarks/level_of_designs.py [NAME ...] [--sets 1000] [--seed 1]
 
@@ -17,6 +17,7 @@ from densesharp.stats.curve_figures import expected_utility, partial_area
 from densesharp.stats.mark_figures import LOCATING, mark_figure
 from densesharp.stats.marks import Marks
 from densesharp.stats.mrmc import analyse
+from densesharp.stats.mrmc_document import mrmc_document
 from densesharp.stats.roe_metz import RoeMetz, in_levels, roe_metz, simulate_readings
 from densesharp.stats.search_model import SearchModel, simulate_marks
 
@@ -104,6 +105,52 @@ def located_once(drawn: Marks) -> Marks:
     )
 
 
+def regions() -> Iterator[tuple[str, Draw]]:
+    """Areas of regions of interest without any difference, 40 + 40 cases of four regions each."""
+    lesions = np.repeat([0, 1, 2], [40, 24, 16])
+    names = tuple(f"{k:02d}" for k in range(80))
+    of = tuple(tuple(str(n + 1) for n in range(count)) for count in lesions)
+    has = np.arange(4) < lesions[:, None]
+    weights = has[:, :2] / np.maximum(lesions, 1)[:, None]
+    for readers in (3, 5):
+
+        def draw(rng: np.random.Generator, readers: int = readers) -> dict[str, bool | None]:
+            seen = 1.2 * has + 0.4 * rng.normal(size=(80, 1)) + 0.5 * rng.normal(size=(80, 4))
+            seen = seen + 0.3 * rng.normal(size=(2, 1, 80, 1))
+            seen = seen + 0.2 * has * rng.normal(size=(1, readers, 1, 1))
+            seen = seen + 0.1 * has * rng.normal(size=(2, readers, 1, 1))
+            seen = seen + 0.6 * rng.normal(size=(2, readers, 80, 4))
+            located = np.where(has, seen, -np.inf)[..., :2]
+            false = np.where(has, -np.inf, seen)
+            read = np.ones((2, readers, 80), dtype=bool)
+            drawn = Marks("FROC", ("1", "2"), tuple("12345"[:readers]), names, lesions, of,
+                          weights, located, false, read)  # fmt: skip
+            found = analyse(drawn.numbered(), mark_figure("roi", drawn))
+            return {"level of RRRC": rejects(found.rrrc.differences["1", "2"])}
+
+        yield f"{readers} readers", draw
+
+
+def factors() -> Iterator[tuple[str, Draw]]:
+    """Two crossed factors without any effect, one compared over the other, 40 + 40 cases."""
+    for first, readers in ((2, 5), (3, 4)):
+        model = roe_metz("HH", [0.8] * (2 * first))
+        treatments = tuple(f"{a} x {b}" for a in range(first) for b in range(2))
+
+        def draw(
+            rng: np.random.Generator, readers: int = readers, model: RoeMetz = model,
+            treatments: tuple[str, ...] = treatments,
+        ) -> dict[str, bool | None]:  # fmt: skip
+            drawn = simulate_readings(model, readers, 40, 40, rng)
+            drawn = replace(drawn, treatments=treatments)
+            return {
+                f"level of the {factor}": rejects(mrmc_document(drawn, compared=factor).rrrc)
+                for factor in ("first", "second")
+            }
+
+        yield f"{first} x 2 treatments, {readers} readers", draw
+
+
 def curves() -> Iterator[tuple[str, Draw]]:
     """Partial areas and utilities without any difference, five steps or any score."""
     for levels, structure in ((5, "LH"), (0, "HH")):
@@ -146,6 +193,6 @@ def binormal() -> Iterator[tuple[str, Draw]]:
 
 if __name__ == "__main__":
     main({
-        "designs": designs, "means": means, "marks": marks, "curves": curves,
-        "binormal": binormal,
+        "designs": designs, "means": means, "marks": marks, "regions": regions,
+        "factors": factors, "curves": curves, "binormal": binormal,
     })  # fmt: skip

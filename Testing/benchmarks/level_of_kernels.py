@@ -21,7 +21,7 @@ from densesharp.stats.bland_altman import concordance
 from densesharp.stats.calibration import reliability_bins
 from densesharp.stats.clusters import Clusters
 from densesharp.stats.glmm import crossed_logistic
-from densesharp.stats.icc import icc
+from densesharp.stats.icc import icc, icc_of_random_raters
 from densesharp.stats.kappa import cohen_kappa, cross_table, kappa_of
 from densesharp.stats.mixed_profile import profile_intervals
 from densesharp.stats.multiclass import weighted_f1 as f1_of
@@ -205,7 +205,10 @@ def sizes() -> Iterator[tuple[str, Draw]]:
                 "concordance, these readers": holds(
                     concordance(model, seen.mean(0)), 2 * CASE**2 / both
                 ),
-                "ICC(2,1)": holds(icc(seen.T)["ICC(2,1)"], CASE**2 / total),
+                "ICC(2,1), McGraw & Wong": holds(icc(seen.T)["ICC(2,1)"], CASE**2 / total),
+                "ICC(2,1), as printed": holds(
+                    icc_of_random_raters(seen.T)["ICC(2,1)"], CASE**2 / total
+                ),
             }
 
         yield f"{readers} readers, {cases} cases, SD of readers {own:g}", draw

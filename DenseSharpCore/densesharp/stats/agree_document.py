@@ -21,7 +21,7 @@ from densesharp.stats.bootstrap import DEFAULT_REPLICATES, DEFAULT_SEED
 from densesharp.stats.clusters import several_cases_each, share_of
 from densesharp.stats.estimates import Estimate, not_estimable, optional
 from densesharp.stats.formatting import bounded, p_text, text_table, with_interval
-from densesharp.stats.icc import NAMES, icc
+from densesharp.stats.icc import GENERALIZED, NAMES, icc, icc_of_random_raters
 from densesharp.stats.kappa import Weights, cross_table, kappa_of
 from densesharp.stats.krippendorff import Level, krippendorff_alpha
 from densesharp.stats.ratings import Ratings, needs_two
@@ -90,6 +90,8 @@ class AgreeDocument:
     Attributes:
         coefficients: name -> weights -> coefficient.
         krippendorff_alpha: level of measurement -> alpha.
+        icc: with the intervals of McGraw & Wong, as psych and irr print them.
+        icc_of_random_raters: ICC(2,.) with intervals that hold where few readers differ.
         cohen_kappa: `A / B` -> weights -> kappa of each pair.
         against_truth: reader -> results, where the table has a truth.
     """
@@ -102,6 +104,7 @@ class AgreeDocument:
     light_kappa: ByWeights
     krippendorff_alpha: Mapping[str, Estimate]
     icc: Mapping[str, Estimate]
+    icc_of_random_raters: Mapping[str, Estimate]
     kendall_w: Estimate
     all_equal: Estimate
     cohen_kappa: Mapping[str, ByWeights] | NotGiven
@@ -153,6 +156,7 @@ def agree_document(
         },
         krippendorff_alpha=_alphas(ratings, replicates, seed),
         icc=_iccs(ratings, interchangeable),
+        icc_of_random_raters=_iccs_of_random_raters(ratings, interchangeable),
         kendall_w=_kendall(ratings, interchangeable),
         all_equal=_all_equal(ratings),
         cohen_kappa=NotGiven(NO_IDENTITY) if interchangeable else _pairs(ratings, weights),
@@ -210,6 +214,14 @@ def _iccs(ratings: Ratings, interchangeable: bool) -> dict[str, Estimate]:
     return found
 
 
+def _iccs_of_random_raters(ratings: Ratings, interchangeable: bool) -> dict[str, Estimate]:
+    if interchangeable or not ratings.ordered or not ratings.complete:
+        return {}
+    return icc_of_random_raters(
+        ratings.values[ratings.codes], clusters=several_cases_each(ratings.patients)
+    )
+
+
 def _kendall(ratings: Ratings, interchangeable: bool) -> Estimate:
     if interchangeable:
         return not_estimable(NO_IDENTITY)
@@ -259,6 +271,8 @@ def agree_text(document: AgreeDocument) -> str:
     if study.patients is not None and study.patients < study.cases:
         head += f"; intervals and tests take the {study.patients} patients as clusters"
     head += f"; all is about {ABOUT}"
+    if any(one.method == GENERALIZED for one in document.icc_of_random_raters.values()):
+        head += ", but ICC(2,.) about readers like these"
     results = {"percent agreement": document.percent_agreement}
     for name, by_weight in document.coefficients.items():
         results |= {f"{name}, {weights}": one for weights, one in by_weight.items()}
@@ -266,6 +280,7 @@ def agree_text(document: AgreeDocument) -> str:
     for level, one in document.krippendorff_alpha.items():
         results[f"Krippendorff alpha, {level}"] = one
     results |= {"share of cases with all equal": document.all_equal} | dict(document.icc)
+    results |= document.icc_of_random_raters
     rows = [
         [name, with_interval(bounded(one, _lowest(name)))]
         for name, one in results.items()

@@ -3,7 +3,8 @@
 An estimate that solves a sum over observations is, to first order, its value plus the sum of the
 observations' influences. Observations of one cluster vary together, so their influences are added
 before they are squared (Liang & Zeger 1986). Readers and cases are crossed: the variance is that by
-reader plus what cases add beyond readings of one reader and case (Cameron, Gelbach & Miller 2011).
+reader plus what cases add beyond readings of one reader and case (Cameron, Gelbach & Miller 2011;
+in regressions, beyond what readings of one case differ by).
 Its degrees of freedom are those of Hillis (2007) as they are for readers nested in treatments.
 """
 
@@ -87,23 +88,25 @@ class Clusters:
             nulls: of each coefficient's test.
             method: as it is printed.
         """
-        parts = [self.cases]
-        parts += [] if self.readers is None else [self.readings, self.readers]
-        case, *crossed = (_left_out(design, residual, weight, part) for part in parts)
-        found = []
-        for i, (value, null) in enumerate(zip(values, nulls, strict=True)):
-            if crossed:
-                reading, between = (part[i] for part in crossed)
-                beyond = case[i] - reading
-                found.append(
-                    self._of_readers(
-                        float(value), case[i], between, beyond, null=null, method=method
-                    )
-                )
-            else:
-                df = len(np.unique(self.cases)) - 1
-                found.append(t_estimate(float(value), case[i], df, null=null, method=method))
-        return found
+        case = _left_out(design, residual, weight, self.cases)
+        if self.readers is None:
+            df = len(case) - 1
+            return [
+                t_estimate(float(value), _jackknife(column), df, null=null, method=method)
+                for value, column, null in zip(values, case.T, nulls, strict=True)
+            ]
+        readings = self.readings
+        reading = _left_out(design, residual, weight, readings)
+        of = self.cases[np.unique(readings, return_index=True)[1]]
+        between = _left_out(design, residual, weight, self.readers)
+        return [
+            self._of_readers(
+                float(value), _jackknife(case[:, i]), _jackknife(between[:, i]),
+                _jackknife(case[:, i]) - _apart_in_cases(reading[:, i], of),
+                null=null, method=method,
+            )
+            for i, (value, null) in enumerate(zip(values, nulls, strict=True))
+        ]  # fmt: skip
 
     def _of_readers(
         self,
@@ -129,16 +132,38 @@ class Clusters:
 
 def _left_out(
     design: FloatArray, residual: FloatArray, weight: FloatArray, clusters: IntArray
-) -> list[float]:
-    """Jackknife variances of the coefficients, clusters left out one after the other."""
+) -> FloatArray:
+    """Changes of the coefficients, shape (m, p), as clusters are left out one after the other."""
     numbers = np.unique(clusters, return_inverse=True)[1]
     m, p = int(numbers.max()) + 1, design.shape[1]
     scores, own = np.zeros((m, p)), np.zeros((m, p, p))
     np.add.at(scores, numbers, design * residual[:, None])
     np.add.at(own, numbers, design[:, :, None] * design[:, None, :] * weight[:, None, None])
     rest = own.sum(axis=0) - own
-    change = np.einsum("mpq,mq->mp", np.linalg.pinv(rest, hermitian=True), scores)
-    return [(m - 1) / m * float(column @ column) for column in change.T]
+    found: FloatArray = np.einsum("mpq,mq->mp", np.linalg.pinv(rest, hermitian=True), scores)
+    return found
+
+
+def _jackknife(changes: FloatArray) -> float:
+    m = len(changes)
+    return (m - 1) / m * float(changes @ changes)
+
+
+def _apart_in_cases(changes: FloatArray, cases: IntArray) -> float:
+    """What readings add to the variance between readers: their changes less their case's mean.
+
+    What the readings of a case share is no part of what readers differ by, so that it must not be
+    taken away from the cases' variance either. A case with one reading has all in it.
+
+    Args:
+        changes: shape (n,), of the readings.
+        cases: shape (n,): whose they are.
+    """
+    numbers = np.unique(cases, return_inverse=True)[1]
+    count = np.bincount(numbers)
+    mean = np.where(count > 1, np.bincount(numbers, changes) / count, 0.0)
+    more = np.where(count > 1, count / np.maximum(count - 1, 1), 1.0)
+    return float(((changes - mean[numbers]) ** 2 * more[numbers]).sum())
 
 
 def over_cases(

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
+from scipy.stats import qmc
 
 from densesharp.stats.clusters import jackknifed
 from densesharp.stats.estimates import Estimate, Interval, not_estimable
@@ -19,6 +20,10 @@ from densesharp.stats.tables import FloatArray, IntArray
 
 Ends: TypeAlias = tuple[float | None, ...]
 Pair: TypeAlias = dict[str, Estimate]
+
+GENERALIZED = "two-way random, generalized interval for readers like these"
+_POINTS = 12
+"""The generalized interval is computed from 2 to this power of Sobol points."""
 
 NAMES = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
@@ -55,6 +60,52 @@ def icc(
         return dict.fromkeys(NAMES, not_estimable("All ratings are equal."))
     found = _one_way(m, confidence) | _two_way(m, confidence)
     return found if clusters is None else _by_patient(found, values, clusters, confidence)
+
+
+def icc_of_random_raters(
+    values: FloatArray, *, clusters: IntArray | None = None, confidence: float = 0.95
+) -> dict[str, Estimate]:
+    """ICC(2,1) and ICC(2,k) with intervals that keep their coverage with few raters who differ.
+
+    McGraw & Wong's limits, as `icc` has them, miss more often (0.84 to 0.93 of 0.95 with two to
+    six raters). Here are the generalized limits (Weerahandi 1993): quantiles of the coefficient
+    over what the variances may be, given the mean squares and their chi-square laws.
+
+    Args:
+        values: shape (n, k), complete.
+        clusters: shape (n,): patients of the cases; intervals are then those of `icc`, over
+            patients and for these raters.
+        confidence: of the intervals.
+    """
+    found = icc(values, clusters=clusters, confidence=confidence)
+    pair = {name: found[name] for name in ("ICC(2,1)", "ICC(2,k)")}
+    if clusters is not None or pair["ICC(2,1)"].value is None:
+        return pair
+    m = _mean_squares(values)
+    if m.error <= 0:
+        return pair
+    low, high = _generalized_limits(m, confidence)
+    out = {"ICC(2,1)": replace(pair["ICC(2,1)"], ci=(low, high), method=GENERALIZED, reason=None)}
+    of_mean = pair["ICC(2,k)"]
+    if of_mean.value is not None and 1 + (m.k - 1) * low > 0:
+        ends = (m.k * low / (1 + (m.k - 1) * low), m.k * high / (1 + (m.k - 1) * high))
+        of_mean = replace(of_mean, ci=ends, method=GENERALIZED, reason=None)
+    return out | {"ICC(2,k)": of_mean}
+
+
+def _generalized_limits(m: _MeanSquares, confidence: float) -> Interval:
+    """Of ICC(2,1); Sobol points stand for random ones, so that the same data give the same."""
+    points = qmc.Sobol(3, seed=1).random_base2(_POINTS)
+    squares = (m.between, m.raters, m.error)
+    freedom = (m.n - 1, m.k - 1, (m.n - 1) * (m.k - 1))
+    between, raters, error = (
+        square * df / special.chdtri(df, part)
+        for square, df, part in zip(squares, freedom, points.T, strict=True)
+    )
+    absolute = between + (m.k - 1) * error + m.k * (raters - error) / m.n
+    tail = (1 - confidence) / 2
+    low, high = np.quantile((between - error) / absolute, (tail, 1 - tail))
+    return float(low), float(high)
 
 
 def _by_patient(

@@ -59,6 +59,9 @@ def test_numbers_with_a_gap_are_steps_of_one_scale(rows_of, tmp_path, capsys):
     cohen = found["cohen_kappa"]["1 / 2"]
     assert cohen["quadratic"]["value"] == pytest.approx(0.29676511954993)
     assert found["icc"]["ICC(2,1)"]["value"] == pytest.approx(0.197998259355962)
+    printed = found["icc_of_random_raters"]["ICC(2,1)"]
+    assert printed["value"] == found["icc"]["ICC(2,1)"]["value"]
+    assert printed["ci"] != found["icc"]["ICC(2,1)"]["ci"]
     assert found["kendall_w"]["value"] == pytest.approx(0.53965687595437)
     sparse = [(r, c, v) for r, c, v in rows if v not in ("2", "3")]
     ratings = read_ratings(write(tmp_path / "b.csv", ("reader", "case", "rating"), sparse))

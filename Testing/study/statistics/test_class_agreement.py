@@ -16,7 +16,7 @@ from densesharp.stats.agreement import (
     light_kappa,
     percent_agreement,
 )
-from densesharp.stats.icc import NAMES, icc
+from densesharp.stats.icc import NAMES, icc, icc_of_random_raters
 from densesharp.stats.kappa import cohen_kappa, cross_table
 from densesharp.stats.krippendorff import krippendorff_alpha
 
@@ -197,6 +197,40 @@ def test_perfect_agreement_and_one_class_say_why():
     assert icc(same.astype(float))["ICC(3,1)"].value == 1
     assert set(icc(np.ones((1, 3)))) == set(NAMES)
     assert percent_agreement(np.array([[0, -1], [1, -1]]), 2).value is None
+
+
+def test_the_icc_of_few_readers_who_differ_is_inside_its_printed_interval():
+    """Six readers with biases: McGraw & Wong's limits miss in more than 7 % (of 400 sets, 5 %)."""
+    rng, true, held = np.random.default_rng(4), 0.36 / (0.36 + 0.04 + 0.0225), []
+    for _ in range(400):
+        bias, case = 0.2 * rng.normal(size=6), 0.6 * rng.normal(size=(30, 1))
+        values = case + bias + 0.15 * rng.normal(size=(30, 6))
+        found = icc(values)["ICC(2,1)"], icc_of_random_raters(values)["ICC(2,1)"]
+        held.append([one.ci[0] <= true <= one.ci[1] for one in found])
+    published, printed = np.mean(held, axis=0)
+    assert published < 0.93 < printed < 0.98
+
+
+def test_the_generalized_icc_interval_is_that_of_random_draws():
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(20, 1)) + 0.5 * rng.normal(size=4) + rng.normal(size=(20, 4))
+    cases, raters = values.mean(1), values.mean(0)
+    rest = values - cases[:, None] - raters + values.mean()
+    between, rater, error = (
+        total / rng.chisquare(df, 200_000)
+        for total, df in (
+            (4 * ((cases - values.mean()) ** 2).sum(), 19),
+            (20 * ((raters - values.mean()) ** 2).sum(), 3),
+            ((rest**2).sum(), 57),
+        )
+    )
+    variances = (between - error) / 4, (rater - error) / 20
+    drawn = np.quantile(variances[0] / (variances[0] + variances[1] + error), (0.025, 0.975))
+    found = icc_of_random_raters(values)
+    assert found["ICC(2,1)"].ci == pytest.approx(drawn, abs=0.01)
+    mean = 4 * drawn / (1 + 3 * drawn)
+    assert found["ICC(2,k)"].ci == pytest.approx(mean, abs=0.01)
+    assert found["ICC(2,1)"].value == icc(values)["ICC(2,1)"].value
 
 
 tables = st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=5, max_size=20).map(

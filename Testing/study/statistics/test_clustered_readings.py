@@ -228,6 +228,43 @@ def jackknife_variance(truth, design, clusters):
     return fit.params, fit.bse**2 * (m - 1) / m
 
 
+def apart_in_cases(truth, design, readings, cases):
+    """What readings of a case differ by in the last coefficient, each left out by one step."""
+    fitted = special.expit(design @ sm.GLM(truth, design, sm.families.Binomial()).fit().params)
+    information = (design * (fitted * (1 - fitted))[:, None]).T @ design
+    total = 0.0
+    for case in np.unique(cases):
+        changes = []
+        for one in np.unique(readings[cases == case]):
+            rows, p = design[readings == one], fitted[readings == one]
+            rest = information - (rows * (p * (1 - p))[:, None]).T @ rows
+            changes.append(np.linalg.solve(rest, rows.T @ (truth[readings == one] - p))[1])
+        total += len(changes) * np.var(changes, ddof=1)
+    return total
+
+
+def test_readers_who_say_the_same_are_one_reader():
+    chance, truth, _, case = ratings_of_readers(4, readers=1)
+    alone = calibration_line(chance, truth, 1e-9, Clusters(case))
+    copies = np.repeat(np.arange(4), len(case))
+    found = calibration_line(
+        np.tile(chance, 4), np.tile(truth, 4), 1e-9, Clusters(np.tile(case, 4), copies)
+    )
+    for one, four in zip(alone, found, strict=True):
+        assert four.value == pytest.approx(one.value, rel=1e-6)
+        assert four.se == pytest.approx(one.se, rel=1e-6)
+
+
+def test_cases_of_one_reader_each_vary_as_their_readers_do():
+    chance, truth, _, case = ratings_of_readers(5, readers=1)
+    reader = case % 6
+    found = calibration_line(chance, truth, 1e-9, Clusters(case, reader))[1]
+    design = sm.add_constant(special.logit(chance))
+    between, by_case = (jackknife_variance(truth, design, by)[1][1] for by in (reader, case))
+    assert found.se**2 == pytest.approx(between, rel=0.02)
+    assert found.se**2 < between + by_case / 2
+
+
 def test_calibration_of_these_readers_is_the_sandwich_of_statsmodels():
     chance, truth, _, case = ratings_of_readers(1)
     design = sm.add_constant(special.logit(chance))
@@ -246,14 +283,12 @@ def test_calibration_of_these_readers_is_the_sandwich_of_statsmodels():
 
 
 def test_calibration_intervals_are_for_readers_like_these():
-    """V(reader) + V(case) - V(reading), t with Hillis' degrees of freedom for few readers."""
+    """V(reader) + V(case) - V(reading in its case), t with Hillis' degrees of freedom."""
     chance, truth, reader, case = ratings_of_readers(2)
     found = calibration_line(chance, truth, 1e-9, Clusters(case, reader))[1]
     design = sm.add_constant(special.logit(chance))
-    between, of_case, of_reading = (
-        jackknife_variance(truth, design, by)[1][1] for by in (reader, case, np.arange(len(case)))
-    )
-    beyond = max(0, of_case - of_reading)
+    between, of_case = (jackknife_variance(truth, design, by)[1][1] for by in (reader, case))
+    beyond = max(0, of_case - apart_in_cases(truth, design, np.arange(len(case)), case))
     assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
     df = 3 * (1 + beyond / between / 3) ** 2
     assert found.df == pytest.approx(min(df, 59), rel=1e-6)
@@ -313,15 +348,13 @@ def test_right_calls_for_these_readers_and_for_readers_like_them():
 
 @pytest.mark.parametrize("cases_each", [1, 2])
 def test_two_readings_of_a_case_by_one_reader_are_one_part_of_both_clusters(cases_each):
-    """V(reader) + V(case) - V(reader and case)."""
+    """V(reader) + V(case) - V(reader and case, in the case)."""
     correct, covariates, case, reader = right_calls(seed=9)
     of = case // cases_each
     found = gee_logistic(correct, covariates, of, reader)["aided"]
     design = sm.add_constant(covariates["aided"])
-    between, by_case, by_both = (
-        jackknife_variance(correct, design, by)[1][1] for by in (reader, of, 4 * of + reader)
-    )
-    beyond = max(0, by_case - by_both)
+    between, by_case = (jackknife_variance(correct, design, by)[1][1] for by in (reader, of))
+    beyond = max(0, by_case - apart_in_cases(correct, design, 4 * of + reader, of))
     assert beyond > 0
     assert found.se**2 == pytest.approx(between + beyond, rel=1e-6)
     assert found.df == pytest.approx(3 * (1 + beyond / between / 3) ** 2, rel=1e-6)

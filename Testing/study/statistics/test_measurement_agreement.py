@@ -17,7 +17,7 @@ from densesharp.stats.bland_altman import (
     repeated_limits,
 )
 from densesharp.stats.estimates import t_estimate
-from densesharp.stats.icc import icc
+from densesharp.stats.icc import icc_of_random_raters
 from densesharp.stats.mixed_model import MixedModel, fit_mixed_model
 from densesharp.stats.mixed_profile import profile_intervals
 from densesharp.stats.reading_time import reading_time, summarize
@@ -344,4 +344,4 @@ def test_two_readers_outlines_are_enough_for_their_agreement(readers):
     if readers == 1:
         assert "two or more readers" in found.reason
     else:
-        assert found == icc(np.log(volumes[:5]))["ICC(2,1)"]
+        assert found == icc_of_random_raters(np.log(volumes[:5]))["ICC(2,1)"]

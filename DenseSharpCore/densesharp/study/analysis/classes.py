@@ -12,7 +12,7 @@ from densesharp.stats.estimates import Estimate, holm, not_estimable, t_estimate
 from densesharp.stats.figures_of_merit import VUS, accuracy, quadratic_kappa
 from densesharp.stats.gee import THESE_READERS, gee_logistic
 from densesharp.stats.glmm import crossed_logistic
-from densesharp.stats.icc import icc
+from densesharp.stats.icc import icc_of_random_raters
 from densesharp.stats.kappa import Weights, cross_table, kappa_of
 from densesharp.stats.krippendorff import krippendorff_alpha
 from densesharp.stats.mrmc_document import mrmc_document
@@ -316,7 +316,7 @@ def _agreement(data: StudyData, classes: IntArray) -> ConditionAgreement:
         krippendorff_ordinal=krippendorff_alpha(
             codes, np.arange(1.0, size + 1), "ordinal", clusters=of, replicates=REPLICATES
         ),
-        icc_2_1=icc(complete.astype(float), clusters=of_complete)["ICC(2,1)"],
+        icc_2_1=icc_of_random_raters(complete.astype(float), clusters=of_complete)["ICC(2,1)"],
     )
     rated = int((codes >= 0).any(1).sum())
     return ConditionAgreement(

@@ -16,7 +16,7 @@ from densesharp.stats.bland_altman import (
     repeated_limits,
 )
 from densesharp.stats.estimates import Estimate, not_estimable
-from densesharp.stats.icc import icc
+from densesharp.stats.icc import icc_of_random_raters
 from densesharp.stats.surface_distance import Mask, Spacing
 from densesharp.stats.tables import FloatArray, IntArray
 from densesharp.study.analysis.outline_results import (
@@ -146,4 +146,4 @@ def _reader_icc(
     if len(rows) < 2 or len(data.readers) < 2:
         return not_estimable("Fewer than two cases were outlined by all of two or more readers.")
     of = None if data.patients is None else data.patients[whole]
-    return icc(np.array(rows), clusters=of)["ICC(2,1)"]
+    return icc_of_random_raters(np.array(rows), clusters=of)["ICC(2,1)"]

@@ -110,7 +110,8 @@ _CLASSES = (
     "where the model was right; clusters are readers and cases (Cameron, Gelbach & Miller "
     "2011), or cases alone where that is wider. Agreement: Fleiss 1971, Gwet 2008 and "
     "2014 (cases rated once count in the use of the classes only), Krippendorff "
-    "(bootstrap), Cohen 1968 (jackknife, Fisher's z), ICC (McGraw & Wong 1996)."
+    "(bootstrap), Cohen 1968 (jackknife, Fisher's z), ICC (McGraw & Wong 1996; of "
+    "two-way random raters with the generalized interval, Weerahandi 1993)."
 )
 _OUTLINES_HOW = (
     "Outlines: Dice; HD95, average symmetric surface distance and normalized surface Dice "
@@ -118,15 +119,16 @@ _OUTLINES_HOW = (
     "box around the nodule and by majority, leaving out the reader who is compared. "
     "Volumes (log ratios) and mean diameters (mm; Bankier 2017): limits of agreement with "
     "any reader like these and their intervals (random readers and cases; Zou 2013), Lin's "
-    "concordance of model and mean reader, ICC of the readers. Where readers outlined in "
-    "both conditions, mean Dice with the other readers went through the multi-reader "
-    "analysis."
+    "concordance of model and mean reader, ICC of the readers (generalized interval). Where "
+    "readers outlined in both conditions, mean Dice with the other readers went through the "
+    "multi-reader analysis."
 )
 _TIME_HOW = (
     "Active reading time (window in front, last input less than 60 s ago) was analysed on "
     "the log scale by a linear mixed model with crossed readers and cases, reader by "
     "condition and case by condition, REML, Satterthwaite's degrees of freedom; spreads by "
-    "maximum likelihood with profile intervals."
+    "restricted maximum likelihood with profile intervals (those of readers cover about 92 % with "
+    "four readers)."
 )
 _EQUIVALENCE = (
     "Equivalence of the primary endpoint was tested by two one-sided tests at level 0.025 "
