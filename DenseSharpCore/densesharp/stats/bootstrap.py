@@ -79,6 +79,9 @@ def bootstrap_weights(
 ) -> list[Estimate]:
     """What `bootstrap_cases` finds, for s statistics that take many resamples at once.
 
+    Percentiles of a few clusters lie too close together: those of clusters are spread as the t
+    distribution is wider than the normal one (the expanded percentile interval, Hesterberg 2015).
+
     Args:
         statistics: shape (b, n_cases), how often each case counts in b resamples, to their values,
             shape (b, s), NaN where one does not exist.
@@ -95,8 +98,10 @@ def bootstrap_weights(
     rng = np.random.default_rng(seed)
     draw = drawer(n_cases, strata, clusters)
     drawn = _in_parts(statistics, lambda: (_times(draw(rng), n_cases),), replicates)
-    unit = _unit(clusters)
-    method = f"percentile bootstrap over {unit}, {replicates} resamples, seed {seed}"
+    kind = "percentile"
+    if clusters is not None:
+        kind, confidence = "expanded percentile", _expanded(confidence, len(np.unique(clusters)))
+    method = f"{kind} bootstrap over {_unit(clusters)}, {replicates} resamples, seed {seed}"
     values = statistics(np.ones((1, n_cases)))[0]
     return [
         not_estimable("The statistic does not exist for these cases.")
@@ -104,6 +109,14 @@ def bootstrap_weights(
         else _summary(float(value), column, None, confidence, method)
         for value, column in zip(values, drawn.T, strict=True)
     ]
+
+
+def _expanded(confidence: float, clusters: int) -> float:
+    """How much of the resamples an interval from so many clusters must hold (Hesterberg 2015)."""
+    if clusters < 2:
+        return confidence
+    t = float(stats.t.ppf(0.5 + confidence / 2, clusters - 1))
+    return 2 * float(stats.norm.cdf(t * np.sqrt(clusters / (clusters - 1)))) - 1
 
 
 def bootstrap_readers_and_cases(

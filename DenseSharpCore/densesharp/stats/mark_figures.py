@@ -27,6 +27,8 @@ AREAS = {"wafroc": (True, False), "wafroc1": (True, True), "afroc": (False, Fals
 COUNTS = ("max-nlf", "max-nlf-all")
 """Numbers of false marks a case: without upper limit, and the fewer the better."""
 
+REGIONS = "area of regions"
+
 LOCATING = ("lroc", "pcl")
 NAMES = (*AREAS, "roi", "hr-auc", "hr-se", "hr-sp", "max-llf", *COUNTS, "exp-nlf", *LOCATING)
 """What `mark_figure` knows."""
@@ -119,7 +121,7 @@ class _Rows:
             return _regions(rated, lesions, false, others)
 
         needs = "two cases with lesions and two with regions without"
-        return FigureOfMerit("area of regions", needs, compute, _all_cases)
+        return FigureOfMerit(REGIONS, needs, compute, _all_cases)
 
     def highest_area(self) -> FigureOfMerit:
         """The ROC area of each case's highest rating."""

@@ -139,6 +139,7 @@ def test_areas_of_regions_are_those_of_rjafroc(regions):
     """RJafroc's ROI(4, 5, 3, ...) of the same ratings."""
     found = mrmc_document(regions.numbered(), mark_figure("roi", regions))
     assert found.values["a"] == pytest.approx({"1": 0.8178571428571428, "2": 0.7892857142857144})
+    assert found.notes[0].startswith("There are 2 readers only. With three, tests of areas of reg")
 
 
 def test_a_case_is_left_out_with_all_its_regions(regions):
