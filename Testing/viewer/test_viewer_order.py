@@ -19,7 +19,10 @@ SCRIPT = SLOW_LINE
 @pytest.fixture
 def page(open_page):
     """The page with one nodule, the sphere in the middle of the axial view."""
-    open_page.start_over()
+    for nodule in open_page.get("nodules"):
+        open_page.act("delete", nodule["id"])
+    open_page.act("tool", "seed")
+    open_page.wait("!$('nodules').length && !$('busy') && $('tool') === 'seed'")
     show_sphere(open_page)
     open_page.middle = np.array(bright_middle(open_page.picture(0)))
     mark(open_page, open_page.middle, 1)
